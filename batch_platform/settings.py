@@ -1,0 +1,91 @@
+"""Typed settings: the only reader of the environment.
+
+Every default runs on one machine with nothing installed but Python: what is unset is served by the embedded
+services, whose addresses the command line puts into the environment before settings are read.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from batch_platform.core.failures import InvalidInput
+
+
+class Settings(BaseSettings):
+    """One immutable reading of the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    env: Literal["local", "dev", "prod"] = Field("local", validation_alias="BATCH_PLATFORM_ENV")
+    home: Path = Field(Path(".batch_platform"), validation_alias="BATCH_PLATFORM_HOME")
+
+    database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
+    dagster_postgres_url: SecretStr | None = Field(None, validation_alias="DAGSTER_POSTGRES_URL")
+
+    aws_region: str = Field(
+        "ap-northeast-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
+    )
+    aws_endpoint_url: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL")
+    aws_endpoint_url_dynamodb: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL_DYNAMODB")
+
+    cur_scheduler_enabled: bool = Field(False, validation_alias="CUR_BATCH_SCHEDULER_ENABLED")
+    cur_fetch_cron: str = Field("0 * * * *", validation_alias="CUR_FETCH_CRON")
+    cur_aggregate_cron: str = Field("15 * * * *", validation_alias="CUR_AGGREGATE_CRON")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().resolve()
+
+    @model_validator(mode="after")
+    def _local_stays_local(self) -> Settings:
+        """A local environment must never reach a real bucket, table or database by a forgotten variable."""
+        if self.env != "local":
+            return self
+        endpoints = {
+            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
+            "AWS_ENDPOINT_URL_DYNAMODB": self.aws_endpoint_url_dynamodb,
+            "DATABASE_URL": self.database_url and self.database_url.get_secret_value(),
+            "DAGSTER_POSTGRES_URL": self.dagster_postgres_url
+            and self.dagster_postgres_url.get_secret_value(),
+        }
+        for variable, url in endpoints.items():
+            if url and not _is_loopback(url):
+                raise ValueError(
+                    f"{variable} does not point at this machine, but BATCH_PLATFORM_ENV is local; "
+                    "set BATCH_PLATFORM_ENV to dev or prod to use it"
+                )
+        return self
+
+    @cached_property
+    def lake_bucket(self) -> str:
+        """The bucket of all Parquet frames: `s3://<env>-batch-platform/<domain>/<asset>/<partition>/`."""
+        return f"{self.env}-batch-platform"
+
+
+def load_settings() -> Settings:
+    """Read the environment once; a bad variable is one clear error that names it, never its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise InvalidInput(f"{where}: {message}" if where else message, field=where or None) from None
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""  # no host: a Unix socket
+    if host in ("", "localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
