@@ -1,0 +1,328 @@
+"""Plain AWS clients: explicit retries, timeouts and pools, and failures in one sentence.
+
+The only place that constructs boto3 clients. Values come in through `AwsSettings`, which `Settings`
+satisfies, so that tests can point a client elsewhere with `settings.model_copy(update=...)`.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+
+import structlog
+
+from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure, TransientFailure
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.session import Session as BotocoreSession
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sts import STSClient
+    from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef
+
+Service = Literal["s3", "dynamodb", "sts", "secretsmanager"]
+
+THREADS = 32
+"""Connections a client keeps open: at least as many as the threads that share it."""
+
+_CONNECT_SECONDS = 5
+_READ_SECONDS = {"s3": 60, "dynamodb": 10}
+_ATTEMPTS = {"dynamodb": 10}
+_ROLE_SECONDS = 3600
+
+_CREDENTIALS_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_CREDENTIALS_INVALID = {
+    "AuthFailure",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationTokenException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_ABSENT = {"404", "NoSuchKey", "NoSuchUpload", "ResourceNotFoundException"}
+_DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled"}
+_MOVED = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
+_BUSY = {
+    "InternalError",
+    "InternalServerError",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+}
+
+_creating = threading.Lock()  # boto3 sessions are not thread-safe while they create a client
+_log = structlog.get_logger(__name__)
+
+
+class ObjectMoved(TransientFailure):
+    """The object was overwritten or deleted while it was read: start over from what named it."""
+
+
+class AwsSettings(Protocol):
+    """What a client needs to know of its surroundings."""
+
+    @property
+    def aws_region(self) -> str: ...
+    @property
+    def aws_endpoint_url(self) -> str | None: ...
+    @property
+    def aws_endpoint_url_dynamodb(self) -> str | None: ...
+
+
+@lru_cache(maxsize=1)
+def session() -> boto3.Session:
+    """The process's own session, with the credentials of its environment (or instance, task, pod)."""
+    import boto3
+
+    return boto3.Session()
+
+
+def config(service: Service, *, endpoint_url: str | None, attempts: int | None = None) -> Config:
+    """Retries, timeouts and pool of one service's clients.
+
+    Responses are not checksummed in Python: what we read carries its own check (gzip, Parquet) and its
+    length is verified by the reader, while a CRC over gigabytes costs CPU that the parser needs.
+    """
+    from botocore.config import Config
+
+    own: dict[str, Any] = {}
+    if service == "s3":
+        # an endpoint of our own has no name per bucket
+        own = {
+            "s3": {"addressing_style": "path" if endpoint_url else "auto"},
+            "signature_version": "s3v4",
+            "response_checksum_validation": "when_required",
+        }
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": attempts or _ATTEMPTS.get(service, 5)},
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS.get(service, 20),
+        max_pool_connections=THREADS,
+        tcp_keepalive=True,
+        **own,
+    )
+
+
+@overload
+def client(
+    service: Literal["s3"],
+    settings: AwsSettings,
+    *,
+    using: boto3.Session | None = None,
+    attempts: int | None = None,
+) -> S3Client: ...
+@overload
+def client(
+    service: Literal["dynamodb"],
+    settings: AwsSettings,
+    *,
+    using: boto3.Session | None = None,
+    attempts: int | None = None,
+) -> DynamoDBClient: ...
+@overload
+def client(
+    service: Literal["sts"],
+    settings: AwsSettings,
+    *,
+    using: boto3.Session | None = None,
+    attempts: int | None = None,
+) -> STSClient: ...
+@overload
+def client(
+    service: Literal["secretsmanager"],
+    settings: AwsSettings,
+    *,
+    using: boto3.Session | None = None,
+    attempts: int | None = None,
+) -> SecretsManagerClient: ...
+def client(
+    service: Service,
+    settings: AwsSettings,
+    *,
+    using: boto3.Session | None = None,
+    attempts: int | None = None,
+) -> Any:
+    """A thread-safe client, made once per process; one of an assumed session (`using`) belongs to its caller.
+
+    `attempts` replaces the service's number of tries (10 for DynamoDB, 5 elsewhere).
+    """
+    endpoint = settings.aws_endpoint_url
+    if service == "dynamodb":
+        endpoint = settings.aws_endpoint_url_dynamodb or endpoint
+    if using is None:
+        return _own_client(service, settings.aws_region, endpoint, attempts)
+    return _new_client(using, service, using.region_name or settings.aws_region, (endpoint, attempts))
+
+
+@lru_cache(maxsize=64)
+def _own_client(service: Service, region: str, endpoint: str | None, attempts: int | None) -> Any:
+    return _new_client(session(), service, region, (endpoint, attempts))
+
+
+def _new_client(using: boto3.Session, service: Service, region: str, options: tuple[str | None, int | None]) -> Any:
+    endpoint, attempts = options
+    make: Callable[..., Any] = using.client
+    with _creating:
+        return make(
+            service,
+            region_name=region,
+            endpoint_url=endpoint,
+            config=config(service, endpoint_url=endpoint, attempts=attempts),
+        )
+
+
+def assumed_session(
+    settings: AwsSettings,
+    *,
+    role_arn: str | None,
+    external_id: str | None = None,
+    session_name: str,
+    region: str | None = None,
+) -> boto3.Session:
+    """A session that acts as `role_arn` and renews its credentials by itself.
+
+    STS is asked when the first request is signed; a refusal is a `PermanentFailure` that names the role.
+    Without a role the environment's own key pair is used: the spec's stop-gap, logged as a warning each time.
+    `session_name` is what the other account's CloudTrail shows; characters STS refuses become `-`.
+    """
+    import boto3
+    import botocore.session
+
+    where = region or settings.aws_region
+    if role_arn is None:
+        _log.warning("aws_environment_credentials_used", session_name=session_name, region=where)
+        return boto3.Session(region_name=where)
+    name = re.sub(r"[^\w+=,.@-]", "-", session_name, flags=re.ASCII)[:64].ljust(2, "-")
+    request: AssumeRoleRequestTypeDef = {
+        "RoleArn": role_arn,
+        "RoleSessionName": name,
+        "DurationSeconds": _ROLE_SECONDS,
+    }
+    if external_id is not None:
+        request["ExternalId"] = external_id
+
+    def assume() -> dict[str, str]:
+        with aws_failures(f"role {role_arn}"):
+            answer = client("sts", settings).assume_role(**request)
+        granted = answer["Credentials"]
+        return {
+            "access_key": granted["AccessKeyId"],
+            "secret_key": granted["SecretAccessKey"],
+            "token": granted["SessionToken"],
+            "expiry_time": granted["Expiration"].isoformat(),
+        }
+
+    inner = botocore.session.get_session()
+    _supply_credentials(inner, assume)
+    return boto3.Session(botocore_session=inner, region_name=where)
+
+
+def _supply_credentials(inner: BotocoreSession, refresh: Callable[[], dict[str, str]]) -> None:
+    from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
+
+    class AssumedRole(CredentialProvider):
+        METHOD = "assume-role"
+
+        def load(self) -> DeferredRefreshableCredentials:
+            return DeferredRefreshableCredentials(refresh_using=refresh, method=self.METHOD)
+
+    inner.register_component("credential_provider", CredentialResolver([AssumedRole()]))
+
+
+@contextmanager
+def aws_failures(context: str) -> Iterator[None]:
+    """Turn what boto3 raises into one clear sentence that starts with `context`, such as `s3://bucket/key`.
+
+    `NotFound` for what does not exist, `ObjectMoved` for a failed If-Match, `TransientFailure` for what may
+    pass (dead endpoint, throttling), `PermanentFailure` for the rest. No text carries a key, token or
+    external id.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        raise _of_answer(error, context) from error
+    except BotoCoreError as error:
+        raise _of_client(error, context) from error
+
+
+def is_transient(error: ClientError) -> bool:
+    """Whether the same request may succeed later."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or status == 429 or error_code(error) in _BUSY
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's code, such as `NoSuchKey`; a HEAD has only the status, such as `404`."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _of_answer(error: ClientError, context: str) -> Exception:
+    code = error_code(error)
+    operation = error.operation_name
+    if code in _MOVED:
+        return ObjectMoved(f"{context} was overwritten meanwhile ({operation})")
+    if is_transient(error):
+        return TransientFailure(f"{context}: AWS is busy or failing ({operation}: {code})")
+    if code == "NoSuchBucket":
+        bucket = error.response.get("Error", {}).get("BucketName")
+        return NotFound(f"{context}: {f'bucket {bucket}' if bucket else 'the bucket'} does not exist")
+    if code in _ABSENT:
+        return NotFound(f"{context} does not exist ({operation})")
+    if code in _DENIED and operation == "AssumeRole":
+        return PermanentFailure(
+            f"{context} cannot be assumed: access denied; its trust policy must name this platform's "
+            "identity and the external id registered here"
+        )
+    if code in _DENIED:
+        return PermanentFailure(f"{context}: access denied to {operation}")
+    if code in _CREDENTIALS_EXPIRED:
+        return PermanentFailure(f"{context}: the AWS credentials in use have expired ({operation})")
+    if code in _CREDENTIALS_INVALID:
+        return PermanentFailure(f"{context}: AWS refuses the credentials in use ({operation}: {code})")
+    if code == "RequestTimeTooSkewed":
+        return PermanentFailure(f"{context}: this machine's clock differs from AWS's by too much")
+    said = error.response.get("Error", {}).get("Message", "")
+    return PermanentFailure(f"{context}: {operation} failed: {code} {said}".rstrip())
+
+
+def _of_client(error: BotoCoreError, context: str) -> Exception:
+    from botocore.exceptions import (
+        EndpointConnectionError,
+        HTTPClientError,
+        IncompleteReadError,
+        NoCredentialsError,
+        ParamValidationError,
+        PartialCredentialsError,
+    )
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return PermanentFailure(f"{context}: no AWS credentials found in the environment")
+    if isinstance(error, ParamValidationError):
+        return InvalidInput(f"{context}: {' '.join(str(error).split())}")
+    if isinstance(error, EndpointConnectionError):
+        return TransientFailure(f"{context}: AWS does not answer at {error.kwargs.get('endpoint_url')}")
+    kind = type(error).__name__
+    if isinstance(error, HTTPClientError | IncompleteReadError | ResponseParserError):
+        return TransientFailure(f"{context}: the connection to AWS failed ({kind})")
+    return PermanentFailure(f"{context}: {kind}: {' '.join(str(error).split())}")

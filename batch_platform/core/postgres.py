@@ -1,0 +1,212 @@
+"""PostgreSQL by psycopg 3: one small pool per process, transactions, and frames in and out to the last digit.
+
+Connection failures come out as `TransientFailure` (server away, restarted, deadlock) or `PermanentFailure`
+(login refused), never with a password in their text. Other database errors are bugs or constraints that the
+store interprets: they pass unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import psycopg.conninfo
+from psycopg import sql
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from batch_platform.core.failures import InvalidInput, PermanentFailure, PlatformError, TransientFailure
+
+if TYPE_CHECKING:
+    import polars
+    from psycopg.abc import QueryNoTemplate
+
+Connection = psycopg.Connection[TupleRow]
+Cursor = psycopg.Cursor[TupleRow]
+Pool = ConnectionPool[Connection]
+
+_CONNECT_SECONDS = 10
+_SESSION = b"SELECT set_config('TimeZone', 'UTC', false), set_config('lock_timeout', '60s', false)"
+_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_COPY_ROWS = 50_000
+
+# lost or refused, out of resources, serialisation or deadlock, server stopping, cancelled, lock timeout
+_PASSING = ("08", "53", "40", "57P", "57014", "55P03")
+_LOGIN = ("28",)
+
+
+def connect(database_url: str, *, application_name: str) -> Connection:
+    """A connection of one's own, in UTC; the caller closes it."""
+    parameters = _parameters(database_url, application_name)
+    with _failures(parameters):
+        connection = psycopg.connect(**parameters)
+        _configure(connection)
+        return connection
+
+
+def open_pool(
+    database_url: str,
+    *,
+    application_name: str,
+    min_size: int = 0,
+    max_size: int = 8,
+    timeout: float = 30.0,
+) -> Pool:
+    """A pool for this process: connections are made on demand, checked before use, in UTC.
+
+    `timeout` is how many seconds a caller waits for a free connection. Nothing is connected yet: the first
+    `transaction` says whether the server answers. The caller closes the pool.
+    """
+    return ConnectionPool(
+        kwargs=_parameters(database_url, application_name),
+        min_size=min_size,
+        max_size=max_size,
+        timeout=timeout,
+        reconnect_timeout=timeout,
+        configure=_configure,
+        check=ConnectionPool.check_connection,
+        name=application_name,
+        open=True,
+    )
+
+
+@contextmanager
+def transaction(pool: Pool) -> Iterator[Connection]:
+    """One transaction on a pooled connection: committed at the end, rolled back by any exception."""
+    parameters: dict[str, Any] = dict(pool.kwargs) if isinstance(pool.kwargs, Mapping) else {}
+    with _failures(parameters):
+        try:
+            connection = pool.getconn()
+        except PoolTimeout:
+            # the pool does not say why: a connection of our own does
+            psycopg.connect(**parameters).close()
+            raise TransientFailure(
+                f"all {pool.max_size} connections to PostgreSQL were busy for {pool.timeout:g} s"
+            ) from None
+        try:
+            with connection.transaction():
+                yield connection
+        finally:
+            pool.putconn(connection)
+
+
+def copy_frame(cursor: Cursor, table: sql.Composable, frame: polars.DataFrame) -> int:
+    """Append a frame to a table by COPY, columns by name, and return the number of rows.
+
+    Decimals are written digit by digit, NULL and the empty string stay apart, timestamps must be aware.
+    Floats are refused with `TypeError`: they cannot carry money.
+    """
+    columns = sql.SQL(", ").join(sql.Identifier(name) for name in frame.columns)
+    text = frame.select(_as_text(name, dtype) for name, dtype in frame.schema.items())
+    with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)) as copy:
+        for part in text.iter_slices(_COPY_ROWS):
+            buffer = BytesIO()
+            part.write_csv(buffer, include_header=False, separator="\t", quote_style="never", null_value=r"\N")
+            copy.write(buffer.getbuffer())
+    return frame.height
+
+
+def fetch_frame(
+    cursor: Cursor,
+    query: QueryNoTemplate,
+    params: Sequence[Any] | Mapping[str, Any] | None,
+    schema: Mapping[str, polars.DataType | type[polars.DataType]],
+) -> polars.DataFrame:
+    """Run a query and return its rows as a frame of exactly this schema.
+
+    Numerics never pass through a float: a value with more digits than its column's scale is a `ValueError`
+    that names the column, and so are result columns other than the schema's.
+    """
+    import polars as pl
+    from psycopg.types.string import TextLoader
+
+    with cursor.connection.cursor() as exact:
+        exact.adapters.register_loader("numeric", TextLoader)
+        exact.execute(query, params)
+        found = [column.name for column in exact.description or ()]
+        if found != list(schema):
+            raise ValueError(f"the query returns the columns {found}, not {list(schema)}")
+        rows = exact.fetchall()
+    values = zip(*rows, strict=True) if rows else ((),) * len(found)
+    return pl.DataFrame([_series(name, column, schema[name]) for name, column in zip(found, values, strict=True)])
+
+
+def _series(name: str, values: Sequence[Any], dtype: polars.DataType | type[polars.DataType]) -> polars.Series:
+    import polars as pl
+
+    if not (isinstance(dtype, pl.Decimal) or dtype.is_integer()):
+        return pl.Series(name, values, dtype=dtype, strict=True)
+    # numerics arrive as their digits, integers as int
+    text = pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
+    scale = dtype.scale if isinstance(dtype, pl.Decimal) else 0
+    if text.str.contains(rf"\.\d{{{scale}}}\d*[1-9]").any():
+        raise ValueError(f"column {name} holds a number with more than {scale} decimals")
+    if isinstance(dtype, pl.Decimal):
+        return text.cast(dtype, strict=True)
+    return text.str.replace(r"\.0*$", "").cast(dtype, strict=True)
+
+
+def _as_text(name: str, dtype: polars.DataType) -> polars.Expr:
+    """A column as COPY's text format wants it; NULLs stay NULL."""
+    import polars as pl
+
+    column = pl.col(name)
+    if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
+        escaped = column.cast(pl.String)
+        for character, written in (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r")):
+            escaped = escaped.str.replace_all(character, written, literal=True)
+        return escaped
+    if isinstance(dtype, pl.Datetime):
+        if dtype.time_zone is None:
+            raise TypeError(f"column {name} holds timestamps without a time zone")
+        return column.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d %H:%M:%S%.6f+00")
+    if isinstance(dtype, pl.Decimal | pl.Boolean | pl.Date) or dtype.is_integer():
+        return column
+    raise TypeError(f"column {name} of type {dtype} has no exact text form")
+
+
+def _parameters(database_url: str, application_name: str) -> dict[str, Any]:
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(database_url)
+    except psycopg.ProgrammingError:  # its text quotes the URL
+        raise InvalidInput("the database URL is not a PostgreSQL connection string") from None
+    server = f"{given.get('host', '')}{given.get('dbname', '')}"
+    if "@" in server or not re.fullmatch(r"[\d,]*", str(given.get("port") or "")):
+        raise InvalidInput("the database URL's password holds an @, : or /: write it as %40, %3A or %2F")
+    defaults: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, **_KEEPALIVE}
+    return {**defaults, **given, "application_name": application_name}
+
+
+def _configure(connection: Connection) -> None:
+    connection.execute(_SESSION)
+    connection.commit()
+
+
+@contextmanager
+def _failures(parameters: Mapping[str, Any]) -> Iterator[None]:
+    """Turn failures of the connection into one sentence that names the server and hides the password."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        failure = _failure(error, parameters)
+        if failure is None:
+            raise
+        raise failure from None
+
+
+def _failure(error: psycopg.OperationalError, parameters: Mapping[str, Any]) -> PlatformError | None:
+    port = f":{parameters['port']}" if parameters.get("port") else ""
+    server = f"PostgreSQL at {parameters.get('host') or 'localhost'}{port}"
+    reason = " ".join(str(error).split())
+    if password := parameters.get("password"):
+        reason = reason.replace(password, "***")
+    state = error.sqlstate or ""
+    if state.startswith(_LOGIN) or "authentication failed" in reason:
+        return PermanentFailure(f"{server} refuses the login: {reason}")
+    if not state or state.startswith(_PASSING):
+        return TransientFailure(f"{server} failed: {reason}")
+    return None

@@ -1,0 +1,113 @@
+"""What a delivered file really is: recognised by its first bytes, never by its name.
+
+A zip member is already a deflate stream with a CRC and a size, so it becomes a gzip file by a new header and
+trailer, without being inflated.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import struct
+import zipfile
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from batch_platform.core.failures import PermanentFailure
+
+_GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_COPY_BYTES: Final = 1 << 20
+_HEADER_BYTES_AT_MOST: Final = 1 << 20
+_LOCAL_FILE_HEADER: Final = struct.Struct("<26xHH")
+
+
+class Container(StrEnum):
+    GZIP = "gzip"
+    ZIP = "zip"
+    PARQUET = "parquet"
+    TEXT = "text"
+
+
+def container_of(path: Path, *, where: str) -> Container:
+    """The container by magic bytes. Raises `PermanentFailure` for a file of zero bytes."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if not magic:
+        raise PermanentFailure(f"{where}: the file has zero bytes")
+    if magic.startswith(b"\x1f\x8b"):
+        return Container.GZIP
+    if magic.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return Container.ZIP
+    if magic == b"PAR1":
+        return Container.PARQUET
+    return Container.TEXT
+
+
+def unzip(path: Path, *, into: Path, where: str) -> list[Path]:
+    """Rewrap every member of a zip as a gzip file in `into`, in the archive's order.
+
+    Raises `PermanentFailure` for a broken, empty or encrypted archive, or another compression than deflate.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if not members:
+                raise PermanentFailure(f"{where}: the zip holds no file")
+            return [
+                _rewrap(member, raw, into / f"{number}.csv.gz", where=where)
+                for number, member in enumerate(members)
+            ]
+    except (zipfile.BadZipFile, struct.error, EOFError) as error:
+        raise PermanentFailure(f"{where}: broken or truncated zip ({error})") from error
+
+
+def _rewrap(member: zipfile.ZipInfo, raw: BinaryIO, target: Path, *, where: str) -> Path:
+    if member.flag_bits & 0x1 or member.compress_type not in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+        raise PermanentFailure(f"{where}: member {member.filename} is encrypted or not deflated")
+    raw.seek(member.header_offset)
+    name_length, extra_length = _LOCAL_FILE_HEADER.unpack(raw.read(_LOCAL_FILE_HEADER.size))
+    raw.seek(name_length + extra_length, io.SEEK_CUR)
+    deflated = member.compress_type == zipfile.ZIP_DEFLATED
+    with target.open("wb") as out:
+        if deflated:
+            out.write(_GZIP_HEADER)
+        _copy(raw, out, member.compress_size, where=where)
+        if deflated:
+            out.write(struct.pack("<II", member.CRC, member.file_size & 0xFFFFFFFF))
+    return target
+
+
+def _copy(source: BinaryIO, target: BinaryIO, size: int, *, where: str) -> None:
+    while size:
+        chunk = source.read(min(size, _COPY_BYTES))
+        if not chunk:
+            raise PermanentFailure(f"{where}: truncated zip")
+        target.write(chunk)
+        size -= len(chunk)
+
+
+def csv_header(path: Path, container: Container, *, where: str) -> list[str]:
+    """The column names of a CSV file: its first record, without a byte order mark.
+
+    Raises `PermanentFailure` when there is none, or it is not UTF-8.
+    """
+    from isal import igzip
+
+    opener = igzip.open if container is Container.GZIP else open
+    try:
+        with opener(path, "rb") as file:
+            record = next(csv.reader(_text_lines(file)), [])
+    except (EOFError, OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PermanentFailure(f"{where}: cannot read the header ({error})") from error
+    if not record:
+        raise PermanentFailure(f"{where}: no header line")
+    return record
+
+
+def _text_lines(file: BinaryIO) -> Iterable[str]:
+    first = file.readline(_HEADER_BYTES_AT_MOST).removeprefix(b"\xef\xbb\xbf")
+    yield first.decode()
+    while line := file.readline(_HEADER_BYTES_AT_MOST):
+        yield line.decode()

@@ -1,0 +1,93 @@
+"""What a manifest says, for both kinds AWS writes: CUR legacy and Data Exports (CUR 2.0, FOCUS).
+
+CUR legacy   <prefix>/<report>/<yyyymmdd-yyyymmdd>/<report>-Manifest.json          `reportKeys`
+Data Exports <prefix>/<export>/metadata/BILLING_PERIOD=YYYY-MM/<export>-Manifest.json   `dataFiles`
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.finops.model import Connection, Format, ManifestContent
+
+_LEGACY_FOLDER: Final = re.compile(r"(\d{4})(\d{2})01-\d{8}/$")
+_EXPORT_FOLDER: Final = re.compile(r"BILLING_PERIOD=(\d{4})-(\d{2})/$")
+POLLED_MONTHS: Final = 13
+"""AWS restates a month up to a year after it closed; older ones are read only when asked for."""
+
+
+def folders(connection: Connection) -> tuple[str, ...]:
+    """The key prefixes under which the project's month folders lie."""
+    base = "/".join(part.strip("/") for part in (connection.prefix, connection.report_name) if part.strip("/"))
+    legacy, export = f"{base}/", f"{base}/metadata/"
+    if connection.format is Format.CUR_LEGACY:
+        return (legacy,)
+    if connection.format in (Format.CUR2, Format.FOCUS):
+        return (export,)
+    return (legacy, export)
+
+
+def month_of_folder(folder: str) -> date | None:
+    """The billing month a folder is named after; None for another folder."""
+    match = _LEGACY_FOLDER.search(folder) or _EXPORT_FOLDER.search(folder)
+    if not match or not 1 <= int(match[2]) <= 12:
+        return None
+    return date(int(match[1]), int(match[2]), 1)
+
+
+def manifest_keys(connection: Connection, month: date) -> tuple[str, ...]:
+    """Where the manifest of `month` may stand, likeliest first."""
+    last = date(month.year, month.month, monthrange(month.year, month.month)[1]) + timedelta(days=1)
+    name = f"{connection.report_name}-Manifest.json"
+    legacy = f"{month:%Y%m%d}-{last:%Y%m%d}/{name}"
+    export = f"BILLING_PERIOD={month:%Y-%m}/{name}"
+    return tuple(
+        f"{folder}{export if folder.endswith('/metadata/') else legacy}" for folder in folders(connection)
+    )
+
+
+def read_manifest(body: bytes, month: date, *, where: str) -> ManifestContent:
+    """Parse a manifest. Only the objects it lists count, in its order.
+
+    Raises `PermanentFailure` naming the manifest and what is wrong with it.
+    """
+    try:
+        content = json.loads(body)
+    except ValueError as error:
+        raise PermanentFailure(f"{where}: not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise PermanentFailure(f"{where}: not a manifest")
+    if isinstance(content.get("reportKeys"), list):
+        assembly, keys = content.get("assemblyId"), content["reportKeys"]
+    elif isinstance(content.get("dataFiles"), list):
+        assembly, keys = content.get("executionId"), [_key(uri) for uri in content["dataFiles"]]
+    else:
+        raise PermanentFailure(f"{where}: neither reportKeys nor dataFiles in it")
+    if not all(isinstance(key, str) and key for key in keys):
+        raise PermanentFailure(f"{where}: an entry of its file list is not an object key")
+    if len(set(keys)) != len(keys):
+        raise PermanentFailure(f"{where}: it lists an object twice")
+    _check_period(content, month, where=where)
+    return ManifestContent(assembly_id=str(assembly or ""), month=month, keys=tuple(keys))
+
+
+def _check_period(content: Mapping[str, Any], month: date, *, where: str) -> None:
+    period = content.get("billingPeriod")
+    start = period.get("start") if isinstance(period, dict) else None
+    if isinstance(start, str) and start[:6] != f"{month:%Y%m}":
+        raise PermanentFailure(f"{where}: it is of the billing period {start}, not {month:%Y-%m}")
+
+
+def _key(entry: object) -> str:
+    """Data Exports list `s3://bucket/key`; the bucket is the connection's."""
+    text = entry if isinstance(entry, str) else ""
+    if text.startswith("s3://"):
+        return unquote(urlsplit(text).path.lstrip("/"))
+    return text

@@ -1,0 +1,179 @@
+"""One delivered file as one normalised frame: exact decimals, dates, and one service name a row.
+
+Every text cell is read as text and cast here, by one engine, so that no reader guesses a type. The cast takes plain
+and scientific notation, rounds half-even to 12 decimals, and leaves a null where a cell is not a number; which
+column it was stands in `failed_cells`, one bit a money column in the order of `MONEY_COLUMNS`.
+
+Frame (a row a line item, in the file's order)
+    line_item_type, service, region, usage_account_id, payer_account_id, currency, invoice_id, commitment_arn  text
+    usage_date, billing_period                                       dates (UTC, as delivered; not yet clamped)
+    split_allocation                                                 true: a copy of cost that stands elsewhere
+    money columns of the file's layout                               Decimal(38, 12), null where blank or failed
+    failed_cells                                                     bit set of money cells that hold no number
+    tags, cost categories, unknown columns                           as they came, under their own names
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.finops.columns import CUR_MONEY, FOCUS_MONEY, Layout, recognise
+from batch_platform.finops.model import MONEY, Format
+
+MONEY_COLUMNS: Final = (*CUR_MONEY, *FOCUS_MONEY)
+
+# A Parquet double carries the ten decimals AWS computes with and noise after them.
+_DOUBLE_SCALE: Final = 10
+
+_SPLIT_OPERATIONS: Final = ("EKSPod-EC2", "ECSTask-EC2")
+_MARKETPLACE: Final = "AWS Marketplace"
+DISCOUNT_TYPES: Final = (
+    "EdpDiscount",
+    "PrivateRateDiscount",
+    "BundledDiscount",
+    "RiVolumeDiscount",
+    "SppDiscount",
+    "Discount",
+)
+
+
+def normalise_csv(path: Path, *, header: list[str], where: str) -> tuple[Layout, pl.LazyFrame]:
+    """The frame of a CSV file (plain or gzip). `header` is its first record; `where` names it in errors."""
+    frame = pl.scan_csv(path, infer_schema=False)
+    return _normalise(_with_names(frame, header), where=where)
+
+
+def normalise_parquet(path: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:
+    """The frame of a Parquet file; its doubles are cast at the ten decimals AWS computes with."""
+    return _normalise(pl.scan_parquet(path), where=where)
+
+
+def _with_names(frame: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
+    """Give the columns back the names of the file where the reader made them unique."""
+    return frame.rename(dict(zip(frame.collect_schema().names(), unique_names(header), strict=True)))
+
+
+def unique_names(header: list[str]) -> list[str]:
+    """Names as delivered; a name that comes again gets its position, so that no column is lost."""
+    seen: set[str] = set()
+    names = []
+    for position, name in enumerate(header):
+        unique = name if name not in seen else f"{name}#{position}"
+        seen.add(unique)
+        names.append(unique)
+    return names
+
+
+def _normalise(frame: pl.LazyFrame, *, where: str) -> tuple[Layout, pl.LazyFrame]:
+    schema = frame.collect_schema()
+    layout = recognise(schema.names(), where=where)
+    columns = {**layout.text, **layout.money}
+    source = frame.select(
+        *(pl.col(theirs).alias(ours) for ours, theirs in columns.items()),
+        *(pl.col(name) for name in layout.carried),
+    )
+    types = source.collect_schema()
+    text = {name: _text(name, types[name]) for name in layout.text}
+    money = {name: _money(name, types[name], where=where) for name in layout.money}
+    build = _focus_columns if layout.format is Format.FOCUS else _cur_columns
+    return layout, source.select(
+        **build(text, types),
+        **money,
+        failed_cells=_failed_cells(money, types),
+        **{name: pl.col(name) for name in layout.carried},
+    )
+
+
+def _cur_columns(text: dict[str, pl.Expr], types: pl.Schema) -> dict[str, pl.Expr]:
+    blank = pl.lit(None, dtype=pl.String)
+    product_name = text.get("product_name")
+    if product_name is None and "product_map" in types:
+        product_name = _map_value("product_map", "product_name", types)
+    service = pl.coalesce(text.get("service_code", blank), text["product_code"])
+    if product_name is not None and "billing_entity" in text:
+        by_name = (text["billing_entity"] == _MARKETPLACE) & ~text["line_item_type"].is_in(DISCOUNT_TYPES)
+        service = pl.when(by_name & product_name.is_not_null()).then(product_name).otherwise(service)
+    split = text["operation"].is_in(_SPLIT_OPERATIONS) if "operation" in text else pl.lit(False)
+    if "split_parent_id" in text:
+        split = split | text["split_parent_id"].is_not_null()
+    return {
+        **{name: text[name] for name in ("line_item_type", "usage_account_id", "payer_account_id")},
+        "currency": text["currency"],
+        "invoice_id": text["invoice_id"],
+        "service": service,
+        "region": pl.coalesce(text.get("region_code", blank), text.get("region", blank)),
+        "commitment_arn": pl.coalesce(
+            text.get("reservation_arn", blank), text.get("savings_plan_arn", blank)
+        ),
+        "split_allocation": split.fill_null(False),
+        "usage_date": _date("usage_start", types),
+        "billing_period": _date("billing_period_start", types),
+    }
+
+
+def _focus_columns(text: dict[str, pl.Expr], types: pl.Schema) -> dict[str, pl.Expr]:
+    blank = pl.lit(None, dtype=pl.String)
+    one_time = text.get("charge_frequency", blank) == "One-Time"
+    unused = text.get("commitment_status", blank) == "Unused"
+    kind = text["line_item_type"]
+    return {
+        "line_item_type": pl.when((kind == "Purchase") & one_time)
+        .then(pl.lit("Purchase One-Time"))
+        .when((kind == "Usage") & unused)
+        .then(pl.lit("Usage Unused"))
+        .otherwise(kind),
+        **{name: text[name] for name in ("usage_account_id", "payer_account_id", "currency", "service")},
+        "invoice_id": text.get("invoice_id", blank),
+        "region": text.get("region", blank),
+        "commitment_arn": text.get("commitment_arn", blank),
+        "split_allocation": pl.lit(False),
+        "usage_date": _date("usage_start", types),
+        "billing_period": _date("billing_period_start", types),
+    }
+
+
+def _text(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Text for everything, null for blank: an account id is never a number."""
+    column = pl.col(name)
+    return column if dtype == pl.String or dtype.is_nested() else column.cast(pl.String)
+
+
+def _money(name: str, dtype: pl.DataType, *, where: str) -> pl.Expr:
+    column = pl.col(name)
+    if dtype == pl.String or dtype.is_integer() or dtype.is_decimal():
+        return column.cast(MONEY, strict=False)
+    if dtype.is_float():
+        return column.cast(pl.Decimal(38, _DOUBLE_SCALE), strict=False).cast(MONEY, strict=False)
+    if dtype == pl.Null:
+        return column.cast(MONEY)
+    raise PermanentFailure(f"{where}: column {name} holds {dtype}, which is not money")
+
+
+def _failed_cells(money: dict[str, pl.Expr], types: pl.Schema) -> pl.Expr:
+    bits = pl.lit(0, dtype=pl.UInt32)
+    for name, cast in money.items():
+        failed = pl.col(name).is_not_null() & cast.is_null()
+        bits = bits + failed.cast(pl.UInt32) * pl.lit(1 << MONEY_COLUMNS.index(name), dtype=pl.UInt32)
+    return bits
+
+
+def _date(name: str, types: pl.Schema) -> pl.Expr:
+    """The UTC day of `2026-10-01T00:00:00Z`, `2026-10-01 00:00:00+00:00` or a timestamp; null if it is none."""
+    if types[name].is_temporal():
+        return pl.col(name).cast(pl.Date)
+    return pl.col(name).str.head(10).str.to_date("%Y-%m-%d", strict=False)
+
+
+def _map_value(name: str, key: str, types: pl.Schema) -> pl.Expr:
+    """One entry of a CUR 2.0 map: JSON text in CSV, a list of key and value in Parquet."""
+    column = pl.col(name)
+    if types[name] == pl.String:
+        return column.str.json_path_match(f"$.{key}")
+    entry = column.list.eval(
+        pl.element().filter(pl.element().struct.field("key") == key).struct.field("value")
+    )
+    return entry.list.first()

@@ -1,0 +1,272 @@
+"""Cost reports: one month of one project, in one measure, one `Report` per currency.
+
+A report carries what its figures mean: measure, currency, state of the month and the manifest version they
+were computed from. Amounts are Decimals at scale 12 and leave as plain digits; nothing is rounded and nothing
+is summed across currencies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from io import BytesIO
+from typing import Final
+
+import polars as pl
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.finops.model import MEASURES, MONEY, REPORT_MEASURES, SUMMARY_KEYS, ZERO
+
+GROUPS: Final = {
+    "service": "service",
+    "account": "usage_account_id",
+    "region": "region",
+    "charge_class": "charge_class",
+    "day": "usage_date",
+}
+"""What users call a group -> the column that holds it."""
+
+TOTALS: Final = {
+    **REPORT_MEASURES,
+    **{column: column for column in MEASURES if column not in REPORT_MEASURES.values()},
+}
+"""The name of each total -> its column."""
+
+FORMULA_START: Final = r"^[=+\-@\t\r\n]"
+"""What a spreadsheet may run as a formula (OWASP, "CSV Injection")."""
+
+FOCUS_CATEGORIES: Final = {
+    "usage": "Usage",
+    "commitment_fee": "Purchase",
+    "fee": "Purchase",
+    "tax": "Tax",
+    "credit": "Credit",
+}
+"""charge_class -> FOCUS ChargeCategory; every other class is an Adjustment (see `to_focus`)."""
+
+FOCUS_COLUMNS: Final = (
+    "BilledCost",
+    "BillingAccountId",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "EffectiveCost",
+    "InvoiceIssuerName",
+    "ListCost",
+    "ProviderName",
+    "RegionId",
+    "ServiceName",
+    "SubAccountId",
+)
+
+_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """`rows`: the columns of `group_by`, then amount (`MONEY`); `totals`: a sum for each of `TOTALS`.
+
+    `currency` is None only for an empty month whose currency nobody knows.
+    """
+
+    project_id: str
+    month: str
+    state: str
+    manifest_version: str | None
+    currency: str | None
+    measure: str
+    group_by: tuple[str, ...]
+    rows: pl.DataFrame
+    totals: Mapping[str, Decimal]
+
+
+def build(
+    summary: pl.DataFrame,
+    *,
+    project_id: str,
+    month: str,
+    state: str,
+    manifest_version: str | None,
+    measure: str,
+    group_by: Sequence[str],
+    currency: str | None = None,
+) -> list[Report]:
+    """The reports of one month (YYYY-MM), one per currency of its cost summary, by currency.
+
+    `measure` is a name of `REPORT_MEASURES`, `group_by` any of `GROUPS`, each once, in the order of the
+    columns wanted; none gives one row with the total. Rows stand by amount, the largest first, then by their
+    keys; grouped by day, by day first. An empty summary gives one report without rows, its totals zero, in
+    `currency`. Raises InvalidInput for an unknown month, measure or group.
+    """
+    _first_day(month)
+    _require(measure, REPORT_MEASURES, "measure")
+    for group in group_by:
+        _require(group, GROUPS, "group_by")
+    if len(set(group_by)) < len(group_by):
+        raise InvalidInput(f"group_by names a group twice: {', '.join(group_by)}.", field="group_by")
+    currencies = summary.get_column("currency").unique().sort().to_list() or [currency]
+    parts = [summary.filter(pl.col("currency") == name) if name else summary for name in currencies]
+    return [
+        Report(
+            project_id=project_id,
+            month=month,
+            state=str(state),
+            manifest_version=manifest_version,
+            currency=name,
+            measure=measure,
+            group_by=tuple(group_by),
+            rows=_rows(part, REPORT_MEASURES[measure], group_by),
+            totals=_totals(part),
+        )
+        for name, part in zip(currencies, parts, strict=True)
+    ]
+
+
+def to_json(report: Report) -> dict[str, object]:
+    """The report as values `json.dumps` takes: amounts as plain decimal strings, days as YYYY-MM-DD."""
+    rows = report.rows.with_columns(
+        pl.col(pl.Date).dt.to_string("%Y-%m-%d"), pl.col("amount").cast(pl.String)
+    )
+    return {
+        "project_id": report.project_id,
+        "month": report.month,
+        "state": report.state,
+        "manifest_version": report.manifest_version,
+        "currency": report.currency,
+        "measure": report.measure,
+        "group_by": list(report.group_by),
+        "rows": rows.to_dicts(),
+        "totals": {name: format(total, "f") for name, total in report.totals.items()},
+    }
+
+
+def to_csv(reports: Sequence[Report]) -> str:
+    """The rows of all reports of one `build`, each with what its figures mean; text safe in a spreadsheet."""
+    return _csv(_table(reports))
+
+
+def to_parquet(reports: Sequence[Report]) -> bytes:
+    """The same table as `to_csv` as one Parquet file; amount is Decimal(38, 12), day a date."""
+    buffer = BytesIO()
+    _table(reports).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def to_focus(summary: pl.DataFrame, *, month: str) -> str:
+    """The cost summary of one billing month (YYYY-MM) as CSV in the columns of FOCUS 1.2 it can truly fill.
+
+    Times are UTC, ends exclusive. BilledCost is `billed`, EffectiveCost `amortized`, ListCost `list_cost`,
+    whose sums the file keeps. ChargePeriod is the day of the summary, also for charges that cover a longer
+    time. By the definitions of FOCUS 1.2:
+    - ChargeCategory: of refunds the summary does not know whether usage or a purchase was refunded, and
+      discounts and unknown charges are neither, so all three are Adjustment, "charges that do not fall into
+      other categories".
+    - ChargeClass is Correction for refunds, the specification's own example, and empty otherwise.
+    - A Purchase that covers future charges has no EffectiveCost. A commitment_fee is therefore two rows: the
+      purchase, and the commitment nobody used as Usage with EffectiveCost alone (left out where it is zero).
+    - InvoiceIssuerName is AWS, which issues the bill that was exported; PublisherName, ServiceCategory,
+      ContractedCost and quantities cannot be told from the summary and are absent.
+
+    Raises InvalidInput for a malformed month.
+    """
+    start = _first_day(month)
+    is_fee = pl.col("charge_class") == "commitment_fee"
+    zero = pl.lit(Decimal(0), dtype=MONEY)
+    charges = summary.with_columns(
+        amortized=pl.when(is_fee).then(zero).otherwise("amortized"),
+        category=pl.col("charge_class").replace_strict(FOCUS_CATEGORIES, default="Adjustment"),
+    )
+    unused = summary.filter(is_fee & (pl.col("amortized") != 0)).with_columns(
+        billed=zero, list_cost=zero, category=pl.lit("Usage")
+    )
+    day = pl.col("usage_date")
+    rows = pl.concat([charges, unused], how="diagonal").sort(*SUMMARY_KEYS, "category")
+    return _csv(
+        rows.select(
+            BilledCost="billed",
+            BillingAccountId="payer_account_id",
+            BillingCurrency="currency",
+            BillingPeriodEnd=_instant(pl.lit(start).dt.offset_by("1mo")),
+            BillingPeriodStart=_instant(pl.lit(start)),
+            ChargeCategory="category",
+            ChargeClass=pl.when(pl.col("charge_class") == "refund").then(pl.lit("Correction")),
+            ChargePeriodEnd=_instant(day.dt.offset_by("1d")),
+            ChargePeriodStart=_instant(day),
+            EffectiveCost="amortized",
+            InvoiceIssuerName=pl.lit("AWS"),
+            ListCost="list_cost",
+            ProviderName=pl.lit("AWS"),
+            RegionId=pl.when(pl.col("region") != "").then("region"),
+            ServiceName="service",
+            SubAccountId="usage_account_id",
+        ).select(FOCUS_COLUMNS)
+    )
+
+
+def _require(value: str, allowed: Mapping[str, str], field: str) -> None:
+    if value not in allowed:
+        raise InvalidInput(f"{field} must be one of {', '.join(allowed)}, not {value!r}.", field=field)
+
+
+def _first_day(month: str) -> date:
+    if not _MONTH.fullmatch(month):
+        raise InvalidInput(f"month must be written YYYY-MM, not {month!r}.", field="month")
+    return date.fromisoformat(f"{month}-01")
+
+
+def _rows(summary: pl.DataFrame, column: str, group_by: Sequence[str]) -> pl.DataFrame:
+    """The groups and their amounts in the order `build` promises."""
+    day_first = ["day"] if "day" in group_by else []
+    others = [group for group in group_by if group != "day"]
+    order = [*day_first, "amount", *others]
+    # The constant key makes a total of an empty group_by.
+    named = summary.select(
+        pl.lit(0).alias("all"), amount=column, **{group: GROUPS[group] for group in group_by}
+    )
+    return (
+        named.group_by("all", *group_by)
+        .agg(pl.col("amount").sum())
+        .drop("all")
+        .sort(order, descending=[key == "amount" for key in order], nulls_last=True)
+    )
+
+
+def _totals(summary: pl.DataFrame) -> dict[str, Decimal]:
+    sums = summary.select(pl.col(column).sum().alias(name) for name, column in TOTALS.items())
+    return {name: ZERO + total for name, total in sums.row(0, named=True).items()}
+
+
+def _table(reports: Sequence[Report]) -> pl.DataFrame:
+    """The rows of the reports under one another, with the meaning of each figure in front."""
+    if not reports:
+        raise ValueError("build() gives at least one report")
+    return pl.concat(
+        report.rows.select(
+            *(
+                pl.lit(getattr(report, name), dtype=pl.String).alias(name)
+                for name in ("project_id", "month", "state", "manifest_version", "currency", "measure")
+            ),
+            *report.group_by,
+            "amount",
+        )
+        for report in reports
+    )
+
+
+def _instant(day: pl.Expr) -> pl.Expr:
+    """Midnight UTC of a day, as FOCUS writes date and time (ISO 8601 with Z)."""
+    return day.dt.to_string("%Y-%m-%dT00:00:00Z")
+
+
+def _csv(table: pl.DataFrame) -> str:
+    """CSV with a header. Text that a spreadsheet would run gets an apostrophe; numbers stay numbers."""
+    text = pl.col(pl.String)
+    safe = pl.when(text.str.contains(FORMULA_START)).then(pl.lit("'") + text).otherwise(text)
+    return table.with_columns(safe.name.keep()).write_csv()

@@ -1,0 +1,224 @@
+"""Batch B, first half: every delivered file once, as normalised Parquet in the lake.
+
+Files are claimed with a lease and a fencing number, so any number of workers share a month, and one that died gives
+its files back. What a file becomes depends on its bytes alone: a second worker writes the same object again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from hashlib import file_digest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import polars as pl
+import structlog
+
+from batch_platform.core import objects
+from batch_platform.core.aws import ObjectMoved
+from batch_platform.core.failures import PermanentFailure, PlatformError
+from batch_platform.finops.columns import Layout
+from batch_platform.finops.container import Container, container_of, csv_header, unzip
+from batch_platform.finops.model import ClaimedFile, FileStatus
+from batch_platform.finops.normalize import normalise_csv, normalise_parquet
+from batch_platform.finops.service.context import ATTEMPTS, FinopsContext
+from batch_platform.finops.validation import FileFacts, check_file
+
+_log = structlog.get_logger(__name__)
+
+_MESSAGE_AT_MOST: Final = 2000
+
+
+@dataclass
+class AggregateOutcome:
+    """What became of the files one worker claimed; `errors` holds a sentence for each that failed."""
+
+    done: int = 0
+    rows: int = 0
+    source_bytes: int = 0
+    lost: int = 0
+    errors: list[str] = field(default_factory=list)
+    months: set[tuple[str, date]] = field(default_factory=set)
+
+    @property
+    def claimed(self) -> int:
+        return self.done + self.lost + len(self.errors)
+
+
+def read_files(
+    context: FinopsContext, *, project_id: str | None = None, month: date | None = None, limit: int | None = None
+) -> AggregateOutcome:
+    """Claim and normalise pending files until none is left or `limit` files were claimed.
+
+    A file at fault becomes ERROR with its reason and stops no other; one that may be read later returns to
+    PENDING and ends this worker's turn.
+    """
+    outcome = AggregateOutcome()
+    with _leases_kept(context):
+        while limit is None or outcome.claimed < limit:
+            room = 1000 if limit is None else limit - outcome.claimed
+            batch = _claim(context, project_id, month, room)
+            if not batch:
+                break
+            outcome.months.update((file.project_id, file.month) for file in batch)
+            if not _read_batch(context, batch, outcome):
+                break
+    return outcome
+
+
+def _claim(context: FinopsContext, project_id: str | None, month: date | None, limit: int) -> list[ClaimedFile]:
+    now = context.clock()
+    with context.store.transaction() as session:
+        return session.claim(
+            project_id=project_id,
+            month=month,
+            limit=limit,
+            shard_bytes=context.shard_bytes,
+            owner=context.owner,
+            now=now,
+            lease_expires_at=now + context.lease,
+        )
+
+
+@contextmanager
+def _leases_kept(context: FinopsContext) -> Iterator[None]:
+    """Renew this worker's leases while it works; a process that dies renews nothing."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(context.lease.total_seconds() / 3):
+            try:
+                with context.store.transaction() as session:
+                    session.renew_leases(context.owner, lease_expires_at=context.clock() + context.lease)
+            except PlatformError as error:
+                # the lease may run out: then another worker takes the file and fencing keeps both harmless
+                _log.warning("cur_lease_not_renewed", reason=error.message)
+
+    thread = threading.Thread(target=renew, name="finops-leases", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: AggregateOutcome) -> bool:
+    """Normalise a batch, the next file's bytes arriving meanwhile; False when a failure may pass with time."""
+    with context.store.transaction() as session:
+        connections = {c.project_id: c for c in session.projects()}
+    clean = True
+    with (
+        TemporaryDirectory(prefix="finops-", dir=context.scratch) as folder,
+        ThreadPoolExecutor(1, thread_name_prefix="finops-download") as downloads,
+    ):
+        ahead: list[Future[Path]] = []
+        for position, file in enumerate(batch):
+            while len(ahead) < min(position + 2, len(batch)):
+                coming = batch[len(ahead)]
+                target = Path(folder) / f"{len(ahead)}.source"
+                client = context.source(connections[coming.project_id])
+                ahead.append(
+                    downloads.submit(objects.download, client, coming.stored, target, backoff=context.backoff)
+                )
+            clean = _read_one(context, file, ahead[position], outcome) and clean
+    return clean
+
+
+def _read_one(
+    context: FinopsContext, file: ClaimedFile, download: Future[Path], outcome: AggregateOutcome
+) -> bool:
+    log = _log.bind(project_id=file.project_id, object_key=file.stored.key, month=f"{file.month:%Y-%m}")
+    try:
+        source = download.result()
+        key, digest, facts = _normalise(context, file, source)
+        source.unlink()
+    except PlatformError as error:
+        status = _status_after(error, file)
+        with context.store.transaction() as session:
+            session.give_back(file, status, error.message[:_MESSAGE_AT_MOST])
+        outcome.errors.append(f"{file.project_id}: {error.message}")
+        log.error("cur_file_failed", status=status.value, reason=error.message)
+        return status is FileStatus.ERROR
+    with context.store.transaction() as session:
+        held = session.finish(
+            file,
+            key=key,
+            sha256=digest,
+            row_count=facts.row_count,
+            stats=asdict(facts),
+            now=context.clock(),
+        )
+    if not held:
+        outcome.lost += 1
+        log.warning("cur_file_lost", reason="its lease ran out or its version was superseded")
+        return True
+    outcome.done += 1
+    outcome.rows += facts.row_count
+    outcome.source_bytes += file.stored.size
+    log.info("cur_file_done", rows=facts.row_count)
+    context.progress(f"{file.project_id} {file.month:%Y-%m}: {facts.row_count:,} rows of {file.stored.key}")
+    return True
+
+
+def _status_after(error: PlatformError, file: ClaimedFile) -> FileStatus:
+    if isinstance(error, ObjectMoved):
+        # the registered version is gone: the next fetch supersedes it
+        return FileStatus.PENDING if file.attempts < ATTEMPTS else FileStatus.ERROR
+    if error.permanent or file.attempts >= ATTEMPTS:
+        return FileStatus.ERROR
+    return FileStatus.PENDING
+
+
+def _normalise(context: FinopsContext, file: ClaimedFile, source: Path) -> tuple[str, str, FileFacts]:
+    """Write the normalised file to the lake: its key, the SHA-256 of its bytes, and the facts of its rows."""
+    where = file.stored.uri
+    target = source.with_suffix(".parquet")
+    layout, rows = _open(source, where=where)
+    with _reading(where):
+        rows.sink_parquet(target, compression="zstd", compression_level=1, statistics=False)
+        facts = check_file(pl.scan_parquet(target), layout, month=file.month, where=where)
+    prefix = context.line_items_prefix(file.project_id, file.month)
+    key = f"{prefix}{file.version}/{file.file_no:05d}.parquet"
+    objects.put_file(context.lake, target, context.lake_bucket, key)
+    with target.open("rb") as written:
+        digest = file_digest(written, "sha256").hexdigest()
+    target.unlink()
+    return key, digest, facts
+
+
+def _open(source: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:
+    container = container_of(source, where=where)
+    with _reading(where):
+        if container is Container.PARQUET:
+            return normalise_parquet(source, where=where)
+        if container is not Container.ZIP:
+            return normalise_csv(source, header=csv_header(source, container, where=where), where=where)
+        folder = source.with_suffix(".members")
+        folder.mkdir()
+        members = [
+            normalise_csv(member, header=csv_header(member, container_of(member, where=where), where=where), where=where)
+            for member in unzip(source, into=folder, where=where)
+        ]
+    layout = members[0][0]
+    if any(other.format is not layout.format for other, _ in members):
+        raise PermanentFailure(f"{where}: the zip mixes formats")
+    return layout, pl.concat([rows for _, rows in members], how="diagonal")
+
+
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    """Turn what a broken file makes the reader raise into one sentence that names the file."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the machine's disk, not the file
+        reason = str(error).partition("\n")[0].strip()
+        raise PermanentFailure(f"{where}: broken or truncated file ({reason})") from error

@@ -1,0 +1,86 @@
+"""What every use case works with; made once per process by whoever calls."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from batch_platform.core import aws
+from batch_platform.core.clock import Clock, utc_now
+from batch_platform.core.objects import Backoff
+from batch_platform.core.postgres import Pool
+from batch_platform.finops.model import Connection
+from batch_platform.finops.store import FinopsStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SHARD_BYTES: Final = 256 * 1024 * 1024
+"""Compressed bytes one worker takes at a time."""
+
+LEASE: Final = timedelta(minutes=3)
+ATTEMPTS: Final = 5
+"""How often a file is taken up again after a failure that may pass, before it becomes an ERROR."""
+
+Progress = Callable[[str], None]
+
+
+def _silent(_message: str) -> None:
+    """Progress for callers that show none."""
+
+
+def new_owner() -> str:
+    """Names one worker in leases: machine, process and a random part."""
+    return f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True)
+class FinopsContext:
+    """Clients, clock and identity of one worker.
+
+    `source` gives the S3 client that may read a project's bucket; `scratch` is where temporary folders go
+    (None: the system's).
+    """
+
+    store: FinopsStore
+    lake: S3Client
+    lake_bucket: str
+    source: Callable[[Connection], S3Client]
+    clock: Clock = utc_now
+    owner: str = field(default_factory=new_owner)
+    lease: timedelta = LEASE
+    shard_bytes: int = SHARD_BYTES
+    backoff: Backoff = field(default_factory=Backoff)
+    scratch: Path | None = None
+    progress: Progress = _silent
+
+    def line_items_prefix(self, project_id: str, month: date) -> str:
+        """Where the normalised files of a project-month stand in the lake, a folder a version below it."""
+        return f"finops/cur_line_items/{month:%Y-%m}/{project_id}/"
+
+
+def build_context(
+    *, pool: Pool, lake: S3Client, lake_bucket: str, settings: aws.AwsSettings, progress: Progress = _silent
+) -> FinopsContext:
+    """The context of this process: projects are read with their own roles."""
+    clients: dict[Connection, S3Client] = {}
+
+    def source(connection: Connection) -> S3Client:
+        if connection not in clients:
+            session = aws.assumed_session(
+                settings,
+                role_arn=connection.role_arn,
+                external_id=connection.external_id,
+                session_name=f"batch-platform-finops-{connection.project_id}",
+                region=connection.region,
+            )
+            clients[connection] = aws.client("s3", settings, using=session)
+        return clients[connection]
+
+    return FinopsContext(FinopsStore(pool), lake, lake_bucket, source, progress=progress)

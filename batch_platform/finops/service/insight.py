@@ -1,0 +1,98 @@
+"""What people ask of published costs: reports, anomalies, a forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final
+
+import polars as pl
+
+from batch_platform.core.failures import InvalidInput, NotFound
+from batch_platform.finops import anomalies, forecast
+from batch_platform.finops.model import MonthState, PublishedMonth
+from batch_platform.finops.months import month_start, next_month, shift
+from batch_platform.finops.report import Report, build
+from batch_platform.finops.service.context import FinopsContext
+
+HISTORY_MONTHS: Final = 3
+"""How many months before a month its anomalies and forecast look back."""
+
+_MEASURE: Final = "amortized"
+
+
+def parse_month(text: str) -> date:
+    """`YYYY-MM` as typed by users. Raises `InvalidInput`."""
+    try:
+        return month_start(text)
+    except ValueError:
+        raise InvalidInput(f"{text!r} is not a month; write YYYY-MM", field="month") from None
+
+
+def month_costs(context: FinopsContext, project_id: str, month: date) -> tuple[PublishedMonth, pl.DataFrame]:
+    """A published month and its cost summary. Raises `NotFound`."""
+    with context.store.transaction() as session:
+        session.project(project_id)
+        published = session.month(project_id, month)
+        if published is None:
+            raise NotFound(f"project {project_id} has no published costs for {month:%Y-%m}", field="month")
+        return published, session.costs(project_id, month, month)
+
+
+def report(
+    context: FinopsContext, project_id: str, month: date, *, measure: str, group_by: Sequence[str]
+) -> list[Report]:
+    """The month's costs by group, one report a currency."""
+    published, costs = month_costs(context, project_id, month)
+    return build(
+        costs,
+        project_id=project_id,
+        month=f"{month:%Y-%m}",
+        state=published.state,
+        manifest_version=published.version,
+        measure=measure,
+        group_by=group_by,
+    )
+
+
+def daily_costs(context: FinopsContext, project_id: str, month: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Daily usage cost (amortised) by service: of the month, and of it with the months it is compared to."""
+    with context.store.transaction() as session:
+        history = session.costs(project_id, shift(month, -HISTORY_MONTHS), month)
+    daily = anomalies.usage_daily(history, _MEASURE)
+    return daily.filter(pl.col("usage_date") >= month), daily
+
+
+def compute_anomalies(context: FinopsContext, project_id: str, month: date) -> pl.DataFrame:
+    """Find and store the month's anomalies; the same version gives the same rows."""
+    published, _ = month_costs(context, project_id, month)
+    _, daily = daily_costs(context, project_id, month)
+    found = anomalies.detect(daily, first=month, last=next_month(month) - timedelta(days=1))
+    with context.store.transaction() as session:
+        if not session.anomalies(project_id, month).equals(found):
+            session.replace_anomalies(project_id, month, published.version, found)
+    return found
+
+
+def compute_forecast(context: FinopsContext, project_id: str, month: date) -> tuple[forecast.Forecast, pl.DataFrame]:
+    """Forecast what is left of an open month, or the month after a complete one; with the history it saw.
+
+    The newest day of an open month is left out: AWS is still adding to it.
+    """
+    published, _ = month_costs(context, project_id, month)
+    in_month, daily = daily_costs(context, project_id, month)
+    first = next_month(month)
+    if published.state is MonthState.OPEN:
+        newest = in_month["usage_date"].max()
+        first = newest if isinstance(newest, date) else month
+    history = daily.filter(pl.col("usage_date") < first)
+    expected = forecast.forecast(history, first, next_month(first.replace(day=1)) - timedelta(days=1))
+    errors = {error.currency: error.wape for error in expected.backtest_error}
+    rows = expected.frame.with_columns(
+        pl.lit(expected.method).alias("method"),
+        pl.col("currency").replace_strict(errors, default=None, return_dtype=pl.Decimal(38, 12)).alias("backtest_error"),
+    )
+    with context.store.transaction() as session:
+        if not session.forecast(project_id, month).equals(rows):
+            session.replace_forecast(project_id, month, published.version, rows)
+    return expected, history

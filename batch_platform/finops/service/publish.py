@@ -1,0 +1,260 @@
+"""Batch B, second half: a month's line items -> its cost tables, in one replace transaction behind its checks."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from hashlib import file_digest
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import polars as pl
+import structlog
+
+from batch_platform.core import objects
+from batch_platform.core.failures import PermanentFailure, TransientFailure
+from batch_platform.finops import invariants, restatement
+from batch_platform.finops.model import (
+    CheckOutcome,
+    Connection,
+    FileStatus,
+    Format,
+    ManifestStatus,
+    MonthState,
+    PublishedMonth,
+    RegisteredVersion,
+)
+from batch_platform.finops.months import state_of
+from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.service.fetch import head_manifest
+from batch_platform.finops.store import Session
+from batch_platform.finops.summary import MonthSummary, empty_costs, service_monthly, summarise
+from batch_platform.finops.validation import FileFacts, raw_totals
+
+_log = structlog.get_logger(__name__)
+
+_DOWNLOADS: Final = 4
+
+
+@dataclass(frozen=True, eq=False)
+class PublishOutcome:
+    """What a publication did, or why there was none (`waiting_for`; then nothing changed).
+
+    `restated`: the money difference to a final month, empty otherwise. `changed`: whether a row was written.
+    """
+
+    project_id: str
+    month: date
+    published: PublishedMonth | None
+    costs: pl.DataFrame
+    restated: pl.DataFrame
+    changed: bool
+    waiting_for: str | None = None
+
+
+class ChecksFailed(PermanentFailure):
+    """A blocking check failed: the month keeps what was published before."""
+
+    def __init__(self, project_id: str, month: date, checks: tuple[CheckOutcome, ...]) -> None:
+        failed = [check for check in checks if check.blocking and not check.passed]
+        reasons = "; ".join(f"{check.name}: {check.description}" for check in failed)
+        super().__init__(f"{project_id} {month:%Y-%m} is not published: {reasons}")
+        self.checks = checks
+
+
+def publish_month(context: FinopsContext, connection: Connection, month: date) -> PublishOutcome:
+    """Replace the month's cost tables from all files of its newest version.
+
+    Repeatable: the same version gives the same rows, and writes none when they stand already. Raises `ChecksFailed`
+    when an invariant is broken, `TransientFailure` when the manifest moved while its files were read.
+    """
+    project_id = connection.project_id
+    with context.store.transaction() as session:
+        version = session.newest_version(project_id, month)
+        files = [] if version is None else session.files(project_id, month=month, version=version.version)
+        before = session.month(project_id, month)
+    if version is None:
+        return _nothing(project_id, month, "nothing is delivered")
+    if version.status is ManifestStatus.WAITING:
+        return _nothing(project_id, month, "files that the manifest lists are not delivered yet")
+    if undone := [file for file in files if file["status"] != FileStatus.DONE]:
+        return _nothing(project_id, month, _undone(undone))
+    with TemporaryDirectory(prefix="finops-", dir=context.scratch) as folder:
+        summary, facts, raw = _summarise(context, connection, month, files, Path(folder))
+    _require_unmoved(context, connection, version)
+    outcome = _replace(context, connection, version, files, before, (summary, facts, raw))
+    _tidy_lake(context, outcome, version)
+    return outcome
+
+
+def _summarise(
+    context: FinopsContext, connection: Connection, month: date, files: list[dict[str, Any]], folder: Path
+) -> tuple[MonthSummary, list[FileFacts], dict[str, Decimal]]:
+    facts = [_facts(file) for file in files]
+    formats = {fact.format for fact in facts}
+    if len(formats) > 1:
+        raise PermanentFailure(f"{connection.project_id} {month:%Y-%m}: its files mix {', '.join(sorted(formats))}")
+    if not files:
+        return MonthSummary(empty_costs(), 0, 0, 0, 0, 0, 0, {}), [], {}
+    with ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="finops-lake") as pool:
+        paths = list(pool.map(lambda file: _line_items(context, file, folder), files))
+    scratch = folder / "duckdb"
+    scratch.mkdir()
+    summary = summarise(
+        paths, month=month, format=formats.pop(), accounts=connection.account_scope, scratch=scratch
+    )
+    raw: dict[str, Decimal] = {}
+    for path in paths:
+        for currency, amount in raw_totals(pl.scan_parquet(path), accounts=connection.account_scope).items():
+            raw[currency] = raw.get(currency, Decimal(0)) + Decimal(amount)
+    return summary, facts, raw
+
+
+def _line_items(context: FinopsContext, file: dict[str, Any], folder: Path) -> Path:
+    """A normalised file of the lake, byte for byte what was recorded when it was written."""
+    stored = objects.head(context.lake, context.lake_bucket, file["line_items_key"])
+    if stored is None:
+        where = objects.uri(context.lake_bucket, file["line_items_key"])
+        raise PermanentFailure(f"{where} is gone; fetch and aggregate the month again")
+    path = objects.download(
+        context.lake, stored, folder / f"{file['file_no']:05d}.parquet", backoff=context.backoff
+    )
+    with path.open("rb") as written:
+        digest = file_digest(written, "sha256").hexdigest()
+    if digest != file["line_items_sha256"]:
+        raise PermanentFailure(f"{stored.uri} is not what was written for {file['object_key']}")
+    return path
+
+
+def _replace(
+    context: FinopsContext,
+    connection: Connection,
+    version: RegisteredVersion,
+    files: list[dict[str, Any]],
+    before: PublishedMonth | None,
+    computed: tuple[MonthSummary, list[FileFacts], dict[str, Decimal]],
+) -> PublishOutcome:
+    summary, facts, raw = computed
+    project_id, month = connection.project_id, version.month
+    layout = facts[0].format if facts else Format.AUTO
+    with context.store.transaction() as session:
+        session.lock_publication(month)
+        session.lock_month(project_id, month)
+        _require_current(session, version)
+        old = session.costs(project_id, month, month)
+        before = session.month(project_id, month)
+        checks = invariants.check_month(
+            summary,
+            facts,
+            raw=raw,
+            amortises=layout is not Format.FOCUS,
+            claimed_elsewhere=session.accounts_claimed_elsewhere(project_id, month, summary.costs),
+            columns_before=_columns_of(session, before),
+        )
+        if any(check.blocking and not check.passed for check in checks):
+            raise ChecksFailed(project_id, month, checks)
+        difference = restatement.difference(old, summary.costs)
+        state = state_of(
+            month,
+            delivered_at=version.delivered_at,
+            row_count=summary.row_count,
+            uninvoiced_rows=summary.uninvoiced_rows,
+            before=before,
+            difference=difference,
+        )
+        restates = before is not None and before.version != version.version and state is MonthState.RESTATED
+        if restates and difference.height:
+            assert before is not None
+            session.add_restatement(before, version.version, difference, now=context.clock())
+        same = before is not None and before.version == version.version and old.equals(summary.costs)
+        if not same:
+            session.replace_costs(
+                project_id,
+                month,
+                version.version,
+                summary=summary.costs,
+                by_service=service_monthly(summary.costs),
+            )
+        published = PublishedMonth(
+            project_id=project_id,
+            month=month,
+            state=state,
+            version=version.version,
+            format=layout,
+            row_count=summary.row_count,
+            file_count=len(files),
+            delivered_at=version.delivered_at,
+            published_at=context.clock(),
+            checks=checks,
+        )
+        changed = session.save_month(published) or not same
+    log = _log.bind(project_id=project_id, month=f"{month:%Y-%m}", version=version.version)
+    log.info("cur_month_published", state=state.value, rows=summary.row_count, changed=changed)
+    restated = difference if restates else difference.clear()
+    if restated.height:
+        log.warning("cur_month_restated", groups=restated.height)
+    context.progress(f"{project_id} {month:%Y-%m}: published, {state.value}")
+    return PublishOutcome(project_id, month, published, summary.costs, restated, changed)
+
+
+def _columns_of(session: Session, before: PublishedMonth | None) -> list[str]:
+    if before is None:
+        return []
+    files = session.files(before.project_id, month=before.month, version=before.version)
+    return sorted({column for file in files for column in (file["stats"] or {}).get("columns", ())})
+
+
+def _require_current(session: Session, version: RegisteredVersion) -> None:
+    now = session.newest_version(version.project_id, version.month)
+    place = f"{version.project_id} {version.month:%Y-%m}"
+    if now is None or now.version != version.version:
+        raise TransientFailure(f"{place}: a newer delivery was registered while this one was aggregated")
+    if session.files_not_done(version.project_id, version.month, version.version):
+        raise TransientFailure(f"{place}: files were put back while the month was aggregated")
+
+
+def _require_unmoved(context: FinopsContext, connection: Connection, version: RegisteredVersion) -> None:
+    """The manifest after its last file was read must still be the one that was registered."""
+    head = head_manifest(context, connection, version.month)
+    if version.status is ManifestStatus.REGISTERED and (head is None or not version.still_is(head)):
+        raise TransientFailure(
+            f"{connection.project_id} {version.month:%Y-%m}: the manifest moved while its files were read; fetch again"
+        )
+
+
+def _tidy_lake(context: FinopsContext, outcome: PublishOutcome, version: RegisteredVersion) -> None:
+    """Put the month's cost frame into the lake and drop line items of versions that no longer count."""
+    body = BytesIO()
+    outcome.costs.write_parquet(body, compression="zstd", statistics=False)
+    key = f"finops/cost_summary/{version.month:%Y-%m}/{version.project_id}/cost_summary.parquet"
+    objects.put_bytes(context.lake, context.lake_bucket, key, body.getvalue())
+    prefix = context.line_items_prefix(version.project_id, version.month)
+    for folder in objects.list_folders(context.lake, context.lake_bucket, prefix):
+        if folder != f"{prefix}{version.version}/":
+            objects.delete_prefix(context.lake, context.lake_bucket, folder)
+
+
+def _facts(file: dict[str, Any]) -> FileFacts:
+    stats = file["stats"]
+    return FileFacts(
+        row_count=stats["row_count"],
+        failed_cells=stats["failed_cells"],
+        columns=tuple(stats["columns"]),
+        format=Format(stats["format"]),
+    )
+
+
+def _undone(files: list[dict[str, Any]]) -> str:
+    for file in files:
+        if file["status"] == FileStatus.ERROR:
+            return f"file in ERROR: {file['error_message']}"
+    return f"{len(files)} files not read yet"
+
+
+def _nothing(project_id: str, month: date, reason: str) -> PublishOutcome:
+    nothing = empty_costs()
+    return PublishOutcome(project_id, month, None, nothing, nothing, False, reason)

@@ -1,0 +1,87 @@
+-- The cost tables of a month: replaced as a whole, in one transaction.
+
+-- name: lock_publication
+SELECT pg_advisory_xact_lock(hashtextextended('finops publish ' || %(month)s::text, 0))
+
+-- name: files_not_done
+SELECT count(*) FROM finops.finops_billing_files
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(version)s AND status <> 'DONE'
+
+-- name: accounts_claimed_elsewhere
+SELECT DISTINCT format('account %%s of payer %%s is in project %%s', usage_account_id, payer_account_id, project_id)
+FROM finops.finops_cost_summary
+JOIN unnest(%(payers)s::text[], %(accounts)s::text[]) AS ours (payer_account_id, usage_account_id)
+    USING (payer_account_id, usage_account_id)
+WHERE billing_month = %(month)s AND project_id <> %(project_id)s
+ORDER BY 1
+
+-- name: delete_summary
+DELETE FROM finops.finops_cost_summary WHERE project_id = %(project_id)s AND billing_month = %(month)s
+
+-- name: delete_service_monthly
+DELETE FROM finops.finops_cost_service_monthly WHERE project_id = %(project_id)s AND billing_month = %(month)s
+
+-- name: upsert_month
+INSERT INTO finops.finops_months AS known (
+    project_id, billing_month, state, version, format, row_count, file_count, delivered_at, published_at, checks
+) VALUES (
+    %(project_id)s, %(month)s, %(state)s, %(version)s, %(format)s, %(row_count)s, %(file_count)s, %(delivered_at)s,
+    %(now)s, %(checks)s
+)
+ON CONFLICT (project_id, billing_month) DO UPDATE SET
+    state = excluded.state, version = excluded.version, format = excluded.format, row_count = excluded.row_count,
+    file_count = excluded.file_count, delivered_at = excluded.delivered_at, published_at = excluded.published_at,
+    checks = excluded.checks
+-- computing the same version again is no news
+WHERE (known.state, known.version, known.format, known.row_count, known.file_count, known.delivered_at, known.checks)
+    IS DISTINCT FROM
+      (excluded.state, excluded.version, excluded.format, excluded.row_count, excluded.file_count,
+       excluded.delivered_at, excluded.checks)
+
+-- name: publish_manifest
+UPDATE finops.finops_billing_manifests SET status = 'PUBLISHED', published_at = coalesce(published_at, %(now)s)
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(version)s AND status = 'REGISTERED'
+
+-- name: supersede_published
+UPDATE finops.finops_billing_manifests SET status = 'SUPERSEDED'
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version <> %(version)s AND status = 'PUBLISHED'
+
+-- name: supersede_done_files
+UPDATE finops.finops_billing_files SET status = 'SUPERSEDED'
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version <> %(version)s AND status = 'DONE'
+
+-- name: months
+SELECT project_id, billing_month, state, version, format, row_count, file_count, delivered_at, published_at, checks
+FROM finops.finops_months
+WHERE project_id = %(project_id)s AND (%(month)s::date IS NULL OR billing_month = %(month)s)
+ORDER BY billing_month
+
+-- name: cost_summary
+SELECT usage_date, payer_account_id, usage_account_id, service, region, charge_class, currency,
+       unblended, blended, amortized, net_unblended, net_amortized, billed, list_cost, true_up, upfront, usage_rows
+FROM finops.finops_cost_summary
+WHERE project_id = %(project_id)s AND billing_month BETWEEN %(first_month)s AND %(last_month)s
+
+-- name: restatements
+SELECT billing_month, from_version, to_version, usage_account_id, service, charge_class, currency,
+       unblended_before, unblended_after, amortized_before, amortized_after, net_unblended_before,
+       net_unblended_after, detected_at
+FROM finops.finops_restatements
+WHERE project_id = %(project_id)s
+ORDER BY billing_month, detected_at, usage_account_id, service, charge_class, currency
+
+-- name: delete_anomalies
+DELETE FROM finops.finops_cost_anomalies WHERE project_id = %(project_id)s AND billing_month = %(month)s
+
+-- name: anomalies
+SELECT usage_date, service, currency, amount, expected, deviation, score, direction, explanation
+FROM finops.finops_cost_anomalies
+WHERE project_id = %(project_id)s AND billing_month = %(month)s
+
+-- name: delete_forecast
+DELETE FROM finops.finops_cost_forecasts WHERE project_id = %(project_id)s AND billing_month = %(month)s
+
+-- name: forecast
+SELECT target_date, currency, amount, lower_bound, upper_bound, method, backtest_error
+FROM finops.finops_cost_forecasts
+WHERE project_id = %(project_id)s AND billing_month = %(month)s

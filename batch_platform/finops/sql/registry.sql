@@ -1,0 +1,140 @@
+-- The registry of deliveries: one row a manifest version, one row a file of a version.
+
+-- name: lock_month
+SELECT pg_advisory_xact_lock(hashtextextended('finops ' || %(project_id)s || ' ' || %(month)s::text, 0))
+
+-- name: newest_version
+SELECT version, bucket, manifest_key, manifest_etag, manifest_last_modified, delivered_at, status
+FROM finops.finops_billing_manifests
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND status <> 'SUPERSEDED'
+ORDER BY manifest_last_modified DESC, registered_at DESC NULLS LAST, first_seen_at DESC
+LIMIT 1
+
+-- name: insert_manifest
+INSERT INTO finops.finops_billing_manifests AS known (
+    project_id, billing_month, version, assembly_id, bucket, manifest_key, manifest_etag, manifest_last_modified,
+    delivered_at, file_count, total_bytes, status, missing_keys, first_seen_at, registered_at
+) VALUES (
+    %(project_id)s, %(month)s, %(version)s, %(assembly_id)s, %(bucket)s, %(manifest_key)s, %(manifest_etag)s,
+    %(manifest_last_modified)s, %(delivered_at)s, %(file_count)s, %(total_bytes)s, %(status)s, %(missing)s,
+    %(now)s, %(registered_at)s
+)
+-- a manifest written again with the same content, or a version that was superseded and came back
+ON CONFLICT (project_id, billing_month, version) DO UPDATE SET
+    manifest_etag = excluded.manifest_etag,
+    manifest_last_modified = excluded.manifest_last_modified,
+    delivered_at = excluded.delivered_at,
+    status = CASE WHEN known.status = 'SUPERSEDED' THEN excluded.status ELSE known.status END,
+    registered_at = CASE WHEN known.status = 'SUPERSEDED' THEN excluded.registered_at ELSE known.registered_at END
+
+-- name: insert_files
+INSERT INTO finops.finops_billing_files AS known (
+    project_id, billing_month, version, file_no, bucket_name, object_key, etag, size_bytes, last_modified, status,
+    registered_at
+)
+SELECT %(project_id)s, %(month)s, %(version)s, listed.file_no, %(bucket)s, listed.object_key, listed.etag,
+       listed.size_bytes, listed.last_modified, 'PENDING', %(now)s
+FROM unnest(%(numbers)s::int[], %(keys)s::text[], %(etags)s::text[], %(sizes)s::bigint[], %(modified)s::timestamptz[])
+    AS listed (file_no, object_key, etag, size_bytes, last_modified)
+ON CONFLICT (project_id, billing_month, version, object_key) DO UPDATE SET
+    status = 'PENDING', owner = NULL, lease_expires_at = NULL, error_message = NULL, finished_at = NULL
+WHERE known.status = 'SUPERSEDED'
+
+-- name: supersede_manifests
+UPDATE finops.finops_billing_manifests SET status = 'SUPERSEDED'
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version <> %(version)s
+  AND status IN ('WAITING', 'REGISTERED')
+
+-- name: supersede_files
+UPDATE finops.finops_billing_files SET
+    status = 'SUPERSEDED', owner = NULL, lease_expires_at = NULL, fencing = fencing + 1
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version <> %(version)s
+  AND status IN ('PENDING', 'PROCESSING', 'ERROR')
+
+-- name: return_expired
+UPDATE finops.finops_billing_files SET
+    status = 'PENDING', owner = NULL, lease_expires_at = NULL, fencing = fencing + 1
+WHERE status = 'PROCESSING' AND lease_expires_at < %(now)s
+  AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
+
+-- name: claim_files
+WITH candidates AS (
+    SELECT project_id, billing_month, version, object_key, file_no, size_bytes
+    FROM finops.finops_billing_files
+    WHERE status = 'PENDING'
+      AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
+      AND (%(month)s::date IS NULL OR billing_month = %(month)s)
+    ORDER BY billing_month, project_id, file_no
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), claimable AS (
+    -- the first file always, further ones while the shard has room
+    SELECT *, sum(size_bytes) OVER (ORDER BY billing_month, project_id, file_no) - size_bytes AS bytes_before
+    FROM candidates
+)
+UPDATE finops.finops_billing_files AS file SET
+    status = 'PROCESSING', owner = %(owner)s, lease_expires_at = %(lease_expires_at)s,
+    fencing = file.fencing + 1, attempts = file.attempts + 1, error_message = NULL
+FROM claimable
+WHERE file.project_id = claimable.project_id AND file.billing_month = claimable.billing_month
+  AND file.version = claimable.version AND file.object_key = claimable.object_key
+  AND file.status = 'PENDING' AND claimable.bytes_before < %(shard_bytes)s
+RETURNING file.project_id, file.billing_month, file.version, file.file_no, file.bucket_name, file.object_key,
+          file.etag, file.size_bytes, file.last_modified, file.fencing, file.attempts
+
+-- name: renew_leases
+UPDATE finops.finops_billing_files SET lease_expires_at = %(lease_expires_at)s
+WHERE owner = %(owner)s AND status = 'PROCESSING'
+
+-- name: finish_file
+UPDATE finops.finops_billing_files SET
+    status = 'DONE', owner = NULL, lease_expires_at = NULL, finished_at = %(now)s, error_message = NULL,
+    line_items_key = %(line_items_key)s, line_items_sha256 = %(line_items_sha256)s, row_count = %(row_count)s,
+    stats = %(stats)s
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(version)s
+  AND object_key = %(object_key)s AND status = 'PROCESSING' AND fencing = %(fencing)s
+
+-- name: give_back_file
+UPDATE finops.finops_billing_files SET
+    status = %(status)s, owner = NULL, lease_expires_at = NULL, error_message = %(error_message)s
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(version)s
+  AND object_key = %(object_key)s AND status = 'PROCESSING' AND fencing = %(fencing)s
+
+-- name: requeue_files
+UPDATE finops.finops_billing_files SET status = 'PENDING', error_message = NULL, attempts = attempts + 1
+WHERE status = 'ERROR'
+  AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
+  AND (%(object_key)s::text IS NULL OR object_key = %(object_key)s)
+RETURNING project_id, billing_month, object_key
+
+-- name: months_to_aggregate
+SELECT file.project_id, file.billing_month, file.version,
+       count(*) FILTER (WHERE file.status = 'PENDING' OR file.lease_expires_at < %(now)s) AS waiting_files,
+       sum(file.attempts)::bigint AS attempts,
+       sum(file.size_bytes)::bigint AS total_bytes
+FROM finops.finops_billing_files AS file
+JOIN finops.finops_billing_manifests AS manifest USING (project_id, billing_month, version)
+WHERE manifest.status = 'REGISTERED'
+  AND (%(project_id)s::text IS NULL OR file.project_id = %(project_id)s)
+GROUP BY file.project_id, file.billing_month, file.version
+HAVING count(*) FILTER (WHERE file.status = 'ERROR') < count(*)
+   AND count(*) FILTER (WHERE file.status = 'PROCESSING' AND file.lease_expires_at >= %(now)s) = 0
+   AND (count(*) FILTER (WHERE file.status IN ('PENDING', 'PROCESSING')) > 0
+        OR count(*) FILTER (WHERE file.status = 'DONE') = count(*))
+ORDER BY file.billing_month, file.project_id
+
+-- name: empty_registered_months
+SELECT project_id, billing_month, version
+FROM finops.finops_billing_manifests
+WHERE status = 'REGISTERED' AND file_count = 0
+  AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
+ORDER BY billing_month, project_id
+
+-- name: files
+SELECT billing_month, version, file_no, bucket_name, object_key, etag, size_bytes, last_modified, status, owner,
+       lease_expires_at, attempts, error_message, line_items_key, row_count, stats
+FROM finops.finops_billing_files
+WHERE project_id = %(project_id)s
+  AND (%(month)s::date IS NULL OR billing_month = %(month)s)
+  AND (%(version)s::text IS NULL OR version = %(version)s)
+ORDER BY billing_month, registered_at, version, file_no

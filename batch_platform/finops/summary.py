@@ -1,0 +1,128 @@
+"""Normalised line items -> the cost tables of one month, by DuckDB over our own Parquet.
+
+Sums of decimals are exact, so any split of the rows over files and any order of the files give the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from batch_platform.core.sql import load
+from batch_platform.finops.columns import CUR_MONEY, FOCUS_MONEY
+from batch_platform.finops.model import MEASURES, MONEY, SERVICE_MONTHLY_KEYS, SUMMARY_KEYS, Format
+
+_MEMORY: Final = "256MB"
+
+SUMMARY_SCHEMA: Final[dict[str, pl.DataType]] = {
+    **{name: pl.Date() if name == "usage_date" else pl.String() for name in SUMMARY_KEYS},
+    **{name: MONEY for name in MEASURES},
+    "usage_rows": pl.Int64(),
+}
+
+
+@dataclass(frozen=True)
+class MonthSummary:
+    """What a month's line items add up to.
+
+    `costs` has the grain of `SUMMARY_KEYS` and every measure; the counts say what the checks need to know.
+    """
+
+    costs: pl.DataFrame
+    row_count: int
+    split_rows: int
+    uninvoiced_rows: int
+    out_of_period_rows: int
+    unamortized_rows: int
+    derived_net_rows: int
+    unknown_types: dict[str, int]
+
+
+def empty_costs() -> pl.DataFrame:
+    """The cost frame of a month without a row."""
+    return pl.DataFrame(schema=SUMMARY_SCHEMA)
+
+
+def summarise(
+    files: Sequence[Path],
+    *,
+    month: date,
+    format: Format,  # noqa: A002
+    accounts: tuple[str, ...] | None,
+    scratch: Path,
+) -> MonthSummary:
+    """Aggregate the normalised files of one month; `accounts` keeps only those usage accounts.
+
+    `scratch` is an empty folder for what does not fit into memory. Amounts: Decimal(38, 12) by currency.
+    """
+    import duckdb
+
+    statements = load("batch_platform.finops.sql")
+    measures = statements["focus_measures" if format is Format.FOCUS else "cur_measures"].as_string()
+    result = scratch / "cost_summary.parquet"
+    with duckdb.connect(config={"threads": 2, "memory_limit": _MEMORY}) as engine:
+        engine.execute(f"SET temp_directory = '{scratch}'; SET preserve_insertion_order = false")
+        engine.execute(f"CREATE VIEW line_items AS {_line_items(engine, files, accounts)}")
+        counts = _record(engine, _of_month(statements["row_counts"].as_string(), month))
+        engine.execute(f"CREATE VIEW measures AS {_of_month(measures, month)}")
+        unknown = engine.execute(statements["unknown_types"].as_string()).fetchall()
+        engine.execute(f"COPY ({statements['cost_summary'].as_string()}) TO '{result}'")
+    costs = pl.read_parquet(result).select(pl.col(name).cast(kind) for name, kind in SUMMARY_SCHEMA.items())
+    return MonthSummary(
+        costs=costs.sort(SUMMARY_KEYS),
+        unknown_types={kind: rows for kind, rows, _ in unknown},
+        **counts,
+    )
+
+
+def service_monthly(costs: pl.DataFrame) -> pl.DataFrame:
+    """The grain of `finops_cost_service_monthly`: account, service and currency."""
+    return (
+        costs.group_by(SERVICE_MONTHLY_KEYS)
+        .agg(pl.col(*MEASURES, "usage_rows").sum())
+        .sort(SERVICE_MONTHLY_KEYS)
+    )
+
+
+def totals(costs: pl.DataFrame) -> dict[str, dict[str, Decimal]]:
+    """Every measure's sum by currency."""
+    sums = costs.group_by("currency").agg(pl.col(MEASURES).sum()).sort("currency")
+    return {row["currency"]: {name: row[name] for name in MEASURES} for row in sums.iter_rows(named=True)}
+
+
+def _line_items(engine: Any, files: Sequence[Path], accounts: tuple[str, ...] | None) -> str:
+    """The files as one relation with every money column, whichever of them a file's header had."""
+    source = f"read_parquet([{', '.join(_quoted(str(path)) for path in files)}], union_by_name = true)"
+    present = {row[0] for row in engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    wanted = [
+        *("line_item_type", "usage_date", "payer_account_id", "usage_account_id", "service", "region"),
+        *("currency", "invoice_id", "commitment_arn", "split_allocation"),
+    ]
+    money = [
+        name if name in present else f"NULL::DECIMAL(38, 12) AS {name}" for name in (*CUR_MONEY, *FOCUS_MONEY)
+    ]
+    scope = ""
+    if accounts is not None:
+        scope = f" WHERE usage_account_id IN ({', '.join(map(_quoted, accounts)) or 'NULL'})"
+    return f"SELECT {', '.join((*wanted, *money))} FROM {source}{scope}"
+
+
+def _record(engine: Any, query: str) -> dict[str, int]:
+    cursor = engine.execute(query)
+    names = [column[0] for column in cursor.description]
+    return dict(zip(names, cursor.fetchone(), strict=True))
+
+
+def _of_month(query: str, month: date) -> str:
+    # a view takes no parameters; a date has no quote to escape
+    return query.replace("$month", f"DATE '{month.isoformat()}'")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,145 @@
+"""Whether one normalised file may become money: the first row that may not names itself.
+
+A cell that is no number is counted where its row's type does not use it, and refused where it does; so is a row
+without unblended cost, currency or type, and one of another billing period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.finops.columns import Layout
+from batch_platform.finops.model import MONEY, Format
+from batch_platform.finops.normalize import MONEY_COLUMNS
+
+USED_BY_TYPE: Final = {
+    "DiscountedUsage": ("ri_effective_cost", "ri_net_effective_cost"),
+    "RIFee": (
+        "ri_unused_upfront",
+        "ri_unused_recurring",
+        "ri_amortized_upfront",
+        "ri_net_unused_upfront",
+        "ri_net_unused_recurring",
+    ),
+    "SavingsPlanCoveredUsage": ("sp_effective_cost", "sp_net_effective_cost"),
+    "SavingsPlanRecurringFee": (
+        "sp_total_commitment",
+        "sp_used_commitment",
+        "sp_amortized_upfront",
+        "sp_net_amortized_upfront",
+        "sp_net_recurring",
+    ),
+}
+"""The money columns a row's type uses beyond its unblended cost (measures.sql)."""
+
+_USED_BY_ALL: Final = {
+    Format.CUR_LEGACY: ("unblended_cost", "net_unblended_cost"),
+    Format.CUR2: ("unblended_cost", "net_unblended_cost"),
+    Format.FOCUS: ("billed_cost", "effective_cost", "list_cost"),
+}
+_NEVER_BLANK: Final = {
+    Format.CUR_LEGACY: ("unblended_cost",),
+    Format.CUR2: ("unblended_cost",),
+    Format.FOCUS: ("billed_cost", "effective_cost"),
+}
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What the tables keep of a file: rows, cells that are no number by column, and its raw totals.
+
+    `raw_totals` are sums of unblended (FOCUS: billed) cost by currency, without split cost allocation: an
+    independent figure the published groups must reproduce.
+    """
+
+    row_count: int
+    failed_cells: dict[str, int]
+    columns: tuple[str, ...]
+    format: Format
+
+
+@dataclass(frozen=True)
+class _Rule:
+    column: str
+    complaint: str
+    broken: pl.Expr
+
+
+def check_file(rows: pl.LazyFrame, layout: Layout, *, month: date, where: str) -> FileFacts:
+    """The facts of a normalised file of `month`.
+
+    Raises `PermanentFailure` naming file, row (1 is the first after the header) and column of the first fault.
+    """
+    rules = _rules(layout, month)
+    row = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
+    verdict = rows.select(
+        pl.len().alias("rows"),
+        *(pl.when(rule.broken).then(row).min().alias(f"rule {i}") for i, rule in enumerate(rules)),
+        *(_has_failed(name).sum().alias(f"failed {name}") for name in layout.money),
+    ).collect(engine="streaming")
+    found = verdict.row(0, named=True)
+    faults = [(found[f"rule {i}"], rule) for i, rule in enumerate(rules) if found[f"rule {i}"] is not None]
+    if faults:
+        at, rule = min(faults, key=lambda fault: fault[0])
+        raise PermanentFailure(f"{where}: row {at}, column {rule.column}: {rule.complaint}")
+    spelled = {**layout.text, **layout.money}
+    return FileFacts(
+        row_count=found["rows"],
+        failed_cells={spelled[name]: n for name in layout.money if (n := found[f"failed {name}"])},
+        columns=(*sorted(spelled.values()), *layout.carried),
+        format=layout.format,
+    )
+
+
+def raw_totals(rows: pl.LazyFrame, *, accounts: tuple[str, ...] | None) -> dict[str, str]:
+    """Cost by currency straight from the line items, by another engine than the one that groups them."""
+    names = rows.collect_schema().names()
+    cost = "billed_cost" if "billed_cost" in names else "unblended_cost"
+    if accounts is not None:
+        rows = rows.filter(pl.col("usage_account_id").is_in(accounts))
+    totals = (
+        rows.filter(~pl.col("split_allocation"))
+        .group_by("currency")
+        .agg(pl.col(cost).cast(MONEY).sum())
+        .sort("currency")
+        .collect(engine="streaming")
+    )
+    return {currency: str(total) for currency, total in totals.iter_rows()}
+
+
+def _rules(layout: Layout, month: date) -> list[_Rule]:
+    spelled = {**layout.text, **layout.money}
+    kind = pl.col("line_item_type")
+    first = pl.lit(month)
+    rules = [
+        _Rule(
+            spelled["billing_period_start"],
+            f"not of the billing period {month:%Y-%m}",
+            (pl.col("billing_period") != first).fill_null(True),
+        ),
+        *(
+            _Rule(spelled[name], "blank", pl.col(name).is_null())
+            for name in ("line_item_type", "usage_account_id", "payer_account_id", "currency")
+        ),
+    ]
+    for name in _NEVER_BLANK[layout.format]:
+        blank = pl.col(name).is_null() & ~_has_failed(name)
+        rules.append(_Rule(spelled[name], "blank", blank))
+    for name in _USED_BY_ALL[layout.format]:
+        if name in layout.money:
+            rules.append(_Rule(spelled[name], "not a number", _has_failed(name)))
+    for line_type, names in USED_BY_TYPE.items():
+        for name in (name for name in names if name in layout.money):
+            complaint = f"not a number, in a row of type {line_type}, which uses it"
+            rules.append(_Rule(spelled[name], complaint, (kind == line_type) & _has_failed(name)))
+    return rules
+
+
+def _has_failed(name: str) -> pl.Expr:
+    bit = pl.lit(1 << MONEY_COLUMNS.index(name), dtype=pl.UInt32)
+    return (pl.col("failed_cells") & bit) != 0

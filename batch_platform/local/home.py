@@ -1,0 +1,142 @@
+"""The directory that holds all local state, and safe ways to read and write it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch_platform.core.failures import InvalidInput, TransientFailure
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_LOG_LIMIT = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths below `BATCH_PLATFORM_HOME`."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        return self.root / "services.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def postgres(self) -> Path:
+        return self.root / "postgres"
+
+    @property
+    def aws(self) -> Path:
+        return self.root / "aws"
+
+    @property
+    def dynamodb(self) -> Path:
+        return self.root / "dynamodb"
+
+    @property
+    def dagster(self) -> Path:
+        return self.root / "dagster"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        return self.root / "supervisor.lock"
+
+    def create(self) -> Home:
+        try:
+            for directory in (self.root, self.logs, self.aws, self.dynamodb, self.dagster):
+                directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidInput(
+                f"BATCH_PLATFORM_HOME: {self.root} cannot be used: {error.strerror}",
+                field="BATCH_PLATFORM_HOME",
+            ) from error
+        return self
+
+    def secret(self, name: str) -> str:
+        """A generated secret of this home, created at its first use, readable by its owner only."""
+        with locked(self.root / "secrets.lock"):
+            known = self.secrets()
+            if name not in known:
+                known[name] = secrets.token_urlsafe(24)
+                write_atomically(self.root / "secrets.json", json.dumps(known, indent=2), mode=0o600)
+            return known[name]
+
+    def secrets(self) -> dict[str, str]:
+        try:
+            known = json.loads((self.root / "secrets.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Readers see the old text or the new one, also when this process dies half way."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+@contextmanager
+def locked(path: Path, *, seconds: float = 300) -> Iterator[int]:
+    """Hold an advisory lock that the kernel frees when the holder dies, however it dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        deadline = time.monotonic() + seconds
+        while not _try_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise TransientFailure(f"{path} is still held by another process after {seconds:.0f} s")
+            time.sleep(0.05)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a live process holds the lock."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def trim_log(path: Path) -> None:
+    """Keep one old generation. The writer appends, so it goes on writing in the emptied file."""
+    if path.exists() and path.stat().st_size > _LOG_LIMIT:
+        path.with_suffix(".log.1").write_bytes(path.read_bytes())
+        os.truncate(path, 0)
+
+
+def last_line(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").strip().splitlines()
+    except FileNotFoundError:
+        return ""
+    return lines[-1] if lines else ""
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

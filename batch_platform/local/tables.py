@@ -1,0 +1,82 @@
+"""AWS::DynamoDB::Table on a local DynamoDB: the properties are those of CreateTable, with few exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from batch_platform.core.failures import Conflict
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# Backups, keys and tags matter to production alone.
+_PRODUCTION_ONLY = {
+    "PointInTimeRecoverySpecification",
+    "SSESpecification",
+    "DeletionProtectionEnabled",
+    "ContributorInsightsSpecification",
+    "TableClass",
+    "Tags",
+}
+
+
+def ensure_table(dynamodb: DynamoDBClient, properties: Mapping[str, Any]) -> list[str]:
+    """Create the table, the indexes it lacks and its time to live; returns what was changed."""
+    wanted = {name: value for name, value in properties.items() if name not in _PRODUCTION_ONLY}
+    lifetime = wanted.pop("TimeToLiveSpecification", None)
+    if "StreamSpecification" in wanted:
+        wanted["StreamSpecification"] = {**wanted["StreamSpecification"], "StreamEnabled": True}
+    table: str = wanted["TableName"]
+    found = _describe(dynamodb, table)
+    if found is None:
+        dynamodb.create_table(**wanted)
+        dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
+        changes = [f"table {table}"]
+    else:
+        changes = _add_indexes(dynamodb, table, wanted, found)
+    return changes + _ensure_lifetime(dynamodb, table, lifetime)
+
+
+def _describe(dynamodb: DynamoDBClient, table: str) -> Mapping[str, Any] | None:
+    try:
+        return dynamodb.describe_table(TableName=table)["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return None
+
+
+def _add_indexes(
+    dynamodb: DynamoDBClient, table: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
+) -> list[str]:
+    if _key(found) != _key(wanted):
+        raise Conflict(f"table {table} has another key than deploy/aws.yaml; a key cannot be changed")
+    present = {index["IndexName"]: index for index in found.get("GlobalSecondaryIndexes", [])}
+    changes = []
+    for index in wanted.get("GlobalSecondaryIndexes", []):
+        name = index["IndexName"]
+        if name not in present:
+            update: Any = {"Create": index}
+            dynamodb.update_table(
+                TableName=table,
+                AttributeDefinitions=wanted["AttributeDefinitions"],
+                GlobalSecondaryIndexUpdates=[update],
+            )
+            changes.append(f"index {name} of table {table}")
+        elif _key(present[name]) != _key(index):
+            raise Conflict(f"index {name} of {table} has another key than deploy/aws.yaml; rename it there")
+    return changes
+
+
+def _ensure_lifetime(dynamodb: DynamoDBClient, table: str, lifetime: Mapping[str, Any] | None) -> list[str]:
+    if lifetime is None:
+        return []
+    found = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if found.get("AttributeName") == lifetime["AttributeName"]:
+        return []
+    specification: Any = dict(lifetime)
+    dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
+    return [f"time to live of table {table}"]
+
+
+def _key(described: Mapping[str, Any]) -> dict[str, str]:
+    return {part["AttributeName"]: part["KeyType"] for part in described["KeySchema"]}

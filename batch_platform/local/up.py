@@ -1,0 +1,170 @@
+"""`batch-platform up`: the Dagster processes beside the services, in the foreground, until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType
+
+from pydantic import BaseModel, ValidationError
+
+from batch_platform.core.failures import Conflict, PermanentFailure, PlatformError
+from batch_platform.local import dagster_processes as dagster
+from batch_platform.local import services
+from batch_platform.local.environment import wanted
+from batch_platform.local.home import Home, is_locked, locked, trim_log, write_atomically
+from batch_platform.local.processes import LOOPBACK, Process, free_port
+from batch_platform.local.programs import Keeper
+from batch_platform.local.provision import provision
+from batch_platform.local.state import supervisor_runs
+from batch_platform.local.tools import Progress
+from batch_platform.settings import Settings
+
+_GIVE_UP_AFTER = 5
+
+
+class UpState(BaseModel):
+    """The content of up.json: how a later `up` finds what a killed one left."""
+
+    supervisor: Process | None = None
+    url: str | None = None
+    code_port: int | None = None
+    processes: dict[str, Process] = {}
+
+    @classmethod
+    def load(cls, home: Home) -> UpState:
+        try:
+            return cls.model_validate_json((home.root / "up.json").read_bytes())
+        except (OSError, ValidationError):
+            return cls()
+
+    def save(self, home: Home) -> None:
+        write_atomically(home.root / "up.json", self.model_dump_json(indent=2))
+
+
+def up_runs(home: Home) -> bool:
+    return is_locked(home.root / "up.lock")
+
+
+def run(settings: Settings, *, port: int, progress: Progress, module: str = "batch_platform.definitions") -> None:
+    """Run until SIGINT or SIGTERM, then stop everything in order."""
+    if settings.env != "local":
+        raise Conflict("up runs the local environment only: unset BATCH_PLATFORM_ENV")
+    home = Home(settings.home).create()
+    if up_runs(home):
+        raise Conflict(f"up already runs for {home.root}: {UpState.load(home).url or 'it is just starting'}")
+    with locked(home.root / "up.lock", seconds=1):
+        _Up(settings, home, progress, module).run(port)
+
+
+def stop_orphans(home: Home) -> list[str]:
+    """End what a killed `up` left running: two Dagster daemons on one storage would do everything twice."""
+    orphans = {name: process for name, process in UpState.load(home).processes.items() if process.alive()}
+    for process in reversed(orphans.values()):
+        process.stop()
+    return list(orphans)
+
+
+class _Up:
+    """One run of `up`."""
+
+    def __init__(self, settings: Settings, home: Home, progress: Progress, module: str) -> None:
+        self.settings, self.home, self.progress, self.module = settings, home, progress, module
+        self.stopping = threading.Event()
+        self.variables: dict[str, str] = {}
+        self.keepers: list[Keeper] = []
+        self.state = UpState(code_port=UpState.load(home).code_port)
+        self.announced = False
+
+    def run(self, port: int) -> None:
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, self._on_signal)
+        services_were_up = supervisor_runs(self.home)
+        try:
+            self.variables = services.ensure_running(self.settings, self.progress)
+            for name in stop_orphans(self.home):
+                self.progress(f"stopped a {name} that a killed up had left")
+            for change in provision(self.settings, {**os.environ, **self.variables}):
+                self.progress(f"created {change}")
+            self._prepare(port)
+            self._loop()
+        finally:
+            self._stop(stop_services=not services_were_up)
+
+    def _on_signal(self, _signum: int, _frame: FrameType | None) -> None:
+        self.stopping.set()
+
+    def _prepare(self, port: int) -> None:
+        web_port = free_port(port)
+        if web_port != port:
+            self.progress(f"port {port} is taken, the web listens on {web_port}")
+        code_port = free_port(self.state.code_port, avoid=frozenset({web_port}))
+        dagster.write_workspace(self.home, code_port)
+        self.state.supervisor = Process.of(os.getpid())
+        self.state.code_port, self.state.url = code_port, f"http://{LOOPBACK}:{web_port}"
+        # Asked before each start, so that they see the variables of that moment.
+        self.keepers = [
+            Keeper("code-server", lambda: dagster.code_server(self.home, code_port, self.variables, self.module)),
+            Keeper("daemon", lambda: dagster.daemon(self.home, code_port, self.variables)),
+            Keeper("webserver", lambda: dagster.webserver(self.home, web_port, self.variables)),
+        ]
+
+    def _loop(self) -> None:
+        self.progress("starting the Dagster code server, daemon and webserver")
+        while not self.stopping.wait(0.2):
+            self._keep_services()
+            for keeper in self.keepers:
+                self._tick(keeper)
+                if not self.announced and keeper.name == "code-server" and keeper.phase != "ready":
+                    break  # at first the others would only wait for it
+            self._publish()
+            self._announce()
+
+    def _tick(self, keeper: Keeper) -> None:
+        failures = keeper.failures
+        keeper.tick()
+        if keeper.failures <= failures:
+            return
+        if keeper.failures > _GIVE_UP_AFTER:
+            raise PermanentFailure(f"{keeper.error}; it failed {keeper.failures} times, giving up")
+        self.progress(f"{keeper.error}; starting it again")
+
+    def _keep_services(self) -> None:
+        """The services have a supervisor of their own; this one only makes sure that it lives."""
+        if supervisor_runs(self.home) or not wanted():
+            return
+        try:
+            variables = services.ensure_running(self.settings, self.progress)
+        except PlatformError as error:
+            self.progress(f"the services cannot be started again: {error}")
+            return
+        if variables != self.variables:
+            self.progress("the services have moved to other ports: restarting the Dagster processes")
+            self.variables = variables
+            for keeper in reversed(self.keepers):
+                keeper.stop()
+
+    def _publish(self) -> None:
+        processes = {keeper.name: keeper.process for keeper in self.keepers if keeper.process}
+        if processes != self.state.processes:
+            self.state.processes = processes
+            self.state.save(self.home)
+            for path in self.home.logs.glob("*.log"):
+                trim_log(path)
+
+    def _announce(self) -> None:
+        if self.announced or any(keeper.phase != "ready" for keeper in self.keepers):
+            return
+        self.announced = True
+        self.progress(f"ready: {self.state.url}")
+        self.progress(f"logs: {self.home.logs}; services: batch-platform services status; stop: ctrl-C")
+
+    def _stop(self, *, stop_services: bool) -> None:
+        self.progress("stopping")
+        for keeper in reversed(self.keepers):
+            keeper.stop()
+        self.state.processes, self.state.supervisor, self.state.url = {}, None, None
+        self.state.save(self.home)
+        if stop_services:
+            services.stop(self.home)

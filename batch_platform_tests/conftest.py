@@ -1,0 +1,56 @@
+"""Fixtures of all tests: one home with real services for the whole session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from batch_platform.local import services as local_services
+from batch_platform.local.environment import VARIABLES
+from batch_platform.local.home import Home
+from batch_platform.settings import Settings, load_settings
+
+_ROOM = 3 * 1024**3
+
+
+def make_home(prefix: str) -> Path:
+    """A directory for a home: in memory where there is room, because the servers wait for every write."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM
+    return Path(tempfile.mkdtemp(prefix=f"batch-platform-{prefix}-", dir=memory if roomy else None))
+
+
+@pytest.fixture(scope="session")
+def clean_environment() -> Iterator[None]:
+    """No variable of the developer's shell reaches a test, so no test reaches a developer's database."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*VARIABLES, "BATCH_PLATFORM_ENV", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def services(clean_environment: None) -> Iterator[dict[str, str]]:
+    """Embedded services in a home of the session's own; their variables, applied to the environment too."""
+    root = make_home("session")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BATCH_PLATFORM_HOME", str(root))
+        variables = local_services.ensure_running(load_settings(), owner=os.getpid())
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        try:
+            yield variables
+        finally:
+            local_services.stop(Home(root))
+            shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def settings(services: dict[str, str]) -> Settings:
+    """Settings that point at the session's services."""
+    return load_settings()

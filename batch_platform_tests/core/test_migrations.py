@@ -1,0 +1,155 @@
+"""The tables on a real server: made once, also by several processes, also after one of them is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from batch_platform import migrations
+from batch_platform.core.failures import TransientFailure
+
+TABLES = {
+    "finops_project_connections",
+    "finops_billing_manifests",
+    "finops_billing_files",
+    "finops_months",
+    "finops_cost_summary",
+    "finops_cost_service_monthly",
+    "finops_restatements",
+    "finops_cost_anomalies",
+    "finops_cost_forecasts",
+}
+UPGRADE = "import sys; from batch_platform.migrations import upgrade; upgrade(sys.argv[1])"
+
+
+def tables(database_url: str) -> set[str]:
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'finops'").fetchall()
+    return {str(name) for (name,) in rows}
+
+
+def launch(database_url: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", UPGRADE, database_url], stderr=subprocess.PIPE)
+
+
+def test_upgrading_twice_is_upgrading_once(database_url: str) -> None:
+    assert migrations.pending(database_url)[0] == "finops_0001"
+    migrations.upgrade(database_url)
+    assert tables(database_url) >= TABLES
+    assert migrations.pending(database_url) == []
+    migrations.upgrade(database_url)
+
+
+def test_several_processes_at_once(database_url: str) -> None:
+    running = [launch(database_url) for _ in range(4)]
+    outcomes = [(process.communicate(timeout=120)[1], process.returncode) for process in running]
+    assert [code for _, code in outcomes] == [0] * 4, outcomes
+    assert tables(database_url) >= TABLES
+
+
+@pytest.mark.faults
+def test_a_killed_upgrade_leaves_nothing(database_url: str) -> None:
+    with psycopg.connect(database_url) as blocker:
+        # no version can record itself while this table is held
+        blocker.execute("CREATE TABLE public.alembic_version (version_num varchar(32) PRIMARY KEY)")
+        blocker.commit()
+        blocker.execute("LOCK TABLE public.alembic_version IN ROW EXCLUSIVE MODE")
+        blocker.execute("LOCK TABLE public.alembic_version IN SHARE MODE")
+        process = launch(database_url)
+        wait_until_blocked(database_url)
+        process.kill()
+        process.communicate()
+        blocker.rollback()
+    assert tables(database_url) == set()
+    migrations.upgrade(database_url)
+    assert tables(database_url) >= TABLES
+
+
+def wait_until_blocked(database_url: str) -> None:
+    deadline = time.monotonic() + 60
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND application_name = 'batch-platform-migrations' AND wait_event_type = 'Lock'"
+    )
+    with psycopg.connect(database_url, autocommit=True) as watcher:
+        while watcher.execute(query).fetchone() == (0,):
+            assert time.monotonic() < deadline, "the upgrade never waited"
+            time.sleep(0.05)
+
+
+def test_an_unreachable_server_is_transient(unused_port: int) -> None:
+    with pytest.raises(TransientFailure, match="PostgreSQL at") as failure:
+        migrations.upgrade(f"postgresql://u:geheim@127.0.0.1:{unused_port}/db")
+    assert "geheim" not in str(failure.value)
+
+
+def test_every_table_and_amount_says_what_it_means(database_url: str) -> None:
+    migrations.upgrade(database_url)
+    with psycopg.connect(database_url) as connection:
+        silent = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'finops' "
+            "AND obj_description(format('finops.%I', table_name)::regclass) IS NULL"
+        ).fetchall()
+        mute = connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'finops' "
+            "AND numeric_precision = 38 AND table_name <> 'finops_restatements' "
+            "AND col_description(format('finops.%I', table_name)::regclass, ordinal_position) IS NULL"
+        ).fetchall()
+    assert (silent, mute) == ([], [])
+
+
+@pytest.fixture
+def finops(database_url: str) -> Iterator[psycopg.Connection]:
+    """A migrated database with one project."""
+    migrations.upgrade(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO finops.finops_project_connections (project_id, name, bucket, prefix, report_name, region) "
+            "VALUES ('p1', 'P', 'cur-bucket', 'cur', 'report', 'ap-northeast-1')"
+        )
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "project_id = 'P1'",
+        "project_id = '../x'",
+        "role_arn = 'not-an-arn'",
+        "external_id = 'without-a-role'",
+        "format = 'xlsx'",
+        "account_scope = '{}'",
+        "region = 'tokyo'",
+        "bucket = 'a/b'",
+    ],
+)
+def test_a_connection_that_cannot_work_is_refused(finops: psycopg.Connection, assignment: str) -> None:
+    statement = f"UPDATE finops.finops_project_connections SET {assignment}".encode()
+    with pytest.raises(psycopg.errors.CheckViolation):
+        finops.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("month", "day", "currency", "charge_class"),
+    [
+        ("2026-01-02", "2026-01-02", "USD", "usage"),
+        ("2026-01-01", "2026-02-01", "USD", "usage"),
+        ("2026-01-01", "2026-01-31", "usd", "usage"),
+        ("2026-01-01", "2026-01-31", "USD", "other"),
+    ],
+)
+def test_a_cost_row_outside_its_domain_is_refused(
+    finops: psycopg.Connection, month: str, day: str, currency: str, charge_class: str
+) -> None:
+    insert = (
+        "INSERT INTO finops.finops_cost_summary VALUES "
+        "('p1', %s, %s, '1', '2', 's', 'r', %s, %s, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'v')"
+    )
+    finops.execute(insert, ["2026-01-01", "2026-01-31", "usage", "USD"])
+    with pytest.raises(psycopg.errors.CheckViolation):
+        finops.execute(insert, [month, day, charge_class, currency])
