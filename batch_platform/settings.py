@@ -29,9 +29,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     dagster_postgres_url: SecretStr | None = Field(None, validation_alias="DAGSTER_POSTGRES_URL")
 
-    aws_region: str = Field(
-        "ap-northeast-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
-    )
+    aws_region: str = Field("ap-northeast-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
     aws_endpoint_url: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL")
     aws_endpoint_url_dynamodb: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL_DYNAMODB")
 
@@ -53,8 +51,7 @@ class Settings(BaseSettings):
             "AWS_ENDPOINT_URL": self.aws_endpoint_url,
             "AWS_ENDPOINT_URL_DYNAMODB": self.aws_endpoint_url_dynamodb,
             "DATABASE_URL": self.database_url and self.database_url.get_secret_value(),
-            "DAGSTER_POSTGRES_URL": self.dagster_postgres_url
-            and self.dagster_postgres_url.get_secret_value(),
+            "DAGSTER_POSTGRES_URL": self.dagster_postgres_url and self.dagster_postgres_url.get_secret_value(),
         }
         for variable, url in endpoints.items():
             if url and not _is_loopback(url):

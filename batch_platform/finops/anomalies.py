@@ -144,9 +144,7 @@ def _explained(flagged: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(
             deviation=pl.col("amount") - pl.col("expected"),
-            direction=pl.when(pl.col("amount") > pl.col("expected"))
-            .then(pl.lit("spike"))
-            .otherwise(pl.lit("drop")),
+            direction=pl.when(pl.col("amount") > pl.col("expected")).then(pl.lit("spike")).otherwise(pl.lit("drop")),
             explanation=pl.format(
                 "{} cost {} {} on {} against a median of {} {} over the preceding {} days (score {})",
                 "service",

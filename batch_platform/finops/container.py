@@ -56,8 +56,7 @@ def unzip(path: Path, *, into: Path, where: str) -> list[Path]:
             if not members:
                 raise PermanentFailure(f"{where}: the zip holds no file")
             return [
-                _rewrap(member, raw, into / f"{number}.csv.gz", where=where)
-                for number, member in enumerate(members)
+                _rewrap(member, raw, into / f"{number}.csv.gz", where=where) for number, member in enumerate(members)
             ]
     except (zipfile.BadZipFile, struct.error, EOFError) as error:
         raise PermanentFailure(f"{where}: broken or truncated zip ({error})") from error

@@ -48,9 +48,7 @@ def manifest_keys(connection: Connection, month: date) -> tuple[str, ...]:
     name = f"{connection.report_name}-Manifest.json"
     legacy = f"{month:%Y%m%d}-{last:%Y%m%d}/{name}"
     export = f"BILLING_PERIOD={month:%Y-%m}/{name}"
-    return tuple(
-        f"{folder}{export if folder.endswith('/metadata/') else legacy}" for folder in folders(connection)
-    )
+    return tuple(f"{folder}{export if folder.endswith('/metadata/') else legacy}" for folder in folders(connection))
 
 
 def read_manifest(body: bytes, month: date, *, where: str) -> ManifestContent:

@@ -106,9 +106,7 @@ def _cur_columns(text: dict[str, pl.Expr], types: pl.Schema) -> dict[str, pl.Exp
         "invoice_id": text["invoice_id"],
         "service": service,
         "region": pl.coalesce(text.get("region_code", blank), text.get("region", blank)),
-        "commitment_arn": pl.coalesce(
-            text.get("reservation_arn", blank), text.get("savings_plan_arn", blank)
-        ),
+        "commitment_arn": pl.coalesce(text.get("reservation_arn", blank), text.get("savings_plan_arn", blank)),
         "split_allocation": split.fill_null(False),
         "usage_date": _date("usage_start", types),
         "billing_period": _date("billing_period_start", types),
@@ -173,7 +171,5 @@ def _map_value(name: str, key: str, types: pl.Schema) -> pl.Expr:
     column = pl.col(name)
     if types[name] == pl.String:
         return column.str.json_path_match(f"$.{key}")
-    entry = column.list.eval(
-        pl.element().filter(pl.element().struct.field("key") == key).struct.field("value")
-    )
+    entry = column.list.eval(pl.element().filter(pl.element().struct.field("key") == key).struct.field("value"))
     return entry.list.first()

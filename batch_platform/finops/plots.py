@@ -52,9 +52,7 @@ def daily_stacked(daily: pl.DataFrame, *, measure: str, currency: str, title: st
     for service, colour in zip(services, [*PALETTE[: len(top)], GREY], strict=False):
         heights = _geometry(_aligned(stacks.filter(pl.col("service") == service), days))
         bottoms = [u if h >= 0 else d for h, u, d in zip(heights, above, below, strict=True)]
-        axes.bar(
-            days.to_list(), heights, bottom=bottoms, width=0.85, color=colour, label=_label(str(service))
-        )
+        axes.bar(days.to_list(), heights, bottom=bottoms, width=0.85, color=colour, label=_label(str(service)))
         above = [u + max(h, 0.0) for u, h in zip(above, heights, strict=True)]
         below = [d + min(h, 0.0) for d, h in zip(below, heights, strict=True)]
     _span(axes, days)
@@ -79,9 +77,7 @@ def anomaly_plot(daily: pl.DataFrame, anomalies: pl.DataFrame, *, currency: str,
     figure, axes = _canvas(title, f"Cost per day ({currency})")
     if totals.is_empty():
         return _no_data(figure, axes)
-    axes.plot(
-        totals["usage_date"].to_list(), _geometry(totals), color=INK, linewidth=1.5, marker=".", label="Total"
-    )
+    axes.plot(totals["usage_date"].to_list(), _geometry(totals), color=INK, linewidth=1.5, marker=".", label="Total")
     for direction, marker, colour, upwards in (("spike", "^", VERMILION, 1), ("drop", "v", BLUE, -1)):
         marked = found.filter(pl.col("direction") == direction)
         if marked.is_empty():
@@ -115,13 +111,9 @@ def forecast_plot(history: pl.DataFrame, forecast: Forecast, *, currency: str, t
     figure, axes = _canvas(title, f"Cost per day ({currency})")
     if past.is_empty() and coming.is_empty():
         return _no_data(figure, axes)
-    axes.plot(
-        past["usage_date"].to_list(), _geometry(past), color=INK, linewidth=1.5, marker=".", label="Actual"
-    )
+    axes.plot(past["usage_date"].to_list(), _geometry(past), color=INK, linewidth=1.5, marker=".", label="Actual")
     days = coming["target_date"].to_list()
-    axes.plot(
-        days, _geometry(coming), color=BLUE, linewidth=1.5, linestyle="--", marker=".", label="Forecast"
-    )
+    axes.plot(days, _geometry(coming), color=BLUE, linewidth=1.5, linestyle="--", marker=".", label="Forecast")
     bounded = coming.drop_nulls(["lower_bound", "upper_bound"])
     if not bounded.is_empty():
         axes.fill_between(
@@ -160,7 +152,7 @@ def _canvas(title: str, y_label: str) -> tuple[Figure, Axes]:
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="#dddddd", linewidth=0.7)
     axes.axhline(0, color=INK, linewidth=0.8)
-    locator = AutoDateLocator(minticks=3, maxticks=10)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=4, maxticks=10)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))

@@ -131,9 +131,7 @@ def build(
 
 def to_json(report: Report) -> dict[str, object]:
     """The report as values `json.dumps` takes: amounts as plain decimal strings, days as YYYY-MM-DD."""
-    rows = report.rows.with_columns(
-        pl.col(pl.Date).dt.to_string("%Y-%m-%d"), pl.col("amount").cast(pl.String)
-    )
+    rows = report.rows.with_columns(pl.col(pl.Date).dt.to_string("%Y-%m-%d"), pl.col("amount").cast(pl.String))
     return {
         "project_id": report.project_id,
         "month": report.month,
@@ -227,9 +225,7 @@ def _rows(summary: pl.DataFrame, column: str, group_by: Sequence[str]) -> pl.Dat
     others = [group for group in group_by if group != "day"]
     order = [*day_first, "amount", *others]
     # The constant key makes a total of an empty group_by.
-    named = summary.select(
-        pl.lit(0).alias("all"), amount=column, **{group: GROUPS[group] for group in group_by}
-    )
+    named = summary.select(pl.lit(0).alias("all"), amount=column, **{group: GROUPS[group] for group in group_by})
     return (
         named.group_by("all", *group_by)
         .agg(pl.col("amount").sum())

@@ -6,7 +6,7 @@ repeated publication change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime
@@ -62,18 +62,18 @@ class Session:
     def __init__(self, connection: postgres.Connection) -> None:
         self._connection = connection
 
-    def _rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
+    def _rows(self, name: str, /, **parameters: Any) -> list[dict[str, Any]]:
         with self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(_SQL[name], parameters).fetchall()
 
-    def _run(self, name: str, **parameters: Any) -> int:
+    def _run(self, name: str, /, **parameters: Any) -> int:
         return self._connection.execute(_SQL[name], parameters).rowcount
 
-    def _frame(self, name: str, schema: dict[str, pl.DataType], **parameters: Any) -> pl.DataFrame:
+    def _frame(self, name: str, schema: dict[str, pl.DataType], /, **parameters: Any) -> pl.DataFrame:
         with self._connection.cursor() as cursor:
             return postgres.fetch_frame(cursor, _SQL[name], parameters, schema)
 
-    def _replace(self, table: str, frame: pl.DataFrame, **constants: Any) -> None:
+    def _replace(self, table: str, frame: pl.DataFrame, /, **constants: Any) -> None:
         full = frame.select(*(pl.lit(value).alias(name) for name, value in constants.items()), pl.all())
         with self._connection.cursor() as cursor:
             postgres.copy_frame(cursor, sql.Identifier("finops", table), full)
@@ -205,19 +205,22 @@ class Session:
         self, file: ClaimedFile, *, key: str, sha256: str, row_count: int, stats: dict[str, Any], now: datetime
     ) -> bool:
         """PROCESSING -> DONE; False when this worker no longer holds the file."""
-        return 1 == self._run(
-            "finish_file",
-            **_place(file),
-            line_items_key=key,
-            line_items_sha256=sha256,
-            row_count=row_count,
-            stats=Jsonb(stats),
-            now=now,
+        return (
+            self._run(
+                "finish_file",
+                **_place(file),
+                line_items_key=key,
+                line_items_sha256=sha256,
+                row_count=row_count,
+                stats=Jsonb(stats),
+                now=now,
+            )
+            == 1
         )
 
     def give_back(self, file: ClaimedFile, status: FileStatus, message: str) -> bool:
         """PROCESSING -> ERROR (its content is at fault) or PENDING (try again); False when not held."""
-        return 1 == self._run("give_back_file", **_place(file), status=status.value, error_message=message)
+        return self._run("give_back_file", **_place(file), status=status.value, error_message=message) == 1
 
     def requeue(self, project_id: str | None, object_key: str | None) -> list[dict[str, Any]]:
         """ERROR -> PENDING; the files that were put back."""
@@ -379,9 +382,7 @@ class FinopsStore:
 
 
 def _stored(row: dict[str, Any]) -> StoredObject:
-    return StoredObject(
-        row["bucket_name"], row["object_key"], row["etag"], row["size_bytes"], row["last_modified"]
-    )
+    return StoredObject(row["bucket_name"], row["object_key"], row["etag"], row["size_bytes"], row["last_modified"])
 
 
 def _place(file: ClaimedFile) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _MEMORY: Final = "256MB"
 
 SUMMARY_SCHEMA: Final[dict[str, pl.DataType]] = {
     **{name: pl.Date() if name == "usage_date" else pl.String() for name in SUMMARY_KEYS},
-    **{name: MONEY for name in MEASURES},
+    **dict.fromkeys(MEASURES, MONEY),
     "usage_rows": pl.Int64(),
 }
 
@@ -72,7 +72,7 @@ def summarise(
         counts = _record(engine, _of_month(statements["row_counts"].as_string(), month))
         engine.execute(f"CREATE VIEW measures AS {_of_month(measures, month)}")
         unknown = engine.execute(statements["unknown_types"].as_string()).fetchall()
-        engine.execute(f"COPY ({statements['cost_summary'].as_string()}) TO '{result}'")
+        engine.execute(f"COPY ({statements['measures_by_group'].as_string()}) TO '{result}'")
     costs = pl.read_parquet(result).select(pl.col(name).cast(kind) for name, kind in SUMMARY_SCHEMA.items())
     return MonthSummary(
         costs=costs.sort(SUMMARY_KEYS),
@@ -83,11 +83,7 @@ def summarise(
 
 def service_monthly(costs: pl.DataFrame) -> pl.DataFrame:
     """The grain of `finops_cost_service_monthly`: account, service and currency."""
-    return (
-        costs.group_by(SERVICE_MONTHLY_KEYS)
-        .agg(pl.col(*MEASURES, "usage_rows").sum())
-        .sort(SERVICE_MONTHLY_KEYS)
-    )
+    return costs.group_by(SERVICE_MONTHLY_KEYS).agg(pl.col(*MEASURES, "usage_rows").sum()).sort(SERVICE_MONTHLY_KEYS)
 
 
 def totals(costs: pl.DataFrame) -> dict[str, dict[str, Decimal]]:
@@ -104,9 +100,7 @@ def _line_items(engine: Any, files: Sequence[Path], accounts: tuple[str, ...] | 
         *("line_item_type", "usage_date", "payer_account_id", "usage_account_id", "service", "region"),
         *("currency", "invoice_id", "commitment_arn", "split_allocation"),
     ]
-    money = [
-        name if name in present else f"NULL::DECIMAL(38, 12) AS {name}" for name in (*CUR_MONEY, *FOCUS_MONEY)
-    ]
+    money = [name if name in present else f"NULL::DECIMAL(38, 12) AS {name}" for name in (*CUR_MONEY, *FOCUS_MONEY)]
     scope = ""
     if accounts is not None:
         scope = f" WHERE usage_account_id IN ({', '.join(map(_quoted, accounts)) or 'NULL'})"

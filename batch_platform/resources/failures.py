@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import dagster as dg
 
 from batch_platform.core.failures import PlatformError
+
+STEP_RETRY: Final = dg.RetryPolicy(
+    max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
+"""How every asset's step is tried again after a failure that may pass: about 5, 10 and 20 s later."""
 
 
 @contextmanager
@@ -16,8 +22,7 @@ def dagster_failures() -> Iterator[None]:
 
     A permanent failure becomes a `Failure` that forbids retries. A transient one becomes a `Failure` that
     allows them and not a `RetryRequested`, which would carry numbers of its own: how often and how long to
-    wait is said once for all assets, by the `RetryPolicy` that `definitions.py` maps onto them, and an asset
-    without a policy fails at once. Anything else is a bug and passes with its stack trace.
+    wait is said once for all assets, by `STEP_RETRY`. Anything else is a bug and passes with its stack trace.
     """
     try:
         yield

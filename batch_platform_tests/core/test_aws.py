@@ -28,7 +28,6 @@ from batch_platform.local.processes import answers, free_port
 from batch_platform.local.tools import ministack_python
 from batch_platform.settings import Settings
 
-ROOT = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "ap-northeast-1"}
 EXTERNAL_ID = "geheim-external-id"
 
 
@@ -69,7 +68,7 @@ def await_ready(port: int) -> None:
 
 @pytest.fixture
 def root(strict: Settings) -> boto3.Session:
-    return boto3.Session(**ROOT)
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="ap-northeast-1")
 
 
 @pytest.fixture

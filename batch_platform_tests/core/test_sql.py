@@ -25,7 +25,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Path]
 def test_files_hold_one_or_more_statements(package: tuple[str, Path]) -> None:
     name, folder = package
     (folder / "a.sql").write_text(
-        "-- About the files below.\n\n-- name: claim_files\n-- why: so\nUPDATE t\nSET s = 'ü';\n\n--name:done\nSELECT 1"
+        "-- About the files below.\n\n-- name: claim_files\n-- why: so\nUPDATE t\nSET s = 'ü';\n\n"
+        "--name:done\nSELECT 1"
     )
     (folder / "b.sql").write_text("-- name: more\nSELECT '{}' -- name: not_a_header\n")
     (folder / "notes.txt").write_text("no SQL")

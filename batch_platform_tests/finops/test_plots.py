@@ -107,13 +107,24 @@ def test_the_stack_shows_eight_services_and_the_others():
 
 
 def test_credits_hang_below_the_zero_line():
-    usage = daily(20).filter(pl.col("service") == SERVICES[0])
-    credit = usage.with_columns(pl.col("amount") * -3, service=pl.lit("Credit"))
+    credit = daily(20).filter(pl.col("service") == SERVICES[0]).with_columns(-pl.col("amount"))
+    usage = credit.with_columns(pl.col("amount") * -2, service=pl.lit("Usage"))
     png, axes = stacked(pl.concat([usage, credit])), (75, 30, 650, 350)
-    below, above = (coloured(png, colour).crop(axes).getbbox() for colour in PALETTE[:2])
+    above, below = (coloured(png, colour).crop(axes).getbbox() for colour in PALETTE[:2])
     assert above is not None
     assert below is not None
     assert above[3] <= below[1] + 2, "usage ends where the credit begins, at zero"
+
+
+@pytest.mark.parametrize(("name", "shown"), [("日本語", "???"), ("_hidden", "hidden"), ("x" * 40, "x" * 27 + "...")])
+def test_names_are_shown_in_what_every_font_has(name: str, shown: str):
+    rows = daily(3).filter(pl.col("service") == SERVICES[0])
+    assert stacked(rows.with_columns(service=pl.lit(name))) == stacked(rows.with_columns(service=pl.lit(shown)))
+
+
+def test_names_are_no_formulas():
+    rows = daily(3).with_columns(service=pl.lit(r"$\nosuchcommand$"))
+    assert image(stacked(rows)).size == (900, 400)
 
 
 def test_anomalies_are_marked():

@@ -110,9 +110,7 @@ summary_strategy = st.lists(
 
 @given(summary_strategy, st.sampled_from(GROUPINGS), st.sampled_from(sorted(REPORT_MEASURES)))
 @settings(max_examples=100)
-def test_rows_add_up_to_the_total_for_every_grouping(
-    frame: pl.DataFrame, group_by: Sequence[str], measure: str
-):
+def test_rows_add_up_to_the_total_for_every_grouping(frame: pl.DataFrame, group_by: Sequence[str], measure: str):
     built = reports(frame, *group_by, measure=measure)
     assert [report.currency for report in built] == sorted(set(frame["currency"]))
     for report in built:
@@ -141,9 +139,7 @@ def test_every_format_carries_the_same_exact_amounts(frame: pl.DataFrame, group_
 
 
 def test_json_states_what_the_figures_mean():
-    frame = summary(
-        line(2, unblended="1894.17739686672", amortized="-1e-12", blended="3"), line(1, unblended="0.5")
-    )
+    frame = summary(line(2, unblended="1894.17739686672", amortized="-1e-12", blended="3"), line(1, unblended="0.5"))
     (report,) = reports(frame, "service", "day")
     assert to_json(report) == {
         "project_id": "project-a",
@@ -195,9 +191,7 @@ def test_an_empty_month_is_one_report_of_zeros(currency: str | None):
     answer = to_json(report)
     assert (answer["currency"], answer["rows"]) == (currency, [])
     assert answer["totals"] == dict.fromkeys(TOTALS, "0.000000000000")
-    assert to_csv(built).strip() == (
-        "project_id,month,state,manifest_version,currency,measure,service,day,amount"
-    )
+    assert to_csv(built).strip() == ("project_id,month,state,manifest_version,currency,measure,service,day,amount")
     assert pl.read_parquet(BytesIO(to_parquet(built))).schema["amount"] == MONEY
 
 

@@ -81,9 +81,7 @@ def test_a_version_does_not_differ_from_itself(rows: list[tuple[object, ...]]):
 
 @given(rows_strategy, rows_strategy)
 @settings(max_examples=50)
-def test_swapping_the_versions_swaps_the_sides(
-    before: list[tuple[object, ...]], after: list[tuple[object, ...]]
-):
+def test_swapping_the_versions_swaps_the_sides(before: list[tuple[object, ...]], after: list[tuple[object, ...]]):
     forth, back = difference(frame(before), frame(after)), difference(frame(after), frame(before))
     swapped = {f"{name}_{side}": f"{name}_{other}" for name in RESTATED_MEASURES for side, other in SIDES}
     assert_frame_equal(back.rename(swapped).select(forth.columns), forth)

@@ -1,8 +1,295 @@
-def test_x(services, settings):
-    import psycopg, boto3
-    with psycopg.connect(settings.database_url.get_secret_value()) as c:
-        print(c.execute("select version(), current_setting('server_encoding'), 'あ' < 'い'").fetchone())
-    print(boto3.client("s3").list_buckets()["Buckets"], boto3.client("dynamodb").list_tables()["TableNames"])
-    print(boto3.client("s3").get_bucket_lifecycle_configuration(Bucket="local-batch-platform")["Rules"])
-    from batch_platform.local.provision import restore
-    assert restore(services) == []
+"""The embedded services as clients and operators meet them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import psutil
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.local import services as local_services
+from batch_platform.local.cli import services_app
+from batch_platform.local.environment import EMBEDDED, merged, wanted
+from batch_platform.local.home import Home
+from batch_platform.local.postgres import USER
+from batch_platform.local.processes import Process
+from batch_platform.local.state import State, supervisor_runs
+from batch_platform.settings import Settings, load_settings
+from batch_platform_tests.local.conftest import LocalHome, eventually, gone
+
+
+def test_every_service_answers(services: dict[str, str], settings: Settings) -> None:
+    with psycopg.connect(services["DATABASE_URL"]) as connection:
+        assert connection.info.server_version >= 180000
+        assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
+    with psycopg.connect() as connection:  # by PGHOST and its companions
+        assert connection.execute("SELECT current_user").fetchone() == (USER,)
+    assert settings.lake_bucket in [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
+    assert boto3.client("dynamodb").list_tables()["TableNames"] == []
+    assert boto3.client("sts").get_caller_identity()["Account"] == "000000000000"
+    assert boto3.client("secretsmanager").list_secrets()["SecretList"] == []
+
+
+def test_dagster_accepts_its_configuration(services: dict[str, str]) -> None:
+    from dagster import DagsterInstance
+
+    with DagsterInstance.get() as instance:
+        assert instance.run_monitoring_enabled
+        assert instance.run_retries_max_retries == 2
+        assert not instance.run_retries_retry_on_asset_or_op_failure
+        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 4
+        assert instance.get_run_records() == []
+
+
+def test_secrets_stay_in_one_private_file(services: dict[str, str], settings: Settings) -> None:
+    secrets = settings.home / "secrets.json"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+    password = json.loads(secrets.read_text())["postgres_password"]
+    assert len(password) >= 32
+    for path in (settings.home / "services.json", *(settings.home / "logs").iterdir()):
+        assert password not in path.read_text()
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(services["DATABASE_URL"].replace(password, "wrong"))
+
+
+def test_everything_listens_on_loopback_only(services: dict[str, str], settings: Settings) -> None:
+    for service in State.load(Home(settings.home)).services.values():
+        assert service.process is not None
+        sockets = psutil.Process(service.process.pid).net_connections()
+        listening = [found.laddr for found in sockets if found.status == psutil.CONN_LISTEN]
+        assert [(address.ip, address.port) for address in listening] == [("127.0.0.1", service.port)]
+
+
+def test_starting_again_changes_nothing(services: dict[str, str], settings: Settings) -> None:
+    before = State.load(Home(settings.home))
+    assert local_services.ensure_running(settings) == {**merged(services, {}), **_no_proxy()}
+    assert State.load(Home(settings.home)) == before
+
+
+def test_commands(services: dict[str, str]) -> None:
+    runner = CliRunner()
+    status = json.loads(runner.invoke(services_app, ["status", "--json"]).stdout)
+    assert status["running"]
+    assert {name: service["phase"] for name, service in status["services"].items()} == {
+        "postgres": "ready", "aws": "ready", "dynamodb": "ready",
+    }  # fmt: skip
+    exports = runner.invoke(services_app, ["env"]).stdout
+    shown = subprocess.run(["sh", "-c", exports + "\nenv"], capture_output=True, text=True, check=True).stdout
+    assert f"DATABASE_URL={services['DATABASE_URL']}" in shown.splitlines()
+    assert json.loads(runner.invoke(services_app, ["env", "--json"]).stdout)["PGUSER"] == USER
+
+
+def test_a_server_of_the_users_own_wins(clean_environment: None) -> None:
+    theirs = {"DATABASE_URL": "postgresql://localhost/mine", "DAGSTER_POSTGRES_URL": "postgresql://localhost/d"}
+    assert wanted({}) == {"postgres", "aws", "dynamodb"}
+    assert wanted(theirs) == {"aws", "dynamodb"}
+    assert wanted({"AWS_ENDPOINT_URL": "http://localhost:1"}) == {"postgres"}
+    assert wanted({"AWS_ENDPOINT_URL_DYNAMODB": "http://localhost:1"}) == {"postgres", "aws"}
+    ours = {"DATABASE_URL": "postgresql://127.0.0.1/ours", "PGHOST": "127.0.0.1", "AWS_REGION": "ap-northeast-1"}
+    assert merged(ours, theirs | {"AWS_REGION": "eu-west-1"}).keys() == {"NO_PROXY", "no_proxy", EMBEDDED}
+
+
+def test_our_own_variables_are_not_taken_for_the_users(clean_environment: None) -> None:
+    ours = merged({"DATABASE_URL": "a", "DAGSTER_POSTGRES_URL": "b", "AWS_ENDPOINT_URL": "c"}, {})
+    assert wanted(ours) == {"postgres", "aws", "dynamodb"}
+
+
+def test_real_credentials_do_not_travel_to_the_emulator(clean_environment: None) -> None:
+    ours = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "local"}
+    assert merged(ours, {"AWS_ACCESS_KEY_ID": "AKIAREAL"})["AWS_ACCESS_KEY_ID"] == "local"
+    assert "AWS_ACCESS_KEY_ID" not in merged(ours, {"AWS_ENDPOINT_URL": "http://localhost:9"})
+
+
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "DAGSTER_POSTGRES_URL"])
+def test_local_refuses_a_distant_database(
+    variable: str, clean_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "postgresql://user:secret@db.example.com/prod")
+    with pytest.raises(InvalidInput, match=variable) as refused:
+        load_settings()
+    assert "secret" not in str(refused.value)
+
+
+def test_nothing_is_started_for_production(
+    clean_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BATCH_PLATFORM_ENV", "prod")
+    monkeypatch.setenv("BATCH_PLATFORM_HOME", str(tmp_path / "home"))
+    assert local_services.ensure_running(load_settings()) == {}
+    assert not (tmp_path / "home").exists()
+
+
+def test_two_homes_live_side_by_side(services: dict[str, str], local_home: LocalHome) -> None:
+    local_home.start()
+    assert local_home.variables["PGPORT"] != services["PGPORT"]
+    local_home.write()
+    assert "kept" not in boto3.client("dynamodb").list_tables()["TableNames"]
+    with psycopg.connect(services["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
+
+
+def test_a_clean_stop_keeps_everything_and_the_ports(local_home: LocalHome) -> None:
+    ports = local_home.start().ports
+    local_home.write()
+    secret = _secrets(local_home)
+    secret.create_secret(Name="bank", SecretString="鍵")
+    assert local_services.stop(local_home.home) == ["postgres", "aws", "dynamodb"]
+    assert local_services.stop(local_home.home) == []
+    assert local_home.start().ports == ports
+    assert local_home.read() == LocalHome.KEPT
+    assert _secrets(local_home).get_secret_value(SecretId="bank")["SecretString"] == "鍵"
+
+
+def test_a_taken_port_is_chosen_anew(local_home: LocalHome) -> None:
+    ports = local_home.start().ports
+    local_services.stop(local_home.home)
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", ports["aws"]))
+        squatter.listen()
+        moved = local_home.start().ports
+    assert moved["aws"] != ports["aws"]
+    assert moved["postgres"] == ports["postgres"]
+
+
+def test_simultaneous_starts_share_one_supervisor(local_home: LocalHome) -> None:
+    script = "from batch_platform.local import services; from batch_platform.settings import load_settings\n"
+    script += "import json; print(services.ensure_running(load_settings())['DATABASE_URL'])"
+    environ = {**os.environ, "BATCH_PLATFORM_HOME": str(local_home.home.root), EMBEDDED: "", "DATABASE_URL": ""}
+    for name in ("DAGSTER_POSTGRES_URL", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "DAGSTER_HOME"):
+        environ.pop(name, None)
+    command = [sys.executable, "-c", script]
+    starts = [subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    urls = {start.communicate(timeout=60)[0] for start in starts}
+    assert len(urls) == 1
+    assert urls != {""}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["postgres", "aws", "dynamodb"])
+def test_a_killed_service_comes_back_with_its_data(local_home: LocalHome, name: str) -> None:
+    local_home.start()
+    local_home.write()
+    dead = local_home.kill(name)
+    eventually(lambda: _pid(local_home, name) not in (None, dead) and State.load(local_home.home).restored)
+    assert local_home.read() == LocalHome.KEPT
+    versioning = boto3.client("s3", endpoint_url=local_home.variables["AWS_ENDPOINT_URL"])
+    assert versioning.get_bucket_versioning(Bucket="local-batch-platform")["Status"] == "Enabled"
+
+
+@pytest.mark.faults
+def test_services_outlive_their_supervisor_and_are_adopted(local_home: LocalHome) -> None:
+    before = local_home.start()
+    local_home.write()
+    with local_home.connect() as connection:  # stays open all the time
+        local_home.kill("supervisor")
+        after = local_home.start()
+        assert connection.execute("SELECT value FROM kept").fetchone() == ("row",)
+    assert after.supervisor != before.supervisor
+    assert {name: service.process for name, service in after.services.items()} == {
+        name: service.process for name, service in before.services.items()
+    }
+    assert local_home.read() == LocalHome.KEPT
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", ["", '{"supervisor": {"pid"'])
+def test_all_killed_and_no_state_left(local_home: LocalHome, damage: str) -> None:
+    """Orphans that no file names are found by their command lines; nothing acknowledged is lost."""
+    local_home.start()
+    local_home.write()
+    orphan = _pid(local_home, "aws")
+    for name in ("supervisor", "postgres", "dynamodb"):
+        local_home.kill(name)
+    local_home.home.state.write_text(damage)
+    local_home.start()
+    assert _pid(local_home, "aws") != orphan
+    assert orphan is not None
+    assert Process.of(orphan) is None
+    assert local_home.read() == LocalHome.KEPT
+
+
+@pytest.mark.faults
+def test_a_stale_state_harms_no_innocent_process(local_home: LocalHome) -> None:
+    innocent = Process(pid=os.getpid(), started="another boot/1")
+    state = local_home.start()
+    local_services.stop(local_home.home)
+    for service in state.services.values():
+        service.process = innocent
+    state.supervisor = innocent
+    state.save(local_home.home)
+    local_home.start()
+    assert local_services.stop(local_home.home) == ["postgres", "aws", "dynamodb"]
+
+
+@pytest.mark.faults
+def test_a_living_supervisor_mends_its_state_file(local_home: LocalHome) -> None:
+    before = local_home.start()
+    local_home.home.state.write_text("{")
+    assert local_home.start() == before
+
+
+@pytest.mark.faults
+def test_a_lost_password_is_replaced(local_home: LocalHome) -> None:
+    local_home.start()
+    local_home.write()
+    local_services.stop(local_home.home)
+    (local_home.home.root / "secrets.json").unlink()
+    local_home.start()
+    assert local_home.read() == LocalHome.KEPT
+
+
+@pytest.mark.faults
+def test_a_start_killed_while_it_creates_the_database(local_home: LocalHome) -> None:
+    local_home.home.create()
+    half = local_home.home.root / "postgres.new"
+    half.mkdir()
+    (half / "PG_VERSION").write_text("18\n")
+    local_home.start()
+    assert local_home.connect().execute("SELECT 1").fetchone() == (1,)
+    assert not half.exists()
+
+
+@pytest.mark.faults
+def test_services_end_with_their_home(local_home: LocalHome) -> None:
+    processes = [service.process for service in local_home.start().services.values()]
+    shutil.rmtree(local_home.home.root)
+    eventually(lambda: not any(process and process.alive() for process in processes))
+
+
+@pytest.mark.faults
+def test_services_end_with_their_owner(local_home: LocalHome) -> None:
+    with subprocess.Popen(["sleep", "60"]) as owner:
+        local_services.start(local_home.home, frozenset({"dynamodb"}), lambda _: None, owner=owner.pid)
+        assert supervisor_runs(local_home.home)
+        owner.kill()
+    eventually(lambda: gone(local_home.home))
+
+
+def _pid(local: LocalHome, name: str) -> int | None:
+    service = State.load(local.home).services.get(name)
+    return service.process.pid if service and service.process and service.phase == "ready" else None
+
+
+def _no_proxy() -> dict[str, str]:
+    return {"NO_PROXY": os.environ["NO_PROXY"], "no_proxy": os.environ["no_proxy"]}
+
+
+def _secrets(local: LocalHome):  # type: ignore[no-untyped-def]
+    return boto3.client(
+        "secretsmanager",
+        endpoint_url=local.variables["AWS_ENDPOINT_URL"],
+        region_name="ap-northeast-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )

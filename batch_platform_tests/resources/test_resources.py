@@ -45,10 +45,7 @@ def test_no_secret_is_shown(settings: Settings, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "geheim")
     resources = build_resources(Settings())
     shown = repr(resources) + json.dumps(
-        {
-            name: resource.get_resource_definition().config_schema.default_value  # type: ignore[attr-defined]
-            for name, resource in resources.items()
-        }
+        {name: resource.get_resource_definition().config_schema.default_value for name, resource in resources.items()}
     )
     assert "geheim" not in shown
     assert "lake_bucket" in shown

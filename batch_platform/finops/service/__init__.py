@@ -1,11 +1,11 @@
 """The use cases of finops: what assets, sensors, the API and the command line call.
 
-    context     what every use case works with
-    projects    connections: add, list, test
-    fetch       Batch A: find and register what AWS delivered
-    aggregate   Batch B, first half: delivered files -> normalised line items
-    publish     Batch B, second half: line items -> the month's cost tables
-    insight     reports, anomalies, forecast
+context     what every use case works with
+projects    connections: add, list, test
+fetch       Batch A: find and register what AWS delivered
+aggregate   Batch B, first half: delivered files -> normalised line items
+publish     Batch B, second half: line items -> the month's cost tables
+insight     reports, anomalies, forecast
 """
 
 from batch_platform.finops.service.aggregate import AggregateOutcome, read_files
@@ -17,6 +17,7 @@ from batch_platform.finops.service.fetch import (
     discover,
     fetch_month,
     fetch_project,
+    late_deliveries,
 )
 from batch_platform.finops.service.insight import (
     compute_anomalies,
@@ -42,6 +43,7 @@ __all__ = [
     "discover",
     "fetch_month",
     "fetch_project",
+    "late_deliveries",
     "month_costs",
     "publish_month",
     "read_files",

@@ -21,7 +21,6 @@ import polars as pl
 import structlog
 
 from batch_platform.core import objects
-from batch_platform.core.aws import ObjectMoved
 from batch_platform.core.failures import PermanentFailure, PlatformError
 from batch_platform.finops.columns import Layout
 from batch_platform.finops.container import Container, container_of, csv_header, unzip
@@ -37,18 +36,21 @@ _MESSAGE_AT_MOST: Final = 2000
 
 @dataclass
 class AggregateOutcome:
-    """What became of the files one worker claimed; `errors` holds a sentence for each that failed."""
+    """What became of the files one worker claimed.
+
+    `errors`: a sentence for each file at fault. `put_back`: one for each that may be read later.
+    """
 
     done: int = 0
     rows: int = 0
     source_bytes: int = 0
     lost: int = 0
     errors: list[str] = field(default_factory=list)
-    months: set[tuple[str, date]] = field(default_factory=set)
+    put_back: list[str] = field(default_factory=list)
 
     @property
     def claimed(self) -> int:
-        return self.done + self.lost + len(self.errors)
+        return self.done + self.lost + len(self.errors) + len(self.put_back)
 
 
 def read_files(
@@ -66,8 +68,8 @@ def read_files(
             batch = _claim(context, project_id, month, room)
             if not batch:
                 break
-            outcome.months.update((file.project_id, file.month) for file in batch)
-            if not _read_batch(context, batch, outcome):
+            _read_batch(context, batch, outcome)
+            if outcome.put_back:
                 break
     return outcome
 
@@ -109,11 +111,10 @@ def _leases_kept(context: FinopsContext) -> Iterator[None]:
         thread.join()
 
 
-def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: AggregateOutcome) -> bool:
-    """Normalise a batch, the next file's bytes arriving meanwhile; False when a failure may pass with time."""
+def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: AggregateOutcome) -> None:
+    """Normalise a batch, the next file's bytes arriving meanwhile."""
     with context.store.transaction() as session:
         connections = {c.project_id: c for c in session.projects()}
-    clean = True
     with (
         TemporaryDirectory(prefix="finops-", dir=context.scratch) as folder,
         ThreadPoolExecutor(1, thread_name_prefix="finops-download") as downloads,
@@ -127,13 +128,10 @@ def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: A
                 ahead.append(
                     downloads.submit(objects.download, client, coming.stored, target, backoff=context.backoff)
                 )
-            clean = _read_one(context, file, ahead[position], outcome) and clean
-    return clean
+            _read_one(context, file, ahead[position], outcome)
 
 
-def _read_one(
-    context: FinopsContext, file: ClaimedFile, download: Future[Path], outcome: AggregateOutcome
-) -> bool:
+def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path], outcome: AggregateOutcome) -> None:
     log = _log.bind(project_id=file.project_id, object_key=file.stored.key, month=f"{file.month:%Y-%m}")
     try:
         source = download.result()
@@ -143,9 +141,10 @@ def _read_one(
         status = _status_after(error, file)
         with context.store.transaction() as session:
             session.give_back(file, status, error.message[:_MESSAGE_AT_MOST])
-        outcome.errors.append(f"{file.project_id}: {error.message}")
-        log.error("cur_file_failed", status=status.value, reason=error.message)
-        return status is FileStatus.ERROR
+        sentences = outcome.errors if status is FileStatus.ERROR else outcome.put_back
+        sentences.append(f"{file.project_id}: {error.message}")
+        log.error("cur_file_failed", status=status.value, reason=error.message)  # noqa: TRY400 (no traceback)
+        return
     with context.store.transaction() as session:
         held = session.finish(
             file,
@@ -158,19 +157,15 @@ def _read_one(
     if not held:
         outcome.lost += 1
         log.warning("cur_file_lost", reason="its lease ran out or its version was superseded")
-        return True
+        return
     outcome.done += 1
     outcome.rows += facts.row_count
     outcome.source_bytes += file.stored.size
     log.info("cur_file_done", rows=facts.row_count)
     context.progress(f"{file.project_id} {file.month:%Y-%m}: {facts.row_count:,} rows of {file.stored.key}")
-    return True
 
 
 def _status_after(error: PlatformError, file: ClaimedFile) -> FileStatus:
-    if isinstance(error, ObjectMoved):
-        # the registered version is gone: the next fetch supersedes it
-        return FileStatus.PENDING if file.attempts < ATTEMPTS else FileStatus.ERROR
     if error.permanent or file.attempts >= ATTEMPTS:
         return FileStatus.ERROR
     return FileStatus.PENDING
@@ -203,7 +198,9 @@ def _open(source: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:
         folder = source.with_suffix(".members")
         folder.mkdir()
         members = [
-            normalise_csv(member, header=csv_header(member, container_of(member, where=where), where=where), where=where)
+            normalise_csv(
+                member, header=csv_header(member, container_of(member, where=where), where=where), where=where
+            )
             for member in unzip(source, into=folder, where=where)
         ]
     layout = members[0][0]

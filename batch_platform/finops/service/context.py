@@ -15,7 +15,7 @@ from batch_platform.core import aws
 from batch_platform.core.clock import Clock, utc_now
 from batch_platform.core.objects import Backoff
 from batch_platform.core.postgres import Pool
-from batch_platform.finops.model import Connection
+from batch_platform.finops.model import Connection, MonthToAggregate
 from batch_platform.finops.store import FinopsStore
 
 if TYPE_CHECKING:
@@ -59,6 +59,24 @@ class FinopsContext:
     backoff: Backoff = field(default_factory=Backoff)
     scratch: Path | None = None
     progress: Progress = _silent
+
+    def connection(self, project_id: str) -> Connection:
+        """The project's connection. Raises `NotFound`."""
+        with self.store.transaction() as session:
+            return session.project(project_id)
+
+    def enabled_connections(self) -> list[Connection]:
+        with self.store.transaction() as session:
+            return [connection for connection in session.projects() if connection.enabled]
+
+    def months_to_aggregate(self, project_id: str | None = None) -> list[MonthToAggregate]:
+        """Months with registered files that nobody works on, oldest first."""
+        with self.store.transaction() as session:
+            return session.months_to_aggregate(project_id, now=self.clock())
+
+    def is_published(self, project_id: str, month: date) -> bool:
+        with self.store.transaction() as session:
+            return session.month(project_id, month) is not None
 
     def line_items_prefix(self, project_id: str, month: date) -> str:
         """Where the normalised files of a project-month stand in the lake, a folder a version below it."""

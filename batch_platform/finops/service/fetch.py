@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from itertools import islice
 from math import ceil
@@ -26,6 +26,10 @@ _log = structlog.get_logger(__name__)
 
 _MANIFEST_BYTES_AT_MOST: Final = 16 * 1024 * 1024
 _READS_OF_A_MOVING_MANIFEST: Final = 5
+
+
+LATE_AFTER: Final = timedelta(days=3)
+"""AWS writes an open month at least once a day."""
 
 
 class FetchStatus(StrEnum):
@@ -141,9 +145,22 @@ def discover(
     return Discovery(tuple(islice(wanted, at_most)), tuple(errors), tuple(waiting))
 
 
-def _news(
-    context: FinopsContext, connection: Connection, requested: dict[str, str]
-) -> Iterable[MonthToRun | str]:
+def late_deliveries(context: FinopsContext) -> list[str]:
+    """A sentence for each enabled project whose newest published month was delivered too long ago."""
+    late = []
+    for connection in context.enabled_connections():
+        with context.store.transaction() as session:
+            months = session.months(connection.project_id)
+        if not months:
+            late.append(f"{connection.project_id}: nothing published yet")
+            continue
+        newest = max(month.delivered_at for month in months)
+        if context.clock() - newest > LATE_AFTER:
+            late.append(f"{connection.project_id}: last delivery {newest:%Y-%m-%d %H:%M} UTC")
+    return late
+
+
+def _news(context: FinopsContext, connection: Connection, requested: dict[str, str]) -> Iterable[MonthToRun | str]:
     project_id = connection.project_id
     with context.store.transaction() as session:
         stalled = session.months_to_aggregate(project_id, now=context.clock())
@@ -165,7 +182,9 @@ def _news(
             yield f"{place}: {len(delivery.missing)} files not delivered yet, {delivery.missing[0]} first"
             continue
         asked.add(month)
-        yield MonthToRun(project_id, month, f"{place}/{delivery.version}", _shards(context, delivery.total_bytes), token)
+        yield MonthToRun(
+            project_id, month, f"{place}/{delivery.version}", _shards(context, delivery.total_bytes), token
+        )
     for left in stalled:
         if left.month not in asked:
             key = f"{project_id}/{left.month:%Y-%m}/{left.version}/{left.attempts}"
@@ -232,9 +251,7 @@ def read_delivery(
     raise TransientFailure(f"{connection.project_id} {month:%Y-%m}: the manifest keeps changing while it is read")
 
 
-def _listed_objects(
-    context: FinopsContext, connection: Connection, keys: tuple[str, ...]
-) -> dict[str, StoredObject]:
+def _listed_objects(context: FinopsContext, connection: Connection, keys: tuple[str, ...]) -> dict[str, StoredObject]:
     if not keys:
         return {}
     client = context.source(connection)

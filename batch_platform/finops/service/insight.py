@@ -90,7 +90,9 @@ def compute_forecast(context: FinopsContext, project_id: str, month: date) -> tu
     errors = {error.currency: error.wape for error in expected.backtest_error}
     rows = expected.frame.with_columns(
         pl.lit(expected.method).alias("method"),
-        pl.col("currency").replace_strict(errors, default=None, return_dtype=pl.Decimal(38, 12)).alias("backtest_error"),
+        pl.col("currency")
+        .replace_strict(errors, default=None, return_dtype=pl.Decimal(38, 12))
+        .alias("backtest_error"),
     )
     with context.store.transaction() as session:
         if not session.forecast(project_id, month).equals(rows):

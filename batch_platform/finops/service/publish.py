@@ -44,7 +44,7 @@ _DOWNLOADS: Final = 4
 class PublishOutcome:
     """What a publication did, or why there was none (`waiting_for`; then nothing changed).
 
-    `restated`: the money difference to a final month, empty otherwise. `changed`: whether a row was written.
+    `in_error`: the wait ends only when somebody acts. `restated`: the money difference to a final month, empty otherwise. `changed`: whether a row was written.
     """
 
     project_id: str
@@ -54,6 +54,7 @@ class PublishOutcome:
     restated: pl.DataFrame
     changed: bool
     waiting_for: str | None = None
+    in_error: bool = False
 
 
 class ChecksFailed(PermanentFailure):
@@ -82,7 +83,7 @@ def publish_month(context: FinopsContext, connection: Connection, month: date) -
     if version.status is ManifestStatus.WAITING:
         return _nothing(project_id, month, "files that the manifest lists are not delivered yet")
     if undone := [file for file in files if file["status"] != FileStatus.DONE]:
-        return _nothing(project_id, month, _undone(undone))
+        return _nothing(project_id, month, *_undone(undone))
     with TemporaryDirectory(prefix="finops-", dir=context.scratch) as folder:
         summary, facts, raw = _summarise(context, connection, month, files, Path(folder))
     _require_unmoved(context, connection, version)
@@ -104,9 +105,7 @@ def _summarise(
         paths = list(pool.map(lambda file: _line_items(context, file, folder), files))
     scratch = folder / "duckdb"
     scratch.mkdir()
-    summary = summarise(
-        paths, month=month, format=formats.pop(), accounts=connection.account_scope, scratch=scratch
-    )
+    summary = summarise(paths, month=month, format=formats.pop(), accounts=connection.account_scope, scratch=scratch)
     raw: dict[str, Decimal] = {}
     for path in paths:
         for currency, amount in raw_totals(pl.scan_parquet(path), accounts=connection.account_scope).items():
@@ -120,9 +119,7 @@ def _line_items(context: FinopsContext, file: dict[str, Any], folder: Path) -> P
     if stored is None:
         where = objects.uri(context.lake_bucket, file["line_items_key"])
         raise PermanentFailure(f"{where} is gone; fetch and aggregate the month again")
-    path = objects.download(
-        context.lake, stored, folder / f"{file['file_no']:05d}.parquet", backoff=context.backoff
-    )
+    path = objects.download(context.lake, stored, folder / f"{file['file_no']:05d}.parquet", backoff=context.backoff)
     with path.open("rb") as written:
         digest = file_digest(written, "sha256").hexdigest()
     if digest != file["line_items_sha256"]:
@@ -248,13 +245,13 @@ def _facts(file: dict[str, Any]) -> FileFacts:
     )
 
 
-def _undone(files: list[dict[str, Any]]) -> str:
-    for file in files:
-        if file["status"] == FileStatus.ERROR:
-            return f"file in ERROR: {file['error_message']}"
-    return f"{len(files)} files not read yet"
+def _undone(files: list[dict[str, Any]]) -> tuple[str, bool]:
+    broken = [file["error_message"] for file in files if file["status"] == FileStatus.ERROR]
+    if broken:
+        return "; ".join(broken), True
+    return f"{len(files)} files not read yet", False
 
 
-def _nothing(project_id: str, month: date, reason: str) -> PublishOutcome:
+def _nothing(project_id: str, month: date, reason: str, in_error: bool = False) -> PublishOutcome:
     nothing = empty_costs()
-    return PublishOutcome(project_id, month, None, nothing, nothing, False, reason)
+    return PublishOutcome(project_id, month, None, nothing, nothing, False, reason, in_error)

@@ -142,7 +142,7 @@ WHERE charge_class = 'unknown'
 GROUP BY ALL
 ORDER BY ALL
 
--- name: cost_summary
+-- name: measures_by_group
 SELECT
     usage_date, payer_account_id, usage_account_id, service, region, charge_class, currency,
     sum(unblended)::DECIMAL(38, 12) AS unblended,

@@ -1,0 +1,42 @@
+"""Where everything meets: the domains, the resources of this environment, the executor.
+
+Nothing here belongs to one domain; nothing in a domain supplies resources.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from batch_platform.finops import definitions as finops
+from batch_platform.finops.resource import FinopsResource
+from batch_platform.resources import build_resources
+from batch_platform.settings import load_settings
+
+if TYPE_CHECKING:
+    from batch_platform.settings import Settings
+
+OWNERS = {"finops": "team:finops"}
+
+
+def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
+    """All definitions for these settings; `overrides` replace resources by name, in tests."""
+    resources: dict[str, Any] = {**build_resources(settings), **overrides}
+    resources.setdefault("finops", FinopsResource(postgres=resources["postgres"], s3=resources["s3"]))
+    merged = dg.Definitions.merge(
+        finops.build(settings),
+        # a step in a process of its own costs seconds; parallelism lives inside SQL and polars
+        dg.Definitions(resources=resources, executor=dg.in_process_executor),
+    )
+    return merged.map_asset_specs(func=_with_owner)
+
+
+def _with_owner(spec: dg.AssetSpec) -> dg.AssetSpec:
+    return spec.replace_attributes(owners=[OWNERS[spec.key.path[0]]])
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster's processes load."""
+    return build_definitions(load_settings())

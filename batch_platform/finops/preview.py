@@ -1,0 +1,99 @@
+"""What people see of a run in the Dagster UI: counts, amounts, a table, a plot. Metadata by name."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import polars as pl
+
+from batch_platform.finops import plots
+from batch_platform.finops.model import MEASURES
+from batch_platform.finops.summary import service_monthly, totals
+
+if TYPE_CHECKING:
+    from batch_platform.finops.forecast import Forecast
+    from batch_platform.finops.service import AggregateOutcome, FetchOutcome, PublishOutcome
+
+_ROWS_SHOWN = 20
+
+
+def of_fetch(outcome: FetchOutcome) -> dict[str, Any]:
+    shown: dict[str, Any] = {"status": outcome.status.value, "files": outcome.files, "bytes": outcome.total_bytes}
+    if outcome.version:
+        shown["manifest_version"] = outcome.version
+    if outcome.missing:
+        shown["missing"] = list(outcome.missing[:_ROWS_SHOWN])
+    return shown
+
+
+def of_files(outcome: AggregateOutcome) -> dict[str, Any]:
+    return {
+        "dagster/row_count": outcome.rows,
+        "files": outcome.done,
+        "source_bytes": outcome.source_bytes,
+        "files_in_error": len(outcome.errors),
+        **({"errors": outcome.errors[:_ROWS_SHOWN]} if outcome.errors else {}),
+    }
+
+
+def of_publication(outcome: PublishOutcome) -> dict[str, Any]:
+    published = outcome.published
+    assert published is not None
+    shown: dict[str, Any] = {
+        "state": published.state.value,
+        "manifest_version": published.version,
+        "line_items": published.row_count,
+        "dagster/row_count": outcome.costs.height,
+        "rows_changed": outcome.changed,
+    }
+    for currency, sums in totals(outcome.costs).items():
+        for name in MEASURES:
+            shown[f"{name} ({currency})"] = f"{sums[name]:f}"
+        shown[f"plot ({currency})"] = _daily_plot(outcome, currency)
+    if outcome.restated.height:
+        shown["restated"] = _table(outcome.restated)
+    return shown
+
+
+def of_services(outcome: PublishOutcome) -> dict[str, Any]:
+    by_service = service_monthly(outcome.costs).sort("unblended", descending=True)
+    columns = ["usage_account_id", "service", "currency", "unblended", "amortized"]
+    return {"dagster/row_count": by_service.height, "largest": _table(by_service.select(columns))}
+
+
+def of_anomalies(project_id: str, month: date, found: pl.DataFrame, daily: pl.DataFrame) -> dict[str, Any]:
+    shown: dict[str, Any] = {"dagster/row_count": found.height}
+    if found.height:
+        shown["anomalies"] = _table(found.sort("score", descending=True))
+    for currency in daily["currency"].unique().sort():
+        title = f"{project_id} {month:%Y-%m}: anomalies in daily cost"
+        image = plots.anomaly_plot(daily, found, currency=currency, title=title)
+        shown[f"plot ({currency})"] = dg.MetadataValue.md(plots.markdown_image(image))
+    return shown
+
+
+def of_forecast(project_id: str, month: date, forecast: Forecast, history: pl.DataFrame) -> dict[str, Any]:
+    shown: dict[str, Any] = {"dagster/row_count": forecast.frame.height, "method": forecast.method}
+    for error in forecast.backtest_error:
+        shown[f"backtest error ({error.currency})"] = f"{error.wape} of the cost over {error.days} days"
+    for currency in forecast.frame["currency"].unique().sort():
+        title = f"{project_id}: forecast after {month:%Y-%m}"
+        image = plots.forecast_plot(history, forecast, currency=currency, title=title)
+        shown[f"plot ({currency})"] = dg.MetadataValue.md(plots.markdown_image(image))
+    return shown
+
+
+def _daily_plot(outcome: PublishOutcome, currency: str) -> dg.MarkdownMetadataValue:
+    daily = outcome.costs.group_by("usage_date", "service", "currency").agg(pl.col("unblended").sum().alias("amount"))
+    title = f"{outcome.project_id} {outcome.month:%Y-%m}"
+    image = plots.daily_stacked(daily, measure="unblended", currency=currency, title=title)
+    return dg.MetadataValue.md(plots.markdown_image(image))
+
+
+def _table(frame: pl.DataFrame) -> dg.TableMetadataValue:
+    texts = frame.head(_ROWS_SHOWN).select(pl.all().cast(pl.String))
+    records = [dg.TableRecord(row) for row in texts.iter_rows(named=True)]
+    columns = [dg.TableColumn(name) for name in frame.columns]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
