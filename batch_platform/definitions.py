@@ -24,12 +24,18 @@ def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
     """All definitions for these settings; `overrides` replace resources by name, in tests."""
     resources: dict[str, Any] = {**build_resources(settings), **overrides}
     resources.setdefault("finops", FinopsResource(postgres=resources["postgres"], s3=resources["s3"]))
-    merged = dg.Definitions.merge(
-        finops.build(settings),
+    domains = dg.Definitions.merge(finops.build(settings))
+    assets = [asset for asset in domains.assets or [] if isinstance(asset, dg.AssetsDefinition)]
+    return dg.Definitions(
+        assets=[asset.map_asset_specs(_with_owner) for asset in assets],
+        asset_checks=domains.asset_checks,
+        jobs=domains.jobs,
+        sensors=domains.sensors,
+        schedules=domains.schedules,
+        resources=resources,
         # a step in a process of its own costs seconds; parallelism lives inside SQL and polars
-        dg.Definitions(resources=resources, executor=dg.in_process_executor),
+        executor=dg.in_process_executor,
     )
-    return merged.map_asset_specs(func=_with_owner)
 
 
 def _with_owner(spec: dg.AssetSpec) -> dg.AssetSpec:

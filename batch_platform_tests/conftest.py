@@ -25,7 +25,7 @@ def make_home(prefix: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"batch-platform-{prefix}-", dir=memory if roomy else None))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
     """No variable of the developer's shell reaches a test, so no test reaches a developer's database."""
     with pytest.MonkeyPatch.context() as patch:

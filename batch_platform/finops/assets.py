@@ -1,7 +1,5 @@
 """The assets: each body calls one use case per project-month and tells the UI what it did."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any, Final
@@ -9,7 +7,7 @@ from typing import Any, Final
 import dagster as dg
 
 from batch_platform.core.failures import PermanentFailure, PlatformError, TransientFailure
-from batch_platform.finops import preview
+from batch_platform.finops import preview, service
 from batch_platform.finops.checks import BLOCKING_CHECKS, results_of
 from batch_platform.finops.partitions import PROJECT_MONTHS, places
 from batch_platform.finops.resource import FinopsResource
@@ -17,12 +15,6 @@ from batch_platform.resources.failures import STEP_RETRY, dagster_failures
 
 GROUP: Final = "finops"
 Metadata = Mapping[str, Any]
-
-_COMMON: Final[dict[str, Any]] = {
-    "partitions_def": PROJECT_MONTHS,
-    "backfill_policy": dg.BackfillPolicy.single_run(),
-    "retry_policy": STEP_RETRY,
-}
 
 
 class ReadConfig(dg.Config):
@@ -37,11 +29,11 @@ class ReadConfig(dg.Config):
     kinds={"s3", "postgres"},
     description="Batch A: the newest delivery of the month, registered with its files (finops_billing_manifests, "
     "finops_billing_files). A version is the manifest's assembly and every listed object's key, ETag, size and time.",
-    **_COMMON,
+    partitions_def=PROJECT_MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    retry_policy=STEP_RETRY,
 )
 def cur_manifest(context: dg.AssetExecutionContext, finops: FinopsResource) -> None:
-    from batch_platform.finops import service
-
     with finops.work() as work:
         _each(
             context,
@@ -55,13 +47,13 @@ def cur_manifest(context: dg.AssetExecutionContext, finops: FinopsResource) -> N
     group_name=GROUP,
     kinds={"parquet", "polars", "s3"},
     deps=[cur_manifest],
-    description="Batch B, first half: every file of the delivery read once, without losing a digit, as Parquet in the "
-    "lake. Files are claimed with leases, so several runs share a month. A file at fault becomes ERROR.",
-    **_COMMON,
+    description="Batch B, first half: every file of the delivery read once, without losing a digit, as Parquet in "
+    "the lake. Files are claimed with leases, so several runs share a month. A file at fault is ERROR.",
+    partitions_def=PROJECT_MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    retry_policy=STEP_RETRY,
 )
 def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops: FinopsResource) -> None:
-    from batch_platform.finops import service
-
     left = [config.limit]
 
     def read(project: str, month: date) -> Metadata:
@@ -101,14 +93,14 @@ def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops
         ),
     ],
     check_specs=BLOCKING_CHECKS,
-    **_COMMON,
+    partitions_def=PROJECT_MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    retry_policy=STEP_RETRY,
 )
 def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> Iterator[Any]:
-    from batch_platform.finops import service
-
     summary, by_service = dg.AssetKey(["finops", "cost_summary"]), dg.AssetKey(["finops", "cost_service_monthly"])
     verdicts: dict[str, Any] = {}
-    published = []
+    published: list[service.PublishOutcome] = []
 
     def publish(project: str, month: date) -> Metadata:
         outcome = service.publish_month(work, work.connection(project), month)
@@ -143,11 +135,11 @@ def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> 
     deps=[["finops", "cost_summary"]],
     description="Days on which a service cost far more or less than the median of the days before, by a robust score "
     "(finops_cost_anomalies).",
-    **_COMMON,
+    partitions_def=PROJECT_MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    retry_policy=STEP_RETRY,
 )
 def cost_anomalies(context: dg.AssetExecutionContext, finops: FinopsResource) -> None:
-    from batch_platform.finops import service
-
     def find(project: str, month: date) -> Metadata:
         if not work.is_published(project, month):
             return {}
@@ -166,11 +158,11 @@ def cost_anomalies(context: dg.AssetExecutionContext, finops: FinopsResource) ->
     deps=[["finops", "cost_summary"]],
     description="The days to come, by the same weekdays of the last weeks, with the error the method would have made "
     "on past days (finops_cost_forecasts).",
-    **_COMMON,
+    partitions_def=PROJECT_MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    retry_policy=STEP_RETRY,
 )
 def cost_forecast(context: dg.AssetExecutionContext, finops: FinopsResource) -> None:
-    from batch_platform.finops import service
-
     def expect(project: str, month: date) -> Metadata:
         if not work.is_published(project, month):
             return {}

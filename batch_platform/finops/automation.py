@@ -1,21 +1,20 @@
 """When finops runs by itself: a sensor on manifests, and the two schedules of the spec."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import dagster as dg
 
+from batch_platform.finops import service
 from batch_platform.finops.manifest import POLLED_MONTHS
 from batch_platform.finops.months import shift
 from batch_platform.finops.partitions import PROJECTS, partition_key
 from batch_platform.finops.resource import FinopsResource
+from batch_platform.finops.service.context import QUIET
+from batch_platform.finops.service.fetch import MonthToRun
 from batch_platform.resources.failures import dagster_failures
-
-if TYPE_CHECKING:
-    from batch_platform.settings import Settings
+from batch_platform.settings import Settings
 
 REQUESTS_AT_MOST: Final = 25
 BUSINESS_ZONE: Final = "Asia/Tokyo"
@@ -57,8 +56,6 @@ cur_month: Final = dg.define_asset_job(
     "partitions, and requests one run for each new delivery or stalled month.",
 )
 def cur_manifest_sensor(context: dg.SensorEvaluationContext, finops: FinopsResource) -> dg.SensorResult:
-    from batch_platform.finops import service
-
     requested: dict[str, str] = json.loads(context.cursor or "{}")
     with dagster_failures(), finops.work() as work:
         connections = work.enabled_connections()
@@ -66,23 +63,18 @@ def cur_manifest_sensor(context: dg.SensorEvaluationContext, finops: FinopsResou
     for sentence in (*found.errors, *found.waiting):
         context.log.warning(sentence)
     requested |= {month.place: month.token for month in found.wanted if month.token}
-    known = set(context.instance.get_dynamic_partitions(PROJECTS.name or ""))
-    new = sorted({connection.project_id for connection in connections} - known)
+    context.instance.add_dynamic_partitions(PROJECTS.name or "", [c.project_id for c in connections])
     requests = [request for month in found.wanted for request in _requests(month)]
     reasons = "; ".join((*found.errors, *found.waiting)) or "every manifest is as it was"
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else dg.SkipReason(reasons),
         cursor=json.dumps(requested, sort_keys=True),
-        dynamic_partitions_requests=[PROJECTS.build_add_request(new)] if new else [],
     )
 
 
-def _requests(month: object) -> Iterator[dg.RunRequest]:
+def _requests(month: MonthToRun) -> Iterator[dg.RunRequest]:
     """A run a shard: they share the month's files by claims, and the last one publishes."""
-    from batch_platform.finops.service.fetch import MonthToRun
-
-    assert isinstance(month, MonthToRun)
     for shard in range(month.shards):
         suffix = f"/shard-{shard + 1}-of-{month.shards}" if month.shards > 1 else ""
         yield dg.RunRequest(
@@ -131,7 +123,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         context: dg.ScheduleEvaluationContext, finops: FinopsResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         with dagster_failures(), finops.work() as work:
-            months = work.months_to_aggregate()
+            months = work.months_to_aggregate(quiet_for=QUIET)
         context.instance.add_dynamic_partitions(PROJECTS.name or "", sorted({m.project_id for m in months}))
         if not months:
             yield dg.SkipReason("no files wait to be aggregated")

@@ -1,12 +1,11 @@
 """The asset checks of finops: those of a publication, and whether projects still deliver."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 import dagster as dg
 
+from batch_platform.finops import service
 from batch_platform.finops.invariants import BLOCKING, WARNING
 from batch_platform.finops.model import CheckOutcome
 from batch_platform.finops.resource import FinopsResource
@@ -43,8 +42,6 @@ def results_of(verdicts: Mapping[str, tuple[CheckOutcome, ...]]) -> Iterator[dg.
     description="every enabled project's newest published month was delivered in the last three days",
 )
 def delivery_fresh(finops: FinopsResource) -> dg.AssetCheckResult:
-    from batch_platform.finops import service
-
     with finops.work() as work:
         late = service.late_deliveries(work)
     return dg.AssetCheckResult(

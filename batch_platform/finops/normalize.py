@@ -83,7 +83,7 @@ def _normalise(frame: pl.LazyFrame, *, where: str) -> tuple[Layout, pl.LazyFrame
     return layout, source.select(
         **build(text, types),
         **money,
-        failed_cells=_failed_cells(money, types),
+        failed_cells=_failed_cells(money),
         **{name: pl.col(name) for name in layout.carried},
     )
 
@@ -151,7 +151,7 @@ def _money(name: str, dtype: pl.DataType, *, where: str) -> pl.Expr:
     raise PermanentFailure(f"{where}: column {name} holds {dtype}, which is not money")
 
 
-def _failed_cells(money: dict[str, pl.Expr], types: pl.Schema) -> pl.Expr:
+def _failed_cells(money: dict[str, pl.Expr]) -> pl.Expr:
     bits = pl.lit(0, dtype=pl.UInt32)
     for name, cast in money.items():
         failed = pl.col(name).is_not_null() & cast.is_null()

@@ -1,18 +1,13 @@
 """Hands the finops context to assets, sensors and schedules, made of the platform's own resources."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from batch_platform.finops.service.context import FinopsContext, build_context
 from batch_platform.resources.aws import S3Resource
 from batch_platform.resources.postgres import PostgresResource
-
-if TYPE_CHECKING:
-    from batch_platform.finops.service import FinopsContext
 
 
 class FinopsResource(dg.ConfigurableResource["FinopsResource"]):
@@ -23,8 +18,6 @@ class FinopsResource(dg.ConfigurableResource["FinopsResource"]):
 
     @contextmanager
     def work(self) -> Iterator[FinopsContext]:
-        from batch_platform.finops.service.context import build_context
-
         yield build_context(
             pool=self.postgres.pool(),
             lake=self.s3.get_client(),

@@ -6,7 +6,7 @@ repeated publication change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime
@@ -162,6 +162,14 @@ class Session:
 
     # claims
 
+    def owners(self) -> list[str]:
+        """The workers that hold files."""
+        return [row["owner"] for row in self._rows("owners")]
+
+    def return_expired(self, *, now: datetime, dead_owners: Sequence[str]) -> int:
+        """PROCESSING -> PENDING for files whose lease ran out or whose worker is known to be dead."""
+        return self._run("return_expired", now=now, dead_owners=list(dead_owners))
+
     def claim(
         self,
         *,
@@ -170,11 +178,9 @@ class Session:
         limit: int,
         shard_bytes: int,
         owner: str,
-        now: datetime,
         lease_expires_at: datetime,
     ) -> list[ClaimedFile]:
         """Take pending files for this worker, oldest month first, up to `limit` files and a shard of bytes."""
-        self._run("return_expired", now=now, project_id=project_id)
         rows = self._rows(
             "claim_files",
             project_id=project_id,
@@ -226,17 +232,19 @@ class Session:
         """ERROR -> PENDING; the files that were put back."""
         return self._rows("requeue_files", project_id=project_id, object_key=object_key)
 
-    def months_to_aggregate(self, project_id: str | None, *, now: datetime) -> list[MonthToAggregate]:
-        """Months with a registered version that nobody works on, oldest first."""
-        rows = self._rows("months_to_aggregate", project_id=project_id, now=now)
+    def months_to_aggregate(
+        self, project_id: str | None, *, now: datetime, quiet_since: datetime
+    ) -> list[MonthToAggregate]:
+        """Months with a registered version that nobody works on and where nothing happened since, oldest first."""
+        rows = self._rows("months_to_aggregate", project_id=project_id, now=now, quiet_since=quiet_since)
         months = [
             MonthToAggregate(
                 row["project_id"], row["billing_month"], row["version"], row["attempts"], row["total_bytes"]
             )
             for row in rows
         ]
-        for row in self._rows("empty_registered_months", project_id=project_id):
-            months.append(MonthToAggregate(row["project_id"], row["billing_month"], row["version"], 0, 0))
+        empty = self._rows("empty_registered_months", project_id=project_id, quiet_since=quiet_since)
+        months += [MonthToAggregate(row["project_id"], row["billing_month"], row["version"], 0, 0) for row in empty]
         return months
 
     def files(

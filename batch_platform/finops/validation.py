@@ -130,9 +130,8 @@ def _rules(layout: Layout, month: date) -> list[_Rule]:
     for name in _NEVER_BLANK[layout.format]:
         blank = pl.col(name).is_null() & ~_has_failed(name)
         rules.append(_Rule(spelled[name], "blank", blank))
-    for name in _USED_BY_ALL[layout.format]:
-        if name in layout.money:
-            rules.append(_Rule(spelled[name], "not a number", _has_failed(name)))
+    used = [name for name in _USED_BY_ALL[layout.format] if name in layout.money]
+    rules += [_Rule(spelled[name], "not a number", _has_failed(name)) for name in used]
     for line_type, names in USED_BY_TYPE.items():
         for name in (name for name in names if name in layout.money):
             complaint = f"not a number, in a row of type {line_type}, which uses it"

@@ -20,8 +20,7 @@ def ensure_bucket(s3: S3Client, properties: Mapping[str, Any]) -> list[str]:
     bucket: str = properties["BucketName"]
     changes = []
     if bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
-        location: Any = {"LocationConstraint": s3.meta.region_name}
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
+        _create(s3, bucket)
         changes.append(f"bucket {bucket}")
     for name in sorted(_SETTINGS.keys() & properties.keys()):
         setting = _SETTINGS[name]
@@ -30,6 +29,15 @@ def ensure_bucket(s3: S3Client, properties: Mapping[str, Any]) -> list[str]:
             setting.write(s3, bucket, wanted)
             changes.append(f"{name} of bucket {bucket}")
     return changes
+
+
+def _create(s3: S3Client, bucket: str) -> None:
+    """S3 takes the name of every region but its first one."""
+    location: Any = {"LocationConstraint": s3.meta.region_name}
+    if s3.meta.region_name == "us-east-1":
+        s3.create_bucket(Bucket=bucket)
+    else:
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
 
 
 _ABSENT = ("NoSuch", "ServerSideEncryptionConfigurationNotFound")

@@ -8,6 +8,7 @@ its owner.
 from __future__ import annotations
 
 import argparse
+import itertools
 import logging
 import os
 import signal
@@ -39,7 +40,7 @@ class Daemon:
         self.state = State.load(home)
         self.state.supervisor = Process.of(os.getpid())
         self.state.dynamodb_backend = aws.backend(home)
-        self.state.notices = []
+        self.state.notices, self.state.restored = [], False
         self.keepers = [self._keeper(name) for name in names if self._has_own_server(name)]
         self._restored: dict[str, Process | None] = {}
         self._published = State()
@@ -47,7 +48,7 @@ class Daemon:
 
     def run(self) -> None:
         lock = self.home.supervisor_lock.stat().st_ino
-        for round_number in range(2**62):
+        for round_number in itertools.count():
             for keeper in self.keepers:
                 keeper.tick()
             self._restore()

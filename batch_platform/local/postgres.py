@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.local.home import Home
-from batch_platform.local.processes import LOOPBACK, accepts, started_as
+from batch_platform.local.processes import LOOPBACK, Process, accepts, started_as
 from batch_platform.local.programs import Program
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ USER = "batch_platform"
 DATABASES = ("batch_platform", "dagster")
 _SECRET = "postgres_password"  # noqa: S105 - its name, not its value
 _ERROR = re.compile(r"\b(ERROR|FATAL|PANIC|error):")
+_UNUSED_PID = "4194304"  # one above the highest that Linux gives
 _LOGIN_RULES = f"host all all {LOOPBACK}/32 scram-sha-256\n"
 _MINIMAL = {"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC"}
 
@@ -37,8 +38,7 @@ def program(home: Home, port: int) -> Program:
     for stray in started_as(binary("postgres"), str(home.postgres)):
         log.warning("stopping a PostgreSQL server that no supervisor knew: process %d", stray.pid)
         stray.stop(signal.SIGINT)
-    # No server runs on this directory now, so what a killed one left would only confuse the next.
-    (home.postgres / "postmaster.pid").unlink(missing_ok=True)
+    _disown_foreign_process(home)
     _ensure_cluster(home, user)
     return _describe(home, port, user)
 
@@ -117,6 +117,20 @@ def _ensure_cluster(home: Home, user: int | None) -> None:
     (fresh / "pg_hba.conf").write_text(_LOGIN_RULES)
     _single_user(fresh, user, [_set_password(home), *(f"CREATE DATABASE {name}" for name in DATABASES)])
     fresh.rename(home.postgres)
+
+
+def _disown_foreign_process(home: Home) -> None:
+    """Name no living process in the pid file, once no server of ours lives: the pid belongs to another by now.
+
+    The file itself stays, because by its memory key PostgreSQL sees that backends of a killed server still
+    write, and waits for them; a server that started beside them would damage the data.
+    """
+    file = home.postgres / "postmaster.pid"
+    lines = file.read_text().splitlines() if file.exists() else ["0"]
+    if not lines:
+        file.unlink()  # written by a machine that lost power: PostgreSQL refuses an empty one
+    elif lines[0].isdigit() and Process.of(int(lines[0])) is not None:
+        file.write_text("\n".join([_UNUSED_PID, *lines[1:]]) + "\n")
 
 
 def _set_password(home: Home) -> str:

@@ -20,8 +20,9 @@ def resources(path: Path, kind: str, parameters: Mapping[str, str]) -> dict[str,
         template = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - a SafeLoader with a few tags
     except FileNotFoundError:
         raise InvalidInput(f"{path} is missing: it defines every bucket and table") from None
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"{path} is not a CloudFormation template: {error}") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise InvalidInput(f"{path} is not YAML: line {line}: {error.problem}") from error
     resolver = _Resolver(path, template, parameters)
     return {
         name: resolver.resolve(resource.get("Properties", {}))

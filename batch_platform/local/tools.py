@@ -47,11 +47,14 @@ def install_ministack(progress: Progress) -> Path:
     """Build ministack's environment unless it is complete; a half-finished one is built anew."""
     python = ministack_python()
     directory = python.parents[1]
+    complete = directory / "complete"
+    if complete.exists():
+        return python
     with locked(TOOLS / "ministack.lock"):
-        if not (directory / "complete").exists():
+        if not complete.exists():
             progress("installing ministack (once per checkout)")
             build_environment(directory, MINISTACK_LOCK)
-            (directory / "complete").touch()
+            complete.touch()
             _remove_others(directory, "ministack-*")
     return python
 
@@ -63,6 +66,8 @@ def dynoxide_binary() -> Path:
 def install_dynoxide(progress: Progress) -> Path:
     """Fetch the static binary once; what does not match its known checksum is never unpacked."""
     binary = dynoxide_binary()
+    if binary.exists():
+        return binary
     with locked(TOOLS / "dynoxide.lock"):
         if not binary.exists():
             progress("installing dynoxide (once per checkout)")

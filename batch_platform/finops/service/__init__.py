@@ -24,9 +24,12 @@ from batch_platform.finops.service.insight import (
     compute_forecast,
     daily_costs,
     month_costs,
+    parse_month,
     report,
+    stored_anomalies,
+    stored_forecast,
 )
-from batch_platform.finops.service.projects import add_project, test_project
+from batch_platform.finops.service.projects import add_project, requeue, test_project
 from batch_platform.finops.service.publish import PublishOutcome, publish_month
 
 __all__ = [
@@ -45,8 +48,12 @@ __all__ = [
     "fetch_project",
     "late_deliveries",
     "month_costs",
+    "parse_month",
     "publish_month",
     "read_files",
     "report",
+    "requeue",
+    "stored_anomalies",
+    "stored_forecast",
     "test_project",
 ]

@@ -75,7 +75,7 @@ def read_files(
 
 
 def _claim(context: FinopsContext, project_id: str | None, month: date | None, limit: int) -> list[ClaimedFile]:
-    now = context.clock()
+    context.free_dead_work()
     with context.store.transaction() as session:
         return session.claim(
             project_id=project_id,
@@ -83,8 +83,7 @@ def _claim(context: FinopsContext, project_id: str | None, month: date | None, l
             limit=limit,
             shard_bytes=context.shard_bytes,
             owner=context.owner,
-            now=now,
-            lease_expires_at=now + context.lease,
+            lease_expires_at=context.clock() + context.lease,
         )
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
 
 from batch_platform.core import aws
 from batch_platform.core.clock import Clock, utc_now
 from batch_platform.core.objects import Backoff
 from batch_platform.core.postgres import Pool
+from batch_platform.core.progress import Listener, report
+from batch_platform.core.workers import is_dead, worker_name
 from batch_platform.finops.model import Connection, MonthToAggregate
 from batch_platform.finops.store import FinopsStore
 
@@ -28,16 +27,9 @@ LEASE: Final = timedelta(minutes=3)
 ATTEMPTS: Final = 5
 """How often a file is taken up again after a failure that may pass, before it becomes an ERROR."""
 
-Progress = Callable[[str], None]
 
-
-def _silent(_message: str) -> None:
-    """Progress for callers that show none."""
-
-
-def new_owner() -> str:
-    """Names one worker in leases: machine, process and a random part."""
-    return f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
+QUIET: Final = timedelta(minutes=5)
+"""How long nothing must have happened in a month before sensor and schedule take it for abandoned."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +45,12 @@ class FinopsContext:
     lake_bucket: str
     source: Callable[[Connection], S3Client]
     clock: Clock = utc_now
-    owner: str = field(default_factory=new_owner)
+    owner: str = field(default_factory=worker_name)
     lease: timedelta = LEASE
     shard_bytes: int = SHARD_BYTES
     backoff: Backoff = field(default_factory=Backoff)
     scratch: Path | None = None
-    progress: Progress = _silent
+    progress: Listener = report
 
     def connection(self, project_id: str) -> Connection:
         """The project's connection. Raises `NotFound`."""
@@ -69,10 +61,20 @@ class FinopsContext:
         with self.store.transaction() as session:
             return [connection for connection in session.projects() if connection.enabled]
 
-    def months_to_aggregate(self, project_id: str | None = None) -> list[MonthToAggregate]:
-        """Months with registered files that nobody works on, oldest first."""
+    def months_to_aggregate(
+        self, project_id: str | None = None, *, quiet_for: timedelta = timedelta(0)
+    ) -> list[MonthToAggregate]:
+        """Months with registered files that nobody works on, oldest first; the files of dead workers are free."""
+        now = self.clock()
+        self.free_dead_work()
         with self.store.transaction() as session:
-            return session.months_to_aggregate(project_id, now=self.clock())
+            return session.months_to_aggregate(project_id, now=now, quiet_since=now - quiet_for)
+
+    def free_dead_work(self) -> None:
+        """Give back the files of workers whose lease ran out, or that are known to be dead."""
+        with self.store.transaction() as session:
+            dead = [owner for owner in session.owners() if is_dead(owner)]
+            session.return_expired(now=self.clock(), dead_owners=dead)
 
     def is_published(self, project_id: str, month: date) -> bool:
         with self.store.transaction() as session:
@@ -83,9 +85,7 @@ class FinopsContext:
         return f"finops/cur_line_items/{month:%Y-%m}/{project_id}/"
 
 
-def build_context(
-    *, pool: Pool, lake: S3Client, lake_bucket: str, settings: aws.AwsSettings, progress: Progress = _silent
-) -> FinopsContext:
+def build_context(*, pool: Pool, lake: S3Client, lake_bucket: str, settings: aws.AwsSettings) -> FinopsContext:
     """The context of this process: projects are read with their own roles."""
     clients: dict[Connection, S3Client] = {}
 
@@ -101,4 +101,4 @@ def build_context(
             clients[connection] = aws.client("s3", settings, using=session)
         return clients[connection]
 
-    return FinopsContext(FinopsStore(pool), lake, lake_bucket, source, progress=progress)
+    return FinopsContext(FinopsStore(pool), lake, lake_bucket, source)

@@ -20,7 +20,7 @@ from batch_platform.core.objects import StoredObject
 from batch_platform.finops.manifest import POLLED_MONTHS, folders, manifest_keys, month_of_folder, read_manifest
 from batch_platform.finops.model import Connection, Delivery, ManifestStatus, RegisteredVersion
 from batch_platform.finops.months import shift
-from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.service.context import QUIET, FinopsContext
 
 _log = structlog.get_logger(__name__)
 
@@ -162,8 +162,7 @@ def late_deliveries(context: FinopsContext) -> list[str]:
 
 def _news(context: FinopsContext, connection: Connection, requested: dict[str, str]) -> Iterable[MonthToRun | str]:
     project_id = connection.project_id
-    with context.store.transaction() as session:
-        stalled = session.months_to_aggregate(project_id, now=context.clock())
+    stalled = context.months_to_aggregate(project_id, quiet_for=QUIET)
     asked = set()
     for month in polled_months(context, connection):
         head = head_manifest(context, connection, month)

@@ -98,3 +98,20 @@ def compute_forecast(context: FinopsContext, project_id: str, month: date) -> tu
         if not session.forecast(project_id, month).equals(rows):
             session.replace_forecast(project_id, month, published.version, rows)
     return expected, history
+
+
+def stored_anomalies(context: FinopsContext, project_id: str, month: date) -> pl.DataFrame:
+    """The anomalies of a published month. Raises `NotFound`."""
+    month_costs(context, project_id, month)
+    with context.store.transaction() as session:
+        return session.anomalies(project_id, month)
+
+
+def stored_forecast(context: FinopsContext, project_id: str, month: date | None) -> pl.DataFrame:
+    """The forecast made from a month (None: the newest published). Raises `NotFound`."""
+    with context.store.transaction() as session:
+        session.project(project_id)
+        published = [known.month for known in session.months(project_id)]
+        if not published or (month is not None and month not in published):
+            raise NotFound(f"project {project_id} has no published month to forecast from", field="month")
+        return session.forecast(project_id, month or max(published))

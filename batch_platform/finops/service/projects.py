@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from batch_platform.core.failures import InvalidInput, PlatformError
+from batch_platform.core.failures import InvalidInput, NotFound, PlatformError
 from batch_platform.finops.manifest import POLLED_MONTHS
-from batch_platform.finops.model import Connection
+from batch_platform.finops.model import Connection, FileStatus
 from batch_platform.finops.months import shift
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.fetch import delivered_months, read_delivery
@@ -27,14 +27,14 @@ class TestStep:
     detail: str
 
 
-def add_project(context: FinopsContext, connection: Connection) -> bool:
-    """Register a connection, or change it; False when it was already so.
+def add_project(context: FinopsContext, connection: Connection, *, dry_run: bool = False) -> bool:
+    """Register a connection, or change it; False when it was already so. A dry run only tells.
 
     Raises `InvalidInput` naming the field.
     """
     if not _PROJECT_ID.fullmatch(connection.project_id):
         raise InvalidInput(
-            "a project id has lower-case letters, digits, - and _, begins with a letter or digit and is at most 63 long",
+            "a project id has lower-case letters, digits, - and _, begins with a letter or digit, 63 at most",
             field="project_id",
         )
     if not _BUCKET.fullmatch(connection.bucket):
@@ -46,7 +46,28 @@ def add_project(context: FinopsContext, connection: Connection) -> bool:
     if connection.external_id is not None and connection.role_arn is None:
         raise InvalidInput("an external id goes with a role", field="external_id")
     with context.store.transaction() as session:
+        if dry_run:
+            return connection not in session.projects(connection.project_id)
         return session.save_project(connection, now=context.clock())
+
+
+def requeue(
+    context: FinopsContext, project_id: str | None, object_key: str | None, *, dry_run: bool = False
+) -> list[dict[str, str]]:
+    """Put files in ERROR back to PENDING: project, month and key of each. Raises `NotFound` for a wrong name."""
+    with context.store.transaction() as session:
+        projects = [session.project(project_id)] if project_id else session.projects()
+        broken = [
+            {"project_id": p.project_id, "month": f"{file['billing_month']:%Y-%m}", "object_key": file["object_key"]}
+            for p in projects
+            for file in session.files(p.project_id)
+            if file["status"] == FileStatus.ERROR and object_key in (None, file["object_key"])
+        ]
+        if object_key is not None and not broken:
+            raise NotFound(f"no file {object_key} is in ERROR", field="file")
+        if not dry_run:
+            session.requeue(project_id, object_key)
+    return broken
 
 
 def test_project(context: FinopsContext, project_id: str) -> list[TestStep]:

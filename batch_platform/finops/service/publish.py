@@ -44,7 +44,8 @@ _DOWNLOADS: Final = 4
 class PublishOutcome:
     """What a publication did, or why there was none (`waiting_for`; then nothing changed).
 
-    `in_error`: the wait ends only when somebody acts. `restated`: the money difference to a final month, empty otherwise. `changed`: whether a row was written.
+    `in_error`: the wait ends only when somebody acts. `restated`: the money difference to a final month, empty
+    otherwise. `changed`: whether a row was written.
     """
 
     project_id: str
@@ -219,7 +220,7 @@ def _require_unmoved(context: FinopsContext, connection: Connection, version: Re
     head = head_manifest(context, connection, version.month)
     if version.status is ManifestStatus.REGISTERED and (head is None or not version.still_is(head)):
         raise TransientFailure(
-            f"{connection.project_id} {version.month:%Y-%m}: the manifest moved while its files were read; fetch again"
+            f"{connection.project_id} {version.month:%Y-%m}: the manifest moved meanwhile; fetch again"
         )
 
 

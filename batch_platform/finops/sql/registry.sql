@@ -51,11 +51,13 @@ UPDATE finops.finops_billing_files SET
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version <> %(version)s
   AND status IN ('PENDING', 'PROCESSING', 'ERROR')
 
+-- name: owners
+SELECT DISTINCT owner FROM finops.finops_billing_files WHERE status = 'PROCESSING'
+
 -- name: return_expired
 UPDATE finops.finops_billing_files SET
     status = 'PENDING', owner = NULL, lease_expires_at = NULL, fencing = fencing + 1
-WHERE status = 'PROCESSING' AND lease_expires_at < %(now)s
-  AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
+WHERE status = 'PROCESSING' AND (lease_expires_at < %(now)s OR owner = ANY(%(dead_owners)s))
 
 -- name: claim_files
 WITH candidates AS (
@@ -109,7 +111,6 @@ RETURNING project_id, billing_month, object_key
 
 -- name: months_to_aggregate
 SELECT file.project_id, file.billing_month, file.version,
-       count(*) FILTER (WHERE file.status = 'PENDING' OR file.lease_expires_at < %(now)s) AS waiting_files,
        sum(file.attempts)::bigint AS attempts,
        sum(file.size_bytes)::bigint AS total_bytes
 FROM finops.finops_billing_files AS file
@@ -121,12 +122,13 @@ HAVING count(*) FILTER (WHERE file.status = 'ERROR') < count(*)
    AND count(*) FILTER (WHERE file.status = 'PROCESSING' AND file.lease_expires_at >= %(now)s) = 0
    AND (count(*) FILTER (WHERE file.status IN ('PENDING', 'PROCESSING')) > 0
         OR count(*) FILTER (WHERE file.status = 'DONE') = count(*))
+   AND greatest(max(file.registered_at), max(file.finished_at)) <= %(quiet_since)s
 ORDER BY file.billing_month, file.project_id
 
 -- name: empty_registered_months
 SELECT project_id, billing_month, version
 FROM finops.finops_billing_manifests
-WHERE status = 'REGISTERED' AND file_count = 0
+WHERE status = 'REGISTERED' AND file_count = 0 AND registered_at <= %(quiet_since)s
   AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
 ORDER BY billing_month, project_id
 

@@ -1,0 +1,66 @@
+"""`batch-platform`: every command of the platform.
+
+Errors are one line; exit codes are 0 done, 1 the work failed, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from typing import Annotated
+
+import typer
+
+from batch_platform.core import logs
+from batch_platform.core.failures import PlatformError
+from batch_platform.finops.cli import app as cur_app
+from batch_platform.local import services
+from batch_platform.local.cli import doctor_command, provision_command, services_app, up_command
+from batch_platform.local.demo import demo_command
+from batch_platform.settings import load_settings
+
+# These start, or look at, the embedded services themselves.
+_MANAGES_SERVICES = frozenset({"services", "doctor", "provision", "up", "demo"})
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The batch work of the platform. Every command has --help; data commands have --json.",
+)
+app.command("up")(up_command)
+app.command("demo")(demo_command)
+app.command("provision")(provision_command)
+app.command("doctor")(doctor_command)
+app.add_typer(services_app, name="services")
+app.add_typer(cur_app, name="cur")
+
+
+@app.callback()
+def prepare(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")] = False,
+) -> None:
+    """Settings, log and, on a machine that has none, the services a command needs."""
+    settings = load_settings()
+    logs.configure(settings.env, level=logging.INFO if verbose else logging.ERROR)
+    if "--help" not in sys.argv and context.invoked_subcommand not in _MANAGES_SERVICES:
+        os.environ.update(services.ensure_running(settings))
+
+
+def main() -> None:
+    """The console script. A failure is one line on stderr; a traceback is shown only to who asks by --verbose."""
+    warnings.filterwarnings("ignore", message=r"(?s).*is currently in (beta|preview)")
+    try:
+        app()
+    except PlatformError as error:
+        typer.echo(f"error: {error.message}", err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 (the last boundary: nothing is swallowed, it is told and exits 1)
+        typer.echo(f"error: {type(error).__name__}: {logs.mask_text(str(error))} (a bug; see --verbose)", err=True)
+        if {"-v", "--verbose"} & set(sys.argv):
+            traceback.print_exc()
+        sys.exit(1)

@@ -1,0 +1,163 @@
+"""`up` with the real Dagster processes, killed one after another."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from batch_platform.core.failures import Conflict, PermanentFailure
+from batch_platform.local import dagster_processes, up
+from batch_platform.local.environment import VARIABLES
+from batch_platform.local.home import Home
+from batch_platform.local.processes import Process, accepts
+from batch_platform.local.programs import Program
+from batch_platform.local.state import supervisor_runs
+from batch_platform.settings import Settings, load_settings
+from batch_platform_tests.local.conftest import LocalHome, eventually
+
+DEFINITIONS = "import dagster as dg\n\n@dg.asset\ndef small(): ...\n\ndefs = dg.Definitions(assets=[small])\n"
+RUN = """
+from batch_platform.local import up
+from batch_platform.settings import load_settings
+up.run(load_settings(), port={port}, progress=lambda line: print(line, flush=True), module="small_definitions")
+"""
+QUERY = (
+    "{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus"
+    " locationOrLoadError { __typename } } } } }"
+)
+
+
+@dataclass
+class Running:
+    process: subprocess.Popen[str]
+    home: Home
+    output: Path
+
+    def said(self, text: str) -> bool:
+        assert self.process.poll() is None, self.output.read_text()
+        return text in self.output.read_text()
+
+    def kill(self, name: str) -> Process:
+        process = up.UpState.load(self.home).processes[name]
+        process.send(signal.SIGKILL)
+        return process
+
+    def restarted(self, name: str, dead: Process) -> bool:
+        return up.UpState.load(self.home).processes.get(name) not in (None, dead)
+
+    def location(self) -> str:
+        """What the webserver has to say about the code location."""
+        url = f"{up.UpState.load(self.home).url}/graphql"
+        body = json.dumps({"query": QUERY}).encode()
+        request = urllib.request.Request(url, body, {"content-type": "application/json"})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=20) as answer:
+            (entry,) = json.load(answer)["data"]["workspaceOrError"]["locationEntries"]
+        return f"{entry['name']} {entry['loadStatus']} {entry['locationOrLoadError']['__typename']}"
+
+
+def start(local: LocalHome, directory: Path, port: int) -> Running:
+    (directory / "small_definitions.py").write_text(DEFINITIONS)
+    environ = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environ |= {"BATCH_PLATFORM_HOME": str(local.home.root), "PYTHONPATH": str(directory)}
+    output = directory / "output"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN.format(port=port)],
+            env=environ,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    return Running(process, local.home, output)
+
+
+@pytest.fixture
+def running(local_home: LocalHome, tmp_path: Path) -> Iterator[Running]:
+    """A running `up`, on a port that somebody else has taken."""
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        found = start(local_home, tmp_path, squatter.getsockname()[1])
+        try:
+            eventually(lambda: found.said("ready: http"), seconds=90)
+            yield found
+        finally:
+            found.process.send_signal(signal.SIGTERM)
+            found.process.wait(60)
+            up.stop_orphans(local_home.home)
+
+
+@pytest.mark.faults
+@pytest.mark.end_to_end
+def test_what_is_killed_comes_back(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "is taken, the web listens on" in running.output.read_text()
+    assert running.location() == "batch_platform LOADED RepositoryLocation"
+    code_port = up.UpState.load(running.home).code_port
+    assert code_port is not None
+
+    monkeypatch.setenv("BATCH_PLATFORM_HOME", str(running.home.root))
+    with pytest.raises(Conflict, match=r"up already runs for .*: http://127\.0\.0\.1"):
+        up.run(load_settings(), port=8000, progress=lambda _: None)
+
+    dead = running.kill("code-server")
+    eventually(lambda: running.restarted("code-server", dead) and accepts(code_port), seconds=60)
+    assert running.location() == "batch_platform LOADED RepositoryLocation"
+
+    dead = running.kill("daemon")
+    eventually(lambda: running.restarted("daemon", dead))
+
+    processes = up.UpState.load(running.home).processes.values()
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(60) == 0
+    assert not any(process.alive() for process in processes)
+    assert not supervisor_runs(running.home)
+
+
+@pytest.mark.faults
+def test_processes_of_a_killed_up_are_ended(local_home: LocalHome, tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as left:
+        process = Process.of(left.pid)
+        assert process is not None
+        local_home.home.create()
+        up.UpState(processes={"daemon": process}).save(local_home.home)
+        assert up.stop_orphans(local_home.home) == ["daemon"]
+    assert not process.alive()
+
+
+@pytest.mark.faults
+def test_a_process_that_keeps_dying_ends_up_with_the_name_of_its_log(
+    services: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(home: Home, *_: object) -> Program:
+        log = home.logs / "code-server.log"
+        return Program("code-server", ("/bin/false",), {}, home.root, log, 0, ready=lambda: False)
+
+    monkeypatch.setattr(dagster_processes, "code_server", broken)
+    monkeypatch.setattr(up, "_GIVE_UP_AFTER", 2)
+    said: list[str] = []
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(PermanentFailure, match=r"code-server\.log; it failed 3 times, giving up"):
+            up.run(settings, port=8000, progress=said.append)
+    finally:
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+    assert said[-1] == "stopping"
+    assert supervisor_runs(Home(settings.home))  # the services were running before, so they still do
+
+
+def test_up_is_for_the_local_environment(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_PLATFORM_ENV", "prod")
+    with pytest.raises(Conflict, match="local environment only"):
+        up.run(load_settings(), port=8000, progress=lambda _: None)
