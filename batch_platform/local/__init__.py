@@ -2,10 +2,11 @@
 
 Imported by the command line alone. Production's environment names real services; it installs without this.
 
-    home, processes, programs   files, process identities, and the keeper that restarts what dies
-    tools, postgres, aws        what is started and with which tools
-    daemon, services            the detached supervisor, and the client side that starts and asks it
-    up                          the Dagster processes in the foreground
-    template, provision         deploy/aws.yaml applied to the local endpoints
-    doctor, cli                 what runs where, what is wrong, and the commands
+    home, processes, programs     files and locks, process identities, the keeper that restarts what dies
+    tools, postgres, aws          what is started, and the pinned tools for it
+    state, daemon                 the detached supervisor and the file in which it says what it knows
+    environment, services         the variables of the services; starting, asking and stopping them
+    up, dagster_processes         the Dagster processes, in the foreground
+    provision, template, buckets, tables, clients     deploy/aws.yaml applied to the local endpoints
+    doctor, cli                   what runs where, what is wrong, and the commands
 """

@@ -55,7 +55,7 @@ class Daemon:
             self._publish()
             if round_number % 100 == 0:
                 self._trim_logs()
-            if self.stopping.wait(0.1 if self._all_ready() else 0.02) or self._orphaned(lock):
+            if self.stopping.wait(0.2 if self._all_ready() else 0.02) or self._orphaned(lock):
                 break
         self._stop()
 

@@ -258,13 +258,14 @@ def test_a_server_killed_while_a_backend_works(local_home: LocalHome) -> None:
     local_home.start()
     local_home.write()
     busy, watcher = local_home.connect(), local_home.connect()
+    watcher.autocommit = True  # within one transaction the activity would look the same for ever
     with closing(busy), closing(watcher), ThreadPoolExecutor() as pool:
         work = pool.submit(busy.execute, "SELECT count(*) FROM generate_series(1, 20_000_000)")
         active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%generate_series(1%'"
         eventually(lambda: watcher.execute(active).fetchone() == (2,))
-        local_home.kill("postgres")
-        eventually(lambda: _pid(local_home, "postgres") is not None, seconds=60)
-        assert isinstance(work.exception(), psycopg.OperationalError)
+        dead = local_home.kill("postgres")
+        eventually(lambda: _pid(local_home, "postgres") not in (None, dead), seconds=60)
+        work.exception()  # it ended well or was cut off: either is right
     assert local_home.read() == LocalHome.KEPT
 
 

@@ -1,0 +1,192 @@
+"""Rules that the import contracts of `.importlinter` cannot express, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "batch_platform"
+DOMAINS = [name for name in ("finops", "btc", "zengin", "trading", "staffing") if (PACKAGE / name).is_dir()]
+
+# Who may look at the environment besides settings.py. Each hands it on to processes or services of this machine.
+ENVIRONMENT = {
+    "settings.py": "the one reader",
+    "cli.py": "puts the addresses of the embedded services there before settings are read",
+    "local/aws.py": "PATH and HOME for ministack",
+    "local/cli.py": "the environment that provision completes",
+    "local/dagster_processes.py": "what the Dagster processes inherit",
+    "local/demo.py": "the embedded services' addresses, as cli.py",
+    "local/doctor.py": "which services the user's environment names",
+    "local/environment.py": "which services the user's environment names",
+    "local/services.py": "which services the user's environment names",
+    "local/tools.py": "what an installation inherits",
+    "local/up.py": "which services the user's environment names",
+}
+# Where a float is no money. Seconds and jitter are `float` in annotations, which are not looked at.
+FLOATS = {
+    "finops/plots.py": "positions on a canvas",
+    "finops/normalize.py": "recognises doubles of a Parquet file, to cast them at once",
+}
+LONG_FILES = {
+    "finops/cli.py": "one command after another",
+    "finops/store.py": "one statement after another",
+}
+STANDARD_FILES = {"definitions", "assets", "checks", "automation", "partitions", "service", "model", "store", "sql"}
+DAGSTER_FILES = {"definitions", "assets", "checks", "automation", "partitions", "preview", "resource"}
+MONEY_LIBRARIES = {"polars", "duckdb", "decimal"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One module of the package."""
+
+    name: str
+    text: str
+
+    @property
+    def tree(self) -> ast.Module:
+        return _parsed(self.text)
+
+    def nodes(self) -> Iterator[ast.AST]:
+        return ast.walk(self.tree)
+
+    def at(self, node: ast.AST) -> str:
+        return f"{self.name}:{getattr(node, 'lineno', 0)}"
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+@cache
+def sources() -> tuple[Source, ...]:
+    return tuple(
+        Source(path.relative_to(PACKAGE).as_posix(), path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))
+    )
+
+
+def called(node: ast.AST) -> str:
+    """The dotted name of what a call calls; empty for anything else."""
+    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+
+
+def imports(source: Source) -> set[str]:
+    """Top-level names of what a module imports, anywhere in it."""
+    found = set()
+    for node in source.nodes():
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def reads_environment(node: ast.AST) -> bool:
+    """`os.environ`, `os.getenv`, `from os import environ`, a setting, a Dagster variable, an option's `envvar`."""
+    if isinstance(node, ast.Attribute):
+        return ast.unparse(node) in ("os.environ", "os.environb", "os.getenv", "os.putenv", "dg.EnvVar")
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "pydantic_settings" or (
+            node.module == "os" and any(alias.name in ("environ", "getenv") for alias in node.names)
+        )
+    return isinstance(node, ast.keyword) and node.arg == "envvar"
+
+
+def uses_float(node: ast.AST) -> bool:
+    """`float(…)`, `pl.Float64`, `.cast(float)`; an annotation is none of them."""
+    if called(node) in ("float", "math.fsum", "statistics.mean"):
+        return True
+    if isinstance(node, ast.Call):
+        return any(isinstance(argument, ast.Name) and argument.id == "float" for argument in node.args)
+    return isinstance(node, ast.Attribute) and node.attr in ("Float32", "Float64", "is_float")
+
+
+def reads_clock(node: ast.AST) -> bool:
+    name = called(node)
+    return name.rpartition(".")[2] in ("now", "utcnow", "today", "utc_now") or name in ("time.time", "time.time_ns")
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    readers = {source.name for source in sources() if any(map(reads_environment, source.nodes()))}
+    assert readers == set(ENVIRONMENT)
+
+
+def test_money_never_becomes_a_float() -> None:
+    floating = {
+        source.name
+        for source in sources()
+        if source.name.startswith((*(f"{domain}/" for domain in DOMAINS), "core/"))
+        and any(map(uses_float, source.nodes()))
+    }
+    assert floating == set(FLOATS)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.sql")), ids=lambda path: path.name)
+def test_statements_know_no_floating_point(path: Path) -> None:
+    code = re.sub(r"--.*|'[^']*'", "", path.read_text())
+    assert not re.search(r"\b(double|float[48]?|real|avg)\b", code, re.IGNORECASE)
+
+
+def test_nothing_prints() -> None:
+    printing = [source.at(node) for source in sources() for node in source.nodes() if called(node) == "print"]
+    assert printing == []
+
+
+def test_time_is_passed_in() -> None:
+    """Domains take the clock they are given, so that a re-run computes what the first run computed."""
+    asking = [
+        source.at(node)
+        for source in sources()
+        if source.name.split("/")[0] in DOMAINS
+        for node in source.nodes()
+        if reads_clock(node)
+    ]
+    assert asking == []
+
+
+def test_long_files_are_named() -> None:
+    long = {source.name for source in sources() if source.text.count("\n") > 400}
+    assert long == set(LONG_FILES)
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_domain_has_the_standard_files(domain: str) -> None:
+    folder = PACKAGE / domain
+    there = {path.stem if path.suffix == ".py" else path.name for path in folder.iterdir()}
+    assert there >= STANDARD_FILES
+    assert [path.name for path in (folder / "sql").iterdir() if path.suffix != ".sql"] == []
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_dagster_is_imported_where_it_is_expected(domain: str) -> None:
+    importing = {
+        source.name.removeprefix(f"{domain}/").removesuffix(".py")
+        for source in sources()
+        if source.name.startswith(f"{domain}/") and "dagster" in imports(source)
+    }
+    assert importing <= DAGSTER_FILES
+    assert "assets" in importing
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_the_service_layer_hides_no_money_arithmetic_in_dagster_files(domain: str) -> None:
+    """What Dagster sees computes nothing: frames are shown by `preview`, amounts come from the service."""
+    computing = {
+        source.name
+        for source in sources()
+        if source.name in {f"{domain}/{name}.py" for name in DAGSTER_FILES - {"preview"}}
+        and imports(source) & MONEY_LIBRARIES
+    }
+    assert computing == set()
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [source.name for source in sources() if source.text.strip() and not ast.get_docstring(source.tree)]
+    assert silent == []
