@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -33,6 +33,9 @@ AnyProjectId = Annotated[str | None, typer.Argument(metavar="[ID]", help="The pr
 Month = Annotated[str, typer.Argument(metavar="YYYY-MM", help="The billing month.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+
+
+_WIDTH_OF_PIPES: Final = 220
 
 
 class ReportFormat(StrEnum):
@@ -276,7 +279,7 @@ def report(
         sys.stdout.buffer.write(exports.to_parquet(reports))
     else:
         for one in reports:
-            print_report(Console(highlight=False), one)
+            print_report(_console(), one)
 
 
 @app.command("restatements")
@@ -430,10 +433,16 @@ def _print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) ->
         return
     table = Table(box=None)
     for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, int | Decimal) else "left", overflow="fold")
+        number = isinstance(value, int | Decimal)
+        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=number)
     for row in rows:
         table.add_row(*(_shown(value) for value in row.values()))
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for whole rows where there is none."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES)
 
 
 def _shown(value: Any) -> str:

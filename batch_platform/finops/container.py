@@ -10,6 +10,7 @@ import csv
 import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -72,19 +73,25 @@ def _rewrap(member: zipfile.ZipInfo, raw: BinaryIO, target: Path, *, where: str)
     with target.open("wb") as out:
         if deflated:
             out.write(_GZIP_HEADER)
-        _copy(raw, out, member.compress_size, where=where)
+        crc = _copy(raw, out, member.compress_size, where=where)
+        if not deflated and crc != member.CRC:
+            raise PermanentFailure(f"{where}: member {member.filename} has a wrong CRC")
         if deflated:
             out.write(struct.pack("<II", member.CRC, member.file_size & 0xFFFFFFFF))
     return target
 
 
-def _copy(source: BinaryIO, target: BinaryIO, size: int, *, where: str) -> None:
+def _copy(source: BinaryIO, target: BinaryIO, size: int, *, where: str) -> int:
+    """Copy `size` bytes; their CRC."""
+    crc = 0
     while size:
         chunk = source.read(min(size, _COPY_BYTES))
         if not chunk:
             raise PermanentFailure(f"{where}: truncated zip")
         target.write(chunk)
+        crc = zlib.crc32(chunk, crc)
         size -= len(chunk)
+    return crc
 
 
 def csv_header(path: Path, container: Container, *, where: str) -> list[str]:

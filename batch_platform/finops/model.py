@@ -201,7 +201,7 @@ class PublishedMonth:
     month: date
     state: MonthState
     version: str
-    format: Format
+    format: Format | None
     row_count: int
     file_count: int
     delivered_at: datetime

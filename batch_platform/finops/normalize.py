@@ -10,7 +10,8 @@ Frame (a row a line item, in the file's order)
     split_allocation                                                 true: a copy of cost that stands elsewhere
     money columns of the file's layout                               Decimal(38, 12), null where blank or failed
     failed_cells                                                     bit set of money cells that hold no number
-    tags, cost categories, unknown columns                           as they came, under their own names
+    tags, cost categories, unknown columns                           as they came, under their own names; a name of
+                                                                     this list gets `#delivered` behind it
 """
 
 from __future__ import annotations
@@ -19,12 +20,18 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
+import polars.selectors as cs
 
 from batch_platform.core.failures import PermanentFailure
-from batch_platform.finops.columns import CUR_MONEY, FOCUS_MONEY, Layout, recognise
+from batch_platform.finops.columns import CUR_MONEY, CUR_TEXT, FOCUS_MONEY, FOCUS_TEXT, Layout, recognise
 from batch_platform.finops.model import MONEY, Format
 
 MONEY_COLUMNS: Final = (*CUR_MONEY, *FOCUS_MONEY)
+
+_OURS: Final = frozenset(
+    {*MONEY_COLUMNS, *CUR_TEXT, *FOCUS_TEXT}
+    | {"service", "commitment_arn", "split_allocation", "usage_date", "billing_period", "failed_cells"}
+)
 
 # A Parquet double carries the ten decimals AWS computes with and noise after them.
 _DOUBLE_SCALE: Final = 10
@@ -43,13 +50,15 @@ DISCOUNT_TYPES: Final = (
 
 def normalise_csv(path: Path, *, header: list[str], where: str) -> tuple[Layout, pl.LazyFrame]:
     """The frame of a CSV file (plain or gzip). `header` is its first record; `where` names it in errors."""
-    frame = pl.scan_csv(path, infer_schema=False)
+    # a quoted empty cell is as blank as an empty one
+    frame = pl.scan_csv(path, infer_schema=False, null_values="")
     return _normalise(_with_names(frame, header), where=where)
 
 
 def normalise_parquet(path: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:
     """The frame of a Parquet file; its doubles are cast at the ten decimals AWS computes with."""
-    return _normalise(pl.scan_parquet(path), where=where)
+    frame = pl.scan_parquet(path)
+    return _normalise(frame.with_columns(pl.when(cs.string() != "").then(cs.string())), where=where)
 
 
 def _with_names(frame: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
@@ -74,7 +83,7 @@ def _normalise(frame: pl.LazyFrame, *, where: str) -> tuple[Layout, pl.LazyFrame
     columns = {**layout.text, **layout.money}
     source = frame.select(
         *(pl.col(theirs).alias(ours) for ours, theirs in columns.items()),
-        *(pl.col(name) for name in layout.carried),
+        *(pl.col(name).alias(_carried_as(name)) for name in layout.carried),
     )
     types = source.collect_schema()
     text = {name: _text(name, types[name]) for name in layout.text}
@@ -84,8 +93,13 @@ def _normalise(frame: pl.LazyFrame, *, where: str) -> tuple[Layout, pl.LazyFrame
         **build(text, types),
         **money,
         failed_cells=_failed_cells(money),
-        **{name: pl.col(name) for name in layout.carried},
+        **{name: pl.col(name) for name in map(_carried_as, layout.carried)},
     )
+
+
+def _carried_as(name: str) -> str:
+    """A column's own name, or a marked one where it is ours (DuckDB does not tell upper from lower case)."""
+    return f"{name}#delivered" if name.lower() in _OURS else name
 
 
 def _cur_columns(text: dict[str, pl.Expr], types: pl.Schema) -> dict[str, pl.Expr]:
@@ -145,7 +159,8 @@ def _money(name: str, dtype: pl.DataType, *, where: str) -> pl.Expr:
     if dtype == pl.String or dtype.is_integer() or dtype.is_decimal():
         return column.cast(MONEY, strict=False)
     if dtype.is_float():
-        return column.cast(pl.Decimal(38, _DOUBLE_SCALE), strict=False).cast(MONEY, strict=False)
+        # by its shortest text: a direct cast multiplies in doubles and is off from a million on
+        return column.cast(pl.String).cast(pl.Decimal(38, _DOUBLE_SCALE), strict=False).cast(MONEY, strict=False)
     if dtype == pl.Null:
         return column.cast(MONEY)
     raise PermanentFailure(f"{where}: column {name} holds {dtype}, which is not money")
@@ -170,6 +185,8 @@ def _map_value(name: str, key: str, types: pl.Schema) -> pl.Expr:
     """One entry of a CUR 2.0 map: JSON text in CSV, a list of key and value in Parquet."""
     column = pl.col(name)
     if types[name] == pl.String:
-        return column.str.json_path_match(f"$.{key}")
-    entry = column.list.eval(pl.element().filter(pl.element().struct.field("key") == key).struct.field("value"))
-    return entry.list.first()
+        value = column.str.json_path_match(f"$.{key}")
+    else:
+        entry = pl.element().filter(pl.element().struct.field("key") == key).struct.field("value")
+        value = column.list.eval(entry).list.first()
+    return pl.when(value != "").then(value)

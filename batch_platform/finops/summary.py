@@ -68,6 +68,8 @@ def summarise(
     result = scratch / "cost_summary.parquet"
     with duckdb.connect(config={"threads": 2, "memory_limit": _MEMORY}) as engine:
         engine.execute(f"SET temp_directory = '{scratch}'; SET preserve_insertion_order = false")
+        for macro in ("share_of_trillionths", "share_of"):
+            engine.execute(statements[macro].as_string())
         engine.execute(f"CREATE VIEW line_items AS {_line_items(engine, files, accounts)}")
         counts = _record(engine, _of_month(statements["row_counts"].as_string(), month))
         engine.execute(f"CREATE VIEW measures AS {_of_month(measures, month)}")

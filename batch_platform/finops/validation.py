@@ -127,6 +127,8 @@ def _rules(layout: Layout, month: date) -> list[_Rule]:
             for name in ("line_item_type", "usage_account_id", "payer_account_id", "currency")
         ),
     ]
+    not_a_code = pl.col("currency").is_not_null() & ~pl.col("currency").str.contains("^[A-Z]{3}$").fill_null(False)
+    rules.append(_Rule(spelled["currency"], "not a currency code", not_a_code))
     for name in _NEVER_BLANK[layout.format]:
         blank = pl.col(name).is_null() & ~_has_failed(name)
         rules.append(_Rule(spelled[name], "blank", blank))

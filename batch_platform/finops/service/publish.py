@@ -138,7 +138,7 @@ def _replace(
 ) -> PublishOutcome:
     summary, facts, raw = computed
     project_id, month = connection.project_id, version.month
-    layout = facts[0].format if facts else Format.AUTO
+    layout = facts[0].format if facts else None
     with context.store.transaction() as session:
         session.lock_publication(month)
         session.lock_month(project_id, month)

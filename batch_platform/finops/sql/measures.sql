@@ -3,6 +3,21 @@
 -- FOCUS 1.2. All amounts DECIMAL(38,12) in the currency of the row; nothing is multiplied or divided here but the
 -- net cost of unused savings plans, which AWS does not export.
 
+-- name: share_of_trillionths
+-- whole * part / total, rounded half up; none negative. The product is divided in two steps so that it fits.
+CREATE MACRO share_of_trillionths(whole, part, total) AS
+    (whole * (part // 1000000000) // total) * 1000000000
+    + (2 * ((whole * (part // 1000000000) % total) * 1000000000 + whole * (part % 1000000000)) + total) // (2 * total)
+
+-- name: share_of
+-- whole * part / total at scale 12, rounded half away from zero; total is positive.
+CREATE MACRO share_of(whole, part, total) AS
+    ((sign(whole) * sign(part) * share_of_trillionths(
+        (abs(whole) * 1000000000000)::HUGEINT,
+        (abs(part) * 1000000000000)::HUGEINT,
+        (total * 1000000000000)::HUGEINT
+    ))::VARCHAR || 'e-12')::DECIMAL(38, 12)
+
 -- name: cur_measures
 SELECT
     line_item_type,
@@ -70,15 +85,11 @@ FROM (
         *,
         coalesce(commitment_arn LIKE 'arn:%:savingsplans:%', false) AS of_savings_plan,
         coalesce(commitment_arn NOT LIKE 'arn:%:savingsplans:%', false) AS of_reservation,
-        -- the unused share of the net commitment, half up at scale 12, in integers of 1e-12
+        -- the unused share of the net commitment
         CASE WHEN line_item_type = 'SavingsPlanRecurringFee' AND sp_net_recurring IS NOT NULL
                   AND sp_total_commitment > 0 THEN
-            ((
-                (2 * ((sp_net_recurring + coalesce(sp_net_amortized_upfront, 0)) * 1000000000000)::HUGEINT
-                   * ((sp_total_commitment - sp_used_commitment) * 1000000000000)::HUGEINT
-                   + (sp_total_commitment * 1000000000000)::HUGEINT)
-                // (2 * (sp_total_commitment * 1000000000000)::HUGEINT)
-            )::VARCHAR || 'e-12')::DECIMAL(38, 12)
+            share_of(sp_net_recurring + coalesce(sp_net_amortized_upfront, 0),
+                     sp_total_commitment - sp_used_commitment, sp_total_commitment)
         END AS sp_net_unused
     FROM line_items
     WHERE NOT split_allocation

@@ -130,7 +130,8 @@ CREATE TABLE finops.finops_months (
     billing_month  date NOT NULL CHECK (extract(day FROM billing_month) = 1),
     state          text NOT NULL CHECK (state IN ('open', 'closing', 'final', 'restated')),
     version        text NOT NULL,
-    format         text NOT NULL CHECK (format IN ('cur_legacy', 'cur2', 'focus')),
+    -- null for a delivery without a file
+    format         text CHECK (format IN ('cur_legacy', 'cur2', 'focus')),
     row_count      bigint NOT NULL CHECK (row_count >= 0),
     file_count     integer NOT NULL CHECK (file_count >= 0),
     delivered_at   timestamptz NOT NULL,
