@@ -87,7 +87,7 @@ def make_month(folder: Path, rows: int) -> list[Path]:
     body = b"".join(text[text.index(b"\n") + 1 :] for text in texts)
     unit = body.count(b"\n")
     head_block, body_block = _block(header), _block(body)
-    files = []
+    files: list[Path] = []
     while rows > 0:
         repeats = -(-min(rows, ROWS_A_FILE) // unit)
         rows -= repeats * unit

@@ -183,7 +183,9 @@ def csv_zip(*members: bytes, method: int = zipfile.ZIP_DEFLATED) -> File:
 def parquet(rows: Sequence[Row], types: Mapping[str, Any] | None = None) -> File:
     """Rows as Parquet, all text unless `types` says otherwise (as AWS does: costs DOUBLE, times TIMESTAMP)."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    frame = pl.DataFrame({name: [row.get(name) or None for row in rows] for name in names}, schema=dict.fromkeys(names, pl.String))
+    frame = pl.DataFrame(
+        {name: [row.get(name) or None for row in rows] for name in names}, schema=dict.fromkeys(names, pl.String)
+    )
     casts = []
     for name, dtype in (types or {}).items():
         if isinstance(dtype, pl.Datetime):

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import polars as pl
 import pytest
 
 from batch_platform import migrations
@@ -58,13 +59,15 @@ class Project:
     def line(self, kind: str = "Usage", cost: str = "1", more: Any = None, **place: Any) -> dict[str, str]:
         return line(kind, cost, more, **{"account": self.account, "payer": self.payer, **place})
 
-    def focus(self, category: str = "Usage", billed: str = "1", effective: str | None = None, **rest: Any) -> dict[str, str]:
-        return focus(category, billed, effective, **{"account": self.account, "payer": self.payer, **rest})
+    def focus(self, category: str = "Usage", billed: str = "1", *rest: Any, **place: Any) -> dict[str, str]:
+        return focus(category, billed, *rest, **{"account": self.account, "payer": self.payer, **place})
 
     def fetch(self, month: date = MONTH, *, work: FinopsContext | None = None) -> FetchOutcome:
         return service.fetch_month(work or self.work, self.connection, month)
 
-    def read(self, month: date = MONTH, *, work: FinopsContext | None = None, limit: int | None = None) -> AggregateOutcome:
+    def read(
+        self, month: date = MONTH, *, work: FinopsContext | None = None, limit: int | None = None
+    ) -> AggregateOutcome:
         return service.read_files(work or self.work, project_id=self.id, month=month, limit=limit)
 
     def publish(self, month: date = MONTH, *, work: FinopsContext | None = None) -> PublishOutcome:
@@ -83,6 +86,15 @@ class Project:
     def statuses(self, month: date = MONTH) -> list[str]:
         """In order of registration and file number."""
         return [file["status"] for file in self.files(month)]
+
+    def rows(self, month: date = MONTH) -> pl.DataFrame:
+        """The normalised line items of the newest version, in order of file and row."""
+        newest = [file for file in self.files(month) if file["status"] == "DONE"]
+        frames = [pl.read_parquet(self.lake(file["line_items_key"])) for file in newest]
+        return pl.concat(frames, how="diagonal")
+
+    def lake(self, key: str) -> bytes:
+        return self.work.lake.get_object(Bucket=self.work.lake_bucket, Key=key)["Body"].read()
 
     def reconnect(self, **changes: Any) -> None:
         self.connection = replace(self.connection, **changes)
@@ -125,7 +137,7 @@ def make_project(work: FinopsContext, s3: S3Client, settings: Settings) -> Itera
     """Call it for a project; at the end all of them are disabled, so that no other test polls them."""
     made: list[Project] = []
 
-    def make(**connection: Any) -> Project:
+    def make(format: Format = Format.CUR_LEGACY, **connection: Any) -> Project:  # noqa: A002
         bucket = CurBucket(s3, settings.aws_region)
         number = uuid4().int
         place = Connection(
@@ -135,8 +147,9 @@ def make_project(work: FinopsContext, s3: S3Client, settings: Settings) -> Itera
             prefix=bucket.prefix,
             report_name=bucket.report,
             region=settings.aws_region,
+            format=format,
+            **connection,
         )
-        place = replace(place, **{"format": Format.CUR_LEGACY, **connection})
         service.add_project(work, place)
         project = Project(work, place, bucket, f"{number % 10**12:012d}", f"{number // 10**13 % 10**12:012d}")
         made.append(project)

@@ -1,0 +1,185 @@
+"""What `batch-platform up` runs, as processes, asked by GraphQL as the UI asks it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from batch_platform.local import up
+from batch_platform_tests.end_to_end.machine import Machine
+
+T = TypeVar("T")
+
+_UP = """
+from batch_platform.local import up
+from batch_platform.settings import load_settings
+up.run(load_settings(), port=8000, progress=lambda line: print(line, flush=True),
+       module="batch_platform_tests.end_to_end.quick_definitions")
+"""
+_SENSOR = {
+    "repositoryName": "__repository__",
+    "repositoryLocationName": "batch_platform",
+    "sensorName": "cur_manifest_sensor",
+}
+_FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+_RUNS = """
+query($filter: RunsFilter) { runsOrError(filter: $filter) { __typename ... on Runs { results {
+  runId jobName status tags { key value } } } } }
+"""
+_TICKS = """
+query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { __typename ... on Sensor {
+  sensorState { ticks(limit: 50) { timestamp status skipReason runIds error { message }
+    logEvents { events { level message } } } } } } }
+"""
+_STEP_FAILURES = """
+query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events { __typename
+  ... on ExecutionStepFailureEvent { stepKey error { message cause { message } } failureMetadata { description } }
+  ... on ExecutionStepUpForRetryEvent { stepKey } } } } }
+"""
+_STOP_SENSOR = """
+mutation($id: String!) { stopSensor(id: $id) { __typename } }
+"""
+_START_SENSOR = """
+mutation($selector: SensorSelector!) { startSensor(sensorSelector: $selector) { __typename } }
+"""
+_SENSOR_ID = """
+query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor { sensorState {
+  id status } } } }
+"""
+_BACKFILL = """
+mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) { __typename
+  ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }
+"""
+_BACKFILL_STATUS = """
+query($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename ... on PartitionBackfill {
+  status numPartitions error { message } } } }
+"""
+
+
+@dataclass
+class Stack:
+    """Code server, daemon and webserver on a machine; use it in a `with` block."""
+
+    machine: Machine
+    more: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def output(self) -> Path:
+        return self.machine.home.logs / "up.txt"
+
+    def __enter__(self) -> Stack:
+        with self.output.open("w") as output:
+            self.process = self.machine.spawn("-c", _UP, more=self.more, output=output)
+        eventually(lambda: "ready: http" in self._said(), seconds=90)
+        eventually(self._sensor, seconds=30)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(60)
+        finally:
+            up.stop_orphans(self.machine.home)
+
+    def _said(self) -> str:
+        assert self.process is not None
+        said = self.output.read_text()
+        assert self.process.poll() is None, said
+        return said
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        url = f"{up.UpState.load(self.machine.home).url}/graphql"
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(url, body, {"content-type": "application/json"})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=30) as response:
+            answer = json.load(response)
+        assert "errors" not in answer, answer["errors"]
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    def runs(self, project_id: str) -> list[dict[str, Any]]:
+        """The runs a sensor or schedule asked for on behalf of a project, oldest first."""
+        return self.tagged("finops/project", project_id)
+
+    def tagged(self, key: str, value: str) -> list[dict[str, Any]]:
+        """The runs with a tag, oldest first, each with its tags as a dict."""
+        found = self.ask(_RUNS, filter={"tags": [{"key": key, "value": value}]})["runsOrError"]["results"]
+        return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in reversed(found)]
+
+    def finished(self, project_id: str, count: int, *, seconds: float = 90) -> list[dict[str, Any]]:
+        """Wait for that many finished runs of a project; more than that is a failure."""
+
+        def found() -> list[dict[str, Any]] | None:
+            runs = self.runs(project_id)
+            assert len(runs) <= count, [(run["jobName"], run["tags"]) for run in runs]
+            return runs if len(runs) == count and all(run["status"] in _FINISHED for run in runs) else None
+
+        return eventually(found, seconds=seconds)
+
+    def ended(self, project_id: str) -> list[dict[str, Any]]:
+        """The finished runs of a project, oldest first."""
+        return [run for run in self.runs(project_id) if run["status"] in _FINISHED]
+
+    def ticks(self, *, since: float = 0) -> list[dict[str, Any]]:
+        """The sensor's finished ticks that began at or after `since`, oldest first."""
+        found = self.ask(_TICKS, selector=_SENSOR)
+        ticks = found["sensorOrError"]["sensorState"]["ticks"]
+        return [t for t in reversed(ticks) if t["timestamp"] >= since and t["status"] != "STARTED"]
+
+    def await_ticks(self, count: int, *, since: float, seconds: float = 40) -> list[dict[str, Any]]:
+        return eventually(lambda: found if len(found := self.ticks(since=since)) >= count else None, seconds=seconds)
+
+    def failures(self, run_id: str) -> tuple[list[str], int]:
+        """The sentence of each failed step of a run, and how many steps were tried again."""
+        events = self.ask(_STEP_FAILURES, run=run_id)["logsForRun"]["events"]
+        sentences = [
+            (event["failureMetadata"] or {}).get("description") or event["error"]["message"]
+            for event in events
+            if event["__typename"] == "ExecutionStepFailureEvent"
+        ]
+        return sentences, sum(event["__typename"] == "ExecutionStepUpForRetryEvent" for event in events)
+
+    def stop_sensor(self) -> None:
+        self.ask(_STOP_SENSOR, id=self._sensor()["id"])
+        assert self._sensor()["status"] == "STOPPED"
+
+    def start_sensor(self) -> None:
+        self.ask(_START_SENSOR, selector=_SENSOR)
+        assert self._sensor()["status"] == "RUNNING"
+
+    def _sensor(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(_SENSOR_ID, selector=_SENSOR)["sensorOrError"].get("sensorState") or {}
+        return found
+
+    def launch_backfill(self, assets: list[str], partitions: list[str]) -> str:
+        """As the launchpad of the asset page does it; the backfill's id."""
+        selection = [{"path": ["finops", name]} for name in assets]
+        params = {"assetSelection": selection, "partitionNames": partitions, "fromFailure": False}
+        answer = self.ask(_BACKFILL, params=params)["launchPartitionBackfill"]
+        assert answer["__typename"] == "LaunchBackfillSuccess", answer
+        backfill_id: str = answer["backfillId"]
+        return backfill_id
+
+    def backfill(self, backfill_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(_BACKFILL_STATUS, id=backfill_id)["partitionBackfillOrError"]
+        return found
+
+
+def eventually(found: Callable[[], T | None], *, seconds: float = 20, pause: float = 0.2) -> T:
+    """Ask until the answer is true, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(pause)
+    return answer

@@ -1,0 +1,64 @@
+"""PostgreSQL killed under a working process: the supervisor starts it again, and nothing is lost or counted twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from batch_platform.local.state import State
+from batch_platform_tests.end_to_end.stack import eventually
+from batch_platform_tests.faults.conftest import FILES, Case, answer, await_stopped, kill
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.parametrize("point", ["before-finish", "before-publication"])
+def test_a_worker_that_loses_the_database_says_so_or_goes_on(case: Case, point: str) -> None:
+    case.register()
+    worker = case.worker("--stop", point)
+    try:
+        await_stopped(worker)
+        kill_postgres(case)
+        os.kill(worker.pid, signal.SIGCONT)
+        printed, _ = worker.communicate(timeout=90)
+    finally:
+        kill(worker)
+    assert worker.returncode == 0 or '{"error": "PostgreSQL at 127.0.0.1' in printed, printed
+    assert answer(case.worker())["published"]
+    assert case.statuses() == ["DONE"] * FILES
+    case.assert_as_undisturbed(but=("finops_cost_anomalies", "finops_cost_forecasts"))
+
+
+def test_a_command_whose_database_is_killed_ends_with_one_sentence_and_is_run_again(case: Case) -> None:
+    """The same server keeps the run's own events, so Dagster loses its storage at the same moment."""
+    case.register()
+    process = case.machine.spawn_cli("cur", "aggregate", case.project)
+    try:
+        eventually(lambda: case.count("PROCESSING") > 0, seconds=60, pause=0.005)
+        kill_postgres(case)
+        printed, _ = process.communicate(timeout=120)
+    finally:
+        kill(process)
+    if process.returncode:
+        assert process.returncode == 1
+        assert "Traceback" not in printed
+        assert len([line for line in printed.splitlines() if line.startswith("error: ")]) == 1
+    case.machine.cli("cur", "aggregate", case.project)
+    case.assert_as_undisturbed()
+    assert {status for _, status in case.machine.dagster_runs()} <= {"SUCCESS", "FAILURE"}
+
+
+def kill_postgres(case: Case) -> None:
+    """kill -9 of the server; returns when the supervisor has another one ready."""
+    home = case.machine.home
+    dead = State.load(home).services["postgres"].process
+    assert dead is not None
+    dead.send(signal.SIGKILL)
+
+    def restarted() -> bool:
+        state = State.load(home)
+        return state.services["postgres"].process not in (None, dead) and state.ready(frozenset({"postgres"}))
+
+    eventually(restarted, seconds=60)

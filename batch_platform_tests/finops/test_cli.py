@@ -1,0 +1,383 @@
+"""`batch-platform cur`: what it prints, how it exits, and that a failure is one line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import structlog
+
+from batch_platform import cli
+from batch_platform.finops import months
+from batch_platform.finops.model import REPORT_MEASURES
+from batch_platform_tests.finops.bucket import MONTH, csv_gz
+from batch_platform_tests.finops.conftest import Project
+
+SECRET = "external-id-4f1c"
+ROLE = "arn:aws:iam::123456789012:role/reader"
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(pool: object, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """The console script's own function in this process: arguments in; exit code and what was printed out."""
+
+    def call(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["batch-platform", "cur", *arguments])
+        monkeypatch.setenv("COLUMNS", "200")
+        capfdbinary.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        out, err = (part.decode(errors="replace") for part in capfdbinary.readouterr())
+        assert SECRET not in out + err
+        assert "Traceback" not in out + err
+        return Result(code, out, err)
+
+    root, dagster = logging.getLogger(), logging.getLogger("dagster")
+    handlers, level = root.handlers[:], dagster.level
+    yield call
+    # the commands set up the log of their process, which here is that of all tests
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    dagster.setLevel(level)
+
+
+def script(*arguments: str) -> Result:
+    """The installed console script, as a process of its own."""
+    command = [str(Path(sys.executable).parent / "batch-platform"), "cur", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ.copy(), timeout=120)
+    assert "Traceback" not in done.stdout + done.stderr
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def failure(result: Result, code: int) -> str:
+    """The one line a failed command says, on stderr and nowhere else."""
+    assert (result.code, result.out) == (code, "")
+    [said] = result.err.strip().splitlines()
+    assert said.startswith("error: ")
+    return said.removeprefix("error: ")
+
+
+@pytest.fixture
+def published(project: Project) -> Project:
+    """Two currencies would be two reports: this month has one."""
+    rows = [
+        project.line("Usage", "10.25", {"product/regionCode": "ap-northeast-1"}),
+        project.line("Usage", "2", {"product/servicecode": "AmazonS3"}, day=6),
+        project.line("Tax", "0.09", {"product/servicecode": "AmazonS3"}),
+    ]
+    project.bucket.deliver(MONTH, [csv_gz(rows)])
+    assert project.run().published is not None
+    return project
+
+
+@pytest.fixture
+def recent() -> date:
+    """A month the commands poll, which see the real clock."""
+    return months.shift(datetime.now(UTC).date().replace(day=1), -1)
+
+
+# projects
+
+
+def test_projects_are_added_changed_listed_and_tested(run: Run, project: Project) -> None:
+    place = project.connection
+    new = f"{project.id}-new"
+    arguments = ["projects", "add", new, "--bucket", place.bucket, "--prefix", "/cur/acme/", "--report-name", "cur"]
+    more = ["--role-arn", ROLE, "--external-id", SECRET, "--account", "1" * 12, "--account", "2" * 12, "--disabled"]
+    assert run(*arguments, *more, "--dry-run", "--json").json == {"project_id": new, "changed": True, "dry_run": True}
+    assert new not in run("projects", "list").out
+    assert run(*arguments, *more).out == f"project {new} saved\n"
+    assert run(*arguments, *more).out == f"project {new} is already so\n"
+    [listed] = [row for row in run("projects", "list", "--json").json if row["project_id"] == new]
+    assert listed == {
+        "project_id": new,
+        "name": new,
+        "location": f"s3://{place.bucket}/cur/acme/cur",
+        "format": "auto",
+        "role": ROLE,
+        "accounts": ["1" * 12, "2" * 12],
+        "enabled": False,
+    }
+    assert new in run("projects", "list").out
+
+
+def test_a_connection_is_tested(run: Run, project: Project, recent: date) -> None:
+    tested = run("projects", "test", project.id)
+    assert tested.code == 1
+    assert "ok    role and bucket" in tested.out
+    assert "FAIL  manifest: nothing delivered since" in tested.out
+    project.bucket.deliver(recent, [csv_gz([project.line(month=recent)])])
+    answer = run("projects", "test", project.id, "--json").json
+    assert (answer["project_id"], answer["passed"]) == (project.id, True)
+    assert [set(step) for step in answer["steps"]] == [{"name", "passed", "detail"}] * 3
+
+
+# the two batches
+
+
+def test_fetch_and_aggregate(run: Run, project: Project, recent: date) -> None:
+    rows = [project.line("Usage", "1.5", month=recent), project.line("Tax", "0.15", month=recent)]
+    project.bucket.deliver(recent, [csv_gz([row]) for row in rows])
+    month = f"{recent:%Y-%m}"
+    [would] = run("fetch", project.id, "--dry-run", "--json").json
+    assert (would["project_id"], would["month"]) == (project.id, month)
+    assert project.files(None) == []
+    [fetched] = run("fetch", project.id, "--json").json
+    version = fetched.pop("version")
+    assert fetched == {"project_id": project.id, "month": month, "PENDING": 2, "PROCESSING": 0, "DONE": 0, "ERROR": 0}
+    assert would["new"].endswith(version)
+    assert run("fetch", project.id, "--dry-run").out == "every manifest is as it was registered\n"
+
+    size = sum(file["size_bytes"] for file in project.files(None))
+    assert run("aggregate", project.id, "--dry-run", "--json").json == [
+        {"project_id": project.id, "month": month, "bytes": size}
+    ]
+    assert run("aggregate", project.id, "--limit", "1", "--json").json == []  # half a month is not published
+    assert project.statuses(recent) == ["DONE", "PENDING"]
+    [done] = run("aggregate", project.id, "--json").json
+    assert (done["project_id"], done["month"], done["version"]) == (project.id, month, version)
+    assert (done["line_items"], done["unblended"]) == (2, {"USD": "1.650000000000"})
+    assert run("aggregate", project.id).out == "no files wait to be aggregated\n"
+    assert run("months", project.id, "--json").json == [done]
+
+
+def test_a_file_in_error_is_told_listed_and_requeued(run: Run, project: Project, recent: date) -> None:
+    [key] = project.bucket.deliver(recent, [csv_gz([project.line("Usage", "None", month=recent)])])
+    assert run("fetch", project.id).code == 0
+    told = run("aggregate", project.id)
+    assert told.code == 1
+    assert f"{project.bucket.uri(key)}: row 1, column lineItem/UnblendedCost: not a number" in told.err
+    assert len(told.err.strip().splitlines()) == 1
+    [file] = run("files", project.id, "--json").json
+    assert (file["status"], file["object_key"], file["attempts"]) == ("ERROR", key, 1)
+    assert file["error"] in told.err
+    expected = [{"project_id": project.id, "month": f"{recent:%Y-%m}", "object_key": key}]
+    assert run("requeue", project.id, "--dry-run", "--json").json == expected
+    assert project.statuses(recent) == ["ERROR"]
+    assert run("requeue", project.id, "--file", key, "--json").json == expected
+    assert project.statuses(recent) == ["PENDING"]
+    assert run("requeue", project.id).out == "no file is in ERROR\n"
+
+
+def test_superseded_files_are_shown_on_request(run: Run, project: Project) -> None:
+    for assembly in ("a", "b"):
+        project.bucket.deliver(MONTH, [csv_gz([project.line()])], assembly=assembly)
+        project.fetch()
+    assert [file["status"] for file in run("files", project.id, "--json").json] == ["PENDING"]
+    assert [file["status"] for file in run("files", project.id, "--all", "--json").json] == ["SUPERSEDED", "PENDING"]
+
+
+# reports
+
+
+def test_a_report_as_json(run: Run, published: Project) -> None:
+    answer = run("report", published.id, "2024-10", "--json").json
+    version = answer.pop("manifest_version")
+    totals = answer.pop("totals")
+    assert answer == {
+        "project_id": published.id,
+        "month": "2024-10",
+        "state": "final",
+        "currency": "USD",
+        "measure": "unblended",
+        "group_by": ["service"],
+        "rows": [
+            {"service": "AmazonEC2", "amount": "10.250000000000"},
+            {"service": "AmazonS3", "amount": "2.090000000000"},
+        ],
+    }
+    assert {name: Decimal(text) for name, text in totals.items()} == {
+        **dict.fromkeys(["unblended", "amortized", "net_unblended", "net_amortized", "billed"], Decimal("12.34")),
+        **dict.fromkeys(["list", "blended", "true_up", "upfront"], Decimal(0)),
+    }
+    assert version == published.files()[0]["version"]
+    assert run("report", published.id, "2024-10", "--format", "json").json["manifest_version"] == version
+
+
+@pytest.mark.parametrize("measure", REPORT_MEASURES)
+@pytest.mark.parametrize(
+    "group_by", ["service", "account,day", "region, charge_class", "", "service,account,region,charge_class,day"]
+)
+def test_every_measure_and_group(run: Run, published: Project, measure: str, group_by: str) -> None:
+    answer = run("report", published.id, "2024-10", "--measure", measure, "--group-by", group_by, "--json").json
+    assert answer["measure"] == measure
+    assert answer["group_by"] == [group.strip() for group in group_by.split(",") if group.strip()]
+    assert all(list(row) == [*answer["group_by"], "amount"] for row in answer["rows"])
+    assert sum(Decimal(row["amount"]) for row in answer["rows"]) == Decimal(answer["totals"][measure])
+
+
+def test_the_other_formats_of_a_report_say_the_same(
+    run: Run, published: Project, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    table = run("report", published.id, "2024-10").out
+    for text in (published.id, "2024-10", "unblended", "USD", "final", "10.250000000000", "12.340000000000"):
+        assert text in table
+    rows = list(csv.DictReader(io.StringIO(run("report", published.id, "2024-10", "--format", "csv").out)))
+    assert [Decimal(row["amount"]) for row in rows] == [Decimal("10.25"), Decimal("2.09")]
+    assert {(row["currency"], row["state"], row["measure"]) for row in rows} == {("USD", "final", "unblended")}
+    lines = list(csv.DictReader(io.StringIO(run("report", published.id, "2024-10", "--format", "focus").out)))
+    assert sum(Decimal(row["BilledCost"]) for row in lines) == Decimal("12.34")
+
+
+def test_a_report_as_parquet(published: Project) -> None:
+    command = [str(Path(sys.executable).parent / "batch-platform"), "cur", "report", published.id, "2024-10"]
+    done = subprocess.run(
+        [*command, "--format", "parquet"], check=True, capture_output=True, env=os.environ.copy(), timeout=120
+    )
+    frame = pl.read_parquet(io.BytesIO(done.stdout))
+    assert frame["amount"].to_list() == [Decimal("10.25"), Decimal("2.09")]
+    assert frame["amount"].dtype == pl.Decimal(38, 12)
+
+
+def test_several_currencies_are_several_reports(run: Run, project: Project) -> None:
+    rows = [project.line("Usage", "3"), project.line("Usage", "500", {"lineItem/CurrencyCode": "JPY"})]
+    project.bucket.deliver(MONTH, [csv_gz(rows)])
+    project.run()
+    answers = run("report", project.id, "2024-10", "--json").json
+    assert [(answer["currency"], Decimal(answer["totals"]["unblended"])) for answer in answers] == [
+        ("JPY", 500),
+        ("USD", 3),
+    ]
+
+
+def test_restatements(run: Run, published: Project) -> None:
+    assert run("restatements", published.id).out == "no final month was restated\n"
+    published.bucket.deliver(MONTH, [csv_gz([published.line("Usage", "10.25")])], assembly="second")
+    published.run()
+    kept = run("restatements", published.id, "--json").json
+    sides = {(row["service"], row["unblended_before"], row["unblended_after"]) for row in kept}
+    assert ("AmazonS3", "2.000000000000", "0.000000000000") in sides
+    assert {row["billing_month"] for row in kept} == {"2024-10-01"}
+
+
+def test_anomalies_and_forecast_of_a_month(run: Run, published: Project) -> None:
+    assert run("anomalies", published.id, "2024-10").out == "no anomalies in 2024-10\n"
+    assert run("anomalies", published.id, "2024-10", "--json").json == []
+    assert run("forecast", published.id, "--json").json == []
+
+
+# failures
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["report", "no-such-project", "2024-10"], "no project no-such-project"),
+        (["months", "no-such-project"], "no project no-such-project"),
+        (["files", "no-such-project"], "no project no-such-project"),
+        (["fetch", "no-such-project"], "no project no-such-project"),
+        (["aggregate", "no-such-project"], "no project no-such-project"),
+        (["requeue", "no-such-project"], "no project no-such-project"),
+        (["restatements", "no-such-project"], "no project no-such-project"),
+        (["anomalies", "no-such-project", "2024-10"], "no project no-such-project"),
+        (["forecast", "no-such-project"], "no project no-such-project"),
+        (["projects", "test", "no-such-project"], "no project no-such-project"),
+    ],
+)
+def test_an_unknown_project_is_bad_input(run: Run, arguments: list[str], told: str) -> None:
+    assert failure(run(*arguments), 2).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["october"], "'october' is not a month; write YYYY-MM"),
+        (["2024-13"], "'2024-13' is not a month; write YYYY-MM"),
+        (["2023-01"], "no published costs for 2023-01"),
+        (["2024-10", "--measure", "gross"], "gross"),
+        (["2024-10", "--group-by", "planet"], "planet"),
+        (["2024-10", "--group-by", "service,service"], "twice"),
+    ],
+)
+def test_a_report_that_cannot_be(run: Run, published: Project, arguments: list[str], told: str) -> None:
+    assert told in failure(run("report", published.id, *arguments), 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--format", "xml"], "--format is auto, cur_legacy, cur2, focus, not xml"),
+        (["--role-arn", "role/reader", "--external-id", SECRET], "not the ARN of an IAM role"),
+        (["--external-id", SECRET], "an external id goes with a role"),
+    ],
+)
+def test_a_project_that_cannot_be(run: Run, arguments: list[str], told: str) -> None:
+    place = ["projects", "add", "x", "--bucket", "bucket", "--prefix", "p", "--report-name", "r"]
+    assert told in failure(run(*place, *arguments), 2)
+
+
+def test_a_region_that_cannot_be_is_bad_input(run: Run) -> None:
+    place = ["projects", "add", "x", "--bucket", "bucket", "--prefix", "p", "--report-name", "r", "--region", "Tokyo"]
+    assert "region" in failure(run(*place, "--role-arn", ROLE, "--external-id", SECRET), 2)
+
+
+def test_a_wrong_key_to_requeue_is_bad_input(run: Run, project: Project) -> None:
+    assert failure(run("requeue", project.id, "--file", "nothing"), 2) == "no file nothing is in ERROR"
+
+
+def test_a_bucket_that_is_gone_fails_in_one_line(run: Run, make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    project.connection = replace(project.connection, bucket="no-such-bucket-anywhere")
+    project.reconnect()
+    tested = run("projects", "test", project.id)
+    assert (tested.code, tested.err) == (1, "")
+    assert "FAIL  role and bucket" in tested.out
+    assert "no-such-bucket-anywhere" in tested.out
+
+
+def test_a_role_that_is_used_is_asked_for_with_its_secret_and_never_shown(
+    run: Run, make_project: Callable[..., Project]
+) -> None:
+    project = make_project(role_arn=ROLE, external_id=SECRET)
+    run("projects", "test", project.id)
+    run("projects", "list")
+    run("projects", "list", "--json")
+    run("fetch", project.id)
+    assert SECRET not in repr(project.connection)
+
+
+def test_the_console_script(published: Project) -> None:
+    done = script("report", published.id, "2024-10", "--json")
+    assert json.loads(done.out)["totals"]["unblended"] == "12.340000000000"
+    assert (done.code, done.err) == (0, "")
+    assert failure(script("report", published.id, "nonsense"), 2) == "'nonsense' is not a month; write YYYY-MM"
+
+
+def test_the_console_script_without_a_subcommand_shows_help() -> None:
+    shown = script("--help")
+    assert shown.code == 0
+    for command in ("projects", "fetch", "aggregate", "requeue", "files", "months", "report", "restatements"):
+        assert command in shown.out
+    unknown = script("nonsense")
+    assert (unknown.code, unknown.out) == (2, "")
