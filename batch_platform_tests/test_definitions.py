@@ -211,6 +211,6 @@ def test_secrets_are_in_no_configured_value(clean_environment: None, monkeypatch
     """Dagster's UI shows every configured value of a resource."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:hidden-secret@127.0.0.1:5432/x")
     built = build_definitions(load_settings())
-    configured = [getattr(resource, "model_dump", dict)() for resource in (built.resources or {}).values()]
+    configured = [resource.model_dump() for resource in (built.resources or {}).values()]
     assert len(configured) > 3
     assert "hidden-secret" not in str(configured)

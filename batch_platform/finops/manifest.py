@@ -12,7 +12,6 @@ from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.finops.model import Connection, Format, ManifestContent
@@ -87,5 +86,5 @@ def _key(entry: object) -> str:
     """Data Exports list `s3://bucket/key`; the bucket is the connection's."""
     text = entry if isinstance(entry, str) else ""
     if text.startswith("s3://"):
-        return unquote(urlsplit(text).path.lstrip("/"))
+        return text.removeprefix("s3://").partition("/")[2]
     return text

@@ -179,7 +179,7 @@ class ClaimedFile:
     file_no: int
     stored: StoredObject
     fencing: int
-    attempts: int
+    failures: int
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def state_of(
     delivered_at: datetime,
     row_count: int,
     uninvoiced_rows: int,
+    version: str,
     before: PublishedMonth | None,
     difference: pl.DataFrame,
 ) -> MonthState:
@@ -44,7 +45,8 @@ def state_of(
     `difference` is the money difference to `before` (restatement.py).
     """
     if before is not None and before.state in (MonthState.FINAL, MonthState.RESTATED):
-        return MonthState.RESTATED if difference.height else before.state
+        changed = before.version != version and difference.height
+        return MonthState.RESTATED if changed else before.state
     after = next_month(month)
     ended = datetime(after.year, after.month, 1, tzinfo=UTC)
     if delivered_at < ended:

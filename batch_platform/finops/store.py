@@ -160,6 +160,10 @@ class Session:
             now=now,
         )
 
+    def superseded_versions(self, project_id: str, month: date) -> list[str]:
+        """Versions of a month that no longer count."""
+        return [row["version"] for row in self._rows("superseded_versions", project_id=project_id, month=month)]
+
     # claims
 
     def owners(self) -> list[str]:
@@ -198,7 +202,7 @@ class Session:
                 row["file_no"],
                 _stored(row),
                 row["fencing"],
-                row["attempts"],
+                row["failures"],
             )
             for row in rows
         ]
@@ -227,6 +231,10 @@ class Session:
     def give_back(self, file: ClaimedFile, status: FileStatus, message: str) -> bool:
         """PROCESSING -> ERROR (its content is at fault) or PENDING (try again); False when not held."""
         return self._run("give_back_file", **_place(file), status=status.value, error_message=message) == 1
+
+    def reopen(self, project_id: str, month: date, version: str, object_key: str) -> None:
+        """DONE -> PENDING for a file whose normalised copy is lost; its version waits for it again."""
+        self._run("reopen_file", project_id=project_id, month=month, version=version, object_key=object_key)
 
     def requeue(self, project_id: str | None, object_key: str | None) -> list[dict[str, Any]]:
         """ERROR -> PENDING; the files that were put back."""

@@ -72,6 +72,7 @@ def summarise(
             engine.execute(statements[macro].as_string())
         engine.execute(f"CREATE VIEW line_items AS {_line_items(engine, files, accounts)}")
         counts = _record(engine, _of_month(statements["row_counts"].as_string(), month))
+        counts |= _record(engine, statements["unamortized_rows"].as_string())
         engine.execute(f"CREATE VIEW measures AS {_of_month(measures, month)}")
         unknown = engine.execute(statements["unknown_types"].as_string()).fetchall()
         engine.execute(f"COPY ({statements['measures_by_group'].as_string()}) TO '{result}'")

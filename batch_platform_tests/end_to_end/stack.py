@@ -117,7 +117,7 @@ class Stack:
         found = self.ask(_RUNS, filter={"tags": [{"key": key, "value": value}]})["runsOrError"]["results"]
         return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in reversed(found)]
 
-    def finished(self, project_id: str, count: int, *, seconds: float = 90) -> list[dict[str, Any]]:
+    def finished(self, project_id: str, count: int, *, seconds: float = 180) -> list[dict[str, Any]]:
         """Wait for that many finished runs of a project; more than that is a failure."""
 
         def found() -> list[dict[str, Any]] | None:
@@ -125,7 +125,7 @@ class Stack:
             assert len(runs) <= count, [(run["jobName"], run["tags"]) for run in runs]
             return runs if len(runs) == count and all(run["status"] in _FINISHED for run in runs) else None
 
-        return eventually(found, seconds=seconds)
+        return eventually(found, seconds=seconds, told=lambda: self.runs(project_id))
 
     def ended(self, project_id: str) -> list[dict[str, Any]]:
         """The finished runs of a project, oldest first."""
@@ -137,7 +137,7 @@ class Stack:
         ticks = found["sensorOrError"]["sensorState"]["ticks"]
         return [t for t in reversed(ticks) if t["timestamp"] >= since and t["status"] != "STARTED"]
 
-    def await_ticks(self, count: int, *, since: float, seconds: float = 40) -> list[dict[str, Any]]:
+    def await_ticks(self, count: int, *, since: float, seconds: float = 90) -> list[dict[str, Any]]:
         return eventually(lambda: found if len(found := self.ticks(since=since)) >= count else None, seconds=seconds)
 
     def failures(self, run_id: str) -> tuple[list[str], int]:
@@ -176,10 +176,16 @@ class Stack:
         return found
 
 
-def eventually(found: Callable[[], T | None], *, seconds: float = 20, pause: float = 0.2) -> T:
-    """Ask until the answer is true, and return it."""
+def eventually(
+    found: Callable[[], T | None],
+    *,
+    seconds: float = 20,
+    pause: float = 0.2,
+    told: Callable[[], object] = lambda: "",
+) -> T:
+    """Ask until the answer is true, and return it; `told` is what a reader wants to know when it never is."""
     deadline = time.monotonic() + seconds
     while not (answer := found()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
+        assert time.monotonic() < deadline, f"not within {seconds} s {told()}"
         time.sleep(pause)
     return answer

@@ -10,7 +10,7 @@ from batch_platform.finops import service
 from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files
 from batch_platform_tests.end_to_end.stack import Stack, eventually
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
 
 EVERY_MINUTE = {
     "CUR_BATCH_SCHEDULER_ENABLED": "true",
@@ -52,7 +52,7 @@ def test_fetch_and_aggregate_run_by_the_clock(machine: Machine, scheduled: Stack
     )
     assert machine.rows(query) == [(first, "PENDING", 2), (second, "PENDING", 2)]
 
-    (aggregated,) = eventually(lambda: scheduled.ended("registered"), seconds=90)
+    (aggregated,) = eventually(lambda: scheduled.ended("registered"), seconds=150)
     assert (aggregated["jobName"], aggregated["status"]) == ("cur_aggregate", "SUCCESS")
     assert aggregated["tags"]["finops/month"] == f"{first:%Y-%m}"
     assert machine.total("registered", first) == total

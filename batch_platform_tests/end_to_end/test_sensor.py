@@ -19,7 +19,7 @@ from batch_platform_tests.end_to_end.stack import Stack, eventually
 from batch_platform_tests.fault_proxy import Answer, FaultProxy
 from batch_platform_tests.finops.bucket import File
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
 
 OCTOBER = date(2026, 10, 1)
 PUBLISHED = "SELECT state, version FROM finops.finops_months WHERE project_id = 'acme' AND billing_month = %s"
@@ -173,8 +173,8 @@ def test_a_requeued_file_is_taken_up(machine: Machine, stack: Stack, proxy: Faul
 
 
 def test_a_backfill_of_every_month_leaves_the_tables_as_they_are(machine: Machine, stack: Stack) -> None:
-    """As the asset page launches it: all months of the project since 2016, most of them without a delivery."""
-    months = ended_months(4)
+    """As the asset page launches it, for two years of the project; most of their months have no delivery."""
+    months = ended_months(3)
     bucket = machine.bucket()
     totals = {}
     for number, month in enumerate(months):
@@ -186,10 +186,9 @@ def test_a_backfill_of_every_month_leaves_the_tables_as_they_are(machine: Machin
     assert {month: machine.total("many", month) for month in months} == totals
     before = machine.dump("many")
 
-    every_month = [date(2016 + index // 12, index % 12 + 1, 1) for index in range(12 * 100)]
-    keys = [partition_key("many", month) for month in every_month if month <= shift(months[-1], 1)]
+    keys = [partition_key("many", month) for month in [*ended_months(23), shift(months[-1], 1)]]
     backfill_id = stack.launch_backfill(ASSETS, keys)
-    done = eventually(lambda: ended_backfill(stack, backfill_id), seconds=150)
+    done = eventually(lambda: ended_backfill(stack, backfill_id), seconds=300)
     assert (done["status"], done["numPartitions"]) == ("COMPLETED_SUCCESS", len(keys))
     assert [run["status"] for run in stack.tagged("dagster/backfill", backfill_id)] == ["SUCCESS"]
     after = machine.dump("many")

@@ -128,7 +128,8 @@ def answer(process: subprocess.Popen[str], *, code: int = 0) -> dict[str, Any]:
     """What a worker printed at its end."""
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == code, printed
-    return json.loads(printed.splitlines()[-1])
+    told: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return told
 
 
 def await_stopped(process: subprocess.Popen[str]) -> None:

@@ -293,6 +293,20 @@ def test_every_restatement_is_kept(project: Project) -> None:
     assert kept.select("unblended_before", "unblended_after").rows() == [(1, 2), (2, 4)]
 
 
+def test_a_month_is_never_restated_without_a_restatement(project: Project) -> None:
+    """Its account scope changes what a final month costs, with nothing new from AWS."""
+    rows = [project.line("Usage", "1"), project.line("Usage", "2", account=f"9{project.account[1:]}")]
+    project.bucket.deliver(MONTH, [csv_gz(rows)])
+    project.run()
+    project.reconnect(account_scope=(project.account,))
+    outcome = project.publish()
+    assert costs(project)["unblended"].to_list() == [1]
+    assert outcome.published is not None
+    with project.work.store.transaction() as session:
+        kept = session.restatements(project.id)
+    assert (outcome.published.state is MonthState.RESTATED) == (kept.height > 0)
+
+
 def test_a_final_month_that_becomes_empty_is_restated(project: Project) -> None:
     deliver(project, "3")
     project.run()

@@ -142,7 +142,7 @@ def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path],
             session.give_back(file, status, error.message[:_MESSAGE_AT_MOST])
         sentences = outcome.errors if status is FileStatus.ERROR else outcome.put_back
         sentences.append(f"{file.project_id}: {error.message}")
-        log.error("cur_file_failed", status=status.value, reason=error.message)  # noqa: TRY400 (no traceback)
+        log.warning("cur_file_failed", status=status.value, reason=error.message)
         return
     with context.store.transaction() as session:
         held = session.finish(
@@ -165,7 +165,7 @@ def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path],
 
 
 def _status_after(error: PlatformError, file: ClaimedFile) -> FileStatus:
-    if error.permanent or file.attempts >= ATTEMPTS:
+    if error.permanent or file.failures + 1 >= ATTEMPTS:
         return FileStatus.ERROR
     return FileStatus.PENDING
 
@@ -202,10 +202,20 @@ def _open(source: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:
             )
             for member in unzip(source, into=folder, where=where)
         ]
-    layout = members[0][0]
-    if any(other.format is not layout.format for other, _ in members):
+    return _merged([layout for layout, _ in members], where=where), pl.concat([r for _, r in members], how="diagonal")
+
+
+def _merged(layouts: Sequence[Layout], *, where: str) -> Layout:
+    """One layout with the columns of all members of an archive."""
+    first = layouts[0]
+    if any(layout.format is not first.format for layout in layouts):
         raise PermanentFailure(f"{where}: the zip mixes formats")
-    return layout, pl.concat([rows for _, rows in members], how="diagonal")
+    return Layout(
+        first.format,
+        text={ours: theirs for layout in layouts for ours, theirs in layout.text.items()},
+        money={ours: theirs for layout in layouts for ours, theirs in layout.money.items()},
+        carried=tuple(dict.fromkeys(name for layout in layouts for name in layout.carried)),
+    )
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def fetch_month(context: FinopsContext, connection: Connection, month: date) -> 
     project_id = connection.project_id
     with context.store.transaction() as session:
         known = session.newest_version(project_id, month)
-    head = head_manifest(context, connection, month)
+    head = head_manifest(context, connection, month, known)
     if head is None:
         return FetchOutcome(project_id, month, FetchStatus.ABSENT)
     if _is_unchanged(known, head):
@@ -165,13 +165,13 @@ def _news(context: FinopsContext, connection: Connection, requested: dict[str, s
     stalled = context.months_to_aggregate(project_id, quiet_for=QUIET)
     asked = set()
     for month in polled_months(context, connection):
-        head = head_manifest(context, connection, month)
+        with context.store.transaction() as session:
+            known = session.newest_version(project_id, month)
+        head = head_manifest(context, connection, month, known)
         if head is None:
             continue
         token = f"{head.etag}@{head.last_modified.isoformat()}"
         place = f"{project_id}/{month:%Y-%m}"
-        with context.store.transaction() as session:
-            known = session.newest_version(project_id, month)
         if requested.get(place) == token or _is_unchanged(known, head):
             continue
         delivery = read_delivery(context, connection, month, head=head)
@@ -216,10 +216,15 @@ def delivered_months(context: FinopsContext, connection: Connection) -> list[dat
     return sorted(found)
 
 
-def head_manifest(context: FinopsContext, connection: Connection, month: date) -> StoredObject | None:
-    """The manifest's ETag and time; None when the month has none."""
+def head_manifest(
+    context: FinopsContext, connection: Connection, month: date, known: RegisteredVersion | None = None
+) -> StoredObject | None:
+    """The manifest's ETag and time; None when the month has none. Where it is known to stand is asked first."""
     client = context.source(connection)
-    for key in manifest_keys(connection, month):
+    keys = manifest_keys(connection, month)
+    if known is not None and known.manifest.key in keys:
+        keys = (known.manifest.key, *(key for key in keys if key != known.manifest.key))
+    for key in keys:
         if (head := objects.head(client, connection.bucket, key)) is not None:
             return head
     return None

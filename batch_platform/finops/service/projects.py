@@ -15,6 +15,7 @@ from batch_platform.finops.service.fetch import delivered_months, read_delivery
 
 _PROJECT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 
 
@@ -39,6 +40,8 @@ def add_project(context: FinopsContext, connection: Connection, *, dry_run: bool
         )
     if not _BUCKET.fullmatch(connection.bucket):
         raise InvalidInput(f"{connection.bucket!r} is not a bucket name", field="bucket")
+    if not _REGION.fullmatch(connection.region):
+        raise InvalidInput(f"{connection.region!r} is not an AWS region", field="region")
     if not connection.report_name or "/" in connection.report_name:
         raise InvalidInput("the report name is one folder name, as in the AWS console", field="report_name")
     if connection.role_arn is not None and not _ROLE.fullmatch(connection.role_arn):

@@ -115,17 +115,26 @@ def _summarise(
 
 
 def _line_items(context: FinopsContext, file: dict[str, Any], folder: Path) -> Path:
-    """A normalised file of the lake, byte for byte what was recorded when it was written."""
+    """A normalised file of the lake, byte for byte what was recorded when it was written.
+
+    One that is lost or altered is put back to be read again, and `TransientFailure` says so.
+    """
+    where = objects.uri(context.lake_bucket, file["line_items_key"])
     stored = objects.head(context.lake, context.lake_bucket, file["line_items_key"])
     if stored is None:
-        where = objects.uri(context.lake_bucket, file["line_items_key"])
-        raise PermanentFailure(f"{where} is gone; fetch and aggregate the month again")
+        raise _reopened(context, file, f"{where} is gone")
     path = objects.download(context.lake, stored, folder / f"{file['file_no']:05d}.parquet", backoff=context.backoff)
     with path.open("rb") as written:
         digest = file_digest(written, "sha256").hexdigest()
     if digest != file["line_items_sha256"]:
-        raise PermanentFailure(f"{stored.uri} is not what was written for {file['object_key']}")
+        raise _reopened(context, file, f"{where} was altered")
     return path
+
+
+def _reopened(context: FinopsContext, file: dict[str, Any], reason: str) -> TransientFailure:
+    with context.store.transaction() as session:
+        session.reopen(file["project_id"], file["billing_month"], file["version"], file["object_key"])
+    return TransientFailure(f"{reason}; {file['object_key']} is put back and will be read again")
 
 
 def _replace(
@@ -161,6 +170,7 @@ def _replace(
             delivered_at=version.delivered_at,
             row_count=summary.row_count,
             uninvoiced_rows=summary.uninvoiced_rows,
+            version=version.version,
             before=before,
             difference=difference,
         )
@@ -217,7 +227,7 @@ def _require_current(session: Session, version: RegisteredVersion) -> None:
 
 def _require_unmoved(context: FinopsContext, connection: Connection, version: RegisteredVersion) -> None:
     """The manifest after its last file was read must still be the one that was registered."""
-    head = head_manifest(context, connection, version.month)
+    head = head_manifest(context, connection, version.month, version)
     if version.status is ManifestStatus.REGISTERED and (head is None or not version.still_is(head)):
         raise TransientFailure(
             f"{connection.project_id} {version.month:%Y-%m}: the manifest moved meanwhile; fetch again"
@@ -231,8 +241,10 @@ def _tidy_lake(context: FinopsContext, outcome: PublishOutcome, version: Registe
     key = f"finops/cost_summary/{version.month:%Y-%m}/{version.project_id}/cost_summary.parquet"
     objects.put_bytes(context.lake, context.lake_bucket, key, body.getvalue())
     prefix = context.line_items_prefix(version.project_id, version.month)
+    with context.store.transaction() as session:
+        superseded = {f"{prefix}{old}/" for old in session.superseded_versions(version.project_id, version.month)}
     for folder in objects.list_folders(context.lake, context.lake_bucket, prefix):
-        if folder != f"{prefix}{version.version}/":
+        if folder in superseded:
             objects.delete_prefix(context.lake, context.lake_bucket, folder)
 
 

@@ -136,15 +136,27 @@ SELECT
     count(*) FILTER (NOT split_allocation AND invoice_id IS NULL)::BIGINT AS uninvoiced_rows,
     count(*) FILTER (usage_date IS NULL OR usage_date NOT BETWEEN $month AND last_day($month))::BIGINT
         AS out_of_period_rows,
-    count(*) FILTER (NOT split_allocation AND (
-        (line_item_type = 'DiscountedUsage' AND ri_effective_cost IS NULL)
-        OR (line_item_type = 'SavingsPlanCoveredUsage' AND sp_effective_cost IS NULL)
-        OR (line_item_type = 'SavingsPlanRecurringFee' AND (sp_total_commitment IS NULL OR sp_used_commitment IS NULL))
-        OR (line_item_type = 'RIFee' AND ri_unused_recurring IS NULL)
-    ))::BIGINT AS unamortized_rows,
     count(*) FILTER (NOT split_allocation AND line_item_type = 'SavingsPlanRecurringFee'
         AND sp_net_recurring IS NOT NULL)::BIGINT AS derived_net_rows
 FROM line_items
+
+-- name: unamortized_rows
+-- rows of commitment types that carry no amortisation figure in any row: the export has none to give
+SELECT coalesce(sum(row_count), 0)::BIGINT AS unamortized_rows
+FROM (
+    SELECT
+        count(*) AS row_count,
+        count(*) FILTER (CASE line_item_type
+            WHEN 'DiscountedUsage' THEN ri_effective_cost IS NULL
+            WHEN 'RIFee' THEN ri_unused_recurring IS NULL
+            WHEN 'SavingsPlanCoveredUsage' THEN sp_effective_cost IS NULL
+            WHEN 'SavingsPlanRecurringFee' THEN sp_total_commitment IS NULL OR sp_used_commitment IS NULL
+        END) AS blank_rows
+    FROM line_items
+    WHERE NOT split_allocation
+    GROUP BY line_item_type
+)
+WHERE blank_rows = row_count
 
 -- name: unknown_types
 SELECT coalesce(line_item_type, '') AS line_item_type, count(*)::BIGINT AS row_count, sum(unblended)::DECIMAL(38, 12) AS unblended

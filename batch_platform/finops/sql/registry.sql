@@ -7,8 +7,12 @@ SELECT pg_advisory_xact_lock(hashtextextended('finops ' || %(project_id)s || ' '
 SELECT version, bucket, manifest_key, manifest_etag, manifest_last_modified, delivered_at, status
 FROM finops.finops_billing_manifests
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND status <> 'SUPERSEDED'
-ORDER BY manifest_last_modified DESC, registered_at DESC NULLS LAST, first_seen_at DESC
+ORDER BY manifest_last_modified DESC, coalesce(registered_at, first_seen_at) DESC
 LIMIT 1
+
+-- name: superseded_versions
+SELECT version FROM finops.finops_billing_manifests
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND status = 'SUPERSEDED'
 
 -- name: insert_manifest
 INSERT INTO finops.finops_billing_manifests AS known (
@@ -82,7 +86,7 @@ WHERE file.project_id = claimable.project_id AND file.billing_month = claimable.
   AND file.version = claimable.version AND file.object_key = claimable.object_key
   AND file.status = 'PENDING' AND claimable.bytes_before < %(shard_bytes)s
 RETURNING file.project_id, file.billing_month, file.version, file.file_no, file.bucket_name, file.object_key,
-          file.etag, file.size_bytes, file.last_modified, file.fencing, file.attempts
+          file.etag, file.size_bytes, file.last_modified, file.fencing, file.failures
 
 -- name: renew_leases
 UPDATE finops.finops_billing_files SET lease_expires_at = %(lease_expires_at)s
@@ -98,12 +102,26 @@ WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(
 
 -- name: give_back_file
 UPDATE finops.finops_billing_files SET
-    status = %(status)s, owner = NULL, lease_expires_at = NULL, error_message = %(error_message)s
+    status = %(status)s, owner = NULL, lease_expires_at = NULL, error_message = %(error_message)s,
+    failures = failures + 1
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(version)s
   AND object_key = %(object_key)s AND status = 'PROCESSING' AND fencing = %(fencing)s
 
+-- name: reopen_file
+WITH reopened AS (
+    UPDATE finops.finops_billing_files SET status = 'PENDING', finished_at = NULL
+    WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(version)s
+      AND object_key = %(object_key)s AND status = 'DONE'
+    RETURNING project_id, billing_month, version
+)
+UPDATE finops.finops_billing_manifests AS manifest SET status = 'REGISTERED'
+FROM reopened
+WHERE manifest.project_id = reopened.project_id AND manifest.billing_month = reopened.billing_month
+  AND manifest.version = reopened.version AND manifest.status = 'PUBLISHED'
+
 -- name: requeue_files
-UPDATE finops.finops_billing_files SET status = 'PENDING', error_message = NULL, attempts = attempts + 1
+UPDATE finops.finops_billing_files SET
+    status = 'PENDING', error_message = NULL, attempts = attempts + 1, failures = 0
 WHERE status = 'ERROR'
   AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
   AND (%(object_key)s::text IS NULL OR object_key = %(object_key)s)
@@ -115,8 +133,9 @@ SELECT file.project_id, file.billing_month, file.version,
        sum(file.size_bytes)::bigint AS total_bytes
 FROM finops.finops_billing_files AS file
 JOIN finops.finops_billing_manifests AS manifest USING (project_id, billing_month, version)
+JOIN finops.finops_project_connections AS project USING (project_id)
 WHERE manifest.status = 'REGISTERED'
-  AND (%(project_id)s::text IS NULL OR file.project_id = %(project_id)s)
+  AND (project_id = %(project_id)s OR (%(project_id)s::text IS NULL AND project.enabled))
 GROUP BY file.project_id, file.billing_month, file.version
 HAVING count(*) FILTER (WHERE file.status = 'ERROR') < count(*)
    AND count(*) FILTER (WHERE file.status = 'PROCESSING' AND file.lease_expires_at >= %(now)s) = 0
@@ -133,7 +152,7 @@ WHERE status = 'REGISTERED' AND file_count = 0 AND registered_at <= %(quiet_sinc
 ORDER BY billing_month, project_id
 
 -- name: files
-SELECT billing_month, version, file_no, bucket_name, object_key, etag, size_bytes, last_modified, status, owner,
+SELECT project_id, billing_month, version, file_no, bucket_name, object_key, etag, size_bytes, last_modified, status, owner,
        lease_expires_at, attempts, error_message, line_items_key, line_items_sha256, row_count, stats
 FROM finops.finops_billing_files
 WHERE project_id = %(project_id)s

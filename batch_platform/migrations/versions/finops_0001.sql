@@ -95,6 +95,7 @@ CREATE TABLE finops.finops_billing_files (
     fencing            bigint NOT NULL DEFAULT 0 CHECK (fencing >= 0),
     lease_expires_at   timestamptz,
     attempts           integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    failures           integer NOT NULL DEFAULT 0 CHECK (failures >= 0),
     error_message      text,
     line_items_key     text,
     line_items_sha256  text CHECK (line_items_sha256 ~ '^[0-9a-f]{64}$'),
@@ -119,7 +120,8 @@ COMMENT ON COLUMN finops.finops_billing_files.fencing IS
     'Grows with every claim; a write that carries an older number is refused.';
 COMMENT ON COLUMN finops.finops_billing_files.lease_expires_at IS
     'After this moment the claim is void and the file returns to PENDING.';
-COMMENT ON COLUMN finops.finops_billing_files.attempts IS 'Claims so far.';
+COMMENT ON COLUMN finops.finops_billing_files.attempts IS 'Claims and requeues so far.';
+COMMENT ON COLUMN finops.finops_billing_files.failures IS 'Failures since it was last requeued.';
 COMMENT ON COLUMN finops.finops_billing_files.error_message IS 'Why the last attempt failed: file, row, column.';
 COMMENT ON COLUMN finops.finops_billing_files.line_items_key IS 'Key of the normalised Parquet in the lake.';
 COMMENT ON COLUMN finops.finops_billing_files.row_count IS 'Line items in the file, without its header.';
