@@ -41,7 +41,7 @@ def state_of(
     """The state of a month as published now.
 
     open: delivered before the billing period ended (UTC). closing: after it, with charges not yet invoiced, or
-    with none at all. final: every charge row has its invoice. restated: money changed after it was final.
+    with none at all. final: every charge row has its invoice. restated: a newer version changed money after that.
     `difference` is the money difference to `before` (restatement.py).
     """
     if before is not None and before.state in (MonthState.FINAL, MonthState.RESTATED):

@@ -538,7 +538,7 @@ def test_two_payers_do_not_balance_each_other(project: Project) -> None:
     more = {R + "ReservationARN": RI, R + "UnusedAmortizedUpfrontFeeForBillingPeriod": "0"}
     rows = [
         project.line("RIFee", "10", {**more, R + "UnusedRecurringFee": "11"}),
-        project.line("RIFee", "10", {**more, R + "UnusedRecurringFee": "9"}, payer=f"9{project.payer[1:]}"),
+        project.line("RIFee", "10", {**more, R + "UnusedRecurringFee": "9"}, payer=project.payer[::-1] + "0"),
     ]
     project.bucket.deliver(MONTH, [csv_gz(rows)])
     with pytest.raises(ChecksFailed, match="residual"):

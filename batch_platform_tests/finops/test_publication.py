@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from batch_platform.core import postgres
-from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure
+from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure, TransientFailure
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format, MonthState, PublishedMonth
 from batch_platform.finops.months import state_of
@@ -206,9 +206,9 @@ def test_line_items_lost_from_the_lake_are_read_again(project: Project, damage: 
         project.work.lake.delete_object(**place)
     else:
         project.work.lake.put_object(**place, Body=b"something else")
-    with pytest.raises(PermanentFailure, match=file["line_items_key"]):
+    with pytest.raises(TransientFailure, match=file["line_items_key"]):
         project.publish()
-    assert project.run().costs["unblended"].to_list() == [1]  # as the message says: fetch and aggregate again
+    assert project.run().costs["unblended"].to_list() == [1]  # as the message says: the file was put back
 
 
 # states
@@ -295,7 +295,7 @@ def test_every_restatement_is_kept(project: Project) -> None:
 
 def test_a_month_is_never_restated_without_a_restatement(project: Project) -> None:
     """Its account scope changes what a final month costs, with nothing new from AWS."""
-    rows = [project.line("Usage", "1"), project.line("Usage", "2", account=f"9{project.account[1:]}")]
+    rows = [project.line("Usage", "1"), project.line("Usage", "2", account=project.account[::-1] + "0")]
     project.bucket.deliver(MONTH, [csv_gz(rows)])
     project.run()
     project.reconnect(account_scope=(project.account,))
@@ -349,6 +349,7 @@ def test_month_states(
         delivered_at=delivered,
         row_count=rows,
         uninvoiced_rows=uninvoiced,
+        version="newer",
         before=None if known is None else before(MonthState(known)),
         difference=difference,
     )
@@ -356,6 +357,20 @@ def test_month_states(
 
 
 # faults stay where they are
+
+
+def test_a_final_month_of_the_same_version_stays_final() -> None:
+    known = before(MonthState.FINAL)
+    found = state_of(
+        MONTH,
+        delivered_at=ENDED,
+        row_count=5,
+        uninvoiced_rows=0,
+        version=known.version,
+        before=known,
+        difference=DIFFERENCE,
+    )
+    assert found == "final"
 
 
 def test_a_file_at_fault_stops_neither_its_month_nor_another_project(

@@ -144,7 +144,7 @@ def test_a_lake_that_answers_with_other_bytes_is_found_out(
     first, second = (file["line_items_key"] for file in project.files())
     lake, bucket = project.work.lake, project.work.lake_bucket
     lake.copy_object(Bucket=bucket, Key=second, CopySource={"Bucket": bucket, "Key": first})
-    with pytest.raises(PermanentFailure, match=f"{second} is not what was written"):
+    with pytest.raises(TransientFailure, match=f"{second} was altered"):
         project.publish()
 
 
