@@ -64,22 +64,23 @@ def summarise(
     import duckdb
 
     statements = load("batch_platform.finops.sql")
-    measures = statements["focus_measures" if format is Format.FOCUS else "cur_measures"].as_string()
+    layout = "focus" if format is Format.FOCUS else "cur"
     result = scratch / "cost_summary.parquet"
     with duckdb.connect(config={"threads": 2, "memory_limit": _MEMORY}) as engine:
         engine.execute(f"SET temp_directory = '{scratch}'; SET preserve_insertion_order = false")
         for macro in ("share_of_trillionths", "share_of"):
             engine.execute(statements[macro].as_string())
         engine.execute(f"CREATE VIEW line_items AS {_line_items(engine, files, accounts)}")
+        engine.execute(statements[f"{layout}_groups"].as_string())
         counts = _record(engine, _of_month(statements["row_counts"].as_string(), month))
         counts |= _record(engine, statements["unamortized_rows"].as_string())
-        engine.execute(f"CREATE VIEW measures AS {_of_month(measures, month)}")
+        engine.execute(f"CREATE VIEW measures AS {_of_month(statements[f'{layout}_measures'].as_string(), month)}")
         unknown = engine.execute(statements["unknown_types"].as_string()).fetchall()
         engine.execute(f"COPY ({statements['measures_by_group'].as_string()}) TO '{result}'")
     costs = pl.read_parquet(result).select(pl.col(name).cast(kind) for name, kind in SUMMARY_SCHEMA.items())
     return MonthSummary(
         costs=costs.sort(SUMMARY_KEYS),
-        unknown_types={kind: rows for kind, rows, _ in unknown},
+        unknown_types=dict(unknown),
         **counts,
     )
 

@@ -76,7 +76,10 @@ class Machine:
         """The environment of a user's shell that names this home and nothing else."""
         kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
         path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-        return {**kept, "BATCH_PLATFORM_HOME": str(self.home.root), "PYTHONPATH": path, **(more or {})}
+        scratch = self.home.root / "tmp"  # what a killed worker leaves goes with the home
+        scratch.mkdir(exist_ok=True)
+        ours = {"BATCH_PLATFORM_HOME": str(self.home.root), "PYTHONPATH": path, "TMPDIR": str(scratch)}
+        return {**kept, **ours, **(more or {})}
 
     def addresses(self, endpoint: str | None = None) -> dict[str, str]:
         """The services' addresses as a user gives them, S3 and STS behind `endpoint`: nothing is started for them."""

@@ -96,16 +96,15 @@ def test_a_worker_paused_while_it_reads_is_overtaken_by_a_newer_delivery(moving:
 
 
 def test_a_manifest_that_moves_while_it_is_read_gives_the_newer_delivery(machine: Machine) -> None:
-    """A real `cur fetch`: between its HEAD and its GET, AWS writes the next assembly."""
+    """Between a worker's HEAD and its GET, AWS writes the next assembly."""
     case = new_case(machine, "moved", account="200000000041")
     manifest = case.bucket.legacy_manifest(case.month)
     newer: list[Decimal] = []
     with FaultProxy(machine.variables["AWS_ENDPOINT_URL"]) as proxy:
         proxy.add(Before(manifest, action=lambda: newer.append(case.deliver_newer())))
-        machine.cli("cur", "fetch", case.project, more=machine.addresses(proxy.url))
+        assert answer(case.worker("--fetch", more={"AWS_ENDPOINT_URL": proxy.url}))["changed"]
         gets = [request.status for request in proxy.requests if request.method == "GET" and manifest in request.path]
     assert gets == [412, 206]
-    assert answer(case.worker())["changed"]
     assert case.statuses() == ["DONE", "DONE"]
     assert [case.published()] == newer
 

@@ -1,9 +1,9 @@
 """A worker as a process, without Dagster: reads and publishes one month and prints what it did as JSON.
 
-    python worker.py PROJECT YYYY-MM [--lease SECONDS] [--shard BYTES]
+    python worker.py PROJECT YYYY-MM [--fetch] [--lease SECONDS] [--shard BYTES]
                      [--stop before-reading|after-file|before-finish|before-publication]
 
-With `--stop` it pauses itself at that point as by SIGSTOP, until somebody sends SIGCONT.
+With `--fetch` it registers the newest delivery first. With `--stop` it pauses itself at that point as by SIGSTOP, until somebody sends SIGCONT.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Pause:
         return utc_now()
 
 
-def work(project_id: str, month: str, *, lease: float, shard: int, pause: Pause) -> dict[str, Any]:
+def work(project_id: str, month: str, *, fetch: bool, lease: float, shard: int, pause: Pause) -> dict[str, Any]:
     with open_work(load_settings()) as opened:
         context = replace(
             opened,
@@ -57,6 +57,8 @@ def work(project_id: str, month: str, *, lease: float, shard: int, pause: Pause)
             clock=pause.clock,
         )
         at = service.parse_month(month)
+        if fetch:
+            service.fetch_month(context, context.connection(project_id), at)
         pause.at("before-reading")
         outcome = service.read_files(context, project_id=project_id, month=at)
         pause.at("before-publication")
@@ -73,13 +75,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("project")
     parser.add_argument("month")
+    parser.add_argument("--fetch", action="store_true")
     parser.add_argument("--lease", type=float, default=180.0)
     parser.add_argument("--shard", type=int, default=SHARD_BYTES)
     parser.add_argument("--stop", choices=["before-reading", "after-file", "before-finish", "before-publication"])
     given = parser.parse_args()
     pause = Pause(given.stop)
     try:
-        done = work(given.project, given.month, lease=given.lease, shard=given.shard, pause=pause)
+        done = work(given.project, given.month, fetch=given.fetch, lease=given.lease, shard=given.shard, pause=pause)
     except PlatformError as error:
         sys.stdout.write(json.dumps({"error": error.message}))
         sys.exit(1)

@@ -1,4 +1,5 @@
--- Line items (normalize.py) -> the measures of each row and the grain of finops_cost_summary.
+-- Line items (normalize.py) -> the measures of finops_cost_summary. The rows are summed by what decides a measure
+-- first; the formulas are linear, so they are applied to those sums.
 -- Sources: AWS CUR user guide (lineItem, reservation and savingsPlan columns), the CID framework's summary_view,
 -- FOCUS 1.2. All amounts DECIMAL(38,12) in the currency of the row; nothing is multiplied or divided here but the
 -- net cost of unused savings plans, which AWS does not export.
@@ -17,6 +18,64 @@ CREATE MACRO share_of(whole, part, total) AS
         (abs(part) * 1000000000000)::HUGEINT,
         (total * 1000000000000)::HUGEINT
     ))::VARCHAR || 'e-12')::DECIMAL(38, 12)
+
+-- name: cur_groups
+CREATE TEMP TABLE grouped AS
+SELECT
+    line_item_type, usage_date, payer_account_id, usage_account_id, service, region, currency, split_allocation,
+    invoice_id IS NOT NULL AS invoiced,
+    coalesce(commitment_arn LIKE 'arn:%:savingsplans:%', false) AS of_savings_plan,
+    coalesce(commitment_arn NOT LIKE 'arn:%:savingsplans:%', false) AS of_reservation,
+    count(*)::BIGINT AS row_count,
+    count(*) FILTER (CASE line_item_type
+        WHEN 'DiscountedUsage' THEN ri_effective_cost IS NULL
+        WHEN 'RIFee' THEN ri_unused_recurring IS NULL
+        WHEN 'SavingsPlanCoveredUsage' THEN sp_effective_cost IS NULL
+        WHEN 'SavingsPlanRecurringFee' THEN sp_total_commitment IS NULL OR sp_used_commitment IS NULL
+    END)::BIGINT AS unamortized_rows,
+    count(*) FILTER (line_item_type = 'SavingsPlanRecurringFee' AND sp_net_recurring IS NOT NULL)::BIGINT
+        AS derived_net_rows,
+    coalesce(sum(unblended_cost), 0) AS unblended_cost,
+    coalesce(sum(blended_cost), 0) AS blended_cost,
+    coalesce(sum(coalesce(net_unblended_cost, unblended_cost)), 0) AS net_unblended_cost,
+    coalesce(sum(on_demand_cost), 0) AS on_demand_cost,
+    coalesce(sum(ri_effective_cost), 0) AS ri_effective_cost,
+    coalesce(sum(ri_unused_upfront), 0) AS ri_unused_upfront,
+    coalesce(sum(ri_unused_recurring), 0) AS ri_unused_recurring,
+    coalesce(sum(ri_amortized_upfront), 0) AS ri_amortized_upfront,
+    coalesce(sum(coalesce(ri_net_effective_cost, ri_effective_cost)), 0) AS ri_net_effective_cost,
+    coalesce(sum(coalesce(ri_net_unused_upfront, ri_unused_upfront)), 0) AS ri_net_unused_upfront,
+    coalesce(sum(coalesce(ri_net_unused_recurring, ri_unused_recurring)), 0) AS ri_net_unused_recurring,
+    coalesce(sum(sp_effective_cost), 0) AS sp_effective_cost,
+    coalesce(sum(coalesce(sp_net_effective_cost, sp_effective_cost)), 0) AS sp_net_effective_cost,
+    coalesce(sum(sp_total_commitment), 0) AS sp_total_commitment,
+    coalesce(sum(sp_used_commitment), 0) AS sp_used_commitment,
+    coalesce(sum(sp_amortized_upfront), 0) AS sp_amortized_upfront,
+    -- the unused share of the net commitment, where the export tells it
+    coalesce(sum(CASE
+        WHEN line_item_type <> 'SavingsPlanRecurringFee' THEN 0
+        WHEN sp_net_recurring IS NOT NULL AND sp_total_commitment > 0 AND sp_used_commitment IS NOT NULL
+            THEN share_of(sp_net_recurring + coalesce(sp_net_amortized_upfront, 0),
+                          sp_total_commitment - sp_used_commitment, sp_total_commitment)
+        ELSE coalesce(sp_total_commitment, 0) - coalesce(sp_used_commitment, 0)
+    END), 0) AS sp_net_unused
+FROM line_items
+GROUP BY ALL
+
+-- name: focus_groups
+CREATE TEMP TABLE grouped AS
+SELECT
+    line_item_type, usage_date, payer_account_id, usage_account_id, service, region, currency, split_allocation,
+    invoice_id IS NOT NULL AS invoiced,
+    commitment_arn IS NOT NULL AS of_commitment,
+    count(*)::BIGINT AS row_count,
+    0::BIGINT AS unamortized_rows,
+    0::BIGINT AS derived_net_rows,
+    coalesce(sum(billed_cost), 0) AS billed_cost,
+    coalesce(sum(effective_cost), 0) AS effective_cost,
+    coalesce(sum(list_cost), 0) AS list_cost
+FROM line_items
+GROUP BY ALL
 
 -- name: cur_measures
 SELECT
@@ -40,60 +99,45 @@ SELECT
         ELSE 'unknown'
     END AS charge_class,
     currency,
-    coalesce(unblended_cost, 0) AS unblended,
-    coalesce(blended_cost, 0) AS blended,
+    unblended_cost AS unblended,
+    blended_cost AS blended,
     CASE
-        WHEN line_item_type = 'DiscountedUsage' THEN coalesce(ri_effective_cost, 0)
-        WHEN line_item_type = 'RIFee' THEN coalesce(ri_unused_upfront, 0) + coalesce(ri_unused_recurring, 0)
-        WHEN line_item_type = 'SavingsPlanCoveredUsage' THEN coalesce(sp_effective_cost, 0)
-        WHEN line_item_type = 'SavingsPlanRecurringFee'
-            THEN coalesce(sp_total_commitment, 0) - coalesce(sp_used_commitment, 0)
+        WHEN line_item_type = 'DiscountedUsage' THEN ri_effective_cost
+        WHEN line_item_type = 'RIFee' THEN ri_unused_upfront + ri_unused_recurring
+        WHEN line_item_type = 'SavingsPlanCoveredUsage' THEN sp_effective_cost
+        WHEN line_item_type = 'SavingsPlanRecurringFee' THEN sp_total_commitment - sp_used_commitment
         WHEN line_item_type IN ('SavingsPlanNegation', 'SavingsPlanUpfrontFee') THEN 0
         WHEN line_item_type = 'Fee' AND of_reservation THEN 0
         WHEN line_item_type = 'Refund' AND of_savings_plan THEN 0
-        ELSE coalesce(unblended_cost, 0)
+        ELSE unblended_cost
     END AS amortized,
-    coalesce(net_unblended_cost, unblended_cost, 0) AS net_unblended,
+    net_unblended_cost AS net_unblended,
     CASE
-        WHEN line_item_type = 'DiscountedUsage' THEN coalesce(ri_net_effective_cost, ri_effective_cost, 0)
-        WHEN line_item_type = 'RIFee'
-            THEN coalesce(ri_net_unused_upfront, ri_unused_upfront, 0)
-               + coalesce(ri_net_unused_recurring, ri_unused_recurring, 0)
-        WHEN line_item_type = 'SavingsPlanCoveredUsage' THEN coalesce(sp_net_effective_cost, sp_effective_cost, 0)
-        WHEN line_item_type = 'SavingsPlanRecurringFee'
-            THEN coalesce(sp_net_unused, coalesce(sp_total_commitment, 0) - coalesce(sp_used_commitment, 0))
+        WHEN line_item_type = 'DiscountedUsage' THEN ri_net_effective_cost
+        WHEN line_item_type = 'RIFee' THEN ri_net_unused_upfront + ri_net_unused_recurring
+        WHEN line_item_type = 'SavingsPlanCoveredUsage' THEN sp_net_effective_cost
+        WHEN line_item_type = 'SavingsPlanRecurringFee' THEN sp_net_unused
         WHEN line_item_type IN ('SavingsPlanNegation', 'SavingsPlanUpfrontFee') THEN 0
         WHEN line_item_type = 'Fee' AND of_reservation THEN 0
         WHEN line_item_type = 'Refund' AND of_savings_plan THEN 0
-        ELSE coalesce(net_unblended_cost, unblended_cost, 0)
+        ELSE net_unblended_cost
     END AS net_amortized,
-    coalesce(unblended_cost, 0) AS billed,
-    CASE WHEN line_item_type = 'SavingsPlanNegation' THEN 0 ELSE coalesce(on_demand_cost, 0) END AS list_cost,
+    unblended_cost AS billed,
+    CASE WHEN line_item_type = 'SavingsPlanNegation' THEN 0 ELSE on_demand_cost END AS list_cost,
     CASE
-        WHEN line_item_type = 'SavingsPlanRecurringFee' THEN -coalesce(sp_amortized_upfront, 0)
-        WHEN line_item_type = 'RIFee' THEN -coalesce(ri_amortized_upfront, 0)
+        WHEN line_item_type = 'SavingsPlanRecurringFee' THEN -sp_amortized_upfront
+        WHEN line_item_type = 'RIFee' THEN -ri_amortized_upfront
         ELSE 0
     END AS true_up,
     CASE
-        WHEN line_item_type = 'SavingsPlanUpfrontFee' THEN coalesce(unblended_cost, 0)
-        WHEN line_item_type = 'Fee' AND of_reservation THEN coalesce(unblended_cost, 0)
-        WHEN line_item_type = 'Refund' AND of_savings_plan THEN coalesce(unblended_cost, 0)
+        WHEN line_item_type = 'SavingsPlanUpfrontFee' THEN unblended_cost
+        WHEN line_item_type = 'Fee' AND of_reservation THEN unblended_cost
+        WHEN line_item_type = 'Refund' AND of_savings_plan THEN unblended_cost
         ELSE 0
-    END AS upfront
-FROM (
-    SELECT
-        *,
-        coalesce(commitment_arn LIKE 'arn:%:savingsplans:%', false) AS of_savings_plan,
-        coalesce(commitment_arn NOT LIKE 'arn:%:savingsplans:%', false) AS of_reservation,
-        -- the unused share of the net commitment
-        CASE WHEN line_item_type = 'SavingsPlanRecurringFee' AND sp_net_recurring IS NOT NULL
-                  AND sp_total_commitment > 0 THEN
-            share_of(sp_net_recurring + coalesce(sp_net_amortized_upfront, 0),
-                     sp_total_commitment - sp_used_commitment, sp_total_commitment)
-        END AS sp_net_unused
-    FROM line_items
-    WHERE NOT split_allocation
-)
+    END AS upfront,
+    row_count
+FROM grouped
+WHERE NOT split_allocation
 
 -- name: focus_measures
 SELECT
@@ -106,7 +150,7 @@ SELECT
     CASE
         WHEN line_item_type = 'Usage' THEN 'usage'
         WHEN line_item_type = 'Usage Unused' THEN 'commitment_fee'
-        WHEN line_item_type IN ('Purchase', 'Purchase One-Time') AND commitment_arn IS NOT NULL THEN 'commitment_fee'
+        WHEN line_item_type IN ('Purchase', 'Purchase One-Time') AND of_commitment THEN 'commitment_fee'
         WHEN line_item_type IN ('Purchase', 'Purchase One-Time') THEN 'fee'
         WHEN line_item_type = 'Adjustment' THEN 'refund'
         WHEN line_item_type = 'Credit' THEN 'credit'
@@ -114,52 +158,45 @@ SELECT
         ELSE 'unknown'
     END AS charge_class,
     currency,
-    coalesce(billed_cost, 0) AS unblended,
+    billed_cost AS unblended,
     0::DECIMAL(38, 12) AS blended,
-    coalesce(effective_cost, 0) AS amortized,
-    coalesce(billed_cost, 0) AS net_unblended,
-    coalesce(effective_cost, 0) AS net_amortized,
-    coalesce(billed_cost, 0) AS billed,
-    coalesce(list_cost, 0) AS list_cost,
+    effective_cost AS amortized,
+    billed_cost AS net_unblended,
+    effective_cost AS net_amortized,
+    billed_cost AS billed,
+    list_cost AS list_cost,
     0::DECIMAL(38, 12) AS true_up,
     CASE
-        WHEN line_item_type = 'Purchase One-Time' AND commitment_arn IS NOT NULL THEN coalesce(billed_cost, 0)
+        WHEN line_item_type = 'Purchase One-Time' AND of_commitment THEN billed_cost
         ELSE 0
-    END AS upfront
-FROM line_items
+    END AS upfront,
+    row_count
+FROM grouped
 WHERE NOT split_allocation
 
 -- name: row_counts
 SELECT
-    count(*)::BIGINT AS row_count,
-    count(*) FILTER (split_allocation)::BIGINT AS split_rows,
-    count(*) FILTER (NOT split_allocation AND invoice_id IS NULL)::BIGINT AS uninvoiced_rows,
-    count(*) FILTER (usage_date IS NULL OR usage_date NOT BETWEEN $month AND last_day($month))::BIGINT
+    coalesce(sum(row_count), 0)::BIGINT AS row_count,
+    coalesce(sum(row_count) FILTER (split_allocation), 0)::BIGINT AS split_rows,
+    coalesce(sum(row_count) FILTER (NOT split_allocation AND NOT invoiced), 0)::BIGINT AS uninvoiced_rows,
+    coalesce(sum(row_count) FILTER (usage_date IS NULL OR usage_date NOT BETWEEN $month AND last_day($month)), 0)::BIGINT
         AS out_of_period_rows,
-    count(*) FILTER (NOT split_allocation AND line_item_type = 'SavingsPlanRecurringFee'
-        AND sp_net_recurring IS NOT NULL)::BIGINT AS derived_net_rows
-FROM line_items
+    coalesce(sum(derived_net_rows) FILTER (NOT split_allocation), 0)::BIGINT AS derived_net_rows
+FROM grouped
 
 -- name: unamortized_rows
 -- rows of commitment types that carry no amortisation figure in any row: the export has none to give
 SELECT coalesce(sum(row_count), 0)::BIGINT AS unamortized_rows
 FROM (
-    SELECT
-        count(*) AS row_count,
-        count(*) FILTER (CASE line_item_type
-            WHEN 'DiscountedUsage' THEN ri_effective_cost IS NULL
-            WHEN 'RIFee' THEN ri_unused_recurring IS NULL
-            WHEN 'SavingsPlanCoveredUsage' THEN sp_effective_cost IS NULL
-            WHEN 'SavingsPlanRecurringFee' THEN sp_total_commitment IS NULL OR sp_used_commitment IS NULL
-        END) AS blank_rows
-    FROM line_items
+    SELECT sum(row_count) AS row_count, sum(unamortized_rows) AS blank_rows
+    FROM grouped
     WHERE NOT split_allocation
     GROUP BY line_item_type
 )
 WHERE blank_rows = row_count
 
 -- name: unknown_types
-SELECT coalesce(line_item_type, '') AS line_item_type, count(*)::BIGINT AS row_count, sum(unblended)::DECIMAL(38, 12) AS unblended
+SELECT coalesce(line_item_type, '') AS line_item_type, sum(row_count)::BIGINT AS row_count
 FROM measures
 WHERE charge_class = 'unknown'
 GROUP BY ALL
@@ -177,7 +214,7 @@ SELECT
     sum(list_cost)::DECIMAL(38, 12) AS list_cost,
     sum(true_up)::DECIMAL(38, 12) AS true_up,
     sum(upfront)::DECIMAL(38, 12) AS upfront,
-    count(*)::BIGINT AS usage_rows
+    sum(row_count)::BIGINT AS usage_rows
 FROM measures
 GROUP BY ALL
 ORDER BY ALL
