@@ -47,11 +47,11 @@ def test_a_worker_killed_at_each_stage(case: Case) -> None:
     """While files are read; when all are read and nothing is published; with the new rows written, not committed."""
     case.register()
     last_file = "SELECT 1 FROM finops.finops_billing_files WHERE file_no = %s FOR UPDATE"
-    with killed(case.worker("--stop", "after-file")) as worker:
-        await_stopped(worker)
-        with locked(case, last_file, FILES - 1):
-            os.kill(worker.pid, signal.SIGCONT)
-            eventually(lambda: waiting_backends(case) == 1)
+    worker = case.worker("--stop", "after-file")
+    await_stopped(worker)
+    with locked(case, last_file, FILES - 1), killed(worker):
+        os.kill(worker.pid, signal.SIGCONT)
+        eventually(lambda: waiting_backends(case) == 1)
     assert case.statuses() == ["DONE"] * (FILES - 1) + ["PROCESSING"]
 
     publication = f"SELECT pg_advisory_xact_lock(hashtextextended('finops publish {case.month}', 0))"
@@ -74,9 +74,9 @@ def test_a_worker_killed_at_each_stage(case: Case) -> None:
 )
 def test_aggregate_killed_after_publication_is_completed_by_a_rerun(case: Case) -> None:
     case.register()
-    with locked(case, "LOCK TABLE finops.finops_cost_anomalies IN ACCESS EXCLUSIVE MODE"):
-        with killed(case.machine.spawn_cli("cur", "aggregate", case.project)):
-            eventually(lambda: waiting_backends(case) == 1, seconds=60)
+    anomalies = "LOCK TABLE finops.finops_cost_anomalies IN ACCESS EXCLUSIVE MODE"
+    with locked(case, anomalies), killed(case.machine.spawn_cli("cur", "aggregate", case.project)):
+        eventually(lambda: waiting_backends(case) == 1, seconds=60)
     assert case.published() == case.total
     case.machine.cli("cur", "aggregate", case.project)
     case.assert_as_undisturbed()
@@ -114,10 +114,10 @@ def killed_after(process: subprocess.Popen[str], seconds: float) -> None:
 
 
 @contextmanager
-def killed(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+def killed(process: subprocess.Popen[str]) -> Iterator[None]:
     """The process meanwhile, killed at the end; one that has ended by itself was not killed where it should be."""
     try:
-        yield process
+        yield
         assert process.poll() is None, process.communicate()
     finally:
         kill(process)

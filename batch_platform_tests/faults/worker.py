@@ -3,7 +3,8 @@
     python worker.py PROJECT YYYY-MM [--fetch] [--lease SECONDS] [--shard BYTES]
                      [--stop before-reading|after-file|before-finish|before-publication]
 
-With `--fetch` it registers the newest delivery first. With `--stop` it pauses itself at that point as by SIGSTOP, until somebody sends SIGCONT.
+With `--fetch` it registers the newest delivery first. With `--stop` it pauses itself at that point as by SIGSTOP,
+until somebody sends SIGCONT.
 """
 
 from __future__ import annotations
