@@ -7,10 +7,14 @@ again gives the state it had.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 import polars as pl
 
 from batch_platform.finops.model import MonthState, PublishedMonth
+
+HISTORY_MONTHS: Final = 3
+"""How many months before a month its anomalies and forecast look back."""
 
 
 def month_start(text: str) -> date:

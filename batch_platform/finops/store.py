@@ -243,7 +243,7 @@ class Session:
     def months_to_aggregate(
         self, project_id: str | None, *, now: datetime, quiet_since: datetime
     ) -> list[MonthToAggregate]:
-        """Months with a registered version that nobody works on and where nothing happened since, oldest first."""
+        """Months with work left that nobody does and where nothing happened since: files, tables, then insight."""
         rows = self._rows("months_to_aggregate", project_id=project_id, now=now, quiet_since=quiet_since)
         months = [
             MonthToAggregate(
@@ -253,6 +253,14 @@ class Session:
         ]
         empty = self._rows("empty_registered_months", project_id=project_id, quiet_since=quiet_since)
         months += [MonthToAggregate(row["project_id"], row["billing_month"], row["version"], 0, 0) for row in empty]
+        known = {(month.project_id, month.month) for month in months}
+        unfinished = self._rows("months_without_insight", project_id=project_id, quiet_since=quiet_since)
+        # no file waits: -1 keeps their run key apart from that of the month's files
+        months += [
+            MonthToAggregate(row["project_id"], row["billing_month"], row["version"], -1, 0)
+            for row in unfinished
+            if (row["project_id"], row["billing_month"]) not in known
+        ]
         return months
 
     def files(
@@ -363,11 +371,28 @@ class Session:
     def restatements(self, project_id: str) -> pl.DataFrame:
         return self._frame("restatements", RESTATEMENT_SCHEMA, project_id=project_id)
 
+    def lock_insight(self, project_id: str) -> None:
+        """Until the end of the transaction, nobody else publishes or computes the project's insight."""
+        self._run("lock_insight", project_id=project_id)
+
+    def mark_insight_stale(self, project_id: str, first_month: date, last_month: date) -> None:
+        """The anomalies and forecasts of these months were computed from costs that have changed."""
+        self._run("mark_insight_stale", project_id=project_id, first_month=first_month, last_month=last_month)
+
+    def months_without_anomalies(self, project_id: str) -> list[date]:
+        return [row["billing_month"] for row in self._rows("months_without_anomalies", project_id=project_id)]
+
+    def months_without_forecast(self, project_id: str) -> list[date]:
+        return [row["billing_month"] for row in self._rows("months_without_forecast", project_id=project_id)]
+
     def replace_anomalies(self, project_id: str, month: date, version: str, frame: pl.DataFrame) -> None:
         self._run("delete_anomalies", project_id=project_id, month=month)
         self._replace(
             "finops_cost_anomalies", frame, project_id=project_id, billing_month=month, manifest_version=version
         )
+
+    def anomalies_computed(self, project_id: str, month: date) -> None:
+        self._run("anomalies_computed", project_id=project_id, month=month)
 
     def anomalies(self, project_id: str, month: date) -> pl.DataFrame:
         rows = self._frame("anomalies", ANOMALY_SCHEMA, project_id=project_id, month=month)
@@ -378,6 +403,9 @@ class Session:
         self._replace(
             "finops_cost_forecasts", frame, project_id=project_id, billing_month=month, manifest_version=version
         )
+
+    def forecast_computed(self, project_id: str, month: date) -> None:
+        self._run("forecast_computed", project_id=project_id, month=month)
 
     def forecast(self, project_id: str, month: date) -> pl.DataFrame:
         rows = self._frame("forecast", FORECAST_SCHEMA, project_id=project_id, month=month)

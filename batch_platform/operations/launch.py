@@ -40,7 +40,9 @@ class Launcher:
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
         try:
             self.instance = dg.DagsterInstance.get()
-        except dg.DagsterHomeNotSetError:
+        except dg.DagsterError as error:
+            if "DAGSTER_HOME" not in str(error):
+                raise
             raise InvalidInput("DAGSTER_HOME is not set", field="DAGSTER_HOME") from None
         self.definitions = build_definitions(settings)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-import pytest
-
 from batch_platform.finops import service
 from batch_platform_tests.end_to_end.machine import Machine, ended_months
 from batch_platform_tests.finops.bucket import CurBucket, csv_gz, line
@@ -14,9 +12,6 @@ from batch_platform_tests.finops.bucket import CurBucket, csv_gz, line
 ACCOUNT = "200000000060"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="anomalies and forecast of a month are not computed again when an older one comes"
-)
 def test_months_that_arrive_in_any_order_end_alike(machine: Machine) -> None:
     """The sensor asks for a new project's months at once, and four runs at a time race for who is first."""
     months = ended_months(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_fetch_and_aggregate_run_by_the_clock(machine: Machine, scheduled: Stack
     delivered, registered = machine.bucket(), machine.bucket()
     files, total = month_files(first, account="200000000050", files=2)
     registered.deliver(first, files)
-    machine.add_project("registered", registered.name, enabled=False)
+    machine.add_project("registered", registered.name)
     with machine.work() as work:
         service.fetch_month(work, work.connection("registered"), first)
     machine.let_time_pass("registered")
@@ -44,15 +45,19 @@ def test_fetch_and_aggregate_run_by_the_clock(machine: Machine, scheduled: Stack
         delivered.deliver(month, month_files(month, account="200000000051", files=2)[0])
     machine.add_project("delivered", delivered.name)
 
-    fetched = eventually(lambda: scheduled.ended("delivered"), seconds=150)[0]
-    assert (fetched["jobName"], fetched["status"]) == ("cur_fetch", "SUCCESS")
+    fetched = eventually(lambda: ended(scheduled, "delivered", "cur_fetch"), seconds=150)
+    assert fetched[0]["status"] == "SUCCESS"
     query = (
         "SELECT billing_month, status, count(*) FROM finops.finops_billing_files WHERE project_id = 'delivered' "
         "GROUP BY 1, 2 ORDER BY 1"
     )
     assert machine.rows(query) == [(first, "PENDING", 2), (second, "PENDING", 2)]
 
-    (aggregated,) = eventually(lambda: scheduled.ended("registered"), seconds=150)
-    assert (aggregated["jobName"], aggregated["status"]) == ("cur_aggregate", "SUCCESS")
+    (aggregated,) = eventually(lambda: ended(scheduled, "registered", "cur_aggregate"), seconds=150)
+    assert aggregated["status"] == "SUCCESS"
     assert aggregated["tags"]["finops/month"] == f"{first:%Y-%m}"
     assert machine.total("registered", first) == total
+
+
+def ended(stack: Stack, project_id: str, job: str) -> list[dict[str, Any]]:
+    return [run for run in stack.ended(project_id) if run["jobName"] == job]

@@ -69,9 +69,6 @@ def test_a_worker_killed_at_each_stage(case: Case) -> None:
     case.assert_as_undisturbed(but=DERIVED)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a published month whose anomalies and forecast are missing is never taken up again"
-)
 def test_aggregate_killed_after_publication_is_completed_by_a_rerun(case: Case) -> None:
     case.register()
     anomalies = "LOCK TABLE finops.finops_cost_anomalies IN ACCESS EXCLUSIVE MODE"

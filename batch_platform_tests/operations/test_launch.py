@@ -125,7 +125,6 @@ def test_runs_of_dead_processes_are_ended_and_others_left_alone(launcher: Launch
             launcher.instance.delete_run(run.run_id)
 
 
-@pytest.mark.xfail(strict=True, reason="dagster exports no DagsterHomeNotSetError: the except clause itself fails")
 def test_without_a_dagster_home_the_variable_is_named(
     services: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

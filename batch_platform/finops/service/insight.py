@@ -11,12 +11,10 @@ import polars as pl
 from batch_platform.core.failures import InvalidInput, NotFound
 from batch_platform.finops import anomalies, forecast
 from batch_platform.finops.model import MonthState, PublishedMonth
-from batch_platform.finops.months import month_start, next_month, shift
+from batch_platform.finops.months import HISTORY_MONTHS, month_start, next_month, shift
 from batch_platform.finops.report import Report, build
 from batch_platform.finops.service.context import FinopsContext
-
-HISTORY_MONTHS: Final = 3
-"""How many months before a month its anomalies and forecast look back."""
+from batch_platform.finops.store import Session
 
 _MEASURE: Final = "amortized"
 
@@ -32,11 +30,15 @@ def parse_month(text: str) -> date:
 def month_costs(context: FinopsContext, project_id: str, month: date) -> tuple[PublishedMonth, pl.DataFrame]:
     """A published month and its cost summary. Raises `NotFound`."""
     with context.store.transaction() as session:
-        session.project(project_id)
-        published = session.month(project_id, month)
-        if published is None:
-            raise NotFound(f"project {project_id} has no published costs for {month:%Y-%m}", field="month")
-        return published, session.costs(project_id, month, month)
+        return _published(session, project_id, month), session.costs(project_id, month, month)
+
+
+def _published(session: Session, project_id: str, month: date) -> PublishedMonth:
+    session.project(project_id)
+    published = session.month(project_id, month)
+    if published is None:
+        raise NotFound(f"project {project_id} has no published costs for {month:%Y-%m}", field="month")
+    return published
 
 
 def report(
@@ -58,29 +60,53 @@ def report(
 def daily_costs(context: FinopsContext, project_id: str, month: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Daily usage cost (amortised) by service: of the month, and of it with the months it is compared to."""
     with context.store.transaction() as session:
-        history = session.costs(project_id, shift(month, -HISTORY_MONTHS), month)
+        return _daily(session, project_id, month)
+
+
+def _daily(session: Session, project_id: str, month: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    history = session.costs(project_id, shift(month, -HISTORY_MONTHS), month)
     daily = anomalies.usage_daily(history, _MEASURE)
     return daily.filter(pl.col("usage_date") >= month), daily
 
 
 def compute_anomalies(context: FinopsContext, project_id: str, month: date) -> pl.DataFrame:
-    """Find and store the month's anomalies; the same version gives the same rows."""
-    published, _ = month_costs(context, project_id, month)
-    _, daily = daily_costs(context, project_id, month)
-    found = anomalies.detect(daily, first=month, last=next_month(month) - timedelta(days=1))
+    """Find and store the month's anomalies, and those of later months that are compared with changed costs.
+
+    What is found depends on the published costs alone, in whichever order months were published.
+    """
     with context.store.transaction() as session:
-        if not session.anomalies(project_id, month).equals(found):
-            session.replace_anomalies(project_id, month, published.version, found)
-    return found
+        session.lock_insight(project_id)
+        _published(session, project_id, month)
+        stale = session.months_without_anomalies(project_id)
+        for at in sorted({month, *stale}):
+            _, daily = _daily(session, project_id, at)
+            found = anomalies.detect(daily, first=at, last=next_month(at) - timedelta(days=1))
+            if at in stale or not session.anomalies(project_id, at).equals(found):
+                session.replace_anomalies(project_id, at, _published(session, project_id, at).version, found)
+            session.anomalies_computed(project_id, at)
+        return session.anomalies(project_id, month)
 
 
 def compute_forecast(context: FinopsContext, project_id: str, month: date) -> tuple[forecast.Forecast, pl.DataFrame]:
     """Forecast what is left of an open month, or the month after a complete one; with the history it saw.
 
-    The newest day of an open month is left out: AWS is still adding to it.
+    Later months whose history changed are forecast again too. The newest day of an open month is left out: AWS is
+    still adding to it.
     """
-    published, _ = month_costs(context, project_id, month)
-    in_month, daily = daily_costs(context, project_id, month)
+    with context.store.transaction() as session:
+        session.lock_insight(project_id)
+        stale = session.months_without_forecast(project_id)
+        for at in stale:
+            if at != month:
+                _forecast(session, project_id, at, stale=True)
+        return _forecast(session, project_id, month, stale=month in stale)
+
+
+def _forecast(
+    session: Session, project_id: str, month: date, *, stale: bool
+) -> tuple[forecast.Forecast, pl.DataFrame]:
+    published = _published(session, project_id, month)
+    in_month, daily = _daily(session, project_id, month)
     first = next_month(month)
     if published.state is MonthState.OPEN:
         newest = in_month["usage_date"].max()
@@ -94,9 +120,9 @@ def compute_forecast(context: FinopsContext, project_id: str, month: date) -> tu
         .replace_strict(errors, default=None, return_dtype=pl.Decimal(38, 12))
         .alias("backtest_error"),
     )
-    with context.store.transaction() as session:
-        if not session.forecast(project_id, month).equals(rows):
-            session.replace_forecast(project_id, month, published.version, rows)
+    if stale or not session.forecast(project_id, month).equals(rows):
+        session.replace_forecast(project_id, month, published.version, rows)
+    session.forecast_computed(project_id, month)
     return expected, history
 
 

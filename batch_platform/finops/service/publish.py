@@ -28,7 +28,7 @@ from batch_platform.finops.model import (
     PublishedMonth,
     RegisteredVersion,
 )
-from batch_platform.finops.months import state_of
+from batch_platform.finops.months import HISTORY_MONTHS, shift, state_of
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.fetch import head_manifest
 from batch_platform.finops.store import Session
@@ -151,6 +151,7 @@ def _replace(
     with context.store.transaction() as session:
         session.lock_publication(month)
         session.lock_month(project_id, month)
+        session.lock_insight(project_id)
         _require_current(session, version)
         old = session.costs(project_id, month, month)
         before = session.month(project_id, month)
@@ -200,6 +201,9 @@ def _replace(
             checks=checks,
         )
         changed = session.save_month(published) or not same
+        if not same:
+            # later months are compared with this one
+            session.mark_insight_stale(project_id, month, shift(month, HISTORY_MONTHS))
     log = _log.bind(project_id=project_id, month=f"{month:%Y-%m}", version=version.version)
     log.info("cur_month_published", state=state.value, rows=summary.row_count, changed=changed)
     restated = difference if restates else difference.clear()

@@ -70,6 +70,39 @@ FROM finops.finops_restatements
 WHERE project_id = %(project_id)s
 ORDER BY billing_month, detected_at, usage_account_id, service, charge_class, currency
 
+-- name: lock_insight
+SELECT pg_advisory_xact_lock(hashtextextended('finops insight ' || %(project_id)s, 0))
+
+-- name: mark_insight_stale
+UPDATE finops.finops_months SET anomalies_version = NULL, forecast_version = NULL
+WHERE project_id = %(project_id)s AND billing_month BETWEEN %(first_month)s AND %(last_month)s
+
+-- name: months_without_anomalies
+SELECT billing_month FROM finops.finops_months
+WHERE project_id = %(project_id)s AND anomalies_version IS NULL
+ORDER BY billing_month
+
+-- name: months_without_forecast
+SELECT billing_month FROM finops.finops_months
+WHERE project_id = %(project_id)s AND forecast_version IS NULL
+ORDER BY billing_month
+
+-- name: anomalies_computed
+UPDATE finops.finops_months SET anomalies_version = version
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND anomalies_version IS NULL
+
+-- name: forecast_computed
+UPDATE finops.finops_months SET forecast_version = version
+WHERE project_id = %(project_id)s AND billing_month = %(month)s AND forecast_version IS NULL
+
+-- name: months_without_insight
+SELECT project_id, billing_month, version
+FROM finops.finops_months
+JOIN finops.finops_project_connections AS project USING (project_id)
+WHERE (anomalies_version IS NULL OR forecast_version IS NULL) AND published_at <= %(quiet_since)s
+  AND (project_id = %(project_id)s OR (%(project_id)s::text IS NULL AND project.enabled))
+ORDER BY billing_month, project_id
+
 -- name: delete_anomalies
 DELETE FROM finops.finops_cost_anomalies WHERE project_id = %(project_id)s AND billing_month = %(month)s
 

@@ -138,10 +138,16 @@ CREATE TABLE finops.finops_months (
     file_count     integer NOT NULL CHECK (file_count >= 0),
     delivered_at   timestamptz NOT NULL,
     published_at   timestamptz NOT NULL,
+    anomalies_version text,
+    forecast_version  text,
     checks         jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (project_id, billing_month),
     FOREIGN KEY (project_id, billing_month, version) REFERENCES finops.finops_billing_manifests
 );
+COMMENT ON COLUMN finops.finops_months.anomalies_version IS
+    'Version the anomalies were computed from; NULL when they wait to be computed (again).';
+COMMENT ON COLUMN finops.finops_months.forecast_version IS
+    'Version the forecast was computed from; NULL when it waits to be computed (again).';
 COMMENT ON TABLE finops.finops_months IS 'What is published of a billing month: one row per project and month.';
 COMMENT ON COLUMN finops.finops_months.state IS
     'open: the month runs. closing: it has ended. final: every charge has its invoice. restated: changed after final.';
