@@ -47,8 +47,8 @@ CIRCUMSTANCES = (
 )
 # What stands in a delivery's name and therefore differs between two buckets with the same content.
 OF_THE_BUCKET = (
-    *("version", "manifest_version", "from_version", "to_version", "manifest_etag", "manifest_last_modified"),
-    *("delivered_at", "last_modified", "line_items_key"),
+    *("version", "manifest_version", "from_version", "to_version", "anomalies_version", "forecast_version"),
+    *("manifest_etag", "manifest_last_modified", "delivered_at", "last_modified", "line_items_key"),
 )
 
 

@@ -125,7 +125,7 @@ class Stack:
             assert len(runs) <= count, [(run["jobName"], run["tags"]) for run in runs]
             return runs if len(runs) == count and all(run["status"] in _FINISHED for run in runs) else None
 
-        return eventually(found, seconds=seconds, told=lambda: self.runs(project_id))
+        return eventually(found, seconds=seconds, told=lambda: (self.runs(project_id), self.ticks()[-3:]))
 
     def ended(self, project_id: str) -> list[dict[str, Any]]:
         """The finished runs of a project, oldest first."""

@@ -26,9 +26,6 @@ PUBLISHED = "SELECT state, version FROM finops.finops_months WHERE project_id = 
 FOLDER = "cur/acme/cur/20261001-20261101"
 CHEAP = ",Usage,,,RunInstances,AmazonEC2,i-10000000,,"  # the columns before lineItem/UnblendedCost
 ASSETS = ["cur_manifest", "cur_line_items", "cost_summary", "cost_service_monthly", "cost_anomalies", "cost_forecast"]
-# Everything but anomalies and forecasts, whose rows depend on which months were published before (see below).
-COSTS = ["finops_billing_files", "finops_billing_manifests", "finops_months", "finops_restatements", "lake"]
-COSTS += ["finops_cost_summary", "finops_cost_service_monthly"]
 
 
 class RefusedRole(Answer):
@@ -191,8 +188,7 @@ def test_a_backfill_of_every_month_leaves_the_tables_as_they_are(machine: Machin
     done = eventually(lambda: ended_backfill(stack, backfill_id), seconds=300)
     assert (done["status"], done["numPartitions"]) == ("COMPLETED_SUCCESS", len(keys))
     assert [run["status"] for run in stack.tagged("dagster/backfill", backfill_id)] == ["SUCCESS"]
-    after = machine.dump("many")
-    assert {table: after[table] for table in COSTS} == {table: before[table] for table in COSTS}
+    assert machine.dump("many") == before
 
 
 def deliver(machine: Machine, project_id: str, month: date, *, account: str) -> tuple[Any, Decimal]:

@@ -28,7 +28,7 @@ def test_a_worker_that_loses_the_database_says_so_or_goes_on(case: Case, point: 
     assert worker.returncode == 0 or '{"error": "PostgreSQL at 127.0.0.1' in printed, printed
     assert answer(case.worker())["published"]
     assert case.statuses() == ["DONE"] * FILES
-    case.assert_as_undisturbed(but=("finops_cost_anomalies", "finops_cost_forecasts"))
+    case.assert_as_undisturbed()
 
 
 def test_a_command_whose_database_is_killed_ends_with_one_sentence_and_is_run_again(case: Case) -> None:

@@ -64,6 +64,9 @@ def work(project_id: str, month: str, *, fetch: bool, lease: float, shard: int, 
         outcome = service.read_files(context, project_id=project_id, month=at)
         pause.at("before-publication")
         published = service.publish_month(context, context.connection(project_id), at)
+        if published.published is not None:
+            service.compute_anomalies(context, project_id, at)
+            service.compute_forecast(context, project_id, at)
     return {
         **asdict(outcome),
         "published": published.published is not None,
