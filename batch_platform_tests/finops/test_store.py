@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from batch_platform.core.workers import worker_name
+from batch_platform.finops import service
 from batch_platform.finops.model import ClaimedFile, FileStatus
 from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.service.context import ATTEMPTS
@@ -271,12 +272,18 @@ def test_a_month_in_other_hands_is_not_offered(project: Project, clock: Stepping
     assert again.attempts > offered.attempts  # so that a new run may be asked for
 
 
-def test_a_month_read_but_not_published_is_offered(project: Project) -> None:
+def test_a_month_is_offered_until_its_tables_and_its_insight_stand(project: Project) -> None:
+    def offered() -> list[date]:
+        return [month.month for month in project.work.months_to_aggregate(project.id)]
+
     deliver(project, 1)
     project.read()
-    assert [month.month for month in project.work.months_to_aggregate(project.id)] == [MONTH]
+    assert offered() == [MONTH]
     project.publish()
-    assert project.work.months_to_aggregate(project.id) == []
+    service.compute_anomalies(project.work, project.id, MONTH)
+    assert offered() == [MONTH]
+    service.compute_forecast(project.work, project.id, MONTH)
+    assert offered() == []
 
 
 def test_a_failure_that_may_pass_is_tried_again_until_it_is_an_error(
