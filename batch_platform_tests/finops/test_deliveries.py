@@ -426,6 +426,8 @@ def test_a_version_that_comes_back_before_it_was_replaced_needs_no_second_readin
     assert a.published is not None
     assert back.published is not None
     assert back.published.version == a.published.version
+    service.compute_anomalies(project.work, project.id, MONTH)
+    service.compute_forecast(project.work, project.id, MONTH)
     assert project.work.months_to_aggregate(project.id) == []
 
 
