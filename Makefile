@@ -11,8 +11,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
-# Debian packages that the tests need beyond what Python brings; none so far.
-TEST_PACKAGES :=
+# Debian packages that the tests need beyond what Python brings: a browser with Japanese letters, and promtool.
+TEST_PACKAGES := chromium fonts-noto-cjk prometheus
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test setup install test-packages lint ruff types imports template clean
@@ -63,7 +63,7 @@ install:
 
 test-packages:
 	@for package in $(TEST_PACKAGES); do \
-		dpkg -s $$package >/dev/null 2>&1 || { $(APT) update && $(APT) install -y $(TEST_PACKAGES); break; }; \
+		dpkg -s $$package >/dev/null 2>&1 || { $(APT) update && $(APT) install -y --no-install-recommends $(TEST_PACKAGES); break; }; \
 	done
 
 # Data under .batch_platform stays; its services are stopped, because they run from the environment.

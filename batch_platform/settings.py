@@ -37,6 +37,22 @@ class Settings(BaseSettings):
     cur_fetch_cron: str = Field("0 * * * *", validation_alias="CUR_FETCH_CRON")
     cur_aggregate_cron: str = Field("15 * * * *", validation_alias="CUR_AGGREGATE_CRON")
 
+    secret: SecretStr | None = Field(None, validation_alias="BATCH_PLATFORM_SECRET")
+    """Signs sessions and tokens; 32 characters at least. The local environment generates its own."""
+    web_url: str = Field("http://127.0.0.1:8000", validation_alias="BATCH_PLATFORM_URL")
+    """Where browsers reach the web, for links in mails and the redirect of OIDC."""
+
+    oidc_issuer: str | None = Field(None, validation_alias="OIDC_ISSUER")
+    oidc_client_id: str | None = Field(None, validation_alias="OIDC_CLIENT_ID")
+    oidc_client_secret: SecretStr | None = Field(None, validation_alias="OIDC_CLIENT_SECRET")
+    oidc_audience: str | None = Field(None, validation_alias="OIDC_AUDIENCE")
+    oidc_roles_claim: str = Field("cognito:groups", validation_alias="OIDC_ROLES_CLAIM")
+
+    smtp_url: SecretStr | None = Field(None, validation_alias="SMTP_URL")
+    mail_backend: Literal["smtp", "ses"] | None = Field(None, validation_alias="MAIL_BACKEND")
+    alert_urls: SecretStr | None = Field(None, validation_alias="ALERT_URLS")
+    heartbeat_url: SecretStr | None = Field(None, validation_alias="HEARTBEAT_URL")
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
