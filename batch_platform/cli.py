@@ -20,7 +20,9 @@ from batch_platform.finops.cli import app as cur_app
 from batch_platform.local import services
 from batch_platform.local.cli import doctor_command, provision_command, services_app, up_command
 from batch_platform.local.demo import demo_command
+from batch_platform.operations.cli import jobs_app
 from batch_platform.settings import load_settings
+from batch_platform.web.access.cli import token_command, users_app
 
 # These start, or look at, the embedded services themselves.
 _MANAGES_SERVICES = frozenset({"services", "doctor", "provision", "up", "demo"})
@@ -35,7 +37,10 @@ app.command("up")(up_command)
 app.command("demo")(demo_command)
 app.command("provision")(provision_command)
 app.command("doctor")(doctor_command)
+app.command("token")(token_command)
 app.add_typer(services_app, name="services")
+app.add_typer(users_app, name="users")
+app.add_typer(jobs_app, name="jobs")
 app.add_typer(cur_app, name="cur")
 
 

@@ -17,6 +17,7 @@ import dagster as dg
 import pytest
 
 from batch_platform.definitions import OWNERS, build_definitions
+from batch_platform.registry import build_registry
 from batch_platform.settings import load_settings
 
 SNAPSHOT = Path(__file__).parent / "data" / "definitions.json"
@@ -126,14 +127,13 @@ def test_every_asset_says_whose_and_what_it_is(definitions: dg.Definitions) -> N
     assert all(spec.group_name == spec.key.path[0] for spec in specs(definitions))
 
 
-def test_every_asset_is_partitioned_retried_and_backfilled_in_one_run(definitions: dg.Definitions) -> None:
+def test_every_asset_is_partitioned_and_backfilled_in_one_run(definitions: dg.Definitions) -> None:
     for asset in definitions.assets or []:
         assert isinstance(asset, dg.AssetsDefinition)
         assert asset.partitions_def is not None
         assert asset.backfill_policy == dg.BackfillPolicy.single_run()
-        policy = asset.op.retry_policy
-        assert policy is not None
-        assert (policy.max_retries, policy.backoff) == (3, dg.Backoff.EXPONENTIAL)
+        # how often a step is tried again is said once, by the job's RetryConfig
+        assert asset.op.retry_policy is None
 
 
 def test_checks_of_the_money_block_and_stand_where_it_is_published(definitions: dg.Definitions) -> None:
@@ -214,3 +214,22 @@ def test_secrets_are_in_no_configured_value(clean_environment: None, monkeypatch
     configured = [resource.model_dump() for resource in (built.resources or {}).values()]
     assert len(configured) > 3
     assert "hidden-secret" not in str(configured)
+
+
+def test_every_job_of_dagster_belongs_to_a_job_of_the_registry(definitions: dg.Definitions) -> None:
+    """Else its runs would have no history, no alert and no dead letter."""
+    registry = build_registry(load_settings())
+    names = [job.name for job in definitions.jobs or []]
+    assert [name for name in names if registry.of_run(name, {}) is None] == []
+    launched = {name for job in registry for name in job.dagster_jobs}
+    assert launched <= set(names)
+
+
+def test_triggers_of_the_registry_exist(definitions: dg.Definitions) -> None:
+    there = {one.name for one in [*(definitions.sensors or []), *(definitions.schedules or [])]}
+    for variables in ({}, {"CUR_BATCH_SCHEDULER_ENABLED": "true"}):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            triggers = [job.trigger for job in build_registry(load_settings())]
+        assert {trigger.name for trigger in triggers if trigger} <= there

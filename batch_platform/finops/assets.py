@@ -7,11 +7,12 @@ from typing import Any, Final
 import dagster as dg
 
 from batch_platform.core.failures import PermanentFailure, PlatformError, TransientFailure
+from batch_platform.core.retry import STANDARD_RETRY
 from batch_platform.finops import preview, service
 from batch_platform.finops.checks import BLOCKING_CHECKS, results_of
 from batch_platform.finops.partitions import PROJECT_MONTHS, places
 from batch_platform.finops.resource import FinopsResource
-from batch_platform.resources.failures import STEP_RETRY, dagster_failures
+from batch_platform.resources.failures import dagster_failures
 
 GROUP: Final = "finops"
 Metadata = Mapping[str, Any]
@@ -31,7 +32,6 @@ class ReadConfig(dg.Config):
     "finops_billing_files). A version is the manifest's assembly and every listed object's key, ETag, size and time.",
     partitions_def=PROJECT_MONTHS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    retry_policy=STEP_RETRY,
 )
 def cur_manifest(context: dg.AssetExecutionContext, finops: FinopsResource) -> None:
     with finops.work() as work:
@@ -51,7 +51,6 @@ def cur_manifest(context: dg.AssetExecutionContext, finops: FinopsResource) -> N
     "the lake. Files are claimed with leases, so several runs share a month. A file at fault is ERROR.",
     partitions_def=PROJECT_MONTHS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    retry_policy=STEP_RETRY,
 )
 def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops: FinopsResource) -> None:
     left = [config.limit]
@@ -95,7 +94,6 @@ def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops
     check_specs=BLOCKING_CHECKS,
     partitions_def=PROJECT_MONTHS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    retry_policy=STEP_RETRY,
 )
 def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> Iterator[Any]:
     summary, by_service = dg.AssetKey(["finops", "cost_summary"]), dg.AssetKey(["finops", "cost_service_monthly"])
@@ -124,7 +122,7 @@ def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> 
         yield dg.MaterializeResult(asset_key=summary)
         yield dg.MaterializeResult(asset_key=by_service)
     if failure is not None:
-        with dagster_failures():
+        with dagster_failures(context, STANDARD_RETRY):
             raise failure
 
 
@@ -137,7 +135,6 @@ def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> 
     "(finops_cost_anomalies).",
     partitions_def=PROJECT_MONTHS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    retry_policy=STEP_RETRY,
 )
 def cost_anomalies(context: dg.AssetExecutionContext, finops: FinopsResource) -> None:
     def find(project: str, month: date) -> Metadata:
@@ -160,7 +157,6 @@ def cost_anomalies(context: dg.AssetExecutionContext, finops: FinopsResource) ->
     "on past days (finops_cost_forecasts).",
     partitions_def=PROJECT_MONTHS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    retry_policy=STEP_RETRY,
 )
 def cost_forecast(context: dg.AssetExecutionContext, finops: FinopsResource) -> None:
     def expect(project: str, month: date) -> Metadata:
@@ -178,7 +174,7 @@ Act = Callable[[str, date], Metadata]
 
 def _each(context: dg.AssetExecutionContext, act: Act, *, key: dg.AssetKey) -> None:
     """Act on every partition of the run; one that fails stops no other, and the run fails at the end."""
-    with dagster_failures():
+    with dagster_failures(context, STANDARD_RETRY):
         if (failure := _each_failure(context, act, key=key)) is not None:
             raise failure
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from batch_platform.finops import assets, automation, checks
+from batch_platform.finops import assets, automation, checks, rehearsal, sweeps
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
@@ -23,7 +23,7 @@ def build(settings: Settings) -> dg.Definitions:
             assets.cost_forecast,
         ],
         asset_checks=[checks.delivery_fresh],
-        jobs=[automation.cur_fetch, automation.cur_aggregate, automation.cur_month],
+        jobs=[automation.cur_fetch, automation.cur_aggregate, automation.cur_month, *sweeps.JOBS, *rehearsal.JOBS],
         sensors=[automation.cur_manifest_sensor],
         schedules=automation.build_schedules(settings),
     )

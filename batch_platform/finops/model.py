@@ -210,6 +210,30 @@ class PublishedMonth:
 
 
 @dataclass(frozen=True)
+class Stamp:
+    """Names the costs of a published month: equal stamps, equal costs.
+
+    `revision` counts how often they were replaced, which a code that computes otherwise does without a new version.
+    """
+
+    project_id: str
+    month: date
+    state: MonthState
+    version: str
+    revision: int
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a project may cost in a month: `monthly_amount` of `measure` (of `REPORT_MEASURES`) in `currency`."""
+
+    project_id: str
+    measure: str
+    currency: str
+    monthly_amount: Decimal
+
+
+@dataclass(frozen=True)
 class CheckOutcome:
     """The verdict of one invariant over one project-month; a failed blocking one stops publication."""
 

@@ -1,4 +1,4 @@
-"""What one machine lacks: embedded PostgreSQL and AWS, the Dagster processes beside them, their care.
+"""What one machine lacks: embedded PostgreSQL and AWS, the platform's processes beside them, their care.
 
 Imported by the command line alone. Production's environment names real services; it installs without this.
 
@@ -6,7 +6,7 @@ Imported by the command line alone. Production's environment names real services
     tools, postgres, aws          what is started, and the pinned tools for it
     state, daemon                 the detached supervisor and the file in which it says what it knows
     environment, services         the variables of the services; starting, asking and stopping them
-    up, dagster_processes         the Dagster processes, in the foreground
+    up, dagster_processes         code server, daemon and web, in the foreground
     provision, template, buckets, tables, clients     deploy/aws.yaml applied to the local endpoints
     doctor, cli                   what runs where, what is wrong, and the commands
 """

@@ -16,6 +16,7 @@ from rich.table import Table
 from batch_platform.local import doctor as doctor_checks
 from batch_platform.local import provision as provisioning
 from batch_platform.local import services, up
+from batch_platform.local.environment import SECRET
 from batch_platform.local.home import Home
 from batch_platform.local.state import State, supervisor_runs
 from batch_platform.settings import load_settings
@@ -53,9 +54,13 @@ def services_status(as_json: Json = False) -> None:
 
 @services_app.command("env")
 def services_env(as_json: Json = False) -> None:
-    """Print the variables for a shell: eval "$(batch-platform services env)". Starts the services if needed."""
+    """Print the variables for a shell: eval "$(batch-platform services env)". Starts the services if needed.
+
+    The web's secret is not among them: who has it signs in as anybody, and our own commands find it by themselves.
+    """
     with _progress() as progress:
         variables = services.ensure_running(load_settings(), progress)
+    variables.pop(SECRET, None)
     if as_json:
         typer.echo(json.dumps(variables, indent=2))
         return

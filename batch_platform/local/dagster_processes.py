@@ -1,13 +1,15 @@
-"""The Dagster processes of one machine, as programs to keep running."""
+"""The platform's own processes on one machine, as programs to keep running."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from batch_platform.local.environment import SECRET
 from batch_platform.local.home import Home, write_atomically
 from batch_platform.local.processes import LOOPBACK, accepts, answers
 from batch_platform.local.programs import Program
@@ -28,7 +30,7 @@ def workspace_file(home: Home) -> Path:
 
 
 def write_workspace(home: Home, code_port: int) -> None:
-    """Both the daemon and the webserver find the code server by this file: a restarted one is met again."""
+    """Both the daemon and the web find the code server by this file: a restarted one is met again."""
     text = _WORKSPACE.format(host=LOOPBACK, port=code_port, location=LOCATION)
     write_atomically(workspace_file(home), text)
 
@@ -47,9 +49,12 @@ def daemon(home: Home, code_port: int, variables: Mapping[str, str]) -> Program:
     return _program(home, "daemon", command, 0, variables, partial(accepts, code_port))
 
 
-def webserver(home: Home, port: int, variables: Mapping[str, str]) -> Program:
-    command = ("dagster_webserver", "-h", LOOPBACK, "-p", str(port), "-w", str(workspace_file(home)))
-    return _program(home, "webserver", command, port, variables, partial(answers, port, "/server_info"))
+def web(home: Home, port: int, variables: Mapping[str, str]) -> Program:
+    """API, console and the Dagster UI. It alone is given the secret that signs sessions and tokens."""
+    command = ("batch_platform.server", "--host", LOOPBACK, "--port", str(port))
+    program = _program(home, "web", command, port, variables, partial(answers, port, "/health/live"))
+    secret = variables.get(SECRET) or os.environ.get(SECRET, "")
+    return replace(program, environment={**program.environment, SECRET: secret})
 
 
 def _program(
@@ -60,10 +65,12 @@ def _program(
     variables: Mapping[str, str],
     ready: Callable[[], bool],
 ) -> Program:
+    environment = {**os.environ, **variables, "PYTHONUNBUFFERED": "1"}
+    environment.pop(SECRET, None)
     return Program(
         name=name,
         command=(sys.executable, "-m", *command),
-        environment={**os.environ, **variables, "PYTHONUNBUFFERED": "1"},
+        environment=environment,
         directory=home.dagster,
         log=home.logs / f"{name}.log",
         port=port,

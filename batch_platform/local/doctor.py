@@ -172,12 +172,25 @@ def _dynamodb(variables: Mapping[str, str], settings: Settings, state: State) ->
 def _dagster(home: Home, variables: Mapping[str, str]) -> Iterator[Check]:
     running = up_runs(home)
     state = UpState.load(home)
-    yield Check("web", state.url if running and state.url else "not running: batch-platform up starts it")
+    yield _web(state.url) if running and state.url else Check("web", "not running: batch-platform up starts it")
     left = [] if running else [name for name, process in state.processes.items() if process.alive()]
     if left:
         detail = f"left by a killed up: {', '.join(left)}"
         yield Check("orphans", detail, "batch-platform services stop ends them")
     yield _guarded("Dagster daemon", lambda: _heartbeat(variables, running))
+
+
+def _web(url: str) -> Check:
+    """What the web says about what it needs itself."""
+    import httpx
+
+    try:
+        checks: dict[str, str] = httpx.get(f"{url}/health/ready", timeout=10, trust_env=False).json()["checks"]
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        return Check("web", f"{url} does not answer: {error}", "up starts it again by itself; see the log web.log")
+    down = [name for name, state in checks.items() if state != "up"]
+    hint = f"{', '.join(down)}: see the log web.log" if down else None
+    return Check("web", f"{url}, down: {', '.join(down)}" if down else f"{url}, all is up", hint)
 
 
 def _heartbeat(variables: Mapping[str, str], running: bool) -> Check:

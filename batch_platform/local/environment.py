@@ -12,6 +12,7 @@ from batch_platform.local.state import State
 
 # Names the variables that we have set ourselves: a child process must not take them for the user's.
 EMBEDDED = "BATCH_PLATFORM_EMBEDDED"
+SECRET = "BATCH_PLATFORM_SECRET"  # noqa: S105 (a variable's name)
 REGION = "ap-northeast-1"
 
 
@@ -19,6 +20,8 @@ def environment(home: Home, state: State | None = None) -> dict[str, str]:
     """Every variable the embedded services of this home provide."""
     state = state or State.load(home)
     variables = {"BATCH_PLATFORM_HOME": str(home.root), "DAGSTER_HOME": str(home.dagster)}
+    if home.root.exists():  # a look at a home that is not there must not make one
+        variables[SECRET] = home.secret("web")
     if "postgres" in state.services:
         variables |= _postgres(home, state.services["postgres"].port)
     if "aws" in state.services:
@@ -76,6 +79,7 @@ _INDEPENDENT = (
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "DAGSTER_HOME",
+    SECRET,
 )
 _MARKED = {*_GROUPS, *_INDEPENDENT}
 # Everything that says where services are.

@@ -1,8 +1,9 @@
-"""`batch-platform up`: the Dagster processes beside the services, in the foreground, until it is stopped."""
+"""`batch-platform up`: code server, daemon and web beside the services, in the foreground, until it is stopped."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import threading
 from types import FrameType
@@ -101,17 +102,19 @@ class _Up:
             self.progress(f"port {port} is taken, the web listens on {web_port}")
         code_port = free_port(self.state.code_port, avoid=frozenset({web_port}))
         dagster.write_workspace(self.home, code_port)
+        url = f"http://{LOOPBACK}:{web_port}"
         self.state.supervisor = Process.of(os.getpid())
-        self.state.code_port, self.state.url = code_port, f"http://{LOOPBACK}:{web_port}"
+        self.state.code_port, self.state.url = code_port, url
+        public = {"BATCH_PLATFORM_URL": os.environ.get("BATCH_PLATFORM_URL") or url}
         # Asked before each start, so that they see the variables of that moment.
         self.keepers = [
             Keeper("code-server", lambda: dagster.code_server(self.home, code_port, self.variables, self.module)),
             Keeper("daemon", lambda: dagster.daemon(self.home, code_port, self.variables)),
-            Keeper("webserver", lambda: dagster.webserver(self.home, web_port, self.variables)),
+            Keeper("web", lambda: dagster.web(self.home, web_port, {**self.variables, **public})),
         ]
 
     def _loop(self) -> None:
-        self.progress("starting the Dagster code server, daemon and webserver")
+        self.progress("starting the Dagster code server and daemon, and the web")
         while not self.stopping.wait(0.2):
             self._keep_services()
             for keeper in self.keepers:
@@ -140,7 +143,7 @@ class _Up:
             self.progress(f"the services cannot be started again: {error}")
             return
         if variables != self.variables:
-            self.progress("the services have moved to other ports: restarting the Dagster processes")
+            self.progress("the services have moved to other ports: restarting what uses them")
             self.variables = variables
             for keeper in reversed(self.keepers):
                 keeper.stop()
@@ -158,7 +161,25 @@ class _Up:
             return
         self.announced = True
         self.progress(f"ready: {self.state.url}")
+        self._tell_password()
         self.progress(f"logs: {self.home.logs}; services: batch-platform services status; stop: ctrl-C")
+
+    def _tell_password(self) -> None:
+        """The first account's: only its hash is kept, and once somebody has signed in with it there is no other."""
+        from batch_platform.core import postgres
+        from batch_platform.core.clock import utc_now
+        from batch_platform.web.access.service import FIRST_ADMINISTRATOR, ensure_administrator
+
+        if self.settings.oidc_issuer is not None:
+            return
+        database = {**os.environ, **self.variables}["DATABASE_URL"]
+        pool = postgres.open_pool(database, application_name="batch-platform-up", max_size=1)
+        try:
+            password = ensure_administrator(pool, secrets.token_bytes, utc_now)
+        finally:
+            pool.close()
+        if password is not None:
+            self.progress(f"sign in as {FIRST_ADMINISTRATOR} with the password {password} (it is told only here)")
 
     def _stop(self, *, stop_services: bool) -> None:
         self.progress("stopping")

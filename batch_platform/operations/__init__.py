@@ -1,1 +1,7 @@
-"""Runs as users see them: started from the command line, visible in Dagster like any other."""
+"""Runs as users see them: the job registry, the ledger of runs, dead letters, deadlines, alerts and metrics.
+
+    Dagster's storage -> ledger -> dead letters -> incidents -> notifications
+    registry (jobs) --> deadlines ----------------^      \\-> metrics
+
+`service` is the way in for API, console and command line; `monitor` does by itself what must not wait for anybody.
+"""

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.core import workers
-from batch_platform.core.failures import InvalidInput
+from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.operations.dagster_storage import failure_sentence
+from batch_platform.operations.model import REQUESTED_BY_TAG
 
 if TYPE_CHECKING:
     import dagster as dg
 
+    from batch_platform.operations.model import Launch
     from batch_platform.settings import Settings
 
 WORKER_TAG: Final = "batch_platform/worker"
@@ -32,19 +35,19 @@ class RunResult:
 class Launcher:
     """Runs jobs of the platform's definitions against this machine's Dagster instance."""
 
-    def __init__(self, settings: Settings) -> None:
-        import dagster as dg
-
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        definitions: dg.Definitions | None = None,
+        instance: dg.DagsterInstance | None = None,
+    ) -> None:
+        """The platform's own definitions and the instance of `DAGSTER_HOME`, unless others are given."""
         from batch_platform.definitions import build_definitions
 
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
-        try:
-            self.instance = dg.DagsterInstance.get()
-        except dg.DagsterError as error:
-            if "DAGSTER_HOME" not in str(error):
-                raise
-            raise InvalidInput("DAGSTER_HOME is not set", field="DAGSTER_HOME") from None
-        self.definitions = build_definitions(settings)
+        self.instance = instance or _own_instance()
+        self.definitions = definitions or build_definitions(settings)
 
     def run(
         self,
@@ -54,8 +57,12 @@ class Launcher:
         partition_range: tuple[str, str] | None = None,
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        run_id: str | None = None,
     ) -> RunResult:
-        """Run a job for one partition, or for a range of them in one run (first and last key, both included)."""
+        """Run a job for one partition, or for a range of them in one run (first and last key, both included).
+
+        `run_id`, a UUID, becomes the run's id; without it Dagster makes one.
+        """
         labels = {WORKER_TAG: workers.worker_name(), **(tags or {})}
         if partition_range is not None:
             first, last = partition_range
@@ -66,6 +73,7 @@ class Launcher:
             run_config={**_QUIET, **(config or {})},
             tags=labels,
             raise_on_error=False,
+            run_id=run_id,
         )
         return RunResult(ended.run_id, job, ended.success, None if ended.success else _reason(ended))
 
@@ -84,12 +92,45 @@ class Launcher:
         return len(dead)
 
 
+class InProcessRunner:
+    """The `Runner` of a command line: a run is over when `submit` returns its id, whether it succeeded or not."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+
+    def submit(self, launch: Launch, *, requested_by: str, run_id: str | None = None) -> str:
+        """Run now. A `run_id` that Dagster knows already is answered as it stands, even if its process was killed."""
+        instance = self._launcher.instance
+        if run_id is not None and instance.has_run(run_id):
+            self._launcher.end_dead_runs()
+            return run_id
+        for name, keys in launch.dynamic_partitions.items():
+            instance.add_dynamic_partitions(name, list(keys))
+        return self._launcher.run(
+            launch.job,
+            partition=launch.partition,
+            partition_range=launch.partition_range,
+            config=launch.config,
+            tags={**launch.tags, REQUESTED_BY_TAG: requested_by},
+            run_id=run_id,
+        ).run_id
+
+    def cancel(self, run_id: str, *, requested_by: str) -> None:  # noqa: ARG002 (the protocol's)
+        """Raises `Conflict`: such a run belongs to the process that waits for it."""
+        raise Conflict(f"run {run_id} is not this command's: stop it in the web, or stop its own command")
+
+
+def _own_instance() -> dg.DagsterInstance:
+    import dagster as dg
+
+    try:
+        return dg.DagsterInstance.get()
+    except dg.DagsterError as error:
+        if "DAGSTER_HOME" not in str(error):
+            raise
+        raise InvalidInput("DAGSTER_HOME is not set", field="DAGSTER_HOME") from None
+
+
 def _reason(ended: dg.ExecuteInProcessResult) -> str:
-    for event in ended.all_events:
-        if event.is_step_failure:
-            failure = event.step_failure_data
-            if failure.user_failure_data and failure.user_failure_data.description:
-                return failure.user_failure_data.description
-            if failure.error:
-                return failure.error.message.strip().splitlines()[-1]
-    return "the run failed before its first step; see it in the Dagster UI"
+    told = failure_sentence(ended.all_events)
+    return told or "the run failed before its first step; see it in the Dagster UI"

@@ -1,34 +1,53 @@
-"""How a platform failure ends a step: for good, or to be tried again by the asset's retry policy."""
+"""What a failure tells Dagster: to give up, or to try the step again after as long as the job's retry config says."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Protocol
 
 import dagster as dg
 
 from batch_platform.core.failures import PlatformError
 
-STEP_RETRY: Final = dg.RetryPolicy(
-    max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
-)
-"""How every asset's step is tried again after a failure that may pass: about 5, 10 and 20 s later."""
+if TYPE_CHECKING:
+    from batch_platform.core.retry import Below, RetryConfig
+
+
+class Attempt(Protocol):
+    """An asset's or op's execution context."""
+
+    @property
+    def retry_number(self) -> int: ...
 
 
 @contextmanager
-def dagster_failures() -> Iterator[None]:
+def dagster_failures(
+    context: Attempt | None = None, retry: RetryConfig | None = None, *, below: Below = random.randrange
+) -> Iterator[None]:
     """Around an asset's body: Dagster shows the failure's one sentence and retries only what may get better.
 
-    A permanent failure becomes a `Failure` that forbids retries. A transient one becomes a `Failure` that
-    allows them and not a `RetryRequested`, which would carry numbers of its own: how often and how long to
-    wait is said once for all assets, by `STEP_RETRY`. Anything else is a bug and passes with its stack trace.
+    With a `context` and a `retry` config, everything but a permanent failure is tried again, after the config's
+    capped delay, until its attempts are used: Dagster's own RetryPolicy knows no cap. Without them a failure that
+    may pass only allows retries. What is no `PlatformError` passes in the end with its stack trace: it is a bug.
     """
     try:
         yield
-    except PlatformError as error:
+    except (dg.Failure, dg.RetryRequested):
+        raise
+    except Exception as error:
+        expected = error if isinstance(error, PlatformError) else None
+        permanent = expected is not None and expected.permanent
+        if context is not None and retry is not None and not permanent:
+            attempt = context.retry_number + 1
+            if retry.may_retry(attempt):
+                wait = retry.delay(attempt, random=below).total_seconds()
+                raise dg.RetryRequested(max_retries=retry.max_attempts - 1, seconds_to_wait=wait) from error
+        if expected is None:
+            raise
         raise dg.Failure(
-            description=error.message,
-            metadata={"failure": type(error).__name__},
-            allow_retries=not error.permanent,
-        ) from error
+            description=expected.message,
+            metadata={"failure": type(expected).__name__},
+            allow_retries=not expected.permanent,
+        ) from expected

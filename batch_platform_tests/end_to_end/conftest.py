@@ -1,4 +1,4 @@
-"""One machine for all end-to-end tests: the real daemon, code server and webserver, S3 behind a fault proxy."""
+"""One machine for all end-to-end tests: the real daemon, code server and web, S3 behind a fault proxy."""
 
 from __future__ import annotations
 

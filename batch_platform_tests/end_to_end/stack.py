@@ -9,11 +9,13 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from batch_platform.local import up
 from batch_platform_tests.end_to_end.machine import Machine
+from batch_platform_tests.site import token
 
 T = TypeVar("T")
 
@@ -66,11 +68,15 @@ query($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename ...
 
 @dataclass
 class Stack:
-    """Code server, daemon and webserver on a machine; use it in a `with` block."""
+    """Code server, daemon and web on a machine; use it in a `with` block."""
 
     machine: Machine
     more: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+
+    @cached_property
+    def token(self) -> str:
+        return token(self.machine.home, "administrator")
 
     @property
     def output(self) -> Path:
@@ -98,9 +104,10 @@ class Stack:
         return said
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        url = f"{up.UpState.load(self.machine.home).url}/graphql"
+        url = f"{up.UpState.load(self.machine.home).url}/dagster/graphql"
         body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(url, body, {"content-type": "application/json"})
+        headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(url, body, headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=30) as response:
             answer = json.load(response)

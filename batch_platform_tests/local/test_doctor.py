@@ -51,6 +51,17 @@ def test_a_database_that_is_not_there(
     assert hint is not None
 
 
+def test_the_secret_of_the_web_is_shown_nowhere(services: dict[str, str], settings: Settings) -> None:
+    secret = services["BATCH_PLATFORM_SECRET"]
+    assert len(secret) >= 32
+    runner = CliRunner()
+    for command in (["env"], ["env", "--json"], ["status"], ["status", "--json"]):
+        printed = runner.invoke(services_app, command).stdout
+        assert "postgres" in printed
+        assert secret not in printed
+    assert secret not in json.dumps(doctor(settings).as_dict())
+
+
 def test_status_of_a_home_without_services(local_home: LocalHome, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCH_PLATFORM_HOME", str(local_home.home.root))
     runner = CliRunner()

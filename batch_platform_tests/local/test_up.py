@@ -1,9 +1,10 @@
-"""`up` with the real Dagster processes, killed one after another."""
+"""`up` with the real processes, killed one after another."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,8 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,11 +22,12 @@ from batch_platform.core.failures import Conflict, PermanentFailure
 from batch_platform.local import dagster_processes, up
 from batch_platform.local.environment import VARIABLES
 from batch_platform.local.home import Home
-from batch_platform.local.processes import Process, accepts
+from batch_platform.local.processes import Process, accepts, answers
 from batch_platform.local.programs import Program
 from batch_platform.local.state import supervisor_runs
 from batch_platform.settings import Settings, load_settings
 from batch_platform_tests.local.conftest import LocalHome, eventually
+from batch_platform_tests.site import token
 
 DEFINITIONS = "import dagster as dg\n\n@dg.asset\ndef small(): ...\n\ndefs = dg.Definitions(assets=[small])\n"
 RUN = """
@@ -42,6 +46,7 @@ class Running:
     process: subprocess.Popen[str]
     home: Home
     output: Path
+    definitions: Path
 
     def said(self, text: str) -> bool:
         assert self.process.poll() is None, self.output.read_text()
@@ -55,19 +60,34 @@ class Running:
     def restarted(self, name: str, dead: Process) -> bool:
         return up.UpState.load(self.home).processes.get(name) not in (None, dead)
 
+    def answers(self, path: str) -> bool:
+        port = urlsplit(up.UpState.load(self.home).url or "").port
+        return port is not None and answers(port, path)
+
     def location(self) -> str:
-        """What the webserver has to say about the code location."""
-        url = f"{up.UpState.load(self.home).url}/graphql"
-        body = json.dumps({"query": QUERY}).encode()
-        request = urllib.request.Request(url, body, {"content-type": "application/json"})
+        """What the web's Dagster has to say about the code location."""
+        (entry,) = self.ask(QUERY)["workspaceOrError"]["locationEntries"]
+        return f"{entry['name']} {entry['loadStatus']} {entry['locationOrLoadError']['__typename']}"
+
+    def assets(self) -> list[str]:
+        return [
+            node["assetKey"]["path"][-1] for node in self.ask("{ assetNodes { assetKey { path } } }")["assetNodes"]
+        ]
+
+    def ask(self, query: str) -> dict[str, Any]:
+        url = f"{up.UpState.load(self.home).url}/dagster/graphql"
+        body = json.dumps({"query": query}).encode()
+        headers = {"content-type": "application/json", "authorization": f"Bearer {token(self.home, 'viewer')}"}
+        request = urllib.request.Request(url, body, headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=20) as answer:
-            (entry,) = json.load(answer)["data"]["workspaceOrError"]["locationEntries"]
-        return f"{entry['name']} {entry['loadStatus']} {entry['locationOrLoadError']['__typename']}"
+            data: dict[str, Any] = json.load(answer)["data"]
+        return data
 
 
 def start(local: LocalHome, directory: Path, port: int) -> Running:
-    (directory / "small_definitions.py").write_text(DEFINITIONS)
+    definitions = directory / "small_definitions.py"
+    definitions.write_text(DEFINITIONS)
     environ = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environ |= {"BATCH_PLATFORM_HOME": str(local.home.root), "PYTHONPATH": str(directory)}
     output = directory / "output"
@@ -79,7 +99,7 @@ def start(local: LocalHome, directory: Path, port: int) -> Running:
             stderr=subprocess.STDOUT,
             text=True,
         )
-    return Running(process, local.home, output)
+    return Running(process, local.home, output, definitions)
 
 
 @pytest.fixture
@@ -102,6 +122,7 @@ def running(local_home: LocalHome, tmp_path: Path) -> Iterator[Running]:
 @pytest.mark.end_to_end
 def test_what_is_killed_comes_back(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is taken, the web listens on" in running.output.read_text()
+    assert re.search(r"sign in as admin with the password \S{12,} ", running.output.read_text())
     assert running.location() == "batch_platform LOADED RepositoryLocation"
     code_port = up.UpState.load(running.home).code_port
     assert code_port is not None
@@ -110,14 +131,23 @@ def test_what_is_killed_comes_back(running: Running, monkeypatch: pytest.MonkeyP
     with pytest.raises(Conflict, match=r"up already runs for .*: http://127\.0\.0\.1"):
         up.run(load_settings(), port=8000, progress=lambda _: None)
 
+    running.definitions.write_text(DEFINITIONS.replace("small", "later"))
     dead = running.kill("code-server")
     eventually(lambda: running.restarted("code-server", dead) and accepts(code_port), seconds=60)
+    eventually(lambda: running.assets() == ["later"], seconds=30)
     assert running.location() == "batch_platform LOADED RepositoryLocation"
 
     dead = running.kill("daemon")
     eventually(lambda: running.restarted("daemon", dead))
 
+    dead = running.kill("web")
+    eventually(lambda: running.restarted("web", dead) and running.answers("/health/live"), seconds=30)
+    assert running.location() == "batch_platform LOADED RepositoryLocation"
+
     processes = up.UpState.load(running.home).processes.values()
+    for name, process in up.UpState.load(running.home).processes.items():
+        environ = Path(f"/proc/{process.pid}/environ").read_bytes()
+        assert (b"BATCH_PLATFORM_SECRET=" in environ) == (name == "web")
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(60) == 0
     assert not any(process.alive() for process in processes)

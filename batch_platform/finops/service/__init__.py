@@ -5,10 +5,15 @@ projects    connections: add, list, test
 fetch       Batch A: find and register what AWS delivered
 aggregate   Batch B, first half: delivered files -> normalised line items
 publish     Batch B, second half: line items -> the month's cost tables
+sweep       both batches over every project, and their rehearsals
 insight     reports, anomalies, forecast
+readers     published costs for many readers, kept in memory
+budgets     what a month may cost
+trail       who is told of a change
 """
 
 from batch_platform.finops.service.aggregate import AggregateOutcome, read_files
+from batch_platform.finops.service.budgets import budget_statuses, delete_budget, parse_amount, set_budget
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.fetch import (
     Discovery,
@@ -20,39 +25,76 @@ from batch_platform.finops.service.fetch import (
     late_deliveries,
 )
 from batch_platform.finops.service.insight import (
+    Insight,
+    anomalies_of,
     compute_anomalies,
     compute_forecast,
     daily_costs,
+    forecast_of,
     month_costs,
     parse_month,
     report,
     stored_anomalies,
     stored_forecast,
 )
-from batch_platform.finops.service.projects import add_project, requeue, test_project
-from batch_platform.finops.service.publish import PublishOutcome, publish_month
+from batch_platform.finops.service.projects import (
+    add_project,
+    change_project,
+    create_project,
+    disable_project,
+    requeue,
+    test_project,
+)
+from batch_platform.finops.service.publish import ChecksFailed, PublishOutcome, publish_month
+from batch_platform.finops.service.readers import CostReader
+from batch_platform.finops.service.sweep import (
+    AggregateStep,
+    Failed,
+    ReadyMonth,
+    aggregate_all,
+    fetch_all,
+    ready_months,
+)
 
 __all__ = [
     "AggregateOutcome",
+    "AggregateStep",
+    "ChecksFailed",
+    "CostReader",
     "Discovery",
+    "Failed",
     "FetchOutcome",
     "FetchStatus",
     "FinopsContext",
+    "Insight",
     "PublishOutcome",
+    "ReadyMonth",
     "add_project",
+    "aggregate_all",
+    "anomalies_of",
+    "budget_statuses",
+    "change_project",
     "compute_anomalies",
     "compute_forecast",
+    "create_project",
     "daily_costs",
+    "delete_budget",
+    "disable_project",
     "discover",
+    "fetch_all",
     "fetch_month",
     "fetch_project",
+    "forecast_of",
     "late_deliveries",
     "month_costs",
+    "parse_amount",
     "parse_month",
     "publish_month",
     "read_files",
+    "ready_months",
     "report",
     "requeue",
+    "set_budget",
     "stored_anomalies",
     "stored_forecast",
     "test_project",

@@ -85,8 +85,13 @@ def fetch_project(context: FinopsContext, connection: Connection) -> list[FetchO
     return outcomes
 
 
-def fetch_month(context: FinopsContext, connection: Connection, month: date) -> FetchOutcome:
-    """Register the month's newest delivery. An unchanged manifest costs one HEAD and no bytes."""
+def fetch_month(
+    context: FinopsContext, connection: Connection, month: date, *, dry_run: bool = False
+) -> FetchOutcome:
+    """Register the month's newest delivery. An unchanged manifest costs one HEAD and no bytes.
+
+    A dry run tells what would be registered and writes nothing.
+    """
     project_id = connection.project_id
     with context.store.transaction() as session:
         known = session.newest_version(project_id, month)
@@ -99,6 +104,8 @@ def fetch_month(context: FinopsContext, connection: Connection, month: date) -> 
     delivery = read_delivery(context, connection, month, head=head)
     if delivery is None:
         return FetchOutcome(project_id, month, FetchStatus.ABSENT)
+    if dry_run:
+        return _outcome(delivery)
     with context.store.transaction() as session:
         session.lock_month(project_id, month)
         known = session.newest_version(project_id, month)
@@ -106,18 +113,28 @@ def fetch_month(context: FinopsContext, connection: Connection, month: date) -> 
             # a fetch that was overtaken must not bring an older delivery back
             return FetchOutcome(project_id, month, FetchStatus.UNCHANGED, known.version)
         session.save_delivery(delivery, now=context.clock())
-    status = FetchStatus.WAITING if delivery.missing else FetchStatus.REGISTERED
+    outcome = _outcome(delivery)
     _log.info(
         "cur_delivery_seen",
         project_id=project_id,
         month=f"{month:%Y-%m}",
-        status=status.value,
-        version=delivery.version,
-        files=len(delivery.files),
+        status=outcome.status.value,
+        version=outcome.version,
+        files=outcome.files,
     )
-    context.progress(f"{project_id} {month:%Y-%m}: {status.value}, {len(delivery.files)} files")
+    context.progress(f"{project_id} {month:%Y-%m}: {outcome.status.value}, {outcome.files} files")
+    return outcome
+
+
+def _outcome(delivery: Delivery) -> FetchOutcome:
     return FetchOutcome(
-        project_id, month, status, delivery.version, len(delivery.files), delivery.total_bytes, delivery.missing
+        delivery.project_id,
+        delivery.month,
+        FetchStatus.WAITING if delivery.missing else FetchStatus.REGISTERED,
+        delivery.version,
+        len(delivery.files),
+        delivery.total_bytes,
+        delivery.missing,
     )
 
 

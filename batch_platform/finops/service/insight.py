@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
@@ -28,8 +29,8 @@ def parse_month(text: str) -> date:
 
 
 def month_costs(context: FinopsContext, project_id: str, month: date) -> tuple[PublishedMonth, pl.DataFrame]:
-    """A published month and its cost summary. Raises `NotFound`."""
-    with context.store.transaction() as session:
+    """A published month and its cost summary, as of one moment. Raises `NotFound`."""
+    with context.store.snapshot() as session:
         return _published(session, project_id, month), session.costs(project_id, month, month)
 
 
@@ -69,6 +70,20 @@ def _daily(session: Session, project_id: str, month: date) -> tuple[pl.DataFrame
     return daily.filter(pl.col("usage_date") >= month), daily
 
 
+def expected_days(published: PublishedMonth, daily: pl.DataFrame) -> tuple[forecast.Forecast, pl.DataFrame]:
+    """The forecast from a month on, and the days it saw: what is left of an open month, or the month after it.
+
+    The newest day of an open month is left out: AWS is still adding to it.
+    """
+    month = published.month
+    first = next_month(month)
+    if published.state is MonthState.OPEN:
+        newest = daily.filter(pl.col("usage_date") >= month)["usage_date"].max()
+        first = newest if isinstance(newest, date) else month
+    history = daily.filter(pl.col("usage_date") < first)
+    return forecast.forecast(history, first, next_month(first.replace(day=1)) - timedelta(days=1)), history
+
+
 def compute_anomalies(context: FinopsContext, project_id: str, month: date) -> pl.DataFrame:
     """Find and store the month's anomalies, and those of later months that are compared with changed costs.
 
@@ -90,8 +105,7 @@ def compute_anomalies(context: FinopsContext, project_id: str, month: date) -> p
 def compute_forecast(context: FinopsContext, project_id: str, month: date) -> tuple[forecast.Forecast, pl.DataFrame]:
     """Forecast what is left of an open month, or the month after a complete one; with the history it saw.
 
-    Later months whose history changed are forecast again too. The newest day of an open month is left out: AWS is
-    still adding to it.
+    Later months whose history changed are forecast again too.
     """
     with context.store.transaction() as session:
         session.lock_insight(project_id)
@@ -106,13 +120,8 @@ def _forecast(
     session: Session, project_id: str, month: date, *, stale: bool
 ) -> tuple[forecast.Forecast, pl.DataFrame]:
     published = _published(session, project_id, month)
-    in_month, daily = _daily(session, project_id, month)
-    first = next_month(month)
-    if published.state is MonthState.OPEN:
-        newest = in_month["usage_date"].max()
-        first = newest if isinstance(newest, date) else month
-    history = daily.filter(pl.col("usage_date") < first)
-    expected = forecast.forecast(history, first, next_month(first.replace(day=1)) - timedelta(days=1))
+    _, daily = _daily(session, project_id, month)
+    expected, history = expected_days(published, daily)
     errors = {error.currency: error.wape for error in expected.backtest_error}
     rows = expected.frame.with_columns(
         pl.lit(expected.method).alias("method"),
@@ -128,8 +137,8 @@ def _forecast(
 
 def stored_anomalies(context: FinopsContext, project_id: str, month: date) -> pl.DataFrame:
     """The anomalies of a published month. Raises `NotFound`."""
-    month_costs(context, project_id, month)
     with context.store.transaction() as session:
+        _published(session, project_id, month)
         return session.anomalies(project_id, month)
 
 
@@ -141,3 +150,52 @@ def stored_forecast(context: FinopsContext, project_id: str, month: date | None)
         if not published or (month is not None and month not in published):
             raise NotFound(f"project {project_id} has no published month to forecast from", field="month")
         return session.forecast(project_id, month or max(published))
+
+
+@dataclass(frozen=True, eq=False)
+class Insight:
+    """Anomalies or a forecast of a published month, with the daily usage cost (amortised) it was found in.
+
+    `rows` is the frame of `finops_cost_anomalies` or `finops_cost_forecasts`; `daily` has usage_date, currency and
+    amount. Not `up_to_date`: the costs have changed since, and it will be computed again.
+    """
+
+    published: PublishedMonth
+    rows: pl.DataFrame
+    daily: pl.DataFrame
+    up_to_date: bool
+
+
+def anomalies_of(context: FinopsContext, project_id: str, month: date | None) -> Insight:
+    """A month's anomalies (None: the newest published), with the month's days. Raises `NotFound`."""
+    with context.store.snapshot() as session:
+        published = _published_or_newest(session, project_id, month)
+        in_month, _ = _daily(session, project_id, published.month)
+        stale = published.month in session.months_without_anomalies(project_id)
+        return Insight(published, session.anomalies(project_id, published.month), _totals(in_month), not stale)
+
+
+def forecast_of(context: FinopsContext, project_id: str, month: date | None) -> Insight:
+    """The forecast made from a month (None: the newest published), with the days it saw. Raises `NotFound`."""
+    with context.store.snapshot() as session:
+        published = _published_or_newest(session, project_id, month)
+        _, daily = _daily(session, project_id, published.month)
+        rows = session.forecast(project_id, published.month)
+        first = rows["target_date"].min()
+        seen = daily if first is None else daily.filter(pl.col("usage_date") < first)
+        stale = published.month in session.months_without_forecast(project_id)
+        return Insight(published, rows, _totals(seen), not stale)
+
+
+def _published_or_newest(session: Session, project_id: str, month: date | None) -> PublishedMonth:
+    if month is not None:
+        return _published(session, project_id, month)
+    session.project(project_id)
+    months = session.months(project_id)
+    if not months:
+        raise NotFound(f"project {project_id} has no published month", field="month")
+    return months[-1]
+
+
+def _totals(daily: pl.DataFrame) -> pl.DataFrame:
+    return daily.group_by("usage_date", "currency").agg(pl.col("amount").sum()).sort("usage_date", "currency")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
 
-from batch_platform.core.failures import InvalidInput, NotFound, PlatformError
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
 from batch_platform.finops.manifest import POLLED_MONTHS
-from batch_platform.finops.model import Connection, FileStatus
+from batch_platform.finops.model import Connection
 from batch_platform.finops.months import shift
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.fetch import delivered_months, read_delivery
+from batch_platform.finops.service.trail import Trail, untold
 
 _PROJECT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 
 
@@ -33,11 +35,69 @@ def add_project(context: FinopsContext, connection: Connection, *, dry_run: bool
 
     Raises `InvalidInput` naming the field.
     """
+    _check(connection)
+    with context.store.transaction() as session:
+        if dry_run:
+            return connection not in session.projects(connection.project_id)
+        return session.save_project(connection, now=context.clock())
+
+
+def create_project(context: FinopsContext, connection: Connection, *, trail: Trail = untold) -> None:
+    """Register a connection under an id that is free. Raises `InvalidInput` naming the field, or `Conflict`."""
+    _check(connection)
+    with context.store.transaction() as session:
+        session.lock_projects()
+        if session.projects(connection.project_id):
+            raise Conflict(f"project {connection.project_id} exists already", field="project_id")
+        session.save_project(connection, now=context.clock())
+        trail(session.connection, "cost-project.create", connection.project_id, None, shown(connection))
+
+
+def change_project(
+    context: FinopsContext, connection: Connection, *, keep_external_id: bool = False, trail: Trail = untold
+) -> Connection:
+    """Replace a connection; what it is now. `keep_external_id`: the stored one stays while the role is the same.
+
+    Raises `NotFound`, or `InvalidInput` naming the field.
+    """
+    with context.store.transaction() as session:
+        session.lock_projects()
+        before = session.project(connection.project_id)
+        if keep_external_id and connection.role_arn == before.role_arn:
+            connection = replace(connection, external_id=before.external_id)
+        _check(connection)
+        if session.save_project(connection, now=context.clock()):
+            new_secret = connection.external_id != before.external_id
+            after = shown(connection) | ({"external_id": "changed"} if new_secret else {})
+            trail(session.connection, "cost-project.change", connection.project_id, shown(before), after)
+    return connection
+
+
+def disable_project(context: FinopsContext, project_id: str, *, trail: Trail = untold) -> Connection:
+    """Stop polling a project; its costs stay. Repeatable. Raises `NotFound`."""
+    with context.store.transaction() as session:
+        session.lock_projects()
+        before = session.project(project_id)
+        disabled = replace(before, enabled=False)
+        if session.save_project(disabled, now=context.clock()):
+            trail(session.connection, "cost-project.disable", project_id, shown(before), shown(disabled))
+    return disabled
+
+
+def shown(connection: Connection) -> dict[str, Any]:
+    """A connection without its secret: that there is an external id is all that is told of it."""
+    public = asdict(connection) | {"external_id": "set" if connection.external_id else None}
+    return public | {"format": connection.format.value}
+
+
+def _check(connection: Connection) -> None:
     if not _PROJECT_ID.fullmatch(connection.project_id):
         raise InvalidInput(
             "a project id has lower-case letters, digits, - and _, begins with a letter or digit, 63 at most",
             field="project_id",
         )
+    if not connection.name.strip():
+        raise InvalidInput("a project has a name", field="name")
     if not _BUCKET.fullmatch(connection.bucket):
         raise InvalidInput(f"{connection.bucket!r} is not a bucket name", field="bucket")
     if not _REGION.fullmatch(connection.region):
@@ -48,29 +108,42 @@ def add_project(context: FinopsContext, connection: Connection, *, dry_run: bool
         raise InvalidInput("not the ARN of an IAM role (arn:aws:iam::<account>:role/<name>)", field="role_arn")
     if connection.external_id is not None and connection.role_arn is None:
         raise InvalidInput("an external id goes with a role", field="external_id")
-    with context.store.transaction() as session:
-        if dry_run:
-            return connection not in session.projects(connection.project_id)
-        return session.save_project(connection, now=context.clock())
+    if connection.external_id == "":
+        raise InvalidInput("an external id is not empty", field="external_id")
+    if connection.account_scope is not None and not connection.account_scope:
+        raise InvalidInput("name an account, or leave the accounts out for all", field="account_scope")
+    if not all(_ACCOUNT.fullmatch(account) for account in connection.account_scope or ()):
+        raise InvalidInput("an AWS account id has 12 digits", field="account_scope")
 
 
 def requeue(
-    context: FinopsContext, project_id: str | None, object_key: str | None, *, dry_run: bool = False
+    context: FinopsContext,
+    project_id: str | None,
+    object_key: str | None,
+    *,
+    dry_run: bool = False,
+    trail: Trail = untold,
 ) -> list[dict[str, str]]:
     """Put files in ERROR back to PENDING: project, month and key of each. Raises `NotFound` for a wrong name."""
     with context.store.transaction() as session:
-        projects = [session.project(project_id)] if project_id else session.projects()
-        broken = [
-            {"project_id": p.project_id, "month": f"{file['billing_month']:%Y-%m}", "object_key": file["object_key"]}
-            for p in projects
-            for file in session.files(p.project_id)
-            if file["status"] == FileStatus.ERROR and object_key in (None, file["object_key"])
-        ]
+        if project_id:
+            session.project(project_id)
+        broken = session.files_in_error(project_id, object_key)
         if object_key is not None and not broken:
             raise NotFound(f"no file {object_key} is in ERROR", field="file")
         if not dry_run:
-            session.requeue(project_id, object_key)
-    return broken
+            broken = session.requeue(project_id, object_key)
+        files = [
+            {
+                "project_id": file["project_id"],
+                "month": f"{file['billing_month']:%Y-%m}",
+                "object_key": file["object_key"],
+            }
+            for file in broken
+        ]
+        if files and not dry_run:
+            trail(session.connection, "cost-files.requeue", project_id or "all projects", None, {"files": files})
+    return files
 
 
 def test_project(context: FinopsContext, project_id: str) -> list[TestStep]:

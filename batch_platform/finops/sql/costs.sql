@@ -8,12 +8,22 @@ SELECT count(*) FROM finops.finops_billing_files
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(version)s AND status <> 'DONE'
 
 -- name: accounts_claimed_elsewhere
-SELECT DISTINCT format('account %%s of payer %%s is in project %%s', usage_account_id, payer_account_id, project_id)
+SELECT DISTINCT format('account %%s of payer %%s is in project %%s', usage_account_id, payer_account_id, project_id) AS sentence
 FROM finops.finops_cost_summary
 JOIN unnest(%(payers)s::text[], %(accounts)s::text[]) AS ours (payer_account_id, usage_account_id)
     USING (payer_account_id, usage_account_id)
 WHERE billing_month = %(month)s AND project_id <> %(project_id)s
 ORDER BY 1
+
+-- name: bump_costs_revision
+UPDATE finops.finops_months SET costs_revision = costs_revision + 1
+WHERE project_id = %(project_id)s AND billing_month = %(month)s
+
+-- name: costs_stamps
+SELECT project_id, billing_month, state, version, costs_revision AS revision
+FROM finops.finops_months
+JOIN unnest(%(project_ids)s::text[], %(months)s::date[]) AS asked (project_id, billing_month)
+    USING (project_id, billing_month)
 
 -- name: delete_summary
 DELETE FROM finops.finops_cost_summary WHERE project_id = %(project_id)s AND billing_month = %(month)s
@@ -61,6 +71,29 @@ SELECT usage_date, payer_account_id, usage_account_id, service, region, charge_c
        unblended, blended, amortized, net_unblended, net_amortized, billed, list_cost, true_up, upfront, usage_rows
 FROM finops.finops_cost_summary
 WHERE project_id = %(project_id)s AND billing_month BETWEEN %(first_month)s AND %(last_month)s
+
+-- name: month_totals
+SELECT billing_month, currency, sum(unblended) AS unblended, sum(amortized) AS amortized,
+       sum(net_unblended) AS net_unblended, sum(net_amortized) AS net_amortized, sum(billed) AS billed,
+       sum(list_cost) AS list_cost
+FROM finops.finops_cost_service_monthly
+WHERE project_id = %(project_id)s
+GROUP BY billing_month, currency
+ORDER BY billing_month, currency COLLATE "C"
+
+-- name: restatements_page
+SELECT billing_month, from_version, to_version, usage_account_id, service, charge_class, currency,
+       unblended_before, unblended_after, amortized_before, amortized_after, net_unblended_before,
+       net_unblended_after, detected_at
+FROM finops.finops_restatements
+WHERE project_id = %(project_id)s
+  AND (%(detected_at)s::timestamptz IS NULL
+       OR (detected_at, billing_month) < (%(detected_at)s, %(month)s::date)
+       OR ((detected_at, billing_month) = (%(detected_at)s, %(month)s::date)
+           AND (usage_account_id, service, charge_class, currency)
+               > (%(account)s::text, %(service)s::text, %(charge_class)s::text, %(currency)s::text)))
+ORDER BY detected_at DESC, billing_month DESC, usage_account_id, service, charge_class, currency
+LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: restatements
 SELECT billing_month, from_version, to_version, usage_account_id, service, charge_class, currency,

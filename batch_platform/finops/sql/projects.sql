@@ -22,3 +22,13 @@ SELECT project_id, name, bucket, prefix, report_name, region, format, role_arn, 
 FROM finops.finops_project_connections
 WHERE %(project_id)s::text IS NULL OR project_id = %(project_id)s
 ORDER BY project_id
+
+-- name: lock_projects
+SELECT pg_advisory_xact_lock(hashtextextended('finops projects', 0))
+
+-- name: projects_page
+SELECT project_id, name, bucket, prefix, report_name, region, format, role_arn, external_id, account_scope, enabled
+FROM finops.finops_project_connections
+WHERE %(after)s::text IS NULL OR project_id > %(after)s
+ORDER BY project_id
+LIMIT %(limit)s OFFSET %(offset)s

@@ -10,6 +10,17 @@ WHERE project_id = %(project_id)s AND billing_month = %(month)s AND status <> 'S
 ORDER BY manifest_last_modified DESC, coalesce(registered_at, first_seen_at) DESC
 LIMIT 1
 
+-- name: deliveries_under_way
+SELECT manifest.billing_month, manifest.version, manifest.status, manifest.file_count, manifest.delivered_at,
+       manifest.missing_keys,
+       count(file.object_key) FILTER (WHERE file.status = 'DONE') AS files_read,
+       count(file.object_key) FILTER (WHERE file.status = 'ERROR') AS files_in_error
+FROM finops.finops_billing_manifests AS manifest
+LEFT JOIN finops.finops_billing_files AS file USING (project_id, billing_month, version)
+WHERE manifest.project_id = %(project_id)s AND manifest.status IN ('WAITING', 'REGISTERED')
+GROUP BY manifest.project_id, manifest.billing_month, manifest.version
+ORDER BY manifest.billing_month DESC, manifest.delivered_at DESC
+
 -- name: superseded_versions
 SELECT version FROM finops.finops_billing_manifests
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND status = 'SUPERSEDED'
@@ -119,6 +130,14 @@ FROM reopened
 WHERE manifest.project_id = reopened.project_id AND manifest.billing_month = reopened.billing_month
   AND manifest.version = reopened.version AND manifest.status = 'PUBLISHED'
 
+-- name: files_in_error
+SELECT project_id, billing_month, object_key
+FROM finops.finops_billing_files
+WHERE status = 'ERROR'
+  AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
+  AND (%(object_key)s::text IS NULL OR object_key = %(object_key)s)
+ORDER BY project_id, billing_month, file_no
+
 -- name: requeue_files
 UPDATE finops.finops_billing_files SET
     status = 'PENDING', error_message = NULL, attempts = attempts + 1, failures = 0
@@ -159,3 +178,21 @@ WHERE project_id = %(project_id)s
   AND (%(month)s::date IS NULL OR billing_month = %(month)s)
   AND (%(version)s::text IS NULL OR version = %(version)s)
 ORDER BY billing_month, registered_at, version, file_no
+
+-- name: files_page
+SELECT project_id, billing_month, version, file_no, object_key, size_bytes, last_modified, status, attempts,
+       error_message, row_count, registered_at, finished_at
+FROM finops.finops_billing_files
+WHERE project_id = %(project_id)s
+  AND (%(month)s::date IS NULL OR billing_month = %(month)s)
+  AND (%(status)s::text IS NULL OR status = %(status)s)
+  AND (%(after_month)s::date IS NULL
+       OR (billing_month, registered_at, version, -file_no)
+          < (%(after_month)s, %(after_registered_at)s::timestamptz, %(after_version)s::text, -%(after_file_no)s::int))
+ORDER BY billing_month DESC, registered_at DESC, version DESC, file_no
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: file_counts
+SELECT status, count(*) AS files FROM finops.finops_billing_files
+WHERE project_id = %(project_id)s
+GROUP BY status

@@ -1,0 +1,398 @@
+"""What the finops API tells. Amounts are strings of every digit, instants UTC; an external id is never told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from batch_platform.finops.budgets import BudgetState, BudgetStatus
+from batch_platform.finops.model import (
+    REPORT_MEASURES,
+    Budget,
+    CheckOutcome,
+    Connection,
+    FileStatus,
+    Format,
+    MonthState,
+    PublishedMonth,
+)
+from batch_platform.finops.report import Report
+from batch_platform.finops.service import Insight
+from batch_platform.finops.service.projects import TestStep
+from batch_platform.web.api.strict import StrictModel
+
+Amount = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["1234.560000000000"])]
+"""Plain digits, never a float."""
+
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["USD"])]
+Measure = Literal["unblended", "amortized", "net_unblended", "net_amortized", "billed", "list"]
+FormatName = Literal["auto", "cur_legacy", "cur2", "focus"]
+
+OWN_CREDENTIALS = "no role is named: the bucket is read with the platform's own credentials, a stop-gap"
+
+
+class ProjectAnswer(StrictModel):
+    """Where a project's reports lie. The external id is never told, only whether there is one."""
+
+    project_id: str
+    name: str
+    bucket: str
+    prefix: str
+    report_name: str
+    region: str
+    format: Format
+    role_arn: str | None
+    has_external_id: bool
+    account_scope: list[str] | None
+    enabled: bool
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, project: Connection) -> ProjectAnswer:
+        plain = ("project_id", "name", "bucket", "prefix", "report_name", "region", "format", "role_arn", "enabled")
+        return cls(
+            **{name: getattr(project, name) for name in plain},
+            has_external_id=project.external_id is not None,
+            account_scope=None if project.account_scope is None else list(project.account_scope),
+            warnings=[] if project.role_arn else [OWN_CREDENTIALS],
+        )
+
+
+class StepAnswer(StrictModel):
+    """One step of a connection test; the first that fails is the last."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class TestAnswer(StrictModel):
+    """Whether the project's role, bucket, newest manifest and files can be read."""
+
+    __test__ = False
+
+    project_id: str
+    passed: bool
+    steps: list[StepAnswer]
+
+    @classmethod
+    def of(cls, project_id: str, steps: Iterable[TestStep]) -> TestAnswer:
+        told = [StepAnswer(**vars(step)) for step in steps]
+        return cls(project_id=project_id, passed=all(step.passed for step in told), steps=told)
+
+
+class CheckAnswer(StrictModel):
+    """An invariant of a published month."""
+
+    name: str
+    passed: bool
+    blocking: bool
+    description: str
+
+    @classmethod
+    def of(cls, check: CheckOutcome) -> CheckAnswer:
+        return cls(**vars(check))
+
+
+class MonthAnswer(StrictModel):
+    """A published billing month. `totals` has each measure's sum by currency."""
+
+    month: str
+    state: MonthState
+    manifest_version: str
+    format: Format | None
+    line_items: int
+    files: int
+    delivered_at: datetime
+    published_at: datetime
+    checks: list[CheckAnswer]
+    totals: dict[str, dict[str, Amount]]
+
+    @classmethod
+    def of(cls, month: PublishedMonth, totals: Iterable[Mapping[str, Any]]) -> MonthAnswer:
+        return cls(
+            month=f"{month.month:%Y-%m}",
+            state=month.state,
+            manifest_version=month.version,
+            format=month.format,
+            line_items=month.row_count,
+            files=month.file_count,
+            delivered_at=month.delivered_at,
+            published_at=month.published_at,
+            checks=[CheckAnswer.of(check) for check in month.checks],
+            totals={
+                row["currency"]: {name: digits(row[column]) for name, column in REPORT_MEASURES.items()}
+                for row in totals
+            },
+        )
+
+
+class CostReport(StrictModel):
+    """The month's costs in one currency, by group; `currency` is null only for an empty month."""
+
+    currency: Currency | None
+    rows: Annotated[
+        list[dict[str, str]],
+        Field(
+            description="A value for each group asked for, and `amount`.",
+            examples=[[{"service": "AmazonEC2", "amount": "12.300000000000"}]],
+        ),
+    ]
+    totals: dict[str, Amount]
+
+
+class CostsAnswer(StrictModel):
+    """A month's costs, one report a currency, and what the figures mean."""
+
+    project_id: str
+    month: str
+    month_state: MonthState
+    manifest_version: str
+    measure: Measure
+    group_by: list[str]
+    reports: list[CostReport]
+
+
+class FileAnswer(StrictModel):
+    """A file of a delivery and how far it has been read."""
+
+    month: str
+    manifest_version: str
+    file_no: int
+    object_key: str
+    size_bytes: int
+    status: FileStatus
+    attempts: int
+    rows: int | None
+    error: str | None
+    registered_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> FileAnswer:
+        plain = ("file_no", "object_key", "size_bytes", "attempts", "registered_at", "finished_at")
+        return cls(
+            **{name: row[name] for name in plain},
+            month=f"{row['billing_month']:%Y-%m}",
+            manifest_version=row["version"],
+            status=FileStatus(row["status"]),
+            rows=row["row_count"],
+            error=row["error_message"],
+        )
+
+
+class RequeuedAnswer(StrictModel):
+    """A file that waits to be read again."""
+
+    month: str
+    object_key: str
+
+
+class Change(StrictModel):
+    """A measure before and after; `difference` = after − before."""
+
+    before: Amount
+    after: Amount
+    difference: Amount
+
+
+class RestatementAnswer(StrictModel):
+    """Money that AWS changed in a month already final, for one account, service and charge class."""
+
+    month: str
+    detected_at: datetime
+    from_version: str
+    to_version: str
+    usage_account_id: str
+    service: str
+    charge_class: str
+    currency: Currency
+    unblended: Change
+    amortized: Change
+    net_unblended: Change
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> RestatementAnswer:
+        plain = (
+            "detected_at",
+            "from_version",
+            "to_version",
+            "usage_account_id",
+            "service",
+            "charge_class",
+            "currency",
+        )
+        changes = {
+            name: Change(
+                before=digits(row[f"{name}_before"]),
+                after=digits(row[f"{name}_after"]),
+                difference=digits(row[f"{name}_after"] - row[f"{name}_before"]),
+            )
+            for name in ("unblended", "amortized", "net_unblended")
+        }
+        return cls(**{name: row[name] for name in plain}, month=f"{row['billing_month']:%Y-%m}", **changes)
+
+
+class AnomalyAnswer(StrictModel):
+    """A day on which a service cost far more or less than the median of the days before."""
+
+    date: date
+    service: str
+    currency: Currency
+    amount: Amount
+    expected: Amount
+    deviation: Amount
+    score: Amount
+    direction: Literal["spike", "drop"]
+    explanation: str
+
+
+class InsightAnswer(StrictModel):
+    """Which costs were looked at; not `upToDate` while they have changed and it is not computed again yet."""
+
+    project_id: str
+    month: str
+    month_state: MonthState
+    manifest_version: str
+    measure: Literal["amortized"] = "amortized"
+    up_to_date: bool
+
+    @staticmethod
+    def about(insight: Insight) -> dict[str, Any]:
+        published = insight.published
+        return {
+            "project_id": published.project_id,
+            "month": f"{published.month:%Y-%m}",
+            "month_state": published.state,
+            "manifest_version": published.version,
+            "up_to_date": insight.up_to_date,
+        }
+
+
+class AnomaliesAnswer(InsightAnswer):
+    """A month's anomalies in daily usage cost."""
+
+    anomalies: list[AnomalyAnswer]
+
+    @classmethod
+    def of(cls, insight: Insight) -> AnomaliesAnswer:
+        found = [
+            AnomalyAnswer(
+                date=row["usage_date"],
+                **{name: row[name] for name in ("service", "currency", "direction", "explanation")},
+                **{name: digits(row[name]) for name in ("amount", "expected", "deviation", "score")},
+            )
+            for row in insight.rows.iter_rows(named=True)
+        ]
+        return cls(**cls.about(insight), anomalies=found)
+
+
+class ForecastDay(StrictModel):
+    """The expected usage cost of a day; bounds are null without enough history."""
+
+    date: date
+    currency: Currency
+    amount: Amount
+    lower_bound: Amount | None
+    upper_bound: Amount | None
+
+
+class ForecastAnswer(InsightAnswer):
+    """The days to come; `backtestError` is the error on past days as a share of the cost, by currency."""
+
+    method: str | None
+    backtest_error: dict[str, Amount | None]
+    days: list[ForecastDay]
+
+    @classmethod
+    def of(cls, insight: Insight) -> ForecastAnswer:
+        rows = insight.rows.to_dicts()
+        days = [
+            ForecastDay(
+                date=row["target_date"],
+                currency=row["currency"],
+                amount=digits(row["amount"]),
+                lower_bound=_digits_or_none(row["lower_bound"]),
+                upper_bound=_digits_or_none(row["upper_bound"]),
+            )
+            for row in rows
+        ]
+        return cls(
+            **cls.about(insight),
+            method=rows[0]["method"] if rows else None,
+            backtest_error={row["currency"]: _digits_or_none(row["backtest_error"]) for row in rows},
+            days=days,
+        )
+
+
+class BudgetMonth(StrictModel):
+    """A month against the budget: `share` is spent ÷ amount, `projected` what the whole month will have cost."""
+
+    month: str
+    month_state: MonthState
+    manifest_version: str
+    spent: Amount
+    projected: Amount
+    share: Amount
+    state: BudgetState
+
+
+class BudgetAnswer(StrictModel):
+    """A monthly budget and how a month stands; `status` is null while nothing is published."""
+
+    measure: Measure
+    currency: Currency
+    monthly_amount: Amount
+    status: BudgetMonth | None
+
+    @classmethod
+    def of(cls, budget: Budget, status: BudgetStatus | None) -> BudgetAnswer:
+        month = None
+        if status is not None:
+            month = BudgetMonth(
+                month=f"{status.month:%Y-%m}",
+                month_state=status.month_state,
+                manifest_version=status.manifest_version,
+                state=status.state,
+                **{name: digits(getattr(status, name)) for name in ("spent", "projected", "share")},
+            )
+        return cls(
+            measure=budget.measure,
+            currency=budget.currency,
+            monthly_amount=digits(budget.monthly_amount),
+            status=month,
+        )
+
+    @classmethod
+    def of_all(cls, budgets: Iterable[Budget], statuses: Iterable[BudgetStatus]) -> list[BudgetAnswer]:
+        found = {status.budget: status for status in statuses}
+        return [cls.of(budget, found.get(budget)) for budget in budgets]
+
+
+def costs_answer(reports: list[Report]) -> CostsAnswer:
+    """The reports of one `report.build` of a published month."""
+    from batch_platform.finops.report import to_json
+
+    first = reports[0]
+    told = [to_json(one) for one in reports]
+    return CostsAnswer(
+        project_id=first.project_id,
+        month=first.month,
+        month_state=MonthState(first.state),
+        manifest_version=first.manifest_version or "",
+        measure=first.measure,
+        group_by=list(first.group_by),
+        reports=[CostReport(currency=one["currency"], rows=one["rows"], totals=one["totals"]) for one in told],
+    )
+
+
+def digits(amount: Decimal) -> str:
+    return f"{amount:f}"
+
+
+def _digits_or_none(amount: Decimal | None) -> str | None:
+    return None if amount is None else digits(amount)

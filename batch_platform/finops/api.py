@@ -1,0 +1,386 @@
+"""The finops API under `/api/projects`: connections, both batches, costs, files, insight, budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from pydantic import Field
+from pydantic.alias_generators import to_camel
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.finops import exports, service
+from batch_platform.finops.answers import (
+    AnomaliesAnswer,
+    BudgetAnswer,
+    CostsAnswer,
+    Currency,
+    FileAnswer,
+    ForecastAnswer,
+    FormatName,
+    Measure,
+    MonthAnswer,
+    ProjectAnswer,
+    RequeuedAnswer,
+    RestatementAnswer,
+    TestAnswer,
+)
+from batch_platform.finops.model import Budget, Connection, FileStatus, Format
+from batch_platform.finops.months import month_start
+from batch_platform.finops.site import FinopsSite, site_of, trail_of, work_of
+from batch_platform.operations import actions
+from batch_platform.operations.answers import RunAnswer
+from batch_platform.operations.parameters import checked
+from batch_platform.operations.service import OperationsContext
+from batch_platform.web.access.dependencies import requires
+from batch_platform.web.api.envelope import Envelope
+from batch_platform.web.api.idempotency import IdempotencyKey
+from batch_platform.web.api.paging import Page, PageQuery, encode
+from batch_platform.web.api.problems import documented
+from batch_platform.web.api.strict import Month, StrictBool, StrictModel, Text
+
+router = APIRouter(prefix="/api/projects", tags=["finops"])
+
+READ: Final = [requires("finops:read")]
+OPERATE: Final = [requires("finops:operate")]
+WRITE: Final = [requires("finops:write")]
+
+ProjectId = Annotated[
+    str,
+    Path(
+        alias="projectId",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
+        description="A project's id.",
+        examples=["acme"],
+    ),
+]
+MonthQuery = Annotated[Month, Query(description="Billing month, YYYY-MM.")]
+NewestMonth = Annotated[Month | None, Query(description="Billing month, YYYY-MM; the newest published.")]
+Work = Annotated[service.FinopsContext, Depends(work_of)]
+Site = Annotated[FinopsSite, Depends(site_of)]
+Operations = Annotated[OperationsContext, Depends(actions.operations_of)]
+Paging = Annotated[PageQuery, Depends()]
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", examples=["123456789012"])]
+
+
+class ConnectionRequest(StrictModel):
+    """Where a project's reports lie. `externalId` left out keeps the one that is stored, null removes it."""
+
+    name: Text = Field(min_length=1, examples=["Acme production"])
+    bucket: Text = Field(examples=["acme-billing"])
+    prefix: Text = Field(default="", examples=["cur/acme"], description="The key prefix before the report's folder.")
+    report_name: Text = Field(examples=["cur"])
+    region: Text = Field(examples=["ap-northeast-1"])
+    format: FormatName = "auto"
+    role_arn: Text | None = Field(default=None, examples=["arn:aws:iam::123456789012:role/cost-reader"])
+    external_id: Text | None = Field(default=None, min_length=1, description="Write only.")
+    account_scope: list[AccountId] | None = Field(
+        default=None, min_length=1, max_length=1_000, description="Only these usage accounts; null: all."
+    )
+    enabled: StrictBool = True
+
+    def connection(self, project_id: str) -> Connection:
+        given = self.model_dump(exclude={"project_id", "format", "account_scope", "prefix"})
+        return Connection(
+            **given,
+            project_id=project_id,
+            prefix=self.prefix.strip("/"),
+            format=Format(self.format),
+            account_scope=None if self.account_scope is None else tuple(self.account_scope),
+        )
+
+
+class ProjectRequest(ConnectionRequest):
+    """A new project."""
+
+    project_id: Text = Field(examples=["acme"])
+
+
+class BatchRequest(StrictModel):
+    """`parameters` are the job's own: dryRun, targetDate (its month), for cur-aggregate also limit."""
+
+    parameters: dict[str, Any] = Field(default_factory=dict, examples=[{"dryRun": True, "targetDate": "2026-10-01"}])
+
+
+class RequeueRequest(StrictModel):
+    """`objectKey` left out: every file of the project that is in ERROR."""
+
+    object_key: Text | None = Field(default=None, examples=["cur/acme/cur/20261001-20261101/x/cur-1.csv.gz"])
+
+
+class BudgetRequest(StrictModel):
+    """What a billing month may cost, in one measure and currency."""
+
+    measure: Measure = "unblended"
+    currency: Currency
+    monthly_amount: Text = Field(examples=["1200.50"], description="A decimal number above 0, as a string.")
+
+
+@router.get("", dependencies=READ)
+def list_projects(work: Work, page: Paging) -> Envelope[Page[ProjectAnswer]]:
+    """The projects, by id."""
+    after = page.after(project=str)
+    with work.store.transaction() as session:
+        found = session.projects_page(after=after and after["project"], offset=page.offset, limit=page.limit + 1)
+    shown, more = found[: page.limit], len(found) > page.limit
+    return _page([ProjectAnswer.of(one) for one in shown], {"project": shown[-1].project_id} if more else None)
+
+
+@router.post("", status_code=201, dependencies=WRITE, responses=documented(409))
+def create_project(body: ProjectRequest, request: Request, response: Response, work: Work) -> Envelope[ProjectAnswer]:
+    """Add a project. Its deliveries are polled from now on; `:test` says whether they can be read."""
+    project = body.connection(body.project_id)
+    with _wire_names():
+        service.create_project(work, project, trail=trail_of(request))
+    response.headers["Location"] = f"/api/projects/{project.project_id}"
+    return Envelope(data=ProjectAnswer.of(project), message=f"project {project.project_id} is added")
+
+
+@router.get("/{projectId}", dependencies=READ, responses=documented(404))
+def show_project(project_id: ProjectId, work: Work) -> Envelope[ProjectAnswer]:
+    """One project."""
+    return Envelope(data=ProjectAnswer.of(work.connection(project_id)))
+
+
+@router.put("/{projectId}", dependencies=WRITE, responses=documented(404))
+def change_project(
+    project_id: ProjectId, body: ConnectionRequest, request: Request, work: Work
+) -> Envelope[ProjectAnswer]:
+    """Replace a project's connection."""
+    keep = "external_id" not in body.model_fields_set
+    with _wire_names():
+        project = service.change_project(
+            work, body.connection(project_id), keep_external_id=keep, trail=trail_of(request)
+        )
+    return Envelope(data=ProjectAnswer.of(project))
+
+
+@router.delete("/{projectId}", dependencies=WRITE, responses=documented(404))
+def disable_project(project_id: ProjectId, request: Request, work: Work) -> Envelope[ProjectAnswer]:
+    """Stop polling a project. Its costs stay, and PUT with `enabled` brings it back."""
+    project = service.disable_project(work, project_id, trail=trail_of(request))
+    return Envelope(data=ProjectAnswer.of(project), message=f"project {project_id} is disabled")
+
+
+@router.post("/{projectId}:test", dependencies=OPERATE, responses=documented(404))
+def try_project(project_id: ProjectId, work: Work) -> Envelope[TestAnswer]:
+    """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
+    return Envelope(data=TestAnswer.of(project_id, service.test_project(work, project_id)))
+
+
+@router.post(
+    "/{projectId}/batch/cur-fetch", status_code=202, dependencies=OPERATE, responses=documented(404, 409, 503)
+)
+def start_fetch(
+    project_id: ProjectId,
+    request: Request,
+    response: Response,
+    work: Work,
+    operations: Operations,
+    body: Annotated[BatchRequest | None, Body()] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Envelope[RunAnswer]:
+    """Batch A for the project: register what AWS delivered for its months, or for targetDate's month."""
+    work.connection(project_id)
+    return _start("cur-fetch", project_id, request, response, operations, body, idempotency_key)
+
+
+@router.post(
+    "/{projectId}/batch/cur-aggregate", status_code=202, dependencies=OPERATE, responses=documented(404, 409, 503)
+)
+def start_aggregate(
+    project_id: ProjectId,
+    request: Request,
+    response: Response,
+    work: Work,
+    operations: Operations,
+    body: Annotated[BatchRequest | None, Body()] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Envelope[RunAnswer]:
+    """Batch B for the project: read registered files and publish the months they complete."""
+    work.connection(project_id)
+    return _start("cur-aggregate", project_id, request, response, operations, body, idempotency_key)
+
+
+@router.get("/{projectId}/months", dependencies=READ, responses=documented(404))
+def list_months(project_id: ProjectId, work: Work) -> Envelope[list[MonthAnswer]]:
+    """The published months, newest first, with state, checks and totals."""
+    with work.store.snapshot() as session:
+        session.project(project_id)
+        months, totals = session.months(project_id), session.totals(project_id)
+    of = {month.month: [row for row in totals if row["billing_month"] == month.month] for month in months}
+    return Envelope(data=[MonthAnswer.of(month, of[month.month]) for month in reversed(months)])
+
+
+@router.get(
+    "/{projectId}/costs",
+    dependencies=READ,
+    response_class=Response,
+    responses=exports.documented(Envelope[CostsAnswer]) | documented(404),
+)
+async def show_costs(
+    project_id: ProjectId,
+    request: Request,
+    site: Site,
+    month: MonthQuery,
+    measure: Annotated[Measure, Query(description="Which amount.")] = "unblended",
+    group_by: Annotated[
+        Text, Query(description="Any of service, account, region, charge_class, day, by commas; empty: the total.")
+    ] = "service",
+    export: Annotated[Literal["json", "csv", "parquet", "focus"], Query(alias="format")] = "json",
+) -> Response:
+    """A month's costs by group. The ETag names costs and query: unchanged costs answer 304.
+
+    `focus` is the whole month in the columns of FOCUS 1.2, whatever measure and groups are asked for.
+    """
+    groups = tuple(group.strip() for group in group_by.split(",") if group.strip())
+    query = exports.CostQuery(measure, groups, export)
+    return await exports.answer(site.costs, project_id, month_start(month), query, request.headers)
+
+
+@router.get("/{projectId}/files", dependencies=READ, responses=documented(404))
+def list_files(
+    project_id: ProjectId,
+    work: Work,
+    page: Paging,
+    status: Annotated[FileStatus | None, Query(description="Only files of this status.")] = None,
+    month: Annotated[Month | None, Query(description="Only files of this billing month.")] = None,
+) -> Envelope[Page[FileAnswer]]:
+    """The registered files, newest month and delivery first."""
+    after = page.after(month=str, registered=str, version=str, file=int)
+    with work.store.snapshot() as session:
+        session.project(project_id)
+        found = session.files_page(
+            project_id,
+            month=month_start(month) if month else None,
+            status=status,
+            after=list(after.values()) if after else None,
+            offset=page.offset,
+            limit=page.limit + 1,
+        )
+    shown, more = found[: page.limit], len(found) > page.limit
+    last = shown[-1] if more else None
+    following = last and {
+        "month": str(last["billing_month"]),
+        "registered": last["registered_at"].isoformat(),
+        "version": last["version"],
+        "file": last["file_no"],
+    }
+    return _page([FileAnswer.of(row) for row in shown], following)
+
+
+@router.post("/{projectId}/files/requeue", dependencies=OPERATE, responses=documented(404))
+def requeue_files(
+    project_id: ProjectId, body: RequeueRequest, request: Request, work: Work
+) -> Envelope[list[RequeuedAnswer]]:
+    """Put files in ERROR back to PENDING; the next aggregation reads them again."""
+    files = service.requeue(work, project_id, body.object_key, trail=trail_of(request))
+    told = [RequeuedAnswer(month=file["month"], object_key=file["object_key"]) for file in files]
+    return Envelope(data=told, message=f"{len(told)} files are put back")
+
+
+@router.get("/{projectId}/restatements", dependencies=READ, responses=documented(404))
+def list_restatements(project_id: ProjectId, work: Work, page: Paging) -> Envelope[Page[RestatementAnswer]]:
+    """Money that AWS changed in months already final, newest first."""
+    names = ("detected", "month", "account", "service", "class", "currency")
+    after = page.after(**dict.fromkeys(names, str))
+    with work.store.snapshot() as session:
+        session.project(project_id)
+        found = session.restatements_page(
+            project_id,
+            after=[after[name] for name in names] if after else None,
+            offset=page.offset,
+            limit=page.limit + 1,
+        )
+    shown, more = found[: page.limit], len(found) > page.limit
+    last = shown[-1] if more else None
+    following = last and {
+        "detected": last["detected_at"].isoformat(),
+        "month": str(last["billing_month"]),
+        "account": last["usage_account_id"],
+        "service": last["service"],
+        "class": last["charge_class"],
+        "currency": last["currency"],
+    }
+    return _page([RestatementAnswer.of(row) for row in shown], following)
+
+
+@router.get("/{projectId}/anomalies", dependencies=READ, responses=documented(404))
+def list_anomalies(project_id: ProjectId, work: Work, month: NewestMonth = None) -> Envelope[AnomaliesAnswer]:
+    """Days on which a service cost far more or less than before."""
+    found = service.anomalies_of(work, project_id, month_start(month) if month else None)
+    return Envelope(data=AnomaliesAnswer.of(found))
+
+
+@router.get("/{projectId}/forecast", dependencies=READ, responses=documented(404))
+def show_forecast(project_id: ProjectId, work: Work, month: NewestMonth = None) -> Envelope[ForecastAnswer]:
+    """The days to come, as seen from a month, with the error the method made on past days."""
+    found = service.forecast_of(work, project_id, month_start(month) if month else None)
+    return Envelope(data=ForecastAnswer.of(found))
+
+
+@router.get("/{projectId}/budgets", dependencies=READ, responses=documented(404))
+def list_budgets(project_id: ProjectId, work: Work, month: NewestMonth = None) -> Envelope[list[BudgetAnswer]]:
+    """The project's budgets and how a month stands against them: spent so far, and projected for the whole month."""
+    budgets, statuses = service.budget_statuses(work, project_id, month_start(month) if month else None)
+    return Envelope(data=BudgetAnswer.of_all(budgets, statuses))
+
+
+@router.put("/{projectId}/budgets", dependencies=WRITE, responses=documented(404))
+def set_budget(
+    project_id: ProjectId, body: BudgetRequest, request: Request, work: Work
+) -> Envelope[list[BudgetAnswer]]:
+    """Set the budget of a measure and currency; the project's budgets after it."""
+    with _wire_names():
+        amount = service.parse_amount(body.monthly_amount)
+        service.set_budget(work, Budget(project_id, body.measure, body.currency, amount), trail=trail_of(request))
+    return Envelope(data=BudgetAnswer.of_all(*service.budget_statuses(work, project_id)))
+
+
+@router.delete("/{projectId}/budgets", dependencies=WRITE, responses=documented(404))
+def delete_budget(
+    project_id: ProjectId,
+    request: Request,
+    work: Work,
+    measure: Annotated[Measure, Query()],
+    currency: Annotated[Currency, Query()],
+) -> Envelope[list[BudgetAnswer]]:
+    """Remove the budget of a measure and currency; the project's budgets after it."""
+    service.delete_budget(work, project_id, measure, currency, trail=trail_of(request))
+    return Envelope(data=BudgetAnswer.of_all(*service.budget_statuses(work, project_id)))
+
+
+def _start(
+    name: str,
+    project_id: str,
+    request: Request,
+    response: Response,
+    operations: OperationsContext,
+    body: BatchRequest | None,
+    idempotency_key: str | None,
+) -> Envelope[RunAnswer]:
+    given = body.parameters if body else {}
+    if given.get("projectId", project_id) != project_id:
+        raise InvalidInput("the project is the one of the path", field="parameters.projectId")
+    job = operations.registry.get(name)
+    parameters = checked(job, {**given, "projectId": project_id})
+    run = actions.start(request, job, parameters, idempotency_key=idempotency_key)
+    response.headers["Location"] = f"/api/admin/batch/runs/{run.run_id}"
+    return Envelope(data=RunAnswer.of(run), message=f"{name} of {project_id} is asked for as run {run.run_id}")
+
+
+@contextmanager
+def _wire_names() -> Iterator[None]:
+    """What the service calls `role_arn` is the request's `roleArn`."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.field is not None:
+            error.field = to_camel(error.field)
+        raise
+
+
+def _page(items: list[Any], following: dict[str, Any] | None) -> Envelope[Page[Any]]:
+    return Envelope(data=Page(items=items, next_cursor=None if following is None else encode(following)))

@@ -1,0 +1,296 @@
+"""Console pages of finops: costs, projects, and what stands behind a project's months. They only show and ask."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from batch_platform.core.failures import InvalidInput, PlatformError
+from batch_platform.finops import api, connection_pages, report, service, views
+from batch_platform.finops.api import OPERATE, READ, WRITE
+from batch_platform.finops.budgets import BudgetStatus
+from batch_platform.finops.connection_pages import HOME
+from batch_platform.finops.model import REPORT_MEASURES, Budget, Connection, FileStatus
+from batch_platform.finops.months import month_start
+from batch_platform.finops.service import FinopsContext
+from batch_platform.finops.site import Form, Site, Work, page, trail_of
+from batch_platform.operations import actions
+from batch_platform.operations.pages import DashboardCard
+from batch_platform.web.api.strict import QueryInt
+from batch_platform.web.app import Part
+from batch_platform.web.console import NavItem, field_errors, redirect
+from batch_platform.web.i18n import N_
+from batch_platform.web.i18n import gettext as _
+
+PAGE_ROWS: Final = 50
+CARD_ROWS: Final = 6
+
+NAVIGATION: Final = (
+    NavItem(key="costs", label=N_("Costs"), path="/console/costs", permission="finops:read", order=40),
+    NavItem(key="projects", label=N_("Cost projects"), path=HOME, permission="finops:read", order=50),
+)
+
+Offset = Annotated[QueryInt, Query(ge=0, le=1_000_000)]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/console/costs", dependencies=READ)
+def costs_page(
+    request: Request,
+    site: Site,
+    project: str = "",
+    month: str = "",
+    measure: str = "unblended",
+    group_by: str = "service",
+) -> Response:
+    """One month of one project; what is not named, or not known, is the newest month of the first project."""
+    with site.work.store.snapshot() as session:
+        projects = session.projects()
+        chosen = next((one for one in projects if one.project_id == project), None) or _first(projects)
+        months = [one.month for one in session.months(chosen.project_id)][::-1] if chosen else []
+    if chosen is None or not months:
+        return page(request, "costs", projects=projects, project=chosen, reports=[], month=None)
+    at = next((one for one in months if f"{one:%Y-%m}" == month), months[0])
+    measure = measure if measure in REPORT_MEASURES else "unblended"
+    group_by = group_by if group_by in report.GROUPS else "service"
+    stamp, costs = site.costs.costs(site.costs.stamp(chosen.project_id, at))
+    with site.work.store.snapshot() as session:
+        published = session.month(chosen.project_id, at)
+    reports = report.build(
+        costs,
+        project_id=chosen.project_id,
+        month=f"{at:%Y-%m}",
+        state=stamp.state,
+        manifest_version=stamp.version,
+        measure=measure,
+        group_by=[group_by],
+    )
+    column = REPORT_MEASURES[measure]
+    return page(
+        request,
+        "costs",
+        projects=projects,
+        project=chosen,
+        month=f"{at:%Y-%m}",
+        months=[f"{one:%Y-%m}" for one in months],
+        measure=measure,
+        group_by=group_by,
+        stamp=stamp,
+        published=published,
+        reports=[
+            {
+                "report": one,
+                "lines": views.lines(one),
+                "chart": one.currency and views.stacked_days(costs, stamp, column=column, currency=one.currency),
+            }
+            for one in reports
+        ],
+    )
+
+
+@router.get(HOME, dependencies=READ)
+def projects_page(request: Request, work: Work) -> Response:
+    with work.store.snapshot() as session:
+        projects = session.projects()
+        newest = {one.project_id: months[-1] for one in projects if (months := session.months(one.project_id))}
+        errors = {one.project_id: session.file_counts(one.project_id).get(FileStatus.ERROR, 0) for one in projects}
+    return page(request, "projects", projects=projects, newest=newest, errors_of=errors)
+
+
+@router.get(f"{HOME}/{{project_id}}", dependencies=READ)
+def project_page(request: Request, work: Work, project_id: str) -> Response:
+    return _project_page(request, work, project_id)
+
+
+@router.post(f"{HOME}/{{project_id}}/test", dependencies=OPERATE)
+def test_connection(request: Request, work: Work, project_id: str) -> Response:
+    return _project_page(request, work, project_id, steps=service.test_project(work, project_id))
+
+
+@router.post(f"{HOME}/{{project_id}}/disable", dependencies=WRITE)
+def disable_project(request: Request, work: Work, project_id: str) -> Response:
+    service.disable_project(work, project_id, trail=trail_of(request))
+    return redirect(request, f"{HOME}/{project_id}", message=_("The project is disabled; its costs stay."))
+
+
+@router.post(f"{HOME}/{{project_id}}/batch/{{job_name}}", dependencies=OPERATE)
+def start_batch(request: Request, work: Work, project_id: str, job_name: str, form: Form) -> Response:
+    work.connection(project_id)
+    job = actions.operations_of(request).registry.get(job_name)
+    parameters = job.parameters(project_id=project_id, dry_run=form.get("dryRun") == "true")
+    try:
+        run = actions.start(request, job, parameters, idempotency_key=form.get("request_id"))
+    except PlatformError as error:
+        return redirect(request, f"{HOME}/{project_id}", message=error.message, tone="bad")
+    return redirect(request, f"/console/runs/{run.run_id}", message=_("The run is asked for."))
+
+
+@router.post(f"{HOME}/{{project_id}}/budgets", dependencies=WRITE)
+def set_budget(request: Request, work: Work, project_id: str, form: Form) -> Response:
+    try:
+        amount = service.parse_amount(form.get("monthly_amount", ""))
+        budget = Budget(project_id, form.get("measure", ""), form.get("currency", "").upper(), amount)
+        service.set_budget(work, budget, trail=trail_of(request))
+    except InvalidInput as error:
+        return _project_page(request, work, project_id, status=422, values=form, errors=field_errors(error))
+    return redirect(request, f"{HOME}/{project_id}", message=_("The budget is set."))
+
+
+@router.post(f"{HOME}/{{project_id}}/budgets/delete", dependencies=WRITE)
+def delete_budget(request: Request, work: Work, project_id: str, form: Form) -> Response:
+    service.delete_budget(
+        work, project_id, form.get("measure", ""), form.get("currency", ""), trail=trail_of(request)
+    )
+    return redirect(request, f"{HOME}/{project_id}", message=_("The budget is removed."))
+
+
+@router.get(f"{HOME}/{{project_id}}/files", dependencies=READ)
+def files_page(request: Request, work: Work, project_id: str, status: str = "", offset: Offset = 0) -> Response:
+    wanted = FileStatus(status) if status in set(FileStatus) else None
+    with work.store.snapshot() as session:
+        project = session.project(project_id)
+        counts = session.file_counts(project_id)
+        files = session.files_page(
+            project_id, month=None, status=wanted, after=None, offset=offset, limit=PAGE_ROWS + 1
+        )
+    return page(
+        request,
+        "files",
+        project=project,
+        counts=counts,
+        wanted=wanted or "",
+        files=files[:PAGE_ROWS],
+        previous_offset=max(0, offset - PAGE_ROWS) if offset else None,
+        next_offset=offset + PAGE_ROWS if len(files) > PAGE_ROWS else None,
+    )
+
+
+@router.post(f"{HOME}/{{project_id}}/files/requeue", dependencies=OPERATE)
+def requeue_files(request: Request, work: Work, project_id: str, form: Form) -> Response:
+    here = f"{HOME}/{project_id}/files"
+    try:
+        files = service.requeue(work, project_id, form.get("objectKey") or None, trail=trail_of(request))
+    except InvalidInput as error:
+        return redirect(request, here, message=error.message, tone="bad")
+    message = _("%(count)s files are put back; the next aggregation reads them.", count=len(files))
+    return redirect(request, here, message=message)
+
+
+@router.get(f"{HOME}/{{project_id}}/restatements", dependencies=READ)
+def restatements_page(request: Request, work: Work, project_id: str, offset: Offset = 0) -> Response:
+    with work.store.snapshot() as session:
+        project = session.project(project_id)
+        summed = views.restated_months(session.restatements(project_id))
+        rows = session.restatements_page(project_id, after=None, offset=offset, limit=PAGE_ROWS + 1)
+    return page(
+        request,
+        "restatements",
+        project=project,
+        summed=summed,
+        rows=rows[:PAGE_ROWS],
+        previous_offset=max(0, offset - PAGE_ROWS) if offset else None,
+        next_offset=offset + PAGE_ROWS if len(rows) > PAGE_ROWS else None,
+    )
+
+
+@router.get(f"{HOME}/{{project_id}}/insight", dependencies=READ)
+def insight_page(request: Request, work: Work, project_id: str, month: str = "") -> Response:
+    with work.store.snapshot() as session:
+        project = session.project(project_id)
+        months = [f"{one.month:%Y-%m}" for one in session.months(project_id)][::-1]
+    if not months:
+        return page(request, "insight", project=project, month=None)
+    chosen = month if month in months else months[0]
+    found = service.anomalies_of(work, project_id, month_start(chosen))
+    expected = service.forecast_of(work, project_id, month_start(chosen))
+    return page(
+        request,
+        "insight",
+        project=project,
+        month=chosen,
+        months=months,
+        found=found,
+        expected=expected,
+        anomalies=found.rows.sort("score", descending=True).to_dicts(),
+        anomaly_charts=[(one, views.anomaly_chart(found, currency=one)) for one in views.currencies(found.daily)],
+        forecasts=[
+            {
+                "currency": one,
+                "chart": views.forecast_chart(expected, currency=one),
+                "rows": expected.rows.filter(currency=one).to_dicts(),
+            }
+            for one in views.currencies(expected.rows)
+        ],
+    )
+
+
+def _cost_of_month(request: Request) -> list[dict[str, Any]] | None:
+    """The newest month of each enabled project, with its budgets; None where nothing is published."""
+    work: FinopsContext = request.app.state.finops.work
+    shown = []
+    with work.store.snapshot() as session:
+        for project in [one for one in session.projects() if one.enabled][:CARD_ROWS]:
+            if months := session.months(project.project_id):
+                totals = [
+                    row for row in session.totals(project.project_id) if row["billing_month"] == months[-1].month
+                ]
+                shown.append({"project": project, "month": months[-1], "totals": totals})
+    for one in shown:
+        _budgets, one["budgets"] = service.budget_statuses(work, one["project"].project_id)
+    return [
+        one | {"cents": views.cents, "budget_states": views.BUDGET_STATES, "month_states": views.MONTH_STATES}
+        for one in shown
+    ] or None
+
+
+CARD: Final = DashboardCard(
+    title=N_("Cost of the month"), permission="finops:read", load=_cost_of_month, template="finops/card.html"
+)
+
+
+PART: Final = Part(
+    routers=(api.router,),
+    pages=(connection_pages.router, router),
+    navigation=NAVIGATION,
+    templates="batch_platform.finops",
+    locale="batch_platform.finops",
+)
+"""What the app needs of finops; with a `FinopsSite` at `app.state.finops`."""
+
+
+def _project_page(
+    request: Request,
+    work: FinopsContext,
+    project_id: str,
+    *,
+    status: int = 200,
+    steps: list[Any] | None = None,
+    values: dict[str, str] | None = None,
+    errors: dict[str, str] | None = None,
+) -> Response:
+    with work.store.snapshot() as session:
+        project = session.project(project_id)
+        months, totals = session.months(project_id), session.totals(project_id)
+        waiting = session.deliveries_under_way(project_id)
+    budgets, statuses = service.budget_statuses(work, project_id)
+    of: dict[Budget, BudgetStatus] = {one.budget: one for one in statuses}
+    return page(
+        request,
+        "project",
+        status=status,
+        project=project,
+        months=months[::-1],
+        totals=totals,
+        waiting=waiting,
+        budgets=[(budget, of.get(budget)) for budget in budgets],
+        steps=steps,
+        values=values or {"measure": "unblended", "currency": totals[-1]["currency"] if totals else "USD"},
+        errors=errors,
+        request_id=request.app.state.web.random(16).hex(),
+    )
+
+
+def _first(projects: list[Connection]) -> Connection | None:
+    return next((one for one in projects if one.enabled), projects[0] if projects else None)

@@ -1,0 +1,178 @@
+"""Published costs for many readers: kept in memory under what they were computed from.
+
+A read is one indexed query for the month's stamp, shared with whoever asks at the same time. What stands under an old
+stamp is never asked for again and leaves as the least recently used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import date
+from typing import Final, Generic, TypeVar
+
+import polars as pl
+
+from batch_platform.core.failures import NotFound
+from batch_platform.finops.model import Stamp
+from batch_platform.finops.store import FinopsStore, Session
+
+FRAME_BYTES: Final = 256 * 1024 * 1024
+ANSWER_BYTES: Final = 64 * 1024 * 1024
+
+
+Value = TypeVar("Value")
+
+
+class Kept(Generic[Value]):
+    """Values by key, up to `room` bytes in all; each is made once, however many threads ask at the same time."""
+
+    def __init__(self, room: int, weigh: Callable[[Value], int]) -> None:
+        self._room, self._weigh = room, weigh
+        self._lock = threading.Lock()
+        self._values: OrderedDict[Hashable, tuple[Future[Value], int]] = OrderedDict()
+        self._weight = 0
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        with self._lock:
+            known = self._values.get(key)
+            if known is not None:
+                self._values.move_to_end(key)
+            else:
+                future: Future[Value] = Future()
+                self._values[key] = (future, 0)
+        if known is not None:
+            return known[0].result()
+        try:
+            value = make()
+        except BaseException as error:
+            with self._lock:
+                del self._values[key]
+            future.set_exception(error)
+            raise
+        future.set_result(value)
+        self._account(key, future, self._weigh(value))
+        return value
+
+    def peek(self, key: Hashable) -> Value | None:
+        """The value if it is there already."""
+        with self._lock:
+            known = self._values.get(key)
+            if known is None or not known[0].done():
+                return None
+            self._values.move_to_end(key)
+        return known[0].result()
+
+    def _account(self, key: Hashable, future: Future[Value], weight: int) -> None:
+        with self._lock:
+            self._values[key] = (future, weight)
+            self._weight += weight
+            for oldest in list(self._values):
+                if self._weight <= self._room:
+                    break
+                if self._values[oldest][0].done():
+                    self._weight -= self._values.pop(oldest)[1]
+
+
+Place = tuple[str, date]
+"""A project's billing month."""
+
+
+class Stamps:
+    """The present stamps of months, for coroutines: who asks while a query runs shares the next one.
+
+    So every answer is at least as new as its question, and many readers cost few queries.
+    """
+
+    def __init__(self, ask: Callable[[Sequence[Place]], Mapping[Place, Stamp]]) -> None:
+        self._ask = ask
+        self._waiting: dict[Place, asyncio.Future[Stamp | None]] = {}
+        self._asking: asyncio.Task[None] | None = None
+
+    async def get(self, place: Place) -> Stamp | None:
+        """None for a month that is not published."""
+        answer = self._waiting.get(place)
+        if answer is None:
+            answer = self._waiting[place] = asyncio.get_running_loop().create_future()
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._drain())
+        # one reader that leaves must not take the others' answer along
+        return await asyncio.shield(answer)
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, {}
+            try:
+                found = await asyncio.to_thread(self._ask, list(batch))
+            except BaseException as error:
+                for answer in batch.values():
+                    if isinstance(error, Exception):
+                        answer.set_exception(error)
+                    else:
+                        answer.cancel()
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for place, answer in batch.items():
+                answer.set_result(found.get(place))
+
+
+class CostReader:
+    """One per process, shared by its threads."""
+
+    def __init__(
+        self, store: FinopsStore, *, frame_bytes: int = FRAME_BYTES, answer_bytes: int = ANSWER_BYTES
+    ) -> None:
+        self._store = store
+        self._frames: Kept[tuple[Stamp, pl.DataFrame]] = Kept(frame_bytes, lambda kept: kept[1].estimated_size())
+        self._answers: Kept[tuple[Stamp, bytes]] = Kept(answer_bytes, lambda kept: len(kept[1]))
+        self._stamps = Stamps(self._ask)
+
+    def stamp(self, project_id: str, month: date) -> Stamp:
+        """What the month's costs are computed from now. Raises `NotFound`."""
+        with self._store.transaction() as session:
+            return _stamp(session, project_id, month)
+
+    async def stamp_soon(self, project_id: str, month: date) -> Stamp:
+        """As `stamp`, in one query with other readers'."""
+        found = await self._stamps.get((project_id, month))
+        return found or await asyncio.to_thread(self.stamp, project_id, month)  # which says what is not found
+
+    def costs(self, stamp: Stamp) -> tuple[Stamp, pl.DataFrame]:
+        """The month's cost summary, with the stamp it has; a newer one when the month was replaced meanwhile."""
+
+        def read() -> tuple[Stamp, pl.DataFrame]:
+            with self._store.snapshot() as session:
+                now = _stamp(session, stamp.project_id, stamp.month)
+                return now, session.costs(stamp.project_id, stamp.month, stamp.month)
+
+        return self._frames.get(stamp, read)
+
+    def kept_answer(self, stamp: Stamp, query: Hashable) -> tuple[Stamp, bytes] | None:
+        """What `answer` would give without any work; None when it has to be made."""
+        return self._answers.peek((stamp, query))
+
+    def answer(
+        self, stamp: Stamp, query: Hashable, render: Callable[[Stamp, pl.DataFrame], bytes]
+    ) -> tuple[Stamp, bytes]:
+        """`render` of these costs, kept under the stamp and the query, with the stamp it was made from."""
+
+        def make() -> tuple[Stamp, bytes]:
+            now, costs = self.costs(stamp)
+            return now, render(now, costs)
+
+        return self._answers.get((stamp, query), make)
+
+    def _ask(self, places: Sequence[Place]) -> Mapping[Place, Stamp]:
+        with self._store.transaction() as session:
+            return {(stamp.project_id, stamp.month): stamp for stamp in session.stamps(places)}
+
+
+def _stamp(session: Session, project_id: str, month: date) -> Stamp:
+    for stamp in session.stamps([(project_id, month)]):
+        return stamp
+    session.project(project_id)
+    raise NotFound(f"project {project_id} has no published costs for {month:%Y-%m}", field="month")

@@ -1,0 +1,84 @@
+"""What routes and pages of finops work with, and in whose name they write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request, Response
+
+from batch_platform.core.postgres import Connection
+from batch_platform.finops import views
+from batch_platform.finops.service import CostReader, FinopsContext
+from batch_platform.finops.service.trail import Trail
+from batch_platform.web import audit
+from batch_platform.web.access.dependencies import current
+from batch_platform.web.console import render
+
+
+@dataclass(frozen=True)
+class FinopsSite:
+    """One per web process, at `app.state.finops`."""
+
+    work: FinopsContext
+    costs: CostReader
+
+    @classmethod
+    def of(cls, work: FinopsContext) -> FinopsSite:
+        return cls(work, CostReader(work.store))
+
+
+async def site_of(request: Request) -> FinopsSite:
+    """What the server put into the app's state. (A coroutine costs no thread.)"""
+    return cast(FinopsSite, request.app.state.finops)
+
+
+async def work_of(request: Request) -> FinopsContext:
+    return (await site_of(request)).work
+
+
+def trail_of(request: Request) -> Trail:
+    """Writes to the audit log in the change's own transaction, in the name of whoever asks."""
+
+    def told(connection: Connection, what: str, target: str, before: Any, after: Any) -> None:
+        audit.record(
+            connection,
+            who=current(request),
+            what=what,
+            target=target,
+            before=before,
+            after=after,
+            correlation_id=request.scope.get("correlation_id"),
+            now=request.app.state.finops.work.clock(),
+        )
+
+    return told
+
+
+async def _texts(request: Request) -> dict[str, str]:
+    return {key: value.strip() for key, value in (await request.form()).items() if isinstance(value, str)}
+
+
+Site = Annotated[FinopsSite, Depends(site_of)]
+Work = Annotated[FinopsContext, Depends(work_of)]
+Form = Annotated[dict[str, str], Depends(_texts)]
+"""The texts of a form, without blanks around them."""
+
+
+def page(request: Request, name: str, *, status: int = 200, **values: Any) -> Response:
+    """A page of finops: every template knows its words."""
+    words = {
+        "measures": views.MEASURES,
+        "groups": views.GROUPS,
+        "charge_classes": views.CHARGE_CLASSES,
+        "month_states": views.MONTH_STATES,
+        "file_states": views.FILE_STATES,
+        "budget_states": views.BUDGET_STATES,
+        "directions": views.DIRECTIONS,
+        "cents": views.cents,
+        "percent": views.percent,
+        "named": views.named,
+        "named_states": views.named_states,
+        "zipped": views.zipped,
+    }
+    return render(request, f"finops/{name}.html", status=status, **words, **values)

@@ -1,0 +1,94 @@
+"""Alert rules as data: each is a statement that names what is wrong; incidents follow from it and go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from psycopg.sql import SQL
+
+from batch_platform.core.sql import load
+from batch_platform.operations.model import Severity
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from batch_platform.core.postgres import Pool
+
+_SQL: Final = load("batch_platform.operations.sql")
+
+BACKLOG: Final = 1_000
+"""More queued runs than this are a warning."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One condition to be told about.
+
+    `statement` gives a row `(subject, job, summary)`, all text, for each thing that is wrong now; it may use
+    `%(now)s` and the rule's own `parameters`, and writes a percent sign twice. `resolution`, optional, gives
+    `(subject, resolution)`: how each came to its end; else `recovery` is said. A domain adds rules of its own by
+    giving such statements of its own `.sql` files.
+    """
+
+    name: str
+    severity: Severity
+    statement: SQL
+    recovery: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    resolution: SQL = field(default_factory=lambda: _SQL["no_resolution"])
+
+
+RULES: Final = (
+    Rule(
+        "job-failure",
+        Severity.CRITICAL,
+        _SQL["rule_failure"],
+        "its dead letter is settled",
+        resolution=_SQL["resolution_failure"],
+    ),
+    Rule(
+        "long-run",
+        Severity.WARNING,
+        _SQL["rule_long_run"],
+        "it ended",
+        resolution=_SQL["resolution_long_run"],
+    ),
+    Rule(
+        "queue-backlog",
+        Severity.WARNING,
+        _SQL["rule_queue_backlog"],
+        "the queue is short again",
+        parameters={"limit": BACKLOG},
+    ),
+    Rule("missed-run", Severity.CRITICAL, _SQL["rule_missed"], "it runs by its schedule again"),
+    Rule("sensor-lag", Severity.CRITICAL, _SQL["rule_sensor_lag"], "it looks again"),
+)
+"""The specs' rules: failure, longer than its limit, backlog over 1,000, and what should have happened and did not."""
+
+
+def judge(pool: Pool, rule: Rule, *, now: datetime) -> tuple[int, int]:
+    """Open and resolve the rule's incidents, with their notifications, in one statement; how many of each."""
+    from batch_platform.core import postgres
+
+    statement = _SQL["judge"].format(condition=rule.statement, resolution=rule.resolution)
+    values = {
+        **rule.parameters,
+        "rule": rule.name,
+        "severity": rule.severity.value,
+        "recovery": rule.recovery,
+        "now": now,
+    }
+    with postgres.transaction(pool) as connection:
+        row = connection.execute(statement, values).fetchone()
+    opened, ended = row or (0, 0)
+    return int(opened), int(ended)
+
+
+def close_unknown(pool: Pool, rules: Sequence[Rule], *, now: datetime) -> None:
+    """Resolve the incidents of rules that are gone."""
+    from batch_platform.core import postgres
+
+    with postgres.transaction(pool) as connection:
+        connection.execute(_SQL["close_unknown_rules"], {"rules": [rule.name for rule in rules], "now": now})

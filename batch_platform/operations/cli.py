@@ -1,0 +1,395 @@
+"""`batch-platform jobs …`: run jobs here, see how they stand, handle dead letters, watch deadlines."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from batch_platform.core import progress
+from batch_platform.core.failures import InvalidInput, PermanentFailure
+from batch_platform.settings import load_settings
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.model import DeadLetter, Run
+
+jobs_app = typer.Typer(no_args_is_help=True, help="The platform's jobs: run them, see how they stand, mend them.")
+letters_app = typer.Typer(no_args_is_help=True, help="Runs that failed until their attempts were used.")
+jobs_app.add_typer(letters_app, name="dead-letters")
+
+JobName = Annotated[str, typer.Argument(metavar="NAME", help="The job's name or id; see `jobs list`.")]
+LetterId = Annotated[str, typer.Argument(metavar="ID", help="The dead letter; see `jobs dead-letters list`.")]
+Limit = Annotated[int, typer.Option(min=1, max=500, help="Rows at most.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+
+_WIDTH_OF_PIPES: Final = 220
+
+
+@jobs_app.command("list")
+def list_jobs(as_json: Json = False) -> None:
+    """List the jobs with their state, newest success and next due moment."""
+    from batch_platform.operations import service
+    from batch_platform.operations.answers import JobAnswer, written
+
+    with _operations() as operations:
+        now = operations.clock()
+        answers = [JobAnswer.of(overview, now) for overview in service.jobs(operations)]
+    rows = [
+        {
+            "name": answer.name,
+            "id": answer.id,
+            "state": answer.state,
+            "last_success": answer.last_success_at,
+            "next_due": answer.next_due_at,
+            "incidents": answer.open_incidents,
+            "dead_letters": answer.open_dead_letters,
+        }
+        for answer in answers
+    ]
+    _print(rows, [written(answer) for answer in answers], as_json=as_json, empty="no job is registered")
+
+
+@jobs_app.command("status")
+def status(name: JobName, as_json: Json = False) -> None:
+    """Show how a job stands and what parameters it takes."""
+    from batch_platform.operations import service
+    from batch_platform.operations.answers import JobStatusAnswer, written
+    from batch_platform.operations.parameters import inputs
+
+    with _operations() as operations:
+        overview = service.status(operations, name)
+        answer = JobStatusAnswer.of_status(overview, operations.clock())
+    last = answer.last_run
+    facts = {
+        "job": f"{answer.name} ({answer.id})",
+        "state": answer.state,
+        "newest run": last and f"{last.run_id} {last.status} {_shown(last.created_at)}",
+        "last success": answer.last_success_at,
+        "next due": answer.next_due_at,
+        "deadline": answer.deadline_at,
+        "running, queued": f"{answer.running}, {answer.queued}",
+        "open incidents": answer.open_incidents,
+        "dead letters": answer.open_dead_letters,
+        "parameters": ", ".join(field.name for field in inputs(overview.job.parameters)),
+    }
+    rows = [{"": label, "value": value} for label, value in facts.items()]
+    _print(rows, written(answer), as_json=as_json, empty="")
+
+
+@jobs_app.command("history")
+def history(
+    name: JobName,
+    limit: Limit = 20,
+    state: Annotated[str | None, typer.Option("--status", help="Only runs of this state, e.g. failure.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a job's runs, newest first."""
+    from batch_platform.operations import service
+    from batch_platform.operations.answers import RunAnswer, written
+    from batch_platform.operations.model import RunStatus
+
+    if state is not None and state not in set(RunStatus):
+        raise InvalidInput(f"--status is {', '.join(RunStatus)}, not {state}", field="status")
+    wanted = RunStatus(state) if state else None
+    with _operations() as operations:
+        runs, _ = service.history(operations, name, limit=limit, status=wanted)
+    _print(
+        [_run_row(run) for run in runs], [written(RunAnswer.of(run)) for run in runs], as_json=as_json, empty="no run"
+    )
+
+
+@jobs_app.command("run")
+def run_job(
+    name: JobName,
+    date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The target date: it chooses the partition.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A job's own parameter; repeatable.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a job now, in this process. It stands in the history as any other run."""
+    from batch_platform.operations import service
+    from batch_platform.operations.answers import RunDetailAnswer, brief, written
+    from batch_platform.operations.parameters import parse
+
+    texts = dict(_pair(text) for text in param or [])
+    if date is not None:
+        texts["targetDate"] = date
+    with _operations(runs=True) as operations:
+        job = operations.registry.get(name)
+        parameters = parse(job, texts, dry_run=dry_run)
+        with _showing(f"running {job.name}"):
+            run = service.execute(operations, job.name, parameters, by=_me())
+        _audit(operations, "job.execute", job.name, after=brief(run))
+        service.sync(operations)
+        detail = service.run(operations, run.run_id)
+    if as_json:
+        _print_json(written(RunDetailAnswer.of_detail(detail)))
+    else:
+        _print_rows([_run_row(detail.run)], empty="")
+        if detail.dry_run_summary:
+            typer.echo(detail.dry_run_summary)
+        if detail.dry_run_rows is not None:
+            _print_rows(detail.dry_run_rows, empty="nothing would be written")
+    if detail.run.status != "success":
+        raise PermanentFailure(detail.run.cause or f"run {run.run_id} is {detail.run.status}")
+
+
+@letters_app.command("list")
+def list_letters(
+    state: Annotated[str, typer.Option(help="open, retrying, resolved, discarded or all.")] = "open",
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List dead letters, newest first."""
+    from batch_platform.operations import service
+    from batch_platform.operations.answers import DeadLetterAnswer, written
+    from batch_platform.operations.model import DeadLetterState
+
+    if state not in {*DeadLetterState, "all"}:
+        raise InvalidInput(f"--state is {', '.join(DeadLetterState)} or all, not {state}", field="state")
+    wanted = None if state == "all" else DeadLetterState(state)
+    with _operations() as operations:
+        letters, _ = service.dead_letters(operations, wanted, limit=limit)
+    answers = [written(DeadLetterAnswer.of(letter)) for letter in letters]
+    _print([_letter_row(letter) for letter in letters], answers, as_json=as_json, empty="no dead letter")
+
+
+@letters_app.command("retry")
+def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Run a dead letter again, in this process; it is resolved when that run succeeds."""
+    from batch_platform.operations import service
+    from batch_platform.operations.answers import DeadLetterAnswer, brief, written
+
+    with _operations(runs=not dry_run) as operations:
+        before = after = service.dead_letter(operations, letter_id)
+        if not dry_run:
+            with _showing(f"running {before.job} again"):
+                after = service.retry_dead_letter(operations, letter_id, version=before.version, by=_me())
+            _audit(operations, "dead-letter.retry", letter_id, before=brief(before), after=brief(after))
+            service.sync(operations)
+            after = service.dead_letter(operations, letter_id)
+    _print([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
+    if not dry_run and after.state != "resolved":
+        raise PermanentFailure(after.cause or f"dead letter {letter_id} is {after.state}")
+
+
+@letters_app.command("discard")
+def discard_letter(
+    letter_id: LetterId,
+    reason: Annotated[str, typer.Option(help="Why it need not be run again.")],
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Close a dead letter without running it again."""
+    from batch_platform.operations import service
+    from batch_platform.operations.answers import DeadLetterAnswer, brief, written
+
+    with _operations() as operations:
+        before = after = service.dead_letter(operations, letter_id)
+        if not dry_run:
+            after = service.discard_dead_letter(
+                operations, letter_id, version=before.version, reason=reason, by=_me()
+            )
+            _audit(operations, "dead-letter.discard", letter_id, before=brief(before), after=brief(after))
+    _print([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
+
+
+@jobs_app.command("incidents")
+def incidents(
+    all_states: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """Show what the alert rules found."""
+    from batch_platform.operations import service
+    from batch_platform.operations.answers import IncidentAnswer, written
+
+    with _operations() as operations:
+        found, _ = service.incidents(operations, open_only=not all_states, limit=limit)
+    rows = [
+        {
+            "since": one.opened_at,
+            "severity": one.severity.value,
+            "job": one.job or one.subject,
+            "what": one.summary,
+            "resolved": one.resolved_at,
+        }
+        for one in found
+    ]
+    answers = [written(IncidentAnswer.of(one)) for one in found]
+    _print(rows, answers, as_json=as_json, empty="nothing is wrong")
+
+
+@jobs_app.command("monitor")
+def monitor(
+    once: Annotated[bool, typer.Option("--once", help="Look once and end.")] = False, as_json: Json = False
+) -> None:
+    """Watch until stopped: copy what ran, judge deadlines and rules, send alerts. The web process does the same."""
+    from batch_platform.operations import notify
+    from batch_platform.operations.monitor import Monitor, Orders
+
+    settings = load_settings()
+    told = notify.destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
+    with _operations() as operations:
+        watchman = Monitor(operations, Orders(told, heartbeat_url=_plain(settings.heartbeat_url)))
+        if not once:
+            stop = threading.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: stop.set())
+            watchman.run(stop)
+            return
+        done = watchman.once()
+    if as_json:
+        _print_json({"led": done.led, "failed": list(done.failed)})
+    elif not done.failed:
+        typer.echo("all is judged" if done.led else "another monitor is at work")
+    if done.failed:
+        raise PermanentFailure(f"not done: {', '.join(done.failed)}; see --verbose")
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+@contextmanager
+def _operations(*, runs: bool = False) -> Iterator[OperationsContext]:
+    """The context of this process, its connections closed at the end; with `runs` jobs can be started in it."""
+    import dagster as dg
+
+    from batch_platform.core import postgres
+    from batch_platform.core.clock import utc_now
+    from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.dagster_storage import DagsterInstanceStorage
+    from batch_platform.operations.launch import InProcessRunner, Launcher
+    from batch_platform.registry import build_registry
+
+    settings = load_settings()
+    if settings.database_url is None:
+        raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
+    registry = build_registry(settings)
+    with _showing("loading the jobs"):
+        launcher = Launcher(settings) if runs else None
+        instance = launcher.instance if launcher else dg.DagsterInstance.get()
+    runner = None
+    if launcher:
+        launcher.end_dead_runs()
+        runner = InProcessRunner(launcher)
+    pool = postgres.open_pool(settings.database_url.get_secret_value(), application_name="batch-platform jobs")
+    try:
+        yield OperationsContext(pool, utc_now, registry, DagsterInstanceStorage(instance, registry), runner)
+    finally:
+        pool.close()
+
+
+def _audit(
+    operations: OperationsContext, what: str, target: str, *, after: Mapping[str, Any], before: Any = None
+) -> None:
+    from batch_platform.core import postgres
+    from batch_platform.web import audit
+
+    with postgres.transaction(operations.pool) as own:
+        audit.record(own, who=_me(), what=what, target=target, before=before, after=after, now=operations.clock())
+
+
+def _me() -> str:
+    """Who asks, for the audit log: the account of this process."""
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # a container's user without a name
+        return f"cli:{os.getuid()}"
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise InvalidInput(f"--param is KEY=VALUE, not {text}", field="param")
+    return key, value
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    return {
+        "run": run.run_id,
+        "status": run.status.value,
+        "dry_run": "yes" if run.dry_run else "",
+        "partition": run.place,
+        "started": run.started_at or run.created_at,
+        "seconds": None if run.duration is None else round(run.duration.total_seconds()),
+        "by": run.requested_by or run.trigger.value,
+        "cause": run.cause,
+    }
+
+
+def _letter_row(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "job": letter.job,
+        "state": letter.state.value,
+        "partition": letter.place,
+        "attempts": letter.attempts,
+        "failed_at": letter.failed_at,
+        "cause": letter.cause,
+    }
+
+
+def _print(rows: Sequence[Mapping[str, Any]], answer: object, *, as_json: bool, empty: str) -> None:
+    """Rows for people, the API's answer for programs."""
+    if as_json:
+        _print_json(answer)
+    else:
+        _print_rows(rows, empty=empty)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _print_rows(rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
+    if not rows:
+        typer.echo(empty)
+        return
+    table = Table(box=None)
+    for name, value in rows[0].items():
+        number = isinstance(value, int)
+        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=number)
+    for row in rows:
+        table.add_row(*(_shown(value) for value in row.values()))
+    # as wide as the terminal; wide enough for whole rows where there is none
+    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES).print(table)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone().isoformat(" ", "seconds")
+    return str(value)
+
+
+@contextmanager
+def _showing(what: str) -> Iterator[None]:
+    """A spinner with what the work reports, on a terminal; silence elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what) as spinner, progress.listening(spinner.update):
+        yield

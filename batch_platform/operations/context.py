@@ -1,0 +1,29 @@
+"""What the use cases of operations work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from batch_platform.operations.store import OperationsStore
+
+if TYPE_CHECKING:
+    from batch_platform.core.clock import Clock
+    from batch_platform.core.postgres import Pool
+    from batch_platform.operations.model import Registry
+    from batch_platform.operations.runner import DagsterStorage, Runner
+
+
+@dataclass(frozen=True)
+class OperationsContext:
+    """`runner` is None where runs cannot be started: a scrape, a monitor without a workspace."""
+
+    pool: Pool
+    clock: Clock
+    registry: Registry
+    dagster: DagsterStorage
+    runner: Runner | None = None
+
+    @property
+    def store(self) -> OperationsStore:
+        return OperationsStore(self.pool)

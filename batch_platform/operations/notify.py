@@ -1,0 +1,151 @@
+"""Sends the outbox of incidents through Apprise: mail, chat, anything its URLs name.
+
+A message is due until every destination has taken it. It is sent twice only when the monitor is killed between a
+destination's answer and the mark of it. Addresses hold secrets: they stand in no row, message, error or log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from batch_platform.core.clock import BUSINESS_ZONE
+from batch_platform.core.failures import InvalidInput
+from batch_platform.core.logs import mask_text
+from batch_platform.core.retry import RetryConfig
+
+if TYPE_CHECKING:
+    from batch_platform.core.retry import Below
+    from batch_platform.operations.context import OperationsContext
+
+AGAIN: Final = RetryConfig(
+    max_attempts=1_000_000, backoff="exponential", base_delay=timedelta(seconds=10), max_delay=timedelta(minutes=10)
+)
+GIVE_UP_AFTER: Final = timedelta(days=3)
+"""After that nobody reads it as news; the incident itself stays."""
+
+_AT_ONCE: Final = 100
+_BETWEEN: Final = re.compile(r"\s+|,\s*(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+_SMTP: Final = {"smtp": "mailto", "smtps": "mailtos"}
+
+
+@dataclass(frozen=True)
+class Destination:
+    """One Apprise URL. `shown` is its scheme and a fingerprint of the whole: enough to tell it apart."""
+
+    url: str
+    fingerprint: str
+
+    @property
+    def shown(self) -> str:
+        return f"{self.url.partition(':')[0]} destination {self.fingerprint}"
+
+    def __repr__(self) -> str:
+        return f"Destination({self.shown})"
+
+
+def destinations(alert_urls: str | None, smtp_url: str | None) -> tuple[Destination, ...]:
+    """Where alerts go: the Apprise URLs, separated by commas or blanks, and the mail server when it names a receiver.
+
+    `SMTP_URL` is `smtp://user:password@host:587?from=A&to=B` (`smtps` for TLS from the first byte); without `to` it
+    only serves other mail. Raises `InvalidInput` that names the setting and the position, never the address.
+    """
+    import apprise
+
+    # a comma belongs to an address when no scheme follows it: ?to=a@x,b@x
+    urls = [url for url in _BETWEEN.split(alert_urls or "") if url]
+    for position, url in enumerate(urls, start=1):
+        if not apprise.Apprise().add(url):
+            raise InvalidInput(f"ALERT_URLS: address {position} is none that Apprise knows", field="ALERT_URLS")
+    if smtp_url is not None and (mail := _mail(smtp_url)) is not None:
+        urls.append(mail)
+    unique = {hashlib.sha256(url.encode()).hexdigest()[:12]: url for url in urls}
+    return tuple(Destination(url, fingerprint) for fingerprint, url in unique.items())
+
+
+def send(ctx: OperationsContext, to: Sequence[Destination], *, random: Below | None = None) -> int:
+    """Send what is due to each destination that has not taken it, several incidents in one message; how many rows.
+
+    Without a destination nothing is sent and nothing is lost: rows wait, and are given up after three days.
+    """
+    now = ctx.clock()
+    with ctx.store.transaction() as session:
+        due = session.due_notifications(now=now, limit=_AT_ONCE)
+    if not due:
+        return 0
+    failed: dict[int, list[str]] = {} if to else {row["id"]: ["ALERT_URLS is not set"] for row in due}
+    for destination in to:
+        rows = [row for row in due if destination.fingerprint not in row["delivered"]]
+        if not rows:
+            continue
+        if _deliver(destination, *message(rows)):
+            with ctx.store.transaction() as session:
+                session.delivered([row["id"] for row in rows], destination=destination.fingerprint)
+        else:
+            for row in rows:
+                failed.setdefault(row["id"], []).append(f"{destination.shown} did not take it")
+    sent = [row["id"] for row in due if row["id"] not in failed]
+    nexts = {row["id"]: now + AGAIN.delay(row["attempts"] + 1, random=random) for row in due if row["id"] in failed}
+    reasons = "; ".join(dict.fromkeys(reason for told in failed.values() for reason in told))
+    with ctx.store.transaction() as session:
+        session.sent(sent, now=now)
+        session.not_sent(nexts, error=reasons, given_up_before=now - GIVE_UP_AFTER, now=now)
+    return len(sent)
+
+
+def message(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Title and body, plain text: one incident by its summary, several as a list."""
+    lines = [_told(row) for row in rows]
+    if len(rows) == 1:
+        title, at = lines[0]
+        return title, f"{title}\n{at}"
+    opened = sum(row["kind"] == "opened" for row in rows)
+    title = f"[batch_platform] {opened} new incidents, {len(rows) - opened} resolved"
+    return title, "\n\n".join(f"{line}\n{at}" for line, at in lines)
+
+
+def _told(row: Mapping[str, Any]) -> tuple[str, str]:
+    began = _shown(row["opened_at"])
+    summary = mask_text(row["summary"])
+    if row["kind"] == "opened":
+        return f"[{row['severity']}] {summary}", f"Since {began} ({row['rule']})."
+    how = mask_text(row["resolution"] or "")
+    return f"[resolved] {summary}", f"Resolved {_shown(row['created_at'])}, open since {began}: {how}."
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment.astimezone(BUSINESS_ZONE):%Y-%m-%d %H:%M:%S} JST"
+
+
+def _deliver(destination: Destination, title: str, body: str) -> bool:
+    """Whether the destination took it. Apprise's own log quotes addresses: it is not let out."""
+    import apprise
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    sender = apprise.Apprise()
+    return sender.add(destination.url) and bool(
+        sender.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT)
+    )
+
+
+def _mail(smtp_url: str) -> str | None:
+    """The mail server as an Apprise URL; None when it names no receiver."""
+    import apprise
+
+    parts = urlsplit(smtp_url)
+    if parts.scheme not in _SMTP or not parts.hostname:
+        raise InvalidInput("SMTP_URL: write smtp://user:password@host:587?from=A&to=B", field="SMTP_URL")
+    if "to" not in dict(parse_qsl(parts.query)):
+        return None
+    # without a login there is nothing for TLS to protect, and a relay beside us seldom has a certificate
+    mode = "" if parts.scheme == "smtps" or parts.username else "&mode=insecure"
+    url = f"{_SMTP[parts.scheme]}://{parts.netloc}/?{parts.query}&format=text{mode}"
+    if not apprise.Apprise().add(url):
+        raise InvalidInput("SMTP_URL: its addresses are not understood", field="SMTP_URL")
+    return url

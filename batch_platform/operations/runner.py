@@ -1,0 +1,108 @@
+"""How operations asks Dagster for runs and reads what became of them; who does it is chosen by whoever builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from batch_platform.operations.model import Launch, Run, Step
+
+
+class Runner(Protocol):
+    """Starts and stops runs."""
+
+    def submit(self, launch: Launch, *, requested_by: str, run_id: str | None = None) -> str:
+        """Ask for a run, its dynamic partitions added before, and return its id.
+
+        With a `run_id` (a UUID) a second call meets the run of the first one, also when the first was killed
+        half-way: that is how nothing is asked for twice.
+        """
+        ...
+
+    def cancel(self, run_id: str, *, requested_by: str) -> None:
+        """Stop a run that has not ended. Raises `NotFound`, or `Conflict` when it has."""
+        ...
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What Dagster alone knows of a run."""
+
+    steps: tuple[Step, ...]
+    steps_total: int
+    messages: tuple[tuple[datetime, str], ...]
+    dry_run_rows: tuple[Mapping[str, Any], ...] | None
+    dry_run_summary: str | None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One look of a schedule or sensor; `at` is the moment it was due for (schedules) or happened (sensors)."""
+
+    at: datetime
+    status: Literal["started", "success", "skipped", "failure"]
+    error: str | None
+
+    @property
+    def good(self) -> bool:
+        """Whether it looked and was not hindered; that it found nothing to do is as good."""
+        return self.status in ("success", "skipped")
+
+
+@dataclass(frozen=True)
+class TriggerState:
+    """A schedule or sensor as Dagster's storage has it."""
+
+    name: str
+    running: bool
+    ticks: tuple[Tick, ...]  # oldest first
+
+    @property
+    def error(self) -> str | None:
+        """Why its last look failed; None when it did not."""
+        ended = [tick for tick in self.ticks if tick.status != "started"]
+        return ended[-1].error if ended else None
+
+
+class DagsterStorage(Protocol):
+    """Reads of Dagster's storage, in values of our own."""
+
+    def changed_runs(self, *, updated_after: datetime | None, after_run: str | None, limit: int) -> RunPage:
+        """Runs changed since, in the order of their creation, the page after `after_run`; without outcomes."""
+        ...
+
+    def outcome(self, run_id: str) -> tuple[int, str | None]:
+        """The most attempts any step of an ended run took, and why it failed: what its events say."""
+        ...
+
+    def runs(self, run_ids: Sequence[str]) -> list[Run]:
+        """Those that Dagster still has, without outcomes; one of no job stands under its Dagster job."""
+        ...
+
+    def facts(self, run_id: str) -> Facts | None:
+        """None when Dagster has purged the run."""
+        ...
+
+    def triggers(self, since: Mapping[str, datetime]) -> dict[str, TriggerState]:
+        """The named schedules and sensors that Dagster knows, with their ticks since the given moments."""
+        ...
+
+    def queue_sizes(self) -> dict[str, int]:
+        """How many runs wait, by the name of the queue."""
+        ...
+
+    def purge(self, *, created_before: datetime, limit: int, after_run: str | None) -> tuple[int, str | None]:
+        """Delete a batch of ended runs with their events; how many, and where to go on (None: done)."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """One page of Dagster's runs: those of registered jobs, and where the next page begins."""
+
+    runs: tuple[Run, ...]
+    newest_update: datetime | None
+    next_after: str | None

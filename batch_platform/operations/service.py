@@ -1,0 +1,320 @@
+"""The use cases of operations: what the API, the console and the command line call.
+
+Lists come with the cursor of their next page, None on the last one; a cursor is what `web.api.paging` encodes:
+`{"at": ISO time, "id": str}`, of incidents `{"id": int}`. Writes say who did them (`by`) and are safe to repeat
+after a kill: the id of a run that is asked for is derived from what asks for it. Callers write the audit row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+import structlog
+from pydantic import ValidationError
+
+from batch_platform.core.failures import Conflict, InvalidInput, PermanentFailure, PlatformError, TransientFailure
+from batch_platform.operations import ledger
+from batch_platform.operations.context import OperationsContext
+from batch_platform.operations.ledger import sync
+from batch_platform.operations.model import (
+    DEAD_LETTER_RETRY_TAG,
+    DEAD_LETTER_TAG,
+    DRY_RUN_SUFFIX,
+    DRY_RUN_TAG,
+    IDEMPOTENCY_TAG,
+    JOB_TAG,
+    PARAMETERS_TAG,
+    DeadLetter,
+    DeadLetterState,
+    Incident,
+    Job,
+    JobOverview,
+    JobParameters,
+    Launch,
+    Missing,
+    Run,
+    RunDetail,
+    RunStatus,
+)
+from batch_platform.operations.runner import Facts, Runner
+
+__all__ = [
+    "OperationsContext",
+    "ask_again",
+    "cancel",
+    "dead_letter",
+    "dead_letters",
+    "discard_dead_letter",
+    "execute",
+    "gaps",
+    "history",
+    "incidents",
+    "jobs",
+    "retry_dead_letter",
+    "run",
+    "status",
+    "sync",
+]
+
+GAPS_OF: Final = timedelta(days=35)
+"""How far back missing runs are listed."""
+
+_IDS: Final = UUID("6f3c8a52-0f2b-5d0e-9a57-1f6a1b0f7c11")
+_log = structlog.get_logger(__name__)
+
+Cursor = dict[str, Any]
+
+
+def jobs(ctx: OperationsContext) -> list[JobOverview]:
+    """Every registered job and how it stands, in the registry's order."""
+    return _overviews(ctx, list(ctx.registry))
+
+
+def status(ctx: OperationsContext, name: str) -> JobOverview:
+    """One job, by name or id. Raises `NotFound`."""
+    [overview] = _overviews(ctx, [ctx.registry.get(name)])
+    return overview
+
+
+def gaps(ctx: OperationsContext, name: str) -> list[Missing]:
+    """The due moments of the last 35 days that nothing has met, oldest first. Raises `NotFound`."""
+    return list(status(ctx, name).missing)
+
+
+def history(
+    ctx: OperationsContext,
+    name: str,
+    *,
+    limit: int = 50,
+    offset: int = 0,
+    cursor: Mapping[str, Any] | None = None,
+    status: RunStatus | None = None,
+) -> tuple[list[Run], Cursor | None]:
+    """The job's runs, newest first. Raises `NotFound`."""
+    job = ctx.registry.get(name)
+    with ctx.store.transaction() as session:
+        found = session.history(job.name, status=status, after=cursor, limit=limit + 1, offset=offset)
+    return found[:limit], _next(found, limit, lambda last: {"at": _iso(last.created_at), "id": last.run_id})
+
+
+def execute(
+    ctx: OperationsContext,
+    name: str,
+    parameters: Mapping[str, Any] | JobParameters,
+    *,
+    by: str,
+    idempotency_key: str | None = None,
+) -> Run:
+    """Ask for a run of a job. With a key, the same caller's second call answers with the first one's run.
+
+    Raises `NotFound`, `InvalidInput` that names the parameter as it is written on the wire, `Conflict` for a key
+    that was used with other parameters, and whatever the job's plan and the runner raise.
+    """
+    job = ctx.registry.get(name)
+    given = _checked(job, parameters)
+    launch = job.plan(ctx.pool, given, ctx.clock())
+    if given.dry_run and not launch.job.endswith(DRY_RUN_SUFFIX):
+        launch = replace(launch, job=launch.job + DRY_RUN_SUFFIX)
+    written = given.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    tags = {JOB_TAG: job.name, PARAMETERS_TAG: json.dumps(written, ensure_ascii=False, sort_keys=True)}
+    if given.dry_run:
+        tags[DRY_RUN_TAG] = "true"
+    run_id = None
+    if idempotency_key is not None:
+        tags[IDEMPOTENCY_TAG] = idempotency_key
+        run_id = str(uuid5(_IDS, f"execute {job.name} {by} {idempotency_key}"))
+    launch = replace(launch, tags={**launch.tags, **tags})
+    asked = _copied(ctx, _runner(ctx).submit(launch, requested_by=by, run_id=run_id))
+    if asked.parameters != written:
+        reason = f"the key {idempotency_key} was used for run {asked.run_id} with other parameters"
+        raise Conflict(reason, field="Idempotency-Key")
+    return asked
+
+
+def run(ctx: OperationsContext, run_id: str) -> RunDetail:
+    """A run with its steps, progress and messages as far as Dagster still has them. Raises `NotFound`."""
+    found = _copied(ctx, run_id)
+    facts = ctx.dagster.facts(run_id) or Facts((), 0, (), None, None)
+    done = sum(step.status in ("success", "failure", "skipped") for step in facts.steps)
+    return RunDetail(
+        run=found,
+        steps=facts.steps,
+        steps_done=done,
+        steps_total=facts.steps_total,
+        messages=facts.messages,
+        dry_run_rows=facts.dry_run_rows,
+        dry_run_summary=facts.dry_run_summary,
+    )
+
+
+def cancel(ctx: OperationsContext, run_id: str, *, by: str) -> Run:
+    """Stop a run. Raises `NotFound`, and `Conflict` when it has ended."""
+    present = _copied(ctx, run_id)
+    if present.status.ended:
+        raise Conflict(f"run {run_id} has already ended: {present.status.value}", field="run_id")
+    _runner(ctx).cancel(run_id, requested_by=by)
+    return _copied(ctx, run_id)
+
+
+def dead_letters(
+    ctx: OperationsContext,
+    state: DeadLetterState | None = None,
+    *,
+    job: str | None = None,
+    limit: int = 50,
+    offset: int = 0,
+    cursor: Mapping[str, Any] | None = None,
+) -> tuple[list[DeadLetter], Cursor | None]:
+    """Dead letters, newest failure first. Raises `NotFound` for an unknown job."""
+    name = ctx.registry.get(job).name if job else None
+    with ctx.store.transaction() as session:
+        found = session.dead_letters(state=state, job=name, after=cursor, limit=limit + 1, offset=offset)
+    return found[:limit], _next(found, limit, lambda last: {"at": _iso(last.failed_at), "id": last.id})
+
+
+def dead_letter(ctx: OperationsContext, letter_id: str) -> DeadLetter:
+    """Raises `NotFound`."""
+    with ctx.store.transaction() as session:
+        return session.dead_letter(letter_id)
+
+
+def retry_dead_letter(ctx: OperationsContext, letter_id: str, *, version: int, by: str) -> DeadLetter:
+    """open -> retrying, and a run of the same partition and parameters is asked for.
+
+    First the intent is written, with the id that the run will have, then the run is asked for: whoever is killed
+    in between, the monitor asks for the same run. Raises `NotFound`, `Conflict` for an older version or another
+    state, and what the runner refuses; a runner that only cannot at present is asked again by the monitor.
+    """
+    _runner(ctx)
+    with ctx.store.transaction() as session:
+        letter = replace(session.dead_letter(letter_id), version=version)
+        run_id = str(uuid5(_IDS, f"dead letter {letter.id} retry {letter.retries + 1}"))
+        session.begin_retry(letter, retry_run_id=run_id, by=by, now=ctx.clock())
+        begun = session.dead_letter(letter_id)
+    try:
+        _ask(ctx, begun)
+    except TransientFailure as error:
+        _log.warning("retry_waits", dead_letter=letter_id, reason=error.message)
+    except PlatformError:
+        with ctx.store.transaction() as session:
+            session.undo_retry(begun, now=ctx.clock())
+        raise
+    return dead_letter(ctx, letter_id)
+
+
+def discard_dead_letter(ctx: OperationsContext, letter_id: str, *, version: int, reason: str, by: str) -> DeadLetter:
+    """open -> discarded. Raises `NotFound`, `Conflict`, and `InvalidInput` for an empty reason."""
+    if not reason.strip():
+        raise InvalidInput("say why it is discarded", field="reason")
+    with ctx.store.transaction() as session:
+        letter = replace(session.dead_letter(letter_id), version=version)
+        session.discard(letter, reason=reason.strip(), by=by, now=ctx.clock())
+        return session.dead_letter(letter_id)
+
+
+def ask_again(ctx: OperationsContext) -> int:
+    """Ask for the runs of retries whose asker was killed or refused for the moment; how many were asked for."""
+    if ctx.runner is None:
+        return 0
+    with ctx.store.transaction() as session:
+        letters = session.unasked_retries(now=ctx.clock())
+    for letter in letters:
+        _ask(ctx, letter)
+    return len(letters)
+
+
+def incidents(
+    ctx: OperationsContext,
+    *,
+    open_only: bool = True,
+    limit: int = 50,
+    offset: int = 0,
+    cursor: Mapping[str, Any] | None = None,
+) -> tuple[list[Incident], Cursor | None]:
+    """Incidents, newest first."""
+    with ctx.store.transaction() as session:
+        found = session.incidents(open_only=open_only, after=cursor, limit=limit + 1, offset=offset)
+    return found[:limit], _next(found, limit, lambda last: {"id": last.id})
+
+
+def _ask(ctx: OperationsContext, letter: DeadLetter) -> None:
+    job, place = letter.job, letter.partition
+    launch = Launch(
+        job=letter.dagster_job,
+        partition=None if letter.partition_end else place,
+        partition_range=(place, letter.partition_end) if place and letter.partition_end else None,
+        config=letter.config,
+        tags={
+            **letter.tags,
+            JOB_TAG: job,
+            PARAMETERS_TAG: json.dumps(letter.parameters, ensure_ascii=False, sort_keys=True),
+            DEAD_LETTER_TAG: letter.id,
+            DEAD_LETTER_RETRY_TAG: str(letter.retries),
+        },
+    )
+    who = letter.changed_by or "monitor"
+    ledger.copy(ctx, _runner(ctx).submit(launch, requested_by=who, run_id=letter.retry_run_id))
+
+
+def _overviews(ctx: OperationsContext, chosen: list[Job]) -> list[JobOverview]:
+    now, names = ctx.clock(), [job.name for job in chosen]
+    with ctx.store.transaction() as session:
+        rows = session.overviews(names, now=now)
+        last = session.runs([row["last_run_id"] for row in rows.values() if row["last_run_id"]])
+        missing = session.missing(names, now=now, horizon=now - GAPS_OF)
+    # a job that the monitor has not met yet has no row
+    unknown = dict.fromkeys(("last_run_id", "last_success_at", "next_due_at", "deadline_at", "sensor_lag"))
+    counts = dict.fromkeys(("running", "queued", "open_incidents", "open_dead_letters"), 0)
+    overviews = []
+    for job in chosen:
+        row = rows.get(job.name, {**unknown, **counts})
+        overviews.append(
+            JobOverview(
+                job=job,
+                last_run=last.get(row["last_run_id"]),
+                missing=tuple(gap for gap in missing if gap.job == job.name),
+                **{name: row[name] for name in (*unknown, *counts) if name != "last_run_id"},
+            )
+        )
+    return overviews
+
+
+def _checked(job: Job, parameters: Mapping[str, Any] | JobParameters) -> JobParameters:
+    if isinstance(parameters, job.parameters):
+        return parameters
+    if isinstance(parameters, JobParameters):
+        parameters = parameters.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    try:
+        # as JSON: strict models then take the strings that enums are written as, and still no number for a date
+        written = json.dumps(dict(parameters), default=str)
+        return job.parameters.model_validate_json(written, by_alias=True, by_name=False)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise InvalidInput(f"{where}: {message}" if where else message, field=where or "parameters") from None
+
+
+def _copied(ctx: OperationsContext, run_id: str) -> Run:
+    ledger.copy(ctx, run_id)
+    with ctx.store.transaction() as session:
+        return session.run(run_id)
+
+
+def _runner(ctx: OperationsContext) -> Runner:
+    if ctx.runner is None:
+        raise PermanentFailure("this process cannot start or stop runs: ask the web, or use the command line")
+    return ctx.runner
+
+
+def _next(found: list[Any], limit: int, place: Any) -> Cursor | None:
+    return place(found[limit - 1]) if len(found) > limit else None
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat()

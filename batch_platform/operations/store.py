@@ -1,0 +1,287 @@
+"""Every read and write of the operations tables; statements stand in `sql/`.
+
+All state changes are conditional: a decision made on an older version, and a duty done twice, change nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg.rows import dict_row
+
+from batch_platform.core import postgres
+from batch_platform.core.failures import Conflict, NotFound
+from batch_platform.core.sql import load
+from batch_platform.operations.model import (
+    DeadLetter,
+    DeadLetterState,
+    Incident,
+    Job,
+    Missing,
+    Run,
+    RunStatus,
+    Schedule,
+    Sensor,
+    Severity,
+    Trigger,
+)
+from batch_platform.operations.runner import TriggerState
+
+_SQL: Final = load("batch_platform.operations.sql")
+_RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
+_JSON: Final = frozenset({"parameters", "config", "tags"})
+
+
+class Session:
+    """The statements of one transaction."""
+
+    def __init__(self, connection: postgres.Connection) -> None:
+        self.connection = connection
+
+    def _rows(self, name: str, /, **parameters: Any) -> list[dict[str, Any]]:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(_SQL[name], parameters).fetchall()
+
+    def _run(self, name: str, /, **parameters: Any) -> int:
+        return self.connection.execute(_SQL[name], parameters).rowcount
+
+    # the ledger
+
+    def known_runs(self, run_ids: Sequence[str]) -> dict[str, tuple[datetime, bool]]:
+        """When each of these runs was last changed as the ledger has it, and whether it had ended."""
+        rows = self._rows("known_runs", run_ids=list(run_ids))
+        return {row["run_id"]: (row["updated_at"], row["ended"]) for row in rows}
+
+    def going_runs(self) -> list[str]:
+        """The runs that have not ended."""
+        return [row["run_id"] for row in self._rows("going_runs")]
+
+    def save_runs(self, runs: Sequence[Run]) -> int:
+        """Insert or update; how many rows changed."""
+        columns = {name: [_plain(getattr(run, name)) for run in runs] for name in _RUN_FIELDS}
+        columns |= {name: [json.dumps(value, ensure_ascii=False) for value in columns[name]] for name in _JSON}
+        return self._run("save_runs", **columns)
+
+    def end_vanished_runs(self, run_ids: Sequence[str], *, now: datetime) -> int:
+        return self._run("end_vanished_runs", run_ids=list(run_ids), now=now)
+
+    def runs(self, run_ids: Sequence[str]) -> dict[str, Run]:
+        return {row["run_id"]: _run_of(row) for row in self._rows("runs", run_ids=list(run_ids))}
+
+    def run(self, run_id: str) -> Run:
+        """Raises `NotFound`."""
+        rows = self._rows("run", run_id=run_id)
+        if not rows:
+            raise NotFound(f"no run {run_id}", field="run_id")
+        return _run_of(rows[0])
+
+    def history(
+        self, job: str, *, status: RunStatus | None, after: Mapping[str, Any] | None, limit: int, offset: int
+    ) -> list[Run]:
+        """Newest first."""
+        place = _after(after)
+        rows = self._rows("history", job=job, status=status and status.value, limit=limit, offset=offset, **place)
+        return [_run_of(row) for row in rows]
+
+    def overviews(self, names: Sequence[str], *, now: datetime) -> dict[str, dict[str, Any]]:
+        return {row["name"]: row for row in self._rows("overviews", names=list(names), now=now)}
+
+    # dead letters
+
+    def settle_dead_letters(self, *, now: datetime) -> int:
+        """Make, resolve and reopen dead letters by what the ledger says; how many rows changed."""
+        names = ("collect_dead_letters", "resolve_dead_letters", "reopen_lost_retries")
+        return sum(self._run(name, now=now) for name in names)
+
+    def unasked_retries(self, *, now: datetime) -> list[DeadLetter]:
+        return [_letter(row) for row in self._rows("unasked_retries", now=now)]
+
+    def dead_letters(
+        self,
+        *,
+        state: DeadLetterState | None,
+        job: str | None,
+        after: Mapping[str, Any] | None,
+        limit: int,
+        offset: int,
+    ) -> list[DeadLetter]:
+        """Newest failure first."""
+        place = _after(after)
+        rows = self._rows("dead_letters", state=state and state.value, job=job, limit=limit, offset=offset, **place)
+        return [_letter(row) for row in rows]
+
+    def dead_letter(self, letter_id: str) -> DeadLetter:
+        """Raises `NotFound`."""
+        rows = self._rows("dead_letter", id=letter_id)
+        if not rows:
+            raise NotFound(f"no dead letter {letter_id}", field="id")
+        return _letter(rows[0])
+
+    def begin_retry(self, letter: DeadLetter, *, retry_run_id: str, by: str, now: datetime) -> None:
+        """open -> retrying. Raises `Conflict` when it was changed meanwhile."""
+        moved = self._run(
+            "begin_retry", id=letter.id, version=letter.version, retry_run_id=retry_run_id, by=by, now=now
+        )
+        self._moved(moved, letter)
+
+    def undo_retry(self, letter: DeadLetter, *, now: datetime) -> None:
+        """retrying -> open, when no run was made."""
+        self._run("undo_retry", id=letter.id, retry_run_id=letter.retry_run_id, now=now)
+
+    def discard(self, letter: DeadLetter, *, reason: str, by: str, now: datetime) -> None:
+        """open -> discarded. Raises `Conflict` when it was changed meanwhile."""
+        moved = self._run("discard_dead_letter", id=letter.id, version=letter.version, reason=reason, by=by, now=now)
+        self._moved(moved, letter)
+
+    def _moved(self, rows: int, letter: DeadLetter) -> None:
+        if rows == 0:
+            present = self.dead_letter(letter.id)
+            raise Conflict(
+                f"dead letter {letter.id} was changed meanwhile: it is {present.state.value} now", field="version"
+            )
+
+    # the calendar
+
+    def save_jobs(self, jobs: Sequence[Job], *, now: datetime) -> None:
+        """The registry as it is now; jobs that it holds no more are retired."""
+        schedules = [job.trigger if isinstance(job.trigger, Schedule) else None for job in jobs]
+        sensors = [job.trigger if isinstance(job.trigger, Sensor) else None for job in jobs]
+        self._run(
+            "save_jobs",
+            names=[job.name for job in jobs],
+            ids=[job.id for job in jobs],
+            max_durations=[job.max_duration for job in jobs],
+            graces=[job.deadline for job in jobs],
+            kinds=[job.trigger and type(job.trigger).__name__.lower() for job in jobs],
+            triggers=[job.trigger and job.trigger.name for job in jobs],
+            crons=[schedule and schedule.cron for schedule in schedules],
+            everies=[sensor and sensor.every for sensor in sensors],
+            enabled=[job.trigger is not None and job.trigger.enabled for job in jobs],
+            now=now,
+        )
+        self._run("retire_jobs", names=[job.name for job in jobs], now=now)
+
+    def calendars(self, *, horizon: datetime) -> list[tuple[str, str, timedelta, datetime]]:
+        """Job, cron, grace and up to when its due moments are written down."""
+        rows = self._rows("calendars", horizon=horizon)
+        return [(row["name"], row["cron"], row["grace"], row["written_to"]) for row in rows]
+
+    def save_due_moments(self, moments: Sequence[tuple[str, datetime, datetime]]) -> None:
+        """(job, due, deadline); known ones stay as they are."""
+        jobs, dues, deadlines = zip(*moments, strict=True) if moments else ((), (), ())
+        self._run("save_due_moments", jobs=list(jobs), dues=list(dues), deadlines=list(deadlines))
+
+    def save_next_due(self, nexts: Mapping[str, datetime]) -> None:
+        self._run("save_next_due", jobs=list(nexts), nexts=list(nexts.values()))
+
+    def triggers(self, *, now: datetime, horizon: datetime) -> list[tuple[str, str, datetime]]:
+        """Job, schedule or sensor, and since when its ticks matter."""
+        rows = self._rows("triggers", now=now, horizon=horizon)
+        return [(row["name"], row["trigger_name"], row["since"]) for row in rows]
+
+    def save_triggers(self, states: Mapping[str, TriggerState], *, now: datetime, horizon: datetime) -> None:
+        """How each job's trigger stands, and which due moments its ticks, or runs by hand, have met."""
+        good = {job: [tick.at for tick in state.ticks if tick.good] for job, state in states.items()}
+        self._run(
+            "save_triggers",
+            jobs=list(states),
+            running=[state.running for state in states.values()],
+            good_ats=[max(good[job], default=None) for job in states],
+            errors=[state.error for state in states.values()],
+        )
+        pairs = [(job, at) for job, ats in good.items() for at in ats]
+        self._run("met_by_ticks", jobs=[job for job, _ in pairs], ats=[at for _, at in pairs], now=now)
+        self._run("met_by_runs", now=now, horizon=horizon)
+
+    def missing(self, names: Sequence[str], *, now: datetime, horizon: datetime) -> list[Missing]:
+        """Due moments that nothing has met, oldest first."""
+        return [Missing(**row) for row in self._rows("missing", names=list(names), now=now, horizon=horizon)]
+
+    # incidents and notifications
+
+    def incidents(
+        self, *, open_only: bool, after: Mapping[str, Any] | None, limit: int, offset: int
+    ) -> list[Incident]:
+        """Newest first."""
+        last = (after or {}).get("id")
+        rows = self._rows("incidents", open_only=open_only, id=last, limit=limit, offset=offset)
+        return [Incident(**row | {"severity": Severity(row["severity"])}) for row in rows]
+
+    def due_notifications(self, *, now: datetime, limit: int) -> list[dict[str, Any]]:
+        return self._rows("due_notifications", now=now, limit=limit)
+
+    def delivered(self, ids: Sequence[int], *, destination: str) -> None:
+        self._run("notifications_delivered", ids=list(ids), destination=destination)
+
+    def sent(self, ids: Sequence[int], *, now: datetime) -> None:
+        self._run("notifications_sent", ids=list(ids), now=now)
+
+    def not_sent(
+        self, nexts: Mapping[int, datetime], *, error: str, given_up_before: datetime, now: datetime
+    ) -> None:
+        """Try again later; what was written before `given_up_before` is given up."""
+        self._run(
+            "notifications_failed",
+            ids=list(nexts),
+            next_attempts=list(nexts.values()),
+            error=error,
+            given_up_before=given_up_before,
+            now=now,
+        )
+
+    # the monitor
+
+    def lead(self) -> bool:
+        """Whether this transaction is the monitor's; as long as it lasts, no other is."""
+        [[leads]] = self.connection.execute(_SQL["lead"]).fetchall()
+        return bool(leads)
+
+    def mark(self, name: str) -> tuple[datetime, str | None] | None:
+        rows = self._rows("mark", name=name)
+        return (rows[0]["at"], rows[0]["place"]) if rows else None
+
+    def set_mark(self, name: str, at: datetime, place: str | None = None) -> None:
+        self._run("set_mark", name=name, at=at, place=place)
+
+    def save_queues(self, sizes: Mapping[str, int], *, now: datetime) -> None:
+        self._run("save_queues", names=list(sizes), sizes=list(sizes.values()), now=now)
+
+
+class OperationsStore:
+    """Opens transactions on the operations tables."""
+
+    def __init__(self, pool: postgres.Pool) -> None:
+        self._pool = pool
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back by any exception."""
+        with postgres.transaction(self._pool) as connection:
+            yield Session(connection)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, RunStatus | Trigger):
+        return value.value
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _run_of(row: dict[str, Any]) -> Run:
+    chosen = {name: row[name] for name in _RUN_FIELDS}
+    return Run(**chosen | {"trigger": Trigger(row["trigger"]), "status": RunStatus(row["status"])})
+
+
+def _letter(row: dict[str, Any]) -> DeadLetter:
+    return DeadLetter(**row | {"state": DeadLetterState(row["state"])})
+
+
+def _after(after: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The place after which a page begins, of the cursor {"at": ISO time, "id": key}."""
+    if after is None:
+        return {"at": None, "id": None}
+    return {"at": datetime.fromisoformat(after["at"]), "id": after["id"]}

@@ -1,0 +1,253 @@
+"""Where the web meets: the domains' routes and pages, operations, Dagster's UI and what they all need, in one app.
+
+Run by `python -m batch_platform.server`. It is for the web what `definitions` is for Dagster's processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import SecretStr
+
+from batch_platform.core import aws, logs, postgres
+from batch_platform.core.clock import Clock, utc_now
+from batch_platform.core.failures import InvalidInput, TransientFailure
+from batch_platform.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from fastapi import FastAPI
+    from starlette.requests import HTTPConnection
+
+    from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.monitor import Monitor
+    from batch_platform.operations.pages import DashboardCard
+    from batch_platform.web.app import Lifespan, Part
+    from batch_platform.web.context import WebContext
+
+_CONNECTIONS: Final = 16
+_HEARTBEAT_SECONDS: Final = 90
+_STOP_SECONDS: Final = 5  # open pages of Dagster keep a websocket: they are not waited for
+_WEBSOCKET_BYTES: Final = 1024 * 1024
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM."""
+    import uvicorn
+
+    parser = argparse.ArgumentParser(prog="batch_platform.server", description="API, console and the Dagster UI")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    arguments = parser.parse_args()
+    settings = load_settings()
+    logs.configure(settings.env)
+    uvicorn.run(
+        create_app(settings),
+        host=arguments.host,
+        port=arguments.port,
+        log_config=None,  # its warnings go through ours
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # who sends them could claim any address; the public one is BATCH_PLATFORM_URL
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        ws_max_size=_WEBSOCKET_BYTES,
+    )
+
+
+def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+    """The app of these settings; what it opens is closed at the end of its lifespan.
+
+    Raises `InvalidInput` for a setting that is missing. A code server that is away is no reason not to start: the
+    workspace loads when it comes.
+    """
+    from batch_platform.finops import pages as finops
+    from batch_platform.finops.service.context import build_context
+    from batch_platform.finops.site import FinopsSite
+    from batch_platform.web.app import build_app
+
+    with ExitStack() as stack:
+        context = _web_context(settings, stack, clock)
+        workspace = _open_workspace(stack)
+        operations = _operations_context(settings, context, workspace)
+        lake = aws.client("s3", settings)
+        work = build_context(pool=context.pool, lake=lake, lake_bucket=settings.lake_bucket, settings=settings)
+        app = build_app(
+            context,
+            parts=[_operations_part([finops.CARD]), finops.PART, _dagster_part(workspace)],
+            ready=_probes(settings, context, workspace),
+            lifespan=_lifespan(stack.pop_all(), _monitor(settings, operations)),
+        )
+    app.state.operations, app.state.finops = operations, FinopsSite.of(work)
+    return app
+
+
+def _lifespan(opened: ExitStack, monitor: Monitor) -> Lifespan:
+    """The monitor runs in a thread of its own for as long as the web does; then everything is closed."""
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        stopping = threading.Event()
+        thread = threading.Thread(target=monitor.run, args=(stopping,), name="monitor", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join(_STOP_SECONDS)
+            opened.close()
+
+    return running
+
+
+def _web_context(settings: Settings, stack: ExitStack, clock: Clock) -> WebContext:
+    from batch_platform.web.context import OidcSettings, WebContext
+
+    database = _needed(settings.database_url, "DATABASE_URL")
+    secret = _needed(settings.secret, "BATCH_PLATFORM_SECRET")
+    oidc = None
+    if settings.oidc_issuer is not None:
+        client_id = _needed(settings.oidc_client_id, "OIDC_CLIENT_ID")
+        oidc = OidcSettings(
+            issuer=settings.oidc_issuer,
+            client_id=client_id,
+            client_secret=_told(settings.oidc_client_secret),
+            audience=settings.oidc_audience or client_id,
+            roles_claim=settings.oidc_roles_claim,
+        )
+    pool = postgres.open_pool(database, application_name="batch-platform web", max_size=_CONNECTIONS)
+    stack.callback(pool.close)
+    return WebContext(
+        pool=pool,
+        clock=clock,
+        secret=secret.encode(),
+        url=settings.web_url,
+        secure_cookies=settings.web_url.startswith("https://"),
+        random=secrets.token_bytes,
+        environment=settings.env,
+        oidc=oidc,
+    )
+
+
+def _open_workspace(stack: ExitStack) -> WorkspaceProcessContext:
+    """Dagster's instance and the code locations of `workspace.yaml` beside its `dagster.yaml`.
+
+    It follows its code servers by itself: one that was replaced is loaded again.
+    """
+    import dagster as dg
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
+
+    try:
+        instance = stack.enter_context(dg.DagsterInstance.get())
+    except dg.DagsterError as error:
+        if "DAGSTER_HOME" not in str(error):
+            raise
+        raise InvalidInput("DAGSTER_HOME is not set", field="DAGSTER_HOME") from None
+    file = Path(instance.root_directory) / "workspace.yaml"
+    target = WorkspaceFileTarget([str(file)]) if file.exists() else None
+    return stack.enter_context(WorkspaceProcessContext(instance, target))
+
+
+def _operations_context(
+    settings: Settings, context: WebContext, workspace: WorkspaceProcessContext
+) -> OperationsContext:
+    from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.dagster_storage import DagsterInstanceStorage
+    from batch_platform.operations.queue import QueueRunner
+    from batch_platform.registry import build_registry
+
+    registry = build_registry(settings)
+    storage = DagsterInstanceStorage(workspace.instance, registry)
+    return OperationsContext(context.pool, context.clock, registry, storage, QueueRunner(workspace))
+
+
+def _monitor(settings: Settings, operations: OperationsContext) -> Monitor:
+    from batch_platform.operations.monitor import Monitor, Orders
+    from batch_platform.operations.notify import destinations
+
+    to = destinations(_told(settings.alert_urls), _told(settings.smtp_url))
+    return Monitor(operations, Orders(destinations=to, heartbeat_url=_told(settings.heartbeat_url)))
+
+
+def _operations_part(cards: Sequence[DashboardCard]) -> Part:
+    from batch_platform.operations import api, pages
+    from batch_platform.web.app import Part
+
+    package = "batch_platform.operations"
+    return Part(
+        routers=(api.router, api.metrics_router),
+        pages=(pages.build_pages(cards),),
+        navigation=pages.NAVIGATION,
+        templates=package,
+        locale=package,
+    )
+
+
+def _dagster_part(workspace: WorkspaceProcessContext) -> Part:
+    from batch_platform.web import dagster_ui
+    from batch_platform.web.access.dependencies import current
+    from batch_platform.web.app import Part
+
+    def may_execute(asking: HTTPConnection) -> bool:
+        return current(asking).may("batch:execute")
+
+    def is_signed_in(asking: HTTPConnection) -> bool:
+        session_id = current(asking).session_id
+        return session_id is None or asking.app.state.sessions.find(session_id) is not None
+
+    app = dagster_ui.dagster_mount(workspace, may_execute=may_execute, is_signed_in=is_signed_in)
+    return Part(mounts={dagster_ui.PATH: app}, navigation=(dagster_ui.NAVIGATION,))
+
+
+def _probes(
+    settings: Settings, context: WebContext, workspace: WorkspaceProcessContext
+) -> Mapping[str, Callable[[], None]]:
+    """What `/health/ready` asks; each raises when what it asks for is down."""
+    s3, dynamodb = aws.client("s3", settings), aws.client("dynamodb", settings)
+
+    def database() -> None:
+        with postgres.transaction(context.pool) as connection:
+            connection.execute("SELECT 1")
+
+    def lake() -> None:
+        s3.head_bucket(Bucket=settings.lake_bucket)
+
+    def tables() -> None:
+        dynamodb.list_tables(Limit=1)
+
+    def code_server() -> None:
+        entries = workspace.get_current_workspace().code_location_entries
+        away = sorted(name for name, entry in entries.items() if entry.code_location is None)
+        if away or not entries:
+            raise TransientFailure(f"no code location is loaded of: {', '.join(away) or 'none'}")
+
+    def daemon() -> None:
+        beats = workspace.instance.get_daemon_heartbeats()
+        needed = workspace.instance.get_required_daemon_types()
+        late = context.clock().timestamp() - _HEARTBEAT_SECONDS
+        silent = sorted(kind for kind in needed if kind not in beats or beats[kind].timestamp < late)
+        if silent:
+            raise TransientFailure(f"no heartbeat for {_HEARTBEAT_SECONDS} s of {', '.join(silent)}")
+
+    return {"postgres": database, "s3": lake, "dynamodb": tables, "code_server": code_server, "daemon": daemon}
+
+
+def _needed(value: str | SecretStr | None, variable: str) -> str:
+    text = _told(value)
+    if not text:
+        raise InvalidInput(f"{variable} is not set", field=variable)
+    return text
+
+
+def _told(value: str | SecretStr | None) -> str | None:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+if __name__ == "__main__":
+    main()

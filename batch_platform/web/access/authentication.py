@@ -1,0 +1,214 @@
+"""Who is asking, before anything else sees the request: nobody passes but to login, health and static files."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from batch_platform.web.access.dependencies import SAFE_METHODS
+from batch_platform.web.access.model import Principal
+from batch_platform.web.access.oidc import ALGORITHMS, Provider
+from batch_platform.web.access.sessions import Sessions
+from batch_platform.web.access.tokens import ALGORITHM, TokenRefused, Tokens
+from batch_platform.web.api.bodies import read_body, replayed
+from batch_platform.web.api.problems import wants_page
+from batch_platform.web.console import local_path, render
+from batch_platform.web.context import WebContext
+
+PUBLIC: Final = frozenset(
+    {"/login", "/login/oidc", "/login/oidc/callback", "/console/language", "/health/live", "/health/ready"}
+)
+PUBLIC_FOLDER: Final = "/static/"
+CSRF_HEADER: Final = "X-CSRF-Token"
+CSRF_FIELD: Final = "csrf_token"
+_LONGEST_TOKEN: Final = 8_192
+_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+_log = structlog.get_logger(__name__)
+
+
+class IdentityMiddleware:
+    """Puts the `principal` (or None) and the browser's `csrf_token` into the scope."""
+
+    def __init__(self, app: ASGIApp, sessions: Sessions, provider: Provider | None) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._provider = provider
+        self._context: WebContext = sessions.context
+        self._tokens = Tokens.of(self._context.secret)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        scope["principal"], scope["csrf_token"] = None, ""
+        if connection.url.path.startswith(PUBLIC_FOLDER):
+            await self._app(scope, receive, send)
+            return
+        authorization = connection.headers.get("authorization")
+        if authorization is not None:
+            scope["principal"] = await self._of_token(authorization)
+        else:
+            send = await self._recognise(connection, send)
+        await self._app(scope, receive, send)
+
+    async def _of_token(self, authorization: str) -> Principal | None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or len(token) > _LONGEST_TOKEN:
+            return None
+        try:
+            # which key is asked is the token's choice, what that key may verify is not
+            algorithm = _algorithm(token)
+            if algorithm == ALGORITHM:
+                return self._tokens.read(token, now=self._context.clock())
+            if algorithm in ALGORITHMS and self._provider is not None:
+                return await run_in_threadpool(self._provider.read, token)
+        except TokenRefused as error:
+            _log.info("bearer token refused", reason=str(error))
+        return None
+
+    async def _recognise(self, connection: HTTPConnection, send: Send) -> Send:
+        """A browser, by its session or as a visitor; a new visitor that looks at a page gets its cookie."""
+        scope, sessions = connection.scope, self._sessions
+        session_id = sessions.cookie.read(connection.cookies)
+        if session_id is not None:
+            scope["principal"] = await run_in_threadpool(sessions.find, session_id)
+        if scope["principal"] is not None and session_id is not None:
+            scope["csrf_token"] = sessions.csrf_token(session_id)
+            return send
+        visitor = sessions.visitor.read(connection.cookies)
+        if visitor is not None:
+            scope["csrf_token"] = sessions.csrf_token(visitor)
+            return send
+        if scope["type"] != "http" or not wants_page(Request(scope)):
+            return send
+        visitor = sessions.new_id()
+        scope["csrf_token"] = sessions.csrf_token(visitor)
+        cookie = sessions.visitor.header(visitor, age=self._context.limits.session_age)
+
+        async def introduced(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).append("Set-Cookie", cookie)
+            await send(message)
+
+        return introduced
+
+
+class GuardMiddleware:
+    """401 for nobody, and for browsers a check that the write comes from a page of ours."""
+
+    def __init__(self, app: ASGIApp, context: WebContext, foreign_apps: Sequence[str]) -> None:
+        self._app = app
+        self._context = context
+        # apps that know nothing of our forms: for their writes the origin alone decides
+        self._foreign_apps = tuple(f"{path}/" for path in foreign_apps)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(Request(scope, receive), receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, request: Request, receive: Receive, send: Send) -> None:
+        principal: Principal | None = request.scope["principal"]
+        if principal is None and not is_public(request.scope["path"]):
+            await self._refuse(request, send)
+            return
+        by_cookie = principal is None or principal.via == "session"
+        if request.method not in SAFE_METHODS and by_cookie:
+            receive = await self._check_csrf(request, receive)
+        await self._app(request.scope, receive, send)
+
+    async def _refuse(self, request: Request, send: Send) -> None:
+        """The login form for a person; whoever sent a token, and every program, gets a problem."""
+        if wants_page(request) and request.method in ("GET", "HEAD") and "authorization" not in request.headers:
+            target = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+            await login_page(request, target=target, status=401)(request.scope, request.receive, send)
+            return
+        error = ' error="invalid_token"' if "authorization" in request.headers else ""
+        raise HTTPException(401, "sign in, or send a bearer token", {"WWW-Authenticate": f"Bearer{error}"})
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        code = None
+        if scope["principal"] is None:
+            code = 4401
+        elif scope["principal"].via == "session" and not self._comes_from_us(connection.headers):
+            code = 4403
+        if code is None:
+            await self._app(scope, receive, send)
+            return
+        await send({"type": "websocket.close", "code": code})
+
+    async def _check_csrf(self, request: Request, receive: Receive) -> Receive:
+        """Raises 403 unless a page of ours sent this; the body it may have read is in what it returns."""
+        if not self._comes_from_us(request.headers):
+            raise HTTPException(403, "the request comes from a page of another origin")
+        if request.scope["path"].startswith(self._foreign_apps):
+            return receive
+        token = request.headers.get(CSRF_HEADER)
+        if token is None and request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FORMS:
+            body = await read_body(receive)
+            receive = replayed(body, receive)
+            token = await _field(Request(request.scope, replayed(body, receive)))
+        if not token or not request.scope["csrf_token"] or not _same(token, request.scope["csrf_token"]):
+            raise HTTPException(403, "the form is too old: load the page again")
+        return receive
+
+    def _comes_from_us(self, headers: Headers) -> bool:
+        """Browsers name the origin of every write and websocket; programs send no cookies unasked and need not."""
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return False
+        origin = headers.get("origin")
+        if origin is None or origin == self._context.origin:
+            return True
+        return urlsplit(origin).netloc == headers.get("host")
+
+
+def is_public(path: str) -> bool:
+    return path in PUBLIC or path.startswith(PUBLIC_FOLDER)
+
+
+def login_page(request: Request, *, target: str, status: int = 200, name: str = "", error: str = "") -> Any:
+    """The form of local accounts, or the way to the provider; `target` is where it leads."""
+    oidc = request.app.state.web.oidc is not None
+    return render(request, "login.html", status=status, next=local_path(target), name=name, error=error, oidc=oidc)
+
+
+async def _field(request: Request) -> str | None:
+    form: FormData = await request.form()
+    try:
+        value = form.get(CSRF_FIELD)
+        return value if isinstance(value, str) else None
+    finally:
+        await form.close()
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())
+
+
+def _algorithm(token: str) -> str | None:
+    """What the token says it is signed by."""
+    try:
+        head = token.partition(".")[0].encode("ascii")
+        header = json.loads(urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
+    except (UnicodeError, binascii.Error, ValueError, RecursionError):
+        return None
+    found = header.get("alg") if isinstance(header, dict) else None
+    return found if isinstance(found, str) else None

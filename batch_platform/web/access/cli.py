@@ -1,0 +1,175 @@
+"""`batch-platform token` and `batch-platform users`: access from the command line, audited like that of the web."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC
+from typing import Annotated, Any
+
+import typer
+
+from batch_platform.core import postgres
+from batch_platform.core.clock import utc_now
+from batch_platform.core.failures import InvalidInput
+from batch_platform.settings import Settings, load_settings
+from batch_platform.web import audit
+from batch_platform.web.access import service
+from batch_platform.web.access.model import User, roles_of
+from batch_platform.web.access.tokens import Tokens, parse_ttl
+
+users_app = typer.Typer(no_args_is_help=True, help="Local accounts of API, console and Dagster UI.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
+Roles = Annotated[list[str], typer.Option("--role", help="viewer, operator, approver or administrator; repeatable.")]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+
+
+def token_command(
+    role: Roles,
+    ttl: Annotated[str, typer.Option(help="Lifetime: 90s, 30m, 1h, 7d; 24h at most, 90d for viewers.")] = "1h",
+    name: Annotated[str, typer.Option(help="Who will use it; the audit log shows it.")] = "cli",
+    as_json: Json = False,
+) -> None:
+    """Print a bearer token for the API. It cannot be taken back before it ends."""
+    settings = load_settings()
+    if settings.secret is None:
+        raise InvalidInput("BATCH_PLATFORM_SECRET is not set", field="BATCH_PLATFORM_SECRET")
+    roles, lifetime, now = roles_of(role), parse_ttl(ttl), utc_now()
+    tokens = Tokens.of(settings.secret.get_secret_value().encode())
+    token = tokens.issue(name=name, roles=roles, ttl=lifetime, now=now, random=secrets.token_bytes)
+    ends = (now + lifetime).astimezone(UTC).isoformat(timespec="seconds")
+    with _pool(settings) as pool, postgres.transaction(pool) as connection:
+        after = {"roles": sorted(roles), "expires_at": ends}
+        audit.record(connection, who=_caller(), what="token.issue", target=f"token:{name}", after=after, now=now)
+    if as_json:
+        _print_json({"token": token, "roles": sorted(roles), "expires_at": ends})
+        return
+    typer.echo(token)
+
+
+@users_app.command("list")
+def list_command(as_json: Json = False) -> None:
+    """List the accounts."""
+    with _pool() as pool:
+        rows = [_row(user) for user in service.users(pool)]
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        state = "enabled" if row["enabled"] else "disabled"
+        typer.echo(
+            f"{row['name']}  {','.join(row['roles'])}  {state}  last sign-in {row['last_login_at'] or 'never'}"
+        )
+    if not rows:
+        typer.echo("no accounts; add one with: batch-platform users add")
+
+
+@users_app.command("add")
+def add_command(
+    name: Name, role: Roles, password_stdin: PasswordStdin = False, dry_run: DryRun = False, as_json: Json = False
+) -> None:
+    """Add an account. The password is asked for, or read by --password-stdin; it is no argument."""
+    with _pool() as pool:
+        change = _change(dry_run)
+        changed = service.add_user(pool, name, roles_of(role), lambda: _password(password_stdin), change)
+    _tell(name, changed, dry_run, as_json, done="added", already="is already there")
+
+
+@users_app.command("disable")
+def disable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Keep an account out, at once and everywhere."""
+    with _pool() as pool:
+        changed = service.set_enabled(pool, name, _change(dry_run), enabled=False)
+    _tell(name, changed, dry_run, as_json, done="disabled", already="is already disabled")
+
+
+@users_app.command("enable")
+def enable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Let an account in again."""
+    with _pool() as pool:
+        changed = service.set_enabled(pool, name, _change(dry_run), enabled=True)
+    _tell(name, changed, dry_run, as_json, done="enabled", already="is already enabled")
+
+
+@users_app.command("set-roles")
+def set_roles_command(name: Name, role: Roles, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Replace an account's roles; it has to sign in again."""
+    with _pool() as pool:
+        changed = service.set_roles(pool, name, roles_of(role), _change(dry_run))
+    _tell(name, changed, dry_run, as_json, done="given its roles", already="has these roles already")
+
+
+@users_app.command("reset-password")
+def reset_password_command(
+    name: Name, password_stdin: PasswordStdin = False, dry_run: DryRun = False, as_json: Json = False
+) -> None:
+    """Give an account another password, end its sessions and its lock-out."""
+    with _pool() as pool:
+        service.reset_password(pool, name, lambda: _password(password_stdin), _change(dry_run))
+    _tell(name, True, dry_run, as_json, done="given a new password", already="")
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise InvalidInput("there is no terminal to ask on: use --password-stdin", field="password")
+    password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
+
+
+def _change(dry_run: bool) -> service.Change:
+    return service.Change(by=_caller(), now=utc_now(), dry_run=dry_run)
+
+
+def _caller() -> str:
+    """The system's user, by its number: what the environment says of it can be anything."""
+    uid = os.getuid()
+    try:
+        return f"cli:{pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"cli:{uid}"
+
+
+@contextmanager
+def _pool(settings: Settings | None = None) -> Iterator[postgres.Pool]:
+    settings = settings or load_settings()
+    if settings.database_url is None:
+        raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
+    pool = postgres.open_pool(
+        settings.database_url.get_secret_value(), application_name="batch-platform-users", max_size=1
+    )
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def _row(user: User) -> dict[str, Any]:
+    return {
+        "name": user.name,
+        "roles": sorted(user.roles),
+        "enabled": user.enabled,
+        "created_at": user.created_at.isoformat(timespec="seconds"),
+        "last_login_at": user.last_login_at and user.last_login_at.isoformat(timespec="seconds"),
+    }
+
+
+def _tell(name: str, changed: bool, dry_run: bool, as_json: bool, *, done: str, already: str) -> None:
+    if as_json:
+        _print_json({"name": name, "changed": changed, "dry_run": dry_run})
+        return
+    verb = f"would be {done}" if dry_run else f"is {done}"
+    typer.echo(f"account {name} {verb if changed else already}")
+
+
+def _print_json(content: dict[str, Any] | Sequence[dict[str, Any]]) -> None:
+    typer.echo(json.dumps(content, ensure_ascii=False, indent=2))

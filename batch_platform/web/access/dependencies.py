@@ -1,0 +1,91 @@
+"""What a route declares about who may call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from fastapi import Depends, params
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.web.access.model import Principal, check_permission
+from batch_platform.web.api.problems import forbidden
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """The permission a route asks for; None for the few that anybody may call."""
+
+    permission: str | None
+
+    async def __call__(self, connection: HTTPConnection) -> None:
+        if self.permission is not None:
+            authorize(connection, self.permission)
+        _refuse_unknown_parameters(connection)
+
+
+def requires(permission: str) -> Any:
+    """`dependencies=[requires("jobs:read")]`: 403 for a principal that may not.
+
+    A write under a `:read` permission concerns only the caller's own session (its language, its end): bearer
+    tokens have none and are refused.
+    """
+    return Depends(Requirement(check_permission(permission)))
+
+
+def public() -> Any:
+    """For the routes that the authentication lets pass: login and health."""
+    return Depends(Requirement(None))
+
+
+def current(connection: HTTPConnection) -> Principal:
+    """Who is asking. Raises 401 for nobody."""
+    principal = connection.scope.get("principal")
+    if principal is None:
+        raise HTTPException(401, "sign in, or send a bearer token", {"WWW-Authenticate": "Bearer"})
+    return cast(Principal, principal)
+
+
+def authorize(connection: HTTPConnection, permission: str) -> Principal:
+    """The principal, when it has the permission; else 401 or 403."""
+    principal = current(connection)
+    if not principal.may(permission):
+        raise forbidden(permission)
+    writes = connection.scope.get("method", "GET") not in SAFE_METHODS
+    if writes and permission.endswith(":read") and principal.via == "token":
+        raise HTTPException(403, "a bearer token has no session to change")
+    return principal
+
+
+def requirement_of(route: Any) -> Requirement | None:
+    """What a route declares; None when it declares nothing."""
+    dependant = getattr(route, "dependant", None)
+    declared = [found.call for found in dependant.dependencies] if dependant else []
+    return next((call for call in declared if isinstance(call, Requirement)), None)
+
+
+def _refuse_unknown_parameters(connection: HTTPConnection) -> None:
+    """A misspelt filter must not answer with everything."""
+    route = connection.scope.get("route")
+    if not isinstance(route, APIRoute) or not connection.url.path.startswith("/api/"):
+        return
+    known = _parameters(route)
+    unknown = next((name for name in connection.query_params if name not in known), None)
+    if unknown is not None:
+        shown = unknown.encode("ascii", "replace").decode()[:80]
+        raise InvalidInput(f"there is no query parameter {shown!r}", field=shown)
+
+
+def _parameters(route: APIRoute) -> frozenset[str]:
+    """Names of the route's query parameters, kept with the route."""
+    kept: dict[str, Any] = vars(route)
+    if "query_names" not in kept:
+        fields = get_flat_params(route.dependant)
+        kept["query_names"] = frozenset(field.alias for field in fields if isinstance(field.field_info, params.Query))
+    return cast(frozenset[str], kept["query_names"])

@@ -1,0 +1,97 @@
+"""Roles, permissions and who is asking; frozen values, no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, Literal
+
+from batch_platform.core.failures import InvalidInput
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    ADMINISTRATOR = "administrator"
+
+
+_READ: Final = frozenset({"*:read"})
+
+# `batch:execute` is in none of the lists: it is the administrators' alone.
+PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = MappingProxyType(
+    {
+        Role.VIEWER: _READ,
+        Role.OPERATOR: _READ | {"jobs:run", "dead-letters:handle", "finops:operate"},
+        Role.APPROVER: _READ | {"zengin:approve"},
+        Role.ADMINISTRATOR: frozenset({"*"}),
+    }
+)
+
+_PERMISSION: Final = re.compile(r"[a-z][a-z0-9-]*:[a-z][a-z0-9-]*")
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,62}")
+
+
+def check_permission(permission: str) -> str:
+    """Raises `ValueError` unless it is written `things:verb`; wildcards belong to roles, not to routes."""
+    if not _PERMISSION.fullmatch(permission):
+        raise ValueError(f"a permission is written things:verb, not {permission!r}")
+    return permission
+
+
+def allowed(roles: Iterable[Role], permission: str) -> bool:
+    """Whether any of the roles carries the permission; `*:read` stands for every `…:read`, `*` for all."""
+    granted = frozenset[str]().union(*(PERMISSIONS[role] for role in roles))
+    return "*" in granted or permission in granted or (permission.endswith(":read") and "*:read" in granted)
+
+
+def roles_of(names: Collection[str]) -> frozenset[Role]:
+    """The roles of these names. Raises `InvalidInput` for none and for a name that is no role."""
+    unknown = sorted(set(names) - set(Role))
+    if unknown:
+        raise InvalidInput(f"{unknown[0]} is not a role: {', '.join(Role)}", field="roles")
+    if not names:
+        raise InvalidInput(f"a role is needed: {', '.join(Role)}", field="roles")
+    return frozenset(map(Role, names))
+
+
+def is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def check_name(name: str) -> str:
+    """Raises `InvalidInput` unless it can be the name of an account."""
+    if not is_name(name):
+        raise InvalidInput(
+            f"{name!r} cannot name an account: lower-case letters, digits and . _ @ -, at most 63", field="name"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is asking. Subjects say where they come from: `local:ann`, `oidc:8f1e…`, `token:nightly`."""
+
+    subject: str
+    name: str
+    roles: frozenset[Role]
+    via: Literal["session", "token"]
+    session_id: str | None = None
+
+    def may(self, permission: str) -> bool:
+        return allowed(self.roles, permission)
+
+
+@dataclass(frozen=True)
+class User:
+    """A local account as others may see it."""
+
+    name: str
+    roles: frozenset[Role]
+    enabled: bool
+    created_at: datetime
+    last_login_at: datetime | None

@@ -1,0 +1,262 @@
+"""Pages of login and logout, of accounts and of the audit log."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+import structlog
+from fastapi import APIRouter, Form, Query, Request
+from pydantic import BeforeValidator
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from batch_platform.core.failures import InvalidInput, TransientFailure
+from batch_platform.web.access import service
+from batch_platform.web.access.api import beginning
+from batch_platform.web.access.authentication import login_page
+from batch_platform.web.access.dependencies import current, public, requires
+from batch_platform.web.access.model import Role, roles_of
+from batch_platform.web.access.oidc import Flow, Provider
+from batch_platform.web.access.sessions import Sessions, SignedCookie
+from batch_platform.web.access.tokens import TokenRefused
+from batch_platform.web.api.strict import IsoDate, QueryInt, Text
+from batch_platform.web.audit import AuditStore
+from batch_platform.web.console import NavItem, field_errors, local_path, redirect, render
+from batch_platform.web.context import web_of
+from batch_platform.web.i18n import N_
+from batch_platform.web.i18n import gettext as _
+
+NAVIGATION: Final = (
+    NavItem(key="users", label=N_("Accounts"), path="/console/users", permission="users:manage", order=910),
+    NavItem(key="audit", label=N_("Audit log"), path="/console/audit", permission="audit:read", order=920),
+)
+_ROWS: Final = 50
+_FLOW_LASTS: Final = timedelta(minutes=10)
+_UNCONFIRMED: Final = N_("The login provider did not confirm who you are.")
+_NO_ROLE: Final = N_("Your account has no role here.")
+_AWAY: Final = N_("The login provider does not answer. Try again later.")
+
+_log = structlog.get_logger(__name__)
+
+router = APIRouter(include_in_schema=False)
+
+Typed = Annotated[str, Form(max_length=1_000)]
+Day = Annotated[IsoDate | None, BeforeValidator(lambda value: value or None)]  # a form sends "" for no day
+
+
+@router.get("/login", dependencies=[public()])
+def login_form(request: Request, target: Annotated[str, Query(alias="next")] = "/console") -> Response:
+    if request.scope["principal"] is not None:
+        return redirect(request, target)
+    return _login(request, target)
+
+
+@router.post("/login", dependencies=[public()])
+def log_in(
+    request: Request, name: Typed = "", password: Typed = "", target: Annotated[str, Form(alias="next")] = "/console"
+) -> Response:
+    """Sign in to a local account."""
+    if web_of(request).oidc is not None:
+        raise HTTPException(404, "local accounts are switched off: sign in by the login provider")
+    sessions = _sessions(request)
+    try:
+        session_id = service.log_in(
+            sessions, name, password, address=_address(request), correlation_id=request.scope["correlation_id"]
+        )
+    except service.LoginRefused as refused:
+        _log.warning("login refused", status=refused.status_code)
+        page = _login(request, target, status=refused.status_code, name=name, error=_(refused.detail))
+        page.headers.update(refused.headers or {})
+        return page
+    return _signed_in(request, session_id, target)
+
+
+@router.post("/logout", dependencies=[requires("console:read")])
+def log_out(request: Request) -> Response:
+    """End the session, here and in the database."""
+    sessions = _sessions(request)
+    service.log_out(sessions, current(request), correlation_id=request.scope["correlation_id"])
+    response = redirect(request, "/login", message=_("You have signed out."))
+    sessions.cookie.delete(response)
+    return response
+
+
+@router.get("/login/oidc", dependencies=[public()])
+def log_in_by_provider(request: Request, target: Annotated[str, Query(alias="next")] = "/console") -> Response:
+    """Send the browser to the provider."""
+    provider, flow = _provider(request), _flow(request, _sessions(request).new_id())
+    try:
+        address = provider.authorization_url(flow, redirect_uri=_callback(request))
+    except TransientFailure:
+        return _login(request, target, status=503, error=_(_AWAY))
+    started = int(web_of(request).clock().timestamp())
+    travels = json.dumps({"state": flow.state, "next": local_path(target), "started": started})
+    response = RedirectResponse(address, 303)
+    value = base64.urlsafe_b64encode(travels.encode()).decode()
+    SignedCookie(web_of(request), "oidc").set(response, value, age=_FLOW_LASTS)
+    return response
+
+
+@router.get("/login/oidc/callback", dependencies=[public()])
+def come_back(request: Request, code: str = "", state: str = "", iss: str | None = None) -> Response:
+    """The provider sends the browser back with a code, or with an error, which needs no telling apart."""
+    provider, cookie, target = _provider(request), SignedCookie(web_of(request), "oidc"), "/console"
+    try:
+        travelled = _travelled(request, cookie)
+        target = travelled["next"]
+        if not code or state != travelled["state"]:
+            raise TokenRefused("the callback is not the answer to this browser's login")
+        provider.check_issuer(iss)
+        principal = provider.redeem(code, _flow(request, state), redirect_uri=_callback(request))
+        if not principal.roles:
+            _log.warning("login without a role", subject=principal.subject)
+            response = _login(request, target, status=403, error=_(_NO_ROLE))
+        else:
+            session_id = service.log_in_by_provider(
+                _sessions(request),
+                principal,
+                address=_address(request),
+                correlation_id=request.scope["correlation_id"],
+            )
+            response = _signed_in(request, session_id, target)
+    except TokenRefused as refused:
+        _log.warning("login refused", reason=str(refused))
+        response = _login(request, target, status=401, error=_(_UNCONFIRMED))
+    except TransientFailure:
+        response = _login(request, target, status=503, error=_(_AWAY))
+    cookie.delete(response)
+    return response
+
+
+@router.get("/console/users", dependencies=[requires("users:manage")])
+def users_page(request: Request) -> Response:
+    return _users(request)
+
+
+@router.post("/console/users", dependencies=[requires("users:manage")])
+def add_user(
+    request: Request,
+    name: Typed = "",
+    password: Typed = "",
+    roles: Annotated[list[str], Form()] = [],  # noqa: B006 (read by the framework, never changed)
+) -> Response:
+    """Add a local account."""
+    try:
+        added = service.add_user(web_of(request).pool, name, roles_of(roles), lambda: password, _change(request))
+    except InvalidInput as error:
+        return _users(request, status=422, name=name, chosen=roles, errors=field_errors(error))
+    message = _("%(name)s can sign in now.", name=name) if added else _("%(name)s has an account already.", name=name)
+    return redirect(request, "/console/users", message=message)
+
+
+@router.post("/console/users/{name}/disable", dependencies=[requires("users:manage")])
+def disable_user(request: Request, name: str) -> Response:
+    """Keep an account out and end its sessions."""
+    return _switched(request, name, enabled=False, message=_("%(name)s is disabled.", name=name))
+
+
+@router.post("/console/users/{name}/enable", dependencies=[requires("users:manage")])
+def enable_user(request: Request, name: str) -> Response:
+    """Let an account in again."""
+    return _switched(request, name, enabled=True, message=_("%(name)s can sign in now.", name=name))
+
+
+@router.get("/console/audit", dependencies=[requires("audit:read")])
+def audit_page(
+    request: Request,
+    who: Text = "",
+    what: Text = "",
+    target: Text = "",
+    since: Day = None,
+    until: Day = None,
+    offset: Annotated[QueryInt, Query(ge=0, le=1_000_000)] = 0,
+) -> Response:
+    rows = AuditStore(web_of(request).pool).rows(
+        who=who or None,
+        what=what or None,
+        target=target or None,
+        since=beginning(since),
+        until=beginning(until, days=1),
+        limit=_ROWS + 1,
+        offset=offset,
+    )
+    return render(
+        request,
+        "audit.html",
+        rows=rows[:_ROWS],
+        wanted={"who": who, "what": what, "target": target, "since": since, "until": until},
+        previous=max(0, offset - _ROWS) if offset else None,
+        following=offset + _ROWS if len(rows) > _ROWS else None,
+    )
+
+
+def _switched(request: Request, name: str, *, enabled: bool, message: str) -> Response:
+    try:
+        service.set_enabled(web_of(request).pool, name, _change(request), enabled=enabled)
+    except InvalidInput as error:
+        return redirect(request, "/console/users", message=error.message, tone="bad")
+    return redirect(request, "/console/users", message=message)
+
+
+def _users(request: Request, *, status: int = 200, **values: Any) -> Response:
+    web = web_of(request)
+    given: dict[str, Any] = {"name": "", "chosen": [], "errors": {}} | values
+    accounts = service.users(web.pool)
+    return render(request, "users.html", status=status, accounts=accounts, roles=list(Role), oidc=web.oidc, **given)
+
+
+def _login(request: Request, target: str, **more: Any) -> Response:
+    response: Response = login_page(request, target=target, **more)
+    return response
+
+
+def _signed_in(request: Request, session_id: str, target: str) -> Response:
+    """A fresh session id at every login; one that the browser brought is not used again."""
+    sessions, before = _sessions(request), request.scope["principal"]
+    if before is not None:
+        service.log_out(sessions, before, correlation_id=request.scope["correlation_id"])
+    response = redirect(request, target)
+    sessions.cookie.set(response, session_id, age=web_of(request).limits.session_age)
+    return response
+
+
+def _travelled(request: Request, cookie: SignedCookie) -> dict[str, Any]:
+    value = cookie.read(request.cookies)
+    if value is None:
+        raise TokenRefused("the browser brings no login under way")
+    travelled: dict[str, Any] = json.loads(base64.urlsafe_b64decode(value))
+    age = web_of(request).clock().timestamp() - travelled["started"]
+    if age > _FLOW_LASTS.total_seconds():
+        raise TokenRefused("the login took too long")
+    return travelled
+
+
+def _flow(request: Request, state: str) -> Flow:
+    return Flow(state, web_of(request).key("oidc flow 1"))
+
+
+def _callback(request: Request) -> str:
+    return f"{web_of(request).url.rstrip('/')}/login/oidc/callback"
+
+
+def _provider(request: Request) -> Provider:
+    provider: Provider | None = request.app.state.provider
+    if provider is None:
+        raise HTTPException(404, "no login provider is set up")
+    return provider
+
+
+def _sessions(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+def _change(request: Request) -> service.Change:
+    return service.Change(current(request), web_of(request).clock(), request.scope["correlation_id"])
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"

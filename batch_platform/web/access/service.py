@@ -1,0 +1,239 @@
+"""Use cases of local accounts: the first administrator, signing in and out, and what administrators change."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+
+from batch_platform.core.clock import Clock
+from batch_platform.core.failures import Conflict
+from batch_platform.core.postgres import Pool
+from batch_platform.web import audit
+from batch_platform.web.access import passwords
+from batch_platform.web.access.model import Principal, Role, User, check_name, is_name
+from batch_platform.web.access.sessions import Sessions, hash_id
+from batch_platform.web.access.store import AccessStore, Lockout, Session
+from batch_platform.web.audit import Actor
+from batch_platform.web.i18n import N_
+
+FIRST_ADMINISTRATOR: Final = "admin"
+WRONG: Final = N_("The name or the password is wrong.")
+LOCKED: Final = N_("Too many failed attempts. Try again later.")
+BY_ACCOUNT: Final = Lockout(threshold=5)
+BY_ADDRESS: Final = Lockout(threshold=20)
+
+
+class LoginRefused(HTTPException):
+    """Wrong name or password, disabled, or locked out; which of the first three is not told."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Who changes something, when, and under which correlation id; `dry_run` writes nothing."""
+
+    by: Actor | str
+    now: datetime
+    correlation_id: str | None = None
+    dry_run: bool = False
+
+    def trace(self, session: Session, what: str, target: str, *, before: Any = None, after: Any = None) -> None:
+        audit.record(
+            session.connection,
+            who=self.by,
+            what=what,
+            target=target,
+            before=before,
+            after=after,
+            correlation_id=self.correlation_id,
+            now=self.now,
+        )
+
+
+def ensure_administrator(pool: Pool, random: Callable[[int], bytes], clock: Clock) -> str | None:
+    """Make sure that somebody can administrate: the new password of the account `admin`, or None when all is well.
+
+    The password is told to nobody else and cannot be had again. As long as nobody has signed in with it each call
+    makes a new one, so that a start that died before showing it costs nothing.
+    """
+    with AccessStore(pool).transaction() as session:
+        session.lock_users()
+        if not session.needs_first_administrator(FIRST_ADMINISTRATOR):
+            return None
+        password = passwords.generate(random)
+        now = clock()
+        session.save_first_administrator(FIRST_ADMINISTRATOR, passwords.hash_password(password), now=now)
+        change = Change(by="platform:start", now=now)
+        change.trace(session, "user.first-password", FIRST_ADMINISTRATOR, after={"roles": ["administrator"]})
+        return password
+
+
+def log_in(sessions: Sessions, name: str, password: str, *, address: str, correlation_id: str | None) -> str:
+    """The id of a new session. Raises `LoginRefused`: 401, or 429 with Retry-After while locked out."""
+    context = sessions.context
+    store = AccessStore(context.pool)
+    name = name.strip().casefold()
+    _count(store, name, address, context.clock())
+    with store.transaction() as session:
+        stored, enabled = session.credentials(name) if is_name(name) else (None, False)
+    # no connection is held meanwhile: hashing is slow on purpose
+    if not passwords.verify(stored, password) or stored is None or not enabled:
+        raise LoginRefused(401, WRONG)
+    newer = passwords.hash_password(password) if passwords.is_outdated(stored) else None
+    now = context.clock()
+    with store.transaction() as session:
+        if not session.signed_in(name, stored, now=now):
+            raise LoginRefused(401, WRONG)
+        if newer:
+            session.replace_hash(name, old=stored, new=newer)
+        session.forget_account(_key("account", name))
+        session.forgive_address(_key("address", address), BY_ADDRESS)
+        by = Principal(f"local:{name}", name, frozenset(), "session")
+        return _start(sessions, session, by, Change(by, now, correlation_id), user_name=name, address=address)
+
+
+def log_in_by_provider(sessions: Sessions, principal: Principal, *, address: str, correlation_id: str | None) -> str:
+    """The id of a new session of somebody whom an OIDC provider vouches for, with the roles it gave."""
+    change = Change(principal, sessions.context.clock(), correlation_id)
+    with AccessStore(sessions.context.pool).transaction() as session:
+        return _start(sessions, session, principal, change, user_name=None, address=address)
+
+
+def log_out(sessions: Sessions, principal: Principal, *, correlation_id: str | None) -> None:
+    """End the session; once more is the same."""
+    with AccessStore(sessions.context.pool).transaction() as session:
+        if principal.session_id and session.delete_session(hash_id(principal.session_id)):
+            change = Change(principal, sessions.context.clock(), correlation_id)
+            change.trace(session, "session.end", principal.name)
+
+
+def users(pool: Pool) -> list[User]:
+    """All local accounts by name."""
+    with AccessStore(pool).transaction() as session:
+        return session.users()
+
+
+def add_user(pool: Pool, name: str, roles: Collection[Role], password: Callable[[], str], change: Change) -> bool:
+    """Add an account; False when it is already there with these roles. The password is asked for only when needed.
+
+    Raises `Conflict` when the name is taken by one with other roles, `InvalidInput` for a bad name or password.
+    """
+    check_name(name)
+    if change.dry_run or _is_there(pool, name, roles):
+        return not _is_there(pool, name, roles)
+    password_hash = passwords.hash_password(passwords.check_password(password(), name=name))
+    with AccessStore(pool).transaction() as session:
+        session.lock_users()
+        if session.insert_user(name, roles, password_hash, now=change.now):
+            change.trace(session, "user.add", name, after={"roles": sorted(roles), "enabled": True})
+            return True
+    return not _is_there(pool, name, roles)
+
+
+def set_enabled(pool: Pool, name: str, change: Change, *, enabled: bool) -> bool:
+    """Let an account in or keep it out, ending its sessions; False when it was already so.
+
+    Raises `NotFound`, and `Conflict` for the last administrator.
+    """
+    with AccessStore(pool).transaction() as session:
+        session.lock_users()
+        user = session.user(name)
+        if user.enabled == enabled:
+            return False
+        if not enabled:
+            _keep_an_administrator(session, user)
+        if not change.dry_run:
+            session.set_enabled(name, enabled=enabled, now=change.now)
+            session.delete_sessions_of(name)
+            verb = "enable" if enabled else "disable"
+            change.trace(session, f"user.{verb}", name, before={"enabled": user.enabled}, after={"enabled": enabled})
+        return True
+
+
+def set_roles(pool: Pool, name: str, roles: Collection[Role], change: Change) -> bool:
+    """Replace an account's roles, ending its sessions; False when it has them. Raises as `set_enabled`."""
+    with AccessStore(pool).transaction() as session:
+        session.lock_users()
+        user = session.user(name)
+        if user.roles == frozenset(roles):
+            return False
+        if Role.ADMINISTRATOR not in roles:
+            _keep_an_administrator(session, user)
+        if not change.dry_run:
+            session.set_roles(name, roles, now=change.now)
+            session.delete_sessions_of(name)
+            before, after = {"roles": sorted(user.roles)}, {"roles": sorted(roles)}
+            change.trace(session, "user.set-roles", name, before=before, after=after)
+        return True
+
+
+def reset_password(pool: Pool, name: str, password: Callable[[], str], change: Change) -> None:
+    """Give an account another password, end its sessions and its lock-out. Raises `NotFound`, `InvalidInput`."""
+    store = AccessStore(pool)
+    with store.transaction() as session:
+        session.user(name)
+    if change.dry_run:
+        return
+    password_hash = passwords.hash_password(passwords.check_password(password(), name=name))
+    with store.transaction() as session:
+        session.lock_users()
+        session.user(name)
+        session.set_password(name, password_hash, now=change.now)
+        session.delete_sessions_of(name)
+        session.forget_account(_key("account", name))
+        change.trace(session, "user.reset-password", name)
+
+
+def _count(store: AccessStore, name: str, address: str, now: datetime) -> None:
+    """Count the attempt as failed, before the password is looked at. Raises `LoginRefused` while locked."""
+    with store.transaction() as session:
+        session.delete_old_attempts(BY_ACCOUNT, now=now)
+        # always in this order: two logins never wait for each other in a circle
+        locked = session.count_attempt(_key("address", address), BY_ADDRESS, now=now)
+        locked = locked or session.count_attempt(_key("account", name), BY_ACCOUNT, now=now)
+    if locked is not None:
+        seconds = max(1, int((locked - now).total_seconds()) + 1)
+        raise LoginRefused(429, LOCKED, {"Retry-After": str(seconds)})
+
+
+def _start(
+    sessions: Sessions, session: Session, by: Principal, change: Change, *, user_name: str | None, address: str
+) -> str:
+    limits, session_id = sessions.context.limits, sessions.new_id()
+    session.delete_ended_sessions(now=change.now, idle_since=change.now - limits.session_idle)
+    session.insert_session(
+        hash_id(session_id),
+        subject=by.subject,
+        name=by.name,
+        user_name=user_name,
+        roles=None if user_name else by.roles,
+        address=address,
+        now=change.now,
+        expires_at=change.now + limits.session_age,
+    )
+    change.trace(session, "session.start", by.name, after={"address": address})
+    return session_id
+
+
+def _is_there(pool: Pool, name: str, roles: Collection[Role]) -> bool:
+    """Raises `Conflict` when it is there with other roles."""
+    with AccessStore(pool).transaction() as session:
+        found = session.users(name)
+    if found and found[0].roles != frozenset(roles):
+        raise Conflict(f"the account {name} exists with the roles {', '.join(sorted(found[0].roles))}", field="name")
+    return bool(found)
+
+
+def _keep_an_administrator(session: Session, user: User) -> None:
+    others = [u for u in session.users() if u.enabled and Role.ADMINISTRATOR in u.roles and u.name != user.name]
+    if user.enabled and Role.ADMINISTRATOR in user.roles and not others:
+        raise Conflict(f"{user.name} is the last administrator", field="name")
+
+
+def _key(kind: str, value: str) -> str:
+    """What was typed as a name may be a password: it is kept as a hash only."""
+    return f"{kind}:{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()}"

@@ -1,0 +1,189 @@
+"""Every read and write of accounts, sessions and failed logins; statements stand in `sql/`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg.rows import dict_row
+
+from batch_platform.core import postgres
+from batch_platform.core.failures import NotFound
+from batch_platform.core.sql import load
+from batch_platform.web.access.model import Role, User
+
+_SQL: Final = load("batch_platform.web.access.sql")
+
+
+@dataclass(frozen=True)
+class Lockout:
+    """After how many failures a key is locked, and for how long: from `shortest`, doubling, to `longest`."""
+
+    threshold: int
+    shortest: timedelta = timedelta(seconds=30)
+    longest: timedelta = timedelta(minutes=15)
+    forgotten_after: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class StoredSession:
+    """A live session; a local account's roles are those of this moment."""
+
+    subject: str
+    name: str
+    roles: frozenset[Role]
+    seen_at: datetime
+
+
+class Session:
+    """The statements of one transaction; `connection` lets the audit log write in it."""
+
+    def __init__(self, connection: postgres.Connection) -> None:
+        self.connection = connection
+
+    def _rows(self, name: str, /, **parameters: Any) -> list[dict[str, Any]]:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(_SQL[name], parameters).fetchall()
+
+    def _run(self, name: str, /, **parameters: Any) -> int:
+        return self.connection.execute(_SQL[name], parameters).rowcount
+
+    # accounts
+
+    def lock_users(self) -> None:
+        """Until the end of the transaction, nobody else changes accounts."""
+        self._run("lock_users")
+
+    def users(self, name: str | None = None) -> list[User]:
+        rows = self._rows("users", name=name)
+        return [User(**row | {"roles": frozenset(map(Role, row["roles"]))}) for row in rows]
+
+    def user(self, name: str) -> User:
+        """Raises `NotFound`."""
+        found = self.users(name)
+        if not found:
+            raise NotFound(f"no account {name}; see `batch-platform users list`", field="name")
+        return found[0]
+
+    def credentials(self, name: str) -> tuple[str | None, bool]:
+        """Password hash and whether the account is enabled; (None, False) when there is none."""
+        rows = self._rows("credentials", name=name)
+        return (rows[0]["password_hash"], rows[0]["enabled"]) if rows else (None, False)
+
+    def insert_user(self, name: str, roles: Collection[Role], password_hash: str, *, now: datetime) -> bool:
+        """False when the name is taken."""
+        return self._run("insert_user", name=name, roles=_written(roles), password_hash=password_hash, now=now) == 1
+
+    def set_enabled(self, name: str, *, enabled: bool, now: datetime) -> None:
+        self._run("set_enabled", name=name, enabled=enabled, now=now)
+
+    def set_roles(self, name: str, roles: Collection[Role], *, now: datetime) -> None:
+        self._run("set_roles", name=name, roles=_written(roles), now=now)
+
+    def set_password(self, name: str, password_hash: str, *, now: datetime) -> None:
+        self._run("set_password", name=name, password_hash=password_hash, now=now)
+
+    def replace_hash(self, name: str, *, old: str, new: str) -> None:
+        self._run("replace_hash", name=name, old=old, new=new)
+
+    def needs_first_administrator(self, name: str) -> bool:
+        [[needed]] = self.connection.execute(_SQL["needs_first_administrator"], {"name": name}).fetchall()
+        return bool(needed)
+
+    def save_first_administrator(self, name: str, password_hash: str, *, now: datetime) -> None:
+        self._run("save_first_administrator", name=name, password_hash=password_hash, now=now)
+
+    def signed_in(self, name: str, password_hash: str, *, now: datetime) -> bool:
+        """False when the account was disabled or its password changed since the hash was read."""
+        return self._run("signed_in", name=name, password_hash=password_hash, now=now) == 1
+
+    # sessions
+
+    def insert_session(
+        self,
+        id_hash: bytes,
+        *,
+        subject: str,
+        name: str,
+        user_name: str | None,
+        roles: Collection[Role] | None,
+        address: str,
+        now: datetime,
+        expires_at: datetime,
+    ) -> None:
+        """Either of a local account (`user_name`) or with the roles a provider gave."""
+        self._run(
+            "insert_session",
+            id_hash=id_hash,
+            subject=subject,
+            name=name,
+            user_name=user_name,
+            roles=None if roles is None else _written(roles),
+            address=address,
+            now=now,
+            expires_at=expires_at,
+        )
+
+    def session(self, id_hash: bytes, *, now: datetime, idle_since: datetime) -> StoredSession | None:
+        rows = self._rows("session", id_hash=id_hash, now=now, idle_since=idle_since)
+        return StoredSession(**rows[0] | {"roles": frozenset(map(Role, rows[0]["roles"]))}) if rows else None
+
+    def touch_session(self, id_hash: bytes, *, now: datetime) -> None:
+        self._run("touch_session", id_hash=id_hash, now=now)
+
+    def delete_session(self, id_hash: bytes) -> bool:
+        return self._run("delete_session", id_hash=id_hash) == 1
+
+    def delete_sessions_of(self, name: str) -> int:
+        return self._run("delete_sessions_of", name=name)
+
+    def delete_ended_sessions(self, *, now: datetime, idle_since: datetime) -> None:
+        self._run("delete_ended_sessions", now=now, idle_since=idle_since)
+
+    # failed logins
+
+    def count_attempt(self, key: str, lockout: Lockout, *, now: datetime) -> datetime | None:
+        """Count one more failure; the moment until which the key is locked when it is, and then nothing counts."""
+        counted = self._rows(
+            "count_attempt",
+            key=key,
+            now=now,
+            forgotten=now - lockout.forgotten_after,
+            threshold=lockout.threshold,
+            shortest=lockout.shortest,
+            longest=lockout.longest,
+        )
+        if counted:
+            return None
+        rows = self._rows("locked_until", key=key)
+        return rows[0]["locked_until"] if rows else None
+
+    def forget_account(self, key: str) -> None:
+        self._run("forget_account", key=key)
+
+    def forgive_address(self, key: str, lockout: Lockout) -> None:
+        """Take the attempt that succeeded out of the count."""
+        self._run("forgive_address", key=key, threshold=lockout.threshold)
+
+    def delete_old_attempts(self, lockout: Lockout, *, now: datetime) -> None:
+        self._run("delete_old_attempts", forgotten=now - lockout.forgotten_after)
+
+
+class AccessStore:
+    """Opens transactions on the accounts' tables."""
+
+    def __init__(self, pool: postgres.Pool) -> None:
+        self._pool = pool
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back by any exception."""
+        with postgres.transaction(self._pool) as connection:
+            yield Session(connection)
+
+
+def _written(roles: Collection[Role]) -> list[str]:
+    return sorted(role.value for role in roles)

@@ -1,0 +1,116 @@
+"""Bearer tokens of the platform itself: HS256, short-lived, checked in every claim."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from joserfc.jwt import JWTClaimsRegistry
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.web.access.model import Principal, Role, roles_of
+from batch_platform.web.context import check_secret, derive_key
+
+ALGORITHM: Final = "HS256"
+ISSUER: Final = "batch-platform"
+AUDIENCE: Final = "batch-platform-api"
+LONGEST: Final = timedelta(hours=24)
+LONGEST_TO_READ: Final = timedelta(days=90)  # what scrapes metrics can change nothing
+_CLOCKS_APART: Final = 30
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SUBJECT: Final = re.compile(r"token:[A-Za-z0-9._@-]{1,63}")
+
+
+class TokenRefused(Exception):
+    """The bearer token is not valid; its text says why, for the log only."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Makes and reads the tokens of one secret."""
+
+    key: OctKey
+
+    @classmethod
+    def of(cls, secret: bytes) -> Tokens:
+        check_secret(secret)
+        return cls(OctKey.import_key(derive_key(secret, "api tokens 1")))
+
+    def issue(
+        self,
+        *,
+        name: str,
+        roles: Collection[Role],
+        ttl: timedelta,
+        now: datetime,
+        random: Callable[[int], bytes],
+    ) -> str:
+        """A token for a program. Raises `InvalidInput` for a name or lifetime out of bounds."""
+        subject = f"token:{name}"
+        if not _SUBJECT.fullmatch(subject):
+            raise InvalidInput("a token's name holds letters, digits and . _ @ -, at most 63", field="name")
+        longest = longest_for(roles)
+        if not timedelta(0) < ttl <= longest:
+            raise InvalidInput(f"a token for these roles lives {_shown(longest)} at most", field="ttl")
+        issued = int(now.timestamp())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": subject,
+            "name": name,
+            "roles": sorted(role.value for role in roles),
+            "iat": issued,
+            "exp": issued + int(ttl.total_seconds()),
+            "jti": base64.urlsafe_b64encode(random(12)).decode(),
+        }
+        return jwt.encode({"alg": ALGORITHM}, claims, self.key, algorithms=[ALGORITHM])
+
+    def read(self, token: str, *, now: datetime) -> Principal:
+        """Whose token it is. Raises `TokenRefused` unless signature and every claim are in order."""
+        try:
+            claims = jwt.decode(token, self.key, algorithms=[ALGORITHM]).claims
+            _registry(now).validate(claims)
+            roles = roles_of(claims["roles"])
+        except (JoseError, InvalidInput, ValueError, TypeError, RecursionError) as error:
+            raise TokenRefused(str(error)) from None
+        if not _SUBJECT.fullmatch(claims["sub"]):
+            raise TokenRefused("the subject is none of ours")
+        if claims["exp"] - claims["iat"] > longest_for(roles).total_seconds():
+            raise TokenRefused("it lives longer than its roles allow")
+        return Principal(claims["sub"], claims["sub"].removeprefix("token:"), roles, "token")
+
+
+def longest_for(roles: Collection[Role]) -> timedelta:
+    """The longest lifetime: nothing can take a token back before its end."""
+    return LONGEST_TO_READ if set(roles) <= {Role.VIEWER} else LONGEST
+
+
+def parse_ttl(text: str) -> timedelta:
+    """`90s`, `30m`, `1h` or `7d`. Raises `InvalidInput`."""
+    if not (match := re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)):
+        raise InvalidInput(f"a lifetime is written like 90s, 30m, 1h or 7d, not {text}", field="ttl")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _registry(now: datetime) -> JWTClaimsRegistry:
+    return JWTClaimsRegistry(
+        now=int(now.timestamp()),
+        leeway=_CLOCKS_APART,
+        iss={"essential": True, "value": ISSUER},
+        aud={"essential": True, "value": AUDIENCE},
+        sub={"essential": True},
+        exp={"essential": True},
+        iat={"essential": True},
+        roles={"essential": True},
+    )
+
+
+def _shown(ttl: timedelta) -> str:
+    return f"{ttl.days} days" if ttl.days > 1 else f"{ttl // timedelta(hours=1)} hours"

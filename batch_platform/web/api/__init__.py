@@ -1,0 +1,1 @@
+"""What every API route shares: problems, strict input, paging, envelopes, idempotency."""

@@ -1,0 +1,17 @@
+"""The envelope of the specs: every answer of the API says whether it succeeded and carries its data."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from batch_platform.web.api.strict import StrictModel
+
+T = TypeVar("T")
+
+
+class Envelope(StrictModel, Generic[T]):
+    """`Envelope(data=...)` of a route; failures are problems instead."""
+
+    success: bool = True
+    data: T
+    message: str | None = None

@@ -1,0 +1,55 @@
+"""What the API understands (JSON) and what it can answer with: 415 and 406 for everything else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+ANSWERS: Final = (
+    "application/json",
+    "application/problem+json",
+    "application/octet-stream",
+    "application/vnd.apache.parquet",
+    "text/csv",
+)
+
+
+class MediaMiddleware:
+    """Refuses bodies and wishes that no route of `/api` can meet."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            headers = Headers(scope=scope)
+            if _has_body(headers) and not _is_json(headers.get("content-type", "")):
+                raise HTTPException(415, "the API reads application/json")
+            if not acceptable(headers.get("accept", "")):
+                raise HTTPException(406, f"the API answers with {', '.join(ANSWERS)}")
+        await self._app(scope, receive, send)
+
+
+def acceptable(accept: str) -> bool:
+    """Whether any type we answer with satisfies the header; an empty one is satisfied by all."""
+    ranges = [part for part in (part.strip().lower() for part in accept.split(",")) if part]
+    return not ranges or any(_matches(part) for part in ranges)
+
+
+def _matches(media_range: str) -> bool:
+    kind, *parameters = (part.strip() for part in media_range.split(";"))
+    if any(parameter.startswith("q=") and not parameter[2:].strip("0.") for parameter in parameters):
+        return False
+    return kind == "*/*" or any(kind == answer or kind == f"{answer.split('/')[0]}/*" for answer in ANSWERS)
+
+
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))

@@ -1,0 +1,181 @@
+"""One app of all parts: their routes and pages behind the same login, conventions and headers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from batch_platform.web import console as shell
+from batch_platform.web import docs, health
+from batch_platform.web.access import api as access_api
+from batch_platform.web.access import pages as access_pages
+from batch_platform.web.access.authentication import GuardMiddleware, IdentityMiddleware, is_public
+from batch_platform.web.access.dependencies import current, public, requirement_of, requires
+from batch_platform.web.access.model import check_permission
+from batch_platform.web.access.oidc import Provider
+from batch_platform.web.access.sessions import Sessions
+from batch_platform.web.api import problems
+from batch_platform.web.api.bodies import BodyLimitMiddleware
+from batch_platform.web.api.idempotency import IdempotencyMiddleware
+from batch_platform.web.api.media import MediaMiddleware
+from batch_platform.web.console import Console, NavItem
+from batch_platform.web.context import WebContext
+from batch_platform.web.i18n import LanguageMiddleware
+from batch_platform.web.openapi import DocumentedApp, operation_id
+from batch_platform.web.security import (
+    CorrelationMiddleware,
+    FailuresMiddleware,
+    HeadersMiddleware,
+    RateLimitMiddleware,
+)
+
+HOME: Final = "/console"
+_OWN_PACKAGES: Final = ("batch_platform.web", "batch_platform.web.access")
+_DESCRIPTION: Final = (
+    "Errors are RFC 9457 problems with a stable `type`. Writes honour `Idempotency-Key`. "
+    "Unknown fields and parameters are refused, and nothing is coerced."
+)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a package adds: API routes, pages, navigation, the packages of its templates and texts, whole apps.
+
+    Every route declares `requires(...)`. A mounted app at `/name` is for those with `name:read`; what they may do
+    in it is its own to say.
+    """
+
+    routers: Sequence[APIRouter] = ()
+    pages: Sequence[APIRouter] = ()
+    navigation: Sequence[NavItem] = ()
+    templates: str | None = None
+    locale: str | None = None
+    mounts: Mapping[str, ASGIApp] = field(default_factory=dict)
+
+
+def build_app(
+    context: WebContext,
+    *,
+    parts: Sequence[Part] = (),
+    ready: Mapping[str, health.Probe] | None = None,
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """The app. Raises `ValueError` for a route that does not say who may call it."""
+    packages = [name for part in parts for name in (part.templates, part.locale) if name]
+    console = Console(
+        packages=list(dict.fromkeys([*_OWN_PACKAGES, *packages])),
+        navigation=[*access_pages.NAVIGATION, *(item for part in parts for item in part.navigation)],
+        environment=context.environment,
+    )
+    sessions = Sessions(context)
+    provider = Provider(context.oidc, clock=context.clock) if context.oidc else None
+    readiness = health.Readiness(ready or {}, clock=context.clock)
+    mounts = {path: app for part in parts for path, app in part.mounts.items()}
+
+    @asynccontextmanager
+    async def running(app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan(app) if lifespan else nullcontext():
+            yield
+        readiness.close()
+        if provider is not None:
+            provider.close()
+
+    app = DocumentedApp(
+        title="batch_platform",
+        version=version("batch-platform"),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        lifespan=running,
+        middleware=[
+            Middleware(CorrelationMiddleware, context),
+            Middleware(HeadersMiddleware, context),
+            Middleware(LanguageMiddleware, console.languages),
+            Middleware(FailuresMiddleware),
+            Middleware(BodyLimitMiddleware, context.limits.body_bytes),
+            Middleware(IdentityMiddleware, sessions, provider),
+            Middleware(RateLimitMiddleware, context),
+            Middleware(GuardMiddleware, context, tuple(mounts)),
+            Middleware(MediaMiddleware),
+            Middleware(IdempotencyMiddleware, context),
+        ],
+    )
+    app.state.web, app.state.console = context, console
+    app.state.sessions, app.state.provider = sessions, provider
+    app.session_cookie = sessions.cookie.name
+    problems.install(app)
+    app.include_router(health.build_router(readiness))
+    app.include_router(access_api.router)
+    for page in (docs.router, access_pages.router, _signposts([HOME, *mounts])):
+        app.include_router(page, include_in_schema=False)
+    app.include_router(shell.router, dependencies=[public()], include_in_schema=False)
+    for part in parts:
+        for router in part.routers:
+            app.include_router(router)
+        for page in part.pages:
+            app.include_router(page, include_in_schema=False)
+    app.mount("/static", console.static)
+    for path, mounted in mounts.items():
+        app.mount(path, _Permitted(mounted, check_permission(f"{path.strip('/')}:read")))
+    check_routes(app)
+    return app
+
+
+def check_routes(app: FastAPI) -> None:
+    """Raises `ValueError` for a route without a permission, and for an open one that is not meant to be."""
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, Mount):
+            continue
+        requirement = requirement_of(route)
+        if requirement is None:
+            raise ValueError(f"{route.path} declares no permission: dependencies=[requires(...)]")
+        if (requirement.permission is None) != is_public(route.path or ""):
+            raise ValueError(f"{route.path} is public in one place and not in the other")
+
+
+class _Permitted:
+    """A mounted app for those who have the permission."""
+
+    def __init__(self, app: ASGIApp, permission: str) -> None:
+        self._app = app
+        self._permission = permission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not current(HTTPConnection(scope)).may(self._permission):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 4403})
+                return
+            raise problems.forbidden(self._permission)
+        await self._app(scope, receive, send)
+
+
+def _signposts(apps: Sequence[str]) -> APIRouter:
+    """`/` leads to the console, and a mounted app's bare path into it."""
+    router = APIRouter(dependencies=[requires("console:read")])
+
+    def leading(target: str) -> Any:
+        async def lead() -> Response:
+            return RedirectResponse(target, 307)
+
+        return lead
+
+    home, *mounted = apps
+    for path, target in {"/": home, f"{home}/": home, **{path: f"{path}/" for path in mounted}}.items():
+        router.add_api_route(path, leading(target), methods=["GET"])
+    return router

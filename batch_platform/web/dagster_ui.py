@@ -1,0 +1,170 @@
+"""Dagster's own UI and GraphQL inside our web: one workspace for all, read-only for those who may not execute.
+
+Dagster's webserver knows no users and executes whatever any page in the browser sends it. Here it stands behind the
+login; those without the permission get the read-only request context of Dagster itself, so its permissions refuse
+mutations and its UI greys the buttons. `_make_request_context` is private to Dagster: tests pin what it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
+from dagster_webserver.webserver import DagsterWebserver
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, Response
+
+from batch_platform.web.console import NavItem
+from batch_platform.web.context import web_of
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PATH: Final = "/dagster"
+NAVIGATION: Final = NavItem(key="dagster", label="Dagster", path=f"{PATH}/", permission="dagster:read", order=80)
+
+_MAY_EXECUTE: Final = "dagster_ui.may_execute"
+_LOOK_SECONDS: Final = 10.0
+_SIGNED_OUT: Final = 4401
+_FOREIGN: Final = "a page of another origin may not act here"
+
+# Scripts by nonce alone, everything else from here; Dagster's own policy lets any https script in.
+_POLICY: Final = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'nonce-{nonce}' 'strict-dynamic'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+def dagster_mount(
+    process_context: WorkspaceProcessContext,
+    *,
+    may_execute: Callable[[HTTPConnection], bool],
+    is_signed_in: Callable[[HTTPConnection], bool],
+) -> ASGIApp:
+    """The app to mount at `PATH`.
+
+    `may_execute` is asked once a connection and raises for one without a login. `is_signed_in` is asked again and
+    again for open websockets, which would otherwise outlive the session that opened them.
+    """
+    return _Guard(_Webserver(process_context, PATH).create_asgi_app(), may_execute, is_signed_in)
+
+
+class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestContext]):
+    """Dagster's webserver, with a context that fits the caller and a policy that fits us."""
+
+    def _make_request_context(self, conn: HTTPConnection) -> WorkspaceRequestContext:
+        context = super()._make_request_context(conn)
+        if conn.scope[_MAY_EXECUTE] is True:
+            return context
+        return WorkspaceRequestContext(
+            instance=context.instance,
+            current_workspace=context.get_current_workspace(),
+            process_context=context.process_context,
+            version=context.version,
+            source=conn,
+            read_only=True,
+        )
+
+    def make_csp_header(self, nonce: str) -> str:
+        return _POLICY.format(nonce=nonce)
+
+    async def graphql_http_endpoint(self, request: Request) -> Response:
+        """By GET Dagster would execute mutations too; here it is good for the playground's page only."""
+        if request.method == "POST":
+            return await super().graphql_http_endpoint(request)
+        if "text/html" not in request.headers.get("accept", ""):
+            raise HTTPException(405, "GraphQL is asked by POST", {"Allow": "POST"})
+        page = await super().graphql_http_endpoint(request)
+        nonce = uuid.uuid4().hex
+        body = bytes(page.body).replace(b"<script", f'<script nonce="{nonce}"'.encode())
+        headers = {"Content-Security-Policy": self.make_csp_header(nonce), **self.make_security_headers()}
+        return HTMLResponse(body, headers=headers)
+
+
+class _Guard:
+    """Refuses what other sites' pages could send, and what a link could do, before Dagster sees it."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        may_execute: Callable[[HTTPConnection], bool],
+        is_signed_in: Callable[[HTTPConnection], bool],
+    ) -> None:
+        self._app, self._may_execute, self._is_signed_in = app, may_execute, is_signed_in
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        # Dagster's routes carry the prefix themselves: the mount's must not be taken off a second time.
+        root = scope.get("root_path", "").removesuffix(PATH)
+        inner = {**scope, "root_path": root, _MAY_EXECUTE: self._may_execute(connection)}
+        if scope["type"] == "http":
+            _check_request(connection)
+            await self._app(inner, receive, _kept(connection, send))
+        elif _same_origin(connection):
+            await self._websocket(connection, inner, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": _FOREIGN})
+
+    async def _websocket(self, connection: HTTPConnection, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        ended, look_at = False, loop.time() + _LOOK_SECONDS
+
+        async def receive_while_signed_in() -> Message:
+            nonlocal ended, look_at
+            while not ended:
+                with suppress(TimeoutError):
+                    return await asyncio.wait_for(receive(), max(0, look_at - loop.time()))
+                ended = not await run_in_threadpool(self._is_signed_in, connection)
+                look_at = loop.time() + _LOOK_SECONDS
+            return {"type": "websocket.disconnect", "code": _SIGNED_OUT}
+
+        await self._app(scope, receive_while_signed_in, send)
+        if ended:
+            await send({"type": "websocket.close", "code": _SIGNED_OUT})
+
+
+def _kept(request: HTTPConnection, send: Send) -> Send:
+    """Files with their content's hash in the name are fetched once, not at each visit."""
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            MutableHeaders(scope=message)["Cache-Control"] = "private, max-age=31536000, immutable"
+        await send(message)
+
+    return told if request.url.path.startswith(f"{PATH}/_next/static/") else send
+
+
+def _check_request(request: HTTPConnection) -> None:
+    if request.scope["method"] in ("GET", "HEAD"):
+        return
+    if not _same_origin(request):
+        raise HTTPException(403, _FOREIGN)
+    # A form of a foreign page can send three content types without asking; JSON is none of them.
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise HTTPException(415, "only application/json is accepted")
+
+
+def _same_origin(connection: HTTPConnection) -> bool:
+    """Browsers name the origin of every websocket and of everything that acts; other programs name none."""
+    origin = connection.headers.get("origin")
+    if origin is None or origin == web_of(connection).origin:
+        return True
+    return urlsplit(origin).netloc == connection.headers.get("host")

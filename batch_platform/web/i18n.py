@@ -1,0 +1,113 @@
+"""The console's languages: Japanese first, English by a switch.
+
+Code and templates carry English msgids; Japanese comes from each package's `locale/ja.po`, compiled in memory.
+`gettext` speaks the language of the request in hand, which `LanguageMiddleware` sets; English outside of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from gettext import GNUTranslations, NullTranslations
+from importlib.resources import files
+from io import BytesIO, StringIO
+from typing import Any, Final
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+DEFAULT: Final = "ja"
+NAMES: Final = {DEFAULT: "日本語", "en": "English"}
+COOKIE: Final = "language"
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language of the console: its code, its own name, its texts."""
+
+    code: str
+    name: str
+    texts: NullTranslations
+
+
+_MSGIDS: Final = Language("en", NAMES["en"], NullTranslations())
+
+_spoken: ContextVar[Language] = ContextVar("language", default=_MSGIDS)
+
+
+def N_(msgid: str) -> str:
+    """Mark a text for translation where it is defined; whoever shows it calls `gettext`."""
+    return msgid
+
+
+def gettext(msgid: str, /, **values: Any) -> str:
+    """The text in the language of the request in hand, with its `%(name)s` places filled from `values`."""
+    text = _spoken.get().texts.gettext(msgid)
+    return text % values if values else text
+
+
+def ngettext(singular: str, plural: str, number: int, /, **values: Any) -> str:
+    """As `gettext`, by number, which is also `%(num)s`."""
+    return _spoken.get().texts.ngettext(singular, plural, number) % {"num": number, **values}
+
+
+def spoken() -> Language:
+    """The language of the request in hand."""
+    return _spoken.get()
+
+
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Speak this language within the block."""
+    token = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
+
+
+def load(packages: Sequence[str]) -> dict[str, Language]:
+    """Every language by its code, with the texts of these packages; the first package wins.
+
+    Raises `PoFileError` for a catalog that cannot be read.
+    """
+    return {code: Language(code, name, _texts(code, packages)) for code, name in NAMES.items()}
+
+
+def chosen(connection: HTTPConnection, languages: Mapping[str, Language]) -> Language:
+    """The language that the visitor chose, by cookie; Japanese for whoever has not."""
+    return languages.get(connection.cookies.get(COOKIE, DEFAULT), languages[DEFAULT])
+
+
+class LanguageMiddleware:
+    """Speaks the visitor's language for the length of each request."""
+
+    def __init__(self, app: ASGIApp, languages: Mapping[str, Language]) -> None:
+        self._app = app
+        self._languages = languages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        with speaking(chosen(HTTPConnection(scope), self._languages)):
+            await self._app(scope, receive, send)
+
+
+def _texts(code: str, packages: Sequence[str]) -> NullTranslations:
+    texts = NullTranslations()
+    for package in reversed(packages):
+        file = files(package) / "locale" / f"{code}.po"
+        if not file.is_file():
+            continue
+        compiled = BytesIO()
+        write_mo(compiled, read_po(StringIO(file.read_text("utf-8")), locale=code, abort_invalid=True))
+        compiled.seek(0)
+        catalog = GNUTranslations(compiled)
+        catalog.add_fallback(texts)
+        texts = catalog
+    return texts

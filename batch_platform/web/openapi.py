@@ -1,0 +1,98 @@
+"""The OpenAPI document: adds to what the framework knows of each route what holds for all of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from batch_platform.web.access.dependencies import SAFE_METHODS, requirement_of
+from batch_platform.web.api import idempotency, problems
+
+_EVERYWHERE: Final = (401, 403, 406, 422, 429, 503)
+_OF_WRITES: Final = (409, 413, 415)
+_BOUNDS: Final = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"session": []}]
+
+
+class DocumentedApp(FastAPI):
+    """An app whose document names every problem, permission and header that its middlewares add."""
+
+    session_cookie = "session"
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        if "Problem" not in schemas:
+            self._complete(document)
+            schemas["Problem"] = dict(problems.SCHEMA)
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+        return document
+
+    def _complete(self, document: dict[str, Any]) -> None:
+        document["components"]["securitySchemes"] = {
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "`batch-platform token --role ROLE`, or a token of the OIDC provider.",
+            },
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": self.session_cookie,
+                "description": "A signed-in browser; writes need X-CSRF-Token too.",
+            },
+        }
+        for route in iter_route_contexts(self.routes):
+            for method in route.methods or ():
+                operation = document.get("paths", {}).get(route.path_format, {}).get(method.lower())
+                if operation is not None:
+                    _complete(operation, route, method)
+
+
+def operation_id(route: APIRoute) -> str:
+    """`batch_list_jobs`: the tag keeps the domains' names apart."""
+    return f"{route.tags[0] if route.tags else 'web'}_{route.name}".replace("-", "_")
+
+
+def _complete(operation: dict[str, Any], route: Any, method: str) -> None:
+    requirement = requirement_of(route)
+    permission = requirement.permission if requirement else None
+    if permission is None:
+        operation["security"] = []
+    else:
+        operation["security"] = _SECURITY
+        operation["x-permission"] = permission
+        operation["description"] = f"{operation.get('description', '')}\n\nPermission: `{permission}`.".strip()
+    responses = operation.setdefault("responses", {})
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
+    common = [status for status in _EVERYWHERE if permission is not None or status in (429, 503)]
+    if method not in SAFE_METHODS:
+        common += _OF_WRITES
+        _add_idempotency_key(operation)
+    if "{" in route.path_format:
+        common.append(404)
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _standard(parameter["schema"])
+    for status, response in problems.documented(*common).items():
+        responses.setdefault(str(status), response)
+
+
+def _standard(schema: dict[str, Any]) -> dict[str, Any]:
+    """Pydantic writes bounds behind a validator of ours under its own names."""
+    return {_BOUNDS.get(name, name): value for name, value in schema.items()}
+
+
+def _add_idempotency_key(operation: dict[str, Any]) -> None:
+    parameters = operation.setdefault("parameters", [])
+    schema = {"type": "string", "pattern": idempotency.PATTERN}
+    known = next((found for found in parameters if found["name"] == idempotency.HEADER), None)
+    if known is None:
+        description = "The same key and body give the same answer, for a day; another body gives 422."
+        known = {"name": idempotency.HEADER, "in": "header", "required": False, "description": description}
+        parameters.append(known)
+    known["schema"] = schema

@@ -1,0 +1,186 @@
+"""What surrounds every request: correlation id, security headers, failures, rate limit. Pure ASGI, knows no route."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from batch_platform.core.logs import bound
+from batch_platform.web.api.problems import plain, problem_of, respond
+from batch_platform.web.context import Limits, WebContext
+
+REQUEST_ID: Final = "X-Request-ID"
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # not no-referrer: browsers would then send `Origin: null` with our own forms
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Cache-Control": "no-store",
+}
+_YEAR: Final = 31_536_000
+_QUIET: Final = ("/static/", "/health/")
+_KNOWN_CALLERS: Final = 10_000
+
+_log = structlog.get_logger(__name__)
+
+
+class CorrelationMiddleware:
+    """Gives every request an id, the caller's if it sent a plain one, and one line of log."""
+
+    def __init__(self, app: ASGIApp, context: WebContext) -> None:
+        self._app = app
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(REQUEST_ID, "")
+        plain_id = re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given)
+        correlation_id = scope["correlation_id"] = given if plain_id else self._context.random(16).hex()
+        status, started = 0, time.perf_counter()
+
+        async def tagged(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = correlation_id
+            await send(message)
+
+        with bound(correlation_id=correlation_id):
+            try:
+                await self._app(scope, receive, tagged)
+            finally:
+                if not scope["path"].startswith(_QUIET):
+                    principal = scope.get("principal")
+                    _log.info(
+                        "request",
+                        method=scope.get("method", "WEBSOCKET"),
+                        path=scope["path"],
+                        status=status,
+                        milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                        subject=principal.subject if principal else None,
+                    )
+
+
+class HeadersMiddleware:
+    """Headers that keep a browser strict; what a mounted app sets itself stays."""
+
+    def __init__(self, app: ASGIApp, context: WebContext) -> None:
+        self._app = app
+        secure = {"Strict-Transport-Security": f"max-age={_YEAR}"} if context.secure_cookies else {}
+        self._headers = _HEADERS | secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+
+class FailuresMiddleware:
+    """Every exception of the app and of the middlewares below becomes a problem; the unexpected ones are logged."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noticed(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noticed)
+        except Exception as error:
+            problem = problem_of(error)
+            if problem.status >= 500:
+                _log.exception("request failed")
+            if started:
+                raise  # the answer is cut off; the server closes the connection
+            request = Request(scope)
+            try:
+                answer = respond(request, problem)
+            except Exception:  # noqa: BLE001 (the page of the error has failed too: the log has it)
+                _log.exception("no page for a failure")
+                answer = plain(request, problem)
+            await answer(scope, receive, send)
+
+
+class RateLimitMiddleware:
+    """429 for who asks too often: a principal, or an address that has not signed in."""
+
+    def __init__(self, app: ASGIApp, context: WebContext) -> None:
+        limits: Limits = context.limits
+        self._app = app
+        self._clock = context.clock
+        self._known = Bucket(limits.rate, limits.burst)
+        self._unknown = Bucket(limits.anonymous_rate, limits.anonymous_burst)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["path"].startswith(_QUIET):
+            principal, now = scope["principal"], self._clock().timestamp()
+            if principal is None:
+                wait = self._unknown.wait(address_of(scope), now)
+            else:
+                wait = self._known.wait(principal.subject, now)
+            if wait:
+                raise HTTPException(429, "too many requests", {"Retry-After": str(int(wait) + 1)})
+        await self._app(scope, receive, send)
+
+
+class Bucket:
+    """So many a second and so many at once, per caller: a caller's bucket is the moment when it will be full again.
+
+    The counts are this process's own; nothing is shared and nothing is written.
+    """
+
+    def __init__(self, rate: int, burst: int) -> None:
+        self._interval = 1 / rate
+        self._room = burst / rate
+        self._full_at: dict[str, float] = {}
+
+    def wait(self, caller: str, now: float) -> float:
+        """Seconds until the caller may ask again; 0 counts the request and lets it pass."""
+        full_at = max(self._full_at.get(caller, now), now) + self._interval
+        if full_at - now > self._room:
+            return full_at - now - self._room
+        if len(self._full_at) >= _KNOWN_CALLERS:
+            self._full_at = {known: moment for known, moment in self._full_at.items() if moment > now}
+        self._full_at[caller] = full_at
+        return 0.0
+
+
+def address_of(scope: Scope) -> str:
+    """Where the connection comes from, as the server saw it."""
+    return scope["client"][0] if scope.get("client") else "unknown"

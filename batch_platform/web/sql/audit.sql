@@ -1,0 +1,17 @@
+-- The audit log.
+
+-- name: insert_audit
+INSERT INTO web.audit_log (at, who, what, target, before, after, correlation_id)
+VALUES (%(now)s, %(who)s, %(what)s, %(target)s, %(before)s, %(after)s, %(correlation_id)s)
+
+-- name: audit_rows
+SELECT id, at, who, what, target, before, after, correlation_id
+  FROM web.audit_log
+ WHERE (%(who)s::text IS NULL OR who = %(who)s)
+   AND (%(what)s::text IS NULL OR what = %(what)s OR starts_with(what, %(what)s || '.'))
+   AND (%(target)s::text IS NULL OR target = %(target)s)
+   AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)
+   AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+   AND (%(before_id)s::bigint IS NULL OR id < %(before_id)s)
+ ORDER BY id DESC
+ LIMIT %(limit)s OFFSET %(offset)s

@@ -1,0 +1,238 @@
+"""The pages of operations in Chromium: a job is rehearsed, run, watched, cancelled, mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from batch_platform.core.clock import utc_now
+from batch_platform.core.failures import TransientFailure
+from batch_platform.operations import service
+from batch_platform.operations.monitor import Monitor, Orders
+from batch_platform.operations.pages import DashboardCard
+from batch_platform.settings import Settings
+from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, overflow, watch
+from batch_platform_tests.operations_web.rig import GATE, MENDED, PASSWORD, Rig, rigged
+from batch_platform_tests.web.served import served
+
+
+def _away(_request: object) -> None:
+    raise TransientFailure("the costs are not to be had just now")
+
+
+CARDS = (
+    DashboardCard("Broken card", "batch:read", _away, "operations/none.html"),
+    DashboardCard("Hidden card", "zengin:approve", _away, "operations/none.html"),
+)
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def rig(settings: Settings) -> Iterator[Rig]:
+    assert settings.database_url is not None
+    with rigged(settings.database_url.get_secret_value(), cards=CARDS) as rig:
+        for role in ("viewer", "operator"):
+            rig.add_user(role, role)
+        rig.letter()
+        later = replace(rig.operations, clock=lambda: utc_now() + timedelta(days=1))
+        Monitor(later, Orders()).once()
+        for _ in range(2):
+            rig.run()
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def origin(rig: Rig) -> Iterator[str]:
+    with served(rig.app) as address:
+        yield address
+
+
+@pytest.fixture
+def sign_in(rig: Rig, origin: str, open_page: OpenPage) -> Iterator[SignIn]:
+    """`sign_in("operator", language="en")`: a page of somebody who has signed in by the form."""
+
+    def signed(name: str, *, language: str = "en", width: int = WIDE) -> Page:
+        page = open_page(origin, width=width)
+        watch(page).expect("status of 401")  # what shows the login form
+        page.context.add_cookies([{"name": "language", "value": language, "url": origin}])
+        page.goto("/console")
+        page.locator("input[name=name]").fill(name)
+        page.locator("input[type=password]").fill(PASSWORD)
+        page.locator("main form button[type=submit]").first.click()
+        expect(page.locator("nav.side")).to_have_count(1)
+        return page
+
+    GATE.set()
+    MENDED.clear()
+    yield signed
+    rig.runner.settle()
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_pages_fit_their_window(sign_in: SignIn, rig: Rig, width: int, language: str) -> None:
+    page = sign_in("operator", language=language, width=width)
+    [run, *_], _ = service.history(rig.operations, "web-count", limit=1)
+    [letter, *_], _ = service.dead_letters(rig.operations)
+    for path in (
+        "/console",
+        "/console/jobs",
+        "/console/jobs/web-count",
+        "/console/jobs/web-sweep",
+        f"/console/runs/{run.run_id}",
+        "/console/dead-letters?state=all",
+        f"/console/dead-letters/{letter.id}",
+        "/console/incidents",
+        "/console/incidents?resolved=true",
+    ):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        assert overflow(page) == 0, path
+        assert page.locator("html").get_attribute("lang") == language
+        expect(page.locator("h1")).to_have_count(1)
+
+
+def test_dashboard_tells_what_is_wrong(sign_in: SignIn) -> None:
+    page = sign_in("viewer")
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    expect(page.get_by_text("the costs are not to be had just now")).to_be_visible()
+    expect(page.get_by_text("Hidden card")).to_have_count(0)
+    expect(page.get_by_role("region", name="Open incidents")).to_contain_text("Count rows")
+    expect(page.get_by_role("region", name="Dead letters")).to_contain_text("<b>it is torn</b>")
+    expect(page.get_by_role("region", name="Next deadlines")).to_contain_text("Count rows")
+
+
+def test_dry_run_first_then_the_run(sign_in: SignIn, rig: Rig) -> None:
+    page = sign_in("operator")
+    page.goto("/console/jobs/web-count")
+    page.get_by_label("Target date").fill("2026-01-01")
+    page.get_by_label("Rows").fill("3")
+    page.get_by_role("button", name="Dry run").click()
+    page.wait_for_url("**/console/runs/*")
+    expect(page.locator("#run-live .badge").first).to_have_text("Succeeded")
+    result = page.get_by_role("region", name="Result of the dry run")
+    expect(result.get_by_role("row")).to_have_count(4)
+    expect(result).to_contain_text("name <2>")
+    rehearsed = page.url
+    page.get_by_role("button", name="Run with the same input").click()
+    page.get_by_role("dialog").get_by_role("button", name="Run now").click()
+    page.wait_for_url(lambda url: "/console/runs/" in url and url != rehearsed)
+    expect(page.locator("#run-live .badge").first).to_have_text("Succeeded")
+    run = service.run(rig.operations, page.url.rpartition("/")[2]).run
+    assert (run.dry_run, run.requested_by) == (False, "local:operator")
+    assert run.parameters["targetDate"] == "2026-01-01"
+    assert run.parameters["rows"] == 3
+
+
+def test_a_run_is_confirmed_before_it_starts(sign_in: SignIn, rig: Rig) -> None:
+    page = sign_in("operator")
+    page.goto("/console/jobs/web-count")
+    page.get_by_label("Mode").select_option("wait")
+    page.get_by_label("Thorough").check()
+    before = len(service.history(rig.operations, "web-count", limit=100)[0])
+    GATE.clear()
+    page.get_by_role("button", name="Run now").click()
+    dialog = page.get_by_role("dialog", name="Run the job now?")
+    expect(dialog).to_be_visible()
+    expect(dialog).to_contain_text("wait")
+    assert len(service.history(rig.operations, "web-count", limit=100)[0]) == before
+    dialog.get_by_role("button", name="Run now").dblclick()
+    page.wait_for_url("**/console/runs/*")
+    expect(page.locator("#run-live .badge").first).to_have_text("Running")
+    assert len(service.history(rig.operations, "web-count", limit=100)[0]) == before + 1
+    page.get_by_role("button", name="Cancel the run").click()
+    page.get_by_role("dialog").get_by_role("button", name="Yes, cancel the run").click()
+    expect(page.locator("#run-live .badge").first).to_have_text("Canceled")
+    expect(page.get_by_role("button", name="Cancel the run")).to_have_count(0)
+    expect(page.get_by_role("link", name="Show in Dagster")).to_have_attribute(
+        "href", f"/dagster/runs/{page.url.rpartition('/')[2]}"
+    )
+
+
+def test_progress_moves_by_itself(sign_in: SignIn, rig: Rig) -> None:
+    GATE.clear()
+    run = rig.run("wait")
+    page = sign_in("viewer")
+    page.goto(f"/console/runs/{run.run_id}")
+    expect(page.locator("#run-live .badge").first).to_have_text("Running")
+    expect(page.get_by_role("button", name="Cancel the run")).to_have_count(0)
+    rig.runner.settle()
+    expect(page.locator("#run-live .badge").first).to_have_text("Succeeded")
+    page.get_by_text("Newest lines of the log").click()
+    expect(page.get_by_role("region", name="Log")).to_contain_text("counting 2 rows")
+
+
+def test_wrong_parameters_are_named_and_kept(sign_in: SignIn) -> None:
+    page = sign_in("operator")
+    watch(page).expect("status of 422")
+    page.goto("/console/jobs/web-count")
+    page.get_by_label("Rows").fill("3")
+    page.get_by_label("Target date").fill("2030-01-01")
+    page.get_by_label("Project id").fill("nobody")
+    page.get_by_role("button", name="Dry run").click()
+    field = page.get_by_label("Target date")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Rows")).to_have_value("3")
+    expect(page.get_by_text("2030-01-01 is in the future")).to_be_visible()
+    field.fill("")
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_role("dialog").get_by_role("button", name="Run now").click()
+    expect(page.get_by_text("no project nobody")).to_be_visible()
+
+
+def test_history_is_filtered_and_charted(sign_in: SignIn) -> None:
+    page = sign_in("viewer")
+    page.goto("/console/jobs/web-count")
+    expect(page.get_by_role("button", name="Run now")).to_have_count(0)
+    page.wait_for_function("window.Chart && Chart.getChart('durations')")
+    page.get_by_label("State").select_option("failure")
+    page.get_by_role("button", name="Show").click()
+    rows = page.get_by_role("region", name="Runs").locator("tbody tr")
+    expect(rows.first).to_contain_text("Failed")
+    expect(rows.filter(has_text="Succeeded")).to_have_count(0)
+
+
+def test_a_dead_letter_is_run_again_and_settled(sign_in: SignIn, rig: Rig) -> None:
+    letter_id = rig.letter()
+    page = sign_in("operator")
+    page.goto("/console/dead-letters")
+    page.locator(f"a[href='/console/dead-letters/{letter_id}']").click()
+    page.get_by_role("link", name="The run that failed").click()
+    expect(page.get_by_role("alert")).to_contain_text("<b>it is torn</b>")
+    page.get_by_role("link", name="Its dead letter").click()
+    MENDED.set()
+    page.get_by_role("button", name="Run again").click()
+    page.get_by_role("dialog").get_by_role("button", name="Run again").click()
+    page.wait_for_url("**/console/runs/*")
+    expect(page.locator("#run-live .badge").first).to_have_text("Succeeded")
+    service.sync(rig.operations)
+    page.goto(f"/console/dead-letters/{letter_id}")
+    expect(page.get_by_role("link", name="The run that succeeded")).to_be_visible()
+    expect(page.get_by_role("button", name="Run again")).to_have_count(0)
+
+
+def test_a_dead_letter_is_discarded_once(sign_in: SignIn, rig: Rig) -> None:
+    letter_id = rig.letter()
+    page = sign_in("operator")
+    watch(page).expect("status of 4(09|22)")
+    page.goto(f"/console/dead-letters/{letter_id}")
+    page.get_by_role("button", name="Discard").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("   ")
+    dialog.get_by_role("button", name="Discard").click()
+    expect(dialog.get_by_text("say why it is discarded")).to_be_visible()
+    letter = service.dead_letter(rig.operations, letter_id)
+    service.discard_dead_letter(
+        rig.operations, letter_id, version=letter.version, reason=f"first {uuid4().hex}", by="local:somebody"
+    )
+    dialog.get_by_label("Reason").fill("second")
+    dialog.get_by_role("button", name="Discard").click()
+    expect(page.get_by_text("was changed meanwhile")).to_be_visible()
+    expect(page.get_by_text("local:somebody")).to_be_visible()
+    expect(page.get_by_role("button", name="Discard")).to_have_count(0)

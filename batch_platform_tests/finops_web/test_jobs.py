@@ -1,0 +1,179 @@
+"""The jobs of finops: what is launched for what is asked, dry runs, and runs over every project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from batch_platform.core import postgres
+from batch_platform.core.failures import InvalidInput, NotFound
+from batch_platform.finops import jobs
+from batch_platform.finops.months import shift
+from batch_platform.operations.launch import Launcher
+from batch_platform.operations.model import Schedule, Sensor
+from batch_platform.operations.service import OperationsContext
+from batch_platform.settings import Settings
+from batch_platform_tests.finops.bucket import MONTH, csv_gz
+from batch_platform_tests.finops.conftest import Project
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def fetch(pool: postgres.Pool, **parameters: Any):
+    return jobs.plan_fetch(pool, jobs.FetchParameters(**parameters), NOW)
+
+
+def aggregate(pool: postgres.Pool, **parameters: Any):
+    return jobs.plan_aggregate(pool, jobs.AggregateParameters(**parameters), NOW)
+
+
+def test_a_project_is_a_range_of_months(pool: postgres.Pool, project: Project) -> None:
+    launch = fetch(pool, project_id=project.id)
+    assert (launch.job, launch.partition) == ("cur_fetch", None)
+    assert launch.partition_range == (f"2025-11|{project.id}", f"2026-11|{project.id}")
+    assert launch.dynamic_partitions == {"finops_project": (project.id,)}
+    one = fetch(pool, project_id=project.id, target_date=date(2026, 10, 15))
+    assert (one.partition, one.partition_range) == (f"2026-10|{project.id}", None)
+    waiting = aggregate(pool, project_id=project.id, limit=7)
+    assert waiting.partition == f"2026-11|{project.id}"
+    assert waiting.config["ops"]["finops__cur_line_items"]["config"] == {"limit": 7}
+    project.bucket.deliver(MONTH, [csv_gz([project.line()])])
+    project.fetch()
+    assert aggregate(pool, project_id=project.id).partition == f"{MONTH:%Y-%m}|{project.id}"
+
+
+def test_every_project_is_one_run_without_partitions(pool: postgres.Pool) -> None:
+    assert (fetch(pool).job, aggregate(pool).job) == ("cur_fetch_all", "cur_aggregate_all")
+    launch = aggregate(pool, target_date=date(2026, 10, 1))
+    assert launch.config["ops"]["aggregate_projects"]["config"] == {"month": "2026-10", "limit": 100}
+
+
+@pytest.mark.parametrize("target", [date(2015, 12, 31), date(2026, 12, 1), date(1970, 1, 1)])
+def test_a_month_outside_is_refused(pool: postgres.Pool, target: date) -> None:
+    for plan in (fetch, aggregate):
+        with pytest.raises(InvalidInput, match="billing months 2016-01 to 2026-11") as refused:
+            plan(pool, target_date=target)
+        assert refused.value.field == "targetDate"
+
+
+def test_an_unknown_project_is_refused(pool: postgres.Pool) -> None:
+    for dry_run in (False, True):
+        with pytest.raises(NotFound):
+            fetch(pool, project_id="nobody", dry_run=dry_run)
+        with pytest.raises(NotFound):
+            aggregate(pool, project_id="nobody", dry_run=dry_run)
+
+
+def test_what_starts_them(settings: Settings) -> None:
+    for job in jobs.build_jobs(settings):
+        assert job.trigger == Sensor("cur_manifest_sensor", every=jobs.timedelta(seconds=30))
+    scheduled = jobs.build_jobs(settings.model_copy(update={"cur_scheduler_enabled": True}))
+    assert [job.trigger for job in scheduled] == [
+        Schedule("cur_fetch_schedule", "0 * * * *"),
+        Schedule("cur_aggregate_schedule", "15 * * * *"),
+    ]
+
+
+def test_a_dry_run_is_followed_and_writes_nothing(
+    app: FastAPI, client: httpx.Client, operations: OperationsContext, project: Project, database: Callable[[], Any]
+) -> None:
+    """By the API, as the issue's acceptance asks; the run ends with what it would have done."""
+    recent = shift(datetime.now(UTC).date().replace(day=1), -1)
+    project.bucket.deliver(recent, [csv_gz([project.line(month=recent)]), csv_gz([project.line(month=recent)])])
+    app.state.operations = operations
+    before = database()
+    asked = {"parameters": {"dryRun": True, "targetDate": f"{recent:%Y-%m}-01"}}
+    answer = client.post(f"/api/projects/{project.id}/batch/cur-fetch", json=asked)
+    assert answer.status_code == 202, answer.text
+    run = answer.json()["data"]
+    assert (run["jobName"], run["dagsterJob"], run["dryRun"]) == ("cur-fetch", "cur_fetch_dry_run", True)
+    detail = operations.dagster.facts(run["runId"])
+    assert detail is not None
+    [row] = detail.dry_run_rows or ()
+    assert (row["project"], row["delivery"], row["files"]) == (project.id, "registered", 2)
+    assert database() == before
+    project.fetch(recent)
+    before = database()
+    again = client.post(
+        f"/api/projects/{project.id}/batch/cur-aggregate", json={"parameters": {"dryRun": True, "limit": 1}}
+    )
+    detail = operations.dagster.facts(again.json()["data"]["runId"])
+    assert detail is not None
+    [row] = detail.dry_run_rows or ()
+    assert (row["files_to_read"], row["files"], row["would_be_published"]) == (1, 2, False)
+    assert detail.dry_run_summary == "1 files would be read, 0 of 1 months published"
+    assert database() == before
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"targetDate": 0}, "parameters.targetDate"),
+        ({"dryRun": "off"}, "parameters.dryRun"),
+        ({"limit": 0}, "parameters.limit"),
+        ({"projectId": "other"}, "parameters.projectId"),
+        ({"month": "2026-10"}, "parameters.month"),
+        ({"targetDate": "2015-01-01"}, "parameters.targetDate"),
+    ],
+)
+def test_parameters_are_strict(
+    app: FastAPI,
+    client: httpx.Client,
+    operations: OperationsContext,
+    project: Project,
+    parameters: dict[str, Any],
+    field: str,
+) -> None:
+    app.state.operations = operations
+    answer = client.post(f"/api/projects/{project.id}/batch/cur-aggregate", json={"parameters": parameters})
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert client.post("/api/projects/nobody/batch/cur-aggregate").status_code == 404
+
+
+def test_one_run_does_every_project(
+    operations: OperationsContext, settings: Settings, make_project: Callable[..., Project]
+) -> None:
+    """Two that deliver and one whose bucket is gone: the run fails in the end, the others are done."""
+    recent = shift(datetime.now(UTC).date().replace(day=1), -1)
+    first, second, broken = make_project(), make_project(), make_project()
+    for project in (first, second):
+        project.bucket.deliver(recent, [csv_gz([project.line(month=recent)])])
+    broken.reconnect(bucket="no-such-bucket-anywhere")
+    launcher = Launcher(settings)
+    fetched = launcher.run(
+        "cur_fetch_all", config={"ops": {"fetch_projects": {"config": {"month": f"{recent:%Y-%m}"}}}}
+    )
+    assert not fetched.success
+    assert "no-such-bucket-anywhere" in (fetched.reason or "")
+    aggregated = launcher.run(
+        "cur_aggregate_all", config={"ops": {"aggregate_projects": {"config": {"month": f"{recent:%Y-%m}"}}}}
+    )
+    assert aggregated.success, aggregated.reason
+    for project in (first, second):
+        assert project.work.is_published(project.id, recent)
+        assert len(launcher.instance.get_materialized_partitions(jobs_key("cost_summary"))) >= 2
+
+
+def jobs_key(name: str) -> Any:
+    import dagster as dg
+
+    return dg.AssetKey(["finops", name])
+
+
+@pytest.fixture
+def database(pool: postgres.Pool) -> Callable[[], Any]:
+    """Every row of the registry tables, for telling that nothing was written."""
+
+    def rows() -> Any:
+        with postgres.transaction(pool) as connection:
+            return [
+                connection.execute(f"SELECT * FROM finops.{table} ORDER BY 1, 2, 3, 4").fetchall()
+                for table in ("finops_billing_manifests", "finops_billing_files", "finops_months")
+            ]
+
+    return rows

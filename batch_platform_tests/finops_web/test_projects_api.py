@@ -1,0 +1,188 @@
+"""Connections, files, months, restatements and insight over the API: who may, what is audited, what is never told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from batch_platform_tests.finops.bucket import MONTH, File, csv_gz
+from batch_platform_tests.finops.conftest import Project
+
+SECRET = "external-id-8c2d"
+ROLE = "arn:aws:iam::123456789012:role/reader"
+
+
+@pytest.fixture
+def body() -> dict[str, Any]:
+    return {
+        "projectId": f"w-{uuid4().hex[:10]}",
+        "name": "Acme",
+        "bucket": "acme-billing",
+        "prefix": "/cur/acme/",
+        "reportName": "cur",
+        "region": "ap-northeast-1",
+        "roleArn": ROLE,
+        "externalId": SECRET,
+        "accountScope": ["123456789012"],
+        "enabled": False,
+    }
+
+
+def connection(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {name: value for name, value in {**body, **changes}.items() if name not in ("projectId", "externalId")}
+
+
+def test_a_project_lives(client: httpx.Client, body: dict[str, Any], audit_rows: Callable[[str], Any]) -> None:
+    name = body["projectId"]
+    created = client.post("/api/projects", json=body)
+    assert created.status_code == 201, created.text
+    assert created.headers["location"] == f"/api/projects/{name}"
+    shown = client.get(f"/api/projects/{name}").json()["data"]
+    assert shown == {
+        **connection(body),
+        "projectId": name,
+        "prefix": "cur/acme",
+        "format": "auto",
+        "hasExternalId": True,
+        "warnings": [],
+    }
+    assert client.post("/api/projects", json=body).status_code == 409
+    kept = client.put(f"/api/projects/{name}", json=connection(body, name="Acme 2"))
+    assert (kept.status_code, kept.json()["data"]["hasExternalId"]) == (200, True)
+    forgotten = client.put(f"/api/projects/{name}", json={**connection(body, name="Acme 2"), "externalId": None})
+    assert forgotten.json()["data"]["hasExternalId"] is False
+    bare = client.put(f"/api/projects/{name}", json=connection(body, roleArn=None, enabled=True)).json()["data"]
+    assert bare["warnings"]
+    for _ in range(2):
+        assert client.delete(f"/api/projects/{name}").json()["data"]["enabled"] is False
+    rows = audit_rows(name)
+    assert [row[1] for row in rows] == [
+        "cost-project.create",
+        "cost-project.change",
+        "cost-project.change",
+        "cost-project.change",
+        "cost-project.disable",
+    ]
+    assert {row[0] for row in rows} == {"token:administrator"}
+    assert SECRET not in str(rows) + created.text + kept.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"bucket": "No Bucket"}, "bucket"),
+        ({"roleArn": "role"}, "roleArn"),
+        ({"roleArn": None}, "externalId"),
+        ({"region": "tokyo"}, "region"),
+        ({"reportName": "a/b"}, "reportName"),
+        ({"projectId": "Acme"}, "projectId"),
+        ({"accountScope": ["1"]}, "accountScope.0"),
+        ({"enabled": "off"}, "enabled"),
+        ({"secret": "x"}, "secret"),
+        ({"format": "xml"}, "format"),
+    ],
+)
+def test_a_connection_at_fault_is_refused_by_field(
+    client: httpx.Client, body: dict[str, Any], changes: dict[str, Any], field: str
+) -> None:
+    answer = client.post("/api/projects", json={**body, **changes})
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert SECRET not in answer.text
+
+
+def test_projects_are_paged(client: httpx.Client, make_project: Callable[[], Project]) -> None:
+    made = sorted(make_project().id for _ in range(3))
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        query = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = client.get("/api/projects", params=query).json()["data"]
+        seen += [one["projectId"] for one in page["items"]]
+        cursor = page["nextCursor"]
+        if cursor is None:
+            break
+    assert seen == sorted(set(seen))
+    assert set(made) <= set(seen)
+    assert client.get("/api/projects", params={"cursor": "x"}).json()["field"] == "cursor"
+
+
+def test_viewers_read_and_write_nothing(
+    viewer: httpx.Client, operator: httpx.Client, body: dict[str, Any], project: Project
+) -> None:
+    base = f"/api/projects/{project.id}"
+    for path in ("", "/months", "/files", "/restatements", "/budgets"):
+        assert viewer.get(base + path).status_code == 200, path
+    writes = [
+        ("POST", "/api/projects", body, 403),
+        ("PUT", base, connection(body), 403),
+        ("DELETE", base, None, 403),
+        ("PUT", f"{base}/budgets", {"currency": "USD", "monthlyAmount": "1"}, 403),
+        ("POST", f"{base}:test", None, 200),
+        ("POST", f"{base}/files/requeue", {}, 200),
+        ("POST", f"{base}/batch/cur-fetch", None, None),
+    ]
+    for method, path, json, of_operator in writes:
+        assert viewer.request(method, path, json=json).status_code == 403, path
+        if of_operator is not None:
+            assert operator.request(method, path, json=json).status_code == of_operator, path
+
+
+def test_a_connection_is_tried_step_by_step(client: httpx.Client, project: Project) -> None:
+    tried = client.post(f"/api/projects/{project.id}:test").json()["data"]
+    assert tried["passed"] is False
+    assert [(step["name"], step["passed"]) for step in tried["steps"]] == [
+        ("role and bucket", True),
+        ("manifest", False),
+    ]
+
+
+def test_files_are_paged_filtered_and_requeued(
+    client: httpx.Client, project: Project, audit_rows: Callable[[str], Any]
+) -> None:
+    good = csv_gz([project.line("Usage", "1")])
+    project.bucket.deliver(MONTH, [good, File(b""), good])
+    project.fetch()
+    project.read()
+    base = f"/api/projects/{project.id}/files"
+    first = client.get(base, params={"limit": 2}).json()["data"]
+    second = client.get(base, params={"limit": 2, "cursor": first["nextCursor"]}).json()["data"]
+    assert [one["fileNo"] for one in (*first["items"], *second["items"])] == [0, 1, 2]
+    assert second["nextCursor"] is None
+    assert [one["fileNo"] for one in client.get(base, params={"offset": 2}).json()["data"]["items"]] == [2]
+    [broken] = client.get(base, params={"status": "ERROR"}).json()["data"]["items"]
+    assert (broken["status"], "zero bytes" in broken["error"]) == ("ERROR", True)
+    assert client.get(base, params={"status": "LOST"}).status_code == 422
+    assert client.get(base, params={"month": "2019-01"}).json()["data"]["items"] == []
+    requeued = client.post(f"{base}/requeue", json={"objectKey": broken["objectKey"]}).json()["data"]
+    assert requeued == [{"month": f"{MONTH:%Y-%m}", "objectKey": broken["objectKey"]}]
+    assert project.statuses() == ["DONE", "PENDING", "DONE"]
+    assert client.post(f"{base}/requeue", json={"objectKey": broken["objectKey"]}).status_code == 404
+    assert client.post(f"{base}/requeue", json={}).json()["data"] == []
+    assert [row[1] for row in audit_rows(project.id)] == ["cost-files.requeue"]
+
+
+def test_months_restatements_and_insight(client: httpx.Client, project: Project) -> None:
+    base = f"/api/projects/{project.id}"
+    invoiced = {"bill/InvoiceId": "1"}
+    assert client.get(f"{base}/forecast").status_code == 404
+    project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "1.5", invoiced)])])
+    project.run()
+    project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "2", invoiced)])], assembly="second")
+    project.run()
+    [month] = client.get(f"{base}/months").json()["data"]
+    assert (month["month"], month["state"]) == (f"{MONTH:%Y-%m}", "restated")
+    assert month["totals"]["USD"]["unblended"] == "2.000000000000"
+    [change] = client.get(f"{base}/restatements").json()["data"]["items"]
+    assert change["unblended"] == {
+        "before": "1.500000000000",
+        "after": "2.000000000000",
+        "difference": "0.500000000000",
+    }
+    anomalies = client.get(f"{base}/anomalies").json()["data"]
+    assert (anomalies["anomalies"], anomalies["upToDate"]) == ([], False)
+    forecast = client.get(f"{base}/forecast", params={"month": f"{MONTH:%Y-%m}"}).json()["data"]
+    assert (forecast["days"], forecast["manifestVersion"]) == ([], month["manifestVersion"])

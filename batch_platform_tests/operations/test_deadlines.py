@@ -1,0 +1,233 @@
+"""What should have run and did not, judged from the registry and Dagster's own ticks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    ScheduleInstigatorData,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._utils.error import SerializableErrorInfo
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.operations import alerts, deadlines, service
+from batch_platform.operations.deadlines import due_after
+from batch_platform.operations.model import Incident, Missing, Registry, Schedule
+from batch_platform_tests.operations.world import REGISTRY, World
+
+KINDS = {"letters_schedule": InstigatorType.SCHEDULE, "plain_sensor": InstigatorType.SENSOR}
+
+
+class Trigger:
+    """A schedule or sensor as the daemon leaves it in Dagster's storage."""
+
+    def __init__(self, world: World, name: str, status: InstigatorStatus = InstigatorStatus.DECLARED_IN_CODE) -> None:
+        self.world, self.name, self.kind = world, name, KINDS[name]
+        repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("tests"), "__repository__")
+        data = (
+            ScheduleInstigatorData("*/10 * * * *", None)
+            if self.kind is InstigatorType.SCHEDULE
+            else SensorInstigatorData()
+        )
+        self.state = InstigatorState(RemoteInstigatorOrigin(repository, name), self.kind, status, data)
+        world.instance.add_instigator_state(self.state)
+
+    def tick(self, at: datetime, status: TickStatus = TickStatus.SUCCESS, error: str | None = None) -> None:
+        self.world.instance.create_tick(
+            TickData(
+                self.state.instigator_origin_id,
+                self.name,
+                self.kind,
+                status,
+                at.timestamp(),
+                error=SerializableErrorInfo(error, [], "Exception") if error else None,
+                selector_id=self.state.selector_id,
+                run_ids=[] if status is TickStatus.SUCCESS else None,
+                skip_reason="nothing to do" if status is TickStatus.SKIPPED else None,
+            )
+        )
+
+    def stop(self) -> None:
+        self.world.instance.update_instigator_state(self.state.with_status(InstigatorStatus.STOPPED))
+
+
+def look(world: World) -> None:
+    """What a monitor does about deadlines."""
+    now = world.clock()
+    with world.ctx.store.transaction() as session:
+        session.save_jobs(list(world.ctx.registry), now=now)
+    world.sync()
+    deadlines.judge(world.ctx)
+    for rule in alerts.RULES:
+        alerts.judge(world.ctx.pool, rule, now=world.clock())
+
+
+def at_half_past_a_due_moment(world: World) -> datetime:
+    """Move the clock to five minutes after a due moment and register the jobs; the next due moment."""
+    now = datetime.now(UTC)
+    due = next(due_after("*/10 * * * *", now))
+    world.clock.shift = due + timedelta(minutes=5) - now
+    look(world)
+    return due + timedelta(minutes=10)
+
+
+def open_incidents(world: World, rule: str = "missed-run") -> list[Incident]:
+    return [incident for incident in service.incidents(world.ctx)[0] if incident.rule == rule]
+
+
+def missing(world: World) -> list[Missing]:
+    return service.gaps(world.ctx, "write-letters")
+
+
+def test_the_calendar_is_that_of_tokyo() -> None:
+    after = datetime(2026, 10, 31, 16, 0, tzinfo=UTC)  # 1 November, 01:00 in Tokyo
+    assert list(islice(due_after("0 2 * * *", after), 2)) == [
+        datetime(2026, 10, 31, 17, 0, tzinfo=UTC),
+        datetime(2026, 11, 1, 17, 0, tzinfo=UTC),
+    ]
+    [monthly] = islice(due_after("0 6 1 * *", after), 1)
+    assert monthly.astimezone(ZoneInfo("Asia/Tokyo")) == datetime(2026, 11, 1, 6, tzinfo=ZoneInfo("Asia/Tokyo"))
+    with pytest.raises(InvalidInput, match="every day is not a cron expression"):
+        due_after("every day", after)
+
+
+@pytest.mark.parametrize("status", [TickStatus.SUCCESS, TickStatus.SKIPPED])
+def test_a_tick_meets_its_moment(world: World, status: TickStatus) -> None:
+    due = at_half_past_a_due_moment(world)
+    schedule = Trigger(world, "letters_schedule")
+    assert service.status(world.ctx, "write-letters").next_due_at == due
+    world.clock.pass_by(minutes=6)
+    look(world)
+    assert missing(world) == [Missing("write-letters", due, due + timedelta(minutes=2), overdue=False)]
+    schedule.tick(due, status)
+    world.clock.pass_by(minutes=5)
+    look(world)
+    assert (missing(world), open_incidents(world)) == ([], [])
+    assert service.status(world.ctx, "write-letters").deadline_at == due + timedelta(minutes=12)
+
+
+def test_silence_is_noticed_once_and_resolves_itself(world: World) -> None:
+    due = at_half_past_a_due_moment(world)
+    schedule = Trigger(world, "letters_schedule")
+    world.clock.pass_by(minutes=6, seconds=30)  # due a minute ago, the grace is two
+    look(world)
+    assert open_incidents(world) == []
+    world.clock.pass_by(minutes=1)
+    look(world)
+    [incident] = open_incidents(world)
+    assert (incident.subject, incident.severity) == ("write-letters", "critical")
+    assert f"{due.astimezone(ZoneInfo('Asia/Tokyo')):%Y-%m-%d %H:%M} JST and did not: no tick" in incident.summary
+    world.clock.pass_by(minutes=10)
+    look(world)
+    assert [found.id for found in open_incidents(world)] == [incident.id]
+    assert [gap.due_at for gap in missing(world)] == [due, due + timedelta(minutes=10)]
+    schedule.tick(due + timedelta(minutes=10))
+    look(world)
+    assert open_incidents(world) == []
+    assert [gap.due_at for gap in missing(world)] == [due]  # the gap stays listed
+    assert service.incidents(world.ctx, open_only=False)[0][0].resolution == "it runs by its schedule again"
+
+
+def test_a_stopped_and_a_failing_schedule_say_so(world: World) -> None:
+    due = at_half_past_a_due_moment(world)
+    schedule = Trigger(world, "letters_schedule")
+    schedule.stop()
+    world.clock.pass_by(minutes=8)
+    look(world)
+    assert "the schedule letters_schedule is stopped" in open_incidents(world)[0].summary
+    schedule.tick(due, TickStatus.FAILURE, "boom\nsecond line")
+    look(world)
+    assert open_incidents(world)[0].summary.endswith("its schedule failed: boom")
+
+
+def test_a_run_by_hand_makes_up_for_the_moment_before_it(world: World) -> None:
+    due = at_half_past_a_due_moment(world)
+    world.clock.pass_by(minutes=20)
+    look(world)
+    assert len(missing(world)) == 2
+    world.run("letters", partition="a")
+    world.execute("UPDATE operations.job_runs SET created_at = created_at")  # none yet: the copy follows
+    world.sync()
+    world.execute("UPDATE operations.job_runs SET created_at = %s", world.clock())
+    look(world)
+    assert open_incidents(world) == []
+    assert [gap.due_at for gap in missing(world)] == [due]
+
+
+def test_a_schedule_that_is_off_owes_nothing_and_is_judged_from_when_it_is_on(world: World) -> None:
+    at_half_past_a_due_moment(world)
+    [letters, plain] = REGISTRY
+    off = world.with_(
+        registry=Registry([replace(letters, trigger=Schedule("letters_schedule", "*/10 * * * *", False))])
+    )
+    world.clock.pass_by(minutes=30)
+    look(off)
+    assert (missing(off), open_incidents(off)) == ([], [])
+    assert service.status(off.ctx, "write-letters").deadline_at is None
+    world.clock.pass_by(minutes=30)
+    look(world)
+    assert missing(world) == []
+    world.clock.pass_by(minutes=13)
+    look(world)
+    assert len(open_incidents(world)) == 1
+    hourly = world.with_(
+        registry=Registry([replace(letters, trigger=Schedule("letters_schedule", "7 3 * * *")), plain])
+    )
+    look(hourly)
+    assert (missing(hourly), open_incidents(hourly)) == ([], [])
+
+
+def test_a_calendar_is_made_up_after_a_long_absence(world: World) -> None:
+    at_half_past_a_due_moment(world)
+    world.clock.pass_by(days=40)
+    look(world)
+    written = world.value("SELECT count(*) FROM operations.due_moments")
+    assert written == 35 * 24 * 6
+    look(world)
+    assert world.value("SELECT count(*) FROM operations.due_moments") == written
+
+
+def test_a_sensor_must_look_within_its_interval_and_grace(world: World) -> None:
+    look(world)
+    sensor = Trigger(world, "plain_sensor")
+    sensor.tick(world.clock())
+    world.clock.pass_by(seconds=60)
+    look(world)
+    assert open_incidents(world, "sensor-lag") == []
+    world.clock.pass_by(seconds=60)
+    sensor.tick(world.clock(), TickStatus.FAILURE, "no such bucket password=hunter2")
+    look(world)
+    [incident] = open_incidents(world, "sensor-lag")
+    assert incident.subject == "plain_sensor"
+    assert incident.summary.endswith("it fails: no such bucket password=***")
+    overview = service.status(world.ctx, "plain-work")
+    assert overview.sensor_lag is not None
+    assert overview.sensor_lag > timedelta(seconds=110)
+    sensor.tick(world.clock(), TickStatus.SKIPPED)
+    look(world)
+    assert open_incidents(world, "sensor-lag") == []
+
+
+def test_a_sensor_that_never_looked_is_late_from_its_registration(world: World) -> None:
+    look(world)
+    world.clock.pass_by(seconds=80)
+    look(world)
+    assert open_incidents(world, "sensor-lag") == []
+    world.clock.pass_by(seconds=20)
+    look(world)
+    assert len(open_incidents(world, "sensor-lag")) == 1

@@ -1,0 +1,178 @@
+"""Launching into Dagster's queue through a real code server; no daemon runs, so runs stay queued."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import dagster as dg
+import pytest
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound, TransientFailure
+from batch_platform.local import dagster_processes
+from batch_platform.local.home import REPOSITORY, Home
+from batch_platform.operations.launch import WORKER_TAG
+from batch_platform.operations.model import Launch
+from batch_platform.operations.queue import QueueRunner
+from batch_platform_tests.site import Site, eventually
+
+COUNTING = Launch("counting", config={"ops": {"count": {"config": {"rows": 1}}}})
+
+
+@pytest.fixture(scope="module")
+def site(services: dict[str, str]) -> Iterator[Site]:
+    home = Home(Path(services["BATCH_PLATFORM_HOME"]))
+    site = Site(home, services, "batch_platform_tests.site_definitions", REPOSITORY)
+    dagster_processes.write_workspace(site.home, site.code_port)
+    site.start_code_server()
+    try:
+        yield site
+    finally:
+        site.stop()
+
+
+@pytest.fixture(scope="module")
+def workspace(site: Site) -> Iterator[WorkspaceProcessContext]:
+    target = WorkspaceFileTarget([str(dagster_processes.workspace_file(site.home))])
+    with dg.DagsterInstance.get() as instance, WorkspaceProcessContext(instance, target) as context:
+        yield context
+
+
+@pytest.fixture
+def runner(workspace: WorkspaceProcessContext) -> QueueRunner:
+    return QueueRunner(workspace)
+
+
+def found(workspace: WorkspaceProcessContext, run_id: str) -> dg.DagsterRun:
+    run = workspace.instance.get_run_by_id(run_id)
+    assert run is not None
+    return run
+
+
+def test_a_run_waits_in_the_queue_with_its_tags(workspace: WorkspaceProcessContext, runner: QueueRunner) -> None:
+    launch = Launch("counting", config=COUNTING.config, tags={"site/why": "a test"})
+    run = found(workspace, runner.submit(launch, requested_by="ann"))
+    assert run.status is dg.DagsterRunStatus.QUEUED
+    assert run.run_config == COUNTING.config
+    expected = {"site/kind": "counting", "site/why": "a test", "batch_platform/requested_by": "ann"}
+    assert expected.items() <= run.tags.items()
+
+
+def test_a_partition_is_added_before_its_run(workspace: WorkspaceProcessContext, runner: QueueRunner) -> None:
+    launch = Launch("small_job", partition="2026-10|new", dynamic_partitions={"site_project": ("new",)})
+    run = found(workspace, runner.submit(launch, requested_by="ann"))
+    assert run.tags["dagster/partition"] == "2026-10|new"
+    assert (run.tags["dagster/partition/month"], run.tags["dagster/partition/project"]) == ("2026-10", "new")
+    assert "new" in workspace.instance.get_dynamic_partitions("site_project")
+
+
+def test_a_range_of_partitions_is_one_run(workspace: WorkspaceProcessContext, runner: QueueRunner) -> None:
+    ends = ("2026-09|new", "2026-10|new")
+    launch = Launch("small_job", partition_range=ends, dynamic_partitions={"site_project": ("new",)})
+    run = found(workspace, runner.submit(launch, requested_by="ann"))
+    assert run.tags["dagster/asset_partition_range_start"] == ends[0]
+    assert run.tags["dagster/asset_partition_range_end"] == ends[1]
+    assert "dagster/partition" not in run.tags
+
+
+def test_one_id_is_one_run_however_often_it_is_asked_for(
+    workspace: WorkspaceProcessContext, runner: QueueRunner
+) -> None:
+    run_id = str(uuid4())
+    asked: list[str] = []
+    racers = [
+        threading.Thread(target=lambda: asked.append(runner.submit(COUNTING, requested_by="ann", run_id=run_id)))
+        for _ in range(4)
+    ]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert asked == [run_id] * 4
+    assert found(workspace, run_id).status is dg.DagsterRunStatus.QUEUED
+    enqueued = workspace.instance.all_logs(run_id, of_type=dg.DagsterEventType.PIPELINE_ENQUEUED)
+    assert len(enqueued) == 1
+
+
+def test_a_run_that_was_created_and_not_queued_is_queued_by_the_next_call(
+    workspace: WorkspaceProcessContext, runner: QueueRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = str(uuid4())
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dg.DagsterInstance, "submit_run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            runner.submit(COUNTING, requested_by="ann", run_id=run_id)
+    assert found(workspace, run_id).status is dg.DagsterRunStatus.NOT_STARTED
+    assert runner.submit(COUNTING, requested_by="ann", run_id=run_id) == run_id
+    assert found(workspace, run_id).status is dg.DagsterRunStatus.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("launch", "failure", "sentence"),
+    [
+        (Launch("nothing"), NotFound, "Dagster has no job nothing"),
+        (Launch("counting"), InvalidInput, "config of counting: Missing required config entry"),
+        (Launch("counting", "2026-10", config=COUNTING.config), InvalidInput, "counting has no partitions"),
+        (Launch("small_job", "2026-10|nobody"), InvalidInput, r"small_job has no partition 2026-10\|nobody"),
+        (Launch("small_job", "2026-13|new"), InvalidInput, r"small_job has no partition 2026-13\|new"),
+        (Launch("small_job", "nonsense"), InvalidInput, "small_job has no partition nonsense"),
+    ],
+)
+def test_what_cannot_be_launched_is_said(
+    runner: QueueRunner, launch: Launch, failure: type[InvalidInput], sentence: str
+) -> None:
+    with pytest.raises(failure, match=sentence):
+        runner.submit(launch, requested_by="ann")
+
+
+def test_a_queued_run_is_cancelled_at_once(workspace: WorkspaceProcessContext, runner: QueueRunner) -> None:
+    run_id = runner.submit(COUNTING, requested_by="ann")
+    runner.cancel(run_id, requested_by="bob")
+    assert found(workspace, run_id).status is dg.DagsterRunStatus.CANCELED
+    messages = [entry.message for entry in workspace.instance.all_logs(run_id)]
+    assert any("Cancelled by bob." in message for message in messages)
+    with pytest.raises(Conflict, match="has already ended: CANCELED"):
+        runner.cancel(run_id, requested_by="bob")
+    with pytest.raises(NotFound, match="does not exist"):
+        runner.cancel(str(uuid4()), requested_by="bob")
+
+
+def test_a_run_of_a_command_line_is_not_cancelled_here(
+    workspace: WorkspaceProcessContext, runner: QueueRunner
+) -> None:
+    launch = Launch("counting", config=COUNTING.config, tags={WORKER_TAG: "host/1/2/3"})
+    run_id = runner.submit(launch, requested_by="ann")
+    with pytest.raises(Conflict, match="belongs to a command line"):
+        runner.cancel(run_id, requested_by="bob")
+
+
+@pytest.mark.faults
+def test_a_killed_code_server_is_a_passing_failure_and_is_met_again(
+    site: Site, workspace: WorkspaceProcessContext, runner: QueueRunner
+) -> None:
+    before = workspace.get_current_workspace().code_location_entries["batch_platform"].version_key
+    site.processes["code-server"].stop(signal.SIGKILL)
+    eventually(lambda: not site.code_server_answers())
+    with pytest.raises(TransientFailure, match=r"does not answer|is not loaded"):
+        runner.submit(COUNTING, requested_by="ann")
+    site.start_code_server()
+    run_id = eventually(lambda: submitted(runner))
+    assert found(workspace, run_id).status is dg.DagsterRunStatus.QUEUED
+    entries = workspace.get_current_workspace
+    eventually(lambda: entries().code_location_entries["batch_platform"].version_key != before)
+
+
+def submitted(runner: QueueRunner) -> str | None:
+    try:
+        return runner.submit(COUNTING, requested_by="ann")
+    except TransientFailure:
+        return None

@@ -1,0 +1,238 @@
+"""The web with small jobs of its own: real database, real Dagster storage, runs executed in this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+from uuid import uuid4
+
+import dagster as dg
+import psycopg
+from dagster._core.errors import DagsterExecutionInterruptedError
+from fastapi import FastAPI
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from pydantic import Field
+
+from batch_platform import migrations
+from batch_platform.core import postgres
+from batch_platform.core.clock import utc_now
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound
+from batch_platform.operations import api, pages, service
+from batch_platform.operations.context import OperationsContext
+from batch_platform.operations.dagster_storage import DagsterInstanceStorage
+from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Run, Schedule
+from batch_platform.operations.monitor import Monitor, Orders
+from batch_platform.web.access.model import Role
+from batch_platform.web.access.service import Change, add_user
+from batch_platform.web.access.tokens import Tokens
+from batch_platform.web.api.strict import Month
+from batch_platform.web.app import Part, build_app
+from batch_platform.web.context import Limits, WebContext
+from batch_platform_tests.operations_web.dagster_jobs import DAGSTER_JOBS, GATE, MENDED, STOP
+
+__all__ = ["GATE", "MENDED", "PASSWORD", "Rig", "rigged"]
+
+SECRET: Final = b"a secret of the tests, long enough for all"
+PASSWORD: Final = "correct horse battery staple"
+
+
+class Mode(StrEnum):
+    WORK = "work"
+    FAIL = "fail"
+    WAIT = "wait"
+
+
+class CountParameters(JobParameters):
+    """Every kind of parameter that a form can show."""
+
+    mode: Mode = Mode.WORK
+    rows: int = Field(default=2, ge=1, le=1000, title="Rows", description="How many to count.")
+    month: Month | None = None
+    thorough: bool = False
+    project_id: str | None = None
+
+
+def plan_count(_pool: postgres.Pool, parameters: JobParameters, now: datetime) -> Launch:
+    assert isinstance(parameters, CountParameters)
+    if parameters.target_date and parameters.target_date > now.date():
+        raise InvalidInput(f"{parameters.target_date} is in the future", field="target_date")
+    if parameters.project_id == "nobody":
+        raise NotFound("no project nobody", field="projectId")
+    op = "rehearse" if parameters.dry_run else "count"
+    config = {"mode": parameters.mode.value, "rows": parameters.rows}
+    return Launch("web_count", config={"ops": {op: {"config": config}}})
+
+
+def plan_sweep(_pool: postgres.Pool, _parameters: JobParameters, _now: datetime) -> Launch:
+    return Launch("web_sweep", config={"ops": {"count": {"config": {"mode": "work", "rows": 1}}}})
+
+
+COUNT: Final = Job(
+    id="WEB_001",
+    name="web-count",
+    title="Count rows",
+    description="Counts rows.",
+    domain="tests",
+    owner="team:tests",
+    dagster_jobs=("web_count",),
+    parameters=CountParameters,
+    plan=plan_count,
+    permission="jobs:run",
+    critical=True,
+    trigger=Schedule("web_count_schedule", "0 2 * * *"),
+)
+SWEEP: Final = Job(
+    id="WEB_002",
+    name="web-sweep",
+    title="Sweep",
+    description="Sweeps.",
+    domain="tests",
+    owner="team:tests",
+    dagster_jobs=("web_sweep",),
+    plan=plan_sweep,
+    max_duration=timedelta(minutes=1),
+)
+
+
+@dataclass
+class Runner:
+    """Runs in a thread of this process; `cancel` interrupts those that wait."""
+
+    instance: dg.DagsterInstance
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def submit(self, launch: Launch, *, requested_by: str, run_id: str | None = None) -> str:
+        if run_id and self.instance.get_run_by_id(run_id):
+            return run_id
+        job = DAGSTER_JOBS[launch.job]
+        run_id = run_id or str(uuid4())
+        tags = {**launch.tags, "batch_platform/requested_by": requested_by}
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+        def work() -> None:
+            config = {**quiet, **launch.config}
+            with suppress(DagsterExecutionInterruptedError):
+                job.execute_in_process(
+                    instance=self.instance, run_config=config, tags=tags, run_id=run_id, raise_on_error=False
+                )
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        self.threads.append(thread)
+        deadline = time.monotonic() + 20
+        while self.instance.get_run_by_id(run_id) is None:
+            assert time.monotonic() < deadline, "the run does not begin"
+            time.sleep(0.02)
+        return run_id
+
+    def cancel(self, run_id: str, *, requested_by: str) -> None:
+        run = self.instance.get_run_by_id(run_id)
+        assert run is not None
+        if run.is_finished:
+            raise Conflict(f"run {run_id} has ended", field="run_id")
+        self.instance.report_run_canceling(run, message=f"Cancelled by {requested_by}.")
+        STOP.set()
+        GATE.set()
+
+    def settle(self) -> None:
+        """Wait for all runs."""
+        GATE.set()
+        for thread in self.threads:
+            thread.join(30)
+        self.threads.clear()
+        STOP.clear()
+
+
+@dataclass
+class Rig:
+    """The app with its context; tokens and runs for tests."""
+
+    app: FastAPI
+    operations: OperationsContext
+    runner: Runner
+    web: WebContext
+
+    def headers(self, role: str) -> dict[str, str]:
+        tokens = Tokens.of(SECRET)
+        token = tokens.issue(name=role, roles=[Role(role)], ttl=timedelta(hours=1), now=utc_now(), random=os.urandom)
+        return {"Authorization": f"Bearer {token}"}
+
+    def run(self, mode: str = "work", **parameters: Any) -> Run:
+        """A run of web-count, ended unless it waits."""
+        STOP.clear()
+        GATE.clear()
+        run = service.execute(self.operations, "web-count", {"mode": mode, **parameters}, by="local:rig")
+        if mode != "wait":
+            self.runner.settle()
+            service.sync(self.operations)
+            return service.run(self.operations, run.run_id).run
+        return run
+
+    def letter(self) -> str:
+        """The id of a new open dead letter."""
+        run = self.run("fail")
+        # Dagster's word about a retry is waited for; a day later it is certain that none comes
+        later = replace(self.operations, clock=lambda: utc_now() + timedelta(days=1))
+        service.sync(later)
+        return run.run_id
+
+    def add_user(self, name: str, role: str) -> None:
+        change = Change("tests", utc_now())
+        add_user(self.operations.pool, name, [Role(role)], lambda: PASSWORD, change)
+
+    def audit(self, target: str) -> list[Mapping[str, Any]]:
+        """The audit rows about this target, oldest first."""
+        from batch_platform.web.audit import AuditStore
+
+        rows = AuditStore(self.operations.pool).rows(target=target)
+        return [vars(row) for row in reversed(rows)]
+
+
+@contextmanager
+def rigged(server_url: str, *, cards: Sequence[pages.DashboardCard] = ()) -> Iterator[Rig]:
+    """A rig on a database of its own."""
+    name = f"operations_web_{uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        database = make_conninfo(server_url, dbname=name)
+        migrations.upgrade(database)
+        pool = postgres.open_pool(database, application_name="operations-web-tests")
+        instance = dg.DagsterInstance.get()
+        runner = Runner(instance)
+        try:
+            yield _rig(pool, instance, runner, cards)
+        finally:
+            runner.settle()
+            pool.close()
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _rig(
+    pool: postgres.Pool, instance: dg.DagsterInstance, runner: Runner, cards: Sequence[pages.DashboardCard]
+) -> Rig:
+    registry = Registry([COUNT, SWEEP])
+    operations = OperationsContext(pool, utc_now, registry, DagsterInstanceStorage(instance, registry), runner)
+    limits = Limits(rate=1000, burst=10_000, anonymous_rate=1000, anonymous_burst=10_000)
+    context = WebContext(
+        pool, utc_now, SECRET, "http://127.0.0.1", secure_cookies=False, random=os.urandom, limits=limits
+    )
+    package = "batch_platform.operations"
+    part = Part(
+        routers=[api.router, api.metrics_router],
+        pages=[pages.build_pages(cards)],
+        navigation=pages.NAVIGATION,
+        templates=package,
+        locale=package,
+    )
+    app = build_app(context, parts=[part])
+    app.state.operations = operations
+    Monitor(operations, Orders()).once()
+    return Rig(app, operations, runner, context)

@@ -1,0 +1,133 @@
+"""`batch-platform jobs`: what it prints, how it exits, and that what it runs stands in the history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from batch_platform.core.failures import PlatformError
+from batch_platform.finops import service as finops
+from batch_platform.finops.cli import open_work
+from batch_platform.finops.model import Connection
+from batch_platform.local.provision import provision
+from batch_platform.operations.cli import jobs_app
+from batch_platform.settings import Settings
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    error: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Jobs = Callable[..., Result]
+
+
+@pytest.fixture
+def jobs(services: dict[str, str], settings: Settings, capsys: pytest.CaptureFixture[str]) -> Jobs:
+    """The commands in this process; failures as the console script's last boundary tells them."""
+    provision(settings, services)
+
+    def call(*arguments: str) -> Result:
+        capsys.readouterr()
+        code, error = 0, ""
+        try:
+            jobs_app(list(arguments), standalone_mode=True)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        except PlatformError as failure:
+            code, error = failure.exit_code, failure.message
+        return Result(code, capsys.readouterr().out, error)
+
+    return call
+
+
+@pytest.fixture
+def torn(jobs: Jobs, settings: Settings) -> Iterator[str]:
+    """A project whose bucket does not exist: whatever fetches it fails."""
+    project_id = f"torn-{uuid4().hex[:8]}"
+    place = (project_id, project_id, f"no-bucket-{uuid4().hex}", "cur", "report", settings.aws_region)
+    with open_work(settings) as work:
+        finops.add_project(work, Connection(*place, enabled=False))
+        yield project_id
+
+
+def test_list_and_status(jobs: Jobs) -> None:
+    listed = jobs("list", "--json").json
+    assert {job["name"] for job in listed} >= {"cur-fetch", "cur-aggregate"}
+    assert "cur-aggregate" in jobs("list").out
+    status = jobs("status", "CUR_002", "--json").json
+    assert status["name"] == "cur-aggregate"
+    assert "targetDate" in status["parametersSchema"]["properties"]
+    assert "targetDate" in jobs("status", "cur-aggregate").out
+    assert jobs("status", "nothing").code == 2
+
+
+def test_a_dry_run_is_shown_and_stands_in_the_history(jobs: Jobs) -> None:
+    ended = jobs("run", "cur-aggregate", "--date", "2026-10-01", "--dry-run", "--json")
+    assert ended.code == 0
+    run = ended.json
+    assert (run["status"], run["dryRun"], run["parameters"]["targetDate"]) == ("success", True, "2026-10-01")
+    assert run["requestedBy"].startswith("cli:")
+    assert run["dryRunRows"] is not None
+    history = jobs("history", "cur-aggregate", "--json").json
+    assert history[0]["runId"] == run["runId"]
+    assert run["runId"] in jobs("history", "cur-aggregate", "--status", "success", "--limit", "5").out
+    assert jobs("history", "cur-aggregate", "--status", "bad").code == 2
+    shown = jobs("run", "cur-aggregate", "--dry-run")
+    assert shown.code == 0
+    assert "would be" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--date", "0"], "targetDate: a date is written YYYY-MM-DD"),
+        (["--date", "2026-02-30"], "targetDate: 2026-02-30 is not in the calendar"),
+        (["--param", "typo=1"], "typo: Extra inputs are not permitted"),
+        (["--param", "projectId"], "--param is KEY=VALUE, not projectId"),
+        (["--param", "projectId=nobody-has-this"], "no project nobody-has-this"),
+    ],
+)
+def test_bad_input_exits_with_2_and_names_it(jobs: Jobs, arguments: list[str], sentence: str) -> None:
+    refused = jobs("run", "cur-fetch", *arguments)
+    assert refused.code == 2
+    assert refused.error.startswith(sentence)
+
+
+def test_a_failed_run_exits_with_1_and_its_dead_letter_can_be_discarded(jobs: Jobs, torn: str) -> None:
+    failed = jobs("run", "cur-fetch", "--param", f"projectId={torn}", "--json")
+    assert failed.code == 1
+    run = failed.json
+    assert run["status"] == "failure"
+    assert failed.error == run["cause"]
+    assert torn in failed.error or "no-bucket" in failed.error
+    assert jobs("monitor", "--once", "--json").json["failed"] == []
+    [letter] = [one for one in jobs("dead-letters", "list", "--json").json if one["id"] == run["rootRunId"]]
+    assert letter["cause"] == run["cause"]
+    assert any(letter["id"] in one["subject"] for one in jobs("incidents", "--json").json)
+
+    before = jobs("dead-letters", "retry", letter["id"], "--dry-run", "--json").json
+    assert before == letter
+    again = jobs("dead-letters", "retry", letter["id"], "--json")
+    assert again.code == 1
+    assert again.json["retries"] == 1
+
+    untouched = jobs("dead-letters", "discard", letter["id"], "--reason", "no bucket", "--dry-run", "--json").json
+    assert untouched["state"] == "open"
+    assert jobs("dead-letters", "discard", letter["id"], "--reason", " ").code == 2
+    closed = jobs("dead-letters", "discard", letter["id"], "--reason", "no bucket", "--json").json
+    assert (closed["state"], closed["reason"]) == ("discarded", "no bucket")
+    assert jobs("dead-letters", "discard", letter["id"], "--reason", "again").code == 2
+    assert letter["id"] in jobs("dead-letters", "list", "--state", "discarded").out
+    assert jobs("dead-letters", "list", "--state", "closed").code == 2

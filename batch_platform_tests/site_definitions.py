@@ -1,0 +1,36 @@
+"""A small code location for the tests of the web: an asset job by partitions, a job with config."""
+
+import dagster as dg
+
+MONTHS = dg.StaticPartitionsDefinition(["2026-09", "2026-10"])
+PROJECTS = dg.DynamicPartitionsDefinition(name="site_project")
+PLACES = dg.MultiPartitionsDefinition({"month": MONTHS, "project": PROJECTS})
+
+
+@dg.asset(partitions_def=PLACES, backfill_policy=dg.BackfillPolicy.single_run())
+def small() -> None: ...
+
+
+@dg.op(config_schema={"rows": int})
+def count() -> None: ...
+
+
+@dg.job(tags={"site/kind": "counting"})
+def counting() -> None:
+    count()
+
+
+small_job = dg.define_asset_job("small_job", [small])
+
+
+@dg.schedule(job=counting, cron_schedule="0 0 1 1 *")
+def yearly() -> dg.SkipReason:
+    return dg.SkipReason("never")
+
+
+@dg.sensor(job=counting)
+def watcher() -> dg.SkipReason:
+    return dg.SkipReason("nothing")
+
+
+defs = dg.Definitions(assets=[small], jobs=[small_job, counting], schedules=[yearly], sensors=[watcher])

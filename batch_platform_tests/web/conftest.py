@@ -1,0 +1,82 @@
+"""A database of the web's own, and sites on it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from io import StringIO
+from uuid import uuid4
+
+import psycopg
+import pytest
+import structlog
+from argon2 import PasswordHasher
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from batch_platform import migrations
+from batch_platform.core import logs, postgres
+from batch_platform.settings import Settings
+from batch_platform.web.access import passwords
+from batch_platform_tests.web.site import Site, open_site
+
+
+@pytest.fixture(scope="session")
+def web_database(settings: Settings) -> Iterator[str]:
+    """The URL of a migrated database that no other test touches."""
+    assert settings.database_url is not None
+    server = settings.database_url.get_secret_value()
+    name = f"web_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        url = make_conninfo(server, dbname=name)
+        migrations.upgrade(url)
+        yield url
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def web_pool(web_database: str) -> Iterator[postgres.Pool]:
+    pool = postgres.open_pool(web_database, application_name="web-tests", max_size=8)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 with little to do, except where a test asks for the real cost."""
+    if "real_hashes" not in request.fixturenames:
+        monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    passwords._nobodys.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[StringIO]:
+    """What the test's processes log, as in production."""
+    stream = StringIO()
+    logs.configure("prod", level=logging.INFO, stream=stream)
+    yield stream
+    logs.configure("prod", level=logging.CRITICAL, stream=StringIO())  # a server may still be stopping
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def real_hashes() -> None:
+    """Hashes cost what they cost in production."""
+
+
+@pytest.fixture
+def pool(web_pool: postgres.Pool) -> postgres.Pool:
+    """The pool, on tables without accounts, sessions, failed logins or keys. The audit log cannot be emptied."""
+    with postgres.transaction(web_pool) as connection:
+        connection.execute("DELETE FROM web.users")
+        connection.execute("DELETE FROM web.sessions")
+        connection.execute("DELETE FROM web.login_attempts")
+        connection.execute("DELETE FROM web.idempotency_keys")
+    return web_pool
+
+
+@pytest.fixture
+def site(pool: postgres.Pool) -> Iterator[Site]:
+    with open_site(pool) as site:
+        yield site

@@ -1,0 +1,154 @@
+"""The audit log: only added to, in the change's own transaction; the API and the page read it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from batch_platform.core import postgres
+from batch_platform.web.access.model import Principal, Role
+from batch_platform.web.audit import AuditStore, record
+from batch_platform_tests.web.site import NOON, Site
+
+ANN = Principal("local:ann", "ann", frozenset({Role.VIEWER}), "session")
+
+
+def write(pool: postgres.Pool, target: str, what: str = "job.run", now: datetime = NOON, **more: Any) -> None:
+    with postgres.transaction(pool) as connection:
+        record(connection, who=ANN, what=what, target=target, now=now, **more)
+
+
+@pytest.fixture
+def target() -> str:
+    """Rows of other tests stay for ever, so each test has a target of its own."""
+    return f"t-{uuid4().hex}"
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE web.audit_log SET who = 'x'", "DELETE FROM web.audit_log", "TRUNCATE web.audit_log"]
+)
+def test_rows_cannot_be_changed(pool: postgres.Pool, target: str, statement: str) -> None:
+    write(pool, target)
+    with (
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"),
+        postgres.transaction(pool) as connection,
+    ):
+        connection.execute(statement.encode())
+    assert len(AuditStore(pool).rows(target=target)) == 1
+
+
+def test_a_change_that_is_rolled_back_leaves_no_row(pool: postgres.Pool, target: str) -> None:
+    def fail_after_recording() -> None:
+        with postgres.transaction(pool) as connection:
+            record(connection, who="cli:root", what="job.run", target=target, now=NOON)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_after_recording()
+    assert AuditStore(pool).rows(target=target) == []
+
+
+def test_secrets_are_masked(pool: postgres.Pool, target: str) -> None:
+    write(
+        pool,
+        target,
+        before={"password": "geheim", "amount": 5},
+        after=["postgresql://u:geheim@h/d", {"token": "geheim"}],
+    )
+    [row] = AuditStore(pool).rows(target=target)
+    assert "geheim" not in repr(row)
+    assert row.before == {"password": "***", "amount": 5}
+
+
+def test_filters(pool: postgres.Pool, target: str) -> None:
+    for day, what in enumerate(["job.run", "job.cancel", "user.add"]):
+        write(pool, target, what, NOON + timedelta(days=day))
+    store = AuditStore(pool)
+
+    def found(**wanted: Any) -> list[str]:
+        return [row.what for row in store.rows(target=target, **wanted)]
+
+    assert found() == ["user.add", "job.cancel", "job.run"]
+    assert found(what="job") == ["job.cancel", "job.run"]
+    assert found(what="jo") == []
+    assert found(what="job.run") == ["job.run"]
+    assert found(who="local:bob") == []
+    assert found(since=NOON + timedelta(days=1)) == ["user.add", "job.cancel"]
+    assert found(until=NOON + timedelta(days=1)) == ["job.run"]
+
+
+def test_the_api_pages_through(site: Site, target: str) -> None:
+    for number in range(7):
+        write(site.context.pool, target, after={"number": number})
+    client = site.program(Role.VIEWER)
+    seen, cursor, pages = [], None, 0
+    while True:
+        query = {"target": target, "limit": "3"} | ({"cursor": cursor} if cursor else {})
+        page = client.get("/api/audit", params=query).json()["data"]
+        seen += [row["after"]["number"] for row in page["items"]]
+        write(site.context.pool, target, after={"number": 100})  # what comes in meanwhile shifts nothing
+        pages, cursor = pages + 1, page["nextCursor"]
+        if cursor is None:
+            break
+    assert (seen, pages) == ([6, 5, 4, 3, 2, 1, 0], 3)
+    offset = client.get("/api/audit", params={"target": target, "limit": "2", "offset": "4"}).json()["data"]["items"]
+    assert [row["after"]["number"] for row in offset] == [5, 4]
+
+
+def test_days_are_those_of_tokyo(site: Site, target: str) -> None:
+    write(site.context.pool, target, now=datetime(2026, 11, 19, 15, 0, tzinfo=UTC))  # midnight of the 20th
+    client = site.program(Role.VIEWER)
+
+    def count(**query: str) -> int:
+        return len(client.get("/api/audit", params={"target": target, **query}).json()["data"]["items"])
+
+    assert count(since="2026-11-20", until="2026-11-20") == 1
+    assert count(until="2026-11-19") == count(since="2026-11-21") == 0
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=501", "limit=1.0", "offset=-1", "cursor=x", "since=1", "who=", "who=%00"]
+)
+def test_queries_that_are_refused(site: Site, query: str) -> None:
+    answer = site.program(Role.VIEWER).get(f"/api/audit?{query}")
+    assert (answer.status_code, answer.json()["field"]) == (422, query.partition("=")[0])
+
+
+def test_the_page_filters_and_pages(site: Site, target: str) -> None:
+    browser = site.signed_in("ann", Role.VIEWER)
+    for number in range(51):
+        write(site.context.pool, target, after={"number": number, "html": "<b>"}, correlation_id="c-1")
+    page = browser.get(f"/console/audit?target={target}&who=&what=&since=&until=").text
+    assert page.count(f'<code class="wrap">{target}</code>') == 50
+    assert "offset=50" in page
+    assert "<b>" not in page
+    rest = browser.get(f"/console/audit?target={target}&offset=50").text
+    assert rest.count(f'<code class="wrap">{target}</code>') == 1
+    assert browser.get(f"/console/audit?target={target}&since=2026-13-01").status_code == 422
+
+
+def test_accounts_are_managed_on_their_page(site: Site) -> None:
+    viewer = site.signed_in("vera", Role.VIEWER)
+    assert viewer.get("/console/users").status_code == 403
+    ann = site.signed_in("ann", Role.ADMINISTRATOR)
+    token = ann.csrf("/console/users")
+    form = {"csrf_token": token, "name": "Bob!", "password": "long enough 123", "roles": ["viewer", "operator"]}
+    refused = ann.send("/console/users", form)
+    assert refused.status_code == 422
+    assert "long enough 123" not in refused.text
+    assert ann.send("/console/users", form | {"name": "bob", "roles": []}).status_code == 422
+    assert ann.send("/console/users", form | {"name": "bob"}).status_code == 303
+    assert "bob" in ann.get("/console/users").text
+    assert ann.send("/console/users", form | {"name": "bob"}).status_code == 303
+    bob = site.browser()
+    assert bob.log_in("bob", "long enough 123").status_code == 303
+    assert ann.send("/console/users/bob/disable", {"csrf_token": token}).status_code == 303
+    assert bob.get("/console").status_code == 401
+    assert ann.send("/console/users/bob/enable", {"csrf_token": token}).status_code == 303
+    assert ann.send("/console/users/ann/disable", {"csrf_token": token}).status_code == 303
+    assert "last administrator" in ann.get("/console/users").text
+    assert ann.send("/console/users/nobody/disable", {"csrf_token": token}).status_code == 303
