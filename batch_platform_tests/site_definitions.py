@@ -20,6 +20,15 @@ def counting() -> None:
     count()
 
 
+@dg.op
+def nothing() -> None: ...
+
+
+@dg.job
+def plain() -> None:
+    nothing()
+
+
 small_job = dg.define_asset_job("small_job", [small])
 
 
@@ -33,4 +42,4 @@ def watcher() -> dg.SkipReason:
     return dg.SkipReason("nothing")
 
 
-defs = dg.Definitions(assets=[small], jobs=[small_job, counting], schedules=[yearly], sensors=[watcher])
+defs = dg.Definitions(assets=[small], jobs=[small_job, counting, plain], schedules=[yearly], sensors=[watcher])

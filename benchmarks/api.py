@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.api [--clients 50] [--seconds 10] [--rounds 3]
 
 Two servers, one uvicorn process each, answer in turn: a FastAPI app with one route and nothing around it, and
-the platform's app (identity from a bearer token, limits, headers, correlation ids) with the bundled month published in
-the embedded PostgreSQL. Every answer of the latter begins with a query for what is published now. The clients are one
-asyncio process of plain sockets, kept alive; on two cores it takes one of them.
+the platform's app (identity from a bearer token, limits, headers, correlation ids, a log line a request) with the
+bundled month published in the embedded PostgreSQL. Every answer of the latter begins with a query for what is
+published now. The clients are one asyncio process of plain sockets, kept alive; on two cores it takes one of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from batch_platform.core import aws, objects, postgres
+from batch_platform.core import aws, logs, objects, postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection
@@ -173,7 +173,7 @@ def _server(name: str) -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(512)
         command = [sys.executable, "-m", "benchmarks.api", "--serve", name, "--socket", str(listener.fileno())]
-        process = subprocess.Popen(command, pass_fds=[listener.fileno()])
+        process = subprocess.Popen(command, pass_fds=[listener.fileno()], stdout=subprocess.DEVNULL)
         port = listener.getsockname()[1]
     try:
         asyncio.run(_ask(port, "/bare" if name == "bare" else COSTS, {} if name == "bare" else _token(), count=1))
@@ -186,6 +186,7 @@ def _server(name: str) -> Iterator[int]:
 def _serve(name: str, fd: int) -> None:
     import uvicorn
 
+    logs.configure("prod")  # a line a request, as in production; read by nobody here
     app = _bare() if name == "bare" else _platform()
     uvicorn.run(app, fd=fd, log_level="warning", access_log=False, server_header=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 
@@ -234,7 +234,8 @@ class RestatementAnswer(StrictModel):
             )
             for name in ("unblended", "amortized", "net_unblended")
         }
-        return cls(**{name: row[name] for name in plain}, month=f"{row['billing_month']:%Y-%m}", **changes)
+        values: dict[str, Any] = {name: row[name] for name in plain} | changes
+        return cls(**values, month=f"{row['billing_month']:%Y-%m}")
 
 
 class AnomalyAnswer(StrictModel):
@@ -284,7 +285,10 @@ class AnomaliesAnswer(InsightAnswer):
             AnomalyAnswer(
                 date=row["usage_date"],
                 **{name: row[name] for name in ("service", "currency", "direction", "explanation")},
-                **{name: digits(row[name]) for name in ("amount", "expected", "deviation", "score")},
+                amount=digits(row["amount"]),
+                expected=digits(row["expected"]),
+                deviation=digits(row["deviation"]),
+                score=digits(row["score"]),
             )
             for row in insight.rows.iter_rows(named=True)
         ]
@@ -361,7 +365,7 @@ class BudgetAnswer(StrictModel):
                 **{name: digits(getattr(status, name)) for name in ("spent", "projected", "share")},
             )
         return cls(
-            measure=budget.measure,
+            measure=cast(Measure, budget.measure),
             currency=budget.currency,
             monthly_amount=digits(budget.monthly_amount),
             status=month,
@@ -378,13 +382,13 @@ def costs_answer(reports: list[Report]) -> CostsAnswer:
     from batch_platform.finops.report import to_json
 
     first = reports[0]
-    told = [to_json(one) for one in reports]
+    told: list[dict[str, Any]] = [to_json(one) for one in reports]
     return CostsAnswer(
         project_id=first.project_id,
         month=first.month,
         month_state=MonthState(first.state),
         manifest_version=first.manifest_version or "",
-        measure=first.measure,
+        measure=cast(Measure, first.measure),
         group_by=list(first.group_by),
         reports=[CostReport(currency=one["currency"], rows=one["rows"], totals=one["totals"]) for one in told],
     )

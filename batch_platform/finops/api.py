@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from batch_platform.core.failures import InvalidInput
@@ -65,14 +65,19 @@ Paging = Annotated[PageQuery, Depends()]
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", examples=["123456789012"])]
 
 
+def _like(pattern: str) -> dict[str, JsonValue]:
+    """Tells the pattern in the schema only: what breaks it is refused by the service, in a sentence."""
+    return {"pattern": pattern}
+
+
 class ConnectionRequest(StrictModel):
     """Where a project's reports lie. `externalId` left out keeps the one that is stored, null removes it."""
 
     name: Text = Field(min_length=1, examples=["Acme production"])
-    bucket: Text = Field(examples=["acme-billing"])
+    bucket: Text = Field(examples=["acme-billing"], json_schema_extra=_like(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))
     prefix: Text = Field(default="", examples=["cur/acme"], description="The key prefix before the report's folder.")
-    report_name: Text = Field(examples=["cur"])
-    region: Text = Field(examples=["ap-northeast-1"])
+    report_name: Text = Field(examples=["cur"], json_schema_extra=_like(r"^[^/]+$"))
+    region: Text = Field(examples=["ap-northeast-1"], json_schema_extra=_like(r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))
     format: FormatName = "auto"
     role_arn: Text | None = Field(default=None, examples=["arn:aws:iam::123456789012:role/cost-reader"])
     external_id: Text | None = Field(default=None, min_length=1, description="Write only.")
@@ -95,7 +100,7 @@ class ConnectionRequest(StrictModel):
 class ProjectRequest(ConnectionRequest):
     """A new project."""
 
-    project_id: Text = Field(examples=["acme"])
+    project_id: Text = Field(examples=["acme"], json_schema_extra=_like(r"^[a-z0-9][a-z0-9_-]{0,62}$"))
 
 
 class BatchRequest(StrictModel):
@@ -115,7 +120,11 @@ class BudgetRequest(StrictModel):
 
     measure: Measure = "unblended"
     currency: Currency
-    monthly_amount: Text = Field(examples=["1200.50"], description="A decimal number above 0, as a string.")
+    monthly_amount: Text = Field(
+        examples=["1200.50"],
+        description="A decimal number above 0, as a string.",
+        json_schema_extra=_like(r"^(?=.*[1-9])[0-9]{1,20}(\.[0-9]{1,12})?$"),
+    )
 
 
 @router.get("", dependencies=READ)
@@ -123,7 +132,9 @@ def list_projects(work: Work, page: Paging) -> Envelope[Page[ProjectAnswer]]:
     """The projects, by id."""
     after = page.after(project=str)
     with work.store.transaction() as session:
-        found = session.projects_page(after=after and after["project"], offset=page.offset, limit=page.limit + 1)
+        found = session.projects_page(
+            after=after["project"] if after else None, offset=page.offset, limit=page.limit + 1
+        )
     shown, more = found[: page.limit], len(found) > page.limit
     return _page([ProjectAnswer.of(one) for one in shown], {"project": shown[-1].project_id} if more else None)
 
@@ -256,7 +267,7 @@ def list_files(
             project_id,
             month=month_start(month) if month else None,
             status=status,
-            after=list(after.values()) if after else None,
+            after=[after[name] for name in ("month", "registered", "version", "file")] if after else None,
             offset=page.offset,
             limit=page.limit + 1,
         )

@@ -88,7 +88,7 @@ def documented(model: Any) -> dict[int | str, dict[str, Any]]:
         "X-Measure": "which amounts",
     }
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in told.items()}
-    files = {"text/csv": {}, "application/vnd.apache.parquet": {}}
+    files: dict[str, Any] = {"text/csv": {}, "application/vnd.apache.parquet": {}}
     return {
         200: {"model": model, "description": "The costs.", "content": files, "headers": headers},
         304: {"description": "As the ETag given names them."},

@@ -17,6 +17,7 @@ from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.site import Form, Site, Work, page, trail_of
 from batch_platform.operations import actions
 from batch_platform.operations.pages import DashboardCard
+from batch_platform.operations.parameters import checked
 from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem, field_errors, redirect
@@ -119,7 +120,7 @@ def disable_project(request: Request, work: Work, project_id: str) -> Response:
 def start_batch(request: Request, work: Work, project_id: str, job_name: str, form: Form) -> Response:
     work.connection(project_id)
     job = actions.operations_of(request).registry.get(job_name)
-    parameters = job.parameters(project_id=project_id, dry_run=form.get("dryRun") == "true")
+    parameters = checked(job, {"projectId": project_id, "dryRun": form.get("dryRun") == "true"})
     try:
         run = actions.start(request, job, parameters, idempotency_key=form.get("request_id"))
     except PlatformError as error:
@@ -229,7 +230,7 @@ def insight_page(request: Request, work: Work, project_id: str, month: str = "")
 def _cost_of_month(request: Request) -> list[dict[str, Any]] | None:
     """The newest month of each enabled project, with its budgets; None where nothing is published."""
     work: FinopsContext = request.app.state.finops.work
-    shown = []
+    shown: list[dict[str, Any]] = []
     with work.store.snapshot() as session:
         for project in [one for one in session.projects() if one.enabled][:CARD_ROWS]:
             if months := session.months(project.project_id):

@@ -160,26 +160,29 @@ class _Up:
         if self.announced or any(keeper.phase != "ready" for keeper in self.keepers):
             return
         self.announced = True
+        password = self._first_password()
         self.progress(f"ready: {self.state.url}")
-        self._tell_password()
+        if password is not None:
+            self.progress(password)
         self.progress(f"logs: {self.home.logs}; services: batch-platform services status; stop: ctrl-C")
 
-    def _tell_password(self) -> None:
-        """The first account's: only its hash is kept, and once somebody has signed in with it there is no other."""
+    def _first_password(self) -> str | None:
+        """How to sign in, until somebody has: only the password's hash is kept, so each start makes another one."""
         from batch_platform.core import postgres
         from batch_platform.core.clock import utc_now
         from batch_platform.web.access.service import FIRST_ADMINISTRATOR, ensure_administrator
 
         if self.settings.oidc_issuer is not None:
-            return
+            return None
         database = {**os.environ, **self.variables}["DATABASE_URL"]
         pool = postgres.open_pool(database, application_name="batch-platform-up", max_size=1)
         try:
             password = ensure_administrator(pool, secrets.token_bytes, utc_now)
         finally:
             pool.close()
-        if password is not None:
-            self.progress(f"sign in as {FIRST_ADMINISTRATOR} with the password {password} (it is told only here)")
+        if password is None:
+            return None
+        return f"sign in as {FIRST_ADMINISTRATOR} with the password {password} (it is told only here)"
 
     def _stop(self, *, stop_services: bool) -> None:
         self.progress("stopping")

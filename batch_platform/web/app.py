@@ -120,16 +120,13 @@ def build_app(
     app.state.sessions, app.state.provider = sessions, provider
     app.session_cookie = sessions.cookie.name
     problems.install(app)
-    app.include_router(health.build_router(readiness))
-    app.include_router(access_api.router)
-    for page in (docs.router, access_pages.router, _signposts([HOME, *mounts])):
+    for router in (*(router for part in parts for router in part.routers), access_api.router):
+        app.include_router(router)
+    for page in (*(page for part in parts for page in part.pages), docs.router, access_pages.router):
         app.include_router(page, include_in_schema=False)
     app.include_router(shell.router, dependencies=[public()], include_in_schema=False)
-    for part in parts:
-        for router in part.routers:
-            app.include_router(router)
-        for page in part.pages:
-            app.include_router(page, include_in_schema=False)
+    app.include_router(_signposts([HOME, *mounts]), include_in_schema=False)
+    app.include_router(health.build_router(readiness))
     app.mount("/static", console.static)
     for path, mounted in mounts.items():
         app.mount(path, _Permitted(mounted, check_permission(f"{path.strip('/')}:read")))

@@ -185,7 +185,7 @@ def url_with(request: Request, /, **changes: object) -> str:
 router = APIRouter(include_in_schema=False)
 
 
-@router.post("/console/language")
+@router.post("/login/language")
 def switch_language(
     request: Request, language: Annotated[str, Form()], back: Annotated[str, Form(alias="next")] = ""
 ) -> Response:

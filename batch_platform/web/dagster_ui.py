@@ -86,6 +86,10 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
     def make_csp_header(self, nonce: str) -> str:
         return _POLICY.format(nonce=nonce)
 
+    def make_security_headers(self) -> dict[str, str]:
+        """Ours are on every answer; Dagster's old `Feature-Policy` contradicts one of them."""
+        return {}
+
     async def graphql_http_endpoint(self, request: Request) -> Response:
         """By GET Dagster would execute mutations too; here it is good for the playground's page only."""
         if request.method == "POST":
@@ -94,9 +98,9 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
             raise HTTPException(405, "GraphQL is asked by POST", {"Allow": "POST"})
         page = await super().graphql_http_endpoint(request)
         nonce = uuid.uuid4().hex
-        body = bytes(page.body).replace(b"<script", f'<script nonce="{nonce}"'.encode())
-        headers = {"Content-Security-Policy": self.make_csp_header(nonce), **self.make_security_headers()}
-        return HTMLResponse(body, headers=headers)
+        icon = f'<head><link rel="icon" href="{PATH}/favicon.png">'
+        text = bytes(page.body).decode().replace("<head>", icon).replace("<script", f'<script nonce="{nonce}"')
+        return HTMLResponse(text, headers={"Content-Security-Policy": self.make_csp_header(nonce)})
 
 
 class _Guard:

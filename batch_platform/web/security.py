@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batch_platform.core.logs import bound
@@ -122,6 +122,8 @@ class FailuresMiddleware:
 
         try:
             await self._app(scope, receive, noticed)
+        except ClientDisconnect:
+            return  # nobody is left to be told
         except Exception as error:
             problem = problem_of(error)
             if problem.status >= 500:

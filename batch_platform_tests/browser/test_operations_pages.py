@@ -150,7 +150,7 @@ def test_a_run_is_confirmed_before_it_starts(sign_in: SignIn, rig: Rig) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Yes, cancel the run").click()
     expect(page.locator("#run-live .badge").first).to_have_text("Canceled")
     expect(page.get_by_role("button", name="Cancel the run")).to_have_count(0)
-    expect(page.get_by_role("link", name="Show in Dagster")).to_have_attribute(
+    expect(page.get_by_role("button", name="Show in Dagster")).to_have_attribute(
         "href", f"/dagster/runs/{page.url.rpartition('/')[2]}"
     )
 

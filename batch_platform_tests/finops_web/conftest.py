@@ -18,6 +18,7 @@ from batch_platform.finops import pages
 from batch_platform.finops.jobs import build_jobs
 from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.site import FinopsSite
+from batch_platform.operations import pages as operations_pages
 from batch_platform.operations.dagster_storage import DagsterInstanceStorage
 from batch_platform.operations.launch import InProcessRunner, Launcher
 from batch_platform.operations.model import Registry
@@ -25,7 +26,7 @@ from batch_platform.operations.service import OperationsContext
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.tokens import Tokens
-from batch_platform.web.app import build_app
+from batch_platform.web.app import Part, build_app
 from batch_platform.web.context import Limits, WebContext
 from batch_platform_tests.finops.conftest import clock, make_project, pool, project, s3, work
 from batch_platform_tests.web.served import served
@@ -52,9 +53,14 @@ def app(pool: postgres.Pool, settings: Settings) -> FastAPI:
         url="http://testserver",
         secure_cookies=False,
         random=os.urandom,
-        limits=Limits(rate=100_000, burst=100_000),
+        limits=Limits(rate=100_000, burst=100_000, anonymous_rate=100_000, anonymous_burst=100_000),
     )
-    return build_app(context, parts=[pages.PART])
+    dashboard = Part(
+        pages=[operations_pages.build_pages([pages.CARD])],
+        templates="batch_platform.operations",
+        locale="batch_platform.operations",
+    )
+    return build_app(context, parts=[pages.PART, dashboard])
 
 
 @pytest.fixture(scope="session")

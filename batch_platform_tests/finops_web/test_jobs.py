@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -12,7 +13,8 @@ from fastapi import FastAPI
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import InvalidInput, NotFound
-from batch_platform.finops import jobs
+from batch_platform.finops import jobs, service
+from batch_platform.finops.model import Budget
 from batch_platform.finops.months import shift
 from batch_platform.operations.launch import Launcher
 from batch_platform.operations.model import Schedule, Sensor
@@ -133,6 +135,35 @@ def test_parameters_are_strict(
     answer = client.post(f"/api/projects/{project.id}/batch/cur-aggregate", json={"parameters": parameters})
     assert (answer.status_code, answer.json()["field"]) == (422, field)
     assert client.post("/api/projects/nobody/batch/cur-aggregate").status_code == 404
+
+
+def test_a_batch_is_started_from_the_project_page(
+    app: FastAPI, client: httpx.Client, operations: OperationsContext, project: Project
+) -> None:
+    app.state.operations = operations
+    asked = client.post(f"/console/projects/{project.id}/batch/cur-fetch", data={"dryRun": "true"})
+    assert asked.status_code == 303
+    run_id = asked.headers["location"].removeprefix("/console/runs/")
+    [run] = operations.dagster.runs([run_id])
+    assert (run.dagster_job, run.dry_run, run.parameters) == (
+        "cur_fetch_dry_run",
+        True,
+        {"dryRun": True, "projectId": project.id},
+    )
+
+
+def test_the_dashboard_shows_the_cost_of_the_month(
+    app: FastAPI, client: httpx.Client, operations: OperationsContext, project: Project
+) -> None:
+    app.state.operations = operations
+    project.reconnect(project_id=f"0-{project.id}")  # the first of the card
+    project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "1234.5")])])
+    project.run()
+    service.set_budget(project.work, Budget(project.id, "unblended", "USD", Decimal(1000)))
+    shown = client.get("/console", headers={"Accept": "text/html"}).text
+    assert "当月のコスト" in shown
+    assert 'value="1234.50"' in shown
+    assert "超過" in shown
 
 
 def test_one_run_does_every_project(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -122,7 +121,7 @@ def running(local_home: LocalHome, tmp_path: Path) -> Iterator[Running]:
 @pytest.mark.end_to_end
 def test_what_is_killed_comes_back(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is taken, the web listens on" in running.output.read_text()
-    assert re.search(r"sign in as admin with the password \S{12,} ", running.output.read_text())
+    eventually(lambda: running.said("sign in as admin with the password "))
     assert running.location() == "batch_platform LOADED RepositoryLocation"
     code_port = up.UpState.load(running.home).code_port
     assert code_port is not None

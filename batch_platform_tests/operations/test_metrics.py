@@ -7,7 +7,6 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-import dagster as dg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 

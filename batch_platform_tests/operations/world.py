@@ -266,6 +266,8 @@ def main(command: str, *arguments: str) -> None:
         elif command == "monitor":
             orders = monitor.Orders(notify.destinations(*arguments, None) if arguments else ())
             watch = monitor.Monitor(world.ctx, orders)
+            sys.stdout.write("watching\n")
+            sys.stdout.flush()
             while True:
                 watch.once()
         world.ctx.pool.close()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 
+from batch_platform.core import aws, logs
 from batch_platform.core.failures import PlatformError
 from batch_platform.finops import service as finops
 from batch_platform.finops.cli import open_work
@@ -17,6 +20,8 @@ from batch_platform.finops.model import Connection
 from batch_platform.local.provision import provision
 from batch_platform.operations.cli import jobs_app
 from batch_platform.settings import Settings
+from batch_platform_tests.end_to_end.machine import ended_months
+from batch_platform_tests.finops.bucket import CurBucket, File
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,12 @@ Jobs = Callable[..., Result]
 
 
 @pytest.fixture
-def jobs(services: dict[str, str], settings: Settings, capsys: pytest.CaptureFixture[str]) -> Jobs:
-    """The commands in this process; failures as the console script's last boundary tells them."""
+def jobs(services: dict[str, str], settings: Settings, capsys: pytest.CaptureFixture[str]) -> Iterator[Jobs]:
+    """The commands in this process, as the console script calls them."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     provision(settings, services)
+    logs.configure(settings.env, level=logging.ERROR)
 
     def call(*arguments: str) -> Result:
         capsys.readouterr()
@@ -49,17 +57,25 @@ def jobs(services: dict[str, str], settings: Settings, capsys: pytest.CaptureFix
             code, error = failure.exit_code, failure.message
         return Result(code, capsys.readouterr().out, error)
 
-    return call
+    yield call
+    # the log is set up for the process, which here is that of all tests
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
 def torn(jobs: Jobs, settings: Settings) -> Iterator[str]:
-    """A project whose bucket does not exist: whatever fetches it fails."""
+    """A project whose only file is empty: fetching works, aggregating fails."""
+    bucket = CurBucket(aws.client("s3", settings), settings.aws_region)
+    [month] = ended_months(1)
+    bucket.deliver(month, [File(b"")])
     project_id = f"torn-{uuid4().hex[:8]}"
-    place = (project_id, project_id, f"no-bucket-{uuid4().hex}", "cur", "report", settings.aws_region)
+    place = (project_id, project_id, bucket.name, bucket.prefix, bucket.report, settings.aws_region)
     with open_work(settings) as work:
-        finops.add_project(work, Connection(*place, enabled=False))
+        finops.add_project(work, Connection(*place))
         yield project_id
+        finops.add_project(work, Connection(*place, enabled=False))
 
 
 def test_list_and_status(jobs: Jobs) -> None:
@@ -106,12 +122,14 @@ def test_bad_input_exits_with_2_and_names_it(jobs: Jobs, arguments: list[str], s
 
 
 def test_a_failed_run_exits_with_1_and_its_dead_letter_can_be_discarded(jobs: Jobs, torn: str) -> None:
-    failed = jobs("run", "cur-fetch", "--param", f"projectId={torn}", "--json")
+    assert jobs("run", "cur-fetch", "--param", f"projectId={torn}").code == 0
+    failed = jobs("run", "cur-aggregate", "--param", f"projectId={torn}", "--json")
     assert failed.code == 1
     run = failed.json
     assert run["status"] == "failure"
     assert failed.error == run["cause"]
-    assert torn in failed.error or "no-bucket" in failed.error
+    assert failed.error.startswith(f"{torn} ")
+    assert "is not published" in failed.error
     assert jobs("monitor", "--once", "--json").json["failed"] == []
     [letter] = [one for one in jobs("dead-letters", "list", "--json").json if one["id"] == run["rootRunId"]]
     assert letter["cause"] == run["cause"]
@@ -123,11 +141,11 @@ def test_a_failed_run_exits_with_1_and_its_dead_letter_can_be_discarded(jobs: Jo
     assert again.code == 1
     assert again.json["retries"] == 1
 
-    untouched = jobs("dead-letters", "discard", letter["id"], "--reason", "no bucket", "--dry-run", "--json").json
+    untouched = jobs("dead-letters", "discard", letter["id"], "--reason", "it is empty", "--dry-run", "--json").json
     assert untouched["state"] == "open"
     assert jobs("dead-letters", "discard", letter["id"], "--reason", " ").code == 2
-    closed = jobs("dead-letters", "discard", letter["id"], "--reason", "no bucket", "--json").json
-    assert (closed["state"], closed["reason"]) == ("discarded", "no bucket")
+    closed = jobs("dead-letters", "discard", letter["id"], "--reason", "it is empty", "--json").json
+    assert (closed["state"], closed["reason"]) == ("discarded", "it is empty")
     assert jobs("dead-letters", "discard", letter["id"], "--reason", "again").code == 2
     assert letter["id"] in jobs("dead-letters", "list", "--state", "discarded").out
     assert jobs("dead-letters", "list", "--state", "closed").code == 2

@@ -43,10 +43,9 @@ def web_pool(web_database: str) -> Iterator[postgres.Pool]:
 
 
 @pytest.fixture(autouse=True)
-def cheap_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2 with little to do, except where a test asks for the real cost."""
-    if "real_hashes" not in request.fixturenames:
-        monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real argon2, with little to do."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     passwords._nobodys.cache_clear()
 
 
@@ -58,11 +57,6 @@ def log() -> Iterator[StringIO]:
     yield stream
     logs.configure("prod", level=logging.CRITICAL, stream=StringIO())  # a server may still be stopping
     structlog.reset_defaults()
-
-
-@pytest.fixture
-def real_hashes() -> None:
-    """Hashes cost what they cost in production."""
 
 
 @pytest.fixture

@@ -62,10 +62,10 @@ def test_japanese_first_english_by_a_switch(client: httpx.Client) -> None:
     page = client.get("/console/table?offset=12")
     assert '<html lang="ja">' in page.text
     assert "ログアウト" in page.text
-    answer = client.post("/console/language", data={"language": "en", "next": "/console/table?offset=12"})
+    answer = client.post("/login/language", data={"language": "en", "next": "/console/table?offset=12"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/console/table?offset=12")
     assert '<html lang="en">' in client.get("/console").text
-    client.post("/console/language", data={"language": "xx", "next": "/console"})
+    client.post("/login/language", data={"language": "xx", "next": "/console"})
     assert "Sign out" in client.get("/console").text
 
 
@@ -157,7 +157,7 @@ def test_pages_are_not_kept(client: httpx.Client) -> None:
 )
 def test_redirects_stay_at_home(client: httpx.Client, path: str, kept: bool) -> None:
     assert local_path(path) == (path if kept else "/console")
-    answer = client.post("/console/language", data={"language": "ja", "next": path})
+    answer = client.post("/login/language", data={"language": "ja", "next": path})
     assert answer.headers["location"] == (path if kept else "/console")
 
 

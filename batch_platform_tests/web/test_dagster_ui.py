@@ -74,7 +74,7 @@ query($repository: RepositorySelector = {
   schedulesOrError(repositorySelector: $repository) { ... on Schedules { results { scheduleState { id } } } }
   sensorsOrError(repositorySelector: $repository) { ... on Sensors { results { sensorState { id } } } } }
 """
-REFUSED = r"UnauthorizedError|[Pp]ermission"
+REFUSED = r"UnauthorizedError|[Pp]ermission|Cannot re-execute backfill \w+ because it is still in progress"
 # What Dagster lets everybody do: with telemetry and the welcome dialog off, neither leaves a trace anybody sees.
 UNCHECKED = {"logTelemetry", "setNuxSeen"}
 
@@ -220,12 +220,11 @@ def selected(schema: Any, kind: Any, *, deep: bool = False) -> str:
     if is_leaf_type(kind):
         return ""
     told = ["__typename"]
-    kinds = schema.get_possible_types(kind) if is_abstract_type(kind) else ()
-    errors = [found.name for found in kinds if "message" in found.fields]
-    told += [f"... on {name} {{ told_by_{name}: message }}" for name in errors]
-    for name, field in {} if is_abstract_type(kind) or deep else kind.fields.items():
-        if is_abstract_type(get_named_type(field.type)):
-            told.append(name + selected(schema, get_named_type(field.type), deep=True))
+    for found in schema.get_possible_types(kind) if is_abstract_type(kind) else [kind]:
+        held = {} if deep else {key: get_named_type(field.type) for key, field in found.fields.items()}
+        inside = [key + selected(schema, of, deep=True) for key, of in held.items() if is_abstract_type(of)]
+        inside += [f"told_by_{found.name}: message"] if "message" in found.fields else []
+        told += [f"... on {found.name} {{ {' '.join(inside)} }}"] if inside else []
     return f" {{ {' '.join(told)} }}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from batch_platform.web.access.model import Role
+from batch_platform.web.api.idempotency import HEADER
 from batch_platform_tests.web.site import Site
 
 
@@ -50,13 +51,19 @@ def test_the_document_holds_nothing_of_the_framework(document: dict[str, Any]) -
 
 
 def test_the_document_is_true(site: Site, document: dict[str, Any], tmp_path: Path) -> None:
-    """All checks of schemathesis, with an administrator's token; only the failures on purpose are left out."""
+    """All checks of schemathesis, with an administrator's token.
+
+    Left out are the failures on purpose, and what cannot be made up: a cursor, and a key that no other body has used.
+    """
+    for _, _, operation in operations(document):
+        kept = [found for found in operation.get("parameters", ()) if found["name"] not in ("cursor", HEADER)]
+        operation["parameters"] = kept
     (tmp_path / "openapi.json").write_text(json.dumps(document))
     command = [
         *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run", "openapi.json"),
         *("--url", site.url, "--header", f"Authorization:Bearer {site.token(Role.ADMINISTRATOR)}"),
         *("--checks", "all", "--exclude-path", "/api/shop/failures/{kind}", "--continue-on-failure"),
-        *("--max-examples", "30", "--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color"),
+        *("--max-examples", "12", "--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color"),
     ]
     outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
     assert outcome.returncode == 0, outcome.stdout[-8000:] + outcome.stderr[-2000:]

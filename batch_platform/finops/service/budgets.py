@@ -88,7 +88,7 @@ def _status(budget: Budget, published: PublishedMonth, costs: pl.DataFrame) -> B
     actual = costs.filter(pl.col("usage_date") >= published.month).select(
         "usage_date", "currency", amount=pl.col(column)
     )
-    spent = ZERO + (actual["amount"].sum() or 0)
+    spent = sum(actual["amount"].to_list(), ZERO)
     projected = spent
     if published.state is MonthState.OPEN:
         expected, _ = expected_days(published, anomalies.usage_daily(costs, column))

@@ -127,7 +127,7 @@ class CostReader:
         self, store: FinopsStore, *, frame_bytes: int = FRAME_BYTES, answer_bytes: int = ANSWER_BYTES
     ) -> None:
         self._store = store
-        self._frames: Kept[tuple[Stamp, pl.DataFrame]] = Kept(frame_bytes, lambda kept: kept[1].estimated_size())
+        self._frames: Kept[tuple[Stamp, pl.DataFrame]] = Kept(frame_bytes, lambda kept: int(kept[1].estimated_size()))
         self._answers: Kept[tuple[Stamp, bytes]] = Kept(answer_bytes, lambda kept: len(kept[1]))
         self._stamps = Stamps(self._ask)
 
@@ -139,7 +139,9 @@ class CostReader:
     async def stamp_soon(self, project_id: str, month: date) -> Stamp:
         """As `stamp`, in one query with other readers'."""
         found = await self._stamps.get((project_id, month))
-        return found or await asyncio.to_thread(self.stamp, project_id, month)  # which says what is not found
+        if found is None:  # again, for saying what is not found
+            return await asyncio.to_thread(self.stamp, project_id, month)
+        return found
 
     def costs(self, stamp: Stamp) -> tuple[Stamp, pl.DataFrame]:
         """The month's cost summary, with the stamp it has; a newer one when the month was replaced meanwhile."""

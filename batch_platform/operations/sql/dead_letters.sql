@@ -23,13 +23,14 @@ INSERT INTO operations.dead_letters AS known (
 )
 SELECT f.letter_id, f.job, f.dagster_job, f.partition, f.partition_end, f.parameters, f.cause, used.attempts, 'open',
        1, f.ended_at, f.run_id, coalesce(f.dead_letter_retry, 0), %(now)s, f.config, f.tags
-FROM final f
+FROM (
+    SELECT final.* FROM final LEFT JOIN operations.dead_letters l ON l.id = final.letter_id
+    WHERE l.id IS NULL OR l.run_id <> final.run_id
+) f
 CROSS JOIN LATERAL (
     SELECT sum(greatest(r.attempts, 1)) AS attempts FROM operations.job_runs r
     WHERE r.letter_id = f.letter_id AND r.status = 'failure'
 ) used
-LEFT JOIN operations.dead_letters l ON l.id = f.letter_id
-WHERE l.id IS NULL OR l.run_id <> f.run_id
 ON CONFLICT (id) DO UPDATE SET
     state = 'open', version = known.version + 1, cause = excluded.cause, attempts = excluded.attempts,
     failed_at = excluded.failed_at, run_id = excluded.run_id, retries = greatest(known.retries, excluded.retries),
@@ -48,15 +49,28 @@ UPDATE operations.dead_letters d
 SET state = 'resolved', version = version + 1, retry_run_id = NULL, resolved_by_run = s.run_id,
     changed_at = %(now)s, changed_by = s.requested_by
 FROM (
-    SELECT DISTINCT ON (l.id) l.id, r.run_id, r.requested_by
+    SELECT DISTINCT ON (l.id) l.id, mended.run_id, mended.requested_by
     FROM operations.dead_letters l
-    JOIN operations.job_runs r ON r.status = 'success' AND NOT r.dry_run AND r.ended_at > l.failed_at AND r.job = l.job
+    -- three looks at most per letter, each by an index of its own
+    CROSS JOIN LATERAL (
+        (SELECT r.run_id, r.requested_by, r.created_at FROM operations.job_runs r
+         WHERE r.letter_id = l.id AND r.status = 'success' AND NOT r.dry_run AND r.ended_at > l.failed_at
+         ORDER BY r.created_at LIMIT 1)
+        UNION ALL
+        (SELECT r.run_id, r.requested_by, r.created_at FROM operations.job_runs r
+         WHERE r.job = l.job AND r.partition = l.partition AND r.created_at > l.failed_at AND r.status = 'success'
+           AND NOT r.dry_run AND r.dagster_job = l.dagster_job
+           AND r.partition_end IS NOT DISTINCT FROM l.partition_end
+         ORDER BY r.created_at LIMIT 1)
+        UNION ALL
+        (SELECT r.run_id, r.requested_by, r.created_at FROM operations.job_runs r
+         WHERE l.partition IS NULL AND r.job = l.job AND r.partition IS NULL AND r.created_at > l.failed_at
+           AND r.status = 'success' AND NOT r.dry_run AND r.dagster_job = l.dagster_job
+           AND r.parameters = l.parameters
+         ORDER BY r.created_at LIMIT 1)
+    ) mended
     WHERE l.state IN ('open', 'retrying')
-      AND (r.letter_id = l.id
-           OR (r.dagster_job = l.dagster_job AND r.created_at > l.failed_at
-               AND (r.partition, r.partition_end) IS NOT DISTINCT FROM (l.partition, l.partition_end)
-               AND (l.partition IS NOT NULL OR r.parameters = l.parameters)))
-    ORDER BY l.id, r.ended_at, r.run_id
+    ORDER BY l.id, mended.created_at, mended.run_id
 ) s
 WHERE s.id = d.id AND d.state IN ('open', 'retrying')
 

@@ -28,7 +28,7 @@ from batch_platform.web.console import local_path, render
 from batch_platform.web.context import WebContext
 
 PUBLIC: Final = frozenset(
-    {"/login", "/login/oidc", "/login/oidc/callback", "/console/language", "/health/live", "/health/ready"}
+    {"/login", "/login/oidc", "/login/oidc/callback", "/login/language", "/health/live", "/health/ready"}
 )
 PUBLIC_FOLDER: Final = "/static/"
 CSRF_HEADER: Final = "X-CSRF-Token"
@@ -55,7 +55,7 @@ class IdentityMiddleware:
             return
         connection = HTTPConnection(scope)
         scope["principal"], scope["csrf_token"] = None, ""
-        if connection.url.path.startswith(PUBLIC_FOLDER):
+        if scope["path"].startswith(PUBLIC_FOLDER):
             await self._app(scope, receive, send)
             return
         authorization = connection.headers.get("authorization")

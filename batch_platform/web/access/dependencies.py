@@ -73,7 +73,7 @@ def requirement_of(route: Any) -> Requirement | None:
 def _refuse_unknown_parameters(connection: HTTPConnection) -> None:
     """A misspelt filter must not answer with everything."""
     route = connection.scope.get("route")
-    if not isinstance(route, APIRoute) or not connection.url.path.startswith("/api/"):
+    if not isinstance(route, APIRoute) or not connection.scope["path"].startswith("/api/"):
         return
     known = _parameters(route)
     unknown = next((name for name in connection.query_params if name not in known), None)

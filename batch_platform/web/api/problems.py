@@ -162,7 +162,7 @@ def plain(request: Request, problem: Problem) -> JSONResponse:
 
 def wants_page(request: Request) -> bool:
     """Whether a person looks at the answer in a browser."""
-    path = request.url.path
+    path: str = request.scope["path"]
     return not path.startswith(("/api/", "/health/")) and "text/html" in request.headers.get("accept", "")
 
 
