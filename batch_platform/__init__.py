@@ -5,7 +5,8 @@ Domains (they never import each other; they meet through asset keys and tables)
 
 Layers of a domain, each importing only what stands below it
     definitions                              what Dagster sees of the domain
-    assets  checks  automation  cli          thin: they call the service
+    assets  checks  automation  jobs         thin: they call the service
+    api  pages  cli
     service                                  one function per use case
     the pure modules                         named after what they compute; no I/O, no clock, no Dagster
     store                                    every read and write; SQL in named files
@@ -15,7 +16,10 @@ Around the domains
     core        what every domain may use and that knows none of them
     resources   Dagster adapters that hand out plain clients
     settings    the only reader of the environment
+    web         login, the API's and the console's tools, the Dagster UI behind the login; knows no domain
+    operations  runs as users see them: job registry, ledger, dead letters, deadlines, alerts, metrics
     local       embedded services of one machine; imported by cli alone
     migrations  the tables
-    definitions where everything meets
+    definitions, registry, server
+                where the domains meet: for Dagster, for operations, for the web
 """

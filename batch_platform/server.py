@@ -139,16 +139,12 @@ def _open_workspace(stack: ExitStack) -> WorkspaceProcessContext:
 
     It follows its code servers by itself: one that was replaced is loaded again.
     """
-    import dagster as dg
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import WorkspaceFileTarget
 
-    try:
-        instance = stack.enter_context(dg.DagsterInstance.get())
-    except dg.DagsterError as error:
-        if "DAGSTER_HOME" not in str(error):
-            raise
-        raise InvalidInput("DAGSTER_HOME is not set", field="DAGSTER_HOME") from None
+    from batch_platform.operations.launch import open_instance
+
+    instance = stack.enter_context(open_instance())
     file = Path(instance.root_directory) / "workspace.yaml"
     target = WorkspaceFileTarget([str(file)]) if file.exists() else None
     return stack.enter_context(WorkspaceProcessContext(instance, target))

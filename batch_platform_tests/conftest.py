@@ -14,6 +14,9 @@ from batch_platform.local import services as local_services
 from batch_platform.local.environment import VARIABLES
 from batch_platform.local.home import Home
 from batch_platform.settings import Settings, load_settings
+from batch_platform_tests.chromium import browser, open_page
+
+__all__ = ["browser", "open_page"]
 
 _ROOM = 3 * 1024**3
 

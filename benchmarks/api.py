@@ -173,7 +173,7 @@ def _server(name: str) -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(512)
         command = [sys.executable, "-m", "benchmarks.api", "--serve", name, "--socket", str(listener.fileno())]
-        process = subprocess.Popen(command, pass_fds=[listener.fileno()], stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
         port = listener.getsockname()[1]
     try:
         asyncio.run(_ask(port, "/bare" if name == "bare" else COSTS, {} if name == "bare" else _token(), count=1))
@@ -188,7 +188,9 @@ def _serve(name: str, fd: int) -> None:
 
     logs.configure("prod")  # a line a request, as in production; read by nobody here
     app = _bare() if name == "bare" else _platform()
-    uvicorn.run(app, fd=fd, log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    # by the descriptor alone it would be taken for a Unix socket, and its answers wait for acknowledgements
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
 
 
 def _bare() -> FastAPI:

@@ -105,6 +105,12 @@ def head(client: S3Client, bucket: str, key: str) -> StoredObject | None:
     return StoredObject(bucket, key, found["ETag"].strip('"'), found["ContentLength"], found["LastModified"])
 
 
+def require_bucket(client: S3Client, bucket: str) -> None:
+    """Raises `NotFound` when there is no such bucket, `PermanentFailure` when it may not be looked into."""
+    with aws_failures(f"bucket {bucket}"):
+        client.head_bucket(Bucket=bucket)
+
+
 def read_bytes(client: S3Client, stored: StoredObject, *, limit: int, backoff: Backoff | None = None) -> bytes:
     """A small object as a whole, such as a manifest; `PermanentFailure` when it exceeds `limit` bytes."""
     if stored.size > limit:

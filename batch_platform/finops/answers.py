@@ -20,7 +20,7 @@ from batch_platform.finops.model import (
     MonthState,
     PublishedMonth,
 )
-from batch_platform.finops.report import Report
+from batch_platform.finops.report import Report, to_json
 from batch_platform.finops.service import Insight
 from batch_platform.finops.service.projects import TestStep
 from batch_platform.web.api.strict import StrictModel
@@ -379,8 +379,6 @@ class BudgetAnswer(StrictModel):
 
 def costs_answer(reports: list[Report]) -> CostsAnswer:
     """The reports of one `report.build` of a published month."""
-    from batch_platform.finops.report import to_json
-
     first = reports[0]
     told: list[dict[str, Any]] = [to_json(one) for one in reports]
     return CostsAnswer(

@@ -43,6 +43,7 @@ from batch_platform.web.api.strict import Month, StrictBool, StrictModel, Text
 
 router = APIRouter(prefix="/api/projects", tags=["finops"])
 
+ROLE: Final = "arn:aws:iam::123456789012:role/reader"
 READ: Final = [requires("finops:read")]
 OPERATE: Final = [requires("finops:operate")]
 WRITE: Final = [requires("finops:write")]
@@ -79,7 +80,9 @@ class ConnectionRequest(StrictModel):
     report_name: Text = Field(examples=["cur"], json_schema_extra=_like(r"^[^/]+$"))
     region: Text = Field(examples=["ap-northeast-1"], json_schema_extra=_like(r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))
     format: FormatName = "auto"
-    role_arn: Text | None = Field(default=None, examples=["arn:aws:iam::123456789012:role/cost-reader"])
+    role_arn: Text | None = Field(
+        default=None, examples=[ROLE], json_schema_extra=_like(r"^arn:aws:iam::\d{12}:role/\w+$")
+    )
     external_id: Text | None = Field(default=None, min_length=1, description="Write only.")
     account_scope: list[AccountId] | None = Field(
         default=None, min_length=1, max_length=1_000, description="Only these usage accounts; null: all."

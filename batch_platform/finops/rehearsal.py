@@ -1,6 +1,5 @@
 """Dry runs of both batches: Dagster jobs that write nothing and end with a table of what would be done."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import dagster as dg
@@ -9,6 +8,7 @@ from batch_platform.core.failures import PermanentFailure
 from batch_platform.finops import service
 from batch_platform.finops.months import month_start
 from batch_platform.finops.resource import FinopsResource
+from batch_platform.operations.dry_run import dry_run_result
 from batch_platform.resources.failures import dagster_failures
 
 
@@ -41,12 +41,12 @@ def rehearse_fetch(
             "delivery": one.status.value,
             "files": one.files,
             "bytes": one.total_bytes,
-            "manifest_version": one.version,
+            "manifest_version": one.version or "",
         }
         for one in seen
     ]
     new = sum(1 for one in seen if one.status is service.FetchStatus.REGISTERED)
-    return _result(rows, f"{new} of {len(seen)} months have a new delivery; {len(failed)} could not be read")
+    return dry_run_result(rows, f"{new} of {len(seen)} months have a new delivery; {len(failed)} could not be read")
 
 
 @dg.op(description="Looks at the registered files as cur-aggregate does and tells which it would read.")
@@ -68,11 +68,7 @@ def rehearse_aggregate(config: RehearsalConfig, finops: FinopsResource) -> dg.Ou
     ]
     files = sum(one.files_to_read for one in ready)
     complete = sum(1 for one in ready if one.completes)
-    return _result(rows, f"{files} files would be read, {complete} of {len(ready)} months published")
-
-
-def _result(rows: Sequence[Mapping[str, Any]], summary: str) -> dg.Output[None]:
-    return dg.Output(None, metadata={"rows": dg.MetadataValue.json(list(rows)), "summary": summary})
+    return dry_run_result(rows, f"{files} files would be read, {complete} of {len(ready)} months published")
 
 
 @dg.job(

@@ -273,13 +273,11 @@ def _plain(secret: SecretStr | None) -> str | None:
 @contextmanager
 def _operations(*, runs: bool = False) -> Iterator[OperationsContext]:
     """The context of this process, its connections closed at the end; with `runs` jobs can be started in it."""
-    import dagster as dg
-
     from batch_platform.core import postgres
     from batch_platform.core.clock import utc_now
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster_storage import DagsterInstanceStorage
-    from batch_platform.operations.launch import InProcessRunner, Launcher
+    from batch_platform.operations.launch import InProcessRunner, Launcher, open_instance
     from batch_platform.registry import build_registry
 
     settings = load_settings()
@@ -288,7 +286,7 @@ def _operations(*, runs: bool = False) -> Iterator[OperationsContext]:
     registry = build_registry(settings)
     with _showing("loading the jobs"):
         launcher = Launcher(settings) if runs else None
-        instance = launcher.instance if launcher else dg.DagsterInstance.get()
+        instance = launcher.instance if launcher else open_instance()
     runner = None
     if launcher:
         launcher.end_dead_runs()

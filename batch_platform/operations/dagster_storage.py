@@ -269,15 +269,18 @@ def _tick(tick: InstigatorTick) -> Tick:
 def _rehearsed(
     events: Iterable[dg.DagsterEvent | None],
 ) -> tuple[tuple[Mapping[str, Any], ...] | None, str | None]:
-    """The rows and the summary that a dry run left in its output's metadata."""
+    """The rows, their columns in the table's order, and the summary that a dry run left in its output's metadata."""
+    import dagster as dg
+
     for event in events:
         metadata = event.step_output_data.metadata if event else {}
         if "rows" in metadata or "summary" in metadata:
-            value = getattr(metadata.get("rows"), "value", None)
-            records = getattr(metadata.get("rows"), "records", None)
-            rows = [record.data for record in records] if records is not None else value
-            summary = getattr(metadata.get("summary"), "value", None)
-            return None if rows is None else tuple(rows), None if summary is None else str(summary)
+            table, told = metadata.get("rows"), metadata.get("summary")
+            rows: tuple[Mapping[str, Any], ...] | None = None
+            if isinstance(table, dg.TableMetadataValue):
+                names = [column.name for column in table.schema.columns]
+                rows = tuple({name: record.data.get(name) for name in names} for record in table.records)
+            return rows, None if told is None else str(told.value)
     return None, None
 
 

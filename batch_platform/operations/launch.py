@@ -46,7 +46,7 @@ class Launcher:
         from batch_platform.definitions import build_definitions
 
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
-        self.instance = instance or _own_instance()
+        self.instance = instance or open_instance()
         self.definitions = definitions or build_definitions(settings)
 
     def run(
@@ -120,7 +120,8 @@ class InProcessRunner:
         raise Conflict(f"run {run_id} is not this command's: stop it in the web, or stop its own command")
 
 
-def _own_instance() -> dg.DagsterInstance:
+def open_instance() -> dg.DagsterInstance:
+    """The instance of `DAGSTER_HOME`. Raises `InvalidInput` when that is not set."""
     import dagster as dg
 
     try:

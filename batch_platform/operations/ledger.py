@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from batch_platform.operations.model import RunStatus
+
 if TYPE_CHECKING:
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.model import Run
@@ -82,4 +84,5 @@ def _save(ctx: OperationsContext, runs: Sequence[Run]) -> int:
 
 def _with_outcome(ctx: OperationsContext, run: Run) -> Run:
     attempts, cause = ctx.dagster.outcome(run.run_id)
-    return replace(run, attempts=attempts, cause=cause)
+    # what interrupts the steps of a cancelled run is no failure
+    return replace(run, attempts=attempts, cause=cause if run.status is RunStatus.FAILURE else None)

@@ -62,16 +62,24 @@ class LocalRunLauncher(DefaultRunLauncher):
 
     def terminate(self, run_id: str) -> bool:
         """Also interrupts a run whose code server was replaced: the new one does not know it."""
-        if super().terminate(run_id):
-            return True
+        from dagster._core.errors import DagsterUserCodeProcessError
+
+        try:
+            if super().terminate(run_id):  # type: ignore[no-untyped-call]
+                return True
+            reason = "its code server says that it does not run"
+        except DagsterUserCodeProcessError as error:
+            reason = f"its code server cannot stop it: {str(error).splitlines()[0]}"
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished or self._code_server(run) is None:
             return False
         pid = self._pid(run)
-        if pid is None or not _alive(*pid):
-            return False
-        os.kill(pid[0], signal.SIGINT)
-        return True
+        alive = pid is not None and _alive(*pid)
+        if pid is not None and alive:
+            os.kill(pid[0], signal.SIGINT)
+        end = f"process {pid[0]} was interrupted" if pid and alive else "its process does not run any more"
+        self._instance.report_engine_event(f"The run is cancelled; {reason}; {end}.", run)
+        return alive
 
     def _death(self, run: dg.DagsterRun) -> str | None:
         if workers.is_dead(run.tags.get(WORKER_TAG, "")):

@@ -92,11 +92,11 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
 
     async def graphql_http_endpoint(self, request: Request) -> Response:
         """By GET Dagster would execute mutations too; here it is good for the playground's page only."""
-        if request.method == "POST":
-            return await super().graphql_http_endpoint(request)
-        if "text/html" not in request.headers.get("accept", ""):
+        if request.method != "POST" and "text/html" not in request.headers.get("accept", ""):
             raise HTTPException(405, "GraphQL is asked by POST", {"Allow": "POST"})
-        page = await super().graphql_http_endpoint(request)
+        page: Response = await super().graphql_http_endpoint(request)
+        if request.method == "POST":
+            return page
         nonce = uuid.uuid4().hex
         icon = f'<head><link rel="icon" href="{PATH}/favicon.png">'
         text = bytes(page.body).decode().replace("<head>", icon).replace("<script", f'<script nonce="{nonce}"')

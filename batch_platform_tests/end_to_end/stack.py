@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -13,17 +14,32 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
+
 from batch_platform.local import up
+from batch_platform.local.processes import Process
 from batch_platform_tests.end_to_end.machine import Machine
 from batch_platform_tests.site import token
 
 T = TypeVar("T")
 
-_UP = """
-from batch_platform.local import up
+QUICK = "batch_platform_tests.end_to_end.quick_definitions"
+_SERVER = "batch_platform.server"
+_UP = f"""
+import sys
+from dataclasses import replace
+from batch_platform.local import dagster_processes, up
 from batch_platform.settings import load_settings
-up.run(load_settings(), port=8000, progress=lambda line: print(line, flush=True),
-       module="batch_platform_tests.end_to_end.quick_definitions")
+
+definitions, server = sys.argv[1:]
+web = dagster_processes.web
+
+def instead(*given):
+    program = web(*given)
+    return replace(program, command=tuple(server if part == "{_SERVER}" else part for part in program.command))
+
+dagster_processes.web = instead
+up.run(load_settings(), port=8000, progress=lambda line: print(line, flush=True), module=definitions)
 """
 _SENSOR = {
     "repositoryName": "__repository__",
@@ -52,6 +68,16 @@ mutation($id: String!) { stopSensor(id: $id) { __typename } }
 _START_SENSOR = """
 mutation($selector: SensorSelector!) { startSensor(sensorSelector: $selector) { __typename } }
 """
+_SCHEDULE = """
+query($selector: ScheduleSelector!) { scheduleOrError(scheduleSelector: $selector) { ... on Schedule { scheduleState {
+  id status } } } }
+"""
+_STOP_SCHEDULE = """
+mutation($id: String!) { stopRunningSchedule(id: $id) { __typename } }
+"""
+_START_SCHEDULE = """
+mutation($selector: ScheduleSelector!) { startSchedule(scheduleSelector: $selector) { __typename } }
+"""
 _SENSOR_ID = """
 query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor { sensorState {
   id status } } } }
@@ -68,11 +94,17 @@ query($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename ...
 
 @dataclass
 class Stack:
-    """Code server, daemon and web on a machine; use it in a `with` block."""
+    """Code server, daemon and web on a machine; use it in a `with` block.
+
+    `definitions` is what the code server loads, `server` the module that is the web.
+    """
 
     machine: Machine
     more: Mapping[str, str] = field(default_factory=dict)
+    definitions: str = QUICK
+    server: str = _SERVER
     process: subprocess.Popen[str] | None = None
+    began: float = 0
 
     @cached_property
     def token(self) -> str:
@@ -83,8 +115,10 @@ class Stack:
         return self.machine.home.logs / "up.txt"
 
     def __enter__(self) -> Stack:
+        self.began = time.time()
         with self.output.open("w") as output:
-            self.process = self.machine.spawn("-c", _UP, more=self.more, output=output)
+            command = ("-c", _UP, self.definitions, self.server)
+            self.process = self.machine.spawn(*command, more=self.more, output=output)
         eventually(lambda: "ready: http" in self._said(), seconds=90)
         eventually(self._sensor, seconds=30)
         return self
@@ -103,8 +137,29 @@ class Stack:
         assert self.process.poll() is None, said
         return said
 
+    @property
+    def url(self) -> str:
+        url = up.UpState.load(self.machine.home).url
+        assert url is not None
+        return url
+
+    @cached_property
+    def password(self) -> str:
+        """The first administrator's, as `up` prints it."""
+        found = eventually(lambda: re.search(r"sign in as admin with the password (\S+) ", self._said()))
+        return found[1]
+
+    def client(self, role: str | None, **more: Any) -> httpx.Client:
+        """A client of the web with a role's bearer token, or with none."""
+        headers = {"Authorization": f"Bearer {token(self.machine.home, role)}"} if role else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, **more)
+
+    def running(self, name: str) -> Process:
+        """The code-server, daemon or web of this moment."""
+        return eventually(lambda: up.UpState.load(self.machine.home).processes.get(name))
+
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        url = f"{up.UpState.load(self.machine.home).url}/dagster/graphql"
+        url = f"{self.url}/dagster/graphql"
         body = json.dumps({"query": query, "variables": variables}).encode()
         headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
         request = urllib.request.Request(url, body, headers)
@@ -140,9 +195,11 @@ class Stack:
 
     def ticks(self, *, since: float = 0) -> list[dict[str, Any]]:
         """The sensor's finished ticks that began at or after `since`, oldest first."""
-        found = self.ask(_TICKS, selector=_SENSOR)
-        ticks = found["sensorOrError"]["sensorState"]["ticks"]
-        return [t for t in reversed(ticks) if t["timestamp"] >= since and t["status"] != "STARTED"]
+        return [tick for tick in self._ticks(since) if tick["status"] != "STARTED"]
+
+    def _ticks(self, since: float) -> list[dict[str, Any]]:
+        found = self.ask(_TICKS, selector=_SENSOR)["sensorOrError"]["sensorState"]["ticks"]
+        return [tick for tick in reversed(found) if tick["timestamp"] >= since]
 
     def await_ticks(self, count: int, *, since: float, seconds: float = 90) -> list[dict[str, Any]]:
         return eventually(lambda: found if len(found := self.ticks(since=since)) >= count else None, seconds=seconds)
@@ -158,8 +215,11 @@ class Stack:
         return sentences, sum(event["__typename"] == "ExecutionStepUpForRetryEvent" for event in events)
 
     def stop_sensor(self) -> None:
+        """No look begins any more, and the one that had begun has ended: nothing is requested from here on."""
         self.ask(_STOP_SENSOR, id=self._sensor()["id"])
         assert self._sensor()["status"] == "STOPPED"
+        # one that an earlier daemon left unfinished on this machine stays so
+        eventually(lambda: all(tick["status"] != "STARTED" for tick in self._ticks(self.began)), seconds=90)
 
     def start_sensor(self) -> None:
         self.ask(_START_SENSOR, selector=_SENSOR)
@@ -167,6 +227,18 @@ class Stack:
 
     def _sensor(self) -> dict[str, Any]:
         found: dict[str, Any] = self.ask(_SENSOR_ID, selector=_SENSOR)["sensorOrError"].get("sensorState") or {}
+        return found
+
+    def stop_schedule(self, name: str) -> None:
+        self.ask(_STOP_SCHEDULE, id=self._schedule(name)["id"])
+        assert self._schedule(name)["status"] == "STOPPED"
+
+    def start_schedule(self, name: str) -> None:
+        self.ask(_START_SCHEDULE, selector=_schedule(name))
+        assert self._schedule(name)["status"] == "RUNNING"
+
+    def _schedule(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(_SCHEDULE, selector=_schedule(name))["scheduleOrError"]["scheduleState"]
         return found
 
     def launch_backfill(self, assets: list[str], partitions: list[str]) -> str:
@@ -181,6 +253,11 @@ class Stack:
     def backfill(self, backfill_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.ask(_BACKFILL_STATUS, id=backfill_id)["partitionBackfillOrError"]
         return found
+
+
+def _schedule(name: str) -> dict[str, str]:
+    place = {name: value for name, value in _SENSOR.items() if name != "sensorName"}
+    return {**place, "scheduleName": name}
 
 
 def eventually(

@@ -9,18 +9,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from batch_platform.local.processes import Process
 from batch_platform.local.up import UpState
-from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files
+from batch_platform_tests.end_to_end.machine import OF_THE_BUCKET, Machine, ended_months, month_files
 from batch_platform_tests.end_to_end.stack import Stack, eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.end_to_end, pytest.mark.timeout(600)]
 
-ACCOUNT = "200000000070"
+# An account belongs to one project.
+ACCOUNTS = {
+    "calm": "200000000070",
+    "lost-worker": "200000000071",
+    "lost-code-server": "200000000072",
+    "alone": "200000000073",
+}
+COMPUTED = ("finops_cost_summary", "finops_cost_service_monthly", "finops_cost_anomalies", "finops_cost_forecasts")
 STARTED = re.compile(r"Started process for run \(pid: (\d+)\)\.")
 EVENTS = """
 query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events { ... on MessageEvent { message } } } } }
@@ -28,25 +34,27 @@ query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events { .
 
 
 @pytest.fixture(scope="module")
-def calm(machine: Machine, stack: Stack) -> Iterator[tuple[str, date, Decimal, dict[str, list[str]]]]:
-    """A month that nothing disturbed: its bucket, its total and its rows."""
-    [month] = ended_months(1)
-    files, total = month_files(month, account=ACCOUNT, files=2)
-    bucket = machine.bucket()
-    bucket.deliver(month, files)
-    machine.add_project("calm", bucket.name)
+def month() -> date:
+    return ended_months(1)[0]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(machine: Machine, stack: Stack, month: date) -> Iterator[dict[str, list[str]]]:
+    """What stands in the tables after a run that nothing disturbed."""
+    deliver(machine, "calm", month)
     (run,) = stack.finished("calm", 1)
     assert run["status"] == "SUCCESS"
-    yield bucket.name, month, total, rows(machine, "calm")
+    yield rows(machine, "calm")
     machine.disable_projects()
 
 
 @pytest.mark.parametrize("killed", ["worker", "code-server and worker"])
-def test_a_lost_run_is_run_again(machine: Machine, stack: Stack, calm: Any, killed: str) -> None:
-    bucket, month, total, undisturbed = calm
+def test_a_lost_run_is_run_again(
+    machine: Machine, stack: Stack, month: date, undisturbed: dict[str, list[str]], killed: str
+) -> None:
     project = "lost-" + killed.partition(" ")[0]
     with publication_held(machine, month):
-        machine.add_project(project, bucket)
+        total = deliver(machine, project, month)
         worker = eventually(lambda: waiting_worker(machine, stack, project), seconds=90)
         if killed == "worker":
             os.kill(worker.pid, signal.SIGKILL)
@@ -54,16 +62,17 @@ def test_a_lost_run_is_run_again(machine: Machine, stack: Stack, calm: Any, kill
             os.killpg(UpState.load(machine.home).processes["code-server"].pid, signal.SIGKILL)
         assert worker.wait(10)
     lost, again = stack.finished(project, 2)
-    assert (lost["status"], again["status"]) == ("FAILURE", "SUCCESS")
+    assert (lost["status"], again["status"]) == ("FAILURE", "SUCCESS"), stack.failures(again["runId"])
     assert again["tags"]["dagster/parent_run_id"] == lost["runId"]
     assert machine.total(project, month) == total
     assert rows(machine, project) == undisturbed
 
 
-def test_daemon_and_web_are_not_needed_by_a_run(machine: Machine, stack: Stack, calm: Any) -> None:
-    bucket, month, total, undisturbed = calm
+def test_daemon_and_web_are_not_needed_by_a_run(
+    machine: Machine, stack: Stack, month: date, undisturbed: dict[str, list[str]]
+) -> None:
     with publication_held(machine, month):
-        machine.add_project("alone", bucket)
+        total = deliver(machine, "alone", month)
         eventually(lambda: waiting_worker(machine, stack, "alone"), seconds=90)
         before = dict(UpState.load(machine.home).processes)
         for name in ("daemon", "web"):
@@ -71,15 +80,25 @@ def test_daemon_and_web_are_not_needed_by_a_run(machine: Machine, stack: Stack, 
         eventually(lambda: all(restarted(machine, name, before[name]) for name in ("daemon", "web")), seconds=30)
     eventually(lambda: answers(stack), seconds=30)
     (run,) = stack.finished("alone", 1)
-    assert run["status"] == "SUCCESS"
+    assert run["status"] == "SUCCESS", stack.failures(run["runId"])
     assert machine.total("alone", month) == total
     assert rows(machine, "alone") == undisturbed
 
 
+def deliver(machine: Machine, project: str, month: date) -> Decimal:
+    """A month in a bucket of its own, the same for every project but for the account; what it costs."""
+    files, total = month_files(month, account=ACCOUNTS[project], files=2)
+    bucket = machine.bucket()
+    bucket.deliver(month, files)
+    machine.add_project(project, bucket.name)
+    return total
+
+
 def rows(machine: Machine, project: str) -> dict[str, list[str]]:
-    """All that stands about a project, without its name."""
-    shown = machine.dump(project, without=["project_name"])
-    return {table: sorted(row.replace(project, "-") for row in found) for table, found in shown.items()}
+    """All that the platform computed of a project, without its name and its account."""
+    shown = machine.dump(project, without=OF_THE_BUCKET)
+    names = re.compile(f"{re.escape(project)}|{ACCOUNTS[project]}")
+    return {table: sorted(names.sub("-", row) for row in shown[table]) for table in COMPUTED}
 
 
 @contextmanager

@@ -450,3 +450,9 @@ def test_a_connection_test_names_a_broken_manifest(project: Project) -> None:
     failed = service.test_project(project.work, project.id)[-1]
     assert not failed.passed
     assert "neither reportKeys nor dataFiles" in failed.detail
+
+
+def test_a_bucket_that_does_not_exist_is_no_empty_month(project: Project) -> None:
+    elsewhere = replace(project.connection, bucket="there-is-no-such-bucket")
+    with pytest.raises(NotFound, match="there-is-no-such-bucket"):
+        service.fetch_month(project.work, elsewhere, MONTH)

@@ -2,69 +2,33 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 import logging
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.operations import alerts, notify
+from batch_platform_tests.mail_sink import Sink
 from batch_platform_tests.operations.world import World
 
 RULE = next(rule for rule in alerts.RULES if rule.name == "queue-backlog")
-
-
-@dataclass
-class Sink:
-    """A mail server that keeps what it is sent, or refuses it."""
-
-    controller: Any = None
-    refuse: bool = False
-    mails: list[Any] = field(default_factory=list)
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        if self.refuse:
-            return "451 later"
-        mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        self.mails.append((envelope.rcpt_tos, mail["subject"], mail.get_body().get_content().strip()))
-        return "250 taken"
-
-    @property
-    def subjects(self) -> list[str]:
-        return [subject for _, subject, _ in self.mails]
-
-    def url(self, *to: str) -> str:
-        receivers = ",".join(to or ("ops@example.com",))
-        return f"smtp://127.0.0.1:{self.controller.port}?from=batch@example.com&to={receivers}"
-
-    def start(self) -> Sink:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.controller = Controller(self, hostname="127.0.0.1", port=port)
-        self.controller.start()
-        return self
 
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     sink = Sink().start()
     yield sink
-    sink.controller.stop()
+    sink.stop()
 
 
 @pytest.fixture
 def other() -> Iterator[Sink]:
     sink = Sink().start()
     yield sink
-    sink.controller.stop()
+    sink.stop()
 
 
 def backlog(world: World, *sizes: int) -> None:

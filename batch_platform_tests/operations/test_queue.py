@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
 import pytest
+from dagster._core.events import DagsterEventType
+from dagster._core.launcher import RunLauncher
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, TransientFailure
 from batch_platform.local import dagster_processes
 from batch_platform.local.home import REPOSITORY, Home
+from batch_platform.operations import run_launcher
 from batch_platform.operations.launch import WORKER_TAG
 from batch_platform.operations.model import Launch
 from batch_platform.operations.queue import QueueRunner
@@ -153,6 +160,56 @@ def test_a_run_of_a_command_line_is_not_cancelled_here(
     run_id = runner.submit(launch, requested_by="ann")
     with pytest.raises(Conflict, match="belongs to a command line"):
         runner.cancel(run_id, requested_by="bob")
+
+
+def test_a_dead_process_is_told_at_the_second_look(
+    site: Site, workspace: WorkspaceProcessContext, runner: QueueRunner
+) -> None:
+    """A look that finds a code server to retry on: with none there, or on another machine, all is taken for well."""
+    instance, launcher = workspace.instance, workspace.instance.run_launcher
+    run_id = runner.submit(COUNTING, requested_by="ann")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        told = f"Started process for run (pid: {process.pid})."
+        instance.report_engine_event(told, found(workspace, run_id))
+        for host, port in (("127.0.0.1", site.code_port), ("127.0.0.1", 1), ("192.0.2.1", site.code_port)):
+            instance.add_run_tags(run_id, {GRPC_INFO_TAG: json.dumps({"host": host, "port": port})})
+            assert looks(launcher, found(workspace, run_id), 3) == ["RUNNING"] * 3
+        process.kill()
+        process.wait()
+        for host, port in (("127.0.0.1", 1), ("192.0.2.1", site.code_port)):
+            instance.add_run_tags(run_id, {GRPC_INFO_TAG: json.dumps({"host": host, "port": port})})
+            assert looks(launcher, found(workspace, run_id), 3) == ["RUNNING"] * 3
+        instance.add_run_tags(run_id, {GRPC_INFO_TAG: json.dumps({"host": "127.0.0.1", "port": site.code_port})})
+        assert looks(launcher, found(workspace, run_id), 2) == ["RUNNING", "FAILED"]
+
+
+def looks(launcher: RunLauncher, run: dg.DagsterRun, times: int) -> list[str]:
+    return [launcher.check_run_worker_health(run).status.value for _ in range(times)]
+
+
+def test_a_process_with_the_number_of_a_dead_one_is_another() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert run_launcher._alive(process.pid, time.time())
+        assert not run_launcher._alive(process.pid, time.time() - 3600)
+        process.kill()
+    assert not run_launcher._alive(process.pid, time.time())
+
+
+def test_a_run_whose_code_server_was_replaced_is_cancelled(
+    site: Site, workspace: WorkspaceProcessContext, runner: QueueRunner
+) -> None:
+    """The new server does not know the run; its process is interrupted all the same."""
+    instance = workspace.instance
+    run_id = runner.submit(COUNTING, requested_by="ann")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        run = found(workspace, run_id)
+        instance.report_engine_event(f"Started process for run (pid: {process.pid}).", run)
+        instance.add_run_tags(run_id, {GRPC_INFO_TAG: json.dumps({"host": "127.0.0.1", "port": site.code_port})})
+        begun = dg.DagsterEvent(DagsterEventType.RUN_START.value, run.job_name)
+        instance.report_dagster_event(begun, run_id)
+        runner.cancel(run_id, requested_by="bob")
+        assert process.wait(10) == -signal.SIGINT
+    assert found(workspace, run_id).status is dg.DagsterRunStatus.CANCELING
 
 
 @pytest.mark.faults

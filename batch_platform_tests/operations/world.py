@@ -28,6 +28,7 @@ from batch_platform.core.retry import RetryConfig
 from batch_platform.operations import ledger
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster_storage import DagsterInstanceStorage
+from batch_platform.operations.dry_run import dry_run_result
 from batch_platform.operations.launch import InProcessRunner, Launcher
 from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Schedule, Sensor
 from batch_platform.resources.failures import dagster_failures
@@ -68,8 +69,8 @@ def plain() -> None:
 
 
 @dg.op
-def rehearse(context: dg.OpExecutionContext) -> None:
-    context.add_output_metadata({"rows": dg.MetadataValue.json([{"would": "write"}]), "summary": "1 row"})
+def rehearse() -> dg.Output[None]:
+    return dry_run_result([{"would": "write"}], "1 row")
 
 
 @dg.job

@@ -6,6 +6,8 @@ from typing import Final
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 
+from batch_platform.operations.dry_run import dry_run_result
+
 GATE: Final = threading.Event()
 """What the slow job waits for."""
 STOP: Final = threading.Event()
@@ -29,7 +31,7 @@ def count(context: dg.OpExecutionContext) -> None:
 @dg.op(config_schema={"mode": str, "rows": int})
 def rehearse(context: dg.OpExecutionContext) -> dg.Output[None]:
     found = [{"row": row, "name": f"name <{row}>", "amount": f"{row}.10"} for row in range(context.op_config["rows"])]
-    return dg.Output(None, metadata={"rows": dg.MetadataValue.json(found), "summary": f"{len(found)} rows"})
+    return dry_run_result(found, f"{len(found)} rows")
 
 
 @dg.job

@@ -112,6 +112,8 @@ class Runner:
     def submit(self, launch: Launch, *, requested_by: str, run_id: str | None = None) -> str:
         if run_id and self.instance.get_run_by_id(run_id):
             return run_id
+        for thread in self.threads:
+            thread.join(30)  # two at once can wait for each other's lock of the log
         job = DAGSTER_JOBS[launch.job]
         run_id = run_id or str(uuid4())
         tags = {**launch.tags, "batch_platform/requested_by": requested_by}

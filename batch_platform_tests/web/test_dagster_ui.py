@@ -12,20 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-from graphql import (
-    get_named_type,
-    is_abstract_type,
-    is_enum_type,
-    is_input_object_type,
-    is_leaf_type,
-    is_list_type,
-    is_non_null_type,
-)
+from graphql import get_named_type
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from batch_platform.local.home import REPOSITORY, Home
 from batch_platform_tests.site import PASSWORD, Site, eventually
+from batch_platform_tests.web.mutations import selected, written
 
 REPOSITORY_ = {"repositoryName": "__repository__", "repositoryLocationName": "batch_platform"}
 LAUNCH = """
@@ -195,37 +188,6 @@ def instigators(site: Site) -> dict[str, str]:
         "stopRunningSchedule": found["schedulesOrError"]["results"][0]["scheduleState"]["id"],
         "stopSensor": found["sensorsOrError"]["results"][0]["sensorState"]["id"],
     }
-
-
-def written(fields: Mapping[str, Any], known: Mapping[str, str]) -> str:
-    """What is required of a mutation or an input object, or known to us, as a query has it."""
-    wanted = {key: field.type for key, field in fields.items() if is_non_null_type(field.type) or key in known}
-    return ", ".join(f"{key}: {example(kind, key, known)}" for key, kind in wanted.items())
-
-
-def example(kind: Any, key: str, known: Mapping[str, str]) -> str:
-    if is_non_null_type(kind):
-        return example(kind.of_type, key, known)
-    if is_list_type(kind):
-        return f"[{example(kind.of_type, key, known)}]"
-    if is_enum_type(kind):
-        return next(iter(kind.values))
-    if is_input_object_type(kind):
-        return f"{{{written(kind.fields, known)}}}"
-    return {"Int": "1", "Float": "1.0", "Boolean": "true"}.get(str(kind), json.dumps(known.get(key, "x")))
-
-
-def selected(schema: Any, kind: Any, *, deep: bool = False) -> str:
-    """What an answer tells: its type, every message, and one level of what it holds."""
-    if is_leaf_type(kind):
-        return ""
-    told = ["__typename"]
-    for found in schema.get_possible_types(kind) if is_abstract_type(kind) else [kind]:
-        held = {} if deep else {key: get_named_type(field.type) for key, field in found.fields.items()}
-        inside = [key + selected(schema, of, deep=True) for key, of in held.items() if is_abstract_type(of)]
-        inside += [f"told_by_{found.name}: message"] if "message" in found.fields else []
-        told += [f"... on {found.name} {{ {' '.join(inside)} }}"] if inside else []
-    return f" {{ {' '.join(told)} }}"
 
 
 # who may act

@@ -97,6 +97,8 @@ def fetch_month(
         known = session.newest_version(project_id, month)
     head = head_manifest(context, connection, month, known)
     if head is None:
+        # a HEAD does not tell a missing manifest from a missing bucket
+        objects.require_bucket(context.source(connection), connection.bucket)
         return FetchOutcome(project_id, month, FetchStatus.ABSENT)
     if _is_unchanged(known, head):
         assert known is not None
