@@ -1,10 +1,12 @@
-"""Where the jobs of all domains meet: what the API, the console, metrics and alerts know of."""
+"""Where the jobs and alert rules of all domains meet: what API, console, metrics and alerts know of."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batch_platform.finops import jobs as finops
+from batch_platform.finops import alerts as finops_alerts
+from batch_platform.finops import jobs as finops_jobs
+from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.model import Registry
 
 if TYPE_CHECKING:
@@ -13,4 +15,9 @@ if TYPE_CHECKING:
 
 def build_registry(settings: Settings) -> Registry:
     """Every batch of the specs that exists so far, for these settings."""
-    return Registry([*finops.build_jobs(settings)])
+    return Registry([*finops_jobs.build_jobs(settings)])
+
+
+def build_rules() -> tuple[Rule, ...]:
+    """The rules of every monitor: one with fewer would close the incidents of the others."""
+    return (*RULES, *finops_alerts.RULES)

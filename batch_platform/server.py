@@ -10,6 +10,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -77,11 +78,12 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         operations = _operations_context(settings, context, workspace)
         lake = aws.client("s3", settings)
         work = build_context(pool=context.pool, lake=lake, lake_bucket=settings.lake_bucket, settings=settings)
+        monitor = _monitor(settings, operations, stack)
         app = build_app(
             context,
             parts=[_operations_part([finops.CARD]), finops.PART, _dagster_part(workspace)],
             ready=_probes(settings, context, workspace),
-            lifespan=_lifespan(stack.pop_all(), _monitor(settings, operations)),
+            lifespan=_lifespan(stack.pop_all(), monitor),
         )
     app.state.operations, app.state.finops = operations, FinopsSite.of(work)
     return app
@@ -163,12 +165,18 @@ def _operations_context(
     return OperationsContext(context.pool, context.clock, registry, storage, QueueRunner(workspace))
 
 
-def _monitor(settings: Settings, operations: OperationsContext) -> Monitor:
+def _monitor(settings: Settings, operations: OperationsContext, stack: ExitStack) -> Monitor:
+    """With connections of its own: it must not wait for those of a busy web."""
     from batch_platform.operations.monitor import Monitor, Orders
     from batch_platform.operations.notify import destinations
+    from batch_platform.registry import build_rules
 
+    database = _needed(settings.database_url, "DATABASE_URL")
+    pool = postgres.open_pool(database, application_name="batch-platform monitor", max_size=3)
+    stack.callback(pool.close)
     to = destinations(_told(settings.alert_urls), _told(settings.smtp_url))
-    return Monitor(operations, Orders(destinations=to, heartbeat_url=_told(settings.heartbeat_url)))
+    orders = Orders(destinations=to, rules=build_rules(), heartbeat_url=_told(settings.heartbeat_url))
+    return Monitor(replace(operations, pool=pool), orders)
 
 
 def _operations_part(cards: Sequence[DashboardCard]) -> Part:

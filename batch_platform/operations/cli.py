@@ -246,11 +246,13 @@ def monitor(
     """Watch until stopped: copy what ran, judge deadlines and rules, send alerts. The web process does the same."""
     from batch_platform.operations import notify
     from batch_platform.operations.monitor import Monitor, Orders
+    from batch_platform.registry import build_rules
 
     settings = load_settings()
     told = notify.destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
     with _operations() as operations:
-        watchman = Monitor(operations, Orders(told, heartbeat_url=_plain(settings.heartbeat_url)))
+        orders = Orders(told, rules=build_rules(), heartbeat_url=_plain(settings.heartbeat_url))
+        watchman = Monitor(operations, orders)
         if not once:
             stop = threading.Event()
             for number in (signal.SIGINT, signal.SIGTERM):

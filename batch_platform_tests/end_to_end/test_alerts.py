@@ -29,6 +29,7 @@ IMPATIENT = "batch_platform_tests.end_to_end.impatient"
 BATCH = "/api/admin/batch"
 SWITCHED_OFF = "cur_aggregate_schedule"
 TOLD_WITHIN = timedelta(minutes=2)
+ATTEMPTS = STANDARD_RETRY.max_attempts
 OPS, DUTY = "ops@example.com", "duty@example.com"
 
 
@@ -97,14 +98,10 @@ def test_a_job_out_of_attempts_is_told_once_and_mended_from_the_console(
     asked = client.post("/api/projects/torn/batch/cur-fetch", json=body)
     assert asked.status_code == 202, asked.text
     run = eventually(lambda: ended(client, asked.headers["location"]), seconds=180)
-    assert (run["status"], run["attempts"]) == ("failure", STANDARD_RETRY.max_attempts)
+    assert (run["status"], run["attempts"]) == ("failure", ATTEMPTS)
 
     [letter] = eventually(lambda: items(client, "dead-letters?state=open"), seconds=90)
-    assert (letter["id"], letter["jobName"], letter["attempts"]) == (
-        run["runId"],
-        "cur-fetch",
-        STANDARD_RETRY.max_attempts,
-    )
+    assert (letter["id"], letter["jobName"], letter["attempts"]) == (run["runId"], "cur-fetch", ATTEMPTS)
     [incident] = eventually(lambda: incidents(client, "job-failure"), seconds=30)
     eventually(lambda: mails(sink, incident["summary"]), seconds=60)
 

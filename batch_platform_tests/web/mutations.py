@@ -1,4 +1,4 @@
-"""Writes a call of any mutation of a GraphQL schema, with arguments of the right shape and every message asked for."""
+"""Writes a call of any mutation of a GraphQL schema: arguments of the right shape, every message asked for."""
 
 from __future__ import annotations
 
