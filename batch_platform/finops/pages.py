@@ -46,19 +46,19 @@ def costs_page(
     measure: str = "unblended",
     group_by: str = "service",
 ) -> Response:
-    """One month of one project; what is not named, or not known, is the newest month of the first project."""
+    """One month of one project; what is not named, or not known, is the first project's newest month with rows."""
     with site.work.store.snapshot() as session:
         projects = session.projects()
         chosen = next((one for one in projects if one.project_id == project), None) or _first(projects)
-        months = [one.month for one in session.months(chosen.project_id)][::-1] if chosen else []
+        published = session.months(chosen.project_id)[::-1] if chosen else []
+    months = [one.month for one in published]
     if chosen is None or not months:
         return page(request, "costs", projects=projects, project=chosen, reports=[], month=None)
-    at = next((one for one in months if f"{one:%Y-%m}" == month), months[0])
+    newest = next((one.month for one in published if one.row_count), months[0])
+    at = next((one for one in months if f"{one:%Y-%m}" == month), newest)
     measure = measure if measure in REPORT_MEASURES else "unblended"
     group_by = group_by if group_by in report.GROUPS else "service"
     stamp, costs = site.costs.costs(site.costs.stamp(chosen.project_id, at))
-    with site.work.store.snapshot() as session:
-        published = session.month(chosen.project_id, at)
     reports = report.build(
         costs,
         project_id=chosen.project_id,
@@ -79,7 +79,7 @@ def costs_page(
         measure=measure,
         group_by=group_by,
         stamp=stamp,
-        published=published,
+        published=next(one for one in published if one.month == at),
         reports=[
             {
                 "report": one,
