@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     cur_fetch_cron: str = Field("0 * * * *", validation_alias="CUR_FETCH_CRON")
     cur_aggregate_cron: str = Field("15 * * * *", validation_alias="CUR_AGGREGATE_CRON")
 
+    zengin_database_secret_id: str | None = Field(None, validation_alias="ZENGIN_DATABASE_SECRET_ID")
+
     secret: SecretStr | None = Field(None, validation_alias="BATCH_PLATFORM_SECRET")
     """Signs sessions and tokens; 32 characters at least. The local environment generates its own."""
     web_url: str = Field("http://127.0.0.1:8000", validation_alias="BATCH_PLATFORM_URL")
