@@ -228,16 +228,16 @@ def insight_page(request: Request, work: Work, project_id: str, month: str = "")
 
 
 def _cost_of_month(request: Request) -> list[dict[str, Any]] | None:
-    """The newest month of each enabled project, with its budgets; None where nothing is published."""
+    """The two newest months of each enabled project, with its budgets; None where nothing is published."""
     work: FinopsContext = request.app.state.finops.work
     shown: list[dict[str, Any]] = []
     with work.store.snapshot() as session:
         for project in [one for one in session.projects() if one.enabled][:CARD_ROWS]:
-            if months := session.months(project.project_id):
-                totals = [
-                    row for row in session.totals(project.project_id) if row["billing_month"] == months[-1].month
-                ]
-                shown.append({"project": project, "month": months[-1], "totals": totals})
+            months = session.months(project.project_id)[-2:][::-1]
+            totals = session.totals(project.project_id) if months else []
+            if months:
+                sums = [[row for row in totals if row["billing_month"] == month.month] for month in months]
+                shown.append({"project": project, "months": list(zip(months, sums, strict=True))})
     for one in shown:
         _budgets, one["budgets"] = service.budget_statuses(work, one["project"].project_id)
     return [
