@@ -25,6 +25,7 @@ import polars.selectors as cs
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.finops.columns import CUR_MONEY, CUR_TEXT, FOCUS_MONEY, FOCUS_TEXT, Layout, recognise
 from batch_platform.finops.model import MONEY, Format
+from batch_platform.finops.projection import scan_columns
 
 MONEY_COLUMNS: Final = (*CUR_MONEY, *FOCUS_MONEY)
 
@@ -50,20 +51,18 @@ DISCOUNT_TYPES: Final = (
 
 def normalise_csv(path: Path, *, header: list[str], where: str) -> tuple[Layout, pl.LazyFrame]:
     """The frame of a CSV file (plain or gzip). `header` is its first record; `where` names it in errors."""
-    # a quoted empty cell is as blank as an empty one
-    frame = pl.scan_csv(path, infer_schema=False, null_values="")
-    return _normalise(_with_names(frame, header), where=where)
+    names = unique_names(header)
+    layout = recognise(names, where=where)
+    wanted = (*layout.text.values(), *layout.money.values(), *layout.carried)
+    return layout, _normalise(scan_columns(path, names=names, wanted=wanted), layout, where=where)
 
 
 def normalise_parquet(path: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:
     """The frame of a Parquet file; its doubles are cast at the ten decimals AWS computes with."""
     frame = pl.scan_parquet(path)
-    return _normalise(frame.with_columns(pl.when(cs.string() != "").then(cs.string())), where=where)
-
-
-def _with_names(frame: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
-    """Give the columns back the names of the file where the reader made them unique."""
-    return frame.rename(dict(zip(frame.collect_schema().names(), unique_names(header), strict=True)))
+    layout = recognise(frame.collect_schema().names(), where=where)
+    frame = frame.with_columns(pl.when(cs.string() != "").then(cs.string()))
+    return layout, _normalise(frame, layout, where=where)
 
 
 def unique_names(header: list[str]) -> list[str]:
@@ -77,9 +76,7 @@ def unique_names(header: list[str]) -> list[str]:
     return names
 
 
-def _normalise(frame: pl.LazyFrame, *, where: str) -> tuple[Layout, pl.LazyFrame]:
-    schema = frame.collect_schema()
-    layout = recognise(schema.names(), where=where)
+def _normalise(frame: pl.LazyFrame, layout: Layout, *, where: str) -> pl.LazyFrame:
     columns = {**layout.text, **layout.money}
     source = frame.select(
         *(pl.col(theirs).alias(ours) for ours, theirs in columns.items()),
@@ -89,7 +86,7 @@ def _normalise(frame: pl.LazyFrame, *, where: str) -> tuple[Layout, pl.LazyFrame
     text = {name: _text(name, types[name]) for name in layout.text}
     money = {name: _money(name, types[name], where=where) for name in layout.money}
     build = _focus_columns if layout.format is Format.FOCUS else _cur_columns
-    return layout, source.select(
+    return source.select(
         **build(text, types),
         **money,
         failed_cells=_failed_cells(money),

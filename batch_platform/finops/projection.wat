@@ -1,0 +1,157 @@
+;; Copy the wanted columns of CSV rows and leave the others out.
+;;
+;; The text is looked at 64 bytes at a time: one bit a byte says where separators outside quotes are, and counting
+;; them passes over the columns nobody wants. `steps` tells for one row what to do at which separator: pairs of i32,
+;; how many separators further on, and flags:
+;;   1  a run of wanted columns ends with this separator: copy it
+;;   2  it was the row's last one: end the copy with a newline
+;;   4  the row ends here
+;; A wanted run always starts behind the separator of the step before (or at the row's start).
+;;
+;; Vectors live in registers only: no function is called, since a call would save them with instructions that are
+;; slow after others have used the wide registers.
+(module
+  (memory (export "memory") 1)
+
+  ;; Returns where the copy ends, how many bytes of text it consumed, whole rows only, and whether there may be more
+  ;; than ASCII in it. Consumed is -1 for text that is not plainly so many columns a row, which then has to be read by
+  ;; somebody more patient.
+  ;; 64 readable bytes behind the text and 16 writable ones behind the copy are needed.
+  (func (export "keep")
+    (param $steps i32) (param $text i32) (param $length i32) (param $copy i32) (result i32 i32 i32)
+    (local $at i32) (local $end i32) (local $step i32) (local $left i32) (local $flags i32)
+    (local $start i32) (local $here i32) (local $stop i32) (local $count i32)
+    (local $copied i32) (local $consumed i32) (local $rows i32) (local $newlines i32)
+    (local $separators i64) (local $lines i64) (local $quotes i64) (local $outside i64)
+    (local $inside i64) (local $still_inside i64) (local $openers i64) (local $may_open i64)
+    (local $bytes v128) (local $all v128) (local $comma v128) (local $newline v128) (local $quote v128)
+    (local.set $comma (i8x16.splat (i32.const 44)))
+    (local.set $newline (i8x16.splat (i32.const 10)))
+    (local.set $quote (i8x16.splat (i32.const 34)))
+    (local.set $at (local.get $text))
+    (local.set $end (i32.add (local.get $text) (local.get $length)))
+    (local.set $step (local.get $steps))
+    (local.set $left (i32.load (local.get $step)))
+    (local.set $start (local.get $text))
+    (local.set $copied (local.get $copy))
+    (local.set $may_open (i64.const 1))
+    (block $end_of_text
+      (loop $sixty_four
+        (br_if $end_of_text (i32.ge_u (local.get $at) (local.get $end)))
+
+        (local.set $bytes (v128.load (local.get $at)))
+        (local.set $all (v128.or (local.get $all) (local.get $bytes)))
+        (local.set $lines (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $newline)))))
+        (local.set $quotes (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $quote)))))
+        (local.set $separators (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $comma)))))
+        (local.set $bytes (v128.load offset=16 (local.get $at)))
+        (local.set $all (v128.or (local.get $all) (local.get $bytes)))
+        (local.set $lines (i64.or (local.get $lines) (i64.shl
+          (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $newline)))) (i64.const 16))))
+        (local.set $quotes (i64.or (local.get $quotes) (i64.shl
+          (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $quote)))) (i64.const 16))))
+        (local.set $separators (i64.or (local.get $separators) (i64.shl
+          (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $comma)))) (i64.const 16))))
+        (local.set $bytes (v128.load offset=32 (local.get $at)))
+        (local.set $all (v128.or (local.get $all) (local.get $bytes)))
+        (local.set $lines (i64.or (local.get $lines) (i64.shl
+          (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $newline)))) (i64.const 32))))
+        (local.set $quotes (i64.or (local.get $quotes) (i64.shl
+          (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $quote)))) (i64.const 32))))
+        (local.set $separators (i64.or (local.get $separators) (i64.shl
+          (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $comma)))) (i64.const 32))))
+        (local.set $bytes (v128.load offset=48 (local.get $at)))
+        (local.set $all (v128.or (local.get $all) (local.get $bytes)))
+        (local.set $lines (i64.or (local.get $lines) (i64.shl
+          (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $newline)))) (i64.const 48))))
+        (local.set $quotes (i64.or (local.get $quotes) (i64.shl
+          (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $quote)))) (i64.const 48))))
+        (local.set $separators (i64.or (local.get $separators) (i64.shl
+          (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (local.get $bytes) (local.get $comma)))) (i64.const 48))))
+        (local.set $separators (i64.or (local.get $separators) (local.get $lines)))
+
+        ;; the last step of the text: bytes behind its end do not count
+        (if (i32.gt_u (i32.add (local.get $at) (i32.const 64)) (local.get $end))
+          (then
+            (local.set $outside (i64.sub (i64.shl (i64.const 1)
+              (i64.extend_i32_u (i32.sub (local.get $end) (local.get $at)))) (i64.const 1)))
+            (local.set $lines (i64.and (local.get $lines) (local.get $outside)))
+            (local.set $quotes (i64.and (local.get $quotes) (local.get $outside)))
+            (local.set $separators (i64.and (local.get $separators) (local.get $outside)))))
+
+        (local.set $openers (local.get $separators))
+        (if (i64.ne (i64.or (local.get $quotes) (local.get $still_inside)) (i64.const 0))
+          (then
+            ;; a byte is inside quotes when an odd number of them stands up to it
+            (local.set $inside (local.get $quotes))
+            (local.set $inside (i64.xor (local.get $inside) (i64.shl (local.get $inside) (i64.const 1))))
+            (local.set $inside (i64.xor (local.get $inside) (i64.shl (local.get $inside) (i64.const 2))))
+            (local.set $inside (i64.xor (local.get $inside) (i64.shl (local.get $inside) (i64.const 4))))
+            (local.set $inside (i64.xor (local.get $inside) (i64.shl (local.get $inside) (i64.const 8))))
+            (local.set $inside (i64.xor (local.get $inside) (i64.shl (local.get $inside) (i64.const 16))))
+            (local.set $inside (i64.xor (local.get $inside) (i64.shl (local.get $inside) (i64.const 32))))
+            (local.set $inside (i64.xor (local.get $inside) (local.get $still_inside)))
+            (local.set $still_inside (i64.shr_s (local.get $inside) (i64.const 63)))
+            (local.set $outside (i64.xor (local.get $inside) (i64.const -1)))
+            (local.set $separators (i64.and (local.get $separators) (local.get $outside)))
+            (local.set $lines (i64.and (local.get $lines) (local.get $outside)))
+            ;; a quote may open behind a separator, or behind one that closed: the second of a doubled quote
+            (local.set $openers (i64.or (local.get $separators)
+              (i64.and (local.get $quotes) (local.get $outside))))
+            (if (i64.ne (i64.const 0) (i64.and
+                  (i64.and (local.get $quotes) (local.get $inside))
+                  (i64.xor (i64.const -1)
+                    (i64.or (i64.shl (local.get $openers) (i64.const 1)) (local.get $may_open)))))
+              (then (return (i32.const 0) (i32.const -1) (i32.const 0))))))
+        (local.set $may_open (i64.shr_u (local.get $openers) (i64.const 63)))
+
+        (local.set $newlines (i32.add (local.get $newlines) (i32.wrap_i64 (i64.popcnt (local.get $lines)))))
+        (local.set $count (i32.wrap_i64 (i64.popcnt (local.get $separators))))
+        (block $no_step_here
+          (loop $next_step
+            (br_if $no_step_here (i32.lt_u (local.get $count) (local.get $left)))
+            (local.set $count (i32.sub (local.get $count) (local.get $left)))
+            (block $passed
+              (loop $pass
+                (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+                (br_if $passed (i32.eqz (local.get $left)))
+                (local.set $separators
+                  (i64.and (local.get $separators) (i64.sub (local.get $separators) (i64.const 1))))
+                (br $pass)))
+            (local.set $here (i32.add (local.get $at) (i32.wrap_i64 (i64.ctz (local.get $separators)))))
+            (local.set $separators (i64.and (local.get $separators) (i64.sub (local.get $separators) (i64.const 1))))
+            (local.set $flags (i32.load offset=4 (local.get $step)))
+            (if (i32.and (local.get $flags) (i32.const 1))
+              (then
+                ;; 16 bytes at a time, so up to 15 too many, which the next copy replaces
+                (local.set $stop (i32.add (local.get $copied)
+                  (i32.sub (i32.add (local.get $here) (i32.const 1)) (local.get $start))))
+                (loop $more
+                  (v128.store (local.get $copied) (v128.load (local.get $start)))
+                  (local.set $start (i32.add (local.get $start) (i32.const 16)))
+                  (local.set $copied (i32.add (local.get $copied) (i32.const 16)))
+                  (br_if $more (i32.lt_u (local.get $copied) (local.get $stop))))
+                (local.set $copied (local.get $stop))
+                (if (i32.and (local.get $flags) (i32.const 2))
+                  (then (i32.store8 (i32.sub (local.get $copied) (i32.const 1)) (i32.const 10))))))
+            (local.set $start (i32.add (local.get $here) (i32.const 1)))
+            (local.set $step (i32.add (local.get $step) (i32.const 8)))
+            (if (i32.and (local.get $flags) (i32.const 4))
+              (then
+                (if (i32.ne (i32.load8_u (local.get $here)) (i32.const 10))
+                  (then (return (i32.const 0) (i32.const -1) (i32.const 0))))
+                (local.set $rows (i32.add (local.get $rows) (i32.const 1)))
+                (local.set $consumed (i32.sub (local.get $start) (local.get $text)))
+                (local.set $copy (local.get $copied))
+                (local.set $step (local.get $steps))))
+            (local.set $left (i32.load (local.get $step)))
+            (br $next_step)))
+        (local.set $left (i32.sub (local.get $left) (local.get $count)))
+        (local.set $at (i32.add (local.get $at) (i32.const 64)))
+        (br $sixty_four)))
+    ;; a newline that ended no row stands in a row of too few columns
+    (if (i32.ne (local.get $newlines) (local.get $rows))
+      (then (return (i32.const 0) (i32.const -1) (i32.const 0))))
+    (local.get $copy)
+    (local.get $consumed)
+    (i8x16.bitmask (local.get $all))))
