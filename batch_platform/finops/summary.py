@@ -20,6 +20,14 @@ from batch_platform.finops.model import MEASURES, MONEY, SERVICE_MONTHLY_KEYS, S
 
 _MEMORY: Final = "256MB"
 
+_PLAIN_OF_NET: Final = {
+    "net_unblended_cost": "unblended_cost",
+    "ri_net_effective_cost": "ri_effective_cost",
+    "ri_net_unused_upfront": "ri_unused_upfront",
+    "ri_net_unused_recurring": "ri_unused_recurring",
+    "sp_net_effective_cost": "sp_effective_cost",
+}
+
 SUMMARY_SCHEMA: Final[dict[str, pl.DataType]] = {
     **{name: pl.Date() if name == "usage_date" else pl.String() for name in SUMMARY_KEYS},
     **dict.fromkeys(MEASURES, MONEY),
@@ -68,6 +76,7 @@ def summarise(
     result = scratch / "cost_summary.parquet"
     with duckdb.connect(config={"threads": 2, "memory_limit": _MEMORY}) as engine:
         engine.execute(f"SET temp_directory = '{scratch}'; SET preserve_insertion_order = false")
+        engine.execute("SET enable_progress_bar = false")
         for macro in ("share_of_trillionths", "share_of"):
             engine.execute(statements[macro].as_string())
         engine.execute(f"CREATE VIEW line_items AS {_line_items(engine, files, accounts)}")
@@ -104,11 +113,20 @@ def _line_items(engine: Any, files: Sequence[Path], accounts: tuple[str, ...] | 
         *("line_item_type", "usage_date", "payer_account_id", "usage_account_id", "service", "region"),
         *("currency", "invoice_id", "commitment_arn", "split_allocation"),
     ]
-    money = [name if name in present else f"NULL::DECIMAL(38, 12) AS {name}" for name in (*CUR_MONEY, *FOCUS_MONEY)]
+    money = [_amount(name, present) for name in (*CUR_MONEY, *FOCUS_MONEY)]
     scope = ""
     if accounts is not None:
         scope = f" WHERE usage_account_id IN ({', '.join(map(_quoted, accounts)) or 'NULL'})"
     return f"SELECT {', '.join((*wanted, *money))} FROM {source}{scope}"
+
+
+def _amount(name: str, present: set[str]) -> str:
+    """A money column of the relation; where the export has no net one, it is the plain one, summed only once."""
+    columns = [column for column in (name, _PLAIN_OF_NET.get(name)) if column in present]
+    if not columns:
+        return f"NULL::DECIMAL(38, 12) AS {name}"
+    value = columns[0] if len(columns) == 1 else f"coalesce({', '.join(columns)})"
+    return f"{value} AS {name}"
 
 
 def _record(engine: Any, query: str) -> dict[str, int]:

@@ -1,5 +1,6 @@
 -- Line items (normalize.py) -> the measures of finops_cost_summary. The rows are summed by what decides a measure
--- first; the formulas are linear, so they are applied to those sums.
+-- first; the formulas are linear, so they are applied to those sums. Net amounts come as the plain ones where the
+-- export or the row has none (summary.py).
 -- Sources: AWS CUR user guide (lineItem, reservation and savingsPlan columns), the CID framework's summary_view,
 -- FOCUS 1.2. All amounts DECIMAL(38,12) in the currency of the row; nothing is multiplied or divided here but the
 -- net cost of unused savings plans, which AWS does not export.
@@ -37,17 +38,17 @@ SELECT
         AS derived_net_rows,
     coalesce(sum(unblended_cost), 0) AS unblended_cost,
     coalesce(sum(blended_cost), 0) AS blended_cost,
-    coalesce(sum(coalesce(net_unblended_cost, unblended_cost)), 0) AS net_unblended_cost,
+    coalesce(sum(net_unblended_cost), 0) AS net_unblended_cost,
     coalesce(sum(on_demand_cost), 0) AS on_demand_cost,
     coalesce(sum(ri_effective_cost), 0) AS ri_effective_cost,
     coalesce(sum(ri_unused_upfront), 0) AS ri_unused_upfront,
     coalesce(sum(ri_unused_recurring), 0) AS ri_unused_recurring,
     coalesce(sum(ri_amortized_upfront), 0) AS ri_amortized_upfront,
-    coalesce(sum(coalesce(ri_net_effective_cost, ri_effective_cost)), 0) AS ri_net_effective_cost,
-    coalesce(sum(coalesce(ri_net_unused_upfront, ri_unused_upfront)), 0) AS ri_net_unused_upfront,
-    coalesce(sum(coalesce(ri_net_unused_recurring, ri_unused_recurring)), 0) AS ri_net_unused_recurring,
+    coalesce(sum(ri_net_effective_cost), 0) AS ri_net_effective_cost,
+    coalesce(sum(ri_net_unused_upfront), 0) AS ri_net_unused_upfront,
+    coalesce(sum(ri_net_unused_recurring), 0) AS ri_net_unused_recurring,
     coalesce(sum(sp_effective_cost), 0) AS sp_effective_cost,
-    coalesce(sum(coalesce(sp_net_effective_cost, sp_effective_cost)), 0) AS sp_net_effective_cost,
+    coalesce(sum(sp_net_effective_cost), 0) AS sp_net_effective_cost,
     coalesce(sum(sp_total_commitment), 0) AS sp_total_commitment,
     coalesce(sum(sp_used_commitment), 0) AS sp_used_commitment,
     coalesce(sum(sp_amortized_upfront), 0) AS sp_amortized_upfront,
