@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import atexit
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib import resources
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from isal import igzip, isal_zlib
@@ -32,6 +33,8 @@ _TEXT: Final = 1 << 20  # what stays in the processor's cache between inflating 
 _COPY: Final = 4 << 20  # a parse has a cost of its own, so not for every text
 _MARGIN: Final = 64
 _PAGE: Final = 1 << 16
+
+_BROKEN_STREAM: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]
 
 _COPIES: Final = 1
 _LAST_OF_ROW: Final = 2
@@ -73,7 +76,7 @@ def _frames(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[p
             frame = pl.read_csv(text, has_header=first, schema=schema, null_values="")
             yield frame
             first, done = False, done + frame.height
-    except (_NotPlain, EOFError, OSError, UnicodeDecodeError, isal_zlib.error, pl.exceptions.PolarsError):
+    except (_NotPlain, EOFError, OSError, UnicodeDecodeError, _BROKEN_STREAM, pl.exceptions.PolarsError):
         whole = pl.scan_csv(path, infer_schema=False, null_values="")
         whole = whole.rename(dict(zip(whole.collect_schema().names(), names, strict=True))).select(kept)
         # a slice of the scan itself would skip faults too
@@ -84,7 +87,7 @@ def _frames(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[p
         texts.close()
 
 
-def _ahead(texts: Iterator[bytes]) -> Iterator[bytes]:
+def _ahead(texts: Iterator[bytes]) -> Generator[bytes]:
     """The same, the next one being made meanwhile."""
     with ThreadPoolExecutor(1, thread_name_prefix="finops-csv") as pool:
         coming = pool.submit(next, texts, b"")
@@ -122,10 +125,11 @@ def _texts(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[by
                 return
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BufferedIOBase:
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
-    return igzip.open(path, "rb") if zipped else path.open("rb")
+    opener = igzip.open if zipped else open
+    return opener(path, "rb")
 
 
 def _steps(wanted: Sequence[bool]) -> bytes:

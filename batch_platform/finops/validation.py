@@ -76,11 +76,15 @@ def check_file(rows: pl.LazyFrame, layout: Layout, *, month: date, where: str) -
     Raises `PermanentFailure` naming file, row (1 is the first after the header) and column of the first fault.
     """
     rules = _rules(layout, month)
-    verdict = rows.with_row_index("# row", offset=1).select(
-        pl.len().alias("rows"),
-        *(pl.when(rule.broken).then("# row").min().alias(f"rule {i}") for i, rule in enumerate(rules)),
-        *(_has_failed(name).sum().alias(f"failed {name}") for name in layout.money),
-    ).collect(engine="streaming")
+    verdict = (
+        rows.with_row_index("# row", offset=1)
+        .select(
+            pl.len().alias("rows"),
+            *(pl.when(rule.broken).then("# row").min().alias(f"rule {i}") for i, rule in enumerate(rules)),
+            *(_has_failed(name).sum().alias(f"failed {name}") for name in layout.money),
+        )
+        .collect(engine="streaming")
+    )
     found = verdict.row(0, named=True)
     faults = [(found[f"rule {i}"], rule) for i, rule in enumerate(rules) if found[f"rule {i}"] is not None]
     if faults:

@@ -6,8 +6,9 @@ import csv
 import gzip
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 from unittest.mock import patch
 
 import polars as pl
@@ -42,12 +43,12 @@ def plain(text: bytes, wanted: set[str]) -> pl.DataFrame | str:
     return outcome(text, lambda path: pl.scan_csv(path, infer_schema=False, null_values="").select(kept))
 
 
-def outcome(text: bytes, scan: object) -> pl.DataFrame | str:
+def outcome(text: bytes, scan: Callable[[Path], pl.LazyFrame]) -> pl.DataFrame | str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(text)
         try:
-            return scan(path).collect(engine="streaming")  # type: ignore[operator]
+            return scan(path).collect(engine="streaming")
         except (pl.exceptions.PolarsError, OSError):
             return "refused"
 
@@ -61,7 +62,7 @@ def assert_same(text: bytes, wanted: set[str]) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(tables, subsets, st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(["\n", "\r\n"]))
-def test_well_formed_rows(rows: list[list[str]], wanted: set[str], quoting: int, ending: str) -> None:
+def test_well_formed_rows(rows: list[list[str]], wanted: set[str], quoting: Literal[0, 1], ending: str) -> None:
     text = io.StringIO()
     writer = csv.writer(text, quoting=quoting, lineterminator=ending)
     writer.writerows([NAMES, *rows])

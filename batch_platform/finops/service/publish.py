@@ -112,8 +112,8 @@ def _summarise(
             paths, month=month, format=formats.pop(), accounts=connection.account_scope, scratch=scratch
         )
     rows = pl.concat([pl.scan_parquet(path) for path in paths], how="diagonal")
-    raw = {currency: Decimal(total) for currency, total in raw_totals(rows, accounts=connection.account_scope).items()}
-    return summary, facts, raw
+    raw = raw_totals(rows, accounts=connection.account_scope)
+    return summary, facts, {currency: Decimal(total) for currency, total in raw.items()}
 
 
 def _line_items(context: FinopsContext, file: dict[str, Any], folder: Path) -> Path:
