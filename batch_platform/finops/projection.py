@@ -29,8 +29,8 @@ from polars.io.plugins import register_io_source
 if TYPE_CHECKING:
     from wasmtime import Engine, Module
 
-_TEXT: Final = 1 << 20  # what stays in the processor's cache between inflating and scanning
-_COPY: Final = 4 << 20  # a parse has a cost of its own, so not for every text
+_TEXT: Final = 2 << 20  # what stays in a processor's cache between inflating and scanning
+_COPY: Final = 6 << 20  # a parse has a cost of its own, so not for every text
 _MARGIN: Final = 64
 _PAGE: Final = 1 << 16
 
