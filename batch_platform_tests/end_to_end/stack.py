@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import httpx
 
 from batch_platform.local import up
-from batch_platform.local.processes import Process
+from batch_platform.local.processes import Process, free_port
 from batch_platform_tests.end_to_end.machine import Machine
 from batch_platform_tests.site import token
 
@@ -31,7 +31,7 @@ from dataclasses import replace
 from batch_platform.local import dagster_processes, up
 from batch_platform.settings import load_settings
 
-definitions, server = sys.argv[1:]
+definitions, server, port = sys.argv[1:]
 web = dagster_processes.web
 
 def instead(*given):
@@ -39,7 +39,7 @@ def instead(*given):
     return replace(program, command=tuple(server if part == "{_SERVER}" else part for part in program.command))
 
 dagster_processes.web = instead
-up.run(load_settings(), port=8000, progress=lambda line: print(line, flush=True), module=definitions)
+up.run(load_settings(), port=int(port), progress=lambda line: print(line, flush=True), module=definitions)
 """
 _SENSOR = {
     "repositoryName": "__repository__",
@@ -117,10 +117,15 @@ class Stack:
     def __enter__(self) -> Stack:
         self.began = time.time()
         with self.output.open("w") as output:
-            command = ("-c", _UP, self.definitions, self.server)
+            # stacks that start at the same time would all find port 8000 free
+            command = ("-c", _UP, self.definitions, self.server, str(free_port()))
             self.process = self.machine.spawn(*command, more=self.more, output=output)
-        eventually(lambda: "ready: http" in self._said(), seconds=90)
-        eventually(self._sensor, seconds=30)
+        try:
+            eventually(lambda: "ready: http" in self._said(), seconds=90)
+            eventually(self._sensor, seconds=30)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

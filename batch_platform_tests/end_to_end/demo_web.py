@@ -1,0 +1,161 @@
+"""The web of a running `up` with something to show, what it is made of, and what its API tells."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, NamedTuple
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from batch_platform.finops import service
+from batch_platform.local import demo
+from batch_platform.local.processes import Process
+from batch_platform_tests.end_to_end.machine import Machine, month_files
+from batch_platform_tests.end_to_end.stack import Stack, eventually
+
+BATCH = "/api/admin/batch"
+OCTOBER = date(2026, 10, 1)
+WAITING, NOWHERE = "waiting", "nowhere"
+ROUTES = """
+import json
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Mount
+from batch_platform.server import create_app
+from batch_platform.settings import load_settings
+
+found = []
+for route in iter_route_contexts(create_app(load_settings()).routes):
+    mounted = isinstance(route.original_route, Mount)
+    found += [(method, route.path, mounted) for method in (["GET", "POST"] if mounted else sorted(route.methods))]
+print("ROUTES", json.dumps(found), flush=True)
+"""
+
+
+class Route(NamedTuple):
+    """A route of the app, or an app that is mounted at the path."""
+
+    method: str
+    path: str
+    mounted: bool
+
+    @property
+    def example(self) -> str:
+        """An address of it, its places filled in."""
+        return f"{self.path}/anything" if self.mounted else re.sub(r"{[^}]*}", demo.PROJECT, self.path)
+
+
+@contextmanager
+def demo_stack(machine: Machine) -> Iterator[Stack]:
+    """With the bundled project published, a month that waits to be aggregated, and a dead letter.
+
+    The sensor is stopped then: runs are only those which a test asks for.
+    """
+    machine.deliver_demo()
+    machine.add_project(demo.PROJECT, demo.BUCKET)
+    with Stack(machine) as stack:
+        stack.finished(demo.PROJECT, 2)
+        stack.stop_sensor()
+        bucket = machine.bucket()
+        bucket.deliver(OCTOBER, month_files(OCTOBER, account="200000000095", files=2)[0])
+        machine.add_project(WAITING, bucket.name)
+        with machine.work() as work:
+            service.fetch_month(work, work.connection(WAITING), OCTOBER)
+        machine.add_project(NOWHERE, "a-bucket-that-is-not-there", enabled=False)
+        with stack.client("administrator") as client:
+            body = {"parameters": {"targetDate": "2026-10-01"}}
+            asked = client.post(f"/api/projects/{NOWHERE}/batch/cur-fetch", json=body)
+            assert asked.status_code == 202, asked.text
+            eventually(lambda: items(client, f"{BATCH}/dead-letters"), seconds=120)
+        yield stack
+
+
+def routes_of(stack: Stack) -> list[Route]:
+    """All routes of the app that this machine's settings make."""
+    process = stack.machine.spawn("-W", "ignore", "-c", ROUTES, more=stack.machine.variables)
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, printed
+    [line] = [line for line in printed.splitlines() if line.startswith("ROUTES ")]
+    return [Route(*route) for route in json.loads(line.removeprefix("ROUTES "))]
+
+
+@contextmanager
+def kept(client: httpx.Client) -> Iterator[None]:
+    """The projects are as they were at the end of the block; new ones are disabled."""
+    before = {project["projectId"]: project for project in items(client, "/api/projects?limit=500")}
+    names = client.get("/openapi.json").json()["components"]["schemas"]["ConnectionRequest"]["properties"]
+    yield
+    for project in items(client, "/api/projects?limit=500"):
+        place = f"/api/projects/{project['projectId']}"
+        if known := before.get(project["projectId"]):
+            body = {name: known[name] for name in names if name in known}
+            client.put(place, json=body).raise_for_status()
+        else:
+            client.delete(place).raise_for_status()
+
+
+@contextmanager
+def paused(process: Process) -> Iterator[None]:
+    process.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send(signal.SIGCONT)
+
+
+def items(client: httpx.Client, path: str) -> list[dict[str, Any]]:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["data"]["items"]
+    return found
+
+
+def history_of(client: httpx.Client) -> Iterator[dict[str, Any]]:
+    """Every run of every job, by the pages of the API."""
+    for job in client.get(f"{BATCH}/jobs").json()["data"]:
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"limit": 100, **({"cursor": cursor} if cursor else {})}
+            page = client.get(f"{BATCH}/jobs/{job['name']}/history", params=query).json()["data"]
+            yield from page["items"]
+            cursor = page["nextCursor"]
+
+
+def unfinished(client: httpx.Client) -> list[dict[str, Any]]:
+    return [run for run in history_of(client) if not run["endedAt"]]
+
+
+def counted(client: httpx.Client) -> dict[tuple[str, str], int]:
+    """Runs that succeeded or failed, by job and outcome, as the history has them; dry runs are none."""
+    found = {
+        (job["name"], outcome): 0
+        for job in client.get(f"{BATCH}/jobs").json()["data"]
+        for outcome in ("success", "failure")
+    }
+    for run in history_of(client):
+        if run["status"] in ("success", "failure") and not run["dryRun"]:
+            found[run["jobName"], run["status"]] += 1
+    return found
+
+
+def exposed(text: str) -> dict[tuple[str, str], int]:
+    """The same from the exposition."""
+    return {
+        (sample.labels["job_name"], sample.labels["status"]): int(sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "batch_job_total"
+    }
+
+
+def scraped(client: httpx.Client) -> str | None:
+    try:
+        answer = client.get("/metrics")
+    except httpx.TransportError:
+        return None
+    return answer.text if answer.status_code == 200 else None
