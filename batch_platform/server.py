@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -45,10 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="batch_platform.server", description="API, console and the Dagster UI")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--descriptor", type=int, help="an open listening socket, in place of host and port")
     arguments = parser.parse_args()
     settings = load_settings()
     logs.configure(settings.env)
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=arguments.host,
         port=arguments.port,
@@ -59,6 +61,8 @@ def main() -> None:
         timeout_graceful_shutdown=_STOP_SECONDS,
         ws_max_size=_WEBSOCKET_BYTES,
     )
+    given = arguments.descriptor
+    uvicorn.Server(config).run(None if given is None else [socket.socket(fileno=given)])
 
 
 def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:

@@ -6,6 +6,7 @@ Runs that a test launches stay in the queue, because nobody takes them out.
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.local import dagster_processes
 from batch_platform.local.home import Home
-from batch_platform.local.processes import Process, accepts, free_port
+from batch_platform.local.processes import Process, accepts, free_port, listen
 from batch_platform.local.programs import Program
 from batch_platform.web.access import service
 from batch_platform.web.access.model import Role
@@ -38,12 +39,12 @@ class Site:
     module: str
     directory: Path
     processes: dict[str, Process] = field(default_factory=dict)
-    web_port: int = field(default_factory=free_port)
+    listener: socket.socket = field(default_factory=lambda: listen(free_port()))
     code_port: int = field(default_factory=free_port)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.web_port}"
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def __enter__(self) -> Site:
         migrations.upgrade(self.variables["DATABASE_URL"])
@@ -58,6 +59,7 @@ class Site:
     def stop(self) -> None:
         for process in reversed(self.processes.values()):
             process.stop()
+        self.listener.close()
         dagster_processes.workspace_file(self.home).unlink()
 
     def start_code_server(self) -> None:
@@ -71,7 +73,7 @@ class Site:
 
     def start_web(self) -> None:
         variables = {**self.variables, "BATCH_PLATFORM_URL": self.url}
-        program = dagster_processes.web(self.home, self.web_port, variables)
+        program = dagster_processes.web(self.home, self.listener, variables)
         self._start(program)
         eventually(lambda: program.ready() or self._dead(program))
 

@@ -180,7 +180,7 @@ def _own_client(service: Service, region: str, endpoint: str | None, attempts: i
 def _new_client(using: boto3.Session, service: Service, region: str, options: tuple[str | None, int | None]) -> Any:
     endpoint, attempts = options
     make: Callable[..., Any] = using.client
-    with _creating:
+    with _creating, aws_failures(f"{service} in {region}"):
         return make(
             service,
             region_name=region,

@@ -35,6 +35,7 @@ from batch_platform.operations.answers import RunAnswer
 from batch_platform.operations.parameters import checked
 from batch_platform.operations.service import OperationsContext
 from batch_platform.web.access.dependencies import requires
+from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{projectId:name}`)
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.idempotency import IdempotencyKey
 from batch_platform.web.api.paging import Page, PageQuery, encode
@@ -78,7 +79,7 @@ class ConnectionRequest(StrictModel):
     bucket: Text = Field(examples=["acme-billing"], json_schema_extra=_like(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))
     prefix: Text = Field(default="", examples=["cur/acme"], description="The key prefix before the report's folder.")
     report_name: Text = Field(examples=["cur"], json_schema_extra=_like(r"^[^/]+$"))
-    region: Text = Field(examples=["ap-northeast-1"], json_schema_extra=_like(r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))
+    region: Text = Field(examples=["ap-northeast-1"], json_schema_extra=_like(r"^[a-z]{2}(-[a-z]{1,12}){1,2}-[0-9]$"))
     format: FormatName = "auto"
     role_arn: Text | None = Field(
         default=None, examples=[ROLE], json_schema_extra=_like(r"^arn:aws:iam::\d{12}:role/\w+$")
@@ -152,13 +153,13 @@ def create_project(body: ProjectRequest, request: Request, response: Response, w
     return Envelope(data=ProjectAnswer.of(project), message=f"project {project.project_id} is added")
 
 
-@router.get("/{projectId}", dependencies=READ, responses=documented(404))
+@router.get("/{projectId:name}", dependencies=READ, responses=documented(404))
 def show_project(project_id: ProjectId, work: Work) -> Envelope[ProjectAnswer]:
     """One project."""
     return Envelope(data=ProjectAnswer.of(work.connection(project_id)))
 
 
-@router.put("/{projectId}", dependencies=WRITE, responses=documented(404))
+@router.put("/{projectId:name}", dependencies=WRITE, responses=documented(404))
 def change_project(
     project_id: ProjectId, body: ConnectionRequest, request: Request, work: Work
 ) -> Envelope[ProjectAnswer]:
@@ -171,21 +172,21 @@ def change_project(
     return Envelope(data=ProjectAnswer.of(project))
 
 
-@router.delete("/{projectId}", dependencies=WRITE, responses=documented(404))
+@router.delete("/{projectId:name}", dependencies=WRITE, responses=documented(404))
 def disable_project(project_id: ProjectId, request: Request, work: Work) -> Envelope[ProjectAnswer]:
     """Stop polling a project. Its costs stay, and PUT with `enabled` brings it back."""
     project = service.disable_project(work, project_id, trail=trail_of(request))
     return Envelope(data=ProjectAnswer.of(project), message=f"project {project_id} is disabled")
 
 
-@router.post("/{projectId}:test", dependencies=OPERATE, responses=documented(404))
+@router.post("/{projectId:name}:test", dependencies=OPERATE, responses=documented(404))
 def try_project(project_id: ProjectId, work: Work) -> Envelope[TestAnswer]:
     """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
     return Envelope(data=TestAnswer.of(project_id, service.test_project(work, project_id)))
 
 
 @router.post(
-    "/{projectId}/batch/cur-fetch", status_code=202, dependencies=OPERATE, responses=documented(404, 409, 503)
+    "/{projectId:name}/batch/cur-fetch", status_code=202, dependencies=OPERATE, responses=documented(404, 409, 503)
 )
 def start_fetch(
     project_id: ProjectId,
@@ -202,7 +203,10 @@ def start_fetch(
 
 
 @router.post(
-    "/{projectId}/batch/cur-aggregate", status_code=202, dependencies=OPERATE, responses=documented(404, 409, 503)
+    "/{projectId:name}/batch/cur-aggregate",
+    status_code=202,
+    dependencies=OPERATE,
+    responses=documented(404, 409, 503),
 )
 def start_aggregate(
     project_id: ProjectId,
@@ -218,7 +222,7 @@ def start_aggregate(
     return _start("cur-aggregate", project_id, request, response, operations, body, idempotency_key)
 
 
-@router.get("/{projectId}/months", dependencies=READ, responses=documented(404))
+@router.get("/{projectId:name}/months", dependencies=READ, responses=documented(404))
 def list_months(project_id: ProjectId, work: Work) -> Envelope[list[MonthAnswer]]:
     """The published months, newest first, with state, checks and totals."""
     with work.store.snapshot() as session:
@@ -229,7 +233,7 @@ def list_months(project_id: ProjectId, work: Work) -> Envelope[list[MonthAnswer]
 
 
 @router.get(
-    "/{projectId}/costs",
+    "/{projectId:name}/costs",
     dependencies=READ,
     response_class=Response,
     responses=exports.documented(Envelope[CostsAnswer]) | documented(404),
@@ -254,7 +258,7 @@ async def show_costs(
     return await exports.answer(site.costs, project_id, month_start(month), query, request.headers)
 
 
-@router.get("/{projectId}/files", dependencies=READ, responses=documented(404))
+@router.get("/{projectId:name}/files", dependencies=READ, responses=documented(404))
 def list_files(
     project_id: ProjectId,
     work: Work,
@@ -285,7 +289,7 @@ def list_files(
     return _page([FileAnswer.of(row) for row in shown], following)
 
 
-@router.post("/{projectId}/files/requeue", dependencies=OPERATE, responses=documented(404))
+@router.post("/{projectId:name}/files/requeue", dependencies=OPERATE, responses=documented(404))
 def requeue_files(
     project_id: ProjectId, body: RequeueRequest, request: Request, work: Work
 ) -> Envelope[list[RequeuedAnswer]]:
@@ -295,7 +299,7 @@ def requeue_files(
     return Envelope(data=told, message=f"{len(told)} files are put back")
 
 
-@router.get("/{projectId}/restatements", dependencies=READ, responses=documented(404))
+@router.get("/{projectId:name}/restatements", dependencies=READ, responses=documented(404))
 def list_restatements(project_id: ProjectId, work: Work, page: Paging) -> Envelope[Page[RestatementAnswer]]:
     """Money that AWS changed in months already final, newest first."""
     names = ("detected", "month", "account", "service", "class", "currency")
@@ -321,28 +325,28 @@ def list_restatements(project_id: ProjectId, work: Work, page: Paging) -> Envelo
     return _page([RestatementAnswer.of(row) for row in shown], following)
 
 
-@router.get("/{projectId}/anomalies", dependencies=READ, responses=documented(404))
+@router.get("/{projectId:name}/anomalies", dependencies=READ, responses=documented(404))
 def list_anomalies(project_id: ProjectId, work: Work, month: NewestMonth = None) -> Envelope[AnomaliesAnswer]:
     """Days on which a service cost far more or less than before."""
     found = service.anomalies_of(work, project_id, month_start(month) if month else None)
     return Envelope(data=AnomaliesAnswer.of(found))
 
 
-@router.get("/{projectId}/forecast", dependencies=READ, responses=documented(404))
+@router.get("/{projectId:name}/forecast", dependencies=READ, responses=documented(404))
 def show_forecast(project_id: ProjectId, work: Work, month: NewestMonth = None) -> Envelope[ForecastAnswer]:
     """The days to come, as seen from a month, with the error the method made on past days."""
     found = service.forecast_of(work, project_id, month_start(month) if month else None)
     return Envelope(data=ForecastAnswer.of(found))
 
 
-@router.get("/{projectId}/budgets", dependencies=READ, responses=documented(404))
+@router.get("/{projectId:name}/budgets", dependencies=READ, responses=documented(404))
 def list_budgets(project_id: ProjectId, work: Work, month: NewestMonth = None) -> Envelope[list[BudgetAnswer]]:
     """The project's budgets and how a month stands against them: spent so far, and projected for the whole month."""
     budgets, statuses = service.budget_statuses(work, project_id, month_start(month) if month else None)
     return Envelope(data=BudgetAnswer.of_all(budgets, statuses))
 
 
-@router.put("/{projectId}/budgets", dependencies=WRITE, responses=documented(404))
+@router.put("/{projectId:name}/budgets", dependencies=WRITE, responses=documented(404))
 def set_budget(
     project_id: ProjectId, body: BudgetRequest, request: Request, work: Work
 ) -> Envelope[list[BudgetAnswer]]:
@@ -353,7 +357,7 @@ def set_budget(
     return Envelope(data=BudgetAnswer.of_all(*service.budget_statuses(work, project_id)))
 
 
-@router.delete("/{projectId}/budgets", dependencies=WRITE, responses=documented(404))
+@router.delete("/{projectId:name}/budgets", dependencies=WRITE, responses=documented(404))
 def delete_budget(
     project_id: ProjectId,
     request: Request,

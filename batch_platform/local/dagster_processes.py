@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -49,12 +50,17 @@ def daemon(home: Home, code_port: int, variables: Mapping[str, str]) -> Program:
     return _program(home, "daemon", command, 0, variables, partial(accepts, code_port))
 
 
-def web(home: Home, port: int, variables: Mapping[str, str]) -> Program:
-    """API, console and the Dagster UI. It alone is given the secret that signs sessions and tokens."""
-    command = ("batch_platform.server", "--host", LOOPBACK, "--port", str(port))
+def web(home: Home, listener: socket.socket, variables: Mapping[str, str]) -> Program:
+    """API, console and the Dagster UI. It alone is given the secret that signs sessions and tokens.
+
+    Whoever holds the listening socket keeps the port while the web is started again: callers wait and are served.
+    """
+    port: int = listener.getsockname()[1]
+    command = ("batch_platform.server", "--descriptor", str(listener.fileno()))
     program = _program(home, "web", command, port, variables, partial(answers, port, "/health/live"))
     secret = variables.get(SECRET) or os.environ.get(SECRET, "")
-    return replace(program, environment={**program.environment, SECRET: secret})
+    environment = {**program.environment, SECRET: secret}
+    return replace(program, environment=environment, descriptors=(listener.fileno(),))
 
 
 def _program(

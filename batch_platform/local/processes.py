@@ -91,6 +91,17 @@ def free_port(preferred: int | None = None, *, avoid: frozenset[int] = frozenset
     raise TransientFailure("no free port between 20000 and 32000 on 127.0.0.1")
 
 
+def listen(preferred: int) -> socket.socket:
+    """A listening socket on the preferred port, or on a free one when that is taken; nobody takes it meanwhile."""
+    try:
+        listener = socket.create_server((LOOPBACK, preferred))
+    except OSError:
+        listener = socket.create_server((LOOPBACK, free_port()))
+    # accepted connections inherit it; asyncio sets it only on sockets it has opened itself
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
 def accepts(port: int) -> bool:
     try:
         socket.create_connection((LOOPBACK, port), timeout=1).close()

@@ -33,6 +33,8 @@ class Program:
     ready: Callable[[], bool]
     user: int | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    descriptors: tuple[int, ...] = ()
+    """Open files that the program is to inherit, under the same numbers."""
 
     def start(self) -> Process:
         """Start in a session of its own: it outlives its supervisor, which finds it again and adopts it."""
@@ -45,6 +47,7 @@ class Program:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=self.descriptors,
                 user=self.user,
                 group=self.user,
                 extra_groups=None if self.user is None else [],

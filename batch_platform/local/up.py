@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
 import threading
 from types import FrameType
 
@@ -15,7 +16,7 @@ from batch_platform.local import dagster_processes as dagster
 from batch_platform.local import services
 from batch_platform.local.environment import wanted
 from batch_platform.local.home import Home, is_locked, locked, trim_log, write_atomically
-from batch_platform.local.processes import LOOPBACK, Process, free_port
+from batch_platform.local.processes import LOOPBACK, Process, free_port, listen
 from batch_platform.local.programs import Keeper
 from batch_platform.local.provision import provision
 from batch_platform.local.state import supervisor_runs
@@ -77,6 +78,7 @@ class _Up:
         self.keepers: list[Keeper] = []
         self.state = UpState(code_port=UpState.load(home).code_port)
         self.announced = False
+        self.listener: socket.socket | None = None
 
     def run(self, port: int) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):
@@ -97,7 +99,8 @@ class _Up:
         self.stopping.set()
 
     def _prepare(self, port: int) -> None:
-        web_port = free_port(port)
+        self.listener = listener = listen(port)
+        web_port: int = listener.getsockname()[1]
         if web_port != port:
             self.progress(f"port {port} is taken, the web listens on {web_port}")
         code_port = free_port(self.state.code_port, avoid=frozenset({web_port}))
@@ -110,7 +113,7 @@ class _Up:
         self.keepers = [
             Keeper("code-server", lambda: dagster.code_server(self.home, code_port, self.variables, self.module)),
             Keeper("daemon", lambda: dagster.daemon(self.home, code_port, self.variables)),
-            Keeper("web", lambda: dagster.web(self.home, web_port, {**self.variables, **public})),
+            Keeper("web", lambda: dagster.web(self.home, listener, {**self.variables, **public})),
         ]
 
     def _loop(self) -> None:
@@ -188,6 +191,8 @@ class _Up:
         self.progress("stopping")
         for keeper in reversed(self.keepers):
             keeper.stop()
+        if self.listener is not None:
+            self.listener.close()
         self.state.processes, self.state.supervisor, self.state.url = {}, None, None
         self.state.save(self.home)
         if stop_services:

@@ -279,7 +279,7 @@ def websocket(
 ) -> ClientConnection:
     bearer = {"Authorization": f"Bearer {site.token(role)}"} if role else {}
     return connect(
-        f"ws://127.0.0.1:{site.web_port}/dagster/graphql",
+        f"ws://127.0.0.1:{site.listener.getsockname()[1]}/dagster/graphql",
         subprotocols=["graphql-ws"],  # type: ignore[list-item]
         additional_headers={**bearer, **(headers or {})},
         origin=origin,  # type: ignore[arg-type]

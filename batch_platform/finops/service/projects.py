@@ -16,9 +16,9 @@ from batch_platform.finops.service.trail import Trail, untold
 
 _PROJECT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]{1,12}){1,2}-[0-9]")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
-_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+")
 
 
 @dataclass(frozen=True)
