@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from batch_platform.local import services as local_services
@@ -19,6 +20,12 @@ from batch_platform_tests.chromium import browser, open_page
 __all__ = ["browser", "open_page"]
 
 _ROOM = 3 * 1024**3
+
+# How long an example takes says something about the machine's other work, nothing about the code.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("patient")
 
 
 def make_home(prefix: str) -> Path:
