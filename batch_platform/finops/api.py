@@ -48,6 +48,7 @@ ROLE: Final = "arn:aws:iam::123456789012:role/reader"
 READ: Final = [requires("finops:read")]
 OPERATE: Final = [requires("finops:operate")]
 WRITE: Final = [requires("finops:write")]
+STARTED: Final = documented(404, 409, 503)
 
 ProjectId = Annotated[
     str,
@@ -185,9 +186,7 @@ def try_project(project_id: ProjectId, work: Work) -> Envelope[TestAnswer]:
     return Envelope(data=TestAnswer.of(project_id, service.test_project(work, project_id)))
 
 
-@router.post(
-    "/{projectId:name}/batch/cur-fetch", status_code=202, dependencies=OPERATE, responses=documented(404, 409, 503)
-)
+@router.post("/{projectId:name}/batch/cur-fetch", status_code=202, dependencies=OPERATE, responses=STARTED)
 def start_fetch(
     project_id: ProjectId,
     request: Request,
@@ -202,12 +201,7 @@ def start_fetch(
     return _start("cur-fetch", project_id, request, response, operations, body, idempotency_key)
 
 
-@router.post(
-    "/{projectId:name}/batch/cur-aggregate",
-    status_code=202,
-    dependencies=OPERATE,
-    responses=documented(404, 409, 503),
-)
+@router.post("/{projectId:name}/batch/cur-aggregate", status_code=202, dependencies=OPERATE, responses=STARTED)
 def start_aggregate(
     project_id: ProjectId,
     request: Request,
