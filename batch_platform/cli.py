@@ -23,6 +23,7 @@ from batch_platform.local.demo import demo_command
 from batch_platform.operations.cli import jobs_app
 from batch_platform.settings import load_settings
 from batch_platform.web.access.cli import token_command, users_app
+from batch_platform.zengin.cli import app as zengin_app
 
 # These start, or look at, the embedded services themselves.
 _MANAGES_SERVICES = frozenset({"services", "doctor", "provision", "up", "demo"})
@@ -42,6 +43,7 @@ app.add_typer(services_app, name="services")
 app.add_typer(users_app, name="users")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(cur_app, name="cur")
+app.add_typer(zengin_app, name="zengin")
 
 
 @app.callback()

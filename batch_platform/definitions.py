@@ -13,18 +13,23 @@ from batch_platform.finops import definitions as finops
 from batch_platform.finops.resource import FinopsResource
 from batch_platform.resources import build_resources
 from batch_platform.settings import load_settings
+from batch_platform.zengin import definitions as zengin
+from batch_platform.zengin.resource import ZenginResource
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
 
-OWNERS = {"finops": "team:finops"}
+OWNERS = {"finops": "team:finops", "zengin": "team:zengin"}
 
 
 def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
     """All definitions for these settings; `overrides` replace resources by name, in tests."""
     resources: dict[str, Any] = {**build_resources(settings), **overrides}
     resources.setdefault("finops", FinopsResource(postgres=resources["postgres"], s3=resources["s3"]))
-    domains = dg.Definitions.merge(finops.build(settings))
+    shared = {name: resources[name] for name in ("postgres", "s3", "dynamodb", "secrets")}
+    secret_id = settings.zengin_database_secret_id
+    resources.setdefault("zengin", ZenginResource(**shared, env=settings.env, database_secret_id=secret_id))
+    domains = dg.Definitions.merge(finops.build(settings), zengin.build(settings))
     assets = [asset for asset in domains.assets or [] if isinstance(asset, dg.AssetsDefinition)]
     return dg.Definitions(
         assets=[asset.map_asset_specs(_with_owner) for asset in assets],

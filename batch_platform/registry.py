@@ -8,6 +8,7 @@ from batch_platform.finops import alerts as finops_alerts
 from batch_platform.finops import jobs as finops_jobs
 from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.model import Registry
+from batch_platform.zengin import jobs as zengin_jobs
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def build_registry(settings: Settings) -> Registry:
     """Every batch of the specs that exists so far, for these settings."""
-    return Registry([*finops_jobs.build_jobs(settings)])
+    return Registry([*finops_jobs.build_jobs(settings), *zengin_jobs.build_jobs(settings)])
 
 
 def build_rules() -> tuple[Rule, ...]:

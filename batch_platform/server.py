@@ -75,6 +75,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     from batch_platform.finops.service.context import build_context
     from batch_platform.finops.site import FinopsSite
     from batch_platform.web.app import build_app
+    from batch_platform.zengin import pages as zengin
+    from batch_platform.zengin.cli import open_work as open_zengin
 
     with ExitStack() as stack:
         context = _web_context(settings, stack, clock)
@@ -82,14 +84,20 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         operations = _operations_context(settings, context, workspace)
         lake = aws.client("s3", settings)
         work = build_context(pool=context.pool, lake=lake, lake_bucket=settings.lake_bucket, settings=settings)
+        bank_master = stack.enter_context(open_zengin(settings))
         monitor = _monitor(settings, operations, stack)
         app = build_app(
             context,
-            parts=[_operations_part([finops.CARD]), finops.PART, _dagster_part(workspace)],
+            parts=[
+                _operations_part([finops.CARD, zengin.CARD]),
+                finops.PART,
+                zengin.PART,
+                _dagster_part(workspace),
+            ],
             ready=_probes(settings, context, workspace),
             lifespan=_lifespan(stack.pop_all(), monitor),
         )
-    app.state.operations, app.state.finops = operations, FinopsSite.of(work)
+    app.state.operations, app.state.finops, app.state.zengin = operations, FinopsSite.of(work), bank_master
     return app
 
 

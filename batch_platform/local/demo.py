@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from batch_platform.core.failures import PermanentFailure
-from batch_platform.local import provision, services
+from batch_platform.local import demo_zengin, provision, services
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def _run(settings: Settings, step: Any) -> None:
             ended = launcher.run(job, partition=partition)
             if not ended.success:
                 raise PermanentFailure(ended.reason or "the run failed")
+    demo_zengin.run(settings, step, launcher)
 
 
 def _asked_by_sensor(launcher: Launcher) -> Iterator[tuple[str, str]]:
