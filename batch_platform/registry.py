@@ -8,6 +8,7 @@ from batch_platform.finops import alerts as finops_alerts
 from batch_platform.finops import jobs as finops_jobs
 from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.model import Registry
+from batch_platform.zengin import alerts as zengin_alerts
 from batch_platform.zengin import jobs as zengin_jobs
 
 if TYPE_CHECKING:
@@ -21,4 +22,4 @@ def build_registry(settings: Settings) -> Registry:
 
 def build_rules() -> tuple[Rule, ...]:
     """The rules of every monitor: one with fewer would close the incidents of the others."""
-    return (*RULES, *finops_alerts.RULES)
+    return (*RULES, *finops_alerts.RULES, *zengin_alerts.RULES)

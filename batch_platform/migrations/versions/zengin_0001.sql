@@ -206,8 +206,7 @@ CREATE TABLE zengin.snapshots (
     hold_reason    text CHECK ((verdict = 'held') = (hold_reason IS NOT NULL)),
     reason         text,
     judged_at      timestamptz,
-    CHECK ((verdict IS NULL) = (judged_at IS NULL)),
-    UNIQUE (business_date, content_hash)
+    CHECK ((verdict IS NULL) = (judged_at IS NULL))
 );
 CREATE INDEX snapshots_by_time ON zengin.snapshots (received_at);
 COMMENT ON TABLE zengin.snapshots IS 'Every release that was received; its rows lie in the lake.';
