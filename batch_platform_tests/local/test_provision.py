@@ -128,7 +128,7 @@ def test_a_broken_template_is_one_clear_error(services: dict[str, str], tmp_path
 
 
 def test_names_carry_the_environment() -> None:
-    (production,) = template.resources(TEMPLATE, "AWS::S3::Bucket", {"Env": "prod"}).values()
+    production = template.resources(TEMPLATE, "AWS::S3::Bucket", {"Env": "prod"})["Lake"]
     assert production["BucketName"] == "prod-batch-platform"
 
 

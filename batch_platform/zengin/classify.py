@@ -1,0 +1,268 @@
+"""What a change means and what a wrong approval would cost, so that people see the few that matter first.
+
+An update keeps its code. Its class is decided by the first of these that holds, names and kana compared loosely
+(folded, without 営業部 or 出張所):
+    orthography   the kana is the same but for its writing: 本店 and 本店営業部, 澤田 and 沢田
+    kana          the name is the same but for its writing, the kana that transfers carry is another
+    rename        one name contains the other, or they share a good part of their letters
+    reuse         the name has nothing to do with the one the code had
+
+Where the old name of a code turns up under another code of the bank, a transfer by name and one by code part ways:
+that is of high risk whatever the class, as is every change by which a whole bank goes or grows. Additions, deletions,
+and updates of a bank that grows are explained by `mergers.proposals` where it has a successor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from batch_platform.zengin.kana import fold_expr
+from batch_platform.zengin.mergers import loosely
+from batch_platform.zengin.model import CLASSIFIED_SCHEMA, ChangeClass, DiffType, Risk, Table
+
+ALIKE: Final = 400
+"""Two names that share so many thousandths of their pairs of letters are related."""
+SHORTEST_PART: Final = 2
+"""A name of fewer letters is contained in too many others."""
+
+RISKS: Final[Mapping[ChangeClass, Risk]] = {
+    ChangeClass.BANK_CLOSED: Risk.MEDIUM,
+    ChangeClass.BANK_NEW: Risk.MEDIUM,
+    ChangeClass.REUSE: Risk.HIGH,
+    ChangeClass.MERGER: Risk.MEDIUM,
+    ChangeClass.MOVED: Risk.HIGH,
+    ChangeClass.RECODE: Risk.MEDIUM,
+    ChangeClass.CLOSED: Risk.MEDIUM,
+    ChangeClass.RENAME: Risk.MEDIUM,
+    ChangeClass.NEW: Risk.LOW,
+    ChangeClass.KANA: Risk.MEDIUM,
+    ChangeClass.ORTHOGRAPHY: Risk.LOW,
+}
+"""Of a branch; a bank that is closed or merged is of high risk."""
+
+CLOSED_SCHEMA: Final = {"table": pl.String(), "key": pl.String(), "name": pl.String()}
+"""Rows that were deleted once: what a code meant before it was used again."""
+
+
+def classify(changes: pl.DataFrame, successors: pl.DataFrame, *, closed: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The changes of a `diff`, in their order, as `CLASSIFIED_SCHEMA`.
+
+    `successors` are `mergers.proposals` of the same changes. `closed` (`CLOSED_SCHEMA`, several rows a key allowed)
+    tells an addition that uses a code again under an unrelated name.
+    """
+    judged = (
+        changes.with_row_index("place")
+        .join(_successors_of(successors), on=["table", "key"], how="left")
+        .join(_takeovers_of(successors), on=["table", "key"], how="left")
+        .join(_former_names(changes, closed), on=["table", "key"], how="left")
+        .join(_gone_banks(changes), on="bank_code", how="left")
+        .join(_names_elsewhere(changes), on=["table", "key"], how="left")
+        .sort("place")
+        .with_columns(
+            was=pl.col("old").struct.field("name"),
+            becomes=pl.col("new").struct.field("name"),
+            was_kana=pl.col("old").struct.field("kana"),
+            becomes_kana=pl.col("new").struct.field("kana"),
+        )
+    )
+    added, deleted = (pl.col("diff_type") == one for one in (DiffType.ADDITION, DiffType.DELETION))
+    change_class = pl.when(added).then(_class_of_addition()).when(deleted).then(_class_of_deletion())
+    classed = judged.with_columns(change_class=change_class.otherwise(_class_of_update()))
+    usual = pl.col("change_class").replace_strict({str(one): str(risk) for one, risk in RISKS.items()})
+    whole_bank = _IS_BANK & pl.col("change_class").is_in([ChangeClass.BANK_CLOSED, ChangeClass.MERGER])
+    parted = pl.col("elsewhere").is_not_null()
+    return classed.with_columns(
+        risk=pl.when(whole_bank | parted).then(pl.lit(str(Risk.HIGH))).otherwise(usual),
+        reason=pl.when(added)
+        .then(_reason_of_addition())
+        .when(deleted)
+        .then(_reason_of_deletion())
+        .otherwise(_reason_of_update()),
+    ).select(*CLASSIFIED_SCHEMA)
+
+
+def _successors_of(successors: pl.DataFrame) -> pl.DataFrame:
+    return successors.select("table", "key", "relation", "successor_key", "successor_name", "score")
+
+
+def _takeovers_of(successors: pl.DataFrame) -> pl.DataFrame:
+    """By the key that takes over: the best of those it takes over from."""
+    return (
+        successors.sort("score", descending=True)
+        .unique(["table", "successor_key"], keep="first", maintain_order=True)
+        .select(
+            "table",
+            key="successor_key",
+            takes_over="relation",
+            from_key="key",
+            from_name="name",
+            from_score="score",
+        )
+    )
+
+
+def _former_names(changes: pl.DataFrame, closed: pl.DataFrame | None) -> pl.DataFrame:
+    """The names an added key had in earlier times, when none of them is related to its new one."""
+    schema = {"table": pl.String(), "key": pl.String(), "former": pl.String()}
+    if closed is None:
+        return pl.DataFrame(schema=schema)
+    pairs = changes.filter(pl.col("diff_type") == DiffType.ADDITION).join(closed, on=["table", "key"])
+    if pairs.is_empty():
+        return pl.DataFrame(schema=schema)
+    becomes = pl.col("new").struct.field("name")
+    related = _same_loosely(pl.col("name"), becomes) | _related(pl.col("name"), becomes)
+    return (
+        pairs.group_by("table", "key", maintain_order=True)
+        .agg(known=related.any(), former=pl.col("name").last())
+        .filter(~pl.col("known"))
+        .select(*schema)
+    )
+
+
+def _gone_banks(changes: pl.DataFrame) -> pl.DataFrame:
+    gone = (pl.col("table") == Table.BANKS) & (pl.col("diff_type") == DiffType.DELETION)
+    return changes.filter(gone).select("bank_code", gone_bank=pl.col("old").struct.field("name"))
+
+
+def _names_elsewhere(changes: pl.DataFrame) -> pl.DataFrame:
+    """Branches whose old name another code of their bank now bears."""
+    was, becomes = (pl.col(side).struct.field("name") for side in ("old", "new"))
+    branches = changes.filter((pl.col("table") == Table.BRANCHES) & becomes.is_not_null() & was.ne_missing(becomes))
+    bearers = branches.select("bank_code", loose=loosely(becomes), elsewhere="key")
+    return (
+        branches.filter(was.is_not_null() & (loosely(was) != loosely(becomes)))
+        .select("table", "key", "bank_code", loose=loosely(was))
+        .join(bearers, on=["bank_code", "loose"])
+        .group_by("table", "key")
+        .agg(pl.col("elsewhere").min())
+    )
+
+
+_IS_BANK: Final = pl.col("table") == Table.BANKS
+
+
+def _class_of_addition() -> pl.Expr:
+    return (
+        pl.when(pl.col("former").is_not_null())
+        .then(pl.lit(str(ChangeClass.REUSE)))
+        .when(_IS_BANK)
+        .then(pl.lit(str(ChangeClass.BANK_NEW)))
+        .otherwise(pl.coalesce("takes_over", pl.lit(str(ChangeClass.NEW))))
+    )
+
+
+def _class_of_deletion() -> pl.Expr:
+    without = pl.when(pl.col("gone_bank").is_not_null()).then(pl.lit(str(ChangeClass.BANK_CLOSED)))
+    return pl.coalesce("relation", without.otherwise(pl.lit(str(ChangeClass.CLOSED))))
+
+
+def _class_of_update() -> pl.Expr:
+    name, kana = ("was", "becomes"), ("was_kana", "becomes_kana")
+    same_name, same_kana = (_same_loosely(pl.col(one), pl.col(other)) for one, other in (name, kana))
+    related = _related(pl.col("was"), pl.col("becomes")) | _contains(pl.col("was_kana"), pl.col("becomes_kana"))
+    return (
+        pl.when(_IS_BANK & pl.col("takes_over").is_not_null())
+        .then("takes_over")
+        .when(same_kana & (pl.col("becomes_kana") != ""))
+        .then(pl.lit(str(ChangeClass.ORTHOGRAPHY)))
+        .when(same_name)
+        .then(pl.lit(str(ChangeClass.KANA)))
+        .when(related)
+        .then(pl.lit(str(ChangeClass.RENAME)))
+        .otherwise(pl.lit(str(ChangeClass.REUSE)))
+    )
+
+
+def _same_loosely(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    return loosely(one) == loosely(other)
+
+
+def _related(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    """Whether one name contains the other or shares a good part of its pairs of letters."""
+    pairs, others = _pairs(fold_expr(one)), _pairs(fold_expr(other))
+    shared = pairs.list.set_intersection(others).list.len().cast(pl.Int64)
+    total = pairs.list.len().cast(pl.Int64) + others.list.len().cast(pl.Int64)
+    return _contains(one, other) | ((shared * 2000 >= total * ALIKE) & (shared > 0))
+
+
+def _contains(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    one, other = loosely(one), loosely(other)
+    whole, part = (other, one), (one, other)
+    return pl.any_horizontal(
+        outer.str.contains(inner, literal=True) & (inner.str.len_chars() >= SHORTEST_PART)
+        for outer, inner in (whole, part)
+    )
+
+
+def _pairs(text: pl.Expr) -> pl.Expr:
+    letters = text.str.split("")
+    return letters.list.eval((pl.element() + pl.element().shift(-1)).drop_nulls()).list.unique()
+
+
+def _reason_of_addition() -> pl.Expr:
+    return (
+        pl.when(pl.col("former").is_not_null())
+        .then(pl.format("{} is new under a code that once was {}.", "becomes", "former"))
+        .when(pl.col("takes_over").is_not_null())
+        .then(
+            pl.format(
+                "{} seems to take over from {} {} (score {}).", "becomes", "from_key", "from_name", "from_score"
+            )
+        )
+        .otherwise(pl.format("{} is new.", "becomes"))
+    )
+
+
+def _reason_of_deletion() -> pl.Expr:
+    return (
+        pl.when(pl.col("successor_key").is_not_null())
+        .then(
+            pl.format(
+                "{} is gone and seems to live on as {} {} (score {}).",
+                "was",
+                "successor_key",
+                "successor_name",
+                "score",
+            )
+        )
+        .when(_IS_BANK)
+        .then(pl.format("{} is gone, and no successor is in sight.", "was"))
+        .when(pl.col("gone_bank").is_not_null())
+        .then(pl.format("{} is gone with its bank {}.", "was", "gone_bank"))
+        .otherwise(pl.format("{} is gone, and no successor is in sight.", "was"))
+    )
+
+
+def _reason_of_update() -> pl.Expr:
+    kind = pl.col("change_class")
+    grows = "{} becomes {} and seems to take over from {} {} (score {})."
+    said = (
+        pl.when(kind == ChangeClass.MERGER)
+        .then(pl.format(grows, "was", "becomes", "from_key", "from_name", "from_score"))
+        .when(pl.col("was") == pl.col("becomes"))
+        .then(_reason_of_kana())
+        .when(kind == ChangeClass.ORTHOGRAPHY)
+        .then(pl.format("{} is now written {}.", "was", "becomes"))
+        .when(kind == ChangeClass.KANA)
+        .then(pl.format("{} is now written {}, with another kana.", "was", "becomes"))
+        .when(kind == ChangeClass.RENAME)
+        .then(pl.format("{} is renamed {}.", "was", "becomes"))
+        .otherwise(pl.format("The code of {} now belongs to {}, an unrelated name.", "was", "becomes"))
+    )
+    moved = pl.format("{}, and {} is now the name of {}.", said.str.strip_suffix("."), "was", "elsewhere")
+    return pl.coalesce(moved, said)
+
+
+def _reason_of_kana() -> pl.Expr:
+    return (
+        pl.when(pl.col("was_kana") == pl.col("becomes_kana"))
+        .then(pl.format("Only the hiragana or letters of {} change.", "becomes"))
+        .when(pl.col("becomes_kana") == "")
+        .then(pl.format("{} loses its kana {}.", "becomes", "was_kana"))
+        .when(pl.col("was_kana") == "")
+        .then(pl.format("{} gets the kana {}.", "becomes", "becomes_kana"))
+        .otherwise(pl.format("The kana of {} changes from {} to {}.", "becomes", "was_kana", "becomes_kana"))
+    )

@@ -1,0 +1,63 @@
+"""The plot of changes over time as PNG, for asset metadata.
+
+Only `matplotlib.figure.Figure` is used: pyplot keeps figures in global state.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Final
+
+from batch_platform.zengin.model import Changeset, DiffType, Table
+
+# Okabe & Ito, "Color Universal Design": told apart by people with any kind of colour blindness.
+_COLOURS: Final = {DiffType.ADDITION: "#009E73", DiffType.UPDATE: "#0072B2", DiffType.DELETION: "#D55E00"}
+_INK: Final = "#444444"
+
+
+def changes_over_time(changesets: Sequence[Changeset]) -> bytes:
+    """Rows a changeset proposed, by operation, over business dates; held ones are marked."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title("Changes of the bank master", loc="left", fontsize=12, fontweight="bold")
+    axes.set_ylabel("Rows")
+    axes.spines[["top", "right"]].set_visible(False)
+    shown = sorted((one for one in changesets if one.counts.get("rows")), key=lambda one: (one.business_date, one.id))
+    if not shown:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "No changes yet", transform=axes.transAxes, ha="center", color=_INK, fontsize=12)
+        return _png(figure)
+    places = list(range(len(shown)))
+    below = [0] * len(shown)
+    for diff_type, colour in _COLOURS.items():
+        heights = [sum(one.counts.get(f"{table}.{diff_type}", 0) for table in Table) for one in shown]
+        axes.bar(places, heights, bottom=below, color=colour, label=diff_type.value, width=0.85)
+        below = [lower + height for lower, height in zip(below, heights, strict=True)]
+    held = [place for place, one in zip(places, shown, strict=True) if one.hold_reason is not None]
+    axes.scatter(held, [below[place] for place in held], marker="x", color=_INK, label="held")
+    axes.set_yscale("symlog")
+    step = max(1, len(shown) // 10)
+    axes.set_xticks(
+        places[::step], [f"{one.business_date:%Y-%m-%d}" for one in shown[::step]], rotation=30, ha="right"
+    )
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
+    return _png(figure)
+
+
+def markdown_image(png: bytes) -> str:
+    """The image as Markdown that carries its own bytes (a data URI)."""
+    return f"![](data:image/png;base64,{b64encode(png).decode('ascii')})"
+
+
+def _png(figure: object) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    assert isinstance(figure, Figure)
+    buffer = BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    return buffer.getvalue()

@@ -1,0 +1,280 @@
+"""What the zengin commands print: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from batch_platform.core import progress
+from batch_platform.zengin.model import Changeset, DiffType, Record, Table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from batch_platform.zengin.service import (
+        ApplyOutcome,
+        ChangesetDecision,
+        Decision,
+        Proposal,
+        SnapshotOutcome,
+    )
+
+_WIDTH_OF_PIPES: Final = 220
+_CHANGES_SHOWN: Final = 200
+_OPERATIONS: Final = (DiffType.ADDITION, DiffType.UPDATE, DiffType.DELETION)
+
+
+def snapshot(taken: SnapshotOutcome, *, as_json: bool, dry_run: bool) -> None:
+    answer = {
+        "snapshot_id": taken.snapshot_id,
+        "date": taken.business_date,
+        "taken": taken.taken,
+        "dry_run": dry_run,
+        **asdict(taken.provenance),
+        "banks": taken.banks,
+        "branches": taken.branches,
+        "orphans": list(taken.orphans),
+        "checks": [asdict(check) for check in taken.checks],
+    }
+    if as_json:
+        _json(answer)
+        return
+    verb = "would be kept" if dry_run and taken.taken else "kept" if taken.taken else "was kept before"
+    typer.echo(
+        f"snapshot {taken.snapshot_id} of {taken.business_date} {verb}: {taken.provenance.version}, "
+        f"{taken.banks:,} banks, {taken.branches:,} branches"
+    )
+    for check in taken.checks:
+        typer.echo(f"  {'ok     ' if check.passed else 'warning'}  {check.name}: {check.description}")
+
+
+def proposal(found: Proposal, *, as_json: bool, dry_run: bool) -> None:
+    one = found.changeset
+    answer = {
+        **changeset_answer(one),
+        "raised": found.raised,
+        "carried": found.carried,
+        "remembered": found.remembered,
+        "superseded": found.superseded,
+        "dry_run": dry_run,
+    }
+    if as_json:
+        _json(answer)
+        return
+    typer.echo(f"changeset {one.id}: {one.verdict}: {one.reason}")
+    counted(one)
+    if found.carried or found.remembered or found.superseded:
+        typer.echo(
+            f"{found.raised} raised, {found.carried} open before, {found.remembered} rejected before, "
+            f"{found.superseded} superseded"
+        )
+
+
+def counted(one: Changeset) -> None:
+    """A changeset's rows by operation, class and risk, for people."""
+    for table, operations in by_table(one.counts).items():
+        if any(operations.values()):
+            typer.echo(f"  {table}: " + ", ".join(f"{count} {name}" for name, count in operations.items() if count))
+    for prefix in ("class", "risk"):
+        if parts := _with_prefix(one.counts, prefix):
+            typer.echo(f"  by {prefix}: " + ", ".join(f"{count} {name}" for name, count in parts.items()))
+
+
+def by_table(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    return {table.value: {op.value: counts.get(f"{table}.{op}", 0) for op in _OPERATIONS} for table in Table}
+
+
+def changeset_answer(one: Changeset) -> dict[str, Any]:
+    return {
+        "changeset_id": one.id,
+        "verdict": one.verdict.value,
+        "hold_reason": one.hold_reason and one.hold_reason.value,
+        "reason": one.reason,
+        "status": one.status.value,
+        "date": one.business_date,
+        "rows": one.counts.get("rows", 0),
+        "counts": by_table(one.counts),
+        "classes": _with_prefix(one.counts, "class"),
+        "risks": _with_prefix(one.counts, "risk"),
+        "payload_hash": one.payload_hash,
+        "version": one.version,
+        "needs_approvals": one.needs_approvals,
+        "approvals": [{"account": given.account, "at": given.at} for given in one.approvals],
+        "inverse_of": one.inverse_of,
+    }
+
+
+def changesets(found: Sequence[Changeset], *, as_json: bool, single: bool = False) -> None:
+    if as_json:
+        answers = [changeset_answer(one) for one in found]
+        _json(answers[0] if single else answers)
+        return
+    shown = [
+        {
+            "changeset": one.id,
+            "date": one.business_date,
+            "status": one.status.value,
+            "verdict": one.verdict.value,
+            "rows": one.counts.get("rows", 0),
+            "needs": one.needs_approvals,
+            "reason": one.reason,
+        }
+        for one in found
+    ]
+    rows(shown, as_json=False, empty="no changeset")
+
+
+def changeset(one: Changeset, changes: pl.DataFrame, *, as_json: bool) -> None:
+    if as_json:
+        _json({**changeset_answer(one), "changes": changes.to_dicts()})
+        return
+    changesets([one], as_json=False)
+    counted(one)
+    shown = [
+        {
+            "risk": row["risk"],
+            "class": row["change_class"],
+            "table": row["table"],
+            "key": row["key"],
+            "operation": row["diff_type"],
+            "old": (row["old"] or {}).get("name"),
+            "new": (row["new"] or {}).get("name"),
+            "reason": row["reason"],
+            "record": row["diff_id"],
+        }
+        for row in changes.head(_CHANGES_SHOWN).iter_rows(named=True)
+    ]
+    rows(shown, as_json=False, empty="no changes")
+    if changes.height > _CHANGES_SHOWN:
+        typer.echo(f"… and {changes.height - _CHANGES_SHOWN} more")
+
+
+def record_answer(one: Record) -> dict[str, Any]:
+    answer = {**vars(one), "approvals": [{"account": given.account, "at": given.at} for given in one.approvals]}
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in answer.items()}
+
+
+def records(found: Sequence[Record], *, as_json: bool) -> None:
+    if as_json:
+        _json([record_answer(one) for one in found])
+        return
+    shown = [
+        {
+            "id": one.id,
+            "status": one.status.value,
+            "risk": one.risk.value,
+            "class": one.change_class and one.change_class.value,
+            "table": one.table and one.table.value,
+            "key": one.key,
+            "operation": one.diff_type.value,
+            "approved_by": [given.account for given in one.approvals],
+            "reason": one.reason,
+        }
+        for one in found
+    ]
+    rows(shown, as_json=False, empty="no record")
+
+
+def record(one: Record, *, as_json: bool) -> None:
+    if as_json:
+        _json(record_answer(one))
+        return
+    shown = [{"": name, "value": value} for name, value in record_answer(one).items() if value not in (None, {}, [])]
+    rows(shown, as_json=False, empty="")
+
+
+def decision(done: Decision, *, as_json: bool) -> None:
+    if as_json:
+        _json({"records": [record_answer(one) for one in done.records], "waiting": list(done.waiting)})
+        return
+    records(done.records, as_json=False)
+    if done.waiting:
+        typer.echo(f"{len(done.waiting)} need the approval of another account")
+
+
+def changeset_decision(done: ChangesetDecision, *, as_json: bool) -> None:
+    if as_json:
+        _json({**changeset_answer(done.changeset), "moved": done.moved, "waiting": done.waiting})
+        return
+    typer.echo(f"changeset {done.changeset.id} is {done.changeset.status}: {done.moved} records moved")
+    if done.waiting:
+        typer.echo(f"{done.waiting} need the approval of another account")
+
+
+def applied(outcome: ApplyOutcome, *, as_json: bool) -> None:
+    totals = {name: sum(getattr(one, name) for one in outcome.changesets) for name in _APPLIED}
+    if as_json:
+        _json({"date": outcome.business_date, "dry_run": outcome.dry_run, **totals, "changesets": outcome.changesets})
+        return
+    verb = "would be applied" if outcome.dry_run else "applied"
+    typer.echo(f"{outcome.business_date}: {totals['applied']} rows {verb}")
+    for one in outcome.changesets:
+        typer.echo(
+            f"  {one.changeset_id}: {one.applied} {verb}, {one.already} already there, {one.conflicts} conflicts, "
+            f"{one.waiting} waiting"
+        )
+        for key in one.conflict_keys:
+            typer.echo(f"    conflict: {key}")
+
+
+_APPLIED: Final = ("applied", "already", "conflicts", "waiting")
+
+
+def rows(found: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
+    if as_json:
+        _json(list(found))
+        return
+    if not found:
+        typer.echo(empty)
+        return
+    table = RichTable(box=None)
+    for name, value in found[0].items():
+        number = isinstance(value, int)
+        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=number)
+    for row in found:
+        table.add_row(*(_shown(value) for value in row.values()))
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES).print(table)
+
+
+@contextmanager
+def showing(what: str) -> Iterator[None]:
+    """A spinner with what the work reports, on a terminal; silence elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what) as spinner, progress.listening(spinner.update):
+        yield
+
+
+def _with_prefix(counts: Mapping[str, int], prefix: str) -> dict[str, int]:
+    return {name.removeprefix(f"{prefix}."): rows for name, rows in counts.items() if name.startswith(f"{prefix}.")}
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(one) for one in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_shown(one)}" for name, one in value.items())
+    return str(value)
+
+
+def _json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return dict(vars(value)) if hasattr(value, "__dict__") else str(value)

@@ -1,0 +1,241 @@
+"""The files of a release as tables. What is wrong with a file is said with its name, row and field.
+
+Two layouts are known: that of the `zengin-code` releases (a folder of JSON, or the one JavaScript file of the npm
+package) and that of `ginkositen.txt` (CSV in cp932, five columns, or six where several rows may share a code).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.zengin.kana import hiragana, romaji, to_full_width
+from batch_platform.zengin.model import BANK_COLUMNS, BANK_SCHEMA, BRANCH_COLUMNS, BRANCH_SCHEMA, VALUES
+
+LONGEST: Final = 100
+"""Letters a name may have: the width of the columns in PostgreSQL."""
+SHOWN: Final = 20
+"""So many keys are named in an error; the rest are counted."""
+
+_SCRIPT: Final = "zengin-data.js"
+_SCRIPT_OPENS: Final = "module.exports = "
+_BANK, _BRANCH = "1", "2"
+
+
+class ReadError(PermanentFailure):
+    """A release that cannot be taken as it is."""
+
+
+Tables = tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]
+"""Banks, branches, and the codes of banks that left branches behind without being there themselves."""
+
+
+def read_release(files: Mapping[str, bytes], *, where: str) -> Tables:
+    """The tables of a release, sorted by key. `files` are by path, at any depth; `where` names the release in errors.
+
+    Raises `ReadError` for files that are missing or malformed, codes that are not four and three digits, empty or
+    overlong names, control characters, and keys that come twice, which it names.
+    """
+    folders = [path for path in files if path.rpartition("/")[2] == "banks.json"]
+    scripts = [path for path in files if path.rpartition("/")[2] == _SCRIPT]
+    lists = [path for path in files if path.lower().endswith((".txt", ".csv"))]
+    found = folders or scripts or lists
+    if not found:
+        raise ReadError(f"{where} has neither banks.json nor {_SCRIPT} nor a CSV.")
+    if len(found) > 1:
+        raise ReadError(f"{where} has more than one release: {', '.join(sorted(found))}.")
+    if folders:
+        tables = _from_folder(files, found[0], where)
+    elif scripts:
+        tables = _from_script(files[found[0]], f"{where}: {found[0]}")
+    else:
+        tables = _from_list(files[found[0]], f"{where}: {found[0]}")
+    banks, branches, orphans = tables
+    if banks.is_empty():
+        raise ReadError(f"{where} has no banks.")
+    _check("bank", banks, where)
+    _check("branch", branches, where)
+    return banks.sort("bank_code"), branches.sort("bank_code", "branch_code"), orphans
+
+
+def _from_folder(files: Mapping[str, bytes], index: str, where: str) -> Tables:
+    folder = f"{index.removesuffix('banks.json')}branches/"
+    paths = {
+        path.removeprefix(folder).removesuffix(".json"): path
+        for path in files
+        if path.startswith(folder) and path.endswith(".json")
+    }
+    banks = _entries(files[index], f"{where}: {index}")
+    missing = sorted(set(banks) - set(paths))
+    if missing:
+        raise ReadError(f"{where} has no branches/{missing[0]}.json, the branches of a bank of banks.json.")
+    branches = {code: _entries(files[paths[code]], f"{where}: {paths[code]}", bank=code) for code in banks}
+    return (*_tables(banks, branches, where), tuple(sorted(set(paths) - set(banks))))
+
+
+def _from_script(content: bytes, where: str) -> Tables:
+    """The npm package's file: banks with their branches inside; such a file has no orphans."""
+    text = _decoded(content, "utf-8", where).strip()
+    if not text.startswith(_SCRIPT_OPENS):
+        raise ReadError(f"{where} does not begin with {_SCRIPT_OPENS.strip()!r}.")
+    banks = _entries(text.removeprefix(_SCRIPT_OPENS).rstrip(";").encode(), where)
+    branches = {
+        code: _object(bank.get("branches") if isinstance(bank, dict) else None, f"{where}: {code}: branches")
+        for code, bank in banks.items()
+    }
+    return (*_tables(banks, branches, where), ())
+
+
+class _TwiceError(Exception):
+    """Keys that a JSON object has twice."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
+        raise _TwiceError(_twice(key for key, _ in pairs))
+    return entries
+
+
+def _entries(content: bytes, where: str, *, bank: str = "") -> dict[str, Any]:
+    """A JSON object by code; JSON itself would take the last of several equal keys without a word."""
+    try:
+        return _object(json.loads(content, object_pairs_hook=_unique), where)
+    except _TwiceError as error:
+        of_bank = f" of bank {bank}" if bank else ""
+        raise ReadError(f"{where} has more than once the key{of_bank}: {error}.") from error
+    except ValueError as error:
+        raise ReadError(f"{where} is not JSON: {error}.") from error
+
+
+def _object(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ReadError(f"{where} is not an object of codes.")
+    return value
+
+
+def _tables(
+    banks: Mapping[str, Any], branches: Mapping[str, Mapping[str, Any]], where: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    bank_rows = [_row(bank, (code,), where) for code, bank in banks.items()]
+    branch_rows = [
+        _row(branch, (bank_code, code), where)
+        for bank_code, entries in branches.items()
+        for code, branch in entries.items()
+    ]
+    return (
+        pl.DataFrame(bank_rows, schema=BANK_SCHEMA, orient="row"),
+        pl.DataFrame(branch_rows, schema=BRANCH_SCHEMA, orient="row"),
+    )
+
+
+def _row(entry: Any, key: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """Code and values of one entry, which names its own code a second time."""
+    try:
+        values = (entry["code"], entry["name"], entry["kana"], entry["hira"], entry["roma"])
+    except (KeyError, TypeError):
+        fields = entry if isinstance(entry, dict) else {}
+        lacks = next((field for field in ("code", *VALUES) if field not in fields), "code")
+        raise ReadError(f"{where}: {'-'.join(key)} has no {lacks}.") from None
+    for field, value in zip(("code", *VALUES), values, strict=True):
+        if not isinstance(value, str):
+            raise ReadError(f"{where}: {'-'.join(key)}: {field} is {value!r}, not text.")
+    if values[0] != key[-1]:
+        raise ReadError(f"{where}: {'-'.join(key)}: code is {values[0]!r}.")
+    return (*key, *values[1:])
+
+
+def _from_list(content: bytes, where: str) -> Tables:
+    """`ginkositen.txt`: bank code, branch code, half-width kana, name, 1 for a bank or 2 for a branch.
+
+    With a sixth column several rows may share a code, numbered there: the first of them is the one transfers go by,
+    the others (sub-branches that use its code) are left out. Hiragana and letters come from the kana.
+    """
+    banks: list[tuple[str, ...]] = []
+    branches: list[tuple[str, ...]] = []
+    rows = _numbered(content, where)
+    width = len(rows[0][1]) if rows else 5
+    if width not in (5, 6):
+        raise ReadError(f"{where}, row {rows[0][0]} has {width} columns, not five or six.")
+    for number, row in rows:
+        if len(row) != width:
+            raise ReadError(f"{where}, row {number} has {len(row)} columns, not {width}.")
+        bank_code, branch_code, half, name, kind = row[:5]
+        kana = to_full_width(half.strip())
+        values = (name.strip(), kana, hiragana(kana), romaji(kana))
+        place = row[5].strip().zfill(4) if width == 6 else ""
+        if kind == _BANK:
+            banks.append((bank_code, *values, place))
+        elif kind == _BRANCH:
+            branches.append((bank_code, branch_code, *values, place))
+        else:
+            raise ReadError(f"{where}, row {number}: column 5 is {kind!r}, not 1 (bank) or 2 (branch).")
+    bank_frame = _first_of_code(banks, BANK_COLUMNS, ["bank_code"])
+    branch_frame = _first_of_code(branches, BRANCH_COLUMNS, ["bank_code", "branch_code"])
+    known = branch_frame.join(bank_frame, on="bank_code", how="semi")
+    orphans = branch_frame.join(bank_frame, on="bank_code", how="anti").get_column("bank_code").unique().sort()
+    return bank_frame, known, tuple(orphans)
+
+
+def _numbered(content: bytes, where: str) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV with the line each ends on."""
+    reader = csv.reader(_decoded(content, "cp932", where).splitlines(), strict=True)
+    try:
+        return [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise ReadError(f"{where}, row {reader.line_num} is not CSV: {error}.") from error
+
+
+def _first_of_code(rows: Sequence[tuple[str, ...]], columns: Sequence[str], key: list[str]) -> pl.DataFrame:
+    """Of the rows that share a code, those with the lowest number in the last column, which is dropped."""
+    frame = pl.DataFrame(rows, schema=dict.fromkeys((*columns, "place"), pl.String()), orient="row")
+    return frame.filter(pl.col("place") == pl.col("place").min().over(key)).drop("place")
+
+
+def _decoded(content: bytes, encoding: str, where: str) -> str:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise ReadError(f"{where}, row {row} is not {encoding}.") from error
+
+
+def _check(kind: str, table: pl.DataFrame, where: str) -> None:
+    """What no table may have; every complaint names the rows by key."""
+    key = ["bank_code"] if kind == "bank" else ["bank_code", "branch_code"]
+    keys = pl.concat_str(*key, separator="-")
+    twice = _named(table.filter(pl.struct(key).is_duplicated()).select(keys.alias("key")))
+    if twice:
+        raise ReadError(f"{where} has more than once the {kind}: {twice}.")
+    for column, digits in zip(key, (4, 3), strict=False):
+        odd = _named(table.filter(~pl.col(column).str.contains(rf"^[0-9]{{{digits}}}$")).select(keys.alias("key")))
+        if odd:
+            raise ReadError(f"{where}: {column} is not of {digits} digits: {odd}.")
+    for value in VALUES:
+        column = f"{kind}_{value}"
+        # Some releases of 2017 have foreign banks without kana: only a name is never empty.
+        wrong = pl.col(column).str.contains(r"[\p{Cc}\x{FFFD}]") | (pl.col(column).str.len_chars() > LONGEST)
+        if value == "name":
+            wrong |= pl.col(column).str.strip_chars() == ""
+        odd = _named(table.filter(wrong).select(keys.alias("key")))
+        if odd:
+            raise ReadError(f"{where}: {column} is empty, longer than {LONGEST}, or has control characters: {odd}.")
+
+
+def _named(keys: pl.DataFrame) -> str:
+    return _some(keys.get_column("key").unique().sort())
+
+
+def _twice(keys: Iterable[str]) -> str:
+    seen: set[str] = set()
+    return _some(sorted({key for key in keys if key in seen or seen.add(key)}))  # type: ignore[func-returns-value]
+
+
+def _some(keys: Sequence[str] | pl.Series) -> str:
+    rest = len(keys) - SHOWN
+    return ", ".join(keys[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")

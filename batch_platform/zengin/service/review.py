@@ -1,0 +1,304 @@
+"""What a person decides: approve, reject, revoke, a whole changeset by its payload hash, a hold by two accounts.
+
+`by` is the subject of the account (`local:ann`). An approver is recorded on the record itself; where two are needed
+the first leaves it pending.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.zengin.model import Approval, Changeset, ChangesetStatus, Record, Status, approvals_needed
+from batch_platform.zengin.service.context import SYSTEM, ZenginContext
+from batch_platform.zengin.service.propose import raise_held
+from batch_platform.zengin.service.rows import changes_of_records
+from batch_platform.zengin.service.trail import CAUGHT_UP, note
+from batch_platform.zengin.store.mirror import proposal
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The records as they stand now; `waiting` names those that need another account's approval."""
+
+    records: tuple[Record, ...]
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangesetDecision:
+    """The changeset as it stands now, how many records moved, and how many wait for another account."""
+
+    changeset: Changeset
+    moved: int
+    waiting: int
+
+
+def approve(
+    context: ZenginContext,
+    ids: Sequence[str],
+    *,
+    by: str,
+    versions: Mapping[str, int] | None = None,
+    not_before: date | None = None,
+) -> Decision:
+    """Approve pending records. `versions`: the versions the approver saw, by id.
+
+    Raises `NotFound`, and `Conflict` for a record that is not pending, was changed meanwhile or that `by` has
+    approved already; nothing has moved then.
+    """
+    records = _seen(context, ids, versions, Status.PENDING)
+    for record in records:
+        _require_new(record.approvals, by, f"record {record.id}")
+    moved = _approve(context, records, by=by, needed=_needed(context, records), not_before=not_before)
+    return Decision(moved, tuple(record.id for record in moved if record.status is Status.PENDING))
+
+
+def reject(
+    context: ZenginContext, ids: Sequence[str], *, by: str, reason: str, versions: Mapping[str, int] | None = None
+) -> Decision:
+    """Reject pending records for good: the same proposal is not raised again. Raises as `approve`."""
+    return Decision(_reject(context, _seen(context, ids, versions, Status.PENDING), by=by, reason=reason))
+
+
+def revoke(
+    context: ZenginContext, ids: Sequence[str], *, by: str, versions: Mapping[str, int] | None = None
+) -> Decision:
+    """Take approvals back: the records are pending again, without any approval. Raises as `approve`.
+
+    A record that waits for its second approval, or has failed, can be taken back too.
+    """
+    records = _seen(context, ids, versions, Status.PENDING, Status.APPROVED, Status.FAILED)
+    for record in records:
+        if not record.approvals:
+            raise Conflict(f"record {record.id} has no approval to take back", field="id")
+    failed = [record for record in records if record.status is Status.FAILED]
+    again = _move(context, failed, Status.APPROVED, {"error": None})
+    rest = [record for record in records if record.status is not Status.FAILED] + again
+    moved = _move(context, rest, Status.PENDING, {"approvals": (), "not_before": None})
+    note(context, moved, who=by, reason="approval taken back")
+    return Decision(tuple(moved))
+
+
+def retry(context: ZenginContext, ids: Sequence[str], *, by: str) -> Decision:
+    """Let failed records, approved as they are, be applied once more."""
+    moved = _move(context, _seen(context, ids, None, Status.FAILED), Status.APPROVED, {"error": None})
+    note(context, moved, who=by, reason="to be applied again")
+    return Decision(tuple(moved))
+
+
+def approve_changeset(
+    context: ZenginContext,
+    changeset_id: str,
+    *,
+    by: str,
+    payload_hash: str,
+    count: int,
+    version: int | None = None,
+    not_before: date | None = None,
+) -> ChangesetDecision:
+    """Approve every pending record of a changeset. `count` is its number of rows (`counts["rows"]`).
+
+    Raises `Conflict` for another payload hash, count or version, and when `by` has approved all of it already. Killed
+    half way, it is called again and goes on.
+    """
+    changeset = _changeset(context, changeset_id, version)
+    if changeset.payload_hash != payload_hash:
+        raise Conflict(
+            f"changeset {changeset_id} is not what was reviewed: its payload hash differs", field="payload_hash"
+        )
+    if changeset.counts.get("rows", 0) != count:
+        raise Conflict(
+            f"changeset {changeset_id} has {changeset.counts.get('rows', 0)} rows, not {count}", field="count"
+        )
+    if changeset.status is ChangesetStatus.HELD:
+        raise Conflict(f"changeset {changeset_id} is held: it has to be overridden first", field="changeset_id")
+    records = _records(context, changeset_id)
+    pending = [record for record in records if record.status is Status.PENDING]
+    if not pending:
+        note(context, records, who=SYSTEM, reason=CAUGHT_UP)
+        if any(_has_approved(record.approvals, by) for record in records if record.status is Status.APPROVED):
+            return ChangesetDecision(_now(context, changeset_id), 0, 0)
+        raise Conflict(f"changeset {changeset_id} has nothing that waits for approval", field="changeset_id")
+    mine = [record for record in pending if not _has_approved(record.approvals, by)]
+    if not mine:
+        raise Conflict(f"{by} has approved changeset {changeset_id} already: another account must", field="by")
+    _remember(context, changeset, by)
+    moved = _approve(context, mine, by=by, needed=changeset.needs_approvals, not_before=not_before)
+    waiting = sum(1 for record in moved if record.status is Status.PENDING) + len(pending) - len(mine)
+    return ChangesetDecision(_now(context, changeset_id), len(moved), waiting)
+
+
+def reject_changeset(
+    context: ZenginContext, changeset_id: str, *, by: str, reason: str, version: int | None = None
+) -> ChangesetDecision:
+    """Reject every pending record of a changeset, or a held changeset as a whole."""
+    changeset = _changeset(context, changeset_id, version)
+    if changeset.status is ChangesetStatus.HELD:
+        with context.store.transaction() as session:
+            done = session.move_changeset(
+                changeset, status=ChangesetStatus.REJECTED, who=by, now=context.clock(), why=reason
+            )
+        return ChangesetDecision(done, 0, 0)
+    pending = [record for record in _records(context, changeset_id) if record.status is Status.PENDING]
+    if not pending:
+        raise Conflict(f"changeset {changeset_id} has nothing that waits for approval", field="changeset_id")
+    moved = _reject(context, pending, by=by, reason=reason)
+    return ChangesetDecision(_now(context, changeset_id), len(moved), 0)
+
+
+def override(context: ZenginContext, changeset_id: str, *, by: str, version: int | None = None) -> ChangesetDecision:
+    """Say that a held snapshot is right. The second account's word raises its records, which then wait for review.
+
+    Raises `Conflict` for a changeset that is not held, and for the same account twice.
+    """
+    changeset = _changeset(context, changeset_id, version)
+    if changeset.status is not ChangesetStatus.HELD:
+        raise Conflict(f"changeset {changeset_id} is {changeset.status}, not held", field="changeset_id")
+    _require_new(changeset.approvals, by, f"changeset {changeset_id}")
+    given = (*changeset.approvals, Approval(by, context.clock()))
+    if len(given) < changeset.needs_approvals:
+        with context.store.transaction() as session:
+            waiting = session.move_changeset(
+                changeset, approvals=given, who=by, now=context.clock(), why="override, first account"
+            )
+        return ChangesetDecision(waiting, 0, 1)
+    done = raise_held(context, changeset, by=by)
+    return ChangesetDecision(done.changeset, done.raised, 0)
+
+
+def _seen(
+    context: ZenginContext, ids: Sequence[str], versions: Mapping[str, int] | None, *statuses: Status
+) -> list[Record]:
+    """The records as they are, all of them in one of the statuses and of the version that was seen."""
+    if not ids:
+        raise InvalidInput("name at least one record", field="ids")
+    records = [context.records.get(one) for one in dict.fromkeys(ids)]
+    for record in records:
+        if versions is not None and versions.get(record.id, record.version) != record.version:
+            raise Conflict(f"record {record.id} was changed meanwhile: look at it again", field="version")
+        if record.status not in statuses:
+            raise Conflict(f"record {record.id} is {record.status}, not {' or '.join(statuses)}", field="status")
+    held = [one for one in _changesets_of(context, records) if one.status is ChangesetStatus.HELD]
+    if held:
+        raise Conflict(f"changeset {held[0].id} is held: it has to be overridden first", field="changeset_id")
+    return records
+
+
+def _changesets_of(context: ZenginContext, records: Sequence[Record]) -> list[Changeset]:
+    ids = sorted({record.changeset_id for record in records})
+    with context.store.snapshot() as session:
+        return session.changesets(ids=ids, limit=len(ids))
+
+
+def _needed(context: ZenginContext, records: Sequence[Record]) -> int:
+    """How many accounts must approve these records together; one that somebody has approved already needs another."""
+    counts: Counter[str] = Counter()
+    for record in records:
+        counts.update(rows_of(record))
+    return max(approvals_needed(counts, context.limits), 2 if any(record.approvals for record in records) else 1)
+
+
+def rows_of(record: Record) -> Mapping[str, int]:
+    """The rows of a record as counts of a changeset have them."""
+    if record.table is not None:
+        return {"rows": 1, f"{record.table}.{record.diff_type}": 1}
+    return {"rows": (record.data_summary or {}).get("totalRecords", 0)}
+
+
+def _approve(
+    context: ZenginContext, records: Sequence[Record], *, by: str, needed: int, not_before: date | None
+) -> tuple[Record, ...]:
+    """Put the approval on each; those that have enough of them are approved. The later `not_before` holds."""
+    approval = Approval(by, context.clock())
+
+    def fields(record: Record) -> dict[str, Any]:
+        days = [day for day in (record.not_before, not_before) if day is not None]
+        return {"approvals": (*record.approvals, approval), "not_before": max(days, default=None)}
+
+    enough = [record for record in records if len(record.approvals) + 1 >= needed]
+    few = [record for record in records if len(record.approvals) + 1 < needed]
+    moved = [*_move(context, enough, Status.APPROVED, fields), *_move(context, few, Status.PENDING, fields)]
+    note(context, moved, who=by, reason="approved")
+    return tuple(moved)
+
+
+def _reject(context: ZenginContext, records: Sequence[Record], *, by: str, reason: str) -> tuple[Record, ...]:
+    """Remembered before the records move: a killed run raises nothing anew that was refused."""
+    if not reason.strip():
+        raise InvalidInput("a reason is needed", field="reason")
+    for changeset_id, own in _by_changeset(records).items():
+        prints = [
+            proposal(row["table"], row["key"], row["base_hash"], row["new_hash"])
+            for row in changes_of_records(context, own).iter_rows(named=True)
+        ]
+        with context.store.transaction() as session:
+            session.remember_rejections(changeset_id, prints, who=by, reason=reason, now=context.clock())
+    moved = _move(context, records, Status.REJECTED, {"error": None})
+    note(context, moved, who=by, reason=reason)
+    return tuple(moved)
+
+
+def _move(context: ZenginContext, records: Sequence[Record], to: Status, fields: Any) -> list[Record]:
+    """Move all of them; `Conflict` when somebody else was faster with one."""
+    if not records:
+        return []
+    with context.store.transaction() as session:
+        session.note_records(records, who=SYSTEM, now=context.clock(), reason=CAUGHT_UP)
+    same = [record for record in records if record.status is to]
+    other = [record for record in records if record.status is not to]
+    now = context.clock()
+    done = [context.records.amend_many(same, now=now, fields=fields)] if same else []
+    done += [context.records.move_many(other, to, now=now, fields=fields)] if other else []
+    moved = [record for part in done for record in part.records]
+    if lost := [one for part in done for one in part.lost]:
+        note(context, moved, who=SYSTEM)
+        raise Conflict(f"record {lost[0]} was changed meanwhile: look at it again", field="version")
+    return moved
+
+
+def _remember(context: ZenginContext, changeset: Changeset, by: str) -> None:
+    """Who approved it as a whole stands on the changeset too."""
+    if _has_approved(changeset.approvals, by):
+        return
+    given = (*changeset.approvals, Approval(by, context.clock()))
+    with context.store.transaction() as session:
+        session.move_changeset(changeset, approvals=given, who=by, now=context.clock(), why="approved as a whole")
+
+
+def _records(context: ZenginContext, changeset_id: str) -> list[Record]:
+    with context.store.snapshot() as session:
+        keys = session.record_keys(changeset_id)
+    return context.records.get_many(keys)
+
+
+def _changeset(context: ZenginContext, changeset_id: str, version: int | None) -> Changeset:
+    found = _now(context, changeset_id)
+    if version is not None and found.version != version:
+        raise Conflict(f"changeset {changeset_id} was changed meanwhile: look at it again", field="version")
+    return found
+
+
+def _now(context: ZenginContext, changeset_id: str) -> Changeset:
+    with context.store.snapshot() as session:
+        return session.changeset(changeset_id)
+
+
+def _by_changeset(records: Sequence[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.changeset_id, []).append(record)
+    return found
+
+
+def _has_approved(approvals: Sequence[Approval], by: str) -> bool:
+    return any(approval.account == by for approval in approvals)
+
+
+def _require_new(approvals: Sequence[Approval], by: str, what: str) -> None:
+    if _has_approved(approvals, by):
+        raise Conflict(f"{by} has approved {what} already: another account must", field="by")

@@ -1,0 +1,173 @@
+"""A release, read, checked and kept: Parquet in the lake, provenance in Postgres."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.zengin import kana
+from batch_platform.zengin.content import content_hash
+from batch_platform.zengin.model import CHANGESET_TRANSITIONS, ChangesetStatus, Provenance
+from batch_platform.zengin.readers import read_release
+from batch_platform.zengin.service.context import ZenginContext
+from batch_platform.zengin.service.sources import read_source
+from batch_platform.zengin.store.snapshots import SnapshotRow
+
+if TYPE_CHECKING:
+    from batch_platform.zengin.store import Session
+
+INGEST_CHECKS: Final = {
+    "keys_and_shape": "codes have four and three digits, each key occurs once, names fit; else nothing is kept",
+    "orphan_files": "no bank has newly left branches behind; those of banks that are gone are left out",
+    "characters": "every kana name can be written in a transfer file",
+    "banks_have_branches": "every bank has a branch",
+}
+_SHOWN: Final = 10
+_OPEN: Final = frozenset({ChangesetStatus.PENDING, ChangesetStatus.APPLIED})
+"""What an open changeset may still become."""
+
+
+@dataclass(frozen=True)
+class IngestCheck:
+    """One thing looked at on the way in."""
+
+    name: str
+    passed: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class SnapshotOutcome:
+    """A snapshot as it is kept; `taken` is False when it was there already."""
+
+    snapshot_id: str
+    business_date: date
+    provenance: Provenance
+    banks: int
+    branches: int
+    orphans: tuple[str, ...]
+    checks: tuple[IngestCheck, ...]
+    taken: bool
+
+
+def take_snapshot(
+    context: ZenginContext, source: str, day: date | None = None, *, bootstrap: bool = False, dry_run: bool = False
+) -> SnapshotOutcome:
+    """Read a release and keep it as the snapshot of a JST business date (default: today).
+
+    `bootstrap` says that an empty master may be filled from it. Raises `NotFound` for a source that is not there and
+    `PermanentFailure` for one that cannot be read, such as duplicate keys, which it names.
+
+    The release that arrived last is not taken again while its changes are open, nor is one of a past day again on
+    that day. Any other arrival is a snapshot of its own, also with a content that was there before: a stale file has
+    to be judged.
+    """
+    day = day or context.business_date()
+    release = read_source(source, context.s3)
+    context.progress(f"reading {len(release.files)} files of {release.where}")
+    banks, branches, orphans = read_release(release.files, where=release.where)
+    provenance = Provenance(
+        release.where, release.version, release.sha256, content_hash(banks, branches), context.clock()
+    )
+    location = ""
+    if not dry_run:
+        location = context.lake.put(day, provenance.content_hash, {"banks": banks, "branches": branches})
+    with context.store.transaction() as session:
+        session.lock_proposals()
+        newest = session.newest_snapshot()
+        known = _same(session, newest, day, provenance.content_hash)
+        checks = tuple(_checks(banks, branches, orphans, known or newest))
+        row = known or SnapshotRow(
+            id=_id(day, provenance.content_hash, newest),
+            business_date=day,
+            provenance=_after(provenance, newest),
+            banks=banks.height,
+            branches=branches.height,
+            orphans=orphans,
+            bootstrap=bootstrap,
+            location=location,
+            checks=[vars(check) for check in checks],
+        )
+        saved = dry_run or session.save_snapshot(replace(row, bootstrap=bootstrap))
+        if known is None and not saved:
+            raise PermanentFailure(f"snapshot {row.id} of {release.where} was not registered")
+    return SnapshotOutcome(
+        row.id, day, row.provenance, row.banks, row.branches, row.orphans, checks, taken=known is None
+    )
+
+
+def _same(session: Session, newest: SnapshotRow | None, day: date, content: str) -> SnapshotRow | None:
+    """The snapshot this release is already: the newest one, or that of a past day that is taken once more."""
+    if newest is None:
+        return None
+    if newest.business_date == day and newest.provenance.content_hash == content:
+        return None if _is_closed(session, newest) else newest
+    past = session.newest_snapshot(day) if day < newest.business_date else None
+    return past if past is not None and past.provenance.content_hash == content else None
+
+
+def _is_closed(session: Session, snapshot: SnapshotRow) -> bool:
+    """Whether nothing of it has still to be judged, decided or applied."""
+    found = session.changesets(ids=[changeset_id_of(snapshot.id)], limit=1)
+    return snapshot.verdict is not None and all(not CHANGESET_TRANSITIONS[one.status] & _OPEN for one in found)
+
+
+def changeset_id_of(snapshot_id: str) -> str:
+    """The changeset of a snapshot is named after it."""
+    return f"changeset-{snapshot_id.removeprefix('snapshot-')}"
+
+
+def _id(day: date, content: str, newest: SnapshotRow | None) -> str:
+    """Made of what precedes it: a killed run makes the same one again, a second arrival another."""
+    text = f"{day} {content} {newest.id if newest else ''}"
+    return f"snapshot-{day:%Y%m%d}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _after(provenance: Provenance, newest: SnapshotRow | None) -> Provenance:
+    """Received after the one before it, whatever the clocks of two machines say: the order is that of arrival."""
+    if newest is None or newest.provenance.received_at < provenance.received_at:
+        return provenance
+    return replace(provenance, received_at=newest.provenance.received_at + timedelta(microseconds=1))
+
+
+def _checks(
+    banks: pl.DataFrame, branches: pl.DataFrame, orphans: tuple[str, ...], before: SnapshotRow | None
+) -> Iterator[IngestCheck]:
+    yield IngestCheck("keys_and_shape", True, f"{banks.height:,} banks and {branches.height:,} branches, each once")
+    known = set(before.orphans) if before else set(orphans)
+    new = [code for code in orphans if code not in known]
+    told = f"new: {_some(new)}" if new else "none of them new"
+    yield IngestCheck("orphan_files", not new, f"{len(orphans)} files of banks that are gone, {told}")
+    odd = [f"{key} {name}" for key, name in _kana_names(banks, branches) if kana.unexportable(name)]
+    yield IngestCheck(
+        "characters",
+        not odd,
+        f"{len(odd)} names hold letters that a transfer cannot carry: {_some(odd)}"
+        if odd
+        else "every name can be written",
+    )
+    empty = banks.join(branches, on="bank_code", how="anti").get_column("bank_code").to_list()
+    yield IngestCheck(
+        "banks_have_branches", not empty, f"without a branch: {_some(empty)}" if empty else "every bank has a branch"
+    )
+
+
+def _kana_names(banks: pl.DataFrame, branches: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    """Names with anything but full-width kana, digits and capitals, which are nearly all: the rest is looked at."""
+    usual = r"^[ァ-ヶ－（）．・　０-９Ａ-Ｚ]*$"
+    for frame, key, name in (
+        (banks, pl.col("bank_code"), "bank_kana"),
+        (branches, pl.concat_str("bank_code", "branch_code", separator="-"), "branch_kana"),
+    ):
+        yield from frame.filter(~pl.col(name).str.contains(usual)).select(key.alias("key"), name).iter_rows()
+
+
+def _some(values: list[str]) -> str:
+    rest = len(values) - _SHOWN
+    return ", ".join(values[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,112 @@
+"""What routes and pages of zengin work with, and how their writes come into the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, cast
+
+from fastapi import Depends, Request, Response
+from starlette.datastructures import FormData
+
+from batch_platform.core import postgres
+from batch_platform.web import audit
+from batch_platform.web.access.dependencies import current
+from batch_platform.web.console import render
+from batch_platform.web.context import web_of
+from batch_platform.zengin import files, views
+from batch_platform.zengin.model import Approval, Changeset, Record
+from batch_platform.zengin.service import ZenginContext
+
+HOME: Final = "/console/zengin"
+
+
+async def work_of(request: Request) -> ZenginContext:
+    """What the server put into the app's state. (A coroutine costs no thread.)"""
+    return cast(ZenginContext, request.app.state.zengin)
+
+
+class Texts:
+    """The texts of a form without blanks around them; a field may come several times."""
+
+    def __init__(self, form: FormData) -> None:
+        self._values = [(name, value.strip()) for name, value in form.multi_items() if isinstance(value, str)]
+
+    def get(self, name: str, default: str = "") -> str:
+        return next((value for key, value in self._values if key == name), default)
+
+    def all(self, name: str) -> list[str]:
+        """The values of a field that is there several times, each once."""
+        return list(dict.fromkeys(value for key, value in self._values if key == name and value))
+
+
+async def _texts(request: Request) -> Texts:
+    return Texts(await request.form())
+
+
+Work = Annotated[ZenginContext, Depends(work_of)]
+Form = Annotated[Texts, Depends(_texts)]
+
+
+def page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
+    """A page of zengin: every template knows its words."""
+    words = {
+        "statuses": views.STATUSES,
+        "changeset_statuses": views.CHANGESET_STATUSES,
+        "verdicts": views.VERDICTS,
+        "risks": views.RISKS,
+        "diff_types": views.DIFF_TYPES,
+        "tables": views.TABLES,
+        "classes": views.CLASSES,
+        "class_notes": views.CLASS_NOTES,
+        "hold_names": views.HOLD_NAMES,
+        "hold_notes": views.HOLD_NOTES,
+        "conflict_reasons": views.CONFLICT_REASONS,
+        "asset": files.url,
+        "row_text": views.row_text,
+        "fields": views.FIELDS,
+        "changed_diffs": views.changed_diffs,
+        "other_columns": views.other_columns,
+        "names_of": views.names,
+        "age": views.age,
+        "summary": views.SUMMARY,
+        "options": views.options,
+        "now": request.app.state.zengin.clock(),
+    }
+    return render(request, f"zengin/{name}.html", status=status_code, **words, **values)
+
+
+def told(request: Request, what: str, before: Sequence[Record], after: Sequence[Record]) -> None:
+    """A row of the audit log for each record that a decision was about."""
+    were = {record.id: _brief(record) for record in before}
+    _audit(request, what, [(record.id, were.get(record.id), _brief(record)) for record in after])
+
+
+def told_changeset(
+    request: Request, what: str, before: Changeset, after: Changeset, **more: str | int | None
+) -> None:
+    """A row of the audit log for a decision about a whole changeset."""
+    _audit(request, what, [(before.id, _brief(before), {**_brief(after), **more})])
+
+
+def _audit(request: Request, what: str, rows: Sequence[tuple[str, Any, Any]]) -> None:
+    """In one transaction; the decision itself is committed, and traced by its own `transitions`."""
+    with postgres.transaction(web_of(request).pool) as own:
+        for target, before, after in rows:
+            audit.record(
+                own,
+                who=current(request),
+                what=what,
+                target=target,
+                before=before,
+                after=after,
+                correlation_id=request.scope.get("correlation_id"),
+                now=web_of(request).clock(),
+            )
+
+
+def _brief(of: Record | Changeset) -> dict[str, Any]:
+    return {"status": of.status.value, "version": of.version, "approvals": list(map(_approval, of.approvals))}
+
+
+def _approval(approval: Approval) -> dict[str, str]:
+    return {"account": approval.account, "at": approval.at.isoformat()}

@@ -1,0 +1,312 @@
+"""What the console shows of the bank master: words of states and classes, values that changed by letters."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from difflib import SequenceMatcher
+from typing import Final
+
+from batch_platform.web.i18n import N_, ngettext
+from batch_platform.web.i18n import gettext as _
+from batch_platform.zengin.model import ChangeClass, Changeset, DiffType, Record, Risk, Table
+
+Words = Mapping[str, tuple[str, str]]
+"""Label and tone of a badge, by state."""
+
+STATUSES: Final[Words] = {
+    "pending": (N_("Waiting for approval"), "warning"),
+    "approved": (N_("Approved"), "busy"),
+    "rejected": (N_("Rejected"), "neutral"),
+    "expired": (N_("Lapsed"), "neutral"),
+    "executing": (N_("Being applied"), "busy"),
+    "completed": (N_("Applied"), "good"),
+    "failed": (N_("Application failed"), "bad"),
+}
+CHANGESET_STATUSES: Final[Words] = {
+    "held": (N_("Held"), "bad"),
+    "pending": (N_("Waiting for approval"), "warning"),
+    "approved": (N_("Approved"), "busy"),
+    "partially_applied": (N_("Partly applied"), "warning"),
+    "applied": (N_("Applied"), "good"),
+    "rejected": (N_("Rejected"), "neutral"),
+    "superseded": (N_("Replaced by a newer one"), "neutral"),
+    "expired": (N_("Lapsed"), "neutral"),
+    "reversed": (N_("Reversed"), "neutral"),
+}
+VERDICTS: Final[Words] = {
+    "accepted": (N_("Within the limits"), "good"),
+    "held": (N_("Held"), "bad"),
+    "noop": (N_("No change"), "neutral"),
+}
+RISKS: Final[Words] = {
+    "high": (N_("High risk"), "bad"),
+    "medium": (N_("Medium risk"), "warning"),
+    "low": (N_("Low risk"), "good"),
+}
+DIFF_TYPES: Final[Words] = {
+    "addition": (N_("Addition"), "good"),
+    "update": (N_("Update"), "busy"),
+    "deletion": (N_("Deletion"), "bad"),
+    "bulk_update": (N_("Bulk update"), "warning"),
+}
+TABLES: Final[Mapping[str, str]] = {"banks": N_("Banks"), "branches": N_("Branches")}
+CLASSES: Final[Mapping[str, str]] = {
+    "bank_closed": N_("Bank closed"),
+    "bank_new": N_("New bank"),
+    "reuse": N_("Code given to another"),
+    "merger": N_("Merger"),
+    "moved": N_("Moved to another bank"),
+    "recode": N_("Change of code"),
+    "closed": N_("Branch closed"),
+    "rename": N_("Rename"),
+    "new": N_("New branch"),
+    "kana": N_("Change of kana"),
+    "orthography": N_("Spelling only"),
+}
+CLASS_NOTES: Final[Mapping[str, str]] = {
+    "bank_closed": N_("The bank leaves the master with all its branches: transfers to it will fail."),
+    "bank_new": N_("A bank that was not there before, with its branches."),
+    "reuse": N_("The code now names an unrelated branch: money of the old one would reach the new one."),
+    "merger": N_("It disappears together with the bank or branch that takes it over; the successor is a proposal."),
+    "moved": N_("A branch of this name appears under another bank."),
+    "recode": N_("A branch of this name appears under another code of the same bank."),
+    "closed": N_("The branch leaves the master: transfers to it will fail."),
+    "rename": N_("The same code, another name."),
+    "new": N_("A code that was not there before."),
+    "kana": N_("The reading differs: transfers are matched by it."),
+    "orthography": N_("The name is spelt differently and means the same."),
+}
+HOLD_NOTES: Final[Mapping[str, str]] = {
+    "regression": N_("It equals an older release that was accepted before: a stale file was published as new."),
+    "inverse": N_("It undoes changes that were applied in the last months."),
+    "brake": N_("It changes more rows than the limits allow."),
+    "truncation": N_("The end of the code order is missing: the file was probably cut off."),
+    "bootstrap": N_("The master is empty: the first load must be asked for explicitly."),
+}
+HOLD_NAMES: Final[Mapping[str, str]] = {
+    "regression": N_("Return to an older release"),
+    "inverse": N_("Undoing of applied changes"),
+    "brake": N_("Too many changes"),
+    "truncation": N_("Cut-off file"),
+    "bootstrap": N_("First load not asked for"),
+}
+SUMMARY: Final[Mapping[str, str]] = {
+    "totalRecords": N_("Rows"),
+    "additions": N_("Addition"),
+    "updates": N_("Update"),
+    "deletions": N_("Deletion"),
+}
+CONFLICT_REASONS: Final[Mapping[str, str]] = {
+    "changed": N_("the row was changed meanwhile"),
+    "exists": N_("another row has this code"),
+    "missing": N_("the row is no longer there"),
+}
+FIELDS: Final[Mapping[str, str]] = {
+    "bank_code": N_("Bank code"),
+    "bank_name": N_("Bank name"),
+    "bank_kana": N_("Bank kana"),
+    "bank_hira": N_("Bank hiragana"),
+    "bank_roma": N_("Bank in Roman letters"),
+    "branch_code": N_("Branch code"),
+    "branch_name": N_("Branch name"),
+    "branch_kana": N_("Branch kana"),
+    "branch_hira": N_("Branch hiragana"),
+    "branch_roma": N_("Branch in Roman letters"),
+}
+
+_LOOKALIKES: Final = 8
+"""Code points are spelt out for changes of at most so many letters."""
+_DASHES: Final = ("HYPHEN", "DASH", "MINUS", "PROLONGED SOUND", "BOX DRAWINGS LIGHT HORIZONTAL")
+_RISK_ORDER: Final = [Risk.HIGH, Risk.MEDIUM, Risk.LOW]
+_CLASS_ORDER: Final = list(ChangeClass)
+_DAY: Final = timedelta(days=1)
+_HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a value, which the other side has too or not."""
+
+    text: str
+    changed: bool
+
+
+@dataclass(frozen=True)
+class FieldDiff:
+    """A column before and after; a side that is not there is None. `note` tells look-alikes apart."""
+
+    column: str
+    old: tuple[Span, ...] | None
+    new: tuple[Span, ...] | None
+    changed: bool
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records of one class and risk; `change_class` None for bulk records."""
+
+    change_class: ChangeClass | None
+    risk: Risk
+    records: tuple[Record, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{self.change_class or 'bulk'}-{self.risk}"
+
+
+@dataclass(frozen=True)
+class CountRow:
+    """A line of the changeset's counts."""
+
+    table: str
+    additions: int
+    updates: int
+    deletions: int
+
+
+def spans(old: str, new: str) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    """Both values cut where they differ, by letters as people see them."""
+    before, after = letters(old), letters(new)
+    left: list[Span] = []
+    right: list[Span] = []
+    for kind, start, end, other_start, other_end in SequenceMatcher(None, before, after, False).get_opcodes():
+        for side, part in ((left, before[start:end]), (right, after[other_start:other_end])):
+            if part:
+                side.append(Span("".join(part), kind != "equal"))
+    return tuple(left), tuple(right)
+
+
+def letters(text: str) -> list[str]:
+    """Characters with the marks and variant selectors that belong to them."""
+    found: list[str] = []
+    for character in text:
+        if found and (unicodedata.combining(character) or unicodedata.category(character) == "Mn"):
+            found[-1] += character
+        else:
+            found.append(character)
+    return found
+
+
+def code_points(old: Sequence[Span], new: Sequence[Span]) -> str | None:
+    """`ー U+30FC → － U+FF0D` where only few letters differ and they may look alike; else None."""
+    before = "".join(span.text for span in old if span.changed)
+    after = "".join(span.text for span in new if span.changed)
+    if not before or len(before) != len(after) or len(before) > _LOOKALIKES or not _alike(before, after):
+        return None
+    pairs = dict.fromkeys(zip(before, after, strict=True))
+    return ", ".join(f"{a} U+{ord(a):04X} → {b} U+{ord(b):04X}" for a, b in pairs)
+
+
+def field_diffs(record: Record) -> list[FieldDiff]:
+    """Every column of the record's row, those of the key first; those that changed are marked."""
+    old, new = record.current_data, record.zengin_data
+    columns = [name for name in FIELDS if name in (old or {}) or name in (new or {})]
+    return [field_diff(column, (old or {}).get(column), (new or {}).get(column)) for column in columns]
+
+
+def changed_diffs(record: Record) -> list[FieldDiff]:
+    """What a list shows of a record: name and kana, of an update only if they changed, else whatever did."""
+    found = [field for field in field_diffs(record) if record.diff_type is not DiffType.UPDATE or field.changed]
+    prefix = "bank" if record.table is Table.BANKS else "branch"
+    told = [field for field in found if field.column in (f"{prefix}_name", f"{prefix}_kana")]
+    return told or found
+
+
+def other_columns(record: Record) -> list[str]:
+    """Columns that an update changes beside those of `changed_diffs`."""
+    if record.diff_type is not DiffType.UPDATE:
+        return []
+    told = {field.column for field in changed_diffs(record)}
+    return [field.column for field in field_diffs(record) if field.changed and field.column not in told]
+
+
+def field_diff(column: str, old: str | None, new: str | None) -> FieldDiff:
+    if old is None or new is None:
+        left = None if old is None else (Span(old, True),)
+        right = None if new is None else (Span(new, True),)
+        return FieldDiff(column, left, right, True, None)
+    if old == new:
+        same = (Span(old, False),)
+        return FieldDiff(column, same, same, False, None)
+    before, after = spans(old, new)
+    return FieldDiff(column, before, after, True, code_points(before, after))
+
+
+def names(record: Record) -> tuple[str, str | None]:
+    """The bank, and the branch if it is one, by the newest name known; empty for bulk records."""
+    row = {**(record.current_data or {}), **(record.zengin_data or {})}
+    return row.get("bank_name") or row.get("bank_code") or "", (
+        row.get("branch_name") if record.table is Table.BRANCHES else None
+    )
+
+
+def grouped(records: Iterable[Record]) -> list[Group]:
+    """By class and risk, the riskiest first; within a group by key."""
+    found: dict[tuple[int, int], list[Record]] = {}
+    for record in records:
+        found.setdefault(_rank(record), []).append(record)
+    return [
+        Group(rows[0].change_class, rows[0].risk, tuple(sorted(rows, key=lambda row: (row.key or "", row.id))))
+        for _rank_of, rows in sorted(found.items())
+    ]
+
+
+def count_rows(changeset: Changeset) -> list[CountRow]:
+    """Rows of both tables by operation."""
+    counts = changeset.counts
+    return [
+        CountRow(table, *(counts.get(f"{table}.{kind}", 0) for kind in ("addition", "update", "deletion")))
+        for table in TABLES
+    ]
+
+
+def class_counts(changeset: Changeset) -> list[tuple[str, int]]:
+    """How many rows of each class, the riskiest class first."""
+    return [(name, count) for name in CLASSES if (count := changeset.counts.get(f"class.{name}", 0))]
+
+
+def risk_counts(changeset: Changeset) -> list[tuple[str, int]]:
+    """How many rows of each risk, the highest first."""
+    return [(name, count) for name in RISKS if (count := changeset.counts.get(f"risk.{name}", 0))]
+
+
+def row_text(values: Mapping[str, str | None] | None) -> str:
+    """A row of the history in short: its name and kana."""
+    told = [value for column, value in (values or {}).items() if value and column.endswith(("name", "kana"))]
+    return " ".join(told) or "–"
+
+
+def age(length: timedelta) -> str:
+    """How long something waits, in whole days or, on the first day, hours."""
+    if length >= _DAY:
+        return ngettext("%(num)s day", "%(num)s days", length // _DAY)
+    return ngettext("%(num)s hour", "%(num)s hours", max(length, timedelta()) // _HOUR)
+
+
+def options(words: Mapping[str, str] | Words) -> list[tuple[str, str]]:
+    """Options of a select, in the visitor's language."""
+    return [(key, _(word if isinstance(word, str) else word[0])) for key, word in words.items()]
+
+
+def _alike(before: str, after: str) -> bool:
+    """Whether a reader may miss the difference: other widths, sizes or dashes of the same letter."""
+    return all(_shape(a) == _shape(b) for a, b in zip(before, after, strict=True))
+
+
+def _shape(letter: str) -> str:
+    plain = unicodedata.normalize("NFKC", letter)
+    name = unicodedata.name(plain[:1], "")
+    if any(word in name for word in ("HYPHEN", "DASH", "MINUS", "PROLONGED SOUND", "BOX DRAWINGS LIGHT HORIZONTAL")):
+        return "-"
+    return name.replace("KATAKANA LETTER SMALL", "KATAKANA LETTER").replace(
+        "HIRAGANA LETTER SMALL", "HIRAGANA LETTER"
+    )
+
+
+def _rank(record: Record) -> tuple[int, int]:
+    place = _CLASS_ORDER.index(record.change_class) if record.change_class else -1
+    return _RISK_ORDER.index(record.risk), place

@@ -1,0 +1,52 @@
+"""The master as files: what a bank's transfer software reads, and what everything else does."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from hypothesis import given
+
+from batch_platform.zengin.export import to_csv, to_transfer
+from batch_platform_tests.zengin.masters import AFTER, EMPTY, Master, banks, branches, excerpt, masters, thrifty
+
+
+def test_a_list_for_transfers():
+    """Fact 5: half-width kana of at most 15 bytes, cp932, CRLF."""
+    home = banks(("0005", "三菱ＵＦＪ", "ミツビシユ－エフジエイ"), ("0001", "みずほ", "ミズホ"))
+    content = to_transfer(home, branches(("0005-001", "本店", "ホンテン"), ("0001-004", "丸の内", "マルノウチ")))
+    assert content.decode("cp932").split("\r\n") == [
+        '"0001","000","ﾐｽﾞﾎ","みずほ","1"',
+        '"0001","004","ﾏﾙﾉｳﾁ","丸の内","2"',
+        '"0005","000","ﾐﾂﾋﾞｼﾕ-ｴﾌｼﾞｴｲ","三菱ＵＦＪ","1"',
+        '"0005","001","ﾎﾝﾃﾝ","本店","2"',
+        "",
+    ]
+
+
+@thrifty
+@given(masters)
+def test_every_master_can_be_written_for_transfers(master: Master):
+    rows = list(csv.reader(io.StringIO(to_transfer(*master).decode("cp932"), newline="")))
+    assert len(rows) == master[0].height + master[1].height
+    assert all(len(row[2].encode("cp932")) <= 15 for row in rows)
+
+
+def test_real_names_lose_nothing():
+    assert b"?" not in to_transfer(*excerpt(AFTER))
+
+
+def test_a_table_for_everything_else():
+    """Fact 6: codes keep their zeros. A bank without branches is there too."""
+    home = banks(("0001", "みずほ", "ミズホ"), ("0002", '"a", b', ""))
+    rows = list(csv.reader(io.StringIO(to_csv(home, branches(("0001-004", "丸の内", "マルノウチ"))).decode())))
+    assert rows[0][:6] == ["bank_code", "bank_name", "bank_kana", "bank_hira", "bank_roma", "branch_code"]
+    assert [row[:3] + row[5:7] for row in rows[1:]] == [
+        ["0001", "みずほ", "ミズホ", "004", "丸の内"],
+        ["0002", '"a", b', "", "", ""],
+    ]
+
+
+def test_an_empty_master_has_only_column_names():
+    assert to_transfer(*EMPTY) == b""
+    assert to_csv(*EMPTY).count(b"\n") == 1

@@ -1,0 +1,128 @@
+"""kill -9 between S3 and DynamoDB, and in the middle of the apply: nothing half done, and the next one finishes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batch_platform.core import postgres
+from batch_platform.core.failures import NotFound
+from batch_platform.settings import Settings
+from batch_platform.zengin.store import ZenginStore
+from batch_platform.zengin.store.records import RecordStore
+from batch_platform_tests.zengin.conftest import BUCKET
+from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
+from batch_platform_tests.zengin.rows import DAY, NOW, changeset, record
+from batch_platform_tests.zengin.store_worker import BIG, FIRST, MASTERS, SECOND
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+pytestmark = pytest.mark.faults
+
+# Each stops an apply right before what its name says; the lock is the test's.
+STEPS = {
+    "the base check": "LOCK TABLE zengin.branches IN ROW EXCLUSIVE MODE",
+    "the writes of the master": "LOCK TABLE zengin.bank_history IN SHARE MODE",
+    "the branches, its banks written": "LOCK TABLE zengin.branch_history IN SHARE MODE",
+    "the history, the master written": "LOCK TABLE zengin.change_history IN SHARE MODE",
+    "the conflicts, the history written": "LOCK TABLE zengin.conflicts IN SHARE MODE",
+}
+
+
+def worker(work: str, settings: Settings, *, dynamodb: str = "-", table: str = "-") -> subprocess.Popen[str]:
+    assert settings.database_url is not None
+    script = str(Path(__file__).with_name("store_worker.py"))
+    root = str(Path(__file__).parents[2])
+    return subprocess.Popen(
+        [sys.executable, script, work, settings.database_url.get_secret_value(), dynamodb, table],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    assert process.poll() is None, process.communicate()
+    process.kill()
+    process.communicate(timeout=20)
+
+
+def backends(pool: postgres.Pool, *, waiting: bool) -> int:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'zengin worker'"
+    with postgres.transaction(pool) as connection:
+        lock = " AND wait_event_type = 'Lock'" if waiting else ""
+        [(count,)] = connection.execute((query + lock).encode()).fetchall()
+        return int(count)
+
+
+def await_backends(pool: postgres.Pool, count: int, *, waiting: bool, process: subprocess.Popen[str] | None) -> None:
+    deadline = time.monotonic() + 30
+    while backends(pool, waiting=waiting) != count:
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_in_the_apply(store: ZenginStore, pool: postgres.Pool, settings: Settings, step: str) -> None:
+    with store.transaction() as session:
+        for name in ("first", "second"):
+            session.add_changeset(changeset(name), who="tests", now=NOW)
+        session.stage_and_apply("first", FIRST, business_date=DAY, now=NOW)
+    with postgres.transaction(pool) as connection:
+        connection.execute(STEPS[step].encode())
+        process = worker("apply", settings)
+        await_backends(pool, 1, waiting=True, process=process)
+        kill(process)
+    # the server notices when it writes to the dead client, and rolls back
+    await_backends(pool, 0, waiting=False, process=None)
+    with store.snapshot() as session:
+        banks, branches = session.current_master()
+        assert banks.equals(MASTERS[0][0])
+        assert branches.equals(MASTERS[0][1])
+        assert session.history("second").is_empty()
+        assert session.master_as_of(DAY)[1].equals(MASTERS[0][1])
+    with store.transaction() as session:
+        again = session.stage_and_apply("second", SECOND, business_date=DAY, now=NOW)
+    assert (again.applied, again.already) == (SECOND.height, 0)
+    with store.snapshot() as session:
+        assert session.current_master()[1].equals(MASTERS[1][1])
+
+
+def test_killed_after_the_commit(store: ZenginStore, settings: Settings) -> None:
+    """Nobody heard that it was applied: the next one finds it in the history."""
+    with store.transaction() as session:
+        for name in ("first", "second"):
+            session.add_changeset(changeset(name), who="tests", now=NOW)
+        session.stage_and_apply("first", FIRST, business_date=DAY, now=NOW)
+    process = worker("apply", settings)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, printed
+    with store.transaction() as session:
+        again = session.stage_and_apply("second", SECOND, business_date=DAY, now=NOW)
+        assert (again.applied, again.already, again.conflicts) == (0, SECOND.height, 0)
+        assert session.history("second").height == SECOND.height
+
+
+def test_killed_between_s3_and_the_item(
+    records: RecordStore, dynamo_proxy: DynamoProxy, settings: Settings, table: str, s3: S3Client
+) -> None:
+    dynamo_proxy.hold("TransactWriteItems")
+    process = worker("produce", settings, dynamodb=dynamo_proxy.url, table=table)
+    assert dynamo_proxy.reached.wait(30), process.poll()
+    kill(process)
+    assert s3.head_object(Bucket=BUCKET, Key=f"diffs/{BIG.id}.json")["ContentLength"] > 350_000
+    for one in (BIG, record(2)):
+        with pytest.raises(NotFound):
+            records.get(one.id)
+    assert records.put_new([BIG, record(2)]) == 2
+    assert records.get(BIG.id).zengin_data == BIG.zengin_data
+    assert records.put_new([BIG, record(2)]) == 0
