@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from batch_platform.core import progress
 from batch_platform.core.failures import InvalidInput, PermanentFailure
+from batch_platform.core.terminal import console, print_json, print_rows, showing
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -33,9 +31,6 @@ AnyProjectId = Annotated[str | None, typer.Argument(metavar="[ID]", help="The pr
 Month = Annotated[str, typer.Argument(metavar="YYYY-MM", help="The billing month.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
-
-
-_WIDTH_OF_PIPES: Final = 220
 
 
 class ReportFormat(StrEnum):
@@ -85,7 +80,7 @@ def projects_add(
     with open_work(settings) as work:
         changed = service.add_project(work, connection, dry_run=dry_run)
     if as_json:
-        _print_json({"project_id": project_id, "changed": changed, "dry_run": dry_run})
+        print_json({"project_id": project_id, "changed": changed, "dry_run": dry_run})
         return
     verb = "would be saved" if dry_run else "saved"
     typer.echo(f"project {project_id} {verb if changed else 'is already so'}")
@@ -108,7 +103,7 @@ def projects_list(as_json: Json = False) -> None:
         }
         for p in projects
     ]
-    _print_rows(rows, as_json=as_json, empty="no projects; add one with: batch-platform cur projects add")
+    print_rows(rows, as_json=as_json, empty="no projects; add one with: batch-platform cur projects add")
 
 
 @projects_app.command("test")
@@ -120,7 +115,7 @@ def projects_test(project_id: ProjectId, as_json: Json = False) -> None:
         steps = service.test_project(work, project_id)
     passed = all(step.passed for step in steps)
     if as_json:
-        _print_json({"project_id": project_id, "passed": passed, "steps": [vars(step) for step in steps]})
+        print_json({"project_id": project_id, "passed": passed, "steps": [vars(step) for step in steps]})
     for step in [] if as_json else steps:
         typer.echo(f"{'ok  ' if step.passed else 'FAIL'}  {step.name}: {step.detail}")
     if not passed:
@@ -148,10 +143,10 @@ def fetch(project_id: AnyProjectId = None, dry_run: DryRun = False, as_json: Jso
             launcher.instance.add_dynamic_partitions(PROJECTS.name or "", [p.project_id for p in projects])
             for project in projects:
                 keys = (partition_key(project.project_id, first), partition_key(project.project_id, last))
-                with _showing(f"fetching {project.project_id}"):
+                with showing(f"fetching {project.project_id}"):
                     results.append((project.project_id, launcher.run("cur_fetch", partition_range=keys)))
         rows = [_file_counts(work, project.project_id) for project in projects]
-    _print_rows([row for group in rows for row in group], as_json=as_json, empty="nothing is delivered")
+    print_rows([row for group in rows for row in group], as_json=as_json, empty="nothing is delivered")
     _raise_failures(results)
 
 
@@ -172,7 +167,7 @@ def aggregate(
         months = work.months_to_aggregate(project_id)
         if dry_run:
             rows = [{"project_id": m.project_id, "month": f"{m.month:%Y-%m}", "bytes": m.total_bytes} for m in months]
-            _print_rows(rows, as_json=as_json, empty="no files wait to be aggregated")
+            print_rows(rows, as_json=as_json, empty="no files wait to be aggregated")
             return
         results: list[tuple[str, RunResult]] = []
         left = limit
@@ -184,12 +179,12 @@ def aggregate(
                 place = f"{month.project_id} {month.month:%Y-%m}"
                 before = _done(work, month.project_id, month.month)
                 config = {"ops": {"finops__cur_line_items": {"config": {"limit": left}}}}
-                with _showing(f"aggregating {place}"):
+                with showing(f"aggregating {place}"):
                     key = partition_key(month.project_id, month.month)
                     results.append((place, launcher.run("cur_aggregate", partition=key, config=config)))
                 left -= _done(work, month.project_id, month.month) - before
         rows = [row for m in months if (row := _month_row(work, m.project_id, m.month))]
-    _print_rows(rows, as_json=as_json, empty="no files wait to be aggregated")
+    print_rows(rows, as_json=as_json, empty="no files wait to be aggregated")
     _raise_failures(results)
 
 
@@ -205,7 +200,7 @@ def requeue(
 
     with open_work() as work:
         rows = service.requeue(work, project_id, file, dry_run=dry_run)
-    _print_rows(rows, as_json=as_json, empty="no file is in ERROR")
+    print_rows(rows, as_json=as_json, empty="no file is in ERROR")
 
 
 @app.command("files")
@@ -232,7 +227,7 @@ def files(
             for row in session.files(project.project_id)
             if all_versions or row["status"] != "SUPERSEDED"
         ]
-    _print_rows(rows, as_json=as_json, empty="no files are registered")
+    print_rows(rows, as_json=as_json, empty="no files are registered")
 
 
 @app.command("months")
@@ -243,7 +238,7 @@ def months(project_id: ProjectId, as_json: Json = False) -> None:
             session.project(project_id)
             published = session.months(project_id)
         rows = [row for month in published if (row := _month_row(work, project_id, month.month))]
-    _print_rows(rows, as_json=as_json, empty=f"project {project_id} has no published month")
+    print_rows(rows, as_json=as_json, empty=f"project {project_id} has no published month")
 
 
 @app.command("report")
@@ -272,14 +267,14 @@ def report(
         reports = service.report(work, project_id, at, measure=measure, group_by=groups)
     if wanted is ReportFormat.JSON:
         answers = [exports.to_json(one) for one in reports]
-        _print_json(answers[0] if len(answers) == 1 else answers)
+        print_json(answers[0] if len(answers) == 1 else answers)
     elif wanted is ReportFormat.CSV:
         typer.echo(exports.to_csv(reports), nl=False)
     elif wanted is ReportFormat.PARQUET:
         sys.stdout.buffer.write(exports.to_parquet(reports))
     else:
         for one in reports:
-            print_report(_console(), one)
+            print_report(console(), one)
 
 
 @app.command("restatements")
@@ -288,7 +283,7 @@ def restatements(project_id: ProjectId, as_json: Json = False) -> None:
     with open_work() as work, work.store.transaction() as session:
         session.project(project_id)
         rows = session.restatements(project_id).to_dicts()
-    _print_rows(rows, as_json=as_json, empty="no final month was restated")
+    print_rows(rows, as_json=as_json, empty="no final month was restated")
 
 
 @app.command("anomalies")
@@ -298,7 +293,7 @@ def anomalies(project_id: ProjectId, month: Month, as_json: Json = False) -> Non
 
     with open_work() as work:
         found = service.stored_anomalies(work, project_id, service.parse_month(month))
-    _print_rows(found.to_dicts(), as_json=as_json, empty=f"no anomalies in {month}")
+    print_rows(found.to_dicts(), as_json=as_json, empty=f"no anomalies in {month}")
 
 
 @app.command("forecast")
@@ -313,15 +308,16 @@ def forecast(
     with open_work() as work:
         at = service.parse_month(month) if month else None
         expected = service.stored_forecast(work, project_id, at)
-    _print_rows(expected.to_dicts(), as_json=as_json, empty="no history to forecast from")
+    print_rows(expected.to_dicts(), as_json=as_json, empty="no history to forecast from")
 
 
-def print_report(console: Console, one: Report) -> None:
+def print_report(out: Console, one: Report) -> None:
     """A report for the terminal, its total below."""
-    console.print(
+    out.print(
         f"[bold]{one.project_id} {one.month}[/] · {one.measure} in {one.currency or 'no currency'} · {one.state} · "
         f"manifest {one.manifest_version}",
         soft_wrap=True,
+        markup=True,
     )
     table = Table(show_footer=True)
     for position, group in enumerate(one.group_by):
@@ -329,7 +325,7 @@ def print_report(console: Console, one: Report) -> None:
     table.add_column("amount", justify="right", footer=f"{one.totals[one.measure]:f}", no_wrap=True)
     for *keys, amount in one.rows.iter_rows():
         table.add_row(*(str(key) for key in keys), f"{amount:f}")
-    console.print(table)
+    out.print(table)
 
 
 @contextmanager
@@ -353,21 +349,10 @@ def open_work(settings: Settings | None = None) -> Iterator[FinopsContext]:
 def _launcher(settings: Settings) -> Iterator[Launcher]:
     from batch_platform.operations.launch import Launcher
 
-    with _showing("loading the jobs"):
+    with showing("loading the jobs"):
         launcher = Launcher(settings)
     launcher.end_dead_runs()
     yield launcher
-
-
-@contextmanager
-def _showing(what: str) -> Iterator[None]:
-    """A spinner with what the work reports, on a terminal; silence elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(what) as status, progress.listening(status.update):
-        yield
 
 
 def _done(work: FinopsContext, project_id: str, month: date) -> int:
@@ -413,7 +398,7 @@ def _month_row(work: FinopsContext, project_id: str, month: date) -> dict[str, A
 
 def _print_discovery(found: Discovery, *, as_json: bool) -> None:
     rows = [{"project_id": m.project_id, "month": f"{m.month:%Y-%m}", "new": m.run_key} for m in found.wanted]
-    _print_rows(rows, as_json=as_json, empty="every manifest is as it was registered")
+    print_rows(rows, as_json=as_json, empty="every manifest is as it was registered")
     for sentence in (*found.errors, *found.waiting):
         typer.echo(sentence, err=True)
 
@@ -422,48 +407,3 @@ def _raise_failures(results: Sequence[tuple[str, RunResult]]) -> None:
     failed = [result for _, result in results if not result.success]
     if failed:
         raise PermanentFailure("; ".join(result.reason or result.run_id for result in failed))
-
-
-def _print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> None:
-    if as_json:
-        _print_json(list(rows))
-        return
-    if not rows:
-        typer.echo(empty)
-        return
-    table = Table(box=None)
-    for name, value in rows[0].items():
-        number = isinstance(value, int | Decimal)
-        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=number)
-    for row in rows:
-        table.add_row(*(_shown(value) for value in row.values()))
-    _console().print(table)
-
-
-def _console() -> Console:
-    """As wide as the terminal; wide enough for whole rows where there is none."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        return ", ".join(f"{amount} {currency}" for currency, amount in value.items())
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return str(value)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    return str(value)

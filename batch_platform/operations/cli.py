@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from batch_platform.core import progress
 from batch_platform.core.failures import InvalidInput, PermanentFailure
+from batch_platform.core.terminal import print_json, print_rows, showing, shown
 from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
@@ -36,8 +31,6 @@ LetterId = Annotated[str, typer.Argument(metavar="ID", help="The dead letter; se
 Limit = Annotated[int, typer.Option(min=1, max=500, help="Rows at most.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
-
-_WIDTH_OF_PIPES: Final = 220
 
 
 @jobs_app.command("list")
@@ -78,7 +71,7 @@ def status(name: JobName, as_json: Json = False) -> None:
     facts = {
         "job": f"{answer.name} ({answer.id})",
         "state": answer.state,
-        "newest run": last and f"{last.run_id} {last.status} {_shown(last.created_at)}",
+        "newest run": last and f"{last.run_id} {last.status} {shown(last.created_at)}",
         "last success": answer.last_success_at,
         "next due": answer.next_due_at,
         "deadline": answer.deadline_at,
@@ -136,19 +129,19 @@ def run_job(
     with _operations(runs=True) as operations:
         job = operations.registry.get(name)
         parameters = parse(job, texts, dry_run=dry_run)
-        with _showing(f"running {job.name}"):
+        with showing(f"running {job.name}"):
             run = service.execute(operations, job.name, parameters, by=_me())
         _audit(operations, "job.execute", job.name, after=brief(run))
         service.sync(operations)
         detail = service.run(operations, run.run_id)
     if as_json:
-        _print_json(written(RunDetailAnswer.of_detail(detail)))
+        print_json(written(RunDetailAnswer.of_detail(detail)))
     else:
-        _print_rows([_run_row(detail.run)], empty="")
+        print_rows([_run_row(detail.run)], empty="")
         if detail.dry_run_summary:
             typer.echo(detail.dry_run_summary)
         if detail.dry_run_rows is not None:
-            _print_rows(detail.dry_run_rows, empty="nothing would be written")
+            print_rows(detail.dry_run_rows, empty="nothing would be written")
     if detail.run.status != "success":
         raise PermanentFailure(detail.run.cause or f"run {run.run_id} is {detail.run.status}")
 
@@ -182,7 +175,7 @@ def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = F
     with _operations(runs=not dry_run) as operations:
         before = after = service.dead_letter(operations, letter_id)
         if not dry_run:
-            with _showing(f"running {before.job} again"):
+            with showing(f"running {before.job} again"):
                 after = service.retry_dead_letter(operations, letter_id, version=before.version, by=_me())
             _audit(operations, "dead-letter.retry", letter_id, before=brief(before), after=brief(after))
             service.sync(operations)
@@ -261,7 +254,7 @@ def monitor(
             return
         done = watchman.once()
     if as_json:
-        _print_json({"led": done.led, "failed": list(done.failed)})
+        print_json({"led": done.led, "failed": list(done.failed)})
     elif not done.failed:
         typer.echo("all is judged" if done.led else "another monitor is at work")
     if done.failed:
@@ -286,7 +279,7 @@ def _operations(*, runs: bool = False) -> Iterator[OperationsContext]:
     if settings.database_url is None:
         raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
     registry = build_registry(settings)
-    with _showing("loading the jobs"):
+    with showing("loading the jobs"):
         launcher = Launcher(settings) if runs else None
         instance = launcher.instance if launcher else open_instance()
     runner = None
@@ -353,43 +346,6 @@ def _letter_row(letter: DeadLetter) -> dict[str, Any]:
 def _print(rows: Sequence[Mapping[str, Any]], answer: object, *, as_json: bool, empty: str) -> None:
     """Rows for people, the API's answer for programs."""
     if as_json:
-        _print_json(answer)
+        print_json(answer)
     else:
-        _print_rows(rows, empty=empty)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _print_rows(rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
-    if not rows:
-        typer.echo(empty)
-        return
-    table = Table(box=None)
-    for name, value in rows[0].items():
-        number = isinstance(value, int)
-        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=number)
-    for row in rows:
-        table.add_row(*(_shown(value) for value in row.values()))
-    # as wide as the terminal; wide enough for whole rows where there is none
-    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES).print(table)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.astimezone().isoformat(" ", "seconds")
-    return str(value)
-
-
-@contextmanager
-def _showing(what: str) -> Iterator[None]:
-    """A spinner with what the work reports, on a terminal; silence elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(what) as spinner, progress.listening(spinner.update):
-        yield
+        print_rows(rows, empty=empty)

@@ -6,17 +6,14 @@ All state changes are conditional: a decision made on an older version, and a du
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from psycopg.rows import dict_row
-
-from batch_platform.core import postgres
 from batch_platform.core.failures import Conflict, NotFound
 from batch_platform.core.sql import load
+from batch_platform.core.store import BaseSession, BaseStore
 from batch_platform.operations.model import (
     DeadLetter,
     DeadLetterState,
@@ -32,23 +29,14 @@ from batch_platform.operations.model import (
 )
 from batch_platform.operations.runner import TriggerState
 
-_SQL: Final = load("batch_platform.operations.sql")
 _RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
 _JSON: Final = frozenset({"parameters", "config", "tags"})
 
 
-class Session:
+class Session(BaseSession):
     """The statements of one transaction."""
 
-    def __init__(self, connection: postgres.Connection) -> None:
-        self.connection = connection
-
-    def _rows(self, name: str, /, **parameters: Any) -> list[dict[str, Any]]:
-        with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(_SQL[name], parameters).fetchall()
-
-    def _run(self, name: str, /, **parameters: Any) -> int:
-        return self.connection.execute(_SQL[name], parameters).rowcount
+    _sql = load("batch_platform.operations.sql")
 
     # the ledger
 
@@ -238,8 +226,7 @@ class Session:
 
     def lead(self) -> bool:
         """Whether this transaction is the monitor's; as long as it lasts, no other is."""
-        [[leads]] = self.connection.execute(_SQL["lead"]).fetchall()
-        return bool(leads)
+        return bool(self._value("lead"))
 
     def mark(self, name: str) -> tuple[datetime, str | None] | None:
         rows = self._rows("mark", name=name)
@@ -252,17 +239,10 @@ class Session:
         self._run("save_queues", names=list(sizes), sizes=list(sizes.values()), now=now)
 
 
-class OperationsStore:
+class OperationsStore(BaseStore[Session]):
     """Opens transactions on the operations tables."""
 
-    def __init__(self, pool: postgres.Pool) -> None:
-        self._pool = pool
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """One transaction: committed at the end, rolled back by any exception."""
-        with postgres.transaction(self._pool) as connection:
-            yield Session(connection)
+    _session = Session
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from batch_platform.core.failures import InvalidInput, PermanentFailure
+from batch_platform.core.terminal import print_rows, showing
 from batch_platform.settings import Settings, load_settings
 from batch_platform.zengin import printing
 
@@ -45,7 +46,7 @@ def snapshot_command(
     """Read a release, check it, and keep it as the snapshot of a business date."""
     from batch_platform.zengin import service
 
-    with open_work() as work, printing.showing(f"reading {source}"):
+    with open_work() as work, showing(f"reading {source}"):
         taken = service.take_snapshot(work, source, _date(day, "date"), bootstrap=bootstrap, dry_run=dry_run)
     printing.snapshot(taken, as_json=as_json, dry_run=dry_run)
 
@@ -55,7 +56,7 @@ def diff_command(day: Day = None, dry_run: DryRun = False, as_json: Json = False
     """Compare the newest snapshot with the master and raise its changes for review."""
     from batch_platform.zengin import service
 
-    with open_work() as work, printing.showing("comparing"):
+    with open_work() as work, showing("comparing"):
         proposal = service.propose(work, _date(day, "date"), dry_run=dry_run)
     printing.proposal(proposal, as_json=as_json, dry_run=dry_run)
 
@@ -140,7 +141,7 @@ def approve_command(
         if dry_run:
             printing.changesets([found], as_json=as_json)
             return
-        with printing.showing("approving"):
+        with showing("approving"):
             whole = service.approve_changeset(
                 work,
                 changeset,
@@ -209,7 +210,7 @@ def apply_command(day: Day = None, dry_run: DryRun = False, as_json: Json = Fals
     """Apply what is approved for a business date now, without waiting for 23:00."""
     from batch_platform.zengin import service
 
-    with open_work() as work, printing.showing("applying"):
+    with open_work() as work, showing("applying"):
         outcome = service.apply(work, _date(day, "date"), dry_run=dry_run)
     printing.applied(outcome, as_json=as_json)
 
@@ -246,7 +247,7 @@ def search_command(
             rows, _ = service.banks(work, text, as_of=day, limit=limit)
         else:
             rows, _ = service.branches(work, bank, text, as_of=day, limit=limit)
-    printing.rows(rows, as_json=as_json, empty=f"nothing is called {text}")
+    print_rows(rows, as_json=as_json, empty=f"nothing is called {text}")
 
 
 @app.command("export")

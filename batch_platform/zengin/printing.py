@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table as RichTable
 
-from batch_platform.core import progress
+from batch_platform.core.terminal import print_json, print_rows
 from batch_platform.zengin.model import Changeset, DiffType, Record, Table
 
 if TYPE_CHECKING:
@@ -28,7 +22,6 @@ if TYPE_CHECKING:
         SnapshotOutcome,
     )
 
-_WIDTH_OF_PIPES: Final = 220
 _CHANGES_SHOWN: Final = 200
 _OPERATIONS: Final = (DiffType.ADDITION, DiffType.UPDATE, DiffType.DELETION)
 
@@ -46,7 +39,7 @@ def snapshot(taken: SnapshotOutcome, *, as_json: bool, dry_run: bool) -> None:
         "checks": [asdict(check) for check in taken.checks],
     }
     if as_json:
-        _json(answer)
+        print_json(answer)
         return
     verb = "would be kept" if dry_run and taken.taken else "kept" if taken.taken else "was kept before"
     typer.echo(
@@ -68,7 +61,7 @@ def proposal(found: Proposal, *, as_json: bool, dry_run: bool) -> None:
         "dry_run": dry_run,
     }
     if as_json:
-        _json(answer)
+        print_json(answer)
         return
     typer.echo(f"changeset {one.id}: {one.verdict}: {one.reason}")
     counted(one)
@@ -116,7 +109,7 @@ def changeset_answer(one: Changeset) -> dict[str, Any]:
 def changesets(found: Sequence[Changeset], *, as_json: bool, single: bool = False) -> None:
     if as_json:
         answers = [changeset_answer(one) for one in found]
-        _json(answers[0] if single else answers)
+        print_json(answers[0] if single else answers)
         return
     shown = [
         {
@@ -130,12 +123,12 @@ def changesets(found: Sequence[Changeset], *, as_json: bool, single: bool = Fals
         }
         for one in found
     ]
-    rows(shown, as_json=False, empty="no changeset")
+    print_rows(shown, as_json=False, empty="no changeset")
 
 
 def changeset(one: Changeset, changes: pl.DataFrame, *, as_json: bool) -> None:
     if as_json:
-        _json({**changeset_answer(one), "changes": changes.to_dicts()})
+        print_json({**changeset_answer(one), "changes": changes.to_dicts()})
         return
     changesets([one], as_json=False)
     counted(one)
@@ -153,7 +146,7 @@ def changeset(one: Changeset, changes: pl.DataFrame, *, as_json: bool) -> None:
         }
         for row in changes.head(_CHANGES_SHOWN).iter_rows(named=True)
     ]
-    rows(shown, as_json=False, empty="no changes")
+    print_rows(shown, as_json=False, empty="no changes")
     if changes.height > _CHANGES_SHOWN:
         typer.echo(f"… and {changes.height - _CHANGES_SHOWN} more")
 
@@ -165,7 +158,7 @@ def record_answer(one: Record) -> dict[str, Any]:
 
 def records(found: Sequence[Record], *, as_json: bool) -> None:
     if as_json:
-        _json([record_answer(one) for one in found])
+        print_json([record_answer(one) for one in found])
         return
     shown = [
         {
@@ -181,20 +174,20 @@ def records(found: Sequence[Record], *, as_json: bool) -> None:
         }
         for one in found
     ]
-    rows(shown, as_json=False, empty="no record")
+    print_rows(shown, as_json=False, empty="no record")
 
 
 def record(one: Record, *, as_json: bool) -> None:
     if as_json:
-        _json(record_answer(one))
+        print_json(record_answer(one))
         return
     shown = [{"": name, "value": value} for name, value in record_answer(one).items() if value not in (None, {}, [])]
-    rows(shown, as_json=False, empty="")
+    print_rows(shown, as_json=False, empty="")
 
 
 def decision(done: Decision, *, as_json: bool) -> None:
     if as_json:
-        _json({"records": [record_answer(one) for one in done.records], "waiting": list(done.waiting)})
+        print_json({"records": [record_answer(one) for one in done.records], "waiting": list(done.waiting)})
         return
     records(done.records, as_json=False)
     if done.waiting:
@@ -203,7 +196,7 @@ def decision(done: Decision, *, as_json: bool) -> None:
 
 def changeset_decision(done: ChangesetDecision, *, as_json: bool) -> None:
     if as_json:
-        _json({**changeset_answer(done.changeset), "moved": done.moved, "waiting": done.waiting})
+        print_json({**changeset_answer(done.changeset), "moved": done.moved, "waiting": done.waiting})
         return
     typer.echo(f"changeset {done.changeset.id} is {done.changeset.status}: {done.moved} records moved")
     if done.waiting:
@@ -213,7 +206,9 @@ def changeset_decision(done: ChangesetDecision, *, as_json: bool) -> None:
 def applied(outcome: ApplyOutcome, *, as_json: bool) -> None:
     totals = {name: sum(getattr(one, name) for one in outcome.changesets) for name in _APPLIED}
     if as_json:
-        _json({"date": outcome.business_date, "dry_run": outcome.dry_run, **totals, "changesets": outcome.changesets})
+        print_json(
+            {"date": outcome.business_date, "dry_run": outcome.dry_run, **totals, "changesets": outcome.changesets}
+        )
         return
     verb = "would be applied" if outcome.dry_run else "applied"
     typer.echo(f"{outcome.business_date}: {totals['applied']} rows {verb}")
@@ -229,52 +224,5 @@ def applied(outcome: ApplyOutcome, *, as_json: bool) -> None:
 _APPLIED: Final = ("applied", "already", "conflicts", "waiting")
 
 
-def rows(found: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
-    if as_json:
-        _json(list(found))
-        return
-    if not found:
-        typer.echo(empty)
-        return
-    table = RichTable(box=None)
-    for name, value in found[0].items():
-        number = isinstance(value, int)
-        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=number)
-    for row in found:
-        table.add_row(*(_shown(value) for value in row.values()))
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES).print(table)
-
-
-@contextmanager
-def showing(what: str) -> Iterator[None]:
-    """A spinner with what the work reports, on a terminal; silence elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(what) as spinner, progress.listening(spinner.update):
-        yield
-
-
 def _with_prefix(counts: Mapping[str, int], prefix: str) -> dict[str, int]:
     return {name.removeprefix(f"{prefix}."): rows for name, rows in counts.items() if name.startswith(f"{prefix}.")}
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list | tuple):
-        return ", ".join(_shown(one) for one in value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_shown(one)}" for name, one in value.items())
-    return str(value)
-
-
-def _json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    return dict(vars(value)) if hasattr(value, "__dict__") else str(value)

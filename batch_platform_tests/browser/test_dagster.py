@@ -96,6 +96,7 @@ def test_an_administrator_launches(enter: Enter, site: Site) -> None:
 def test_without_the_session_there_is_no_dagster(enter: Enter) -> None:
     page = enter("viewer")
     watch(page).expect("status of 401")
+    page.wait_for_load_state("networkidle")  # what is still being fetched would be refused
     page.context.clear_cookies()
     page.goto("/dagster/runs")
     expect(page.locator("[name=password]")).to_be_visible()

@@ -6,18 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from batch_platform_tests.end_to_end.machine import Machine
+from batch_platform_tests.end_to_end.machine import Machine, running
 from batch_platform_tests.end_to_end.stack import Stack
 from batch_platform_tests.fault_proxy import FaultProxy
 
 
 @pytest.fixture(scope="package")
 def machine(clean_environment: None) -> Iterator[Machine]:
-    machine = Machine()
-    try:
-        yield machine.start()
-    finally:
-        machine.stop()
+    with running() as machine:
+        yield machine
 
 
 @pytest.fixture(scope="package")

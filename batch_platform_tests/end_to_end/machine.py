@@ -223,6 +223,16 @@ class Machine:
                 self.s3.delete_object(Bucket=LAKE, Key=found["Key"])
 
 
+@contextmanager
+def running() -> Iterator[Machine]:
+    """A machine with its services, gone at the end."""
+    machine = Machine()
+    try:
+        yield machine.start()
+    finally:
+        machine.stop()
+
+
 def ended_months(count: int) -> list[date]:
     """The last complete months, oldest first: what AWS would have delivered by now."""
     with_today = utc_now().date().replace(day=1)

@@ -18,7 +18,7 @@ from playwright.sync_api import expect
 from batch_platform.core.clock import utc_now
 from batch_platform.core.retry import STANDARD_RETRY
 from batch_platform_tests.chromium import OpenPage
-from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files
+from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files, running
 from batch_platform_tests.end_to_end.stack import Stack, eventually
 from batch_platform_tests.fault_proxy import Answer, FaultProxy
 from batch_platform_tests.mail_sink import Sink
@@ -36,11 +36,8 @@ OPS, DUTY = "ops@example.com", "duty@example.com"
 @pytest.fixture(scope="module")
 def machine(clean_environment: None) -> Iterator[Machine]:
     """Its own: what fails in another test would be told here."""
-    machine = Machine()
-    try:
-        yield machine.start()
-    finally:
-        machine.stop()
+    with running() as machine:
+        yield machine
 
 
 @pytest.fixture(scope="module")

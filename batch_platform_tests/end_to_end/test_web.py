@@ -39,7 +39,7 @@ from batch_platform_tests.end_to_end.demo_web import (
     scraped,
     unfinished,
 )
-from batch_platform_tests.end_to_end.machine import Machine
+from batch_platform_tests.end_to_end.machine import Machine, running
 from batch_platform_tests.end_to_end.stack import Stack, eventually
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
@@ -50,8 +50,7 @@ LAUNCH = (
     'mutation { launchRun(executionParams: {selector: {jobName: "x", repositoryName: "__repository__", '
     'repositoryLocationName: "batch_platform"}}) { __typename } }'
 )
-# Job parameters are the jobs' own: what the document allows may be refused. Each check that an operation is spared
-# has a test of its own below, marked as failing; they go together.
+# Job parameters are the jobs' own: what the document allows may be refused.
 SCHEMATHESIS = """
 [checks.positive_data_acceptance]
 enabled = false
@@ -61,11 +60,8 @@ enabled = false
 @pytest.fixture(scope="module")
 def machine(clean_environment: None) -> Iterator[Machine]:
     """Its own: a first administrator's password is only told while nobody has signed in."""
-    machine = Machine()
-    try:
-        yield machine.start()
-    finally:
-        machine.stop()
+    with running() as machine:
+        yield machine
 
 
 @pytest.fixture(scope="module")

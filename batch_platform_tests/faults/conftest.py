@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 
 from batch_platform.finops import service
-from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files
+from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files, running
 from batch_platform_tests.end_to_end.stack import eventually
 from batch_platform_tests.finops.bucket import CurBucket
 
@@ -72,11 +72,8 @@ class Case:
 
 @pytest.fixture(scope="package")
 def machine(clean_environment: None) -> Iterator[Machine]:
-    machine = Machine()
-    try:
-        yield machine.start()
-    finally:
-        machine.stop()
+    with running() as machine:
+        yield machine
 
 
 @pytest.fixture(scope="package")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from batch_platform.finops.model import Budget
-from batch_platform.finops.store.statements import Statements
+from batch_platform.finops.store.statements import FinopsStatements
 
 
-class Budgets(Statements):
+class Budgets(FinopsStatements):
     """`finops_budgets`."""
 
     def budgets(self, project_id: str) -> list[Budget]:

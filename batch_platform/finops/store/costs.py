@@ -21,7 +21,7 @@ from batch_platform.finops.model import (
     PublishedMonth,
     Stamp,
 )
-from batch_platform.finops.store.statements import Statements
+from batch_platform.finops.store.statements import FinopsStatements
 from batch_platform.finops.summary import SUMMARY_SCHEMA
 
 FORECAST_SCHEMA: Final = {**FORECAST_DAYS, "method": pl.String(), "backtest_error": MONEY}
@@ -38,7 +38,7 @@ RESTATEMENT_SCHEMA: Final[dict[str, pl.DataType]] = {
 }
 
 
-class Costs(Statements):
+class Costs(FinopsStatements):
     """`finops_months`, the two cost tables, restatements, anomalies and forecasts."""
 
     def lock_publication(self, month: date) -> None:
@@ -69,15 +69,15 @@ class Costs(Statements):
         self._run("bump_costs_revision", **place)
         constants = {"project_id": project_id, "billing_month": month, "manifest_version": version}
         self._run("delete_summary", **place)
-        self._replace("finops_cost_summary", summary, **constants)
+        self._append("finops_cost_summary", summary, **constants)
         self._run("delete_service_monthly", **place)
-        self._replace("finops_cost_service_monthly", by_service, **constants)
+        self._append("finops_cost_service_monthly", by_service, **constants)
 
     def add_restatement(
         self, before: PublishedMonth, to_version: str, difference: pl.DataFrame, *, now: datetime
     ) -> None:
         """Keep the money difference between two versions of a month."""
-        self._replace(
+        self._append(
             "finops_restatements",
             difference,
             project_id=before.project_id,
@@ -174,7 +174,7 @@ class Costs(Statements):
 
     def replace_anomalies(self, project_id: str, month: date, version: str, frame: pl.DataFrame) -> None:
         self._run("delete_anomalies", project_id=project_id, month=month)
-        self._replace(
+        self._append(
             "finops_cost_anomalies", frame, project_id=project_id, billing_month=month, manifest_version=version
         )
 
@@ -187,7 +187,7 @@ class Costs(Statements):
 
     def replace_forecast(self, project_id: str, month: date, version: str, frame: pl.DataFrame) -> None:
         self._run("delete_forecast", project_id=project_id, month=month)
-        self._replace(
+        self._append(
             "finops_cost_forecasts", frame, project_id=project_id, billing_month=month, manifest_version=version
         )
 

@@ -21,10 +21,10 @@ from batch_platform.finops.model import (
     MonthToAggregate,
     RegisteredVersion,
 )
-from batch_platform.finops.store.statements import Statements
+from batch_platform.finops.store.statements import FinopsStatements
 
 
-class Deliveries(Statements):
+class Deliveries(FinopsStatements):
     """`finops_project_connections`, `finops_billing_manifests`, `finops_billing_files`."""
 
     # projects

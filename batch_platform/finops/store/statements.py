@@ -1,37 +1,22 @@
-"""What every part of the store is made of: named statements in one transaction."""
+"""What every part of the store is made of: the statements of `sql/`, run by name in one transaction."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 from psycopg import sql
-from psycopg.rows import dict_row
 
-from batch_platform.core import postgres
 from batch_platform.core.sql import load
+from batch_platform.core.store import BaseSession
 
-_SQL: Final = load("batch_platform.finops.sql")
 
+class FinopsStatements(BaseSession):
+    """Runs the statements of finops."""
 
-class Statements:
-    """Runs statements of `sql/` by name on one connection, inside its transaction."""
+    _sql = load("batch_platform.finops.sql")
 
-    def __init__(self, connection: postgres.Connection) -> None:
-        self.connection = connection
-
-    def _rows(self, name: str, /, **parameters: Any) -> list[dict[str, Any]]:
-        with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(_SQL[name], parameters).fetchall()
-
-    def _run(self, name: str, /, **parameters: Any) -> int:
-        return self.connection.execute(_SQL[name], parameters).rowcount
-
-    def _frame(self, name: str, schema: dict[str, pl.DataType], /, **parameters: Any) -> pl.DataFrame:
-        with self.connection.cursor() as cursor:
-            return postgres.fetch_frame(cursor, _SQL[name], parameters, schema)
-
-    def _replace(self, table: str, frame: pl.DataFrame, /, **constants: Any) -> None:
+    def _append(self, table: str, frame: pl.DataFrame, /, **constants: Any) -> None:
+        """The frame's rows, each with the same constants in front."""
         full = frame.select(*(pl.lit(value).alias(name) for name, value in constants.items()), pl.all())
-        with self.connection.cursor() as cursor:
-            postgres.copy_frame(cursor, sql.Identifier("finops", table), full)
+        self._copy(sql.Identifier("finops", table), full)

@@ -16,7 +16,7 @@ retold AS (
 ),
 ended AS (
     UPDATE operations.incidents i
-    SET resolved_at = %(now)s, resolution = coalesce(
+    SET resolved_at = greatest(opened_at, %(now)s), resolution = coalesce(
         (SELECT r.resolution FROM ({resolution}) r WHERE r.subject = i.subject), %(recovery)s)
     WHERE i.rule = %(rule)s AND i.resolved_at IS NULL AND NOT EXISTS (SELECT FROM found f WHERE f.subject = i.subject)
     RETURNING id
@@ -35,7 +35,7 @@ SELECT NULL::text AS subject, NULL::text AS resolution WHERE false
 
 -- name: close_unknown_rules
 -- A rule that is gone finds nothing any more.
-UPDATE operations.incidents SET resolved_at = %(now)s, resolution = 'the rule was removed'
+UPDATE operations.incidents SET resolved_at = greatest(opened_at, %(now)s), resolution = 'the rule was removed'
 WHERE resolved_at IS NULL AND rule <> ALL(%(rules)s)
 
 -- name: incidents

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
 
-from psycopg.rows import dict_row
-
-from batch_platform.core import postgres
 from batch_platform.core.failures import NotFound
 from batch_platform.core.sql import load
+from batch_platform.core.store import BaseSession, BaseStore
 from batch_platform.web.access.model import Role, User
-
-_SQL: Final = load("batch_platform.web.access.sql")
 
 
 @dataclass(frozen=True)
@@ -38,18 +32,10 @@ class StoredSession:
     seen_at: datetime
 
 
-class Session:
-    """The statements of one transaction; `connection` lets the audit log write in it."""
+class Session(BaseSession):
+    """The statements of one transaction."""
 
-    def __init__(self, connection: postgres.Connection) -> None:
-        self.connection = connection
-
-    def _rows(self, name: str, /, **parameters: Any) -> list[dict[str, Any]]:
-        with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(_SQL[name], parameters).fetchall()
-
-    def _run(self, name: str, /, **parameters: Any) -> int:
-        return self.connection.execute(_SQL[name], parameters).rowcount
+    _sql = load("batch_platform.web.access.sql")
 
     # accounts
 
@@ -90,8 +76,7 @@ class Session:
         self._run("replace_hash", name=name, old=old, new=new)
 
     def needs_first_administrator(self, name: str) -> bool:
-        [[needed]] = self.connection.execute(_SQL["needs_first_administrator"], {"name": name}).fetchall()
-        return bool(needed)
+        return bool(self._value("needs_first_administrator", name=name))
 
     def save_first_administrator(self, name: str, password_hash: str, *, now: datetime) -> None:
         self._run("save_first_administrator", name=name, password_hash=password_hash, now=now)
@@ -172,17 +157,10 @@ class Session:
         self._run("delete_old_attempts", forgotten=now - lockout.forgotten_after)
 
 
-class AccessStore:
+class AccessStore(BaseStore[Session]):
     """Opens transactions on the accounts' tables."""
 
-    def __init__(self, pool: postgres.Pool) -> None:
-        self._pool = pool
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """One transaction: committed at the end, rolled back by any exception."""
-        with postgres.transaction(self._pool) as connection:
-            yield Session(connection)
+    _session = Session
 
 
 def _written(roles: Collection[Role]) -> list[str]:

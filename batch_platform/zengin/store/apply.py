@@ -79,7 +79,7 @@ class Apply(Master):
         sides = [
             pl.col(side).struct.field(value).alias(f"{side}_{value}") for side in ("old", "new") for value in VALUES
         ]
-        self._copy(
+        self._copy_temporary(
             "zengin_staged",
             changes.select(
                 "diff_id",

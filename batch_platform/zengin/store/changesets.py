@@ -18,10 +18,10 @@ from batch_platform.zengin.model import (
     Verdict,
     check_changeset,
 )
-from batch_platform.zengin.store.statements import Statements
+from batch_platform.zengin.store.statements import ZenginStatements
 
 
-class Changesets(Statements):
+class Changesets(ZenginStatements):
     """`changesets`, and the audit of every state in `transitions`."""
 
     def lock_changeset(self, changeset_id: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from batch_platform.zengin.model import CHANGE_SCHEMA, VALUES
-from batch_platform.zengin.store.statements import Statements
+from batch_platform.zengin.store.statements import ZenginStatements
 
 HISTORY_SCHEMA: Final = {"diff_id": pl.String(), **CHANGE_SCHEMA}
 _FLAT: Final = dict.fromkeys(
@@ -24,7 +24,7 @@ _FLAT: Final = dict.fromkeys(
 _HASHES: Final = dict.fromkeys(("table", "key", "base_hash", "new_hash"), pl.String())
 
 
-class History(Statements):
+class History(ZenginStatements):
     """`change_history` and `conflicts`."""
 
     def history(self, changeset_id: str) -> pl.DataFrame:

@@ -10,12 +10,12 @@ import polars as pl
 
 from batch_platform.zengin import kana
 from batch_platform.zengin.model import BANK_SCHEMA, BRANCH_SCHEMA
-from batch_platform.zengin.store.statements import Statements
+from batch_platform.zengin.store.statements import ZenginStatements
 
 _FOLDED: Final = ("name", "kana", "roma")
 
 
-class Master(Statements):
+class Master(ZenginStatements):
     """`banks`, `branches` and their histories. Read both tables of one moment by `ZenginStore.snapshot`."""
 
     def current_master(self) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from batch_platform.zengin.model import Record, Status, Table
-from batch_platform.zengin.store.statements import Statements
+from batch_platform.zengin.store.statements import ZenginStatements
 
 Fingerprint = tuple[str, str, str, str]
 """Table, key, row before, row after: what a proposal is remembered by; empty text for what is not there."""
@@ -26,7 +26,7 @@ _SCHEMA: Final = {
 }
 
 
-class Mirror(Statements):
+class Mirror(ZenginStatements):
     """`records`, their `transitions`, and `rejections`."""
 
     def note_records(self, records: Iterable[Record], *, who: str, now: datetime, reason: str | None = None) -> None:
@@ -36,7 +36,7 @@ class Mirror(Statements):
         if frame.is_empty():
             return
         self._run("create_mirrored")
-        self._copy("zengin_mirrored", frame)
+        self._copy_temporary("zengin_mirrored", frame)
         self._run("insert_record_transitions", who=who, now=now, reason=reason)
         self._run("upsert_records", now=now)
         self._run("drop_mirrored")

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from batch_platform.zengin.model import HoldReason, Provenance, Verdict
-from batch_platform.zengin.store.statements import Statements
+from batch_platform.zengin.store.statements import ZenginStatements
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SnapshotRow:
     judged_at: datetime | None = None
 
 
-class Snapshots(Statements):
+class Snapshots(ZenginStatements):
     """`snapshots`."""
 
     def save_snapshot(self, snapshot: SnapshotRow) -> bool:

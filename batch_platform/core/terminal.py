@@ -1,0 +1,81 @@
+"""What every command prints: JSON for programs, tables for people, a spinner for who waits at a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from batch_platform.core import progress
+
+_WIDTH_OF_PIPES: Final = 220
+
+
+def print_json(value: object) -> None:
+    """Decimals as plain digits, dates and times in ISO 8601."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool = False, empty: str) -> None:
+    """A table with the columns of the first row; `empty` is what people are told when there is none."""
+    if as_json:
+        print_json(list(rows))
+        return
+    if not rows:
+        typer.echo(empty)
+        return
+    table = Table(box=None)
+    for name, value in rows[0].items():
+        number = isinstance(value, int | Decimal)
+        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=number)
+    for row in rows:
+        table.add_row(*(shown(value) for value in row.values()))
+    console().print(table)
+
+
+def console() -> Console:
+    """As wide as the terminal; wide enough for whole rows where there is none."""
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES)
+
+
+def shown(value: object) -> str:
+    """A value for people: times of this machine, amounts digit by digit, `{"USD": 1}` as 1 USD."""
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{shown(amount)} {name}" for name, amount in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(shown(one) for one in value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.astimezone().isoformat(" ", "seconds")
+    return str(value)
+
+
+@contextmanager
+def showing(what: str) -> Iterator[None]:
+    """A spinner with what the work reports, on a terminal; silence elsewhere."""
+    spinning = Console(stderr=True)
+    if not spinning.is_terminal:
+        yield
+        return
+    with spinning.status(what) as spinner, progress.listening(spinner.update):
+        yield
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return dict(vars(value)) if is_dataclass(value) else str(value)
