@@ -13,6 +13,8 @@ from batch_platform.operations.dagster_storage import failure_sentence
 from batch_platform.operations.model import REQUESTED_BY_TAG
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import dagster as dg
 
     from batch_platform.operations.model import Launch
@@ -118,6 +120,10 @@ class InProcessRunner:
     def cancel(self, run_id: str, *, requested_by: str) -> None:  # noqa: ARG002 (the protocol's)
         """Raises `Conflict`: such a run belongs to the process that waits for it."""
         raise Conflict(f"run {run_id} is not this command's: stop it in the web, or stop its own command")
+
+    def retry_forgotten(self, *, ended_before: datetime) -> int:  # noqa: ARG002 (the protocol's)
+        """None: a command's run has only the retries of its steps."""
+        return 0
 
 
 def open_instance() -> dg.DagsterInstance:

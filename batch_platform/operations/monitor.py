@@ -27,6 +27,7 @@ EVERY_SECONDS: Final = 5.0
 _MARK: Final = "monitor pass"
 
 _HEARTBEAT_SECONDS: Final = 5.0
+_DAEMON_RETRIES_WITHIN: Final = timedelta(minutes=1)
 _log = structlog.get_logger(__name__)
 
 
@@ -85,6 +86,7 @@ class Monitor:
             ("register jobs", self._register),
             ("copy runs", lambda: ledger.sync(ctx)),
             ("ask again", lambda: service.ask_again(ctx)),
+            ("retry forgotten runs", self._retry_forgotten),
             ("judge deadlines", lambda: deadlines.judge(ctx)),
             ("measure queues", self._measure),
             ("close unknown rules", lambda: alerts.close_unknown(ctx.pool, orders.rules, now=ctx.clock())),
@@ -96,6 +98,10 @@ class Monitor:
     def _register(self) -> None:
         with self._ctx.store.transaction() as session:
             session.save_jobs(list(self._ctx.registry), now=self._ctx.clock())
+
+    def _retry_forgotten(self) -> None:
+        if self._ctx.runner is not None:
+            self._ctx.runner.retry_forgotten(ended_before=self._ctx.clock() - _DAEMON_RETRIES_WITHIN)
 
     def _measure(self) -> None:
         sizes = self._ctx.dagster.queue_sizes()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, TransientFailure
 from batch_platform.operations.launch import WORKER_TAG
@@ -14,9 +15,14 @@ from batch_platform.operations.model import REQUESTED_BY_TAG
 if TYPE_CHECKING:
     import dagster as dg
     from dagster._core.remote_representation.external import RemoteJob
+    from dagster._core.storage.dagster_run import RunRecord
     from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 
     from batch_platform.operations.model import Launch
+
+
+# Older ones have long become dead letters.
+_FORGOTTEN_AT_MOST: Final = timedelta(hours=1)
 
 
 class QueueRunner:
@@ -58,6 +64,47 @@ class QueueRunner:
         with _unreachable():
             self._instance.run_coordinator.cancel_run(run_id)
 
+    def retry_forgotten(self, *, ended_before: datetime) -> int:
+        """Start the retries that Dagster's daemon promised and forgot; how many were started.
+
+        The daemon looks once at a failure's event, and passes over the run when its status is not written yet. The
+        retry itself is Dagster's own, which meets a retry that is there already. `TransientFailure` while the code
+        location is not loaded: a retry that finds none would be given up for good.
+        """
+        from dagster._core.storage.tags import WILL_RETRY_TAG
+        from dagster._daemon.auto_run_reexecution.auto_run_reexecution import retry_run, should_retry
+
+        forgotten = self._forgotten(ended_before)
+        if not forgotten:
+            return 0
+        with self._submitting, _unreachable():
+            with self._process_context.create_request_context() as context:
+                _require_loaded(context)
+            for record in forgotten:
+                if should_retry(record.dagster_run, self._instance):
+                    retry_run(record.dagster_run, self._process_context)
+        given_up = self._forgotten(ended_before)
+        for record in given_up:  # such as a run whose job is gone: its dead letter waits for this tag
+            self._instance.add_run_tags(record.dagster_run.run_id, {WILL_RETRY_TAG: "false"})
+        return len(forgotten) - len(given_up)
+
+    def _forgotten(self, ended_before: datetime) -> list[RunRecord]:
+        import dagster as dg
+        from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
+
+        promised = dg.RunsFilter(
+            statuses=[dg.DagsterRunStatus.FAILURE],
+            tags={WILL_RETRY_TAG: "true"},
+            updated_after=ended_before - _FORGOTTEN_AT_MOST,
+        )
+        return [
+            record
+            for record in self._instance.get_run_records(promised)
+            if AUTO_RETRY_RUN_ID_TAG not in record.dagster_run.tags
+            and record.end_time is not None
+            and record.end_time < ended_before.timestamp()
+        ]
+
     def _create(
         self, context: WorkspaceRequestContext, launch: Launch, requested_by: str, run_id: str | None
     ) -> dg.DagsterRun:
@@ -98,18 +145,22 @@ class QueueRunner:
 
 
 def _find_job(context: WorkspaceRequestContext, name: str) -> RemoteJob:
-    entries = context.get_code_location_entries()
-    for entry in entries.values():
+    for entry in context.get_code_location_entries().values():
         for repository in entry.code_location.get_repositories().values() if entry.code_location else ():
             if repository.has_job(name):
                 return repository.get_full_job(name)
+    _require_loaded(context)
+    raise NotFound(f"Dagster has no job {name}", field="job")
+
+
+def _require_loaded(context: WorkspaceRequestContext) -> None:
+    entries = context.get_code_location_entries()
     for location, entry in entries.items():
         if entry.code_location is None:
             cause = entry.load_error.message.strip().splitlines()[0] if entry.load_error else "it is still loading"
             raise TransientFailure(f"the code location {location} is not loaded: {cause}")
     if not entries:
         raise TransientFailure("no code location is known: workspace.yaml is not in DAGSTER_HOME")
-    raise NotFound(f"Dagster has no job {name}", field="job")
 
 
 def _check_config(job: RemoteJob, config: Mapping[str, Any]) -> None:

@@ -26,6 +26,10 @@ class Runner(Protocol):
         """Stop a run that has not ended. Raises `NotFound`, or `Conflict` when it has."""
         ...
 
+    def retry_forgotten(self, *, ended_before: datetime) -> int:
+        """Start retries that were promised to runs ended before then, and not started; how many."""
+        ...
+
 
 @dataclass(frozen=True)
 class Facts:

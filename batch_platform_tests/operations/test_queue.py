@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
+from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, TransientFailure
 from batch_platform.local import dagster_processes
 from batch_platform.local.home import REPOSITORY, Home
@@ -212,15 +214,43 @@ def test_a_run_whose_code_server_was_replaced_is_cancelled(
     assert found(workspace, run_id).status is dg.DagsterRunStatus.CANCELING
 
 
+def test_a_retry_that_the_daemon_forgot_is_started_once(
+    site: Site, workspace: WorkspaceProcessContext, runner: QueueRunner
+) -> None:
+    instance, job = workspace.instance, COUNTING.job
+    lost = runner.submit(COUNTING, requested_by="ann")
+    instance.report_run_failed(found(workspace, lost))
+    assert runner.retry_forgotten(ended_before=utc_now() - timedelta(minutes=1)) == 0  # the daemon still has its time
+    assert runner.retry_forgotten(ended_before=utc_now()) == 1
+    [again] = instance.get_runs(dg.RunsFilter(job_name=job, tags={"dagster/parent_run_id": lost}))
+    assert (again.status, again.tags["dagster/retry_number"]) == (dg.DagsterRunStatus.QUEUED, "1")
+    assert runner.retry_forgotten(ended_before=utc_now()) == 0
+    assert len(instance.get_runs(dg.RunsFilter(tags={"dagster/parent_run_id": lost}))) == 1
+
+
+def test_a_retry_that_cannot_be_is_given_up(workspace: WorkspaceProcessContext, runner: QueueRunner) -> None:
+    """Without the promise its dead letter is written at once."""
+    instance = workspace.instance
+    run_id = instance.create_run_for_job(dg.GraphDefinition("gone").to_job()).run_id
+    instance.add_run_tags(run_id, {"dagster/max_retries": "1"})
+    instance.report_run_failed(found(workspace, run_id))
+    assert found(workspace, run_id).tags["dagster/will_retry"] == "true"
+    assert runner.retry_forgotten(ended_before=utc_now()) == 0
+    assert found(workspace, run_id).tags["dagster/will_retry"] == "false"
+
+
 @pytest.mark.faults
 def test_a_killed_code_server_is_a_passing_failure_and_is_met_again(
     site: Site, workspace: WorkspaceProcessContext, runner: QueueRunner
 ) -> None:
     before = workspace.get_current_workspace().code_location_entries["batch_platform"].version_key
+    workspace.instance.report_run_failed(found(workspace, runner.submit(COUNTING, requested_by="ann")))
     site.processes["code-server"].stop(signal.SIGKILL)
     eventually(lambda: not site.code_server_answers())
     with pytest.raises(TransientFailure, match=r"does not answer|is not loaded"):
         runner.submit(COUNTING, requested_by="ann")
+    with pytest.raises(TransientFailure, match=r"does not answer|is not loaded"):
+        runner.retry_forgotten(ended_before=utc_now())
     site.start_code_server()
     run_id = eventually(lambda: submitted(runner))
     assert found(workspace, run_id).status is dg.DagsterRunStatus.QUEUED
