@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +22,19 @@ __all__ = ["browser", "open_page"]
 
 _ROOM = 3 * 1024**3
 
+# A shell that starts the tests in the background leaves SIGINT ignored, also in the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # How long an example takes says something about the machine's other work, nothing about the code.
 hypothesis.settings.register_profile(
     "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
 hypothesis.settings.load_profile("patient")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that wait for daemons first: a long one that begins last would keep only one worker busy."""
+    items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
 
 
 def make_home(prefix: str) -> Path:

@@ -16,8 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from batch_platform.finops import service
 from batch_platform.local import demo
 from batch_platform.local.processes import Process
+from batch_platform.zengin import service as zengin
 from batch_platform_tests.end_to_end.machine import Machine, month_files
 from batch_platform_tests.end_to_end.stack import Stack, eventually
+from batch_platform_tests.zengin.workflow import ANN, BEN, DATA, GENEROUS
 
 BATCH = "/api/admin/batch"
 OCTOBER = date(2026, 10, 1)
@@ -52,12 +54,13 @@ class Route(NamedTuple):
 
 @contextmanager
 def demo_stack(machine: Machine) -> Iterator[Stack]:
-    """With the bundled project published, a month that waits to be aggregated, and a dead letter.
+    """With the bundled project published, a month that waits to be aggregated, a dead letter, and a bank master.
 
     The sensor is stopped then: runs are only those which a test asks for.
     """
     machine.deliver_demo()
     machine.add_project(demo.PROJECT, demo.BUCKET)
+    review_banks(machine)
     with Stack(machine) as stack:
         stack.finished(demo.PROJECT, 2)
         stack.stop_sensor()
@@ -73,6 +76,21 @@ def demo_stack(machine: Machine) -> Iterator[Stack]:
             assert asked.status_code == 202, asked.text
             eventually(lambda: items(client, f"{BATCH}/dead-letters"), seconds=120)
         yield stack
+
+
+def review_banks(machine: Machine) -> None:
+    """A master of the older release; what the newer one changes waits for review."""
+    with machine.bank_master(limits=GENEROUS) as work:
+        today = work.business_date()
+        zengin.take_snapshot(work, str(DATA / "2024-03-13"), today, bootstrap=True)
+        changeset = zengin.propose(work, today).changeset
+        assert changeset is not None
+        seen = {"payload_hash": changeset.payload_hash, "count": changeset.counts["rows"]}
+        for account in (ANN, BEN)[: changeset.needs_approvals]:
+            zengin.approve_changeset(work, changeset.id, by=account, **seen)
+        zengin.apply(work, today)
+        zengin.take_snapshot(work, str(DATA / "2024-04-15"), today)
+        assert zengin.propose(work, today).changeset is not None
 
 
 def routes_of(stack: Stack) -> list[Route]:

@@ -32,6 +32,8 @@ from batch_platform.local import services as local_services
 from batch_platform.local.environment import EMBEDDED, VARIABLES
 from batch_platform.local.home import Home
 from batch_platform.settings import Settings, load_settings
+from batch_platform.zengin import service as zengin
+from batch_platform.zengin.service import ZenginContext
 from batch_platform_tests.conftest import make_home
 from batch_platform_tests.finops.bucket import CurBucket, File, csv_gz, line
 
@@ -143,6 +145,18 @@ class Machine:
         try:
             s3 = self.s3
             yield FinopsContext(FinopsStore(pool), s3, LAKE, source=lambda _: s3, **changes)
+        finally:
+            pool.close()
+
+    @contextmanager
+    def bank_master(self, **changes: Any) -> Iterator[ZenginContext]:
+        """A zengin context in this process."""
+        pool = postgres.open_pool(self.variables["DATABASE_URL"], application_name="tests")
+        dynamodb = clients.dynamodb(self.variables)
+        try:
+            yield zengin.build_context(
+                pool=pool, dynamodb=dynamodb, s3=self.s3, lake_bucket=LAKE, env="local", **changes
+            )
         finally:
             pool.close()
 
