@@ -97,7 +97,10 @@ def test_without_dynoxide_tables_live_in_ministack(local_home: LocalHome, monkey
     services.stop(local_home.home)
     local_home.start()  # dynoxide could be installed now, but this home's tables are elsewhere
     assert local_home.read() == LocalHome.KEPT
-    assert clients.dynamodb(local_home.variables).list_tables()["TableNames"] == ["kept", "zengin-data-diff-local"]
+    assert clients.dynamodb(local_home.variables).list_tables()["TableNames"] == [
+        *(f"batch-platform-local-{name}" for name in ("balances", "batch-operations", "transactions", "users")),
+        *("kept", "zengin-data-diff-local"),
+    ]
 
 
 def test_tables_in_dynoxide_are_not_hidden_by_the_fallback(
