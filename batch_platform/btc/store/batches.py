@@ -1,0 +1,384 @@
+"""Batches: created once and one at a time, moved by conditional update, worked on by whoever holds the lease.
+
+Beside the batches the table has a lock item, which names the open batch of a type, and an item for each idempotency
+key. An index is a hint: whatever it names is read again by its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from batch_platform.btc.items import Item, batch_item, batch_key, to_batch
+from batch_platform.btc.model import OPERATION_TYPE, REVERSIBLE, Approval, Batch, BatchStatus, check
+from batch_platform.btc.store import cursors
+from batch_platform.btc.store.names import STATUS_INDEX, TYPE_INDEX, Tables
+from batch_platform.btc.store.table import REFUSED, Requests
+from batch_platform.core.aws import aws_failures
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound
+from batch_platform.core.workers import is_dead
+
+KEY_DAYS: Final = 7
+LEASE: Final = timedelta(seconds=60)
+_PAGE: Final = 100
+
+
+class LeaseLost(Conflict):
+    """Another worker has taken the batch over: stop here; what is done stays done."""
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """`key_hash` names the key and who sent it, `body_hash` what was asked for with it."""
+
+    key_hash: str
+    body_hash: str
+
+
+@dataclass(frozen=True)
+class BatchPage:
+    """Some batches, the newest first; the cursor of the next ones, if there are any."""
+
+    batches: tuple[Batch, ...]
+    cursor: str | None
+
+
+class Batches:
+    """Reads and moves `batch-operations`."""
+
+    def __init__(self, requests: Requests, tables: Tables) -> None:
+        self._requests = requests
+        self._table = tables.batches
+
+    # new ones
+
+    def create(self, batch: Batch, *, key: IdempotencyKey | None = None) -> Batch:
+        """Store a pending batch, the lock of its type and the idempotency key, all or none; the batch as it stands.
+
+        The batch of an earlier call with the same key and body is returned instead. Raises `InvalidInput` for the
+        key with another body, and `Conflict` while another batch is open, or when what it reverses cannot be.
+        """
+        writes = [self._put(batch_item(batch)), self._put(_lock(batch))]
+        if key is not None:
+            writes.append(self._put_key(batch, key))
+        if batch.reverses is not None:
+            writes.append(self._mark_reversed(batch.reverses, batch.batch_id))
+        failures = 0
+        while reasons := self._requests.transact(writes, f"batch {batch.batch_id}"):
+            if REFUSED in {reason.code for reason in reasons}:
+                found = self._known(batch, key)
+                if found is not None:
+                    return found
+            failures = self._requests.again(failures, f"batch {batch.batch_id}: writes collide or are throttled")
+        return batch
+
+    def _known(self, batch: Batch, key: IdempotencyKey | None) -> Batch | None:
+        """The batch that stands for this one already, or why there can be none; None when that has just passed."""
+        known = self.with_key(key, batch.created_at) if key else None
+        if known is not None:
+            return known
+        mine = self._item(batch.batch_id)
+        if mine is not None:
+            return to_batch(mine)  # the reply had been lost, not the write
+        if batch.reverses is not None:
+            target = self.get(batch.reverses)
+            if target.reversed_by is not None:
+                raise Conflict(
+                    f"batch {target.batch_id} is reversed by {target.reversed_by} already", field="batch_id"
+                )
+            if target.status not in REVERSIBLE:
+                raise Conflict(f"batch {target.batch_id} is {target.status}: nothing to reverse", field="batch_id")
+        open_id = self.open_batch_id(batch.operation_type)
+        if open_id is not None:
+            raise Conflict(f"batch {open_id} is open: finish or cancel it first", field="batch_id")
+        return None
+
+    def with_key(self, key: IdempotencyKey, now: datetime) -> Batch | None:
+        """The batch created with this key within `KEY_DAYS`. Raises `InvalidInput` when its body was another."""
+        item = self._item(_key_id(key))
+        if item is None or int(item["ttl"]["N"]) <= now.timestamp():
+            return None
+        if item["body_hash"]["S"] != key.body_hash:
+            raise InvalidInput("this Idempotency-Key was used with another body", field="Idempotency-Key")
+        return self.get(item["open_batch_id"]["S"])
+
+    def open_batch_id(self, operation_type: str = OPERATION_TYPE) -> str | None:
+        """The batch that keeps others of its type from starting."""
+        item = self._item(_lock_id(operation_type))
+        return None if item is None else str(item["open_batch_id"]["S"])
+
+    # reading
+
+    def get(self, batch_id: str) -> Batch:
+        """The batch as it is now. Raises `NotFound`."""
+        item = self._item(batch_id)
+        if item is None or "status" not in item:
+            raise NotFound(f"there is no batch {batch_id}", field="batch_id")
+        return to_batch(item)
+
+    def page(
+        self, *, status: BatchStatus | None = None, limit: int, cursor: str | None = None, offset: int = 0
+    ) -> BatchPage:
+        """Batches of a status, or all, the newest first. One that changed an instant ago may be missing."""
+        place = _place(cursor, status) if cursor is not None else self._skip(status, offset)
+        found: list[Batch] = []
+        if offset and place is None:
+            return BatchPage((), None)
+        while True:
+            request = {**_listed(self._table, status), "Limit": limit - len(found)}
+            if place:
+                request["ExclusiveStartKey"] = place
+            with aws_failures(f"table {self._table}"):
+                answer: Any = self._requests.client.query(**request)
+            found += self._as_they_are(answer["Items"], status)
+            place = answer.get("LastEvaluatedKey")
+            if not place:
+                return BatchPage(tuple(found), None)
+            if len(found) >= limit:
+                return BatchPage(
+                    tuple(found), cursors.pack(str(status or ""), place["created_at"]["S"], place["batch_id"]["S"])
+                )
+
+    def each(self, status: BatchStatus) -> Iterator[Batch]:
+        """Every batch of a status, the newest first."""
+        cursor: str | None = None
+        while True:
+            page = self.page(status=status, limit=_PAGE, cursor=cursor)
+            yield from page.batches
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def count(self, status: BatchStatus | None = None) -> int:
+        """How many batches a list has over all its pages."""
+        request = {**_listed(self._table, status), "Select": "COUNT"}
+        del request["ProjectionExpression"]
+        return sum(page["Count"] for page in self._requests.pages("query", request))
+
+    def _skip(self, status: BatchStatus | None, offset: int) -> Any:
+        """Where a list goes on after `offset` batches; None when it has no more, and for no offset."""
+        place: Any = None
+        while offset > 0:
+            request = {**_listed(self._table, status), "Limit": offset}
+            if place:
+                request["ExclusiveStartKey"] = place
+            with aws_failures(f"table {self._table}"):
+                answer: Any = self._requests.client.query(**request)
+            offset -= len(answer["Items"])
+            place = answer.get("LastEvaluatedKey")
+            if not place:
+                return None
+        return place
+
+    def _as_they_are(self, hints: list[Item], status: BatchStatus | None) -> list[Batch]:
+        ids = [hint["batch_id"]["S"] for hint in hints]
+        items = self._requests.get_many(self._table, [batch_key(one) for one in ids]) if ids else []
+        there = {item["batch_id"]["S"]: to_batch(item) for item in items}
+        batches = [there[one] for one in ids if one in there]
+        return [one for one in batches if status is None or one.status is status]
+
+    # moving
+
+    def move(self, batch: Batch, to: BatchStatus, **fields: Any) -> Batch:
+        """Move a batch, as it was read, to another status; the batch as it is then.
+
+        A batch that is not open any more gives its lock, its lease and, when it is a cancelled reversal, its target
+        free in the same transaction. Raises `Conflict` when the state machine has no such step or somebody else has
+        changed it meanwhile, `LeaseLost` when that took the lease of whoever works on it.
+        """
+        check(batch.status, to)
+        after = replace(batch, status=to, **fields)
+        if after.is_open:
+            return self._replace(batch, after)
+        after = replace(after, lease_owner=None, lease_expires_at=None)
+        writes: list[Any] = [{"Update": self._changes(batch, after)}, {"Delete": self._unlock(batch)}]
+        if batch.reverses is not None and to in (BatchStatus.CANCELLED, BatchStatus.FAILED):
+            writes.append(self._mark_not_reversed(batch.reverses, batch.batch_id))
+        failures = 0
+        while reasons := self._requests.transact(writes, f"batch {batch.batch_id}"):
+            if REFUSED in {reason.code for reason in reasons}:
+                if self.get(batch.batch_id) == after:
+                    break  # the reply had been lost, not the write
+                raise self._lost(batch)
+            failures = self._requests.again(failures, f"batch {batch.batch_id}: writes collide or are throttled")
+        return after
+
+    def amend(self, batch: Batch, **fields: Any) -> Batch:
+        """Change fields of a batch, as it was read, that keeps its status; else as `move`."""
+        return self._replace(batch, replace(batch, **fields))
+
+    def approve(self, batch: Batch, approval: Approval) -> Batch:
+        """Add an approval to a planned batch as it was read: the seal must be the one that was approved."""
+        if batch.status is not BatchStatus.PLANNED:
+            raise Conflict(f"batch {batch.batch_id} is {batch.status}, not planned", field="status")
+        return self._replace(batch, replace(batch, approvals=(*batch.approvals, approval)))
+
+    # the lease
+
+    def acquire(self, batch: Batch, owner: str, *, now: datetime, lasts: timedelta = LEASE) -> Batch:
+        """Take the lease of a planned, processing or failed batch: it is processing then, its fencing number one up.
+
+        Raises `Conflict` while another worker holds it that is not known to be dead, or for another status.
+        """
+        if batch.status is not BatchStatus.PROCESSING:
+            check(batch.status, BatchStatus.PROCESSING)
+        if not batch.is_open:
+            raise Conflict(f"batch {batch.batch_id} failed before it was sealed: create another", field="batch_id")
+        until, holder = batch.lease_expires_at, batch.lease_owner
+        held = until is not None and until > now and holder is not None and not is_dead(holder)
+        if held and holder != owner:
+            raise Conflict(
+                f"batch {batch.batch_id} is worked on by {holder} until {until:%Y-%m-%dT%H:%M:%SZ}", field="batch_id"
+            )
+        after = replace(
+            batch,
+            status=BatchStatus.PROCESSING,
+            started_at=batch.started_at or now,
+            error_message=None,
+            lease_owner=owner,
+            lease_expires_at=now + lasts,
+            fencing=batch.fencing + 1,
+        )
+        return self._replace(batch, after)
+
+    def renew(self, batch: Batch, *, now: datetime, lasts: timedelta = LEASE, **progress: Any) -> Batch:
+        """Keep the lease and save progress. Raises `LeaseLost` when another worker has taken the batch over."""
+        return self._replace(batch, replace(batch, lease_expires_at=now + lasts, **progress))
+
+    def release(self, batch: Batch, **progress: Any) -> Batch:
+        """Give the lease back; the batch stays as it is for the next worker. Raises `LeaseLost`."""
+        return self._replace(batch, replace(batch, lease_owner=None, lease_expires_at=None, **progress))
+
+    # requests
+
+    def _replace(self, before: Batch, after: Batch) -> Batch:
+        where = f"batch {before.batch_id}"
+        if before == after:
+            return after
+        made, found = self._requests.update(where, **self._changes(before, after))
+        if made or (found is not None and to_batch(found) == after):
+            return after  # also when the reply had been lost and the write was found
+        raise self._lost(before)
+
+    def _lost(self, before: Batch) -> Conflict:
+        now = self.get(before.batch_id)
+        if now.fencing != before.fencing or now.lease_owner != before.lease_owner:
+            return LeaseLost(f"batch {before.batch_id} was taken over meanwhile", field="batch_id")
+        return Conflict(f"batch {before.batch_id} was changed meanwhile: look at it again", field="batch_id")
+
+    def _changes(self, before: Batch, after: Batch) -> dict[str, Any]:
+        """What differs between two items, on condition that the status, the fencing number, whoever holds the lease
+        and all that is to change are still as they were."""
+        old, new = batch_item(before), batch_item(after)
+        written = sorted(name for name in new if old.get(name) != new[name])
+        removed = sorted(old.keys() - new.keys())
+        guarded = sorted({*written, *removed, "status", "fencing", "lease_owner"})
+        names = {f"#{name}": name for name in guarded}
+        values = {f":new_{name}": new[name] for name in written}
+        values |= {f":old_{name}": old[name] for name in guarded if name in old}
+        sets = ", ".join(f"#{name} = :new_{name}" for name in written)
+        removes = ", ".join(f"#{name}" for name in removed)
+        steps = (f"SET {sets}" if sets else "", f"REMOVE {removes}" if removes else "")
+        return {
+            "TableName": self._table,
+            "Key": batch_key(before.batch_id),
+            "UpdateExpression": " ".join(step for step in steps if step),
+            "ConditionExpression": " AND ".join(
+                f"#{name} = :old_{name}" if name in old else f"attribute_not_exists(#{name})" for name in guarded
+            ),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        }
+
+    def _item(self, batch_id: str) -> Item | None:
+        return self._requests.get(self._table, batch_key(batch_id), f"batch {batch_id}")
+
+    def _put(self, item: Item) -> dict[str, Any]:
+        condition = "attribute_not_exists(batch_id)"
+        return {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": condition}}
+
+    def _put_key(self, batch: Batch, key: IdempotencyKey) -> dict[str, Any]:
+        """DynamoDB deletes what has passed its `ttl` within days, not at the moment."""
+        lasts = batch.created_at + timedelta(days=KEY_DAYS)
+        item = {
+            **batch_key(_key_id(key)),
+            "open_batch_id": {"S": batch.batch_id},
+            "body_hash": {"S": key.body_hash},
+            "ttl": {"N": str(int(lasts.timestamp()))},
+        }
+        put = {
+            "TableName": self._table,
+            "Item": item,
+            "ConditionExpression": "attribute_not_exists(batch_id) OR #ttl <= :now",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": {":now": {"N": str(int(batch.created_at.timestamp()))}},
+        }
+        return {"Put": put}
+
+    def _unlock(self, batch: Batch) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Key": batch_key(_lock_id(batch.operation_type)),
+            "ConditionExpression": "open_batch_id = :batch",
+            "ExpressionAttributeValues": {":batch": {"S": batch.batch_id}},
+        }
+
+    def _mark_reversed(self, batch_id: str, by: str) -> dict[str, Any]:
+        ends = {f":status{number}": {"S": str(status)} for number, status in enumerate(sorted(REVERSIBLE))}
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": batch_key(batch_id),
+                "UpdateExpression": "SET reversed_by = :by",
+                "ConditionExpression": f"attribute_not_exists(reversed_by) AND #status IN ({', '.join(ends)})",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": {":by": {"S": by}, **ends},
+            }
+        }
+
+    def _mark_not_reversed(self, batch_id: str, by: str) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": batch_key(batch_id),
+                "UpdateExpression": "REMOVE reversed_by",
+                "ConditionExpression": "reversed_by = :by",
+                "ExpressionAttributeValues": {":by": {"S": by}},
+            }
+        }
+
+
+def _lock(batch: Batch) -> dict[str, Any]:
+    return {**batch_key(_lock_id(batch.operation_type)), "open_batch_id": {"S": batch.batch_id}}
+
+
+def _lock_id(operation_type: str) -> str:
+    return f"lock#{operation_type}"
+
+
+def _key_id(key: IdempotencyKey) -> str:
+    return f"key#{key.key_hash}"
+
+
+def _listed(table: str, status: BatchStatus | None) -> dict[str, Any]:
+    """A list's index and its order; locks and keys have no attribute of an index, so none shows them."""
+    name, value = ("operation_type", OPERATION_TYPE) if status is None else ("status", str(status))
+    return {
+        "TableName": table,
+        "IndexName": TYPE_INDEX if status is None else STATUS_INDEX,
+        "KeyConditionExpression": "#part = :part",
+        "ProjectionExpression": "batch_id",
+        "ExpressionAttributeNames": {"#part": name},
+        "ExpressionAttributeValues": {":part": {"S": value}},
+        "ScanIndexForward": False,
+    }
+
+
+def _place(cursor: str, status: BatchStatus | None) -> Mapping[str, Any]:
+    of_status, created_at, batch_id = cursors.unpack(cursor, 3)
+    if of_status != (status or "") or not created_at or not batch_id:
+        raise cursors.foreign()
+    name, value = ("operation_type", OPERATION_TYPE) if status is None else ("status", str(status))
+    return {"batch_id": {"S": batch_id}, "created_at": {"S": created_at}, name: {"S": value}}

@@ -1,0 +1,139 @@
+"""The ledger: rows of a batch, chunk by chunk, and what it says of a batch or a user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from batch_platform.btc.items import Item, partitions, satoshi, to_row
+from batch_platform.btc.model import HOUSE, LEDGER_SCHEMA, LedgerRow, RowState
+from batch_platform.btc.store import cursors
+from batch_platform.btc.store.entries import Entries, Header, Outcome, Row
+from batch_platform.btc.store.names import USER_INDEX, Tables
+from batch_platform.btc.store.table import Requests, in_threads
+from batch_platform.core.aws import aws_failures
+
+_COLUMNS: Final = {"#user": "user_id", "#amount": "amount", "#state": "state", "#reason": "reason"}
+
+
+@dataclass(frozen=True)
+class RowPage:
+    """Some rows, and the cursor of the next ones, if there are any."""
+
+    rows: tuple[LedgerRow, ...]
+    cursor: str | None
+
+
+class Ledger:
+    """Reads and writes `transactions`; a row never changes once it is there."""
+
+    def __init__(self, requests: Requests, tables: Tables, entries: Entries) -> None:
+        self._requests = requests
+        self._table = tables.transactions
+        self._entries = entries
+
+    def write_chunk(self, header: Header, rows: Sequence[Row]) -> Outcome:
+        """Book sealed amounts of a batch, each at most once however often it is called: see `Entries.write`."""
+        return self._entries.write(header, rows)
+
+    def write_house(self, header: Header, amount: int) -> Outcome:
+        """Book the other side of a batch, minus the sum of its applied amounts. The house may owe."""
+        return self._entries.write(header, [(HOUSE, amount)], may_be_negative=True)
+
+    def rows(self, transaction_id: str, shards: int) -> pl.DataFrame:
+        """All rows of a batch as they are now (`LEDGER_SCHEMA`), sorted by user; the house's is among them."""
+        parts = in_threads(self._columns, partitions(transaction_id, shards))
+        frame = pl.DataFrame(
+            {name: [value for part in parts for value in part[name]] for name in LEDGER_SCHEMA}, schema=LEDGER_SCHEMA
+        )
+        return frame.sort("user_id")
+
+    def _columns(self, key: str) -> dict[str, list[Any]]:
+        request = {
+            **self._partition(key),
+            "ProjectionExpression": ", ".join(_COLUMNS),
+            "ExpressionAttributeNames": _COLUMNS,
+        }
+        items = list(self._requests.items("query", request))
+        applied = {"S": str(RowState.APPLIED)}
+        return {
+            "user_id": [item["user_id"]["S"] for item in items],
+            "amount": [satoshi(item["amount"]["N"]) for item in items],
+            "state": [item.get("state", applied)["S"] for item in items],
+            "reason": [item["reason"]["S"] if "reason" in item else None for item in items],
+        }
+
+    def page(self, transaction_id: str, shards: int, *, limit: int, cursor: str | None = None) -> RowPage:
+        """Rows of a batch in the order of the users, shard after shard, without the house's."""
+        keys = partitions(transaction_id, shards)
+        shard, after = _place(cursor, len(keys))
+        found: list[LedgerRow] = []
+        while shard < len(keys):
+            items, after = self._some(keys[shard], after, limit - len(found))
+            found += [to_row(item) for item in items]
+            if after is None:
+                shard += 1
+            if len(found) >= limit:
+                more = shard < len(keys)
+                return RowPage(tuple(found), cursors.pack(str(shard), after or "") if more else None)
+        return RowPage(tuple(found), None)
+
+    def _some(self, key: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
+        """Rows of one partition key after a user, and the user to go on after, if there may be more."""
+        request: dict[str, Any] = {**self._partition(key), "Limit": limit}
+        if after is not None:
+            request["ExclusiveStartKey"] = {"transaction_id": {"S": key}, "user_id": {"S": after}}
+        with aws_failures(f"table {self._table}"):
+            answer: Any = self._requests.client.query(**request)
+        last = answer.get("LastEvaluatedKey")
+        rows = [item for item in answer["Items"] if item["user_id"]["S"] != HOUSE]
+        return rows, last["user_id"]["S"] if last else None
+
+    def history(self, user_id: str, *, limit: int, cursor: str | None = None) -> RowPage:
+        """A user's rows of all kinds, the newest first. The index lags: a row of this instant may be missing."""
+        request: dict[str, Any] = {**_of_user(self._table, user_id), "ScanIndexForward": False, "Limit": limit}
+        if cursor is not None:
+            transaction_id, committed_at = cursors.unpack(cursor, 2)
+            request["ExclusiveStartKey"] = {
+                "transaction_id": {"S": transaction_id},
+                "user_id": {"S": user_id},
+                "committed_at": {"S": committed_at},
+            }
+        with aws_failures(f"index {USER_INDEX} of table {self._table}"):
+            answer: Any = self._requests.client.query(**request)
+        last = answer.get("LastEvaluatedKey")
+        then = cursors.pack(last["transaction_id"]["S"], last["committed_at"]["S"]) if last else None
+        return RowPage(tuple(to_row(item) for item in answer["Items"]), then)
+
+    def all_of_user(self, user_id: str) -> list[LedgerRow]:
+        """Every row of a user that the index shows, in the order in which they were committed."""
+        return [to_row(item) for item in self._requests.items("query", _of_user(self._table, user_id))]
+
+    def _partition(self, key: str) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "transaction_id = :key",
+            "ExpressionAttributeValues": {":key": {"S": key}},
+        }
+
+
+def _of_user(table: str, user_id: str) -> dict[str, Any]:
+    return {
+        "TableName": table,
+        "IndexName": USER_INDEX,
+        "KeyConditionExpression": "user_id = :user",
+        "ExpressionAttributeValues": {":user": {"S": user_id}},
+    }
+
+
+def _place(cursor: str | None, shards: int) -> tuple[int, str | None]:
+    if cursor is None:
+        return 0, None
+    shard, after = cursors.unpack(cursor, 2)
+    if not shard.isascii() or not shard.isdigit() or int(shard) >= shards:
+        raise cursors.foreign()
+    return int(shard), after or None

@@ -1,0 +1,139 @@
+"""Requests to DynamoDB as btc needs them: transactions with their reasons, whole reads, and patience."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from batch_platform.core.aws import aws_failures
+from batch_platform.core.failures import PermanentFailure, TransientFailure
+from batch_platform.core.objects import Backoff
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = Mapping[str, Any]
+"""An item, or its key, as DynamoDB writes it: each value with its type."""
+
+REFUSED: Final = "ConditionalCheckFailed"
+CONFLICT: Final = "TransactionConflict"
+PASSING: Final = frozenset(
+    {CONFLICT, "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgressException"}
+)
+PATIENCE: Final = Backoff(attempts=10, base=0.05, longest=5.0)
+THREADS: Final = 4
+_READS: Final = 100  # DynamoDB's limit of a batch
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why one write of a transaction was not made (`None` when it would have been), and what is there instead."""
+
+    code: str
+    item: Item | None
+
+
+class Requests:
+    """One client; its failures come as `core.failures`."""
+
+    def __init__(self, dynamodb: DynamoDBClient, patience: Backoff = PATIENCE) -> None:
+        self.client = dynamodb
+        self.patience = patience
+
+    def transact(self, writes: Sequence[Any], where: str) -> list[Reason]:
+        """All writes or none: why it was cancelled, write by write; empty when everything is written.
+
+        Raises `PermanentFailure` for a reason that waiting and looking again do not mend.
+        """
+        with aws_failures(where):
+            try:
+                self.client.transact_write_items(TransactItems=writes)
+            except self.client.exceptions.TransactionCanceledException as error:
+                return _reasons(error, len(writes), where)
+        return []
+
+    def update(self, where: str, **request: Any) -> tuple[bool, Item | None]:
+        """A conditional update: whether it was made, and the item after it, or the one that refused it."""
+        with aws_failures(where):
+            try:
+                answer = self.client.update_item(
+                    ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD", **request
+                )
+            except self.client.exceptions.ConditionalCheckFailedException as error:
+                found: Any = error.response
+                return False, found.get("Item")
+        return True, answer.get("Attributes")
+
+    def get(self, table: str, key: Item, where: str) -> Item | None:
+        """The item as it is now."""
+        with aws_failures(where):
+            return self.client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+
+    def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
+        """Items by key as they are now, in no order; what DynamoDB leaves unprocessed is asked for again."""
+        parts = [keys[first : first + _READS] for first in range(0, len(keys), _READS)]
+        if len(parts) == 1:
+            return self._read(table, parts[0])
+        return [item for part in in_threads(lambda part: self._read(table, part), parts) for item in part]
+
+    def _read(self, table: str, keys: Sequence[Item]) -> list[Item]:
+        found: list[Item] = []
+        left: Any = {table: {"Keys": list(keys), "ConsistentRead": True}}
+        failures = 0
+        while left and left[table]["Keys"]:
+            with aws_failures(f"table {table}"):
+                answer = self.client.batch_get_item(RequestItems=left)
+            read = answer["Responses"].get(table, [])
+            found += read
+            left = answer.get("UnprocessedKeys")
+            if left and not read:
+                failures = self.again(failures, f"table {table}: reads are throttled")
+        return found
+
+    def pages(self, operation: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Every page of a `query` or `scan`."""
+        ask: Callable[..., Any] = getattr(self.client, operation)
+        place: Any = None
+        while True:
+            where = f"index {request['IndexName']} of " if "IndexName" in request else ""
+            with aws_failures(f"{where}table {request['TableName']}"):
+                page = ask(**request, **({"ExclusiveStartKey": place} if place else {}))
+            yield page
+            place = page.get("LastEvaluatedKey")
+            if not place:
+                return
+
+    def items(self, operation: str, request: Mapping[str, Any]) -> Iterator[Item]:
+        """Every item of a `query` or `scan`."""
+        for page in self.pages(operation, request):
+            yield from page["Items"]
+
+    def again(self, failures: int, why: str) -> int:
+        """Wait before another attempt and count it. Raises `TransientFailure` when none is left."""
+        if failures + 1 >= self.patience.attempts:
+            raise TransientFailure(f"{why}, also after {failures + 1} attempts")
+        self.patience.wait(failures)
+        return failures + 1
+
+
+def in_threads(work: Callable[[T], R], parts: Sequence[T]) -> list[R]:
+    """The results of all parts, in their order."""
+    if len(parts) < 2:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(min(THREADS, len(parts)), thread_name_prefix="btc-store") as pool:
+        return list(pool.map(work, parts))
+
+
+def _reasons(error: Any, count: int, where: str) -> list[Reason]:
+    given = error.response.get("CancellationReasons", ())
+    reasons = [Reason(str(one.get("Code", "None")), one.get("Item")) for one in given]
+    if len(reasons) != count:
+        raise PermanentFailure(f"{where}: DynamoDB cancelled a transaction without saying why")
+    if strange := {one.code for one in reasons} - PASSING - {"None", REFUSED}:
+        raise PermanentFailure(f"{where}: DynamoDB refuses a write: {', '.join(sorted(strange))}")
+    return reasons

@@ -1,0 +1,115 @@
+"""The btc stores on the session's DynamoDB and S3, with tables of each test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from batch_platform.btc.store import BtcStore, Tables, open_store, table_names
+from batch_platform.core import aws
+from batch_platform.core.objects import Backoff
+from batch_platform.local import template
+from batch_platform.local.provision import TEMPLATE, provision
+from batch_platform.local.tables import ensure_table
+from batch_platform.settings import Settings
+from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+IMPATIENT = Backoff(attempts=4, base=0.0, jitter=lambda: 0.0, sleep=lambda seconds: None)
+
+
+class SteppingClock:
+    """A clock that moves by a millisecond a look, so that no two events tie."""
+
+    def __init__(self, start: datetime = NOW) -> None:
+        self.now = start
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> SteppingClock:
+    return SteppingClock()
+
+
+@pytest.fixture(scope="session")
+def provisioned(services: dict[str, str], settings: Settings) -> Settings:
+    """The settings, once every table and bucket is there."""
+    provision(settings, services)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def s3(settings: Settings) -> S3Client:
+    return aws.client("s3", settings)
+
+
+@pytest.fixture(scope="session")
+def dynamodb(settings: Settings) -> DynamoDBClient:
+    return aws.client("dynamodb", settings)
+
+
+@pytest.fixture(scope="session")
+def own_tables(provisioned: Settings, dynamodb: DynamoDBClient) -> Tables:
+    """Tables of these tests' own, as deploy/aws.yaml has them."""
+    project = f"test-{uuid4().hex[:12]}"
+    parameters = {"Env": "local", "Project": project}
+    for found in template.resources(TEMPLATE, "AWS::DynamoDB::Table", parameters).values():
+        if found["TableName"].startswith(project):
+            ensure_table(dynamodb, found)
+    return table_names("local", project)
+
+
+@pytest.fixture
+def tables(own_tables: Tables, dynamodb: DynamoDBClient) -> Iterator[Tables]:
+    """The tables, empty again after each test: making new ones takes longer."""
+    yield own_tables
+    for name in vars(own_tables).values():
+        keys = [part["AttributeName"] for part in dynamodb.describe_table(TableName=name)["Table"]["KeySchema"]]
+        found = dynamodb.scan(TableName=name)["Items"]
+        for first in range(0, len(found), 25):
+            deletes: Any = [
+                {"DeleteRequest": {"Key": {key: item[key] for key in keys}}} for item in found[first : first + 25]
+            ]
+            dynamodb.batch_write_item(RequestItems={name: deletes})
+
+
+@pytest.fixture
+def store(
+    dynamodb: DynamoDBClient, tables: Tables, s3: S3Client, provisioned: Settings, clock: SteppingClock
+) -> BtcStore:
+    return open_store(dynamodb, tables, s3, provisioned.lake_bucket, clock=clock)
+
+
+@pytest.fixture
+def dynamo_proxy(settings: Settings) -> Iterator[DynamoProxy]:
+    """DynamoDB behind a proxy that fails on demand."""
+    endpoint = settings.aws_endpoint_url_dynamodb or settings.aws_endpoint_url
+    assert endpoint is not None
+    with DynamoProxy(endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def distant(
+    settings: Settings,
+    dynamo_proxy: DynamoProxy,
+    tables: Tables,
+    s3: S3Client,
+    provisioned: Settings,
+    clock: SteppingClock,
+) -> BtcStore:
+    """The same tables, reached through the proxy."""
+    there = settings.model_copy(update={"aws_endpoint_url_dynamodb": dynamo_proxy.url})
+    client = aws.client("dynamodb", there, attempts=4)
+    return open_store(client, tables, s3, provisioned.lake_bucket, clock=clock, patience=IMPATIENT)
