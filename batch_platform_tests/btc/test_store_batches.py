@@ -281,6 +281,15 @@ def test_a_cancelled_transaction_is_tried_again(distant: BtcStore, dynamo_proxy:
         distant.batches.create(batch(2))
 
 
+def test_an_update_waits_for_a_transaction_on_its_batch(distant: BtcStore, dynamo_proxy: DynamoProxy) -> None:
+    made = distant.batches.create(batch())
+    dynamo_proxy.refuse("UpdateItem", "TransactionConflictException", times=3)
+    assert distant.batches.amend(made, memo="other") == distant.batches.get("batch-001")
+    dynamo_proxy.refuse("UpdateItem", "TransactionConflictException", times=4)
+    with pytest.raises(TransientFailure, match="batch batch-001: writes collide, also after 4 attempts"):
+        distant.batches.amend(made, memo="third")
+
+
 def test_lock_and_key_items_have_no_attribute_of_an_index(store: BtcStore) -> None:
     store.batches.create(batch(), key=KEY)
     for name in ("lock#btc_adjustment", f"key#{KEY.key_hash}"):

@@ -165,9 +165,10 @@ def test_the_history_of_a_user_pages(store: BtcStore) -> None:
     assert second.cursor is None
 
 
-def test_too_many_users_for_a_transaction(store: BtcStore) -> None:
-    with pytest.raises(InvalidInput, match="takes 49 users, not 50"):
-        store.ledger.write_chunk(HEADER, rows(names(50)))
+def test_users_that_one_transaction_cannot_take(store: BtcStore) -> None:
+    for wrong in (names(50), ["user-0001", "user-0001"]):
+        with pytest.raises(InvalidInput, match="takes 49 users, each once"):
+            store.ledger.write_chunk(HEADER, rows(wrong))
 
 
 # faults
@@ -214,6 +215,15 @@ def test_throttled_requests_are_tried_again(distant: BtcStore, store: BtcStore, 
     users = seed(store, 3)
     dynamo_proxy.refuse("TransactWriteItems", "ProvisionedThroughputExceededException", times=3)
     assert distant.ledger.write_chunk(HEADER, rows(users)) == Outcome(applied=3)
+
+
+def test_a_failure_is_noted_though_a_transaction_is_at_work(
+    distant: BtcStore, store: BtcStore, dynamo_proxy: DynamoProxy
+) -> None:
+    seed(store, 1)
+    dynamo_proxy.refuse("PutItem", "TransactionConflictException", times=3)
+    assert distant.ledger.write_chunk(HEADER, [("nobody", 5)]).failed == {"nobody": NO_BALANCE}
+    assert dynamo_proxy.count("PutItem") == 4
 
 
 def test_a_lost_reply_books_once(distant: BtcStore, store: BtcStore, dynamo_proxy: DynamoProxy) -> None:

@@ -78,6 +78,18 @@ def test_a_key_spends_a_second_at_once_and_then_its_rate() -> None:
     assert time.slept == pytest.approx([0.5, 0.98, 1.5])
 
 
+def test_keys_that_owe_nothing_are_forgotten() -> None:
+    time = Time()
+    limiter = RateLimiter(10, ticks=lambda: time.now, sleep=time.sleep)
+    for number in range(1000):
+        limiter.take(f"key-{number}", 1)
+    time.now += 5
+    limiter.take("a", 15)
+    limiter.take("b", 1)
+    assert set(limiter._free_at) == {"a", "b"}
+    assert limiter.take("a", 5) == pytest.approx(1.0)
+
+
 def test_without_a_rate_nobody_waits() -> None:
     time = Time()
     limiter = RateLimiter(None, ticks=lambda: time.now, sleep=time.sleep)

@@ -27,7 +27,6 @@ from batch_platform.btc.money import btc_text
 from batch_platform.btc.store.limiter import RateLimiter
 from batch_platform.btc.store.names import Tables
 from batch_platform.btc.store.table import CONFLICT, REFUSED, Item, Reason, Requests
-from batch_platform.core.aws import aws_failures
 from batch_platform.core.clock import Clock
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 
@@ -114,8 +113,10 @@ class Entries:
         has another amount for a user, and `TransientFailure` when DynamoDB stays busy; then some rows may be
         written, and the same call again does the rest.
         """
-        if len(rows) > ROWS_AT_MOST:
-            raise InvalidInput(f"a transaction takes {ROWS_AT_MOST} users, not {len(rows)}", field="rows")
+        if len(rows) > ROWS_AT_MOST or len({user for user, _ in rows}) < len(rows):
+            raise InvalidInput(
+                f"a transaction takes {ROWS_AT_MOST} users, each once: these are {len(rows)} rows", field="rows"
+            )
         return _Write(self, header, rows, may_be_negative, note_failures).run()
 
 
@@ -247,17 +248,12 @@ class _Write:
         """Note a failure; False when another worker has written a row meanwhile, which is to be looked at."""
         item = row_item(self._header.row(user, 0, self._entries._clock(), failed=why))
         self._spend([user])
-        client = self._requests.client
-        with aws_failures(self._where):
-            try:
-                client.put_item(
-                    TableName=self._tables.transactions,
-                    Item=item,
-                    ConditionExpression="attribute_not_exists(transaction_id)",
-                )
-            except client.exceptions.ConditionalCheckFailedException:
-                return False
-        return True
+        return self._requests.put(
+            self._where,
+            TableName=self._tables.transactions,
+            Item=item,
+            ConditionExpression="attribute_not_exists(transaction_id)",
+        )
 
     def _one_by_one(self) -> Outcome:
         for row in self._left.items():

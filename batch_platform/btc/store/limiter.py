@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 Ticks = Callable[[], float]
 """Seconds of a clock that never goes back."""
+
+_KEYS_AT_MOST: Final = 1000  # beyond, those with a full bucket are forgotten
 
 
 class RateLimiter:
@@ -45,6 +48,8 @@ class RateLimiter:
             begun = max(self._free_at.get(key, now - 1.0), now - 1.0)
             paid = begun + units / self._rate
             self._free_at[key] = paid
+            if len(self._free_at) > _KEYS_AT_MOST:
+                self._free_at = {one: at for one, at in self._free_at.items() if at > now - 1.0}
         wait = max(0.0, paid - now)
         if wait:
             self._sleep(wait)

@@ -59,15 +59,26 @@ class Requests:
 
     def update(self, where: str, **request: Any) -> tuple[bool, Item | None]:
         """A conditional update: whether it was made, and the item after it, or the one that refused it."""
-        with aws_failures(where):
-            try:
-                answer = self.client.update_item(
-                    ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD", **request
-                )
-            except self.client.exceptions.ConditionalCheckFailedException as error:
-                found: Any = error.response
-                return False, found.get("Item")
-        return True, answer.get("Attributes")
+        return self._conditional(where, lambda: self.client.update_item(ReturnValues="ALL_NEW", **_told(request)))
+
+    def put(self, where: str, **request: Any) -> bool:
+        """A conditional put: whether it was made."""
+        made, _ = self._conditional(where, lambda: self.client.put_item(**_told(request)))
+        return made
+
+    def _conditional(self, where: str, write: Callable[[], Any]) -> tuple[bool, Item | None]:
+        """A single write, again while a transaction is at work on its item: boto3 does not repeat that."""
+        failures = 0
+        while True:
+            with aws_failures(where):
+                try:
+                    return True, write().get("Attributes")
+                except self.client.exceptions.ConditionalCheckFailedException as error:
+                    found: Any = error.response
+                    return False, found.get("Item")
+                except self.client.exceptions.TransactionConflictException:
+                    pass
+            failures = self.again(failures, f"{where}: writes collide")
 
     def get(self, table: str, key: Item, where: str) -> Item | None:
         """The item as it is now."""
@@ -127,6 +138,10 @@ def in_threads(work: Callable[[T], R], parts: Sequence[T]) -> list[R]:
         return [work(part) for part in parts]
     with ThreadPoolExecutor(min(THREADS, len(parts)), thread_name_prefix="btc-store") as pool:
         return list(pool.map(work, parts))
+
+
+def _told(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {**request, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 
 
 def _reasons(error: Any, count: int, where: str) -> list[Reason]:
