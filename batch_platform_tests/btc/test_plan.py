@@ -284,3 +284,8 @@ def test_sums_do_not_wrap_around():
     plan = planned(dict.fromkeys("abcd", ("active", 2**62)), Decimal(50))
     assert summarise(plan).balance_before == 2**64
     assert plan_sum(plan) == 2**63
+
+
+def test_a_debt_is_not_forgiven_by_a_share_of_it():
+    plan = planned({"owes": ("active", -1)}, Decimal(-60))
+    assert plan.select("amount", "balance_after", "reason").rows() == [(0, -1, "below_zero")]
