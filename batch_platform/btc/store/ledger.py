@@ -13,7 +13,7 @@ from batch_platform.btc.model import HOUSE, LEDGER_SCHEMA, LedgerRow, RowState
 from batch_platform.btc.store import cursors
 from batch_platform.btc.store.entries import Entries, Header, Outcome, Row
 from batch_platform.btc.store.names import USER_INDEX, Tables
-from batch_platform.btc.store.table import Requests, in_threads
+from batch_platform.btc.store.table import THREADS, Requests, in_threads
 from batch_platform.core.aws import aws_failures
 
 _COLUMNS: Final = {"#user": "user_id", "#amount": "amount", "#state": "state", "#reason": "reason"}
@@ -65,6 +65,27 @@ class Ledger:
             "state": [item.get("state", applied)["S"] for item in items],
             "reason": [item["reason"]["S"] if "reason" in item else None for item in items],
         }
+
+    def totals(self) -> pl.DataFrame:
+        """All rows of each user added up: `user_id`, `amount` in satoshi, sorted. Reads the whole table."""
+        request = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "TotalSegments": THREADS,
+            "ProjectionExpression": "#user, #amount",
+            "ExpressionAttributeNames": {"#user": "user_id", "#amount": "amount"},
+        }
+        parts = in_threads(lambda segment: self._added_up({**request, "Segment": segment}), range(THREADS))
+        return pl.concat(parts).group_by("user_id").agg(pl.col("amount").sum()).sort("user_id")
+
+    def _added_up(self, scan: dict[str, Any]) -> pl.DataFrame:
+        items = list(self._requests.items("scan", scan))
+        columns = {
+            "user_id": [item["user_id"]["S"] for item in items],
+            "amount": [satoshi(item["amount"]["N"]) for item in items],
+        }
+        frame = pl.DataFrame(columns, schema={"user_id": pl.String(), "amount": pl.Int64()})
+        return frame.group_by("user_id").agg(pl.col("amount").sum())
 
     def page(self, transaction_id: str, shards: int, *, limit: int, cursor: str | None = None) -> RowPage:
         """Rows of a batch in the order of the users, shard after shard, without the house's."""
