@@ -1,0 +1,86 @@
+"""The use cases of btc: what assets, sensors, the API and the command line call.
+
+context     what every use case works with
+draft       the rows of a batch as of now, not sealed yet
+plan        preview; create a batch, plan and seal it; plan again what a killed worker left
+review      approve as seen, by one or two people; cancel
+lease       a batch while this process works on it
+apply       the sealed rows into the ledger, recount, proof, end; what waits for a worker
+reverse     the batch that takes back another
+proof       sealed rows, ledger rows and counters of one batch, each against the others
+verify      everything recomputed from the ledger
+lists       history, detail, rows, failed users, balances
+seed        users for the demo and for tests, or from a CSV file
+"""
+
+from batch_platform.btc.service.apply import due, ready, run
+from batch_platform.btc.service.context import SYSTEM, BtcContext, build_context
+from batch_platform.btc.service.draft import Draft
+from batch_platform.btc.service.lists import (
+    Detail,
+    FailedUser,
+    HistoryPage,
+    balances,
+    batch,
+    detail,
+    failed_users,
+    history,
+    sealed_rows,
+    summary,
+    transactions,
+    user_rows,
+)
+from batch_platform.btc.service.plan import (
+    Overrides,
+    abandoned,
+    create,
+    idempotency_key,
+    preview,
+    replan,
+)
+from batch_platform.btc.service.proof import proof
+from batch_platform.btc.service.reverse import preview_reversal, reverse
+from batch_platform.btc.service.review import approvals_missing, approve, cancel, is_approved
+from batch_platform.btc.service.seed import SeedOutcome, seed_csv, seed_users
+from batch_platform.btc.service.verify import Verification, check_balances, verify
+
+__all__ = [
+    "SYSTEM",
+    "BtcContext",
+    "Detail",
+    "Draft",
+    "FailedUser",
+    "HistoryPage",
+    "Overrides",
+    "SeedOutcome",
+    "Verification",
+    "abandoned",
+    "approvals_missing",
+    "approve",
+    "balances",
+    "batch",
+    "build_context",
+    "cancel",
+    "check_balances",
+    "create",
+    "detail",
+    "due",
+    "failed_users",
+    "history",
+    "idempotency_key",
+    "is_approved",
+    "preview",
+    "preview_reversal",
+    "proof",
+    "ready",
+    "replan",
+    "reverse",
+    "run",
+    "sealed_rows",
+    "seed_csv",
+    "seed_users",
+    "summary",
+    "transactions",
+    "user_rows",
+    "verify",
+]

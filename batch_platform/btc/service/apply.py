@@ -1,0 +1,228 @@
+"""Apply a sealed plan, row by row as it was sealed, then recount, prove and end the batch.
+
+Nothing here reads a balance to find an amount. Each row is written at most once whoever writes it, so a worker that
+died anywhere, came late or met another is followed by the same call again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from typing import Final
+
+import polars as pl
+
+from batch_platform.btc.model import HOUSE, LEDGER_SCHEMA, REVERSIBLE, Batch, BatchStatus, RowState, TransactionType
+from batch_platform.btc.plan import pending
+from batch_platform.btc.proof import applied_sum, prove, recount
+from batch_platform.btc.service import draft
+from batch_platform.btc.service.context import SYSTEM, BtcContext
+from batch_platform.btc.service.lease import HeldBatch
+from batch_platform.btc.service.review import approvals_missing, is_approved
+from batch_platform.btc.store import Header, LeaseLost
+from batch_platform.core.failures import Conflict, PermanentFailure, PlatformError
+from batch_platform.core.workers import is_dead
+
+CHUNKS_AT_ONCE: Final = 4
+
+
+class RowsMissing(PermanentFailure):
+    """Rows that were noted as done are not in the ledger: somebody has to look before they are written again."""
+
+
+def ready(context: BtcContext, batch_id: str) -> Batch:
+    """The batch, when it can be applied or resumed. Raises `Conflict` saying what is missing."""
+    batch = context.store.batches.get(batch_id)
+    if batch.status is BatchStatus.PLANNED:
+        if missing := approvals_missing(batch, context.options):
+            raise Conflict(f"batch {batch_id} waits for {missing} more approval(s)", field="approvals")
+        return batch
+    if batch.status is BatchStatus.PROCESSING or (batch.status is BatchStatus.FAILED and batch.is_open):
+        return batch
+    raise Conflict(f"batch {batch_id} is {batch.status}: nothing to apply", field="status")
+
+
+def due(context: BtcContext) -> list[Batch]:
+    """Batches that wait for a worker, the oldest first: approved ones, and those whose lease ran out.
+
+    One that failed waits for a person, who runs it again.
+    """
+    batches, now = context.store.batches, context.clock()
+    planned = [batch for batch in batches.each(BatchStatus.PLANNED) if is_approved(batch, context.options)]
+    left = [
+        batch
+        for batch in batches.each(BatchStatus.PROCESSING)
+        if batch.lease_owner is None
+        or batch.lease_expires_at is None
+        or batch.lease_expires_at <= now
+        or is_dead(batch.lease_owner)
+    ]
+    return sorted([*planned, *left], key=lambda batch: (batch.created_at, batch.batch_id))
+
+
+def run(context: BtcContext, batch_id: str) -> Batch:
+    """Apply a batch to its end, from wherever it stands; the batch as it is then.
+
+    One that has ended stays as it is; one that another worker has taken over meanwhile is left to it. Raises
+    `Conflict` when it is not approved or another worker holds its lease, `TransientFailure` for what may pass (the
+    lease is free then), `PermanentFailure` for what does not: the batch is failed, keeps others from starting, and
+    may be run again once somebody has looked.
+    """
+    batches = context.store.batches
+    if (batch := batches.get(batch_id)).status in REVERSIBLE:
+        return batch
+    working = batches.acquire(ready(context, batch_id), context.owner, now=context.clock(), lasts=context.lease)
+    held = HeldBatch(context, working)
+    try:
+        with held:
+            ended = _apply(context, held)
+        return _end(context, held, ended)
+    except LeaseLost:
+        return batches.get(batch_id)
+    except PlatformError as error:
+        _stop(context, held, error)
+        raise
+
+
+def _apply(context: BtcContext, held: HeldBatch) -> Batch:
+    """Write every row and the house's, and prove it; the batch as it shall end."""
+    batch, ledger = held.batch, context.store.ledger
+    plan = draft.sealed(context, batch)
+    header = _header(batch)
+    _write_rows(context, held, header, pending(plan))
+    booked = ledger.rows(batch.batch_id, batch.shards)
+    missing = pending(plan).join(booked, on="user_id", how="anti").height
+    if missing:
+        raise RowsMissing(f"{missing} rows of batch {batch.batch_id} are not in the ledger though they were written")
+    total = applied_sum(booked)
+    _write_house(context, header, total)
+    counted = recount(plan, booked)
+    ended = replace(
+        batch,
+        status=BatchStatus.COMPLETED_WITH_FAILURES if counted.failed else BatchStatus.COMPLETED,
+        processed_user_count=counted.applied,
+        failed_user_count=counted.failed,
+        applied_sum=total,
+    )
+    proof = prove(ended, plan, _with_house(booked, total))
+    if not proof.ok:
+        names = ", ".join(f"{check.name} ({check.found}, not {check.expected})" for check in proof.failed)
+        raise PermanentFailure(f"the proof of batch {batch.batch_id} fails: {names}")
+    held.check()
+    return ended
+
+
+def _end(context: BtcContext, held: HeldBatch, ended: Batch) -> Batch:
+    """One conditional write: the terminal status, and the lock is free. Raises `LeaseLost`."""
+    done = context.store.batches.move(
+        held.current(),
+        ended.status,
+        completed_at=context.clock(),
+        processed_user_count=ended.processed_user_count,
+        failed_user_count=ended.failed_user_count,
+        applied_sum=ended.applied_sum,
+        chunks_done=held.progress.fields()["chunks_done"],
+    )
+    context.progress(f"{done.batch_id}: {done.status}, {done.processed_user_count} users booked")
+    return done
+
+
+def _stop(context: BtcContext, held: HeldBatch, error: PlatformError) -> None:
+    """Leave the batch to the next worker, or to a person. Where that cannot be written the lease runs out."""
+    batches = context.store.batches
+    fields = held.progress.fields()
+    if isinstance(error, RowsMissing):
+        fields = {"chunks_done": 0, "processed_user_count": 0, "failed_user_count": 0}
+    with suppress(PlatformError):
+        now = held.current()
+        if error.permanent:
+            free = {"lease_owner": None, "lease_expires_at": None, "error_message": error.message}
+            batches.move(now, BatchStatus.FAILED, **free, **fields)
+        else:
+            batches.release(now, **fields)
+
+
+# writing
+
+
+def _write_rows(context: BtcContext, held: HeldBatch, header: Header, rows: pl.DataFrame) -> None:
+    """Every chunk that is not known to be done, some at once. Stops at the first error, or when the lease is lost."""
+    size = held.batch.chunk_users
+    chunks = -(-rows.height // size)
+    numbers = _Numbers(held.batch.chunks_done, chunks)
+    sealed = rows.select("user_id", "amount")
+
+    def work() -> None:
+        for number in numbers:
+            if held.lost.is_set():
+                return
+            chunk = sealed.slice(number * size, size).rows()
+            try:
+                held.progress.note(number, context.store.ledger.write_chunk(header, chunk))
+            except BaseException:
+                numbers.stop()
+                raise
+
+    with ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="btc-apply") as pool:
+        at_work = [pool.submit(work) for _ in range(CHUNKS_AT_ONCE)]
+        try:
+            left = set(at_work)
+            while left:
+                _, left = wait(left, timeout=context.heartbeat)
+                context.progress(f"{held.batch.batch_id}: {held.progress.users} of {rows.height} users")
+        except BaseException:
+            # interrupted: the chunks at work are finished, no other is begun
+            numbers.stop()
+            raise
+    errors = [error for one in at_work if (error := one.exception()) is not None]
+    if errors:
+        # what no waiting mends weighs more than what may pass, and what nobody expected most of all
+        raise max(errors, key=lambda error: (not isinstance(error, PlatformError), getattr(error, "permanent", True)))
+    held.check()
+
+
+class _Numbers:
+    """Numbers of chunks, handed out to threads one by one until told to stop."""
+
+    def __init__(self, first: int, end: int) -> None:
+        self._numbers = count(first)
+        self._end = end
+        self._stopped = threading.Event()
+
+    def __iter__(self) -> Iterator[int]:
+        # `next` of a count is atomic
+        while not self._stopped.is_set() and (number := next(self._numbers)) < self._end:
+            yield number
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+def _header(batch: Batch) -> Header:
+    return Header(
+        batch.batch_id,
+        TransactionType.ADJUSTMENT,
+        batch.created_at,
+        batch.created_by,
+        batch.memo,
+        batch.shards,
+    )
+
+
+def _write_house(context: BtcContext, header: Header, total: int) -> None:
+    """The other side of all amounts, once all of them are in the ledger: no later row can change their sum."""
+    context.store.accounts.open_many([], created_by=SYSTEM)
+    if total:
+        context.store.ledger.write_house(header, -total)
+
+
+def _with_house(booked: pl.DataFrame, total: int) -> pl.DataFrame:
+    """The ledger's rows with the one of the house, which has been written or found as it must be."""
+    if not total or booked.filter(pl.col("user_id") == HOUSE).height:
+        return booked
+    house = {"user_id": [HOUSE], "amount": [-total], "state": [str(RowState.APPLIED)], "reason": [None]}
+    return pl.concat([booked, pl.DataFrame(house, schema=LEDGER_SCHEMA)])

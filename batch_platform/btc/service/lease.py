@@ -1,0 +1,101 @@
+"""A batch while this process works on it: its lease is kept, and its progress saved, in the background."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Any
+
+from batch_platform.btc.model import Batch, BatchStatus
+from batch_platform.btc.service.context import BtcContext
+from batch_platform.btc.store import LeaseLost
+from batch_platform.btc.store.entries import Outcome
+from batch_platform.core.failures import Conflict, PlatformError
+
+
+class Progress:
+    """Which chunks are done. What is saved counts the chunks below the first that is not: a resume begins there."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._lock = threading.Lock()
+        self._above: dict[int, Outcome] = {}
+        self._chunks = batch.chunks_done
+        self._applied = batch.processed_user_count
+        self._failed = batch.failed_user_count
+        self.users = self._applied + self._failed
+        """Users who are done, in whatever order."""
+
+    def note(self, chunk: int, outcome: Outcome) -> None:
+        with self._lock:
+            self.users += outcome.applied + len(outcome.failed)
+            self._above[chunk] = outcome
+            while (done := self._above.pop(self._chunks, None)) is not None:
+                self._chunks += 1
+                self._applied += done.applied
+                self._failed += len(done.failed)
+
+    def fields(self) -> dict[str, Any]:
+        with self._lock:
+            return {
+                "chunks_done": self._chunks,
+                "processed_user_count": self._applied,
+                "failed_user_count": self._failed,
+            }
+
+
+class HeldBatch:
+    """The lease of `batch`, renewed while the `with` block runs; `lost` is set once another worker has it.
+
+    Work that goes on without the lease does no harm, it is only in vain: every write is a sealed row.
+    """
+
+    def __init__(self, context: BtcContext, batch: Batch) -> None:
+        self.batch = batch
+        self.progress = Progress(batch)
+        self.lost = threading.Event()
+        self._context = context
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="btc-lease", daemon=True)
+
+    def __enter__(self) -> HeldBatch:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raises `LeaseLost` when another worker is known to have the batch."""
+        if self.lost.is_set():
+            raise LeaseLost(f"batch {self.batch.batch_id} was taken over meanwhile", field="batch_id")
+
+    def current(self) -> Batch:
+        """The batch as it is now: a renewal whose reply was lost has changed it. Raises `LeaseLost`."""
+        now = self._context.store.batches.get(self.batch.batch_id)
+        mine = (now.fencing, now.lease_owner) == (self.batch.fencing, self.batch.lease_owner)
+        if not mine or now.status is not BatchStatus.PROCESSING:
+            self.lost.set()
+        self.check()
+        return now
+
+    def renew(self) -> None:
+        """Keep the lease and save the progress. Raises `LeaseLost`."""
+        batches, now = self._context.store.batches, self._context.clock()
+        fields = self.progress.fields()
+        try:
+            self.batch = batches.renew(self.batch, now=now, lasts=self._context.lease, **fields)
+        except Conflict:
+            self.batch = batches.renew(self.current(), now=now, lasts=self._context.lease, **fields)
+
+    def _keep(self) -> None:
+        while not self._done.wait(self._context.heartbeat):
+            try:
+                self.renew()
+            except Conflict:
+                self.lost.set()
+                return
+            except PlatformError:
+                continue  # a service that does not answer: the next beat asks it again

@@ -1,0 +1,65 @@
+"""The proof of one batch: its sealed rows, its ledger rows and its counters, each against the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from batch_platform.btc.model import HOUSE, REVERSIBLE, Batch, BatchStatus, RowState
+from batch_platform.btc.money import btc_text
+from batch_platform.btc.plan import plan_sum
+from batch_platform.btc.proof import MOST_DIFFERENCES, Check, Difference, Proof, applied_sum, prove
+from batch_platform.btc.service import draft
+from batch_platform.btc.service.context import BtcContext
+from batch_platform.core.failures import NotFound, PermanentFailure
+
+
+def proof(context: BtcContext, batch_id: str) -> Proof:
+    """All checks of a batch, read anew. While it is not finished, what is still to come is no difference."""
+    return proof_of(context, context.store.batches.get(batch_id))
+
+
+def proof_of(context: BtcContext, batch: Batch) -> Proof:
+    """The proof of a batch as it was read."""
+    # after the batch: its counters may be behind the ledger, never ahead of it
+    booked = context.store.ledger.rows(batch.batch_id, batch.shards)
+    if batch.plan_sha256 is None or batch.status is BatchStatus.CANCELLED:
+        return _only(batch, booked, _nothing_booked(booked))
+    try:
+        plan = draft.sealed(context, batch)
+    except (NotFound, PermanentFailure) as error:
+        return _only(batch, booked, Check("hash_equal", False, batch.plan_sha256, error.message))
+    found = prove(batch, plan, booked, finished=batch.status in REVERSIBLE)
+    if batch.reverses is None:
+        return found
+    target = context.store.batches.get(batch.reverses)
+    reversed_rows = context.store.ledger.rows(target.batch_id, target.shards)
+    return replace(found, checks=(*found.checks, _negates(plan, reversed_rows)))
+
+
+def _only(batch: Batch, booked: pl.DataFrame, check: Check) -> Proof:
+    return Proof(batch.batch_id, batch.counters, applied_sum(booked), (check,))
+
+
+def _nothing_booked(booked: pl.DataFrame) -> Check:
+    """A batch that never began has no row in the ledger."""
+    return Check("nothing_booked", booked.is_empty(), "no ledger row", f"{booked.height} ledger rows")
+
+
+def _negates(plan: pl.DataFrame, booked: pl.DataFrame) -> Check:
+    """A reversal takes back from each user exactly what the batch has booked."""
+    applied = booked.filter((pl.col("state") == RowState.APPLIED) & (pl.col("user_id") != HOUSE))
+    both = applied.select("user_id", booked="amount").join(
+        plan.select("user_id", "amount"), on="user_id", how="full", coalesce=True
+    )
+    differ = both.filter((pl.col("booked") * -1).ne_missing(pl.col("amount"))).sort("user_id")
+    first = differ.head(MOST_DIFFERENCES).with_columns(pl.col("booked") * -1).cast(pl.String()).fill_null("none")
+    return Check(
+        "negates",
+        differ.is_empty(),
+        f"{btc_text(-applied_sum(booked))} BTC, user by user",
+        f"{differ.height} users differ, together {btc_text(plan_sum(plan))} BTC",
+        tuple(Difference(*row) for row in first.select("user_id", "booked", "amount").iter_rows()),
+        differ.height,
+    )
