@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,25 +15,17 @@ from batch_platform.local import template
 from batch_platform.local.provision import TEMPLATE, provision
 from batch_platform.local.tables import ensure_table
 from batch_platform.settings import Settings
+from batch_platform_tests.btc.clock import NOW, SteppingClock
+from batch_platform_tests.btc.service_tools import Stage
 from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+__all__ = ["IMPATIENT", "NOW", "SteppingClock"]
+
 IMPATIENT = Backoff(attempts=4, base=0.0, jitter=lambda: 0.0, sleep=lambda seconds: None)
-
-
-class SteppingClock:
-    """A clock that moves by a millisecond a look, so that no two events tie."""
-
-    def __init__(self, start: datetime = NOW) -> None:
-        self.now = start
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(milliseconds=1)
-        return self.now
 
 
 @pytest.fixture
@@ -113,3 +104,11 @@ def distant(
     there = settings.model_copy(update={"aws_endpoint_url_dynamodb": dynamo_proxy.url})
     client = aws.client("dynamodb", there, attempts=4)
     return open_store(client, tables, s3, provisioned.lake_bucket, clock=clock, patience=IMPATIENT)
+
+
+@pytest.fixture
+def stage(
+    dynamodb: DynamoDBClient, tables: Tables, s3: S3Client, provisioned: Settings, clock: SteppingClock
+) -> Stage:
+    """The use cases on the same tables."""
+    return Stage(dynamodb, tables, s3, provisioned.lake_bucket, clock)

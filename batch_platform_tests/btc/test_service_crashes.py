@@ -1,0 +1,263 @@
+"""Workers that die after any write, stop beyond their lease, or meet each other, while others pay in and out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from batch_platform.btc import service
+from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
+from batch_platform.btc.service import BtcContext
+from batch_platform.btc.service.lease import HeldBatch
+from batch_platform.btc.store import LeaseLost
+from batch_platform.core.failures import Conflict
+from batch_platform_tests.btc.service_tools import (
+    ANN,
+    BTC,
+    Killed,
+    Mortal,
+    Paused,
+    Stage,
+    balances,
+    booked,
+    expected,
+    house,
+    made,
+    open_users,
+)
+
+
+def adjust(rate: str) -> Callable[[BtcContext, int, str], Batch]:
+    def create(context: BtcContext, number: int, of: str) -> Batch:
+        key = service.idempotency_key(f"key-{number}", by=ANN, asked={"rate": rate})
+        return made(context, rate, key=key)
+
+    return create
+
+
+def take_back(context: BtcContext, number: int, of: str) -> Batch:
+    key = service.idempotency_key(f"key-{number}", by=ANN, asked={"reverses": of})
+    return service.reverse(context, of, by=ANN, approve=True, key=key)
+
+
+@pytest.mark.parametrize(
+    ("shards", "begin"),
+    [(1, adjust("5")), (16, adjust("-50")), (1, take_back)],
+    ids=["plus", "minus", "reversal"],
+)
+def test_killed_after_each_write_and_run_again(
+    stage: Stage, shards: int, begin: Callable[[BtcContext, int, str], Batch]
+) -> None:
+    """Between the kill and the next run users pay in, and one of them takes all out."""
+    context = stage.context(shards=shards)
+    open_users(context)
+    survived, number = False, 0
+    while not survived:
+        number += 1
+        target = service.run(context, made(context, "7").batch_id).batch_id
+        before = balances(context)
+        dying = stage.context(Mortal(stage.dynamodb, number), shards=shards)
+        try:
+            service.run(dying, begin(dying, number, target).batch_id)
+            survived = True
+        except Killed:
+            pass
+        [newest] = service.history(context, limit=1).batches
+        sealed = None if newest.plan_sha256 is None else service.sealed_rows(context, newest.batch_id)
+        gone = balances(context)["user-07"]
+        context.store.accounts.deposit("user-05", 5 * BTC + 1, transaction_id=f"d-{number}", created_by="x")
+        context.store.accounts.deposit("user-07", -gone, transaction_id=f"w-{number}", created_by="x")
+        stage.later()
+        batch = begin(context, number, target)
+        done = service.run(context, batch.batch_id)
+
+        plan = service.sealed_rows(context, done.batch_id)
+        assert done.status in REVERSIBLE
+        # what was sealed before the kill is what was applied after it
+        if newest.batch_id == done.batch_id and sealed is not None:
+            assert plan.select("user_id", "amount").equals(sealed.select("user_id", "amount"))
+        failed = {one.user_id for one in service.failed_users(context, done.batch_id)}
+        planned = {user: amount for user, amount in plan.select("user_id", "amount").rows() if amount}
+        assert failed <= {"user-07"}
+        applied = booked(context, done)
+        assert applied == {user: amount for user, amount in planned.items() if user not in failed}
+        assert done.counters.applied == len(applied)
+        assert done.counters.hold
+        assert done.counters.pending == 0
+        after = {user: balance + applied.get(user, 0) for user, balance in before.items()}
+        after["user-05"] += 5 * BTC + 1
+        after["user-07"] -= gone
+        assert balances(context) == after
+        assert min(after.values()) >= 0
+        assert context.store.batches.open_batch_id() is None
+        assert service.proof(context, done.batch_id).ok
+        # ready for the next round
+        context.store.accounts.deposit("user-07", BTC, transaction_id=f"back-{number}", created_by="x")
+    assert number >= 10
+    assert service.history(context).total == 2 * number
+    found = service.verify(context)
+    assert found.ok, found
+    assert house(context) == -sum(proof.applied_sum for proof in found.proofs)
+
+
+def test_a_batch_killed_before_its_seal_is_planned_by_whoever_finds_it(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    with pytest.raises(Killed):
+        made(stage.context(Mortal(stage.dynamodb, 1)))
+    [pending] = service.history(context, BatchStatus.PENDING).batches
+    with pytest.raises(Conflict, match="is pending: nothing to apply"):
+        service.run(context, pending.batch_id)
+    assert service.abandoned(context) == []
+    stage.later()
+    assert service.abandoned(context) == [pending]
+    context.store.accounts.deposit("user-05", BTC, transaction_id="d-1", created_by="x")
+    planned = service.replan(context, pending.batch_id)
+    assert service.replan(context, pending.batch_id) == planned
+    # what was paid in before the new cut-off takes part
+    amounts = dict(service.sealed_rows(context, planned.batch_id).select("user_id", "amount").rows())
+    assert amounts["user-05"] == expected({**before, "user-05": 2 * BTC}, "5")["user-05"]
+
+
+def test_of_two_planners_the_first_seal_counts(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    with pytest.raises(Killed):
+        made(stage.context(Mortal(stage.dynamodb, 1)))
+    [pending] = service.history(context).batches
+    with ThreadPoolExecutor(4) as pool:
+        sealed = list(pool.map(lambda _: service.replan(stage.context(), pending.batch_id), range(4)))
+    assert len({one.plan_sha256 for one in sealed}) == 1
+    assert {one.cutoff_at for one in sealed} == {service.batch(context, pending.batch_id).cutoff_at}
+    assert all(one.plan_sha256 for one in sealed)
+
+
+def test_workers_that_take_the_batch_from_each_other(stage: Stage) -> None:
+    """Leases of a few looks at the clock: each worker may take over from each other at any time."""
+    context = stage.context(chunk_users=1, shards=16)
+    before = open_users(context)
+    batch = made(context)
+
+    def work(_: int) -> Batch:
+        mine = replace(stage.context(), lease=timedelta(milliseconds=20), heartbeat=0.05)
+        while True:
+            try:
+                found = service.run(mine, batch.batch_id)
+            except Conflict:
+                found = service.batch(mine, batch.batch_id)
+            if found.status in REVERSIBLE:
+                return found
+
+    with ThreadPoolExecutor(3) as pool:
+        ends = list(pool.map(work, range(3)))
+    assert ends[0] == ends[1] == ends[2]
+    wanted = expected(before, "5")
+    assert booked(context, ends[0]) == wanted
+    assert balances(context) == {user: balance + wanted.get(user, 0) for user, balance in before.items()}
+    assert (house(context), ends[0].status) == (-sum(wanted.values()), BatchStatus.COMPLETED)
+    assert service.verify(context).ok
+
+
+# with one chunk at work the transactions of a run are its 3 chunks, the house's opening, its row, and the end
+@pytest.mark.parametrize("at", [1, 2, 4, 5, 6])
+def test_a_worker_paused_beyond_its_lease_harms_nothing(stage: Stage, at: int) -> None:
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context, "-5")
+    paused = Paused(stage.dynamodb, at)
+    first = replace(stage.context(paused), heartbeat=30.0)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(service.run, first, batch.batch_id)
+        assert paused.stopped.wait(30)
+        with pytest.raises(Conflict, match="is worked on by"):
+            service.run(context, batch.batch_id)
+        context.store.accounts.deposit("user-05", BTC, transaction_id="d-1", created_by="x")
+        stage.later()
+        assert [one.batch_id for one in service.due(context)] == [batch.batch_id]
+        done = service.run(context, batch.batch_id)
+        assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
+        context.store.accounts.deposit("user-06", BTC, transaction_id="d-2", created_by="x")
+        paused.go_on.set()
+        assert slow.result(30) == done
+    wanted = expected(before, "-5")
+    assert booked(context, done) == wanted
+    paid = {"user-05": BTC, "user-06": BTC}
+    assert balances(context) == {
+        user: balance + wanted.get(user, 0) + paid.get(user, 0) for user, balance in before.items()
+    }
+    assert service.batch(context, batch.batch_id) == done
+    assert service.verify(context).ok
+
+
+def test_a_worker_stops_when_it_hears_that_its_lease_is_gone(stage: Stage) -> None:
+    context = stage.context(chunk_users=1)
+    open_users(context)
+    batch = made(context)
+    paused = Paused(stage.dynamodb, 1)
+    first = replace(stage.context(paused), heartbeat=0.01, lease=timedelta(0))
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(service.run, first, batch.batch_id)
+        assert paused.stopped.wait(30)
+        taken = take_over(context, batch.batch_id)
+        # the heartbeat goes on while the worker's chunks hang, and ends when it finds the other's name
+        [heart] = [thread for thread in threading.enumerate() if thread.name == "btc-lease"]
+        heart.join(30)
+        assert not heart.is_alive()
+        paused.go_on.set()
+        assert slow.result(30) == taken
+    assert taken.lease_owner == context.owner
+    # the chunks at work were finished, no other was begun
+    assert len(booked(context, taken)) <= 4 < taken.counters.pending
+    stage.later()
+    assert service.run(stage.context(), batch.batch_id).status is BatchStatus.COMPLETED
+    assert service.verify(context).ok
+
+
+def take_over(context: BtcContext, batch_id: str) -> Batch:
+    """Acquire a batch between two renewals of another worker."""
+    while True:
+        batches = context.store.batches
+        try:
+            return batches.acquire(batches.get(batch_id), context.owner, now=context.clock(), lasts=context.lease)
+        except Conflict:
+            continue
+
+
+def test_progress_is_saved_while_chunks_are_at_work(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = made(context)
+    paused = Paused(stage.dynamodb, 4)
+    first = replace(stage.context(paused), heartbeat=0.01)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(service.run, first, batch.batch_id)
+        assert paused.stopped.wait(30)
+        seen = service.batch(context, batch.batch_id)
+        while seen.chunks_done < 3:
+            seen = service.batch(context, batch.batch_id)
+        assert (seen.status, seen.counters.applied, seen.counters.pending) == (BatchStatus.PROCESSING, 9, 0)
+        assert service.proof(context, batch.batch_id).ok
+        paused.go_on.set()
+        done = slow.result(30)
+    assert (done.status, done.fencing, done.chunks_done) == (BatchStatus.COMPLETED, 1, 3)
+
+
+def test_a_renewal_whose_reply_was_lost_is_met(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = made(context)
+    working = context.store.batches.acquire(batch, context.owner, now=stage.clock())
+    held = HeldBatch(context, working)
+    context.store.batches.renew(working, now=stage.clock(), chunks_done=1)
+    held.renew()
+    assert held.batch == service.batch(context, batch.batch_id)
+    stage.later()
+    context.store.batches.acquire(held.batch, "other", now=stage.clock())
+    with pytest.raises(LeaseLost):
+        held.renew()
+    assert held.lost.is_set()

@@ -1,0 +1,358 @@
+"""The use cases on a real DynamoDB and S3: preview, create, approve, apply, prove, reverse."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from batch_platform.btc import service
+from batch_platform.btc.model import HOUSE, BatchStatus, Rounding, RowState, UserStatus
+from batch_platform.btc.store import BELOW_ZERO, BtcStore
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure, TransientFailure
+from batch_platform.core.progress import listening
+from batch_platform_tests.btc.service_tools import (
+    ANN,
+    BOB,
+    BTC,
+    Stage,
+    approved,
+    balances,
+    booked,
+    expected,
+    house,
+    made,
+    open_users,
+)
+from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
+
+
+def test_a_batch_from_preview_to_proof(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    seen = service.preview(context, "5")
+    assert context.store.batches.count() == 0
+    batch = service.create(context, "5.0", by=ANN, memo=" November ")
+    assert (batch.status, batch.approvals, batch.memo) == (BatchStatus.PLANNED, (), "November")
+    assert (batch.plan_sha256, batch.plan_sum) == (seen.plan_sha256, seen.plan_sum)
+    # 0 has nothing, 1 and 10 satoshi round to none, 2 are inactive
+    assert (batch.target_user_count, batch.skipped_zero_count, batch.excluded_count) == (11, 2, 3)
+    with pytest.raises(Conflict, match=r"waits for 1 more approval"):
+        service.run(context, batch.batch_id)
+    assert service.due(context) == []
+    approved(context, batch)
+    assert [one.batch_id for one in service.due(context)] == [batch.batch_id]
+    told: list[str] = []
+    with listening(told.append):
+        done = service.run(context, batch.batch_id)
+    assert told[-1] == f"{batch.batch_id}: completed, 9 users booked"
+    wanted = expected(before, "5")
+    assert booked(context, done) == wanted
+    assert balances(context) == {user: balance + wanted.get(user, 0) for user, balance in before.items()}
+    assert (done.status, done.counters) == (BatchStatus.COMPLETED, (11, 9, 2, 0, 0, 3))
+    assert done.applied_sum == done.plan_sum == sum(wanted.values()) == -house(context)
+    assert (done.lease_owner, context.store.batches.open_batch_id(), service.due(context)) == (None, None, [])
+    proof = service.proof(context, done.batch_id)
+    assert (proof.ok, proof.counters, proof.applied_sum) == (True, done.counters, done.applied_sum)
+    assert service.verify(context).ok
+    assert service.run(context, done.batch_id) == done
+
+
+def test_rates_and_options_that_cannot_be(stage: Stage) -> None:
+    context = stage.context()
+    for rate in (-100, 0, "five", 10**9, "NaN", "5.123456789", "101"):
+        with pytest.raises(InvalidInput) as caught:
+            service.create(context, rate, by=ANN)
+        assert caught.value.field == "adjustment_rate"
+    with pytest.raises(InvalidInput, match="shards must be 1 or 16"):
+        service.create(context, "5", by=ANN, overrides=service.Overrides(shards=4))
+    with pytest.raises(InvalidInput, match="memo has 201 characters"):
+        service.create(context, "5", by=ANN, memo="x" * 201)
+    assert context.store.batches.count() == 0
+    assert service.preview(context, "101", confirm="101").rate == 101
+
+
+def test_options_of_one_batch(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    exact = service.preview(context, "5", overrides=service.Overrides(rounding=Rounding.TOWARD_ZERO)).plan_sum
+    batch = made(context, overrides=service.Overrides(target_total=exact + 3, shards=16))
+    done = service.run(context, batch.batch_id)
+    assert (done.applied_sum, done.shards, done.target_total) == (exact + 3, 16, exact + 3)
+    assert service.verify(context).ok
+    page = service.transactions(context, done.batch_id, limit=4)
+    rest = service.transactions(context, done.batch_id, limit=100, cursor=page.cursor)
+    assert sorted(row.user_id for row in (*page.rows, *rest.rows)) == sorted(booked(context, done))
+
+
+def test_a_plan_that_cannot_be_frees_the_lock(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    with pytest.raises(InvalidInput, match="target_total"):
+        made(context, overrides=service.Overrides(target_total=1))
+    [failed] = service.history(context).batches
+    assert failed.status is BatchStatus.FAILED
+    assert "cannot be met" in (failed.error_message or "")
+    assert made(context).status is BatchStatus.PLANNED
+    with pytest.raises(Conflict, match="is failed: nothing to apply"):
+        service.run(context, failed.batch_id)
+    assert service.verify(context).ok
+
+
+def test_the_same_request_makes_one_batch_also_at_once(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    asked = {"adjustment_rate": "5", "memo": None}
+    key = service.idempotency_key("k-1", by=ANN, asked=asked)
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: made(stage.context(), key=key), range(6)))
+    assert len({(one.batch_id, one.plan_sha256) for one in found}) == 1
+    assert {one.status for one in found} == {BatchStatus.PLANNED}
+    [stored] = service.history(context).batches
+    assert ([one.account for one in stored.approvals], stored.key_hash) == ([ANN], key.key_hash)
+    done = service.run(context, stored.batch_id)
+    assert made(context, key=key) == done
+    with pytest.raises(InvalidInput, match="used with another body"):
+        made(context, "6", key=service.idempotency_key("k-1", by=ANN, asked={**asked, "adjustment_rate": "6"}))
+    other = made(context, key=service.idempotency_key("k-1", by=BOB, asked=asked))
+    assert other.batch_id != done.batch_id
+    for wrong in ("", "x" * 256, "a\nb", "é"):
+        with pytest.raises(InvalidInput, match="Idempotency-Key must be"):
+            service.idempotency_key(wrong, by=ANN, asked=asked)
+
+
+def test_one_open_batch(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    first = made(context)
+    with pytest.raises(Conflict, match=f"batch {first.batch_id} is open"):
+        made(context, "6")
+    assert service.cancel(context, first.batch_id, by=BOB).error_message == f"cancelled by {BOB}"
+    assert service.cancel(context, first.batch_id, by=ANN).error_message == f"cancelled by {BOB}"
+    with pytest.raises(Conflict, match="is cancelled: nothing to apply"):
+        service.run(context, first.batch_id)
+    done = service.run(context, made(context, "6").batch_id)
+    with pytest.raises(Conflict, match="cannot become cancelled"):
+        service.cancel(context, done.batch_id, by=ANN)
+    assert service.verify(context).ok
+
+
+def test_approvals_are_of_what_was_seen(stage: Stage) -> None:
+    context = stage.context(require_approval=True)
+    open_users(context)
+    batch = made(context)
+    assert batch.approvals == ()
+    seen = {"count": 11, "amount": batch.plan_sum, "plan_sha256": batch.plan_sha256}
+    for field, wrong in (("count", 12), ("amount", 1), ("plan_sha256", "0" * 64)):
+        with pytest.raises(Conflict, match="look at the plan again"):
+            service.approve(context, batch.batch_id, by=ANN, **{**seen, field: wrong})  # type: ignore[arg-type]
+    assert service.batch(context, batch.batch_id) == batch
+    once = approved(context, batch)
+    assert approved(context, batch) == once
+    service.run(context, batch.batch_id)
+    with pytest.raises(Conflict, match="is completed, not planned"):
+        approved(context, batch)
+
+
+def test_two_people_approve_where_the_setting_says_so(stage: Stage) -> None:
+    context = stage.context(second_approver=True)
+    open_users(context)
+    batch = made(context)
+    assert service.approvals_missing(batch, context.options) == 1
+    with pytest.raises(Conflict, match="by a second person"):
+        approved(context, batch, ANN)
+    with pytest.raises(Conflict, match="waits for 1 more approval"):
+        service.run(context, batch.batch_id)
+    both = approved(context, batch, BOB)
+    assert [one.account for one in both.approvals] == [ANN, BOB]
+    assert service.run(context, batch.batch_id).status is BatchStatus.COMPLETED
+
+
+def test_a_reversal_takes_back_and_leaves_later_activity(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    done = service.run(context, made(context).batch_id)
+    context.store.accounts.deposit("user-05", 77, transaction_id="d-1", created_by="x")
+    context.store.accounts.set_status("user-06", UserStatus.CLOSED)
+    seen = service.preview_reversal(context, done.batch_id)
+    back = service.reverse(context, done.batch_id, by=ANN, memo="wrong rate")
+    assert (back.adjustment_rate, back.plan_sha256, back.reverses) == (-5, seen.plan_sha256, done.batch_id)
+    service.cancel(context, back.batch_id, by=ANN)
+    back = service.reverse(context, done.batch_id, by=ANN, approve=True)
+    ended = service.run(context, back.batch_id)
+    assert ended.status is BatchStatus.COMPLETED
+    assert balances(context) == {**before, "user-05": before["user-05"] + 77}
+    assert (house(context), ended.applied_sum) == (0, -(done.applied_sum or 0))
+    assert service.verify(context).ok
+    with pytest.raises(Conflict, match=f"is reversed by {ended.batch_id} already"):
+        service.reverse(context, done.batch_id, by=ANN)
+    with pytest.raises(Conflict, match="already"):
+        service.preview_reversal(context, done.batch_id)
+
+
+def test_who_has_spent_it_fails_alone(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    done = service.run(context, made(context).batch_id)
+    spent = before["user-05"] + 1
+    context.store.accounts.deposit("user-05", -spent, transaction_id="w-1", created_by="x")
+    ended = service.run(context, service.reverse(context, done.batch_id, by=ANN, approve=True).batch_id)
+    assert (ended.status, ended.counters) == (BatchStatus.COMPLETED_WITH_FAILURES, (9, 8, 0, 1, 0, 0))
+    [failed] = service.failed_users(context, ended.batch_id)
+    assert (failed.user_id, failed.reason) == ("user-05", BELOW_ZERO)
+    left = expected(before, "5")["user-05"] - 1
+    assert balances(context) == {**before, "user-05": left}
+    assert house(context) == -expected(before, "5")["user-05"]
+    found = service.detail(context, ended.batch_id)
+    assert (found.failures, len(found.transactions.rows)) == ((failed,), 9)
+    states = dict(service.sealed_rows(context, ended.batch_id).select("user_id", "state").rows())
+    assert (states["user-05"], states["user-06"]) == (RowState.FAILED, RowState.APPLIED)
+    assert service.verify(context).ok
+
+
+def test_what_is_paid_in_or_out_after_the_seal_changes_no_amount(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context, "-50")
+    context.store.accounts.deposit("user-05", 50 * BTC, transaction_id="d-1", created_by="x")
+    context.store.accounts.deposit("user-06", -before["user-06"], transaction_id="w-1", created_by="x")
+    done = service.run(context, batch.batch_id)
+    wanted = expected(before, "-50")
+    assert booked(context, done) == {user: amount for user, amount in wanted.items() if user != "user-06"}
+    assert [one.user_id for one in service.failed_users(context, done.batch_id)] == ["user-06"]
+    assert done.failed_user_count == 1
+    assert service.verify(context).ok
+
+
+def test_nobody_to_book_is_a_batch_too(stage: Stage) -> None:
+    context = stage.context()
+    done = service.run(context, made(context).batch_id)
+    assert (done.status, done.counters.target, done.applied_sum) == (BatchStatus.COMPLETED, 0, 0)
+    assert HOUSE in context.store.accounts.users([HOUSE])
+    assert service.verify(context).ok
+
+
+def test_lists(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    for _ in range(3):
+        service.cancel(context, made(context).batch_id, by=ANN)
+    done = service.run(context, made(context).batch_id)
+    page = service.history(context, limit=3)
+    assert (page.total, page.batches[0]) == (4, done)
+    rest = service.history(context, limit=3, cursor=page.cursor)
+    assert {one.batch_id for one in (*page.batches, *rest.batches)} == {
+        one.batch_id for one in service.history(context, limit=4).batches
+    }
+    assert service.history(context, limit=3, offset=3).batches == rest.batches
+    assert service.history(context, BatchStatus.COMPLETED).total == 1
+    summary = service.summary(context, done)
+    assert (summary.targets, summary.amount) == (11, done.applied_sum)
+    assert service.detail(context, done.batch_id).summary is summary
+    by_user = {user: (amount, status) for user, amount, status in service.balances(context).rows()}
+    assert by_user["x-sus"] == (BTC, "suspended")
+    assert by_user[HOUSE] == (-summary.amount, "house")
+    rows, cursor = service.user_rows(context, "user-05")
+    assert ([row.amount for row in rows], cursor) == ([BTC // 20, BTC], None)
+    wrong: list[dict[str, Any]] = [{"limit": 0}, {"limit": 101}, {"offset": -1}, {"offset": 1, "cursor": "x"}]
+    for each in wrong:
+        with pytest.raises(InvalidInput):
+            service.history(context, **each)
+    with pytest.raises(NotFound):
+        service.detail(context, "nothing")
+
+
+def test_verify_finds_what_was_tampered_with(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    done = service.run(context, made(context).batch_id)
+    back = service.run(context, service.reverse(context, done.batch_id, by=ANN, approve=True).batch_id)
+    key = {"transaction_id": {"S": done.batch_id}, "user_id": {"S": "user-05"}}
+    for amount, ok in (("0.05000001", False), ("0.05", True)):
+        stage.dynamodb.update_item(
+            TableName=stage.tables.transactions,
+            Key=key,
+            UpdateExpression="SET amount = :amount",
+            ExpressionAttributeValues={":amount": {"N": amount}},
+        )
+        found = service.verify(context)
+        assert found.ok is ok
+        assert [one.user_id for one in found.balances.differences] == ([] if ok else ["user-05"])
+        failed = {proof.batch_id: {one.name for one in proof.failed} for proof in found.proofs}
+        wanted = (set(), set()) if ok else ({"amounts_equal", "zero_sum"}, {"negates"})
+        assert (failed[done.batch_id], failed[back.batch_id]) == wanted
+        assert service.verify(context, done.batch_id).ok is ok
+    context.store.batches.amend(done, processed_user_count=8)
+    [proof] = service.verify(context, done.batch_id).proofs
+    assert [one.name for one in proof.failed] == ["counters"]
+    context.store.batches.amend(context.store.batches.get(done.batch_id), plan_sha256="0" * 64)
+    assert [one.name for one in service.proof(context, done.batch_id).failed] == ["hash_equal"]
+
+
+def test_a_foreign_amount_in_the_ledger_stops_the_batch_and_keeps_its_lock(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = made(context)
+    context.store.accounts.deposit("user-05", 1, transaction_id=batch.batch_id, created_by="thief")
+    for _ in range(2):
+        with pytest.raises(PermanentFailure, match="the ledger differs"):
+            service.run(context, batch.batch_id)
+        failed = service.batch(context, batch.batch_id)
+        assert (failed.status, failed.lease_owner) == (BatchStatus.FAILED, None)
+        assert "the ledger differs" in (failed.error_message or "")
+    with pytest.raises(Conflict, match="is open"):
+        made(context)
+    assert service.due(context) == []
+    stage.dynamodb.delete_item(
+        TableName=stage.tables.transactions,
+        Key={"transaction_id": {"S": batch.batch_id}, "user_id": {"S": "user-05"}},
+    )
+    assert service.run(context, batch.batch_id).status is BatchStatus.COMPLETED
+    assert service.proof(context, batch.batch_id).ok
+    # the satoshi the thief has put in is still there, and no row says why
+    assert [one.user_id for one in service.verify(context).balances.differences] == ["user-05"]
+
+
+def test_rows_noted_as_done_that_are_not_there_are_not_written_without_a_look(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    context.store.batches.amend(batch, chunks_done=2, processed_user_count=6)
+    with pytest.raises(PermanentFailure, match=r"6 rows of batch .* are not in the ledger"):
+        service.run(context, batch.batch_id)
+    assert service.batch(context, batch.batch_id).status is BatchStatus.FAILED
+    done = service.run(context, batch.batch_id)
+    assert booked(context, done) == expected(before, "5")
+    assert service.verify(context).ok
+
+
+def test_a_lake_without_the_plan_fails_the_batch(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = made(context)
+    lost = context.store.batches.amend(batch, plan_sha256="0" * 64)
+    with pytest.raises(NotFound, match="no such plan"):
+        service.run(context, batch.batch_id)
+    failed = service.batch(context, batch.batch_id)
+    assert failed.status is BatchStatus.FAILED
+    context.store.batches.amend(failed, plan_sha256=batch.plan_sha256)
+    assert service.run(context, lost.batch_id).status is BatchStatus.COMPLETED
+
+
+def test_what_may_pass_leaves_the_batch_to_the_next_worker(
+    stage: Stage, distant: BtcStore, dynamo_proxy: DynamoProxy
+) -> None:
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    dynamo_proxy.cancel("TransactWriteItems", "TransactionConflict", times=99)
+    with pytest.raises(TransientFailure):
+        service.run(replace(context, store=distant), batch.batch_id)
+    left = service.batch(context, batch.batch_id)
+    assert (left.status, left.lease_owner) == (BatchStatus.PROCESSING, None)
+    assert service.due(context) == [left]
+    done = service.run(stage.context(), batch.batch_id)
+    assert booked(context, done) == expected(before, "5")
+    assert service.verify(context).ok
