@@ -84,13 +84,14 @@ def detail(context: BtcContext, batch_id: str, *, limit: int = PAGE) -> Detail:
 
 def summary(context: BtcContext, found: Batch) -> Summary:
     """What the sealed plan of a batch comes to. Raises `NotFound` before the seal."""
-    if found.plan_sha256 in context.summaries:
-        return context.summaries[found.plan_sha256]
-    made = summarise(draft.sealed(context, found))
-    while len(context.summaries) >= _SUMMARIES_KEPT:
-        context.summaries.pop(next(iter(context.summaries)), None)
-    context.summaries[found.plan_sha256 or ""] = made
-    return made
+    digest = found.plan_sha256 or ""
+    known = context.summaries.get(digest)
+    if known is None:
+        known = summarise(draft.sealed(context, found))
+        for oldest in list(context.summaries)[: 1 - _SUMMARIES_KEPT]:
+            context.summaries.pop(oldest, None)
+        context.summaries[digest] = known
+    return known
 
 
 def transactions(context: BtcContext, batch_id: str, *, limit: int = PAGE, cursor: str | None = None) -> RowPage:

@@ -17,7 +17,7 @@ from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.service.draft import Draft
 from batch_platform.btc.service.review import consent
-from batch_platform.btc.store import IdempotencyKey
+from batch_platform.btc.store import ROWS_AT_MOST, IdempotencyKey
 from batch_platform.core.failures import Conflict, InvalidInput, PlatformError
 
 MEMO_AT_MOST: Final = 200
@@ -38,8 +38,6 @@ class Overrides:
 
     def over(self, options: Options) -> Options:
         shards = options.shards if self.shards is None else self.shards
-        if shards not in SHARDS:
-            raise InvalidInput(f"shards must be {' or '.join(map(str, SHARDS))}.", field="shards")
         target = options.target_total if self.target_total is None else self.target_total
         return replace(options, rounding=self.rounding or options.rounding, target_total=target, shards=shards)
 
@@ -90,7 +88,11 @@ def create(
 
 
 def new_batch(context: BtcContext, rate: Decimal, options: Options, *, by: str, memo: str | None) -> Batch:
-    """A pending batch, stored nowhere yet."""
+    """A pending batch, stored nowhere yet. Raises `InvalidInput` for a memo or an option that cannot be."""
+    if options.shards not in SHARDS:
+        raise InvalidInput(f"shards must be {' or '.join(map(str, SHARDS))}.", field="shards")
+    if not 1 <= options.chunk_users <= ROWS_AT_MOST:
+        raise InvalidInput(f"chunk_users must be 1 to {ROWS_AT_MOST}.", field="chunk_users")
     now = context.clock()
     return Batch(
         batch_id=context.ids(now),
