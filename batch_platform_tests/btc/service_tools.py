@@ -35,7 +35,7 @@ BTC = 10**8
 ANN, BOB = "local:ann", "local:bob"
 
 
-class Killed(BaseException):
+class Killed(SystemExit):
     """What a process does not survive."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,8 @@ import pytest
 from batch_platform.btc import service
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
 from batch_platform.btc.service import BtcContext
-from batch_platform.btc.service.lease import HeldBatch
-from batch_platform.btc.store import LeaseLost
+from batch_platform.btc.service.lease import HeldBatch, Progress
+from batch_platform.btc.store import LeaseLost, Outcome
 from batch_platform.core.failures import Conflict
 from batch_platform_tests.btc.service_tools import (
     ANN,
@@ -45,6 +46,7 @@ def take_back(context: BtcContext, number: int, of: str) -> Batch:
     return service.reverse(context, of, by=ANN, approve=True, key=key)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(
     ("shards", "begin"),
     [(1, adjust("5")), (16, adjust("-50")), (1, take_back)],
@@ -61,7 +63,9 @@ def test_killed_after_each_write_and_run_again(
         number += 1
         target = service.run(context, made(context, "7").batch_id).batch_id
         before = balances(context)
-        dying = stage.context(Mortal(stage.dynamodb, number), shards=shards)
+        # now and then its renewals, with the progress they save, are among the writes after which it is killed
+        heartbeat = 30.0 if number % 3 else 0.02
+        dying = replace(stage.context(Mortal(stage.dynamodb, number), shards=shards), heartbeat=heartbeat)
         try:
             service.run(dying, begin(dying, number, target).batch_id)
             survived = True
@@ -240,6 +244,7 @@ def test_progress_is_saved_while_chunks_are_at_work(stage: Stage) -> None:
         seen = service.batch(context, batch.batch_id)
         while seen.chunks_done < 3:
             seen = service.batch(context, batch.batch_id)
+        assert (seen.lease_expires_at or stage.clock()) > context.lease + (seen.started_at or stage.clock())
         assert (seen.status, seen.counters.applied, seen.counters.pending) == (BatchStatus.PROCESSING, 9, 0)
         assert service.proof(context, batch.batch_id).ok
         paused.go_on.set()
@@ -261,3 +266,23 @@ def test_a_renewal_whose_reply_was_lost_is_met(stage: Stage) -> None:
     with pytest.raises(LeaseLost):
         held.renew()
     assert held.lost.is_set()
+
+
+def test_progress_counts_the_chunks_below_the_first_that_is_not_done(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    progress = Progress(replace(made(context), chunks_done=1, processed_user_count=3))
+    for chunk in (2, 1):
+        progress.note(chunk, Outcome(applied=2, failed={f"user-{chunk}": "below_zero"}))
+        assert progress.fields()["chunks_done"] == (1 if chunk == 2 else 3)
+    assert progress.fields() == {"chunks_done": 3, "processed_user_count": 7, "failed_user_count": 2}
+    assert progress.users == 9
+
+
+def test_a_batch_of_a_process_that_is_gone_is_due_at_once(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = made(context)
+    context.store.batches.acquire(batch, f"{socket.gethostname()}/4194305/1/ab", now=stage.clock())
+    assert [one.batch_id for one in service.due(context)] == [batch.batch_id]
+    assert service.run(context, batch.batch_id).fencing == 2

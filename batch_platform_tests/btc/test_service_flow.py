@@ -68,6 +68,8 @@ def test_rates_and_options_that_cannot_be(stage: Stage) -> None:
         assert caught.value.field == "adjustment_rate"
     with pytest.raises(InvalidInput, match="shards must be 1 or 16"):
         service.create(context, "5", by=ANN, overrides=service.Overrides(shards=4))
+    with pytest.raises(InvalidInput, match="chunk_users must be 1 to 49"):
+        service.create(stage.context(chunk_users=50), "5", by=ANN)
     with pytest.raises(InvalidInput, match="memo has 201 characters"):
         service.create(context, "5", by=ANN, memo="x" * 201)
     assert context.store.batches.count() == 0
