@@ -10,6 +10,7 @@ import pytest
 
 from batch_platform.btc import service
 from batch_platform.btc.model import HOUSE, BatchStatus, Rounding, RowState, UserStatus
+from batch_platform.btc.service.review import consent
 from batch_platform.btc.store import BELOW_ZERO, BtcStore
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure, TransientFailure
 from batch_platform.core.progress import listening
@@ -172,6 +173,14 @@ def test_two_people_approve_where_the_setting_says_so(stage: Stage) -> None:
     assert service.run(context, batch.batch_id).status is BatchStatus.COMPLETED
 
 
+def test_a_creator_who_meets_another_approver_leaves_the_batch_as_it_is(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = service.create(context, "5", by=ANN)
+    by_bob = approved(context, batch, BOB)
+    assert consent(context, batch, by=ANN) == by_bob == service.batch(context, batch.batch_id)
+
+
 def test_a_reversal_takes_back_and_leaves_later_activity(stage: Stage) -> None:
     context = stage.context()
     before = open_users(context)
@@ -225,6 +234,8 @@ def test_what_is_paid_in_or_out_after_the_seal_changes_no_amount(stage: Stage) -
     assert booked(context, done) == {user: amount for user, amount in wanted.items() if user != "user-06"}
     assert [one.user_id for one in service.failed_users(context, done.batch_id)] == ["user-06"]
     assert done.failed_user_count == 1
+    # nothing is taken back from whom nothing was booked
+    assert service.preview_reversal(context, done.batch_id).plan.height == done.processed_user_count
     assert service.verify(context).ok
 
 
