@@ -54,7 +54,7 @@ def approve(
     records = _seen(context, ids, versions, Status.PENDING)
     for record in records:
         _require_new(record.approvals, by, f"record {record.id}")
-    moved = _approve(context, records, by=by, needed=_needed(context, records), not_before=not_before)
+    moved = _approve(context, records, by=by, needed=needed_for(context, records), not_before=not_before)
     return Decision(moved, tuple(record.id for record in moved if record.status is Status.PENDING))
 
 
@@ -84,9 +84,11 @@ def revoke(
     return Decision(tuple(moved))
 
 
-def retry(context: ZenginContext, ids: Sequence[str], *, by: str) -> Decision:
-    """Let failed records, approved as they are, be applied once more."""
-    moved = _move(context, _seen(context, ids, None, Status.FAILED), Status.APPROVED, {"error": None})
+def retry(
+    context: ZenginContext, ids: Sequence[str], *, by: str, versions: Mapping[str, int] | None = None
+) -> Decision:
+    """Let failed records, approved as they are, be applied once more. Raises as `approve`."""
+    moved = _move(context, _seen(context, ids, versions, Status.FAILED), Status.APPROVED, {"error": None})
     note(context, moved, who=by, reason="to be applied again")
     return Decision(tuple(moved))
 
@@ -107,30 +109,47 @@ def approve_changeset(
     half way, it is called again and goes on.
     """
     changeset = _changeset(context, changeset_id, version)
-    if changeset.payload_hash != payload_hash:
-        raise Conflict(
-            f"changeset {changeset_id} is not what was reviewed: its payload hash differs", field="payload_hash"
-        )
-    if changeset.counts.get("rows", 0) != count:
-        raise Conflict(
-            f"changeset {changeset_id} has {changeset.counts.get('rows', 0)} rows, not {count}", field="count"
-        )
-    if changeset.status is ChangesetStatus.HELD:
-        raise Conflict(f"changeset {changeset_id} is held: it has to be overridden first", field="changeset_id")
+    require_reviewed(changeset, payload_hash=payload_hash, count=count)
     records = _records(context, changeset_id)
     pending = [record for record in records if record.status is Status.PENDING]
     if not pending:
         note(context, records, who=SYSTEM, reason=CAUGHT_UP)
-        if any(_has_approved(record.approvals, by) for record in records if record.status is Status.APPROVED):
+        if any(has_approved(record.approvals, by) for record in records if record.status is Status.APPROVED):
             return ChangesetDecision(_now(context, changeset_id), 0, 0)
         raise Conflict(f"changeset {changeset_id} has nothing that waits for approval", field="changeset_id")
-    mine = [record for record in pending if not _has_approved(record.approvals, by)]
+    mine = [record for record in pending if not has_approved(record.approvals, by)]
     if not mine:
         raise Conflict(f"{by} has approved changeset {changeset_id} already: another account must", field="by")
     _remember(context, changeset, by)
     moved = _approve(context, mine, by=by, needed=changeset.needs_approvals, not_before=not_before)
     waiting = sum(1 for record in moved if record.status is Status.PENDING) + len(pending) - len(mine)
     return ChangesetDecision(_now(context, changeset_id), len(moved), waiting)
+
+
+def require_reviewed(changeset: Changeset, *, payload_hash: str, count: int) -> None:
+    """Raises `Conflict` unless the changeset is the one that was reviewed, and is open for review."""
+    if changeset.payload_hash != payload_hash:
+        raise Conflict(
+            f"changeset {changeset.id} is not what was reviewed: its payload hash differs", field="payload_hash"
+        )
+    if changeset.counts.get("rows", 0) != count:
+        raise Conflict(
+            f"changeset {changeset.id} has {changeset.counts.get('rows', 0)} rows, not {count}", field="count"
+        )
+    if changeset.status is ChangesetStatus.HELD:
+        raise Conflict(f"changeset {changeset.id} is held: it has to be overridden first", field="changeset_id")
+
+
+def still_needed(record: Record, needed: int) -> int:
+    """How many approvals a record lacks when `needed` accounts must approve it."""
+    return max(needed - len(record.approvals), 0) if record.status is Status.PENDING else 0
+
+
+def refusal(record: Record, by: str) -> str | None:
+    """Why an account may not approve a record; None when it may."""
+    if record.status is not Status.PENDING:
+        return f"it is {record.status}"
+    return f"{by} has approved it already" if has_approved(record.approvals, by) else None
 
 
 def reject_changeset(
@@ -168,7 +187,9 @@ def override(context: ZenginContext, changeset_id: str, *, by: str, version: int
             )
         return ChangesetDecision(waiting, 0, 1)
     done = raise_held(context, changeset, by=by)
-    return ChangesetDecision(done.changeset, done.raised, 0)
+    with context.store.snapshot() as session:
+        raised = session.record_keys(changeset_id)
+    return ChangesetDecision(done.changeset, len(raised), 0)
 
 
 def _seen(
@@ -195,7 +216,7 @@ def _changesets_of(context: ZenginContext, records: Sequence[Record]) -> list[Ch
         return session.changesets(ids=ids, limit=len(ids))
 
 
-def _needed(context: ZenginContext, records: Sequence[Record]) -> int:
+def needed_for(context: ZenginContext, records: Sequence[Record]) -> int:
     """How many accounts must approve these records together; one that somebody has approved already needs another."""
     counts: Counter[str] = Counter()
     for record in records:
@@ -263,7 +284,7 @@ def _move(context: ZenginContext, records: Sequence[Record], to: Status, fields:
 
 def _remember(context: ZenginContext, changeset: Changeset, by: str) -> None:
     """Who approved it as a whole stands on the changeset too."""
-    if _has_approved(changeset.approvals, by):
+    if has_approved(changeset.approvals, by):
         return
     given = (*changeset.approvals, Approval(by, context.clock()))
     with context.store.transaction() as session:
@@ -295,10 +316,10 @@ def _by_changeset(records: Sequence[Record]) -> dict[str, list[Record]]:
     return found
 
 
-def _has_approved(approvals: Sequence[Approval], by: str) -> bool:
+def has_approved(approvals: Sequence[Approval], by: str) -> bool:
     return any(approval.account == by for approval in approvals)
 
 
 def _require_new(approvals: Sequence[Approval], by: str, what: str) -> None:
-    if _has_approved(approvals, by):
+    if has_approved(approvals, by):
         raise Conflict(f"{by} has approved {what} already: another account must", field="by")
