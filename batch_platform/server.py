@@ -76,7 +76,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     from batch_platform.finops.site import FinopsSite
     from batch_platform.web.app import build_app
     from batch_platform.zengin import pages as zengin
-    from batch_platform.zengin.cli import open_work as open_zengin
+    from batch_platform.zengin.desk import open_work as open_zengin
 
     with ExitStack() as stack:
         context = _web_context(settings, stack, clock)

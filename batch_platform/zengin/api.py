@@ -167,6 +167,22 @@ def revoke_diff(
     return _decided(request, response, "bank-diff.revoke", before, done)
 
 
+@router.post("/diffs/{id}/retry", dependencies=APPROVE, responses=documented(404))
+def retry_diff(
+    diff_id: DiffId,
+    request: Request,
+    response: Response,
+    work: Work,
+    body: Annotated[VersionRequest | None, Body()] = None,
+    if_match: IfMatch = None,
+) -> Envelope[DecisionAnswer]:
+    """Let a failed record, approved as it is, be applied once more by the next run."""
+    before = service.record(work, diff_id)
+    versions = _versions(diff_id, body or VersionRequest(), if_match)
+    done = service.retry(work, [diff_id], by=current(request).subject, versions=versions)
+    return _decided(request, response, "bank-diff.retry", before, done)
+
+
 @router.get("/changesets", dependencies=READ)
 def list_changesets(
     work: Work,
@@ -256,6 +272,24 @@ def override_changeset(
     return _changeset_decided(response, done)
 
 
+@router.post("/changesets/{id}/rollback", dependencies=APPROVE, responses=documented(404))
+def roll_changeset_back(
+    changeset_id: ChangesetId,
+    request: Request,
+    response: Response,
+    work: Work,
+    body: Annotated[VersionRequest | None, Body()] = None,
+    if_match: IfMatch = None,
+) -> Envelope[ChangesetAnswer]:
+    """Propose the changeset that undoes an applied one. It needs approval itself; asked again, it is the same."""
+    before = service.changeset(work, changeset_id)
+    version = _version(body or VersionRequest(), if_match)
+    inverse = service.rollback(work, changeset_id, by=current(request).subject, version=version)
+    told_changeset(request, "bank-changeset.rollback", before, before, inverse=inverse.id)
+    response.headers["ETag"] = f'"{inverse.version}"'
+    return Envelope(data=ChangesetAnswer.of(inverse), message=f"changeset {inverse.id} is {inverse.status}")
+
+
 @router.get("/banks", dependencies=READ)
 def list_banks(work: Work, paging: Paged, text: Search = "", as_of: AsOf = None) -> Envelope[Page[BankAnswer]]:
     """The banks, by code. Writing does not matter: width, size of kana, long vowels, 銀行."""
@@ -315,7 +349,8 @@ def _decided(
 
 def _changeset_decided(response: Response, done: service.ChangesetDecision) -> Envelope[ChangesetDecisionAnswer]:
     response.headers["ETag"] = f'"{done.changeset.version}"'
-    message = f"{done.moved} records moved, {done.waiting} wait for another account"
+    records = "1 record" if done.moved == 1 else f"{done.moved} records"
+    message = f"{records} moved, {done.waiting} wait{'s' if done.waiting == 1 else ''} for another account"
     return Envelope(data=ChangesetDecisionAnswer.of(done), message=message)
 
 

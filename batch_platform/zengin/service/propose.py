@@ -274,11 +274,11 @@ def _of_fresh(
     context: ZenginContext, changeset: Changeset, fresh: pl.DataFrame, *, carried: int, remembered: int
 ) -> Changeset:
     """The changeset of what is really raised."""
-    rest = f"{carried:,} wait for approval or application already, {remembered:,} were rejected before"
+    rest = f"waiting for approval or application already: {carried:,}; rejected before: {remembered:,}"
     if fresh.is_empty():
         told = changeset.reason
         if changeset.verdict is Verdict.ACCEPTED:
-            told = f"Nothing new: of {carried + remembered:,} changes {rest}."
+            told = f"Nothing new; {rest}."
         return replace(
             changeset,
             verdict=Verdict.NOOP,
@@ -293,7 +293,7 @@ def _of_fresh(
     counts = counted(fresh)
     return replace(
         changeset,
-        reason=f"{changeset.reason} {fresh.height:,} raised: {rest}.",
+        reason=f"{changeset.reason} Raised: {fresh.height:,}; {rest}.",
         counts=counts,
         payload_hash=payload_hash(fresh),
         needs_approvals=approvals_needed(counts, context.limits),

@@ -86,14 +86,15 @@ ORDER BY branch.branch_code
 LIMIT %(limit)s
 
 -- name: search_page
--- banks and branches by every name they have or had, gone ones too; a branch also by its bank's name
+-- banks, then branches, by every name they have or had, gone ones too; a branch also by its bank's name
 WITH named AS (
-    SELECT bank_code, ''::bpchar AS branch_code, bank_name, ''::text AS branch_name, valid_from, valid_to,
+    SELECT bank_code, ''::bpchar AS branch_code, bank_name, ''::text AS branch_name,
+           coalesce(bank_kana, '') AS kana, valid_from, valid_to,
            coalesce(search, lower(bank_name)) || ' ' || bank_code AS text
     FROM zengin.bank_history
     UNION ALL
-    SELECT branch.bank_code, branch.branch_code, bank.bank_name, branch.branch_name, branch.valid_from,
-           branch.valid_to,
+    SELECT branch.bank_code, branch.branch_code, bank.bank_name, branch.branch_name,
+           coalesce(branch.branch_kana, ''), branch.valid_from, branch.valid_to,
            coalesce(branch.search, lower(branch.branch_name)) || ' ' || branch.bank_code || '-' || branch.branch_code
                || ' ' || coalesce(bank.search, lower(bank.bank_name), '')
     FROM zengin.branch_history AS branch
@@ -103,15 +104,15 @@ WITH named AS (
         ORDER BY valid_to DESC NULLS FIRST LIMIT 1
     ) AS bank ON true
 )
-SELECT bank_code, branch_code, bank_name, branch_name, valid_from, valid_to
+SELECT bank_code, branch_code, bank_name, branch_name, kana, valid_from, valid_to
 FROM named
 WHERE NOT EXISTS (SELECT FROM unnest(%(terms)s::text[]) AS term WHERE strpos(named.text, term) = 0)
   AND (%(as_of)s::date IS NULL
        OR (valid_from <= %(as_of)s::date AND (valid_to IS NULL OR valid_to > %(as_of)s::date)))
   AND (%(after_gone)s::boolean IS NULL
-       OR (valid_to IS NOT NULL, bank_code, branch_code, valid_from)
-          > (%(after_gone)s, %(after_bank)s::bpchar, %(after_branch)s::bpchar, %(after_from)s::date))
-ORDER BY valid_to IS NOT NULL, bank_code, branch_code, valid_from
+       OR (branch_code <> '', valid_to IS NOT NULL, bank_code, branch_code, valid_from)
+          > (%(after_branch)s::bpchar <> '', %(after_gone)s, %(after_bank)s::bpchar, %(after_branch)s::bpchar, %(after_from)s::date))
+ORDER BY branch_code <> '', valid_to IS NOT NULL, bank_code, branch_code, valid_from
 LIMIT %(limit)s
 
 -- name: bank_versions

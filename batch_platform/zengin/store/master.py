@@ -56,7 +56,7 @@ class Master(ZenginStatements):
     def search(
         self, text: str, *, as_of: date | None = None, after: Mapping[str, Any] | None = None, limit: int
     ) -> list[dict[str, Any]]:
-        """Banks and branches by every name they have or had; those that stand come first.
+        """Banks, then branches, by every name they have or had; of each those that stand come first.
 
         Every word must occur, in the branch or in its bank: "みずほ 本店". A bank's `branch_code` is empty.
         `after` is the last page's last row.
