@@ -152,7 +152,7 @@ TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
 _ENDS: Final = frozenset({ChangesetStatus.REJECTED, ChangesetStatus.SUPERSEDED, ChangesetStatus.EXPIRED})
 _APPLIED: Final = frozenset({ChangesetStatus.PARTIALLY_APPLIED, ChangesetStatus.APPLIED})
 CHANGESET_TRANSITIONS: Final[Mapping[ChangesetStatus, frozenset[ChangesetStatus]]] = {
-    ChangesetStatus.HELD: _ENDS | {ChangesetStatus.PENDING},
+    ChangesetStatus.HELD: _ENDS | {ChangesetStatus.PENDING, ChangesetStatus.APPLIED},  # overridden; nothing is left
     ChangesetStatus.PENDING: _ENDS | _APPLIED | {ChangesetStatus.APPROVED},
     ChangesetStatus.APPROVED: _ENDS | _APPLIED | {ChangesetStatus.PENDING},
     ChangesetStatus.PARTIALLY_APPLIED: frozenset({ChangesetStatus.APPLIED, ChangesetStatus.REVERSED}),

@@ -238,10 +238,11 @@ def _raise(
     stand = raise_records(context, fresh, compared.all_banks, changeset, snapshot=snapshot, bulk=bulk)
     with context.store.transaction() as session:
         session.note_records(stand, who=who, now=now, reason="raised")
-        if stored is not None and (held is not None or stored.payload_hash != changeset.payload_hash):
-            session.move_changeset(stored, who=who, now=now, why=changeset.reason, **_facts(changeset, held))
     superseded = _supersede(context, gone)
     with context.store.transaction() as session:
+        # with the verdict, so that an override that is killed is still one that can be given again
+        if stored is not None and (held is not None or stored.payload_hash != changeset.payload_hash):
+            session.move_changeset(stored, who=who, now=now, why=changeset.reason, **_facts(changeset, held))
         for one in session.changesets(statuses=[ChangesetStatus.HELD], limit=1000):
             session.move_changeset(
                 one, status=ChangesetStatus.SUPERSEDED, who=SYSTEM, now=now, why=f"superseded by {changeset.id}"
