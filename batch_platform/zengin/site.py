@@ -16,6 +16,7 @@ from batch_platform.web.console import render
 from batch_platform.web.context import web_of
 from batch_platform.zengin import files, views
 from batch_platform.zengin.model import Approval, Changeset, Record
+from batch_platform.zengin.sentences import said
 from batch_platform.zengin.service import ZenginContext
 
 HOME: Final = "/console/zengin"
@@ -72,6 +73,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "age": views.age,
         "summary": views.SUMMARY,
         "options": views.options,
+        "said": said,
         "now": request.app.state.zengin.clock(),
     }
     return render(request, f"zengin/{name}.html", status=status_code, **words, **values)

@@ -240,7 +240,7 @@ def test_a_held_snapshot(
     base = f"{HOME}/changesets/{held.id}"
     shown = page(approver, base)
     assert "変更件数の上限超過" in shown
-    assert held.reason in shown
+    assert "一度の変更が多すぎます。金融機関 4 件のうち 1 件が削除（上限 3 %）、" in shown
     assert "保留を解除" in shown
     assert held.id in page(approver, HOME)
     assert "保留を解除" not in page(viewer, base)
