@@ -218,7 +218,7 @@ def _dagster_part(workspace: WorkspaceProcessContext) -> Part:
         return session_id is None or asking.app.state.sessions.find(session_id) is not None
 
     app = dagster_ui.dagster_mount(workspace, may_execute=may_execute, is_signed_in=is_signed_in)
-    return Part(mounts={dagster_ui.PATH: app}, navigation=(dagster_ui.NAVIGATION,))
+    return Part(pages=(dagster_ui.icons,), mounts={dagster_ui.PATH: app}, navigation=(dagster_ui.NAVIGATION,))
 
 
 def _probes(
