@@ -76,6 +76,13 @@ class VersionRequest(StrictModel):
     version: Version = None
 
 
+async def _seen(body: Annotated[VersionRequest | None, Body()] = None, if_match: IfMatch = None) -> int | None:
+    return _version(body or VersionRequest(), if_match)
+
+
+Seen = Annotated[int | None, Depends(_seen)]
+
+
 class ApproveRequest(VersionRequest):
     """`notBefore` keeps the change back until a bank's announced day."""
 
@@ -157,12 +164,11 @@ def revoke_diff(
     request: Request,
     response: Response,
     work: Work,
-    body: Annotated[VersionRequest | None, Body()] = None,
-    if_match: IfMatch = None,
+    version: Seen,
 ) -> Envelope[DecisionAnswer]:
     """Take an approval back: the record is pending again, with no approval."""
     before = service.record(work, diff_id)
-    versions = _versions(diff_id, body or VersionRequest(), if_match)
+    versions = None if version is None else {diff_id: version}
     done = service.revoke(work, [diff_id], by=current(request).subject, versions=versions)
     return _decided(request, response, "bank-diff.revoke", before, done)
 
@@ -173,12 +179,11 @@ def retry_diff(
     request: Request,
     response: Response,
     work: Work,
-    body: Annotated[VersionRequest | None, Body()] = None,
-    if_match: IfMatch = None,
+    version: Seen,
 ) -> Envelope[DecisionAnswer]:
     """Let a failed record, approved as it is, be applied once more by the next run."""
     before = service.record(work, diff_id)
-    versions = _versions(diff_id, body or VersionRequest(), if_match)
+    versions = None if version is None else {diff_id: version}
     done = service.retry(work, [diff_id], by=current(request).subject, versions=versions)
     return _decided(request, response, "bank-diff.retry", before, done)
 
@@ -261,12 +266,10 @@ def override_changeset(
     request: Request,
     response: Response,
     work: Work,
-    body: Annotated[VersionRequest | None, Body()] = None,
-    if_match: IfMatch = None,
+    version: Seen,
 ) -> Envelope[ChangesetDecisionAnswer]:
     """Say that a held snapshot is right. Two accounts must; then its records are raised and wait for review."""
     before = service.changeset(work, changeset_id)
-    version = _version(body or VersionRequest(), if_match)
     done = service.override(work, changeset_id, by=current(request).subject, version=version)
     told_changeset(request, "bank-changeset.override", before, done.changeset, moved=done.moved)
     return _changeset_decided(response, done)
@@ -278,12 +281,10 @@ def roll_changeset_back(
     request: Request,
     response: Response,
     work: Work,
-    body: Annotated[VersionRequest | None, Body()] = None,
-    if_match: IfMatch = None,
+    version: Seen,
 ) -> Envelope[ChangesetAnswer]:
     """Propose the changeset that undoes an applied one. It needs approval itself; asked again, it is the same."""
     before = service.changeset(work, changeset_id)
-    version = _version(body or VersionRequest(), if_match)
     inverse = service.rollback(work, changeset_id, by=current(request).subject, version=version)
     told_changeset(request, "bank-changeset.rollback", before, before, inverse=inverse.id)
     response.headers["ETag"] = f'"{inverse.version}"'

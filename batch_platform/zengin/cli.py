@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +15,10 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_rows, showing
 from batch_platform.settings import load_settings
 from batch_platform.zengin import printing
-from batch_platform.zengin.desk import open_desk, open_work
+from batch_platform.zengin.desk import Desk, open_desk, open_work
+
+if TYPE_CHECKING:
+    from batch_platform.zengin.service import Decision
 
 app = typer.Typer(no_args_is_help=True, help="The bank master: releases, reviewed differences, application.")
 
@@ -166,13 +171,7 @@ def reject_command(
     _one_of(ids, changeset)
     with open_desk(load_settings(), account) as desk:
         if changeset is None:
-            before = [service.record(desk.work, one) for one in ids or []]
-            if dry_run:
-                printing.records(before, as_json=as_json)
-                return
-            done = service.reject(desk.work, ids or [], by=desk.by, reason=reason)
-            desk.told("bank-diff.reject", before, done.records)
-            printing.decision(done, as_json=as_json)
+            _decide(desk, "reject", partial(service.reject, reason=reason), ids, dry_run=dry_run, as_json=as_json)
             return
         if dry_run:
             printing.records(service.records_of(desk.work, changeset), as_json=as_json)
@@ -184,33 +183,28 @@ def reject_command(
 
 
 @app.command("revoke")
-def revoke_command(ids: Ids = None, account: As = None, as_json: Json = False) -> None:
+def revoke_command(ids: Ids = None, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Take the approval of records back: they are pending again."""
     from batch_platform.zengin import service
 
     with open_desk(load_settings(), account) as desk:
-        before = [service.record(desk.work, one) for one in ids or []]
-        done = service.revoke(desk.work, ids or [], by=desk.by)
-        desk.told("bank-diff.revoke", before, done.records)
-    printing.decision(done, as_json=as_json)
+        _decide(desk, "revoke", service.revoke, ids, dry_run=dry_run, as_json=as_json)
 
 
 @app.command("retry")
-def retry_command(ids: Ids = None, account: As = None, as_json: Json = False) -> None:
+def retry_command(ids: Ids = None, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Let failed records, approved as they are, be applied once more by the next apply."""
     from batch_platform.zengin import service
 
     with open_desk(load_settings(), account) as desk:
-        before = [service.record(desk.work, one) for one in ids or []]
-        done = service.retry(desk.work, ids or [], by=desk.by)
-        desk.told("bank-diff.retry", before, done.records)
-    printing.decision(done, as_json=as_json)
+        _decide(desk, "retry", service.retry, ids, dry_run=dry_run, as_json=as_json)
 
 
 @app.command("override")
 def override_command(
     changeset: Annotated[str, typer.Argument(metavar="CHANGESET", help="A held changeset.")],
     account: As = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Say that a held snapshot is right; when two accounts have, its records are raised."""
@@ -218,7 +212,10 @@ def override_command(
 
     with open_desk(load_settings(), account) as desk:
         before = service.changeset(desk.work, changeset)
-        done = service.override(desk.work, changeset, by=desk.by)
+        done = service.override(desk.work, changeset, by=desk.by, dry_run=dry_run)
+        if dry_run:
+            printing.changesets([done.changeset], as_json=as_json, single=True)
+            return
         desk.told_changeset("bank-changeset.override", before, done.changeset, moved=done.moved)
     printing.changeset_decision(done, as_json=as_json, verb="raised")
 
@@ -237,6 +234,7 @@ def apply_command(day: Day = None, dry_run: DryRun = False, as_json: Json = Fals
 def rollback_command(
     changeset: Annotated[str, typer.Argument(metavar="CHANGESET", help="An applied changeset.")],
     account: As = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Propose the changeset that undoes another; it has to be approved as any other."""
@@ -244,8 +242,9 @@ def rollback_command(
 
     with open_desk(load_settings(), account) as desk:
         undone = service.changeset(desk.work, changeset)
-        inverse = service.rollback(desk.work, changeset, by=desk.by)
-        desk.told_changeset("bank-changeset.rollback", undone, undone, inverse=inverse.id)
+        inverse = service.rollback(desk.work, changeset, by=desk.by, dry_run=dry_run)
+        if not dry_run:
+            desk.told_changeset("bank-changeset.rollback", undone, undone, inverse=inverse.id)
     printing.changesets([inverse], as_json=as_json, single=True)
 
 
@@ -284,6 +283,21 @@ def export_command(
         sys.stdout.buffer.write(file.content)
     else:
         output.write_bytes(file.content)
+
+
+def _decide(
+    desk: Desk, what: str, act: Callable[..., Decision], ids: list[str] | None, *, dry_run: bool, as_json: bool
+) -> None:
+    """A decision about single records, written into the audit log; a dry run lists those it would be about."""
+    from batch_platform.zengin import service
+
+    before = [service.record(desk.work, one) for one in ids or []]
+    done = act(desk.work, ids or [], by=desk.by, dry_run=dry_run)
+    if dry_run:
+        printing.records(done.records, as_json=as_json)
+        return
+    desk.told(f"bank-diff.{what}", before, done.records)
+    printing.decision(done, as_json=as_json)
 
 
 def _date(text: str | None, field: str) -> date | None:

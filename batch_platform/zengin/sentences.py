@@ -42,6 +42,7 @@ _SENTENCES: Final = (
     N_("{} arrived before {}, which is judged already."),
     N_("It equals the master, while what a newer release proposed has still to be decided or applied."),
     N_("Held ({}), and overridden by {} and {}."),
+    N_("Undoes {}."),
 )
 _WORDS: Final = {
     "banks": N_("banks"),

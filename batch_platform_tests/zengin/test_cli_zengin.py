@@ -152,6 +152,28 @@ def test_held_noop_and_override(shell: Shell) -> None:
     assert shell("apply")["applied"] == 3
 
 
+def test_a_dry_run_refuses_as_the_decision_would_and_writes_nothing(shell: Shell, audit_rows: AuditRows) -> None:
+    shell.load(SMALL)
+    shell("snapshot", shell.release(SMALL | {"0001-001": "東京"}))
+    changeset = shell("diff")["changeset_id"]
+    [record] = shell("list")
+    dry, words = ("--dry-run", "--as", "hana"), ("reject", "--reason", "not so")
+    assert [one["id"] for one in shell(*words, record["id"], *dry)] == [record["id"]]
+    assert isinstance(shell.refused("revoke", record["id"], *dry), Conflict)
+    assert isinstance(shell.refused("retry", record["id"], *dry), Conflict)
+    assert isinstance(shell.refused("override", changeset, *dry), Conflict)
+    assert isinstance(shell.refused("rollback", changeset, *dry), Conflict)
+    shell("approve", record["id"], "--as", "hana")
+    assert [one["status"] for one in shell("revoke", record["id"], *dry)] == ["approved"]
+    assert isinstance(shell.refused(*words, record["id"], *dry), Conflict)
+    shell("apply")
+    before = shell("changesets")
+    assert shell("rollback", changeset, *dry)["inverse_of"] == changeset
+    assert shell("changesets") == before
+    assert [what for _, what, *_ in audit_rows(record["id"])] == ["bank-diff.approve"]
+    assert audit_rows(changeset) == []
+
+
 def test_who_may_decide(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     shell.load(SMALL)
     shell("snapshot", shell.release(SMALL | {"0001-001": "東京"}))

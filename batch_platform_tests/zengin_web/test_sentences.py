@@ -61,6 +61,7 @@ def test_no_finding_is_left_in_english(old: Master, new: Master) -> None:
             "本店 is renamed 中央, and 本店 is now the name of 0001-009.",
             "本店 は 中央 に名称変更。本店 は現在 0001-009 の名称です。",
         ),
+        ("Undoes changeset-20261121-2d9ee87b917a.", "changeset-20261121-2d9ee87b917a を取り消します。"),
         ("superseded", "新しいリリースが届いたため"),
         ("somebody's own words", "somebody's own words"),
     ],

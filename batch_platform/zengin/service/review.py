@@ -59,16 +59,28 @@ def approve(
 
 
 def reject(
-    context: ZenginContext, ids: Sequence[str], *, by: str, reason: str, versions: Mapping[str, int] | None = None
+    context: ZenginContext,
+    ids: Sequence[str],
+    *,
+    by: str,
+    reason: str,
+    versions: Mapping[str, int] | None = None,
+    dry_run: bool = False,
 ) -> Decision:
-    """Reject pending records for good: the same proposal is not raised again. Raises as `approve`."""
-    return Decision(_reject(context, _seen(context, ids, versions, Status.PENDING), by=by, reason=reason))
+    """Reject pending records for good: the same proposal is not raised again. Raises as `approve`, a dry run too."""
+    records = _seen(context, ids, versions, Status.PENDING)
+    return Decision(tuple(records) if dry_run else _reject(context, records, by=by, reason=reason))
 
 
 def revoke(
-    context: ZenginContext, ids: Sequence[str], *, by: str, versions: Mapping[str, int] | None = None
+    context: ZenginContext,
+    ids: Sequence[str],
+    *,
+    by: str,
+    versions: Mapping[str, int] | None = None,
+    dry_run: bool = False,
 ) -> Decision:
-    """Take approvals back: the records are pending again, without any approval. Raises as `approve`.
+    """Take approvals back: the records are pending again, without any approval. Raises as `approve`, a dry run too.
 
     A record that waits for its second approval, or has failed, can be taken back too.
     """
@@ -76,6 +88,8 @@ def revoke(
     for record in records:
         if not record.approvals:
             raise Conflict(f"record {record.id} has no approval to take back", field="id")
+    if dry_run:
+        return Decision(tuple(records))
     failed = [record for record in records if record.status is Status.FAILED]
     again = _move(context, failed, Status.APPROVED, {"error": None})
     rest = [record for record in records if record.status is not Status.FAILED] + again
@@ -85,10 +99,18 @@ def revoke(
 
 
 def retry(
-    context: ZenginContext, ids: Sequence[str], *, by: str, versions: Mapping[str, int] | None = None
+    context: ZenginContext,
+    ids: Sequence[str],
+    *,
+    by: str,
+    versions: Mapping[str, int] | None = None,
+    dry_run: bool = False,
 ) -> Decision:
-    """Let failed records, approved as they are, be applied once more. Raises as `approve`."""
-    moved = _move(context, _seen(context, ids, versions, Status.FAILED), Status.APPROVED, {"error": None})
+    """Let failed records, approved as they are, be applied once more. Raises as `approve`, a dry run too."""
+    records = _seen(context, ids, versions, Status.FAILED)
+    if dry_run:
+        return Decision(tuple(records))
+    moved = _move(context, records, Status.APPROVED, {"error": None})
     note(context, moved, who=by, reason="to be applied again")
     return Decision(tuple(moved))
 
@@ -170,16 +192,20 @@ def reject_changeset(
     return ChangesetDecision(_now(context, changeset_id), len(moved), 0)
 
 
-def override(context: ZenginContext, changeset_id: str, *, by: str, version: int | None = None) -> ChangesetDecision:
+def override(
+    context: ZenginContext, changeset_id: str, *, by: str, version: int | None = None, dry_run: bool = False
+) -> ChangesetDecision:
     """Say that a held snapshot is right. The second account's word raises its records, which then wait for review.
 
-    Raises `Conflict` for a changeset that is not held, and for the same account twice.
+    Raises `Conflict` for a changeset that is not held, and for the same account twice, a dry run too.
     """
     changeset = _changeset(context, changeset_id, version)
     if changeset.status is not ChangesetStatus.HELD:
         raise Conflict(f"changeset {changeset_id} is {changeset.status}, not held", field="changeset_id")
     _require_new(changeset.approvals, by, f"changeset {changeset_id}")
     given = (*changeset.approvals, Approval(by, context.clock()))
+    if dry_run:
+        return ChangesetDecision(changeset, 0, changeset.needs_approvals - len(given))
     if len(given) < changeset.needs_approvals:
         with context.store.transaction() as session:
             waiting = session.move_changeset(

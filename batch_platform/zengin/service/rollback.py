@@ -19,7 +19,9 @@ from batch_platform.zengin.service.trail import note
 _APPLIED = (ChangesetStatus.APPLIED, ChangesetStatus.PARTIALLY_APPLIED)
 
 
-def rollback(context: ZenginContext, changeset_id: str, *, by: str, version: int | None = None) -> Changeset:
+def rollback(
+    context: ZenginContext, changeset_id: str, *, by: str, version: int | None = None, dry_run: bool = False
+) -> Changeset:
     """Propose the inverse of what a changeset applied; called again, it answers the same changeset.
 
     Raises `NotFound`, and `Conflict` for one that has applied nothing, or is not of the version that was seen.
@@ -61,6 +63,8 @@ def rollback(context: ZenginContext, changeset_id: str, *, by: str, version: int
             created_at=now,
             inverse_of=changeset_id,
         )
+        if dry_run:
+            return changeset
         with context.store.transaction() as session:
             session.add_changeset(changeset, who=by, now=now)
         named = pl.concat([banks, after[0]]).unique("bank_code", keep="last")
