@@ -76,7 +76,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     from batch_platform.finops.site import FinopsSite
     from batch_platform.web.app import build_app
     from batch_platform.zengin import pages as zengin
-    from batch_platform.zengin.cli import open_work as open_zengin
+    from batch_platform.zengin.desk import open_work as open_zengin
 
     with ExitStack() as stack:
         context = _web_context(settings, stack, clock)
@@ -218,7 +218,7 @@ def _dagster_part(workspace: WorkspaceProcessContext) -> Part:
         return session_id is None or asking.app.state.sessions.find(session_id) is not None
 
     app = dagster_ui.dagster_mount(workspace, may_execute=may_execute, is_signed_in=is_signed_in)
-    return Part(mounts={dagster_ui.PATH: app}, navigation=(dagster_ui.NAVIGATION,))
+    return Part(pages=(dagster_ui.icons,), mounts={dagster_ui.PATH: app}, navigation=(dagster_ui.NAVIGATION,))
 
 
 def _probes(

@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -22,6 +23,14 @@ __all__ = ["browser", "open_page"]
 
 _ROOM = 3 * 1024**3
 
+# Daemon, code server and web of more than two platforms at once are too much for two processors.
+LANES = {
+    "tests/end_to_end/test_web": "platform 2",
+    "tests/end_to_end/": "platform 1",
+    "tests/faults/": "platform 2",
+    "tests/local/test_up": "platform 2",
+}
+
 # A shell that starts the tests in the background leaves SIGINT ignored, also in the processes that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -32,9 +41,24 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("patient")
 
 
+def lane(nodeid: str) -> str:
+    """What must not run at once with others of its lane: a file, or all files that bring up the whole platform."""
+    file = nodeid.partition("::")[0]
+    return next((lane for start, lane in LANES.items() if start in file), file)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that wait for daemons first: a long one that begins last would keep only one worker busy."""
-    items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
+    """The lanes first: they take longest."""
+    items.sort(key=lambda item: lane(item.nodeid) not in LANES.values())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = lane
+    return scheduler
 
 
 def make_home(prefix: str) -> Path:

@@ -35,7 +35,7 @@ from batch_platform.zengin import service
 from batch_platform.zengin.classify import classify
 from batch_platform.zengin.diff import diff
 from batch_platform.zengin.mergers import proposals
-from batch_platform.zengin.model import BRANCH_COLUMNS, Changeset, ChangesetStatus, Verdict
+from batch_platform.zengin.model import BRANCH_COLUMNS, Changeset, Verdict
 from batch_platform.zengin.readers import read_release
 from batch_platform.zengin.records import with_id
 from batch_platform.zengin.service.sources import read_source
@@ -235,13 +235,14 @@ def _replay(settings: Settings, folder: Path) -> None:
     with _context(settings) as context:
         wheels = sorted(folder.glob("*.whl"), key=lambda wheel: wheel.name.split("-")[1].rpartition(".")[2])
         last = service.master_as_of(context, None)  # of an earlier replay: it must stay
-        applied = 0
+        applied = held = 0
         for number, wheel in enumerate(wheels):
             began = time.perf_counter()
             changeset = _way(context, wheel, bootstrap=number == 0)
             seconds = time.perf_counter() - began
             if changeset.verdict is Verdict.ACCEPTED:
                 last, applied = _frames(context, wheel), applied + changeset.counts["rows"]
+            held += changeset.verdict is Verdict.HELD
             equal = _equal(service.master_as_of(context, None), last)
             rows = changeset.counts.get("rows", 0)
             _say(f"{wheel.name.split('-')[1]:16} {changeset.verdict:9} {rows:6,} rows {seconds:6.2f} s equal={equal}")
@@ -250,8 +251,7 @@ def _replay(settings: Settings, folder: Path) -> None:
         with context.store.snapshot() as session:
             found = session.history_counts([one.id for one in session.changesets(limit=10_000)])
         history = sum(sum(counts.values()) for counts in found.values())
-        held, _ = service.changesets(context, ChangesetStatus.HELD, limit=500)
-        _say(f"{len(wheels)} releases, {applied:,} changes applied, {history:,} rows of history, {len(held)} held")
+        _say(f"{len(wheels)} releases, {applied:,} changes applied, {history:,} rows of history, {held} held")
 
 
 def _equal(one: Master, other: Master) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.core.terminal import print_json, print_rows, showing, shown
 from batch_platform.settings import load_settings
@@ -305,10 +304,7 @@ def _audit(
 
 def _me() -> str:
     """Who asks, for the audit log: the account of this process."""
-    try:
-        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
-    except KeyError:  # a container's user without a name
-        return f"cli:{os.getuid()}"
+    return f"cli:{system_user()}"
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -16,12 +16,14 @@ from urllib.parse import urlsplit
 
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster_webserver.webserver import DagsterWebserver
+from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from batch_platform.web.access.dependencies import requires
 from batch_platform.web.console import NavItem
 from batch_platform.web.context import web_of
 
@@ -51,6 +53,16 @@ _POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+
+icons: Final = APIRouter(dependencies=[requires("dagster:read")])
+"""Dagster's page of a run names its icons without the prefix."""
+
+
+@icons.get("/favicon.svg")
+@icons.get("/favicon-run-{state}.svg")
+async def icon(request: Request) -> Response:
+    return RedirectResponse(f"{PATH}{request.url.path}", 307)
 
 
 def dagster_mount(

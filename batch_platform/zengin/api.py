@@ -76,6 +76,13 @@ class VersionRequest(StrictModel):
     version: Version = None
 
 
+async def _seen(body: Annotated[VersionRequest | None, Body()] = None, if_match: IfMatch = None) -> int | None:
+    return _version(body or VersionRequest(), if_match)
+
+
+Seen = Annotated[int | None, Depends(_seen)]
+
+
 class ApproveRequest(VersionRequest):
     """`notBefore` keeps the change back until a bank's announced day."""
 
@@ -157,14 +164,28 @@ def revoke_diff(
     request: Request,
     response: Response,
     work: Work,
-    body: Annotated[VersionRequest | None, Body()] = None,
-    if_match: IfMatch = None,
+    version: Seen,
 ) -> Envelope[DecisionAnswer]:
     """Take an approval back: the record is pending again, with no approval."""
     before = service.record(work, diff_id)
-    versions = _versions(diff_id, body or VersionRequest(), if_match)
+    versions = None if version is None else {diff_id: version}
     done = service.revoke(work, [diff_id], by=current(request).subject, versions=versions)
     return _decided(request, response, "bank-diff.revoke", before, done)
+
+
+@router.post("/diffs/{id}/retry", dependencies=APPROVE, responses=documented(404))
+def retry_diff(
+    diff_id: DiffId,
+    request: Request,
+    response: Response,
+    work: Work,
+    version: Seen,
+) -> Envelope[DecisionAnswer]:
+    """Let a failed record, approved as it is, be applied once more by the next run."""
+    before = service.record(work, diff_id)
+    versions = None if version is None else {diff_id: version}
+    done = service.retry(work, [diff_id], by=current(request).subject, versions=versions)
+    return _decided(request, response, "bank-diff.retry", before, done)
 
 
 @router.get("/changesets", dependencies=READ)
@@ -245,15 +266,29 @@ def override_changeset(
     request: Request,
     response: Response,
     work: Work,
-    body: Annotated[VersionRequest | None, Body()] = None,
-    if_match: IfMatch = None,
+    version: Seen,
 ) -> Envelope[ChangesetDecisionAnswer]:
     """Say that a held snapshot is right. Two accounts must; then its records are raised and wait for review."""
     before = service.changeset(work, changeset_id)
-    version = _version(body or VersionRequest(), if_match)
     done = service.override(work, changeset_id, by=current(request).subject, version=version)
     told_changeset(request, "bank-changeset.override", before, done.changeset, moved=done.moved)
     return _changeset_decided(response, done)
+
+
+@router.post("/changesets/{id}/rollback", dependencies=APPROVE, responses=documented(404))
+def roll_changeset_back(
+    changeset_id: ChangesetId,
+    request: Request,
+    response: Response,
+    work: Work,
+    version: Seen,
+) -> Envelope[ChangesetAnswer]:
+    """Propose the changeset that undoes an applied one. It needs approval itself; asked again, it is the same."""
+    before = service.changeset(work, changeset_id)
+    inverse = service.rollback(work, changeset_id, by=current(request).subject, version=version)
+    told_changeset(request, "bank-changeset.rollback", before, before, inverse=inverse.id)
+    response.headers["ETag"] = f'"{inverse.version}"'
+    return Envelope(data=ChangesetAnswer.of(inverse), message=f"changeset {inverse.id} is {inverse.status}")
 
 
 @router.get("/banks", dependencies=READ)
@@ -315,7 +350,8 @@ def _decided(
 
 def _changeset_decided(response: Response, done: service.ChangesetDecision) -> Envelope[ChangesetDecisionAnswer]:
     response.headers["ETag"] = f'"{done.changeset.version}"'
-    message = f"{done.moved} records moved, {done.waiting} wait for another account"
+    records = "1 record" if done.moved == 1 else f"{done.moved} records"
+    message = f"{records} moved, {done.waiting} wait{'s' if done.waiting == 1 else ''} for another account"
     return Envelope(data=ChangesetDecisionAnswer.of(done), message=message)
 
 

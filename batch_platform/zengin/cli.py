@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from batch_platform.core.failures import InvalidInput, PermanentFailure
+from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_rows, showing
-from batch_platform.settings import Settings, load_settings
+from batch_platform.settings import load_settings
 from batch_platform.zengin import printing
+from batch_platform.zengin.desk import Desk, open_desk, open_work
 
 if TYPE_CHECKING:
-    from batch_platform.core.postgres import Pool
-    from batch_platform.zengin.service import ZenginContext
+    from batch_platform.zengin.service import Decision
 
 app = typer.Typer(no_args_is_help=True, help="The bank master: releases, reviewed differences, application.")
 
@@ -124,33 +123,37 @@ def approve_command(
 ) -> None:
     """Approve records, or a changeset bound to its payload hash and number of rows."""
     from batch_platform.zengin import service
+    from batch_platform.zengin.service import review
 
     _one_of(ids, changeset)
     day = _date(not_before, "not_before")
-    settings = load_settings()
-    with open_work(settings) as work:
-        by = approver(settings, account)
+    with open_desk(load_settings(), account) as desk:
         if changeset is None:
+            before = [service.record(desk.work, one) for one in ids or []]
             if dry_run:
-                printing.records([service.record(work, one) for one in ids or []], as_json=as_json)
+                needed = review.needed_for(desk.work, before)
+                printing.outlook(before, needed=needed, by=desk.by, as_json=as_json)
                 return
-            done = service.approve(work, ids or [], by=by, not_before=day)
+            done = service.approve(desk.work, ids or [], by=desk.by, not_before=day)
+            desk.told("bank-diff.approve", before, done.records)
             printing.decision(done, as_json=as_json)
             return
-        found = service.changeset(work, changeset)
+        found = service.changeset(desk.work, changeset)
+        seen_hash = payload_hash or found.payload_hash
+        seen_count = found.counts["rows"] if count is None else count
         if dry_run:
-            printing.changesets([found], as_json=as_json)
+            review.require_reviewed(found, payload_hash=seen_hash, count=seen_count)
+            records = service.records_of(desk.work, changeset)
+            printing.changeset_outlook(found, records, by=desk.by, as_json=as_json)
             return
         with showing("approving"):
             whole = service.approve_changeset(
-                work,
-                changeset,
-                by=by,
-                payload_hash=payload_hash or found.payload_hash,
-                count=found.counts["rows"] if count is None else count,
-                not_before=day,
+                desk.work, changeset, by=desk.by, payload_hash=seen_hash, count=seen_count, not_before=day
             )
-    printing.changeset_decision(whole, as_json=as_json)
+        desk.told_changeset(
+            "bank-changeset.approve", found, whole.changeset, moved=whole.moved, waiting=whole.waiting
+        )
+    printing.changeset_decision(whole, as_json=as_json, verb="approved")
 
 
 @app.command("reject")
@@ -166,43 +169,55 @@ def reject_command(
     from batch_platform.zengin import service
 
     _one_of(ids, changeset)
-    settings = load_settings()
-    with open_work(settings) as work:
-        by = approver(settings, account)
+    with open_desk(load_settings(), account) as desk:
+        if changeset is None:
+            _decide(desk, "reject", partial(service.reject, reason=reason), ids, dry_run=dry_run, as_json=as_json)
+            return
         if dry_run:
-            found = service.records_of(work, changeset) if changeset else [service.record(work, i) for i in ids or []]
-            printing.records(found, as_json=as_json)
-        elif changeset is None:
-            printing.decision(service.reject(work, ids or [], by=by, reason=reason), as_json=as_json)
-        else:
-            whole = service.reject_changeset(work, changeset, by=by, reason=reason)
-            printing.changeset_decision(whole, as_json=as_json)
+            printing.records(service.records_of(desk.work, changeset), as_json=as_json)
+            return
+        was = service.changeset(desk.work, changeset)
+        whole = service.reject_changeset(desk.work, changeset, by=desk.by, reason=reason)
+        desk.told_changeset("bank-changeset.reject", was, whole.changeset, moved=whole.moved, reason=reason)
+    printing.changeset_decision(whole, as_json=as_json, verb="rejected")
 
 
 @app.command("revoke")
-def revoke_command(ids: Ids = None, account: As = None, as_json: Json = False) -> None:
+def revoke_command(ids: Ids = None, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Take the approval of records back: they are pending again."""
     from batch_platform.zengin import service
 
-    settings = load_settings()
-    with open_work(settings) as work:
-        done = service.revoke(work, ids or [], by=approver(settings, account))
-    printing.decision(done, as_json=as_json)
+    with open_desk(load_settings(), account) as desk:
+        _decide(desk, "revoke", service.revoke, ids, dry_run=dry_run, as_json=as_json)
+
+
+@app.command("retry")
+def retry_command(ids: Ids = None, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Let failed records, approved as they are, be applied once more by the next apply."""
+    from batch_platform.zengin import service
+
+    with open_desk(load_settings(), account) as desk:
+        _decide(desk, "retry", service.retry, ids, dry_run=dry_run, as_json=as_json)
 
 
 @app.command("override")
 def override_command(
     changeset: Annotated[str, typer.Argument(metavar="CHANGESET", help="A held changeset.")],
     account: As = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Say that a held snapshot is right; when two accounts have, its records are raised."""
     from batch_platform.zengin import service
 
-    settings = load_settings()
-    with open_work(settings) as work:
-        done = service.override(work, changeset, by=approver(settings, account))
-    printing.changeset_decision(done, as_json=as_json)
+    with open_desk(load_settings(), account) as desk:
+        before = service.changeset(desk.work, changeset)
+        done = service.override(desk.work, changeset, by=desk.by, dry_run=dry_run)
+        if dry_run:
+            printing.changesets([done.changeset], as_json=as_json, single=True)
+            return
+        desk.told_changeset("bank-changeset.override", before, done.changeset, moved=done.moved)
+    printing.changeset_decision(done, as_json=as_json, verb="raised")
 
 
 @app.command("apply")
@@ -219,14 +234,17 @@ def apply_command(day: Day = None, dry_run: DryRun = False, as_json: Json = Fals
 def rollback_command(
     changeset: Annotated[str, typer.Argument(metavar="CHANGESET", help="An applied changeset.")],
     account: As = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Propose the changeset that undoes another; it has to be approved as any other."""
     from batch_platform.zengin import service
 
-    settings = load_settings()
-    with open_work(settings) as work:
-        inverse = service.rollback(work, changeset, by=approver(settings, account))
+    with open_desk(load_settings(), account) as desk:
+        undone = service.changeset(desk.work, changeset)
+        inverse = service.rollback(desk.work, changeset, by=desk.by, dry_run=dry_run)
+        if not dry_run:
+            desk.told_changeset("bank-changeset.rollback", undone, undone, inverse=inverse.id)
     printing.changesets([inverse], as_json=as_json, single=True)
 
 
@@ -267,70 +285,19 @@ def export_command(
         output.write_bytes(file.content)
 
 
-@contextmanager
-def open_work(settings: Settings | None = None) -> Iterator[ZenginContext]:
-    """The context of this process, its connections closed at the end."""
-    from batch_platform.core import aws, postgres
-    from batch_platform.zengin.service import build_context
+def _decide(
+    desk: Desk, what: str, act: Callable[..., Decision], ids: list[str] | None, *, dry_run: bool, as_json: bool
+) -> None:
+    """A decision about single records, written into the audit log; a dry run lists those it would be about."""
+    from batch_platform.zengin import service
 
-    settings = settings or load_settings()
-    with ExitStack() as stack:
-        pool = postgres.open_pool(_database(settings), application_name="batch-platform zengin")
-        stack.callback(pool.close)
-        yield build_context(
-            pool=pool,
-            dynamodb=aws.client("dynamodb", settings),
-            s3=aws.client("s3", settings),
-            lake_bucket=settings.lake_bucket,
-            env=settings.env,
-        )
-
-
-def approver(settings: Settings, account: str | None) -> str:
-    """The subject that decides: `--as` in the local environment, else the account this process runs under.
-
-    Raises `InvalidInput` for `--as` elsewhere, `NotFound` for no such account and `PermanentFailure` for one that may
-    not approve.
-    """
-    from batch_platform.web.access.model import allowed
-    from batch_platform.web.access.store import AccessStore
-
-    if account is not None and settings.env != "local":
-        raise InvalidInput("--as works in the local environment only", field="as")
-    name = account or getpass.getuser()
-    with _platform_pool(settings) as pool, AccessStore(pool).transaction() as session:
-        user = session.user(name)
-    if not user.enabled or not allowed(user.roles, "zengin:approve"):
-        raise PermanentFailure(f"account {name} may not approve: it needs the role approver")
-    return f"local:{user.name}"
-
-
-@contextmanager
-def _platform_pool(settings: Settings) -> Iterator[Pool]:
-    from batch_platform.core import postgres
-
-    pool = postgres.open_pool(_platform_database(settings), application_name="batch-platform zengin", max_size=1)
-    try:
-        yield pool
-    finally:
-        pool.close()
-
-
-def _database(settings: Settings) -> str:
-    """The bank master's own database when a secret names it, else the platform's."""
-    from batch_platform.resources.aws import SecretsResource
-    from batch_platform.zengin.service.context import database_url
-
-    if settings.zengin_database_secret_id is None:
-        return _platform_database(settings)
-    secrets = SecretsResource(aws_region=settings.aws_region, aws_endpoint_url=settings.aws_endpoint_url)
-    return database_url(secrets.get_fields(settings.zengin_database_secret_id))
-
-
-def _platform_database(settings: Settings) -> str:
-    if settings.database_url is None:
-        raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
-    return settings.database_url.get_secret_value()
+    before = [service.record(desk.work, one) for one in ids or []]
+    done = act(desk.work, ids or [], by=desk.by, dry_run=dry_run)
+    if dry_run:
+        printing.records(done.records, as_json=as_json)
+        return
+    desk.told(f"bank-diff.{what}", before, done.records)
+    printing.decision(done, as_json=as_json)
 
 
 def _date(text: str | None, field: str) -> date | None:
@@ -344,5 +311,7 @@ def _date(text: str | None, field: str) -> date | None:
 
 
 def _one_of(ids: list[str] | None, changeset: str | None) -> None:
-    if bool(ids) == bool(changeset):
+    if ids and changeset:
         raise InvalidInput("name records or --changeset, not both", field="ids")
+    if not (ids or changeset):
+        raise InvalidInput("name what is meant: records by their ids, or --changeset ID", field="ids")

@@ -21,9 +21,8 @@ def content_hash(banks: pl.DataFrame, branches: pl.DataFrame) -> str:
     """Names the rows of both tables, whatever their order."""
     digest = sha256()
     for name, frame, columns in (("banks", banks, BANK_COLUMNS), ("branches", branches, BRANCH_COLUMNS)):
-        rows = frame.select(row_text(columns).alias("row")).get_column("row").sort()
-        digest.update(f"{name} {len(rows)}\n".encode())
-        digest.update("\n".join(rows).encode())
+        digest.update(f"{name} {frame.height}\n".encode())
+        digest.update(lines(frame, row_text(columns)).encode())
         digest.update(b"\n")
     return digest.hexdigest()
 
@@ -33,9 +32,15 @@ def row_text(columns: Sequence[str | pl.Expr]) -> pl.Expr:
     return pl.concat_str(*columns, separator=SEPARATOR)
 
 
-def row_hashes(texts: Iterable[str | None]) -> pl.Series:
+def lines(frame: pl.DataFrame, text: pl.Expr) -> str:
+    """A text for each row of a frame as lines in order of the texts, whatever the order of the rows."""
+    joined: str = frame.select(text.sort().str.join("\n")).item()
+    return joined
+
+
+def row_hashes(texts: pl.Series) -> pl.Series:
     """The hash of each `row_text`; null for none."""
-    hashes = [None if text is None else sha256(text.encode()).hexdigest() for text in texts]
+    hashes = [None if text is None else sha256(text.encode()).hexdigest() for text in texts.to_list()]
     return pl.Series("row_hash", hashes, dtype=pl.String())
 
 

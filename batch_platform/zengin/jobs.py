@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field
 
-from batch_platform.core.clock import BUSINESS_ZONE
-from batch_platform.core.failures import InvalidInput
 from batch_platform.operations.model import Job, JobParameters, Launch, Schedule, Sensor
 from batch_platform.web.i18n import N_
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from batch_platform.core.postgres import Pool
     from batch_platform.settings import Settings
-
-FIRST_DAY: Final = date(2016, 4, 1)
-"""The first partition."""
 
 APPLY_CRON: Final = "0 23 * * *"
 SWEEP_CRON: Final = "*/30 * * * *"
@@ -142,11 +139,9 @@ def plan_retention(pool: Pool, parameters: JobParameters, now: datetime) -> Laun
 
 
 def _day(target: date | None, now: datetime) -> date:
-    today = now.astimezone(BUSINESS_ZONE).date()
-    day = target or today
-    if not FIRST_DAY <= day <= today:
-        raise InvalidInput(f"{day} lies outside the business dates {FIRST_DAY} to {today}", field="targetDate")
-    return day
+    from batch_platform.zengin.model import business_day
+
+    return business_day(target, now, field="targetDate")
 
 
 def _of_day(job: str, day: date, config: dict[str, Any] | None = None) -> Launch:

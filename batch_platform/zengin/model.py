@@ -13,7 +13,11 @@ from typing import Final
 
 import polars as pl
 
-from batch_platform.core.failures import Conflict
+from batch_platform.core.clock import BUSINESS_ZONE
+from batch_platform.core.failures import Conflict, InvalidInput
+
+FIRST_DAY: Final = date(2016, 4, 1)
+"""The first business date."""
 
 BANK_COLUMNS: Final = ("bank_code", "bank_name", "bank_kana", "bank_hira", "bank_roma")
 BRANCH_COLUMNS: Final = ("bank_code", "branch_code", "branch_name", "branch_kana", "branch_hira", "branch_roma")
@@ -148,7 +152,7 @@ TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
 _ENDS: Final = frozenset({ChangesetStatus.REJECTED, ChangesetStatus.SUPERSEDED, ChangesetStatus.EXPIRED})
 _APPLIED: Final = frozenset({ChangesetStatus.PARTIALLY_APPLIED, ChangesetStatus.APPLIED})
 CHANGESET_TRANSITIONS: Final[Mapping[ChangesetStatus, frozenset[ChangesetStatus]]] = {
-    ChangesetStatus.HELD: _ENDS | {ChangesetStatus.PENDING},
+    ChangesetStatus.HELD: _ENDS | {ChangesetStatus.PENDING, ChangesetStatus.APPLIED},  # overridden; nothing is left
     ChangesetStatus.PENDING: _ENDS | _APPLIED | {ChangesetStatus.APPROVED},
     ChangesetStatus.APPROVED: _ENDS | _APPLIED | {ChangesetStatus.PENDING},
     ChangesetStatus.PARTIALLY_APPLIED: frozenset({ChangesetStatus.APPLIED, ChangesetStatus.REVERSED}),
@@ -329,6 +333,15 @@ class Changeset:
     version: int = 1
     approvals: tuple[Approval, ...] = ()
     inverse_of: str | None = None
+
+
+def business_day(day: date | None, now: datetime, *, field: str = "date") -> date:
+    """The JST business date that is asked for, or today's. Raises `InvalidInput` for one that has not come yet."""
+    today = now.astimezone(BUSINESS_ZONE).date()
+    day = day or today
+    if not FIRST_DAY <= day <= today:
+        raise InvalidInput(f"{day} lies outside the business dates {FIRST_DAY} to {today}", field=field)
+    return day
 
 
 def fingerprint(table: Table | str | None, key: str | None, base_hash: str | None, new_hash: str | None) -> str:

@@ -16,8 +16,8 @@ from batch_platform.web.i18n import N_
 from batch_platform.zengin import api, files, master_pages, review_pages, service, views
 from batch_platform.zengin.api import READ
 from batch_platform.zengin.model import OPEN, ChangesetStatus, DiffType, Record, Status
-from batch_platform.zengin.review_pages import approved_by, matching, needed
-from batch_platform.zengin.service import ZenginContext
+from batch_platform.zengin.review_pages import matching
+from batch_platform.zengin.service import ZenginContext, review
 from batch_platform.zengin.site import HOME, Work, page
 
 PAGE_ROWS: Final = 100
@@ -37,15 +37,17 @@ def records_page(request: Request, work: Work, status: str = "pending", cursor: 
     wanted = Status(status) if status in set(Status) else Status.PENDING
     found, following = service.records(work, wanted, limit=PAGE_ROWS, cursor=cursor or None)
     waiting = service.digest(work)
+    counts, whole = _open_counts(work, wanted)
     return page(
         request,
         "records",
         wanted=wanted.value,
-        counts=_open_counts(work),
+        counts=counts,
         waiting=waiting,
         held=waiting.held,
         records=found,
         groups=views.grouped(found),
+        whole=whole,
         choose=_may_decide(request) and wanted in (Status.PENDING, Status.APPROVED),
         cursor=cursor,
         following=following,
@@ -70,8 +72,8 @@ def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0
         "record",
         record=record,
         fields_shown=views.field_diffs(record),
-        needed=needed(work, [record]),
-        mine=approved_by(record, current(request).subject),
+        needed=review.needed_for(work, [record]),
+        mine=review.has_approved(record.approvals, current(request).subject),
         may_decide=_may_decide(request),
         transitions=transitions,
         history=history,
@@ -134,7 +136,10 @@ def changeset_page(
         groups=views.grouped(shown),
         whole={group.key: len(group.records) for group in views.grouped(found)},
         may_decide=_may_decide(request),
-        left=sum(one.status is Status.PENDING and not approved_by(one, current(request).subject) for one in records),
+        left=sum(
+            one.status is Status.PENDING and not review.has_approved(one.approvals, current(request).subject)
+            for one in records
+        ),
         choose=_may_decide(request) and chosen in (Status.PENDING, Status.APPROVED),
         transitions=transitions,
         conflicts=conflicts,
@@ -176,13 +181,16 @@ def _may_decide(request: Request) -> bool:
     return current(request).may("zengin:approve")
 
 
-def _open_counts(work: ZenginContext) -> Counter[str]:
-    """How many records of each status that is not an end."""
+def _open_counts(work: ZenginContext, wanted: Status) -> tuple[Counter[str], Counter[str]]:
+    """How many records of each status that is not an end, and of each group of the status that is shown."""
     counts: Counter[str] = Counter()
+    whole: Counter[str] = Counter()
     with work.store.snapshot() as session:
         for row in session.record_counts(statuses=sorted(OPEN)):
             counts[row["status"]] += row["records"]
-    return counts
+            if row["status"] == wanted:
+                whole[views.group_key(row["change_class"], row["risk"])] += row["records"]
+    return counts, whole
 
 
 def _tally(records: list[Record]) -> dict[str, int]:

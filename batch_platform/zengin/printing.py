@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from batch_platform.core.terminal import print_json, print_rows
-from batch_platform.zengin.model import Changeset, DiffType, Record, Table
+from batch_platform.core.terminal import print_json, print_rows, shown
+from batch_platform.zengin.model import Changeset, ChangesetStatus, DiffType, Record, Status, Table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -111,7 +112,7 @@ def changesets(found: Sequence[Changeset], *, as_json: bool, single: bool = Fals
         answers = [changeset_answer(one) for one in found]
         print_json(answers[0] if single else answers)
         return
-    shown = [
+    rows = [
         {
             "changeset": one.id,
             "date": one.business_date,
@@ -123,7 +124,7 @@ def changesets(found: Sequence[Changeset], *, as_json: bool, single: bool = Fals
         }
         for one in found
     ]
-    print_rows(shown, as_json=False, empty="no changeset")
+    print_rows(rows, as_json=False, empty="no changeset")
 
 
 def changeset(one: Changeset, changes: pl.DataFrame, *, as_json: bool) -> None:
@@ -131,8 +132,12 @@ def changeset(one: Changeset, changes: pl.DataFrame, *, as_json: bool) -> None:
         print_json({**changeset_answer(one), "changes": changes.to_dicts()})
         return
     changesets([one], as_json=False)
+    if one.approvals:
+        verb = "overridden" if one.status is ChangesetStatus.HELD else "approved as a whole"
+        given = ", ".join(f"{approval.account} ({shown(approval.at)})" for approval in one.approvals)
+        typer.echo(f"  {verb} by {given}: {len(one.approvals)} of {one.needs_approvals}")
     counted(one)
-    shown = [
+    rows = [
         {
             "risk": row["risk"],
             "class": row["change_class"],
@@ -146,7 +151,7 @@ def changeset(one: Changeset, changes: pl.DataFrame, *, as_json: bool) -> None:
         }
         for row in changes.head(_CHANGES_SHOWN).iter_rows(named=True)
     ]
-    print_rows(shown, as_json=False, empty="no changes")
+    print_rows(rows, as_json=False, empty="no changes")
     if changes.height > _CHANGES_SHOWN:
         typer.echo(f"… and {changes.height - _CHANGES_SHOWN} more")
 
@@ -160,7 +165,7 @@ def records(found: Sequence[Record], *, as_json: bool) -> None:
     if as_json:
         print_json([record_answer(one) for one in found])
         return
-    shown = [
+    rows = [
         {
             "id": one.id,
             "status": one.status.value,
@@ -169,20 +174,20 @@ def records(found: Sequence[Record], *, as_json: bool) -> None:
             "table": one.table and one.table.value,
             "key": one.key,
             "operation": one.diff_type.value,
-            "approved_by": [given.account for given in one.approvals],
+            "approved_by": _accounts(one),
             "reason": one.reason,
         }
         for one in found
     ]
-    print_rows(shown, as_json=False, empty="no record")
+    print_rows(rows, as_json=False, empty="no record")
 
 
 def record(one: Record, *, as_json: bool) -> None:
     if as_json:
         print_json(record_answer(one))
         return
-    shown = [{"": name, "value": value} for name, value in record_answer(one).items() if value not in (None, {}, [])]
-    print_rows(shown, as_json=False, empty="")
+    rows = [{"": name, "value": value} for name, value in record_answer(one).items() if value not in (None, {}, [])]
+    print_rows(rows, as_json=False, empty="")
 
 
 def decision(done: Decision, *, as_json: bool) -> None:
@@ -190,17 +195,63 @@ def decision(done: Decision, *, as_json: bool) -> None:
         print_json({"records": [record_answer(one) for one in done.records], "waiting": list(done.waiting)})
         return
     records(done.records, as_json=False)
-    if done.waiting:
-        typer.echo(f"{len(done.waiting)} need the approval of another account")
+    _waiting(len(done.waiting))
 
 
-def changeset_decision(done: ChangesetDecision, *, as_json: bool) -> None:
+def outlook(found: Sequence[Record], *, needed: int, by: str, as_json: bool) -> None:
+    """What an approval by an account would come to, record by record."""
+    from batch_platform.zengin.service.review import refusal, still_needed
+
+    told = [{"still_needed": still_needed(one, needed), "refusal": refusal(one, by)} for one in found]
+    if as_json:
+        print_json([{**record_answer(one), **more} for one, more in zip(found, told, strict=True)])
+        return
+    rows: list[dict[str, object]] = [
+        {
+            "id": one.id,
+            "status": one.status.value,
+            "key": one.key,
+            "approved_by": _accounts(one),
+            "still_needed": more["still_needed"],
+            f"{by} may approve": "yes" if more["refusal"] is None else f"no: {more['refusal']}",
+        }
+        for one, more in zip(found, told, strict=True)
+    ]
+    print_rows(rows, as_json=False, empty="no record")
+
+
+def changeset_outlook(one: Changeset, found: Sequence[Record], *, by: str, as_json: bool) -> None:
+    """What an approval of a whole changeset by an account would come to."""
+    from batch_platform.zengin.service.review import refusal, still_needed
+
+    pending = [record for record in found if record.status is Status.PENDING]
+    needed = Counter(still_needed(record, one.needs_approvals) for record in pending)
+    mine = sum(1 for record in pending if refusal(record, by) is None)
+    if as_json:
+        answer = {"pending": len(pending), "still_needed": max(needed, default=0), "would_approve": mine}
+        print_json({**changeset_answer(one), **answer})
+        return
+    changesets([one], as_json=False)
+    for approvals, records_left in sorted(needed.items()):
+        lacking = _many(approvals, "approval")
+        typer.echo(f"  {_many(records_left, 'pending record')} still need{_s(records_left)} {lacking}")
+    if not pending:
+        typer.echo("  nothing of it waits for approval")
+    elif not mine:
+        typer.echo(f"  {by} has approved it already: another account must")
+    else:
+        typer.echo(f"  {by} may approve {_many(mine, 'record')} of it")
+
+
+def changeset_decision(done: ChangesetDecision, *, as_json: bool, verb: str) -> None:
     if as_json:
         print_json({**changeset_answer(done.changeset), "moved": done.moved, "waiting": done.waiting})
         return
-    typer.echo(f"changeset {done.changeset.id} is {done.changeset.status}: {done.moved} records moved")
-    if done.waiting:
-        typer.echo(f"{done.waiting} need the approval of another account")
+    typer.echo(f"changeset {done.changeset.id} is {done.changeset.status}: {_many(done.moved, 'record')} {verb}")
+    if done.changeset.status is ChangesetStatus.HELD:
+        typer.echo("another account must override it too")
+    else:
+        _waiting(done.waiting)
 
 
 def applied(outcome: ApplyOutcome, *, as_json: bool) -> None:
@@ -211,17 +262,35 @@ def applied(outcome: ApplyOutcome, *, as_json: bool) -> None:
         )
         return
     verb = "would be applied" if outcome.dry_run else "applied"
-    typer.echo(f"{outcome.business_date}: {totals['applied']} rows {verb}")
+    typer.echo(f"{outcome.business_date}: {_many(totals['applied'], 'row')} {verb}")
     for one in outcome.changesets:
         typer.echo(
-            f"  {one.changeset_id}: {one.applied} {verb}, {one.already} already there, {one.conflicts} conflicts, "
-            f"{one.waiting} waiting"
+            f"  {one.changeset_id}: {one.applied} {verb}, {one.already} already there, "
+            f"{_many(one.conflicts, 'conflict')}, {one.waiting} waiting"
         )
         for key in one.conflict_keys:
             typer.echo(f"    conflict: {key}")
 
 
 _APPLIED: Final = ("applied", "already", "conflicts", "waiting")
+
+
+def _waiting(records_left: int) -> None:
+    if records_left:
+        typer.echo(f"{_many(records_left, 'record')} need{_s(records_left)} the approval of another account")
+
+
+def _accounts(one: Record) -> list[str]:
+    return [given.account for given in one.approvals]
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def _s(count: int) -> str:
+    """The verb's ending: one record needs, many need."""
+    return "s" if count == 1 else ""
 
 
 def _with_prefix(counts: Mapping[str, int], prefix: str) -> dict[str, int]:

@@ -31,6 +31,8 @@ class ReadError(PermanentFailure):
     """A release that cannot be taken as it is."""
 
 
+Entry = tuple[tuple[str, ...], Any]
+"""The codes of a bank or branch, and what the file has under them."""
 Tables = tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]
 """Banks, branches, and the codes of banks that left branches behind without being there themselves."""
 
@@ -122,32 +124,39 @@ def _object(value: object, where: str) -> dict[str, Any]:
 def _tables(
     banks: Mapping[str, Any], branches: Mapping[str, Mapping[str, Any]], where: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    bank_rows = [_row(bank, (code,), where) for code, bank in banks.items()]
-    branch_rows = [
-        _row(branch, (bank_code, code), where)
-        for bank_code, entries in branches.items()
-        for code, branch in entries.items()
-    ]
-    return (
-        pl.DataFrame(bank_rows, schema=BANK_SCHEMA, orient="row"),
-        pl.DataFrame(branch_rows, schema=BRANCH_SCHEMA, orient="row"),
-    )
+    of_banks = [((code,), bank) for code, bank in banks.items()]
+    of_branches = [((bank, code), branch) for bank, entries in branches.items() for code, branch in entries.items()]
+    return _table(of_banks, BANK_SCHEMA, where), _table(of_branches, BRANCH_SCHEMA, where)
 
 
-def _row(entry: Any, key: tuple[str, ...], where: str) -> tuple[str, ...]:
-    """Code and values of one entry, which names its own code a second time."""
+def _table(entries: Sequence[Entry], schema: Mapping[str, pl.DataType], where: str) -> pl.DataFrame:
+    """The rows of entries, each of which names its own code a second time."""
+    depth = len(schema) - len(VALUES)
     try:
-        values = (entry["code"], entry["name"], entry["kana"], entry["hira"], entry["roma"])
-    except (KeyError, TypeError):
+        columns = [[key[place] for key, _ in entries] for place in range(depth)]
+        columns += [[entry[field] for _, entry in entries] for field in VALUES]
+        codes = [entry["code"] for _, entry in entries]
+        table = pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema)
+    except (KeyError, TypeError, pl.exceptions.PolarsError):
+        raise _wrong(entries, where) from None
+    if codes != columns[depth - 1] or any(column.has_nulls() for column in table):
+        raise _wrong(entries, where)
+    return table
+
+
+def _wrong(entries: Iterable[Entry], where: str) -> ReadError:
+    """What is wrong with the first entry that is not as it should be."""
+    for key, entry in entries:
         fields = entry if isinstance(entry, dict) else {}
-        lacks = next((field for field in ("code", *VALUES) if field not in fields), "code")
-        raise ReadError(f"{where}: {'-'.join(key)} has no {lacks}.") from None
-    for field, value in zip(("code", *VALUES), values, strict=True):
-        if not isinstance(value, str):
-            raise ReadError(f"{where}: {'-'.join(key)}: {field} is {value!r}, not text.")
-    if values[0] != key[-1]:
-        raise ReadError(f"{where}: {'-'.join(key)}: code is {values[0]!r}.")
-    return (*key, *values[1:])
+        place = f"{where}: {'-'.join(key)}"
+        for field in ("code", *VALUES):
+            if field not in fields:
+                return ReadError(f"{place} has no {field}.")
+            if not isinstance(fields[field], str):
+                return ReadError(f"{place}: {field} is {fields[field]!r}, not text.")
+        if fields["code"] != key[-1]:
+            return ReadError(f"{place}: code is {fields['code']!r}.")
+    return ReadError(f"{where} has entries that are no rows.")
 
 
 def _from_list(content: bytes, where: str) -> Tables:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from batch_platform.zengin.content import lines
 from batch_platform.zengin.model import (
     RECORD_SCHEMA,
     VALUES,
@@ -24,7 +25,6 @@ from batch_platform.zengin.model import (
     Risk,
     Status,
     Table,
-    fingerprint,
 )
 
 INLINE_BYTES: Final = Limits.inline_bytes
@@ -47,19 +47,12 @@ def record_id(business_date: date, snapshot_hash: str, change: Change | Mapping[
     return _id("diff", business_date, snapshot_hash, row["table"], row["key"], row["base_hash"], row["new_hash"])
 
 
-def changeset_id(business_date: date, snapshot_hash: str, base_content_hash: str, *, inverse_of: str = "") -> str:
-    """`changeset-{YYYYMMDD}-{12 hex}`: what turns which master into which snapshot, or undoes which changeset."""
-    return _id("changeset", business_date, snapshot_hash, base_content_hash, inverse_of)
-
-
 def payload_hash(changes: pl.DataFrame | Iterable[Record]) -> str:
     """Names exactly these changes, whatever their order: what an approver of many says yes to."""
-    rows: Iterable[tuple[Any, ...]]
     if isinstance(changes, pl.DataFrame):
-        rows = changes.select("table", "key", "base_hash", "new_hash").iter_rows()
-    else:
-        rows = ((one.table, one.key, one.base_hash, one.new_hash) for one in changes)
-    return _digest("\n".join(sorted(fingerprint(*row) for row in rows)))
+        parts = pl.col("table", "key", "base_hash", "new_hash").fill_null("")
+        return _digest(lines(changes, pl.concat_str(parts, separator="|")))  # `fingerprint` of a column
+    return _digest("\n".join(sorted(one.fingerprint for one in changes)))
 
 
 def counts(changes: pl.DataFrame) -> dict[str, int]:

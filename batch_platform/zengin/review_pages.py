@@ -5,8 +5,7 @@ A selection is bound by its number and its hash: what is decided is what was sho
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -23,7 +22,7 @@ from batch_platform.web.i18n import gettext as _
 from batch_platform.web.i18n import ngettext
 from batch_platform.zengin import service, views
 from batch_platform.zengin.api import APPROVE, written
-from batch_platform.zengin.model import Record, Status, approvals_needed
+from batch_platform.zengin.model import Record, Status
 from batch_platform.zengin.service import Decision, ZenginContext, review
 from batch_platform.zengin.site import HOME, Form, Texts, Work, page, told, told_changeset
 
@@ -66,18 +65,6 @@ def matching(records: Iterable[Record], status: str, change_class: str, risk: st
         and change_class in ("", record.change_class or "bulk")
         and risk in ("", record.risk)
     ]
-
-
-def needed(work: ZenginContext, records: Sequence[Record]) -> int:
-    """How many accounts must approve these records together."""
-    counts: Counter[str] = Counter()
-    for record in records:
-        counts.update(review.rows_of(record))
-    return max(approvals_needed(counts, work.limits), 2 if any(record.approvals for record in records) else 1)
-
-
-def approved_by(record: Record, account: str) -> bool:
-    return any(approval.account == account for approval in record.approvals)
 
 
 @router.post(f"{HOME}/ask", dependencies=APPROVE)
@@ -189,7 +176,11 @@ def _selection(work: ZenginContext, form: Texts, by: str) -> Selection:
         named = [service.record(work, record_id) for record_id in versions]
     if not named:
         raise InvalidInput(_("Nothing is selected."))
-    found = named if action != "approve" else [record for record in named if not approved_by(record, by)]
+    found = (
+        named
+        if action != "approve"
+        else [record for record in named if not review.has_approved(record.approvals, by)]
+    )
     if not found:
         raise InvalidInput(_("You have approved it; another approver is needed."))
     versions = {record.id: versions[record.id] for record in found}
@@ -205,7 +196,7 @@ def _decision(work: ZenginContext, form: Texts, action: str, by: str, selection:
     if action == "revoke":
         return service.revoke(work, ids, by=by, versions=versions)
     if action == "retry":
-        return review.retry(work, ids, by=by)
+        return service.retry(work, ids, by=by, versions=versions)
     raise _unknown(action)
 
 
@@ -220,7 +211,7 @@ def _question(
         selection=selection,
         groups=views.grouped(selection.records),
         shown=SHOWN,
-        needed=needed(work, selection.records),
+        needed=review.needed_for(work, selection.records),
         back=local_path(form.get("next"), HOME),
         values={"reason": form.get("reason"), "not_before": form.get("not_before")},
         errors=field_errors(error) if error else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final, cast
 
 from fastapi import Depends, Request, Response
@@ -15,6 +16,7 @@ from batch_platform.web.console import render
 from batch_platform.web.context import web_of
 from batch_platform.zengin import files, views
 from batch_platform.zengin.model import Approval, Changeset, Record
+from batch_platform.zengin.sentences import said
 from batch_platform.zengin.service import ZenginContext
 
 HOME: Final = "/console/zengin"
@@ -53,6 +55,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "statuses": views.STATUSES,
         "changeset_statuses": views.CHANGESET_STATUSES,
         "verdicts": views.VERDICTS,
+        "verdict_of": views.verdict,
         "risks": views.RISKS,
         "diff_types": views.DIFF_TYPES,
         "tables": views.TABLES,
@@ -70,6 +73,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "age": views.age,
         "summary": views.SUMMARY,
         "options": views.options,
+        "said": said,
         "now": request.app.state.zengin.clock(),
     }
     return render(request, f"zengin/{name}.html", status=status_code, **words, **values)
@@ -77,31 +81,63 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
 
 def told(request: Request, what: str, before: Sequence[Record], after: Sequence[Record]) -> None:
     """A row of the audit log for each record that a decision was about."""
-    were = {record.id: _brief(record) for record in before}
-    _audit(request, what, [(record.id, were.get(record.id), _brief(record)) for record in after])
+    _audit(request, what, rows_of_records(before, after))
 
 
 def told_changeset(
     request: Request, what: str, before: Changeset, after: Changeset, **more: str | int | None
 ) -> None:
     """A row of the audit log for a decision about a whole changeset."""
-    _audit(request, what, [(before.id, _brief(before), {**_brief(after), **more})])
+    _audit(request, what, [row_of_changeset(before, after, **more)])
 
 
-def _audit(request: Request, what: str, rows: Sequence[tuple[str, Any, Any]]) -> None:
-    """In one transaction; the decision itself is committed, and traced by its own `transitions`."""
-    with postgres.transaction(web_of(request).pool) as own:
+def rows_of_records(
+    before: Sequence[Record], after: Sequence[Record], **more: str | int | None
+) -> list[tuple[str, Any, Any]]:
+    """Id, state before and state after of each record that a decision was about; `more` belongs to the latter."""
+    were = {record.id: _brief(record) for record in before}
+    return [(record.id, were.get(record.id), {**_brief(record), **more}) for record in after]
+
+
+def row_of_changeset(before: Changeset, after: Changeset, **more: str | int | None) -> tuple[str, Any, Any]:
+    """As `rows_of_records`, of a decision about a whole changeset."""
+    return before.id, _brief(before), {**_brief(after), **more}
+
+
+def written_down(
+    pool: postgres.Pool,
+    rows: Sequence[tuple[str, Any, Any]],
+    *,
+    who: str,
+    what: str,
+    now: datetime,
+    correlation_id: str | None = None,
+) -> None:
+    """Into the audit log, in one transaction; the decision itself is committed, and traced by its `transitions`."""
+    with postgres.transaction(pool) as own:
         for target, before, after in rows:
             audit.record(
                 own,
-                who=current(request),
+                who=who,
                 what=what,
                 target=target,
                 before=before,
                 after=after,
-                correlation_id=request.scope.get("correlation_id"),
-                now=web_of(request).clock(),
+                correlation_id=correlation_id,
+                now=now,
             )
+
+
+def _audit(request: Request, what: str, rows: Sequence[tuple[str, Any, Any]]) -> None:
+    web = web_of(request)
+    written_down(
+        web.pool,
+        rows,
+        who=current(request).subject,
+        what=what,
+        now=web.clock(),
+        correlation_id=request.scope.get("correlation_id"),
+    )
 
 
 def _brief(of: Record | Changeset) -> dict[str, Any]:

@@ -7,11 +7,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import SequenceMatcher
+from functools import cache
 from typing import Final
+
+import polars as pl
 
 from batch_platform.web.i18n import N_, ngettext
 from batch_platform.web.i18n import gettext as _
-from batch_platform.zengin.model import ChangeClass, Changeset, DiffType, Record, Risk, Table
+from batch_platform.zengin.content import content_hash
+from batch_platform.zengin.model import (
+    BANK_SCHEMA,
+    BRANCH_SCHEMA,
+    ChangeClass,
+    Changeset,
+    DiffType,
+    Record,
+    Risk,
+    Table,
+    Verdict,
+)
 
 Words = Mapping[str, tuple[str, str]]
 """Label and tone of a badge, by state."""
@@ -40,7 +54,11 @@ VERDICTS: Final[Words] = {
     "accepted": (N_("Within the limits"), "good"),
     "held": (N_("Held"), "bad"),
     "noop": (N_("No change"), "neutral"),
+    "overridden": (N_("Hold overridden"), "warning"),
+    "bootstrap": (N_("First load"), "neutral"),
+    "inverse": (N_("Reversal"), "neutral"),
 }
+"""By `verdict`: what was accepted without being within the limits says why."""
 RISKS: Final[Words] = {
     "high": (N_("High risk"), "bad"),
     "medium": (N_("Medium risk"), "warning"),
@@ -69,8 +87,8 @@ CLASSES: Final[Mapping[str, str]] = {
 CLASS_NOTES: Final[Mapping[str, str]] = {
     "bank_closed": N_("The bank leaves the master with all its branches: transfers to it will fail."),
     "bank_new": N_("A bank that was not there before, with its branches."),
-    "reuse": N_("The code now names an unrelated branch: money of the old one would reach the new one."),
-    "merger": N_("It disappears together with the bank or branch that takes it over; the successor is a proposal."),
+    "reuse": N_("The code now names something unrelated: money of the old one would reach the new one."),
+    "merger": N_("What is merged leaves, what takes it over comes or changes; the successor is a guess."),
     "moved": N_("A branch of this name appears under another bank."),
     "recode": N_("A branch of this name appears under another code of the same bank."),
     "closed": N_("The branch leaves the master: transfers to it will fail."),
@@ -155,7 +173,11 @@ class Group:
 
     @property
     def key(self) -> str:
-        return f"{self.change_class or 'bulk'}-{self.risk}"
+        return group_key(self.change_class, self.risk)
+
+
+def group_key(change_class: str | None, risk: str) -> str:
+    return f"{change_class or 'bulk'}-{risk}"
 
 
 @dataclass(frozen=True)
@@ -264,6 +286,23 @@ def count_rows(changeset: Changeset) -> list[CountRow]:
     ]
 
 
+def verdict(changeset: Changeset) -> str:
+    """The key of `VERDICTS`."""
+    if changeset.verdict is Verdict.ACCEPTED:
+        if changeset.hold_reason is not None:
+            return "overridden"
+        if changeset.inverse_of is not None:
+            return "inverse"
+        if changeset.base_content_hash == _empty_master():
+            return "bootstrap"
+    return changeset.verdict.value
+
+
+@cache
+def _empty_master() -> str:
+    return content_hash(pl.DataFrame(schema=BANK_SCHEMA), pl.DataFrame(schema=BRANCH_SCHEMA))
+
+
 def class_counts(changeset: Changeset) -> list[tuple[str, int]]:
     """How many rows of each class, the riskiest class first."""
     return [(name, count) for name in CLASSES if (count := changeset.counts.get(f"class.{name}", 0))]
@@ -282,9 +321,11 @@ def row_text(values: Mapping[str, str | None] | None) -> str:
 
 def age(length: timedelta) -> str:
     """How long something waits, in whole days or, on the first day, hours."""
+    if length < _HOUR:
+        return _("less than an hour")
     if length >= _DAY:
         return ngettext("%(num)s day", "%(num)s days", length // _DAY)
-    return ngettext("%(num)s hour", "%(num)s hours", max(length, timedelta()) // _HOUR)
+    return ngettext("%(num)s hour", "%(num)s hours", length // _HOUR)
 
 
 def options(words: Mapping[str, str] | Words) -> list[tuple[str, str]]:

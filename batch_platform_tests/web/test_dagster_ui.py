@@ -83,6 +83,13 @@ def runs(site: Site) -> list[str]:
     return [run["runId"] for run in site.graphql("administrator", RUNS)["runsOrError"]["results"]]
 
 
+@pytest.mark.parametrize("name", ["favicon.svg", "favicon-run-success.svg", "favicon-run-failed.svg"])
+def test_the_icons_of_a_run_are_found(site: Site, name: str) -> None:
+    with site.client("viewer") as client:
+        answer = client.get(f"/{name}", follow_redirects=True)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+
+
 # nobody
 
 
@@ -95,6 +102,8 @@ def runs(site: Site) -> list[str]:
         "/dagster/server_info",
         "/dagster/graphql",
         "/dagster/favicon.png",
+        "/favicon.svg",
+        "/favicon-run-success.svg",
         "/dagster/manifest.json",
         "/dagster/logs/x/compute_logs/y.out",
         "/dagster/download_debug/x",

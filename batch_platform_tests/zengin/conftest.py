@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from batch_platform.settings import Settings
 from batch_platform.zengin.store import ZenginStore
 from batch_platform.zengin.store.lake import SnapshotLake
 from batch_platform.zengin.store.records import RecordStore
+from batch_platform_tests.zengin.clock import SteppingClock
 from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 
 if TYPE_CHECKING:
@@ -26,20 +27,6 @@ if TYPE_CHECKING:
 
 BUCKET = "local-zengin-diff-data"
 IMPATIENT = Backoff(attempts=4, base=0.0, jitter=lambda: 0.0, sleep=lambda seconds: None)
-
-
-class SteppingClock:
-    """A clock that stands in November 2026 and moves by a millisecond a look, so that no two events tie."""
-
-    def __init__(self, start: datetime = datetime(2026, 11, 10, tzinfo=UTC)) -> None:
-        self.now = start
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(milliseconds=1)
-        return self.now
-
-    def pass_by(self, time: timedelta) -> None:
-        self.now += time
 
 
 @pytest.fixture
@@ -75,13 +62,17 @@ def shared_pool(provisioned: Settings) -> Iterator[postgres.Pool]:
 @pytest.fixture
 def pool(shared_pool: postgres.Pool) -> postgres.Pool:
     """The database, its zengin tables empty."""
-    with postgres.transaction(shared_pool) as connection:
+    empty(shared_pool)
+    return shared_pool
+
+
+def empty(pool: postgres.Pool) -> None:
+    with postgres.transaction(pool) as connection:
         tables = connection.execute(
             "SELECT format('zengin.%I', tablename) FROM pg_tables WHERE schemaname = 'zengin'"
         )
         names = ", ".join(name for (name,) in tables.fetchall())
         connection.execute(f"TRUNCATE {names} RESTART IDENTITY".encode())
-    return shared_pool
 
 
 @pytest.fixture
@@ -91,7 +82,14 @@ def store(pool: postgres.Pool) -> ZenginStore:
 
 @pytest.fixture
 def table(provisioned: Settings, dynamodb: DynamoDBClient) -> Iterator[str]:
-    """A table of the test's own, as deploy/aws.yaml has it."""
+    """A table of the test's own."""
+    with new_table(dynamodb) as name:
+        yield name
+
+
+@contextmanager
+def new_table(dynamodb: DynamoDBClient) -> Iterator[str]:
+    """An empty table as deploy/aws.yaml has it."""
     [properties] = [
         found
         for found in template.resources(TEMPLATE, "AWS::DynamoDB::Table", {"Env": "local"}).values()

@@ -4,7 +4,8 @@
         proxy.lose_reply("TransactWriteItems")     # written, but nobody is told
         proxy.refuse("UpdateItem", "ThrottlingException", times=3)
 
-A fault acts on the next `times` requests of its operation; what was asked stands in `operations`.
+A fault acts on the next `times` requests of its operation; what was asked stands in `operations`,
+how many faults have acted in `struck`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+
+from batch_platform.zengin.model import Status
 
 Reply = tuple[int, bytes]
 Forward = Callable[[bytes], Reply]
@@ -39,6 +42,7 @@ class DynamoProxy:
     def __init__(self, target_url: str) -> None:
         self.target = urlsplit(target_url).netloc
         self.operations: list[str] = []
+        self.struck = 0
         self.reached = threading.Event()
         self._released = threading.Event()
         self._faults: list[Fault] = []
@@ -90,6 +94,26 @@ class DynamoProxy:
 
         self._add("BatchGetItem", answer, times)
 
+    def lag(self, index: str, times: int, *, misses: bool) -> None:
+        """Let an index by status name nothing, or every item under every status, as if none had moved."""
+
+        def answer(body: bytes, forward: Forward) -> Reply:
+            asked = json.loads(body)
+            if asked.get("IndexName") != index:
+                return forward(body)
+            found: list[Any] = []
+            for status in () if misses else Status:
+                asked["ExpressionAttributeValues"][":status"] = {"S": str(status)}
+                found += json.loads(forward(json.dumps(asked).encode())[1])["Items"]
+            return 200, json.dumps({"Items": found, "Count": len(found), "ScannedCount": len(found)}).encode()
+
+        self._add("Query", answer, times)
+
+    def calm(self) -> None:
+        """Forget the faults that have not acted yet."""
+        with self._lock:
+            self._faults.clear()
+
     def freeze(self, operation: str, reply: bytes) -> None:
         """Answer with what was true a while ago, as an index that lags does."""
         self._add(operation, lambda body, forward: (200, reply), 1)
@@ -118,6 +142,7 @@ class DynamoProxy:
             found = next((fault for fault in self._faults if fault.operation == operation and fault.times), None)
             if found is not None:
                 found.times -= 1
+                self.struck += 1
             return found
 
     def __enter__(self) -> DynamoProxy:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import pwd
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from batch_platform.core import postgres
-from batch_platform.core.clock import utc_now
+from batch_platform.core.clock import BUSINESS_ZONE, utc_now
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure
 from batch_platform.settings import Settings
 from batch_platform.web.access import service as access
@@ -21,6 +24,9 @@ from batch_platform.zengin.model import Limits
 from batch_platform_tests.zengin.workflow import GENEROUS, SMALL, release, written
 
 ACCOUNTS = {"hana": Role.APPROVER, "jiro": Role.APPROVER, "saki": Role.VIEWER}
+
+
+AuditRows = Callable[[str], list[tuple[Any, ...]]]
 
 
 class Shell:
@@ -79,6 +85,21 @@ def shell(
         connection.execute("DELETE FROM web.users WHERE name = ANY(%s)", [list(ACCOUNTS)])
 
 
+@pytest.fixture
+def audit_rows(pool: postgres.Pool) -> AuditRows:
+    """What the log says of a target since the test began: ids are made of content, so other tests have the same."""
+    began = utc_now()
+
+    def rows(target: str) -> list[tuple[Any, ...]]:
+        with postgres.transaction(pool) as connection:
+            return connection.execute(
+                "SELECT who, what, before, after FROM web.audit_log WHERE target = %s AND at >= %s ORDER BY id",
+                [target, began],
+            ).fetchall()
+
+    return rows
+
+
 def test_a_release_from_snapshot_to_apply(shell: Shell) -> None:
     taken = shell("snapshot", shell.release(SMALL), "--bootstrap")
     assert (taken["banks"], taken["branches"], taken["taken"]) == (3, 5, True)
@@ -119,10 +140,38 @@ def test_held_noop_and_override(shell: Shell) -> None:
     assert (held["verdict"], held["hold_reason"]) == ("held", "brake")
     assert shell("override", held["changeset_id"], "--as", "hana")["status"] == "held"
     assert isinstance(shell.refused("override", held["changeset_id"], "--as", "hana"), Conflict)
-    overridden = shell("override", held["changeset_id"], "--as", "jiro")
+    shown = shell.text("show", held["changeset_id"])
+    assert "overridden by local:hana" in shown
+    assert "1 of 2" in shown
+    told = shell.text("override", held["changeset_id"], "--as", "jiro")
+    assert "is pending: 3 records raised" in told
+    overridden = shell("show", held["changeset_id"])
     assert (overridden["status"], overridden["needs_approvals"]) == ("pending", 2)
+    assert (overridden["verdict"], overridden["hold_reason"]) == ("accepted", "brake")
     shell.approve(overridden)
     assert shell("apply")["applied"] == 3
+
+
+def test_a_dry_run_refuses_as_the_decision_would_and_writes_nothing(shell: Shell, audit_rows: AuditRows) -> None:
+    shell.load(SMALL)
+    shell("snapshot", shell.release(SMALL | {"0001-001": "東京"}))
+    changeset = shell("diff")["changeset_id"]
+    [record] = shell("list")
+    dry, words = ("--dry-run", "--as", "hana"), ("reject", "--reason", "not so")
+    assert [one["id"] for one in shell(*words, record["id"], *dry)] == [record["id"]]
+    assert isinstance(shell.refused("revoke", record["id"], *dry), Conflict)
+    assert isinstance(shell.refused("retry", record["id"], *dry), Conflict)
+    assert isinstance(shell.refused("override", changeset, *dry), Conflict)
+    assert isinstance(shell.refused("rollback", changeset, *dry), Conflict)
+    shell("approve", record["id"], "--as", "hana")
+    assert [one["status"] for one in shell("revoke", record["id"], *dry)] == ["approved"]
+    assert isinstance(shell.refused(*words, record["id"], *dry), Conflict)
+    shell("apply")
+    before = shell("changesets")
+    assert shell("rollback", changeset, *dry)["inverse_of"] == changeset
+    assert shell("changesets") == before
+    assert [what for _, what, *_ in audit_rows(record["id"])] == ["bank-diff.approve"]
+    assert audit_rows(changeset) == []
 
 
 def test_who_may_decide(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,14 +183,131 @@ def test_who_may_decide(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(shell.refused(*approve, "nobody"), NotFound)
     assert isinstance(shell.refused(*approve, "hana", "--hash", "0" * 64), Conflict)
     assert isinstance(shell.refused(*approve, "hana", "--count", "2"), Conflict)
-    assert isinstance(shell.refused("approve"), InvalidInput)
+    for words, told in (((), "records by their ids, or --changeset"), (("diff-1", *approve[1:3]), "not both")):
+        refused = shell.refused("approve", *words)
+        assert isinstance(refused, InvalidInput)
+        assert told in refused.message
     assert {record["status"] for record in shell("list")} == {"pending"}
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(cli, "load_settings", _prod)
-        with pytest.raises(InvalidInput, match="local environment"):
-            cli.approver(_prod(), "hana")
+        refused = shell.refused(*approve, "hana")
+        assert isinstance(refused, InvalidInput)
+        assert "local environment" in refused.message
+    monkeypatch.setenv("LOGNAME", "hana")
+    monkeypatch.setenv("USER", "hana")
+    unnamed = shell.refused("approve", "--changeset", changeset)
+    assert isinstance(unnamed, NotFound | PermanentFailure)  # the user by its number, not by what it calls itself
+    assert pwd.getpwuid(os.getuid()).pw_name in unnamed.message
     rejected = shell("reject", "--changeset", changeset, "--reason", "not so", "--as", "hana")
     assert rejected["status"] == "rejected"
+
+
+def test_a_bootstrap_can_be_asked_for_later(shell: Shell) -> None:
+    release = shell.release(SMALL)
+    taken = shell("snapshot", release)
+    held = shell("diff")
+    assert (held["verdict"], held["hold_reason"]) == ("held", "bootstrap")
+    for _ in range(2):
+        again = shell("snapshot", release, "--bootstrap")
+        assert (again["snapshot_id"], again["taken"]) == (taken["snapshot_id"], False)
+    assert shell("diff", "--dry-run")["raised"] == 8
+    assert shell("changesets")[0]["status"] == "held"
+    filled = shell("diff")
+    assert (filled["changeset_id"], filled["verdict"], filled["hold_reason"]) == (
+        held["changeset_id"],
+        "accepted",
+        None,
+    )
+    assert shell("diff")["version"] == filled["version"]
+    shell.approve(filled)
+    assert shell("apply")["applied"] == 8
+
+
+def test_a_day_to_come_is_not_applied(shell: Shell) -> None:
+    shell.load(SMALL)
+    shell("snapshot", shell.release(SMALL | {"0001-001": "東京"}))
+    [record] = shell("show", shell("diff")["changeset_id"])["changes"]
+    later = utc_now().astimezone(BUSINESS_ZONE).date() + timedelta(days=3)
+    shell("approve", record["diff_id"], "--not-before", str(later), "--as", "hana")
+    for options in ((), ("--dry-run",)):
+        assert isinstance(shell.refused("apply", "--date", str(later), *options), InvalidInput)
+    assert shell("apply")["applied"] == 0
+
+
+def test_decisions_stand_in_the_audit_log(shell: Shell, pool: postgres.Pool, audit_rows: AuditRows) -> None:
+    shell.load(SMALL)
+    shell("snapshot", shell.release(SMALL | {"0001-001": "東京", "0005-002": "大手町"}))
+    changeset = shell("diff")["changeset_id"]
+    first, second = (change["diff_id"] for change in shell("show", changeset)["changes"])
+    shell("approve", first, "--as", "hana")
+    shell("revoke", first, "--as", "jiro")
+    shell("approve", "--changeset", changeset, "--as", "hana")
+    with postgres.transaction(pool) as connection:
+        connection.execute("UPDATE zengin.branches SET branch_name = 'by hand' WHERE branch_code = '001'")
+    assert shell("apply")["conflicts"] == 1
+    assert isinstance(shell.refused("retry", second, "--as", "hana"), Conflict)
+    [retried] = shell("retry", first, "--as", "jiro")["records"]
+    assert retried["status"] == "approved"
+    inverse = shell("rollback", changeset, "--as", "hana")["changeset_id"]
+    shell("reject", "--changeset", inverse, "--reason", "not so", "--as", "jiro")
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert [(who, what, after["status"]) for who, what, _, after in audit_rows(first)] == [
+        ("local:hana", "bank-diff.approve", "approved"),
+        ("local:jiro", "bank-diff.revoke", "pending"),
+        ("local:jiro", "bank-diff.retry", "approved"),
+    ]
+    assert {after["via"] for _, _, _, after in audit_rows(first)} == {f"cli:{user}"}
+    whole, undone = audit_rows(changeset)
+    assert (whole[1], whole[2]["status"], whole[3]["moved"]) == ("bank-changeset.approve", "pending", 2)
+    assert (undone[1], undone[3]["inverse"]) == ("bank-changeset.rollback", inverse)
+    [refused] = audit_rows(inverse)
+    assert (refused[1], refused[3]["reason"]) == ("bank-changeset.reject", "not so")
+
+
+def test_a_rehearsed_approval_says_what_is_lacking(shell: Shell) -> None:
+    shell.load(SMALL)
+    closing = {key: name for key, name in SMALL.items() if not key.startswith("0009")}
+    shell("snapshot", shell.release(closing | {"0001-001": "東京"}))
+    changeset = shell("diff")["changeset_id"]
+    by_key = {change["key"]: change["diff_id"] for change in shell("show", changeset)["changes"]}
+    rehearse = ("approve", "--dry-run", "--as")
+    [one] = shell(*rehearse, "hana", by_key["0001-001"])
+    assert (one["still_needed"], one["refusal"]) == (1, None)
+    [bank] = shell(*rehearse, "hana", by_key["0009"])
+    assert (bank["still_needed"], bank["refusal"]) == (2, None)
+    told = shell.text("approve", by_key["0009"], "--as", "hana")
+    assert "1 record needs the approval of another account" in told
+    [bank] = shell(*rehearse, "hana", by_key["0009"])
+    assert (bank["still_needed"], bank["refusal"]) == (1, "local:hana has approved it already")
+    assert "no: local:hana" in shell.text(*rehearse, "hana", by_key["0009"])
+    whole = shell.text(*rehearse, "hana", "--changeset", changeset)
+    assert "1 pending record still needs 1 approval" in whole
+    assert "2 pending records still need 2 approvals" in whole
+    assert "local:hana may approve 2 records of it" in whole
+    assert isinstance(shell.refused(*rehearse, "hana", "--changeset", changeset, "--count", "9"), Conflict)
+    assert {record["status"] for record in shell("list")} == {"pending"}
+    answer = shell(*rehearse, "jiro", "--changeset", changeset)
+    assert (answer["pending"], answer["still_needed"], answer["would_approve"]) == (3, 2, 3)
+
+
+def test_a_reason_tells_of_what_is_not_raised_again(shell: Shell) -> None:
+    shell.load(SMALL)
+    changed = SMALL | {"0001-001": "東京", "0005-002": "大手町"}
+    release = shell.release(changed)
+    shell("snapshot", release)
+    by_key = {change["key"]: change["diff_id"] for change in shell("show", shell("diff")["changeset_id"])["changes"]}
+    shell("approve", by_key["0001-001"], "--as", "hana")
+    shell("reject", by_key["0005-002"], "--reason", "not so", "--as", "hana")
+    wider = shell.release(changed | {"0009-001": "本店"})
+    shell("snapshot", wider)
+    third = shell("diff")
+    told = "waiting for approval or application already: 1; rejected before: 1."
+    assert (third["rows"], third["reason"]) == (1, f"3 changes within the limits. Raised: 1; {told}")
+    [last] = shell("show", third["changeset_id"])["changes"]
+    shell("reject", last["diff_id"], "--reason", "not so", "--as", "hana")
+    shell("snapshot", wider)
+    told = "waiting for approval or application already: 1; rejected before: 2."
+    assert shell("diff")["reason"] == f"Nothing new; {told}"
 
 
 def test_exports(shell: Shell, tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from batch_platform.zengin.model import (
 )
 from batch_platform.zengin.records import (
     change_of,
-    changeset_id,
     counts,
     from_item,
     item_size,
@@ -114,8 +113,6 @@ def test_ids():
     found = record_id(date(2024, 1, 1), "s", change)
     assert found == "diff-20240101-66139b29a953"
     assert record_id(date(2024, 1, 1), "s", {**change, "base_hash": None}) != found
-    assert changeset_id(DAY, "s", "b").startswith("changeset-20240101-")
-    assert changeset_id(DAY, "s", "b") != changeset_id(DAY, "s", "b", inverse_of="changeset-1")
 
 
 def test_an_item_has_the_names_of_the_spec():

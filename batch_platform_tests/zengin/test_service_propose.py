@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ import pytest
 from batch_platform.core.failures import Conflict, NotFound, PermanentFailure
 from batch_platform.zengin import service
 from batch_platform.zengin.model import ChangesetStatus, HoldReason, Status, Verdict
+from batch_platform.zengin.store.snapshots import Snapshots
 from batch_platform_tests.zengin.service_fixtures import context, work
 from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, Work, release
 
@@ -44,6 +46,33 @@ def test_the_brake_holds_until_two_accounts_override_it(work: Work) -> None:
     work.approve(work.now(held))
     work.apply()
     assert work.names()["0001-001"] == "東京"
+
+
+def test_an_override_of_what_was_rejected_before_raises_nothing(work: Work) -> None:
+    work.load(SMALL)
+    changed = release(SMALL | {"0001-001": "東京"})
+    service.reject_changeset(work.context, work.propose(changed).changeset.id, by=ANN, reason="not yet")
+    work.propose(release(SMALL))
+    held = work.limited(branch_updates_percent=2).propose(changed).changeset
+    assert held.status is ChangesetStatus.HELD
+    service.override(work.context, held.id, by=ANN)
+    done = service.override(work.context, held.id, by=BEN)
+    assert (done.moved, done.changeset.status, done.changeset.verdict) == (0, ChangesetStatus.APPLIED, Verdict.NOOP)
+    assert "rejected before: 1" in done.changeset.reason
+
+
+def test_an_override_that_was_killed_is_given_again(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    work.load(SMALL)
+    held = work.limited(branch_updates_percent=2).propose(release(SMALL | {"0001-001": "東京"})).changeset
+    service.override(work.context, held.id, by=ANN)
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshots, "judge_snapshot", lambda *_, **__: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            service.override(work.context, held.id, by=BEN)
+    assert work.now(held).status is ChangesetStatus.HELD
+    done = service.override(work.context, held.id, by=BEN)
+    assert (done.moved, done.changeset.status) == (1, ChangesetStatus.PENDING)
+    assert service.propose(work.context, work.day).changeset == done.changeset
 
 
 def test_a_held_snapshot_can_be_rejected_as_a_whole(work: Work) -> None:

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 
+import polars as pl
 import pytest
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import Conflict, NotFound
+from batch_platform.zengin.content import content_hash
 from batch_platform.zengin.model import (
     Approval,
     Changeset,
@@ -207,6 +209,24 @@ def test_rejections_are_remembered(store: ZenginStore) -> None:
         assert session.remember_rejections("c2", [], who="local:bob", reason="None.", now=LATER) == 0
         assert session.rejected_fingerprints() == frozenset(refused)
         assert session.rejected_fingerprints(["0002"]) == {("banks", "0002", "a", "")}
+
+
+def test_what_filled_an_empty_master_is_no_recent_change(store: ZenginStore) -> None:
+    """Also when its row was applied again: then it is one."""
+    old, new = master({"0001": "みずほ", "0005": "三菱"}), master({"0001": "みずほ２", "0005": "三菱"})
+    filled = changes(EMPTY, old)
+    twice = filled.filter(pl.col("key") == "0005").with_columns(diff_id=pl.lit("again"))
+    with store.transaction() as session:
+        session.add_changeset(changeset("c1", base_content_hash=content_hash(*EMPTY)), who="system", now=NOW)
+        session.stage_and_apply("c1", filled, business_date=DAY, now=NOW)
+        for name in ("c2", "c3"):
+            session.add_changeset(changeset(name), who="system", now=NOW)
+        session.stage_and_apply("c2", changes(old, new, prefix="e"), business_date=DAY, now=NOW)
+        assert session.recent_applied(since=DAY - timedelta(1)).get_column("key").to_list() == ["0001"]
+        session.connection.execute("DELETE FROM zengin.banks WHERE bank_code = '0005'")
+        session.stage_and_apply("c3", twice, business_date=DAY, now=NOW)
+        assert sorted(session.recent_applied(since=DAY - timedelta(1)).get_column("key")) == ["0001", "0005"]
+        assert session.recent_applied(since=DAY).is_empty()
 
 
 def test_history_is_paged_counted_and_ends(store: ZenginStore, pool: postgres.Pool) -> None:

@@ -92,6 +92,7 @@ def test_only_approvers_decide(
         assert decide(client, changeset, "approve", **body).status_code == 403
         assert decide(client, changeset, "reject", reason="no").status_code == 403
         assert decide(client, changeset, "override").status_code == 403
+        assert decide(client, changeset, "rollback").status_code == 403
 
 
 def test_a_hold_is_overridden_by_two(
@@ -110,9 +111,32 @@ def test_a_hold_is_overridden_by_two(
     assert decide(approver, held, "override").status_code in (409, 422)
     two = decide(colleague, held, "override")
     assert two.json()["data"]["changeset"]["status"] == "pending"
+    assert two.json()["data"]["moved"] == ROWS
     assert len(approver.get(f"{CHANGESETS}/{held.id}/diffs").json()["data"]) == ROWS
     assert decide(colleague, held, "override").status_code == 409
     assert [row[1] for row in audit_rows(held.id)] == ["bank-changeset.override"] * 2
+
+
+def test_an_applied_changeset_is_undone_by_another(
+    approver: httpx.Client, colleague: httpx.Client, master: Master, changeset: Changeset, audit_rows: Call
+) -> None:
+    assert decide(approver, changeset, "rollback").status_code == 409
+    assert approver.post(f"{CHANGESETS}/none/rollback").status_code == 404
+    master.approve(changeset)
+    service.apply(master.work, master.work.business_date())
+    applied = service.changeset(master.work, changeset.id)
+    assert decide(approver, changeset, "rollback", version=applied.version + 1).status_code == 409
+    first_call = decide(approver, changeset, "rollback", version=applied.version)
+    told = first_call.json()["data"]
+    assert (first_call.status_code, first_call.headers["etag"]) == (200, f'"{told["version"]}"')
+    assert (told["inverseOf"], told["status"], told["counts"]["rows"]) == (changeset.id, "pending", ROWS)
+    assert decide(colleague, changeset, "rollback").json()["data"] == told
+    rows = audit_rows(changeset.id)
+    assert [row[:2] for row in rows] == [
+        ("token:ann", "bank-changeset.rollback"),
+        ("token:bob", "bank-changeset.rollback"),
+    ]
+    assert rows[0][3]["inverse"] == told["id"]
 
 
 def test_a_held_changeset_is_rejected_as_a_whole(approver: httpx.Client, app: Any, master: Master) -> None:

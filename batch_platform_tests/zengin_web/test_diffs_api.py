@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from batch_platform.core import postgres
+from batch_platform.core.clock import utc_now
+from batch_platform.operations.alerts import judge
 from batch_platform.zengin import service
+from batch_platform.zengin.alerts import RULES
 from batch_platform.zengin.model import Changeset
 from batch_platform_tests.zengin_web.conftest import Call, Master
 from batch_platform_tests.zengin_web.releases import first, second
@@ -114,7 +119,7 @@ def test_only_approvers_decide(
 ) -> None:
     record = master.records(changeset)["0901-001"]
     for client in (viewer, operator):
-        for action in ("approve", "reject", "revoke"):
+        for action in ("approve", "reject", "revoke", "retry"):
             assert decide(client, record, action, reason="no").status_code == 403
         assert client.get(f"{DIFFS}/{record.id}").status_code == 200
     assert master.status(record) == "pending"
@@ -146,10 +151,52 @@ def test_an_applied_record_says_so(approver: httpx.Client, master: Master, chang
     assert decide(approver, record, "revoke").status_code == 409
 
 
+def test_a_failed_record_is_told_of_and_applied_again(
+    approver: httpx.Client, master: Master, changeset: Changeset, pool: postgres.Pool, audit_rows: Call
+) -> None:
+    record = master.records(changeset)["0901-001"]
+    assert decide(approver, record, "retry").status_code == 409
+    decide(approver, record, "approve")
+    rename = "UPDATE zengin.branches SET branch_name = %s WHERE (bank_code, branch_code) = ('0901', '001')"
+    with postgres.transaction(pool) as connection:
+        connection.execute(rename, ["by hand"])
+    assert incidents(pool) == []
+    service.apply(master.work, master.work.business_date())
+    failed = approver.get(f"{DIFFS}/{record.id}").json()["data"]
+    assert (failed["status"], "changed after it was compared" in failed["error"]) == ("failed", True)
+    assert incidents(pool) == [
+        (changeset.id, "warning", f"approved changes of {changeset.id} could not be applied: 1 record failed")
+    ]
+    assert decide(approver, record, "retry", version=failed["version"] + 1).status_code == 409
+    assert approver.post(f"{DIFFS}/{record.id}/retry", headers={"If-Match": '"77"'}).status_code == 409
+    again = {"Idempotency-Key": f"retry-{record.id}-{uuid4()}"}
+    body = {"version": failed["version"]}
+    answers = [approver.post(f"{DIFFS}/{record.id}/retry", json=body, headers=again) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json()["data"]["record"]["status"] == "approved"
+    assert [row[1] for row in audit_rows(record.id)] == ["bank-diff.approve", "bank-diff.retry"]
+    assert incidents(pool) == []
+    with postgres.transaction(pool) as connection:
+        connection.execute(rename, ["本店営業部"])
+    service.apply(master.work, master.work.business_date())
+    assert master.status(record) == "completed"
+
+
+def incidents(pool: postgres.Pool) -> list[tuple[str, str, str]]:
+    """What the rule has open after it was judged."""
+    [rule] = [rule for rule in RULES if rule.name == "zengin-failed"]
+    judge(pool, rule, now=utc_now())
+    with postgres.transaction(pool) as connection:
+        return connection.execute(
+            "SELECT subject, severity, summary FROM operations.incidents WHERE rule = %s AND resolved_at IS NULL",
+            [rule.name],
+        ).fetchall()
+
+
 def test_the_document_tells_of_every_route(approver: httpx.Client) -> None:
     paths = approver.get("/openapi.json").json()["paths"]
     ours = {path: item for path, item in paths.items() if path.startswith("/api/zengin")}
-    assert len(ours) == 14
+    assert len(ours) == 16
     for path, item in ours.items():
         for method, operation in item.items():
             assert operation["x-permission"] == ("zengin:read" if method == "get" else "zengin:approve"), path

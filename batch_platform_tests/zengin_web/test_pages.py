@@ -83,6 +83,11 @@ def test_the_review_shows_what_waits(approver: httpx.Client, master: Master, cha
     assert following
     rest = page(approver, following[1])
     assert rest.count("data-row") == 37
+    on_both = re.findall(r"全 (\d+) 件のうち、このページに (\d+) 件", shown + rest)
+    shares: dict[str, list[int]] = {}
+    for whole, here in on_both:
+        shares.setdefault(whole, []).append(int(here))
+    assert shares == {"9": [8, 1], "121": [88, 33], "2": [1, 1]}
     both = shown + rest
     assert "本店<del>営業部</del>" in both
     assert "霞<del>ヶ</del>関" in both
@@ -235,7 +240,7 @@ def test_a_held_snapshot(
     base = f"{HOME}/changesets/{held.id}"
     shown = page(approver, base)
     assert "変更件数の上限超過" in shown
-    assert held.reason in shown
+    assert "一度の変更が多すぎます。金融機関 4 件のうち 1 件が削除（上限 3 %）、" in shown
     assert "保留を解除" in shown
     assert held.id in page(approver, HOME)
     assert "保留を解除" not in page(viewer, base)
@@ -244,7 +249,21 @@ def test_a_held_snapshot(
     )
     version = service.changeset(master.work, held.id).version
     assert said(form(colleague, f"{base}/override", version=version)) == "保留を解除しました。"
-    assert page(approver, base).count("data-row") == 10
+    shown = page(approver, base)
+    assert shown.count("data-row") == 10
+    assert re.search(r"保留を解除</span>\s*· 変更件数の上限超過", shown)
+    assert 'href="/console/zengin" aria-current="true"' in shown  # the navigation says where this is
+
+
+def test_a_verdict_says_why_it_was_accepted(approver: httpx.Client, master: Master, few: Changeset) -> None:
+    master.approve(few)
+    service.apply(master.work, master.work.business_date())
+    inverse = service.rollback(master.work, few.id, by="local:ann")
+    filled, *_ = [one for one in service.changesets(master.work)[0] if one.id not in (few.id, inverse.id)]
+    for one, told in ((filled, "初回登録"), (few, "上限内"), (inverse, "適用済み変更の取消")):
+        assert f"{told}</span>" in page(approver, f"{HOME}/changesets/{one.id}")
+    listed = page(approver, f"{HOME}/changesets")
+    assert all(listed.count(f"{told}</span>") == 1 for told in ("初回登録", "上限内", "適用済み変更の取消"))
 
 
 def test_whoever_may_not_decide_only_reads(
@@ -280,6 +299,12 @@ def test_nonsense_is_refused(approver: httpx.Client, master: Master, few: Change
 def test_the_master_is_searched(approver: httpx.Client, master: Master, changeset: Changeset) -> None:
     assert "あおば" in page(approver, f"{HOME}/banks")
     assert "0903-002" in page(approver, f"{HOME}/banks?q=さくら センタ－")
+    assert re.findall(r"<code>([-\d]+)</code>", page(approver, f"{HOME}/banks?q=おう")) == []
+    found = page(approver, f"{HOME}/banks?q=090")
+    codes = re.findall(r"<code>([-\d]+)</code>", found)
+    assert codes[:5] == ["0901", "0902", "0903", "0904", "0901-001"]  # banks first
+    assert "サクラシンキン" in found
+    assert "センタ－ドオリ" in page(approver, f"{HOME}/banks?q=0903-002")
     assert "マスタにありません" in page(approver, f"{HOME}/banks?q=どこにもない")
     shown = page(approver, f"{HOME}/banks/0902")
     assert "第100" in shown

@@ -133,4 +133,5 @@ def test_ages() -> None:
     with i18n.speaking(i18n.load(["batch_platform.zengin"])["ja"]):
         assert views.age(timedelta(days=3, hours=23)) == "3 日"
         assert views.age(timedelta(hours=5)) == "5 時間"
-        assert views.age(timedelta(seconds=-1)) == "0 時間"
+        assert views.age(timedelta(minutes=59)) == "1 時間未満"
+        assert views.age(timedelta(seconds=-1)) == "1 時間未満"

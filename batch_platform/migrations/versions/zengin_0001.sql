@@ -51,6 +51,7 @@ CREATE TABLE zengin.bank_history (
 );
 CREATE UNIQUE INDEX bank_history_open ON zengin.bank_history (bank_code) WHERE valid_to IS NULL;
 CREATE INDEX bank_history_of_key ON zengin.bank_history (bank_code, valid_to);
+CREATE INDEX bank_history_ended ON zengin.bank_history (valid_to) WHERE valid_to IS NOT NULL;
 COMMENT ON TABLE zengin.bank_history IS 'Every bank with the business dates on which it stood so.';
 COMMENT ON COLUMN zengin.bank_history.valid_to IS
     'First date on which it no longer stood; NULL while it stands. Equal to valid_from: replaced on the same day.';
@@ -69,6 +70,7 @@ CREATE TABLE zengin.branch_history (
 );
 CREATE UNIQUE INDEX branch_history_open ON zengin.branch_history (bank_code, branch_code) WHERE valid_to IS NULL;
 CREATE INDEX branch_history_of_key ON zengin.branch_history (bank_code, branch_code, valid_to);
+CREATE INDEX branch_history_ended ON zengin.branch_history (valid_to) WHERE valid_to IS NOT NULL;
 COMMENT ON TABLE zengin.branch_history IS 'Every branch with the business dates on which it stood so.';
 
 CREATE FUNCTION zengin.business_date() RETURNS date LANGUAGE sql STABLE
@@ -76,14 +78,17 @@ RETURN coalesce(nullif(current_setting('zengin.business_date', true), '')::date,
                 (now() AT TIME ZONE 'Asia/Tokyo')::date);
 COMMENT ON FUNCTION zengin.business_date() IS 'The date an apply works for; for anybody else today in Japan.';
 
-CREATE FUNCTION zengin.keep_bank_history() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Planned anew at each statement: a plan kept from an edit of one row would compare thousands with thousands.
+CREATE FUNCTION zengin.keep_bank_history() RETURNS trigger LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    today CONSTANT date := zengin.business_date();
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        UPDATE zengin.bank_history AS kept SET valid_to = greatest(zengin.business_date(), kept.valid_from)
+        UPDATE zengin.bank_history AS kept SET valid_to = greatest(today, kept.valid_from)
         FROM before_rows AS gone
         WHERE kept.bank_code = gone.bank_code AND kept.valid_to IS NULL;
     ELSIF TG_OP = 'UPDATE' THEN
-        UPDATE zengin.bank_history AS kept SET valid_to = greatest(zengin.business_date(), kept.valid_from)
+        UPDATE zengin.bank_history AS kept SET valid_to = greatest(today, kept.valid_from)
         FROM before_rows AS gone
         WHERE kept.bank_code = gone.bank_code AND kept.valid_to IS NULL
           AND NOT EXISTS (
@@ -94,9 +99,13 @@ BEGIN
         INSERT INTO zengin.bank_history (
             bank_code, bank_name, bank_kana, bank_hira, bank_roma, search, valid_from)
         SELECT came.bank_code, came.bank_name, came.bank_kana, came.bank_hira, came.bank_roma, came.search,
-               greatest(zengin.business_date(), (SELECT max(kept.valid_to) FROM zengin.bank_history AS kept
-                                                 WHERE kept.bank_code = came.bank_code))
+               greatest(today, later.valid_to)
         FROM after_rows AS came
+        LEFT JOIN (
+            SELECT kept.bank_code, max(kept.valid_to) AS valid_to FROM zengin.bank_history AS kept
+            WHERE kept.valid_to > today
+            GROUP BY kept.bank_code
+        ) AS later USING (bank_code)
         WHERE NOT EXISTS (
             SELECT FROM before_rows AS gone
             WHERE gone.bank_code = came.bank_code
@@ -106,21 +115,27 @@ BEGIN
         INSERT INTO zengin.bank_history (
             bank_code, bank_name, bank_kana, bank_hira, bank_roma, search, valid_from)
         SELECT came.bank_code, came.bank_name, came.bank_kana, came.bank_hira, came.bank_roma, came.search,
-               greatest(zengin.business_date(), (SELECT max(kept.valid_to) FROM zengin.bank_history AS kept
-                                                 WHERE kept.bank_code = came.bank_code))
-        FROM after_rows AS came;
+               greatest(today, later.valid_to)
+        FROM after_rows AS came
+        LEFT JOIN (
+            SELECT kept.bank_code, max(kept.valid_to) AS valid_to FROM zengin.bank_history AS kept
+            WHERE kept.valid_to > today
+            GROUP BY kept.bank_code
+        ) AS later USING (bank_code);
     END IF;
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION zengin.keep_branch_history() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION zengin.keep_branch_history() RETURNS trigger LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    today CONSTANT date := zengin.business_date();
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        UPDATE zengin.branch_history AS kept SET valid_to = greatest(zengin.business_date(), kept.valid_from)
+        UPDATE zengin.branch_history AS kept SET valid_to = greatest(today, kept.valid_from)
         FROM before_rows AS gone
         WHERE kept.bank_code = gone.bank_code AND kept.branch_code = gone.branch_code AND kept.valid_to IS NULL;
     ELSIF TG_OP = 'UPDATE' THEN
-        UPDATE zengin.branch_history AS kept SET valid_to = greatest(zengin.business_date(), kept.valid_from)
+        UPDATE zengin.branch_history AS kept SET valid_to = greatest(today, kept.valid_from)
         FROM before_rows AS gone
         WHERE kept.bank_code = gone.bank_code AND kept.branch_code = gone.branch_code AND kept.valid_to IS NULL
           AND NOT EXISTS (
@@ -132,10 +147,13 @@ BEGIN
             bank_code, branch_code, branch_name, branch_kana, branch_hira, branch_roma, search, valid_from)
         SELECT came.bank_code, came.branch_code, came.branch_name, came.branch_kana, came.branch_hira,
                came.branch_roma, came.search,
-               greatest(zengin.business_date(),
-                        (SELECT max(kept.valid_to) FROM zengin.branch_history AS kept
-                         WHERE kept.bank_code = came.bank_code AND kept.branch_code = came.branch_code))
+               greatest(today, later.valid_to)
         FROM after_rows AS came
+        LEFT JOIN (
+            SELECT kept.bank_code, kept.branch_code, max(kept.valid_to) AS valid_to FROM zengin.branch_history AS kept
+            WHERE kept.valid_to > today
+            GROUP BY kept.bank_code, kept.branch_code
+        ) AS later USING (bank_code, branch_code)
         WHERE NOT EXISTS (
             SELECT FROM before_rows AS gone
             WHERE gone.bank_code = came.bank_code AND gone.branch_code = came.branch_code
@@ -146,10 +164,13 @@ BEGIN
             bank_code, branch_code, branch_name, branch_kana, branch_hira, branch_roma, search, valid_from)
         SELECT came.bank_code, came.branch_code, came.branch_name, came.branch_kana, came.branch_hira,
                came.branch_roma, came.search,
-               greatest(zengin.business_date(),
-                        (SELECT max(kept.valid_to) FROM zengin.branch_history AS kept
-                         WHERE kept.bank_code = came.bank_code AND kept.branch_code = came.branch_code))
-        FROM after_rows AS came;
+               greatest(today, later.valid_to)
+        FROM after_rows AS came
+        LEFT JOIN (
+            SELECT kept.bank_code, kept.branch_code, max(kept.valid_to) AS valid_to FROM zengin.branch_history AS kept
+            WHERE kept.valid_to > today
+            GROUP BY kept.bank_code, kept.branch_code
+        ) AS later USING (bank_code, branch_code);
     END IF;
     RETURN NULL;
 END $$;

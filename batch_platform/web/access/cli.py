@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
 import secrets
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from batch_platform.core import postgres
+from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import InvalidInput
 from batch_platform.settings import Settings, load_settings
@@ -131,12 +130,7 @@ def _change(dry_run: bool) -> service.Change:
 
 
 def _caller() -> str:
-    """The system's user, by its number: what the environment says of it can be anything."""
-    uid = os.getuid()
-    try:
-        return f"cli:{pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"cli:{uid}"
+    return f"cli:{system_user()}"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from batch_platform.core.failures import PermanentFailure, PlatformError, TransientFailure
-from batch_platform.zengin.model import ChangesetStatus, DiffType, Record, Status
+from batch_platform.zengin.model import ChangesetStatus, DiffType, Record, Status, business_day
 from batch_platform.zengin.service.context import SYSTEM, ZenginContext
 from batch_platform.zengin.service.rows import changes_of_records
 from batch_platform.zengin.service.trail import CAUGHT_UP, note
@@ -62,9 +62,10 @@ def apply(context: ZenginContext, day: date | None = None, *, dry_run: bool = Fa
     """Apply what is approved for the JST business date (default: today): `not_before` has come.
 
     Run again, it only finishes what a killed run left. A dry run executes the same statements and rolls back. A
-    changeset that fails stops no other; the failures are raised at the end.
+    changeset that fails stops no other; the failures are raised at the end. Raises `InvalidInput` for a day to come,
+    which would write what is kept back until then.
     """
-    day = day or context.business_date()
+    day = business_day(day, context.clock())
     done: list[AppliedChangeset] = []
     failures: list[PlatformError] = []
     for changeset_id, keys in _due(context, day).items():
@@ -172,18 +173,21 @@ def _write(
 def _finish(context: ZenginContext, records: Sequence[Record], result: ApplyResult) -> None:
     """After the commit: each record says what became of its rows. Only those of a conflict have failed."""
     now = context.clock()
-    outcomes: dict[str, list[dict[str, Any]]] = {}
-    for row in result.outcomes.iter_rows(named=True):
-        outcomes.setdefault(row["diff_id"], []).append(row)
+    counted: dict[str, dict[str, int]] = {}
+    for diff_id, outcome, rows in result.outcomes.group_by("diff_id", "outcome").len().iter_rows():
+        counted.setdefault(diff_id, {})[outcome] = rows
+    left_out: dict[str, list[str]] = {}
+    for row in result.outcomes.filter(pl.col("outcome").is_in(["conflict", "waiting"])).iter_rows(named=True):
+        why = f"{row['key']}: {_WHY.get(row['reason'], row['reason'])}"
+        left_out.setdefault(row["diff_id"], []).append(why)
     ends: dict[Status, list[Record]] = {}
     for record in records:
-        ends.setdefault(_end(record, outcomes.get(record.id, [])), []).append(record)
+        ends.setdefault(_end(record, counted.get(record.id, {})), []).append(record)
 
     def fields(record: Record) -> dict[str, Any]:
-        rows = outcomes.get(record.id, [])
-        conflicts = [row for row in rows if row["outcome"] in ("conflict", "waiting")]
-        applied = sum(1 for row in rows if row["outcome"] in ("applied", "already"))
-        error = "; ".join(f"{row['key']}: {_WHY.get(row['reason'], row['reason'])}" for row in conflicts) or None
+        rows, conflicts = counted.get(record.id, {}), left_out.get(record.id, [])
+        applied = rows.get("applied", 0) + rows.get("already", 0)
+        error = "; ".join(conflicts) or None
         outcome = {"success": not conflicts, "rowsAffected": applied, "conflicts": len(conflicts)}
         executed = None if _end(record, rows) is Status.APPROVED else now
         return {"lease_until": None, "executed_at": executed, "execution_result": outcome, "error": error}
@@ -194,11 +198,11 @@ def _finish(context: ZenginContext, records: Sequence[Record], result: ApplyResu
     note(context, moved, who=SYSTEM, reason="applied")
 
 
-def _end(record: Record, rows: Sequence[Mapping[str, Any]]) -> Status:
-    kinds = {row["outcome"] for row in rows}
-    if "waiting" in kinds:
+def _end(record: Record, rows: Mapping[str, int]) -> Status:
+    """By the number of its rows of each outcome."""
+    if "waiting" in rows:
         return Status.APPROVED
-    if "conflict" in kinds and (record.diff_type is not DiffType.BULK_UPDATE or kinds == {"conflict"}):
+    if "conflict" in rows and (record.diff_type is not DiffType.BULK_UPDATE or rows.keys() == {"conflict"}):
         return Status.FAILED
     return Status.COMPLETED
 

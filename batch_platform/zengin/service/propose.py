@@ -15,12 +15,10 @@ import polars as pl
 
 from batch_platform.core.failures import NotFound
 from batch_platform.zengin import brake, mergers
-from batch_platform.zengin.classify import CLOSED_SCHEMA, classify
+from batch_platform.zengin.classify import classify
 from batch_platform.zengin.content import content_hash
 from batch_platform.zengin.diff import diff
 from batch_platform.zengin.model import (
-    BANK_SCHEMA,
-    BRANCH_SCHEMA,
     Changeset,
     ChangesetStatus,
     DiffType,
@@ -42,10 +40,6 @@ if TYPE_CHECKING:
     from batch_platform.zengin.store import Session
     from batch_platform.zengin.store.snapshots import SnapshotRow
 
-EMPTY = content_hash(pl.DataFrame(schema=BANK_SCHEMA), pl.DataFrame(schema=BRANCH_SCHEMA))
-"""Of a master that was never filled."""
-
-_APPLIED = (ChangesetStatus.APPLIED, ChangesetStatus.PARTIALLY_APPLIED)
 _UNDECIDED = (ChangesetStatus.PENDING, ChangesetStatus.APPROVED, ChangesetStatus.PARTIALLY_APPLIED)
 
 
@@ -84,7 +78,8 @@ def propose(context: ZenginContext, day: date | None = None, *, dry_run: bool = 
         if snapshot is None:
             raise NotFound(f"there is no snapshot{f' of {day}' if day else ''}", field="date")
         known = _known(guard, snapshot)
-        if known is not None and (snapshot.verdict is not None or dry_run):
+        asked = _asked_later(snapshot, known)
+        if known is not None and not asked and (snapshot.verdict is not None or dry_run):
             return Proposal(known)
         compared = _compare(context, guard, snapshot)
         verdict, hold, reason = _stale(guard, snapshot, compared) or _judge(context, guard, snapshot, compared)
@@ -93,7 +88,8 @@ def propose(context: ZenginContext, day: date | None = None, *, dry_run: bool = 
             return Proposal(changeset, raised=changeset.counts["rows"] if verdict is Verdict.ACCEPTED else 0)
         if verdict is Verdict.HELD:
             return Proposal(_close(context, snapshot, known or changeset, add=known is None))
-        return _raise(context, guard, snapshot, compared, changeset)
+        held = known if asked and known is not None and known.status is ChangesetStatus.HELD else None
+        return _raise(context, guard, snapshot, compared, changeset, held=held)
 
 
 def raise_held(context: ZenginContext, seen: Changeset, *, by: str) -> Proposal:
@@ -107,13 +103,20 @@ def raise_held(context: ZenginContext, seen: Changeset, *, by: str) -> Proposal:
         reason = (
             f"Held ({seen.hold_reason}), and overridden by {', '.join(a.account for a in seen.approvals)} and {by}."
         )
-        changeset = _changeset(context, snapshot, compared, Verdict.ACCEPTED, None, reason)
+        changeset = _changeset(context, snapshot, compared, Verdict.ACCEPTED, seen.hold_reason, reason)
         return _raise(context, guard, snapshot, compared, changeset, held=seen, who=by)
 
 
 def _known(guard: Session, snapshot: SnapshotRow) -> Changeset | None:
     found = guard.changesets(ids=[changeset_id_of(snapshot.id)], limit=1)
     return found[0] if found else None
+
+
+def _asked_later(snapshot: SnapshotRow, known: Changeset | None) -> bool:
+    """Whether the bootstrap it was held for the want of has been asked for since: it is judged again. (`pending`: a
+    kill came between its changeset and the verdict.)"""
+    undecided = known is not None and known.status in (ChangesetStatus.HELD, ChangesetStatus.PENDING)
+    return undecided and snapshot.bootstrap and snapshot.hold_reason is HoldReason.BOOTSTRAP
 
 
 def _compare(context: ZenginContext, guard: Session, snapshot: SnapshotRow) -> _Compared:
@@ -123,7 +126,8 @@ def _compare(context: ZenginContext, guard: Session, snapshot: SnapshotRow) -> _
         banks, branches = session.current_master()
     changes = diff(banks, branches, frames["banks"], frames["branches"])
     successors = mergers.proposals(changes, frames["banks"], frames["branches"])
-    closed = _closed(guard, changes) if changes.height <= context.limits.bulk_rows else None
+    added = changes.filter(pl.col("diff_type") == DiffType.ADDITION)
+    closed = guard.former_names(added) if changes.height <= context.limits.bulk_rows else None
     return _Compared(
         changes=classify(changes, successors, closed=closed),
         base_hash=content_hash(banks, branches),
@@ -131,19 +135,6 @@ def _compare(context: ZenginContext, guard: Session, snapshot: SnapshotRow) -> _
         branches=branches,
         all_banks=pl.concat([banks, frames["banks"]]).unique("bank_code", keep="last"),
     )
-
-
-def _closed(session: Session, changes: pl.DataFrame) -> pl.DataFrame:
-    """The names that added keys had in earlier times."""
-    added = changes.filter(pl.col("diff_type") == DiffType.ADDITION).select(
-        "table", "key", "bank_code", "branch_code"
-    )
-    rows = [
-        {"table": table, "key": key, "name": version.get("branch_name") or version["bank_name"]}
-        for table, key, bank_code, branch_code in added.iter_rows()
-        for version in reversed(session.versions(bank_code, branch_code))
-    ]
-    return pl.DataFrame(rows, schema=CLOSED_SCHEMA)
 
 
 def _stale(
@@ -174,21 +165,10 @@ def _judge(
         content_hash=snapshot.provenance.content_hash,
         current_hash=accepted[-1] if accepted else None,
         accepted=accepted,
-        applied=_recent(guard, compared.changes, since),
+        applied=guard.recent_applied(since=since),
         bootstrap=snapshot.bootstrap,
         limits=context.limits,
     )
-
-
-def _recent(guard: Session, changes: pl.DataFrame, since: date) -> pl.DataFrame:
-    """What was applied lately, without a bootstrap: else every deletion after it would undo one of its additions."""
-    applied = guard.recent_applied(since=since)
-    if not (changes.get_column("diff_type") == DiffType.DELETION).any():
-        return applied
-    for one in guard.changesets(statuses=_APPLIED, limit=1000):
-        if one.base_content_hash == EMPTY and one.business_date > since:
-            applied = applied.join(guard.history(one.id), on=applied.columns, how="anti", nulls_equal=True)
-    return applied
 
 
 def _changeset(
@@ -247,7 +227,8 @@ def _raise(
     refused = guard.rejected_fingerprints()
     fresh = _without(_without(compared.changes, refused), kept)
     remembered = compared.changes.height - _without(compared.changes, refused).height
-    changeset = _of_fresh(context, changeset, fresh, carried=compared.changes.height - remembered - fresh.height)
+    carried = compared.changes.height - remembered - fresh.height
+    changeset = _of_fresh(context, changeset, fresh, carried=carried, remembered=remembered)
     now = context.clock()
     if stored is None:
         with context.store.transaction() as session:
@@ -257,10 +238,11 @@ def _raise(
     stand = raise_records(context, fresh, compared.all_banks, changeset, snapshot=snapshot, bulk=bulk)
     with context.store.transaction() as session:
         session.note_records(stand, who=who, now=now, reason="raised")
-        if stored is not None and (held is not None or stored.payload_hash != changeset.payload_hash):
-            session.move_changeset(stored, who=who, now=now, why=changeset.reason, **_facts(changeset, held))
     superseded = _supersede(context, gone)
     with context.store.transaction() as session:
+        # with the verdict, so that an override that is killed is still one that can be given again
+        if stored is not None and (held is not None or stored.payload_hash != changeset.payload_hash):
+            session.move_changeset(stored, who=who, now=now, why=changeset.reason, **_facts(changeset, held))
         for one in session.changesets(statuses=[ChangesetStatus.HELD], limit=1000):
             session.move_changeset(
                 one, status=ChangesetStatus.SUPERSEDED, who=SYSTEM, now=now, why=f"superseded by {changeset.id}"
@@ -270,7 +252,7 @@ def _raise(
     return Proposal(
         final,
         raised=fresh.height,
-        carried=compared.changes.height - remembered - fresh.height,
+        carried=carried,
         remembered=remembered,
         superseded=superseded,
     )
@@ -289,12 +271,15 @@ def _facts(changeset: Changeset, held: Changeset | None) -> dict[str, Any]:
     return facts if held is None else {**facts, "status": changeset.status, "approvals": ()}
 
 
-def _of_fresh(context: ZenginContext, changeset: Changeset, fresh: pl.DataFrame, *, carried: int) -> Changeset:
+def _of_fresh(
+    context: ZenginContext, changeset: Changeset, fresh: pl.DataFrame, *, carried: int, remembered: int
+) -> Changeset:
     """The changeset of what is really raised."""
+    rest = f"waiting for approval or application already: {carried:,}; rejected before: {remembered:,}"
     if fresh.is_empty():
         told = changeset.reason
         if changeset.verdict is Verdict.ACCEPTED:
-            told = f"Nothing new: {carried} changes are approved already, the others were rejected before."
+            told = f"Nothing new; {rest}."
         return replace(
             changeset,
             verdict=Verdict.NOOP,
@@ -309,6 +294,7 @@ def _of_fresh(context: ZenginContext, changeset: Changeset, fresh: pl.DataFrame,
     counts = counted(fresh)
     return replace(
         changeset,
+        reason=f"{changeset.reason} Raised: {fresh.height:,}; {rest}.",
         counts=counts,
         payload_hash=payload_hash(fresh),
         needs_approvals=approvals_needed(counts, context.limits),
@@ -328,6 +314,8 @@ def _kept(
     A proposal stays when it is proposed again and somebody has approved it, or when the same release comes once more.
     An undoing is no proposal of the source: only a new one of the same key supersedes it.
     """
+    if not others:
+        return frozenset(), []
     proposed = {fingerprint(*row) for row in changes.select("table", "key", "base_hash", "new_hash").iter_rows()}
     keys = {(table, key) for table, key, *_ in proposed}
     records = context.records.get_many((row["id"], row["recorded_at"]) for row in others)

@@ -54,21 +54,33 @@ def approve(
     records = _seen(context, ids, versions, Status.PENDING)
     for record in records:
         _require_new(record.approvals, by, f"record {record.id}")
-    moved = _approve(context, records, by=by, needed=_needed(context, records), not_before=not_before)
+    moved = _approve(context, records, by=by, needed=needed_for(context, records), not_before=not_before)
     return Decision(moved, tuple(record.id for record in moved if record.status is Status.PENDING))
 
 
 def reject(
-    context: ZenginContext, ids: Sequence[str], *, by: str, reason: str, versions: Mapping[str, int] | None = None
+    context: ZenginContext,
+    ids: Sequence[str],
+    *,
+    by: str,
+    reason: str,
+    versions: Mapping[str, int] | None = None,
+    dry_run: bool = False,
 ) -> Decision:
-    """Reject pending records for good: the same proposal is not raised again. Raises as `approve`."""
-    return Decision(_reject(context, _seen(context, ids, versions, Status.PENDING), by=by, reason=reason))
+    """Reject pending records for good: the same proposal is not raised again. Raises as `approve`, a dry run too."""
+    records = _seen(context, ids, versions, Status.PENDING)
+    return Decision(tuple(records) if dry_run else _reject(context, records, by=by, reason=reason))
 
 
 def revoke(
-    context: ZenginContext, ids: Sequence[str], *, by: str, versions: Mapping[str, int] | None = None
+    context: ZenginContext,
+    ids: Sequence[str],
+    *,
+    by: str,
+    versions: Mapping[str, int] | None = None,
+    dry_run: bool = False,
 ) -> Decision:
-    """Take approvals back: the records are pending again, without any approval. Raises as `approve`.
+    """Take approvals back: the records are pending again, without any approval. Raises as `approve`, a dry run too.
 
     A record that waits for its second approval, or has failed, can be taken back too.
     """
@@ -76,6 +88,8 @@ def revoke(
     for record in records:
         if not record.approvals:
             raise Conflict(f"record {record.id} has no approval to take back", field="id")
+    if dry_run:
+        return Decision(tuple(records))
     failed = [record for record in records if record.status is Status.FAILED]
     again = _move(context, failed, Status.APPROVED, {"error": None})
     rest = [record for record in records if record.status is not Status.FAILED] + again
@@ -84,9 +98,19 @@ def revoke(
     return Decision(tuple(moved))
 
 
-def retry(context: ZenginContext, ids: Sequence[str], *, by: str) -> Decision:
-    """Let failed records, approved as they are, be applied once more."""
-    moved = _move(context, _seen(context, ids, None, Status.FAILED), Status.APPROVED, {"error": None})
+def retry(
+    context: ZenginContext,
+    ids: Sequence[str],
+    *,
+    by: str,
+    versions: Mapping[str, int] | None = None,
+    dry_run: bool = False,
+) -> Decision:
+    """Let failed records, approved as they are, be applied once more. Raises as `approve`, a dry run too."""
+    records = _seen(context, ids, versions, Status.FAILED)
+    if dry_run:
+        return Decision(tuple(records))
+    moved = _move(context, records, Status.APPROVED, {"error": None})
     note(context, moved, who=by, reason="to be applied again")
     return Decision(tuple(moved))
 
@@ -107,30 +131,47 @@ def approve_changeset(
     half way, it is called again and goes on.
     """
     changeset = _changeset(context, changeset_id, version)
-    if changeset.payload_hash != payload_hash:
-        raise Conflict(
-            f"changeset {changeset_id} is not what was reviewed: its payload hash differs", field="payload_hash"
-        )
-    if changeset.counts.get("rows", 0) != count:
-        raise Conflict(
-            f"changeset {changeset_id} has {changeset.counts.get('rows', 0)} rows, not {count}", field="count"
-        )
-    if changeset.status is ChangesetStatus.HELD:
-        raise Conflict(f"changeset {changeset_id} is held: it has to be overridden first", field="changeset_id")
+    require_reviewed(changeset, payload_hash=payload_hash, count=count)
     records = _records(context, changeset_id)
     pending = [record for record in records if record.status is Status.PENDING]
     if not pending:
         note(context, records, who=SYSTEM, reason=CAUGHT_UP)
-        if any(_has_approved(record.approvals, by) for record in records if record.status is Status.APPROVED):
+        if any(has_approved(record.approvals, by) for record in records if record.status is Status.APPROVED):
             return ChangesetDecision(_now(context, changeset_id), 0, 0)
         raise Conflict(f"changeset {changeset_id} has nothing that waits for approval", field="changeset_id")
-    mine = [record for record in pending if not _has_approved(record.approvals, by)]
+    mine = [record for record in pending if not has_approved(record.approvals, by)]
     if not mine:
         raise Conflict(f"{by} has approved changeset {changeset_id} already: another account must", field="by")
     _remember(context, changeset, by)
     moved = _approve(context, mine, by=by, needed=changeset.needs_approvals, not_before=not_before)
     waiting = sum(1 for record in moved if record.status is Status.PENDING) + len(pending) - len(mine)
     return ChangesetDecision(_now(context, changeset_id), len(moved), waiting)
+
+
+def require_reviewed(changeset: Changeset, *, payload_hash: str, count: int) -> None:
+    """Raises `Conflict` unless the changeset is the one that was reviewed, and is open for review."""
+    if changeset.payload_hash != payload_hash:
+        raise Conflict(
+            f"changeset {changeset.id} is not what was reviewed: its payload hash differs", field="payload_hash"
+        )
+    if changeset.counts.get("rows", 0) != count:
+        raise Conflict(
+            f"changeset {changeset.id} has {changeset.counts.get('rows', 0)} rows, not {count}", field="count"
+        )
+    if changeset.status is ChangesetStatus.HELD:
+        raise Conflict(f"changeset {changeset.id} is held: it has to be overridden first", field="changeset_id")
+
+
+def still_needed(record: Record, needed: int) -> int:
+    """How many approvals a record lacks when `needed` accounts must approve it."""
+    return max(needed - len(record.approvals), 0) if record.status is Status.PENDING else 0
+
+
+def refusal(record: Record, by: str) -> str | None:
+    """Why an account may not approve a record; None when it may."""
+    if record.status is not Status.PENDING:
+        return f"it is {record.status}"
+    return f"{by} has approved it already" if has_approved(record.approvals, by) else None
 
 
 def reject_changeset(
@@ -151,16 +192,20 @@ def reject_changeset(
     return ChangesetDecision(_now(context, changeset_id), len(moved), 0)
 
 
-def override(context: ZenginContext, changeset_id: str, *, by: str, version: int | None = None) -> ChangesetDecision:
+def override(
+    context: ZenginContext, changeset_id: str, *, by: str, version: int | None = None, dry_run: bool = False
+) -> ChangesetDecision:
     """Say that a held snapshot is right. The second account's word raises its records, which then wait for review.
 
-    Raises `Conflict` for a changeset that is not held, and for the same account twice.
+    Raises `Conflict` for a changeset that is not held, and for the same account twice, a dry run too.
     """
     changeset = _changeset(context, changeset_id, version)
     if changeset.status is not ChangesetStatus.HELD:
         raise Conflict(f"changeset {changeset_id} is {changeset.status}, not held", field="changeset_id")
     _require_new(changeset.approvals, by, f"changeset {changeset_id}")
     given = (*changeset.approvals, Approval(by, context.clock()))
+    if dry_run:
+        return ChangesetDecision(changeset, 0, changeset.needs_approvals - len(given))
     if len(given) < changeset.needs_approvals:
         with context.store.transaction() as session:
             waiting = session.move_changeset(
@@ -168,7 +213,9 @@ def override(context: ZenginContext, changeset_id: str, *, by: str, version: int
             )
         return ChangesetDecision(waiting, 0, 1)
     done = raise_held(context, changeset, by=by)
-    return ChangesetDecision(done.changeset, done.raised, 0)
+    with context.store.snapshot() as session:
+        raised = session.record_keys(changeset_id)
+    return ChangesetDecision(done.changeset, len(raised), 0)
 
 
 def _seen(
@@ -195,7 +242,7 @@ def _changesets_of(context: ZenginContext, records: Sequence[Record]) -> list[Ch
         return session.changesets(ids=ids, limit=len(ids))
 
 
-def _needed(context: ZenginContext, records: Sequence[Record]) -> int:
+def needed_for(context: ZenginContext, records: Sequence[Record]) -> int:
     """How many accounts must approve these records together; one that somebody has approved already needs another."""
     counts: Counter[str] = Counter()
     for record in records:
@@ -263,7 +310,7 @@ def _move(context: ZenginContext, records: Sequence[Record], to: Status, fields:
 
 def _remember(context: ZenginContext, changeset: Changeset, by: str) -> None:
     """Who approved it as a whole stands on the changeset too."""
-    if _has_approved(changeset.approvals, by):
+    if has_approved(changeset.approvals, by):
         return
     given = (*changeset.approvals, Approval(by, context.clock()))
     with context.store.transaction() as session:
@@ -295,10 +342,10 @@ def _by_changeset(records: Sequence[Record]) -> dict[str, list[Record]]:
     return found
 
 
-def _has_approved(approvals: Sequence[Approval], by: str) -> bool:
+def has_approved(approvals: Sequence[Approval], by: str) -> bool:
     return any(approval.account == by for approval in approvals)
 
 
 def _require_new(approvals: Sequence[Approval], by: str, what: str) -> None:
-    if _has_approved(approvals, by):
+    if has_approved(approvals, by):
         raise Conflict(f"{by} has approved {what} already: another account must", field="by")

@@ -19,14 +19,18 @@ from batch_platform.zengin.service.trail import note
 _APPLIED = (ChangesetStatus.APPLIED, ChangesetStatus.PARTIALLY_APPLIED)
 
 
-def rollback(context: ZenginContext, changeset_id: str, *, by: str) -> Changeset:
+def rollback(
+    context: ZenginContext, changeset_id: str, *, by: str, version: int | None = None, dry_run: bool = False
+) -> Changeset:
     """Propose the inverse of what a changeset applied; called again, it answers the same changeset.
 
-    Raises `NotFound`, and `Conflict` for one that has applied nothing.
+    Raises `NotFound`, and `Conflict` for one that has applied nothing, or is not of the version that was seen.
     """
     with context.store.transaction() as guard:
         guard.lock_proposals()
         undone = guard.changeset(changeset_id)
+        if version is not None and undone.version != version:
+            raise Conflict(f"changeset {changeset_id} was changed meanwhile: look at it again", field="version")
         own_id = f"{changeset_id}.inverse"
         known = next(iter(guard.changesets(ids=[own_id], limit=1)), None)
         if undone.status not in _APPLIED:
@@ -59,6 +63,8 @@ def rollback(context: ZenginContext, changeset_id: str, *, by: str) -> Changeset
             created_at=now,
             inverse_of=changeset_id,
         )
+        if dry_run:
+            return changeset
         with context.store.transaction() as session:
             session.add_changeset(changeset, who=by, now=now)
         named = pl.concat([banks, after[0]]).unique("bank_code", keep="last")

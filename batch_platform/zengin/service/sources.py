@@ -32,10 +32,10 @@ _ARCHIVES: Final = (".whl", ".zip", ".tgz", ".tar.gz")
 _WANTED: Final = re.compile(
     r"(^|/)(banks\.json|branches/[^/]+\.json|zengin-data\.js|updated_at)$|(^|/)[^/]*\.(txt|csv)$"
 )
-_LICENCES: Final = re.compile(r"licen[cs]e|notice|readme|dist-info/", re.IGNORECASE)
+_LICENCES: Final = re.compile(r"licen[cs]e|notice|readme|(dist|egg)-info/", re.IGNORECASE)
 _BYTES_AT_MOST: Final = 256 * 1024 * 1024  # unpacked; a release has about 8 MiB
 _DAY: Final = re.compile(r"(?<!\d)(20\d{2})-?(\d{2})-?(\d{2})(?!\d)")
-_VERSION: Final = re.compile(r"(?<![\d.])(\d+(?:\.\d+)+)(?![\d])")
+_VERSION: Final = re.compile(r"(?<![\d.])(\d+(?:\.\d+)+(?:-p\d+)?)(?![\d])")  # 1.1.0.20260824, at npm 1.0.0-p20260824
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,9 @@ SELECT pg_advisory_xact_lock(hashtextextended('zengin apply', 0))
 LOCK TABLE zengin.banks, zengin.branches IN SHARE ROW EXCLUSIVE MODE
 
 -- name: set_business_date
-SELECT set_config('zengin.business_date', %(business_date)s::date::text, true)
+-- in this transaction also: sorts stay in memory, samples of the stage are small
+SELECT set_config('zengin.business_date', %(business_date)s::date::text, true),
+       set_config('work_mem', '64MB', true), set_config('default_statistics_target', '10', true)
 
 -- name: forget_business_date
 SELECT set_config('zengin.business_date', '', true)
@@ -71,9 +73,16 @@ SELECT compared.*,
            WHEN found_code IS NULL THEN 'missing'
            ELSE 'changed' END AS reason
 FROM compared
-LEFT JOIN zengin.change_history AS done
+LEFT JOIN (
+    -- by index: what was applied before is much, what of it is these records' is nothing or a few rows
+    SELECT diff_id, table_name, record_id FROM zengin.change_history
+    WHERE diff_id = ANY(ARRAY(SELECT DISTINCT diff_id FROM zengin_staged))
+) AS done
     ON done.diff_id = compared.diff_id AND done.table_name = compared.table_name
     AND done.record_id = compared.record_id
+
+-- name: analyze_judged
+ANALYZE zengin_judged (table_name, diff_type, outcome, bank_code, branch_code)
 
 -- name: await_banks
 -- a branch comes after its bank, and never to a bank that nobody has approved
@@ -94,9 +103,10 @@ WHERE table_name = 'banks' AND diff_type = 'deletion' AND outcome = 'applied'
       FROM zengin.branches AS branch
       JOIN zengin_judged AS closing USING (bank_code)
       WHERE closing.table_name = 'banks' AND closing.diff_type = 'deletion' AND closing.outcome = 'applied'
-        AND (branch.bank_code, branch.branch_code) NOT IN (
-            SELECT bank_code, branch_code FROM zengin_judged
-            WHERE table_name = 'branches' AND diff_type = 'deletion' AND outcome = 'applied')
+        AND NOT EXISTS (
+            SELECT FROM zengin_judged AS going
+            WHERE going.table_name = 'branches' AND going.diff_type = 'deletion' AND going.outcome = 'applied'
+              AND going.bank_code = branch.bank_code AND going.branch_code = branch.branch_code)
       UNION ALL
       SELECT bank_code FROM zengin_judged
       WHERE table_name = 'branches' AND diff_type = 'addition' AND outcome = 'applied')

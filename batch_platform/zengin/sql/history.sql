@@ -44,6 +44,7 @@ ORDER BY business_date, table_name, operation_type
 SELECT DISTINCT table_name AS "table", record_id AS key, base_hash, new_hash
 FROM zengin.change_history
 WHERE business_date > %(since)s
+  AND changeset_id NOT IN (SELECT id FROM zengin.changesets WHERE base_content_hash = %(empty_master)s)
 
 -- name: conflicts
 SELECT diff_id, changeset_id, table_name, record_id, reason, found, found_at

@@ -86,14 +86,15 @@ ORDER BY branch.branch_code
 LIMIT %(limit)s
 
 -- name: search_page
--- banks and branches by every name they have or had, gone ones too; a branch also by its bank's name
+-- banks, then branches, by every name they have or had, gone ones too; a branch also by its bank's name
 WITH named AS (
-    SELECT bank_code, ''::bpchar AS branch_code, bank_name, ''::text AS branch_name, valid_from, valid_to,
+    SELECT bank_code, ''::bpchar AS branch_code, bank_name, ''::text AS branch_name,
+           coalesce(bank_kana, '') AS kana, valid_from, valid_to,
            coalesce(search, lower(bank_name)) || ' ' || bank_code AS text
     FROM zengin.bank_history
     UNION ALL
-    SELECT branch.bank_code, branch.branch_code, bank.bank_name, branch.branch_name, branch.valid_from,
-           branch.valid_to,
+    SELECT branch.bank_code, branch.branch_code, bank.bank_name, branch.branch_name,
+           coalesce(branch.branch_kana, ''), branch.valid_from, branch.valid_to,
            coalesce(branch.search, lower(branch.branch_name)) || ' ' || branch.bank_code || '-' || branch.branch_code
                || ' ' || coalesce(bank.search, lower(bank.bank_name), '')
     FROM zengin.branch_history AS branch
@@ -103,15 +104,15 @@ WITH named AS (
         ORDER BY valid_to DESC NULLS FIRST LIMIT 1
     ) AS bank ON true
 )
-SELECT bank_code, branch_code, bank_name, branch_name, valid_from, valid_to
+SELECT bank_code, branch_code, bank_name, branch_name, kana, valid_from, valid_to
 FROM named
 WHERE NOT EXISTS (SELECT FROM unnest(%(terms)s::text[]) AS term WHERE strpos(named.text, term) = 0)
   AND (%(as_of)s::date IS NULL
        OR (valid_from <= %(as_of)s::date AND (valid_to IS NULL OR valid_to > %(as_of)s::date)))
   AND (%(after_gone)s::boolean IS NULL
-       OR (valid_to IS NOT NULL, bank_code, branch_code, valid_from)
-          > (%(after_gone)s, %(after_bank)s::bpchar, %(after_branch)s::bpchar, %(after_from)s::date))
-ORDER BY valid_to IS NOT NULL, bank_code, branch_code, valid_from
+       OR (branch_code <> '', valid_to IS NOT NULL, bank_code, branch_code, valid_from)
+          > (%(after_branch)s::bpchar <> '', %(after_gone)s, %(after_bank)s::bpchar, %(after_branch)s::bpchar, %(after_from)s::date))
+ORDER BY branch_code <> '', valid_to IS NOT NULL, bank_code, branch_code, valid_from
 LIMIT %(limit)s
 
 -- name: bank_versions
@@ -126,34 +127,52 @@ FROM zengin.branch_history
 WHERE bank_code = %(bank_code)s AND branch_code = %(branch_code)s
 ORDER BY valid_from DESC, valid_to DESC NULLS FIRST
 
--- name: banks_without_search
-SELECT bank_code, bank_name, coalesce(bank_kana, '') AS bank_kana, coalesce(bank_roma, '') AS bank_roma
-FROM zengin.banks WHERE search IS NULL
+-- name: former_names
+-- of keys that are used again: what they meant before, the newest name last
+SELECT "table", key, name
+FROM (
+    SELECT 'banks' AS "table", bank_code::text AS key, bank_name AS name, valid_from, valid_to
+    FROM zengin.bank_history
+    WHERE bank_code = ANY(%(banks)s::char(4)[])
+    UNION ALL
+    SELECT 'branches', concat_ws('-', bank_code, branch_code), branch_name, valid_from, valid_to
+    FROM zengin.branch_history
+    JOIN unnest(%(branch_banks)s::char(4)[], %(branches)s::char(3)[]) AS wanted (bank_code, branch_code)
+        USING (bank_code, branch_code)
+) AS version
+ORDER BY valid_from, valid_to NULLS LAST
 
--- name: branches_without_search
-SELECT bank_code, branch_code, branch_name, coalesce(branch_kana, '') AS branch_kana,
-       coalesce(branch_roma, '') AS branch_roma
+-- name: rows_without_search
+SELECT bank_code, NULL AS branch_code, bank_name AS name, coalesce(bank_kana, '') AS kana,
+       coalesce(bank_roma, '') AS roma
+FROM zengin.banks WHERE search IS NULL
+UNION ALL
+SELECT bank_code, branch_code, branch_name, coalesce(branch_kana, ''), coalesce(branch_roma, '')
 FROM zengin.branches WHERE search IS NULL
 
+-- name: create_folded
+CREATE TEMPORARY TABLE zengin_folded (bank_code char(4) NOT NULL, branch_code char(3), search text NOT NULL)
+ON COMMIT DROP
+
 -- name: set_bank_search
-WITH folded AS (
-    SELECT * FROM unnest(%(banks)s::char(4)[], %(texts)s::text[]) AS folded (bank_code, search)
-), kept AS (
+WITH kept AS (
     UPDATE zengin.bank_history AS kept SET search = folded.search
-    FROM folded WHERE kept.bank_code = folded.bank_code AND kept.valid_to IS NULL
+    FROM zengin_folded AS folded
+    WHERE folded.branch_code IS NULL AND kept.bank_code = folded.bank_code AND kept.valid_to IS NULL
 )
 UPDATE zengin.banks AS bank SET search = folded.search
-FROM folded WHERE bank.bank_code = folded.bank_code AND bank.search IS NULL
+FROM zengin_folded AS folded
+WHERE folded.branch_code IS NULL AND bank.bank_code = folded.bank_code AND bank.search IS NULL
 
 -- name: set_branch_search
-WITH folded AS (
-    SELECT * FROM unnest(%(banks)s::char(4)[], %(branches)s::char(3)[], %(texts)s::text[])
-        AS folded (bank_code, branch_code, search)
-), kept AS (
+WITH kept AS (
     UPDATE zengin.branch_history AS kept SET search = folded.search
-    FROM folded
+    FROM zengin_folded AS folded
     WHERE kept.bank_code = folded.bank_code AND kept.branch_code = folded.branch_code AND kept.valid_to IS NULL
 )
 UPDATE zengin.branches AS branch SET search = folded.search
-FROM folded
+FROM zengin_folded AS folded
 WHERE branch.bank_code = folded.bank_code AND branch.branch_code = folded.branch_code AND branch.search IS NULL
+
+-- name: drop_folded
+DROP TABLE zengin_folded

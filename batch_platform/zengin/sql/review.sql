@@ -143,11 +143,11 @@ WHERE status IN ('pending', 'approved', 'executing', 'failed')
 ORDER BY recorded_at, id
 
 -- name: record_counts
-SELECT changeset_id, status, risk, count(*) AS records, min(recorded_at) AS oldest
+SELECT changeset_id, status, risk, change_class, count(*) AS records, min(recorded_at) AS oldest
 FROM zengin.records
 WHERE (%(changeset_ids)s::text[] IS NULL OR changeset_id = ANY(%(changeset_ids)s))
   AND (%(statuses)s::text[] IS NULL OR status = ANY(%(statuses)s))
-GROUP BY changeset_id, status, risk
+GROUP BY changeset_id, status, risk, change_class
 
 -- name: approved_changesets
 SELECT DISTINCT changeset_id, changeset.created_at

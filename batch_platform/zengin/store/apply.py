@@ -93,6 +93,7 @@ class Apply(Master):
         )
         self._run("analyze_staged")
         self._run("judge_staged")
+        self._run("analyze_judged")
         self._run("await_banks")
         self._run("await_branches")
 
@@ -118,7 +119,7 @@ class Apply(Master):
             conflicts=totals["conflict"],
             waiting=totals["waiting"],
             counts=counts,
-            outcomes=self._frame("outcomes", OUTCOME_SCHEMA).sort("table", "key", "diff_id"),
+            outcomes=self._texts("outcomes", OUTCOME_SCHEMA).sort("table", "key", "diff_id"),
         )
 
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from batch_platform.zengin.model import CHANGE_SCHEMA, VALUES
+from batch_platform.zengin.content import content_hash
+from batch_platform.zengin.model import BANK_SCHEMA, BRANCH_SCHEMA, CHANGE_SCHEMA, VALUES
 from batch_platform.zengin.store.statements import ZenginStatements
 
 HISTORY_SCHEMA: Final = {"diff_id": pl.String(), **CHANGE_SCHEMA}
@@ -57,8 +58,13 @@ class History(ZenginStatements):
         return self._rows("history_by_day", since=since)
 
     def recent_applied(self, *, since: date) -> pl.DataFrame:
-        """`table`, `key`, `base_hash`, `new_hash` of what was applied for business dates after `since`."""
-        return self._frame("recent_applied", _HASHES, since=since)
+        """`table`, `key`, `base_hash`, `new_hash` of what was applied for business dates after `since`.
+
+        Without what filled an empty master: else every deletion after it would undo one of its additions.
+        """
+        # not at import: polars would start its threads, and a process forked later would wait for them forever
+        nothing = content_hash(pl.DataFrame(schema=BANK_SCHEMA), pl.DataFrame(schema=BRANCH_SCHEMA))
+        return self._frame("recent_applied", _HASHES, since=since, empty_master=nothing)
 
     def conflicts(
         self, changeset_id: str, *, after: Mapping[str, Any] | None = None, limit: int

@@ -51,17 +51,18 @@ class SnapshotLake:
         """The frames of a snapshot by name. Raises `NotFound` when it is not complete, and `PermanentFailure` when a
         file is not the one that was written."""
         bucket, _, folder = location.removeprefix("s3://").partition("/")
-        files = json.loads(self._read(bucket, folder + _MANIFEST))["files"]
+        listed = {stored.key: stored for stored in objects.list_objects(self._s3, bucket, folder)}
+        files = json.loads(self._read(listed, bucket, folder + _MANIFEST))["files"]
         frames = {}
         for name in names:
-            data = self._read(bucket, f"{folder}{name}.parquet")
+            data = self._read(listed, bucket, f"{folder}{name}.parquet")
             if sha256(data).hexdigest() != files.get(name):
                 raise PermanentFailure(f"{location}{name}.parquet is not the file its manifest names")
             frames[name] = pl.read_parquet(BytesIO(data))
         return frames
 
-    def _read(self, bucket: str, key: str) -> bytes:
-        stored = objects.head(self._s3, bucket, key)
+    def _read(self, listed: Mapping[str, objects.StoredObject], bucket: str, key: str) -> bytes:
+        stored = listed.get(key)
         if stored is None:
             raise NotFound(f"{objects.uri(bucket, key)} is not there: the snapshot is not complete")
         return objects.read_bytes(self._s3, stored, limit=_BYTES_AT_MOST)

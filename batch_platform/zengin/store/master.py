@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final
 
 import polars as pl
+from psycopg import sql
 
 from batch_platform.zengin import kana
-from batch_platform.zengin.model import BANK_SCHEMA, BRANCH_SCHEMA
+from batch_platform.zengin.model import BANK_SCHEMA, BRANCH_SCHEMA, Table
 from batch_platform.zengin.store.statements import ZenginStatements
 
 _FOLDED: Final = ("name", "kana", "roma")
+_UNFOLDED: Final = dict.fromkeys(("bank_code", "branch_code", *_FOLDED), pl.String())
 
 
 class Master(ZenginStatements):
@@ -20,13 +22,13 @@ class Master(ZenginStatements):
 
     def current_master(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Frames of `BANK_SCHEMA` and `BRANCH_SCHEMA`, sorted by key; a NULL reads as empty text."""
-        return self._frame("banks_now", BANK_SCHEMA), self._frame("branches_now", BRANCH_SCHEMA)
+        return self._texts("banks_now", BANK_SCHEMA), self._texts("branches_now", BRANCH_SCHEMA)
 
     def master_as_of(self, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The master as it stood at the end of a business date."""
         return (
-            self._frame("banks_then", BANK_SCHEMA, as_of=day),
-            self._frame("branches_then", BRANCH_SCHEMA, as_of=day),
+            self._texts("banks_then", BANK_SCHEMA, as_of=day),
+            self._texts("branches_then", BRANCH_SCHEMA, as_of=day),
         )
 
     def sizes(self) -> dict[str, int]:
@@ -54,7 +56,7 @@ class Master(ZenginStatements):
     def search(
         self, text: str, *, as_of: date | None = None, after: Mapping[str, Any] | None = None, limit: int
     ) -> list[dict[str, Any]]:
-        """Banks and branches by every name they have or had; those that stand come first.
+        """Banks, then branches, by every name they have or had; of each those that stand come first.
 
         Every word must occur, in the branch or in its bank: "みずほ 本店". A bank's `branch_code` is empty.
         `after` is the last page's last row.
@@ -73,21 +75,39 @@ class Master(ZenginStatements):
             return self._rows("bank_versions", bank_code=bank_code)
         return self._rows("branch_versions", bank_code=bank_code, branch_code=branch_code)
 
+    def former_names(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Every name that keys (`table`, `bank_code`, `branch_code`) ever had, as `table`, `key`, `name`; the newest
+        of a key comes last."""
+        banks = keys.filter(pl.col("table") == Table.BANKS)
+        branches = keys.filter(pl.col("table") == Table.BRANCHES)
+        return self._texts(
+            "former_names",
+            dict.fromkeys(("table", "key", "name"), pl.String()),
+            banks=banks.get_column("bank_code").to_list(),
+            branch_banks=branches.get_column("bank_code").to_list(),
+            branches=branches.get_column("branch_code").to_list(),
+        )
+
     def mend_search(self) -> int:
         """Fold the names of rows that were edited by hand; how many there were."""
-        banks = self._rows("banks_without_search")
-        branches = self._rows("branches_without_search")
-        if banks:
-            codes = [row["bank_code"] for row in banks]
-            self._run("set_bank_search", banks=codes, texts=[_folded("bank", row) for row in banks])
-        if branches:
-            self._run(
-                "set_branch_search",
-                banks=[row["bank_code"] for row in branches],
-                branches=[row["branch_code"] for row in branches],
-                texts=[_folded("branch", row) for row in branches],
-            )
-        return len(banks) + len(branches)
+        rows = self._frame("rows_without_search", _UNFOLDED)
+        if rows.is_empty():
+            return 0
+        folded = rows.select("bank_code", "branch_code", _search_of(pl.col).alias("search"))
+        self._run("create_folded")
+        self._copy_temporary("zengin_folded", folded)
+        self._run("set_bank_search")
+        self._run("set_branch_search")
+        self._run("drop_folded")
+        return rows.height
+
+    def _texts(self, name: str, schema: Mapping[str, pl.DataType], /, **parameters: Any) -> pl.DataFrame:
+        """The frame of a statement whose columns are texts. They come as one row of lists: neither side waits for the
+        other at every row."""
+        lists = sql.SQL(", ").join(sql.SQL("json_agg({})").format(sql.Identifier(column)) for column in schema)
+        query = sql.SQL("SELECT {} FROM ({}) AS found").format(lists, self._sql[name])
+        [row] = self.connection.execute(query, parameters).fetchall()
+        return pl.DataFrame(dict(zip(schema, (column or [] for column in row), strict=True)), schema=schema)
 
 
 def terms(text: str) -> list[str]:
@@ -96,16 +116,10 @@ def terms(text: str) -> list[str]:
     return [word for word in folded if word]
 
 
-def search_text(row: Mapping[str, str]) -> str:
-    """What a search looks at, of a row's `name`, `kana` and `roma`."""
-    return " ".join(kana.fold(row[value]) for value in _FOLDED)
-
-
 def search_expr(struct: str) -> pl.Expr:
-    """`search_text` of a column of rows; null where there is no row."""
-    row = pl.col(struct)
-    return pl.concat_str([kana.fold_expr(row.struct.field(value)) for value in _FOLDED], separator=" ")
+    """What a search looks at, of a column of rows: `name`, `kana` and `roma`; null where there is no row."""
+    return _search_of(pl.col(struct).struct.field)
 
 
-def _folded(table: str, row: Mapping[str, Any]) -> str:
-    return search_text({value: row[f"{table}_{value}"] for value in _FOLDED})
+def _search_of(column: Callable[[str], pl.Expr]) -> pl.Expr:
+    return pl.concat_str([kana.fold_expr(column(value)) for value in _FOLDED], separator=" ")

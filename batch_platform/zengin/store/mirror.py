@@ -61,7 +61,7 @@ class Mirror(ZenginStatements):
     def record_counts(
         self, changeset_ids: Sequence[str] | None = None, statuses: Sequence[Status] | None = None
     ) -> list[dict[str, Any]]:
-        """How many `records`, and their `oldest` timestamp, by `changeset_id`, `status` and `risk`."""
+        """How many `records`, their `oldest` timestamp, by `changeset_id`, `status`, `risk` and `change_class`."""
         ids = None if changeset_ids is None else list(changeset_ids)
         return self._rows("record_counts", changeset_ids=ids, statuses=_texts(statuses))
 
