@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from batch_platform.btc import jobs as btc_jobs
 from batch_platform.finops import alerts as finops_alerts
 from batch_platform.finops import jobs as finops_jobs
 from batch_platform.operations.alerts import RULES, Rule
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 def build_registry(settings: Settings) -> Registry:
     """Every batch of the specs that exists so far, for these settings."""
-    return Registry([*finops_jobs.build_jobs(settings), *zengin_jobs.build_jobs(settings)])
+    return Registry(
+        [*finops_jobs.build_jobs(settings), *zengin_jobs.build_jobs(settings), *btc_jobs.build_jobs(settings)]
+    )
 
 
 def build_rules() -> tuple[Rule, ...]:

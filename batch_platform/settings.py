@@ -6,6 +6,7 @@ services, whose addresses the command line puts into the environment before sett
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -39,6 +40,19 @@ class Settings(BaseSettings):
 
     zengin_database_secret_id: str | None = Field(None, validation_alias="ZENGIN_DATABASE_SECRET_ID")
 
+    project: str = Field("batch-platform", pattern=r"^[a-z0-9][a-z0-9-]{1,40}$", validation_alias="BTC_PROJECT")
+    """First part of the names of btc's tables: `{project}-{env}-batch-operations` and so on."""
+    btc_rounding: Literal["half_even", "half_up", "toward_zero"] = Field("half_even", validation_alias="BTC_ROUNDING")
+    btc_shards: int = Field(1, validation_alias="BTC_SHARDS")
+    btc_require_approval: bool = Field(False, validation_alias="BTC_REQUIRE_APPROVAL")
+    btc_second_approver: bool = Field(False, validation_alias="BTC_SECOND_APPROVER")
+    btc_max_rate: Decimal = Field(Decimal(100), gt=0, validation_alias="BTC_MAX_RATE")
+    """Percent; a rate beyond it, either way, takes a typed confirmation."""
+    btc_write_units: int | None = Field(None, ge=4, validation_alias="BTC_WRITE_UNITS")
+    """Write units a second on one partition key, 1,000 at most on AWS; unset is unlimited."""
+    btc_adjustment_cron: str | None = Field(None, validation_alias="BTC_ADJUSTMENT_CRON")
+    btc_adjustment_rate: Decimal | None = Field(None, validation_alias="BTC_ADJUSTMENT_RATE")
+
     secret: SecretStr | None = Field(None, validation_alias="BATCH_PLATFORM_SECRET")
     """Signs sessions and tokens; 32 characters at least. The local environment generates its own."""
     web_url: str = Field("http://127.0.0.1:8000", validation_alias="BATCH_PLATFORM_URL")
@@ -59,6 +73,19 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().resolve()
+
+    @field_validator("btc_shards")
+    @classmethod
+    def _one_or_sixteen(cls, shards: int) -> int:
+        if shards not in (1, 16):
+            raise ValueError("must be 1 or 16")
+        return shards
+
+    @model_validator(mode="after")
+    def _rate_for_its_cron(self) -> Settings:
+        if self.btc_adjustment_cron is not None and self.btc_adjustment_rate is None:
+            raise ValueError("BTC_ADJUSTMENT_CRON needs BTC_ADJUSTMENT_RATE")
+        return self
 
     @model_validator(mode="after")
     def _local_stays_local(self) -> Settings:

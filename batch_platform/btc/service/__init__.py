@@ -13,7 +13,7 @@ lists       history, detail, rows, failed users, balances
 seed        users for the demo and for tests, or from a CSV file
 """
 
-from batch_platform.btc.service.apply import due, ready, run
+from batch_platform.btc.service.apply import due, ready, run, start
 from batch_platform.btc.service.context import SYSTEM, BtcContext, build_context
 from batch_platform.btc.service.draft import Draft
 from batch_platform.btc.service.lists import (
@@ -79,6 +79,7 @@ __all__ = [
     "sealed_rows",
     "seed_csv",
     "seed_users",
+    "start",
     "summary",
     "transactions",
     "user_rows",

@@ -46,6 +46,26 @@ def ready(context: BtcContext, batch_id: str) -> Batch:
     raise Conflict(f"batch {batch_id} is {batch.status}: nothing to apply", field="status")
 
 
+def start(context: BtcContext, batch_id: str) -> Batch:
+    """The batch is processing from now on, by whoever comes first to work on it; it cannot be cancelled any more.
+
+    Started twice it is started once. Raises `Conflict` saying what is missing.
+    """
+    batch = ready(context, batch_id)
+    if batch.status is BatchStatus.PROCESSING:
+        return batch
+    try:
+        return context.store.batches.move(
+            batch, BatchStatus.PROCESSING, started_at=batch.started_at or context.clock(), error_message=None
+        )
+    except Conflict:
+        # another call at once, or a worker that has begun and may even have ended it
+        now = context.store.batches.get(batch_id)
+        if now.status is BatchStatus.PROCESSING or now.status in REVERSIBLE:
+            return now
+        raise
+
+
 def due(context: BtcContext) -> list[Batch]:
     """Batches that wait for a worker, the oldest first: approved ones, and those whose lease ran out.
 
