@@ -181,6 +181,26 @@ def test_a_creator_who_meets_another_approver_leaves_the_batch_as_it_is(stage: S
     assert consent(context, batch, by=ANN) == by_bob == service.batch(context, batch.batch_id)
 
 
+def test_an_approved_batch_is_started_once_and_then_not_cancelled(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = service.create(context, "5", by=ANN)
+    with pytest.raises(Conflict, match=r"waits for 1 more approval"):
+        service.start(context, batch.batch_id)
+    approved(context, batch)
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(lambda _: service.start(context, batch.batch_id), range(4)))
+    assert {one.status for one in asked} == {BatchStatus.PROCESSING}
+    assert {(one.started_at, one.lease_owner, one.fencing) for one in asked} == {(asked[0].started_at, None, 0)}
+    assert [one.batch_id for one in service.due(context)] == [batch.batch_id]
+    with pytest.raises(Conflict, match=r"processing cannot become cancelled"):
+        service.cancel(context, batch.batch_id, by=ANN)
+    done = service.run(context, batch.batch_id)
+    assert (done.status, done.started_at) == (BatchStatus.COMPLETED, asked[0].started_at)
+    with pytest.raises(Conflict, match=r"is completed: nothing to apply"):
+        service.start(context, batch.batch_id)
+
+
 def test_a_reversal_takes_back_and_leaves_later_activity(stage: Stage) -> None:
     context = stage.context()
     before = open_users(context)
