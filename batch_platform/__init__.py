@@ -2,6 +2,8 @@
 
 Domains (they never import each other; they meet through asset keys and tables)
     finops      AWS cost and usage reports in, exact cost tables out
+    zengin      releases of the bank master in; what people approved of them is applied
+    btc         one rate over every balance: planned, sealed, applied, proved
 
 Layers of a domain, each importing only what stands below it
     definitions                              what Dagster sees of the domain

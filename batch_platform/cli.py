@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from batch_platform.btc.cli import app as btc_app
 from batch_platform.core import logs
 from batch_platform.core.failures import PlatformError
 from batch_platform.finops.cli import app as cur_app
@@ -44,6 +45,7 @@ app.add_typer(users_app, name="users")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(cur_app, name="cur")
 app.add_typer(zengin_app, name="zengin")
+app.add_typer(btc_app, name="btc")
 
 
 @app.callback()

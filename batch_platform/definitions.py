@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from batch_platform.btc import definitions as btc
+from batch_platform.btc.resource import BtcResource
 from batch_platform.finops import definitions as finops
 from batch_platform.finops.resource import FinopsResource
 from batch_platform.resources import build_resources
@@ -19,7 +21,7 @@ from batch_platform.zengin.resource import ZenginResource
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
 
-OWNERS = {"finops": "team:finops", "zengin": "team:zengin"}
+OWNERS = {"finops": "team:finops", "zengin": "team:zengin", "btc": "team:btc"}
 
 
 def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
@@ -29,7 +31,13 @@ def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
     shared = {name: resources[name] for name in ("postgres", "s3", "dynamodb", "secrets")}
     secret_id = settings.zengin_database_secret_id
     resources.setdefault("zengin", ZenginResource(**shared, env=settings.env, database_secret_id=secret_id))
-    domains = dg.Definitions.merge(finops.build(settings), zengin.build(settings))
+    tables = {name: resources[name] for name in ("postgres", "s3", "dynamodb")}
+    rate = settings.btc_adjustment_rate
+    recurring_rate = None if rate is None else f"{rate:f}"
+    resources.setdefault(
+        "btc", BtcResource(**tables, env=settings.env, project=settings.project, recurring_rate=recurring_rate)
+    )
+    domains = dg.Definitions.merge(finops.build(settings), zengin.build(settings), btc.build(settings))
     assets = [asset for asset in domains.assets or [] if isinstance(asset, dg.AssetsDefinition)]
     return dg.Definitions(
         assets=[asset.map_asset_specs(_with_owner) for asset in assets],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from batch_platform.btc import alerts as btc_alerts
 from batch_platform.btc import jobs as btc_jobs
 from batch_platform.finops import alerts as finops_alerts
 from batch_platform.finops import jobs as finops_jobs
@@ -25,4 +26,4 @@ def build_registry(settings: Settings) -> Registry:
 
 def build_rules() -> tuple[Rule, ...]:
     """The rules of every monitor: one with fewer would close the incidents of the others."""
-    return (*RULES, *finops_alerts.RULES, *zengin_alerts.RULES)
+    return (*RULES, *finops_alerts.RULES, *zengin_alerts.RULES, *btc_alerts.RULES)

@@ -71,6 +71,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     Raises `InvalidInput` for a setting that is missing. A code server that is away is no reason not to start: the
     workspace loads when it comes.
     """
+    from batch_platform.btc import pages as btc
+    from batch_platform.btc.desk import open_work as open_btc
+    from batch_platform.btc.site import BtcSite
     from batch_platform.finops import pages as finops
     from batch_platform.finops.service.context import build_context
     from batch_platform.finops.site import FinopsSite
@@ -89,15 +92,17 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         app = build_app(
             context,
             parts=[
-                _operations_part([finops.CARD, zengin.CARD]),
+                _operations_part([finops.CARD, zengin.CARD, btc.CARD]),
                 finops.PART,
                 zengin.PART,
+                btc.PART,
                 _dagster_part(workspace),
             ],
             ready=_probes(settings, context, workspace),
             lifespan=_lifespan(stack.pop_all(), monitor),
         )
     app.state.operations, app.state.finops, app.state.zengin = operations, FinopsSite.of(work), bank_master
+    app.state.btc = BtcSite(open_btc(settings, clock=clock), operations)
     return app
 
 

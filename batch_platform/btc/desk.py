@@ -1,15 +1,70 @@
-"""What commands and the web of btc work with: the stores of this process, by the settings of the environment."""
+"""What commands and the web of btc work with: the stores of this process, who acts, the audit log, and the way to
+apply a batch from a command."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from batch_platform.btc.model import Options, Rounding
+from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus, Options, Rounding
+from batch_platform.core.caller import system_user
+from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure, TransientFailure
+from batch_platform.core.workers import worker_name
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from batch_platform.btc.service import BtcContext
     from batch_platform.core.clock import Clock
+    from batch_platform.core.postgres import Pool
+    from batch_platform.operations.launch import Launcher, RunResult
+
+LOOKS_EVERY: Final = 1.0
+"""Seconds between two looks at a batch that another worker applies."""
+_PERMISSION: Final = "batch:execute"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An account that acts on batches, and where that is written down as what API and console do is.
+
+    `by` is its subject (`local:ann`); the log also names the system's user, who may be another by `--as`.
+    """
+
+    work: BtcContext
+    by: str
+    pool: Pool
+    settings: Settings
+
+    def told(self, what: str, before: Batch | None, after: Batch) -> None:
+        """A row for a decision about a batch."""
+        from batch_platform.btc.site import brief
+
+        self.record(what, after.batch_id, None if before is None else brief(before), brief(after))
+
+    def told_once(self, what: str, after: Batch) -> None:
+        """A row for what brought a batch about, unless an earlier command with the same key has written it."""
+        from batch_platform.web.audit import AuditStore
+
+        if not AuditStore(self.pool).rows(what=what, target=after.batch_id, limit=1):
+            self.told(what, None, after)
+
+    def record(self, what: str, target: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
+        """A row for anything else; the deed itself is done."""
+        from batch_platform.core import postgres
+        from batch_platform.web import audit
+
+        with postgres.transaction(self.pool) as own:
+            audit.record(
+                own,
+                who=self.by,
+                what=what,
+                target=target,
+                before=before,
+                after={**after, "via": _caller()},
+                now=self.work.clock(),
+            )
 
 
 def options_of(settings: Settings) -> Options:
@@ -40,3 +95,125 @@ def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -
         options=options_of(settings),
         clock=clock or utc_now,
     )
+
+
+@contextmanager
+def open_desk(account: str | None, *, settings: Settings | None = None, unnamed: bool = False) -> Iterator[Desk]:
+    """The desk of `account`, which only the local environment may name, or of the account this process runs under.
+
+    `unnamed`: in the local environment nobody has to be named, and the system's user acts. Raises `InvalidInput` for
+    a named account elsewhere, `NotFound` for no such account and `PermanentFailure` for one that may not act.
+    """
+    from batch_platform.core import postgres
+
+    settings = settings or load_settings()
+    local = settings.env == "local"
+    if account is not None and not local:
+        raise InvalidInput("--as works in the local environment only", field="as")
+    if settings.database_url is None:
+        raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
+    url = settings.database_url.get_secret_value()
+    pool = postgres.open_pool(url, application_name="batch-platform btc", max_size=1)
+    try:
+        by = _caller() if account is None and local and unnamed else _administrator(pool, account, local=local)
+        yield Desk(open_work(settings), by, pool, settings)
+    finally:
+        pool.close()
+
+
+def apply(desk: Desk, batch_id: str, launcher: Launcher | None = None) -> Batch:
+    """Apply an approved batch, or go on with one, in a Dagster run of this process; the batch when it has ended.
+
+    While another worker has it, that one is watched to the end instead; without a `launcher` one is made when it is
+    needed. Raises `Conflict` when there is nothing to apply, `PermanentFailure` when the batch or its run failed, and
+    `TransientFailure` when it is interrupted.
+    """
+    from batch_platform.btc import service
+
+    batch = service.start(desk.work, batch_id)
+    try:
+        while batch.status is BatchStatus.PROCESSING:
+            if service.is_held(desk.work, batch):
+                done = batch.processed_user_count + batch.failed_user_count
+                desk.work.progress(f"{batch_id}: {done} of {batch.target_user_count} users, by {batch.lease_owner}")
+                desk.work.sleep(LOOKS_EVERY)
+                batch = service.batch(desk.work, batch_id)
+                continue
+            launcher = launcher or _launcher(desk.settings)
+            ended = _run(launcher, desk, batch_id)
+            batch = service.batch(desk.work, batch_id)
+            if not ended.success and batch.status in REVERSIBLE:
+                # another worker was first, or the report alone failed: a run over an ended batch writes only that
+                ended = _run(launcher, desk, batch_id)
+            if not ended.success and not _taken_over(desk.work, batch):
+                raise PermanentFailure(_why(batch, ended))
+    except KeyboardInterrupt:
+        raise TransientFailure(_interrupted(service.batch(desk.work, batch_id))) from None
+    if batch.status not in REVERSIBLE:
+        raise PermanentFailure(
+            f"batch {batch_id} is {batch.status}: {batch.error_message or 'see it in the history'}"
+        )
+    return batch
+
+
+def _run(launcher: Launcher, desk: Desk, batch_id: str) -> RunResult:
+    """The run as operations launches it, but here."""
+    from batch_platform.btc.jobs import AdjustmentParameters, plan_adjustment
+    from batch_platform.operations.model import REQUESTED_BY_TAG
+
+    launch = plan_adjustment(desk.pool, AdjustmentParameters(batch_id=batch_id), desk.work.clock())
+    for name, keys in launch.dynamic_partitions.items():
+        launcher.instance.add_dynamic_partitions(name, list(keys))
+    tags = {**launch.tags, REQUESTED_BY_TAG: desk.by}
+    return launcher.run(launch.job, partition=launch.partition, config=launch.config, tags=tags)
+
+
+def _launcher(settings: Settings) -> Launcher:
+    from batch_platform.operations.launch import Launcher
+
+    launcher = Launcher(settings)
+    launcher.end_dead_runs()
+    return launcher
+
+
+def _taken_over(work: BtcContext, batch: Batch) -> bool:
+    """Whether a run failed only because another process was first: a lease of this one is the run's own."""
+    from batch_platform.btc import service
+
+    if batch.status is not BatchStatus.PROCESSING or not service.is_held(work, batch):
+        return False
+    return (batch.lease_owner or "").rpartition("/")[0] != worker_name().rpartition("/")[0]
+
+
+def _interrupted(batch: Batch) -> str:
+    own = batch.batch_id
+    if batch.status in REVERSIBLE:
+        return f"interrupted, but batch {own} is {batch.status}; its proof: batch-platform btc proof {own}"
+    return f"interrupted: batch {own} keeps what is booked; go on with: batch-platform btc resume {own}"
+
+
+def _why(batch: Batch, ended: RunResult) -> str:
+    reason = ended.reason or f"run {ended.run_id} failed"
+    if batch.status in REVERSIBLE:
+        return f"batch {batch.batch_id} is {batch.status}, but its run failed: {reason}"
+    return reason
+
+
+def _administrator(pool: Pool, account: str | None, *, local: bool) -> str:
+    from batch_platform.web.access.model import allowed
+    from batch_platform.web.access.store import AccessStore
+
+    name = account or system_user()
+    hint = "; --as names another one" if local and account is None else ""
+    with AccessStore(pool).transaction() as session:
+        try:
+            user = session.user(name)
+        except NotFound as error:
+            raise NotFound(f"{error.message}{hint}", field="as") from None
+    if not user.enabled or not allowed(user.roles, _PERMISSION):
+        raise PermanentFailure(f"account {name} may not run batches: it needs the role administrator{hint}")
+    return f"local:{user.name}"
+
+
+def _caller() -> str:
+    return f"cli:{system_user()}"

@@ -43,7 +43,7 @@ def build_jobs(settings: Settings) -> tuple[Job, ...]:
             name=ADJUSTMENT,
             title=N_("Apply a BTC adjustment"),
             description=N_("Books the sealed rows of an approved batch, user by user, and proves the result."),
-            dagster_jobs=("btc_adjustment",),
+            dagster_jobs=("btc_adjustment", "btc_plan"),
             plan=plan_adjustment,
             parameters=AdjustmentParameters,
             trigger=Sensor("btc_batch_sensor", every=LOOKS_EVERY),

@@ -178,9 +178,9 @@ class Batch:
     """One adjustment of all balances, or the reversal of one (`reverses`): one item of `batch-operations`.
 
     `adjustment_rate` is in percent, `target_total`, `plan_sum` and `applied_sum` in satoshi. `plan_rows` counts all
-    rows of the plan, excluded ones too; `processed_user_count` the applied ones. `cutoff_at`, `planned_at` and the
-    `plan_` fields are set by the seal; `chunks_done` says that all chunks below it are done. `key_hash` names the
-    idempotency key the batch was created with.
+    rows of the plan, excluded ones too; `processed_user_count` the applied ones, whose amounts add up to
+    `applied_sum`. `cutoff_at`, `planned_at` and the `plan_` fields are set by the seal; `chunks_done` says that all
+    chunks below it are done. `key_hash` names the idempotency key the batch was created with.
     """
 
     batch_id: str

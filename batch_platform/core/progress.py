@@ -26,3 +26,17 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+@contextmanager
+def overhearing(listener: Listener) -> Iterator[None]:
+    """As `listening`, while whoever listened before still hears all of it."""
+    outer = _listener.get()
+
+    def both(message: str) -> None:
+        listener(message)
+        if outer is not None:
+            outer(message)
+
+    with listening(both):
+        yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -65,11 +66,15 @@ def shown(value: object) -> str:
 @contextmanager
 def showing(what: str) -> Iterator[None]:
     """A spinner with what the work reports, on a terminal; silence elsewhere."""
-    spinning = Console(stderr=True)
-    if not spinning.is_terminal:
+    if not Console(stderr=True).is_terminal:
         yield
         return
-    with spinning.status(what) as spinner, progress.listening(spinner.update):
+    # a stream of its own: while a step of Dagster runs in this process, standard error goes to the step's log
+    with (
+        os.fdopen(os.dup(sys.stderr.fileno()), "w") as own,
+        Console(file=own).status(what) as spinner,
+        progress.listening(spinner.update),
+    ):
         yield
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from batch_platform.core.failures import PermanentFailure
-from batch_platform.local import demo_zengin, provision, services
+from batch_platform.local import demo_btc, demo_zengin, provision, services
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def _run(settings: Settings, step: Any) -> None:
             if not ended.success:
                 raise PermanentFailure(ended.reason or "the run failed")
     demo_zengin.run(settings, step, launcher)
+    with progress.listening(lambda message: step(f"  {message}")):
+        demo_btc.run(settings, step, launcher)
 
 
 def _asked_by_sensor(launcher: Launcher) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,7 @@ def provision(settings: Settings, variables: Mapping[str, str]) -> list[str]:
         )
     from batch_platform import migrations
 
-    changes = restore(variables)
+    changes = restore(variables, project=settings.project)
     database = variables.get("DATABASE_URL")
     if database:
         changes += [f"migration {name}" for name in migrations.pending(database)]
@@ -36,14 +36,18 @@ def provision(settings: Settings, variables: Mapping[str, str]) -> list[str]:
     return changes
 
 
-def restore(variables: Mapping[str, str], path: Path = TEMPLATE) -> list[str]:
-    """Create what the template has and the endpoints lack. An endpoint that is not named is left alone."""
+def restore(variables: Mapping[str, str], path: Path = TEMPLATE, *, project: str | None = None) -> list[str]:
+    """Create what the template has and the endpoints lack, the tables of btc as those of `project`.
+
+    An endpoint that is not named is left alone.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     parameters = {
         "Env": "local",
         "AWS::Region": variables.get("AWS_REGION", ""),
         "AWS::AccountId": "000000000000",
+        **({"Project": project} if project else {}),
     }
     changes: list[str] = []
     try:

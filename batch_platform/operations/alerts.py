@@ -1,4 +1,7 @@
-"""Alert rules as data: each is a statement that names what is wrong; incidents follow from it and go with it."""
+"""Alert rules as data: each is a statement that names what is wrong; incidents follow from it and go with it.
+
+A rule may be a notice instead: what it names has happened, and is told once.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,9 @@ class Rule:
     `%(now)s` and the rule's own `parameters`, and writes a percent sign twice. `resolution`, optional, gives
     `(subject, resolution)`: how each came to its end; else `recovery` is said. A domain adds rules of its own by
     giving such statements of its own `.sql` files.
+
+    A `notice` tells of each subject once, however long the statement gives it, and nobody of its end: its incident
+    is resolved from the start, with `recovery`.
     """
 
     name: str
@@ -38,6 +44,7 @@ class Rule:
     recovery: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     resolution: SQL = field(default_factory=lambda: _SQL["no_resolution"])
+    notice: bool = False
 
 
 RULES: Final = (
@@ -72,7 +79,8 @@ def judge(pool: Pool, rule: Rule, *, now: datetime) -> tuple[int, int]:
     """Open and resolve the rule's incidents, with their notifications, in one statement; how many of each."""
     from batch_platform.core import postgres
 
-    statement = _SQL["judge"].format(condition=rule.statement, resolution=rule.resolution)
+    name = "judge_notice" if rule.notice else "judge"
+    statement = _SQL[name].format(condition=rule.statement, resolution=rule.resolution)
     values = {
         **rule.parameters,
         "rule": rule.name,

@@ -254,7 +254,7 @@ class DeadLetterAnswer(StrictModel):
 
 
 class IncidentAnswer(StrictModel):
-    """What an alert rule found; open until `resolvedAt`."""
+    """What an alert rule found; open until `resolvedAt`. A `notice` was told once and never open."""
 
     id: int
     rule: str
@@ -265,6 +265,7 @@ class IncidentAnswer(StrictModel):
     opened_at: datetime
     resolved_at: datetime | None
     resolution: str | None
+    notice: bool
 
     @classmethod
     def of(cls, incident: Incident) -> IncidentAnswer:

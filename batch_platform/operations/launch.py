@@ -63,7 +63,8 @@ class Launcher:
     ) -> RunResult:
         """Run a job for one partition, or for a range of them in one run (first and last key, both included).
 
-        `run_id`, a UUID, becomes the run's id; without it Dagster makes one.
+        `run_id`, a UUID, becomes the run's id; without it Dagster makes one. Raises `KeyboardInterrupt` once a run
+        that was interrupted has ended.
         """
         labels = {WORKER_TAG: workers.worker_name(), **(tags or {})}
         if partition_range is not None:
@@ -77,6 +78,8 @@ class Launcher:
             raise_on_error=False,
             run_id=run_id,
         )
+        if not ended.success and _was_interrupted(ended):
+            raise KeyboardInterrupt
         return RunResult(ended.run_id, job, ended.success, None if ended.success else _reason(ended))
 
     def end_dead_runs(self) -> int:
@@ -136,6 +139,16 @@ def open_instance() -> dg.DagsterInstance:
         if "DAGSTER_HOME" not in str(error):
             raise
         raise InvalidInput("DAGSTER_HOME is not set", field="DAGSTER_HOME") from None
+
+
+def _was_interrupted(ended: dg.ExecuteInProcessResult) -> bool:
+    """Whether Ctrl-C ended a step: Dagster notes that as a failure, and goes on as if nothing else had been asked."""
+    from dagster._core.errors import DagsterExecutionInterruptedError
+
+    failures = (event.step_failure_data.error for event in ended.all_events if event.is_step_failure)
+    return any(
+        error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__ for error in failures
+    )
 
 
 def _reason(ended: dg.ExecuteInProcessResult) -> str:

@@ -65,10 +65,11 @@ class DeadLetterState(StrEnum):
 
 
 class Severity(StrEnum):
-    """How soon somebody must look."""
+    """How soon somebody must look; `info` needs nobody."""
 
     CRITICAL = "critical"
     WARNING = "warning"
+    INFO = "info"
 
 
 class JobParameters(StrictModel):
@@ -268,7 +269,10 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class Incident:
-    """Something a rule found; open until the rule finds it no more. One is open per rule and subject."""
+    """Something a rule found; open until the rule finds it no more. One is open per rule and subject.
+
+    A `notice` was never open: it was told once.
+    """
 
     id: int
     rule: str
@@ -279,6 +283,7 @@ class Incident:
     opened_at: datetime
     resolved_at: datetime | None
     resolution: str | None
+    notice: bool
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ GIVE_UP_AFTER: Final = timedelta(days=3)
 """After that nobody reads it as news; the incident itself stays."""
 
 _AT_ONCE: Final = 100
+_TITLE: Final = 240  # bytes of UTF-8, up to four times as long in a mail: servers refuse a line of a thousand
 _BETWEEN: Final = re.compile(r"\s+|,\s*(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 _SMTP: Final = {"smtp": "mailto", "smtps": "mailtos"}
 
@@ -104,15 +105,25 @@ def message(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     lines = [_told(row) for row in rows]
     if len(rows) == 1:
         title, at = lines[0]
-        return title, f"{title}\n{at}"
-    opened = sum(row["kind"] == "opened" for row in rows)
-    title = f"[batch_platform] {opened} new incidents, {len(rows) - opened} resolved"
+        return _subject(title), f"{title}\n{at}"
+    notices = sum(row["notice"] for row in rows)
+    opened = sum(row["kind"] == "opened" for row in rows) - notices
+    title = f"[batch_platform] {opened} new incidents, {len(rows) - opened - notices} resolved"
+    if notices:
+        title += f", {notices} notices"
     return title, "\n\n".join(f"{line}\n{at}" for line, at in lines)
+
+
+def _subject(title: str) -> str:
+    raw = title.encode()
+    return title if len(raw) <= _TITLE else f"{raw[:_TITLE].decode(errors='ignore')}…"
 
 
 def _told(row: Mapping[str, Any]) -> tuple[str, str]:
     began = _shown(row["opened_at"])
     summary = mask_text(row["summary"])
+    if row["notice"]:
+        return f"[{row['severity']}] {summary}", f"Told once, at {began} ({row['rule']})."
     if row["kind"] == "opened":
         return f"[{row['severity']}] {summary}", f"Since {began} ({row['rule']})."
     how = mask_text(row["resolution"] or "")

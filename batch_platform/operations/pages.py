@@ -47,6 +47,7 @@ WORDS: Final[Mapping[str, str]] = {
     "retry": N_("Retry"),
     "critical": N_("Critical"),
     "warning": N_("Warning"),
+    "info": N_("Information"),
     "fixed": N_("fixed"),
     "linear": N_("linear"),
     "exponential": N_("exponential"),

@@ -1,10 +1,9 @@
-"""Workers that die after any write, stop beyond their lease, or meet each other, while others pay in and out."""
+"""Workers that stop beyond their lease or meet each other, and batches that others left. Kills: test_proving.py."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +17,6 @@ from batch_platform.btc.service.lease import HeldBatch, Progress
 from batch_platform.btc.store import LeaseLost, Outcome
 from batch_platform.core.failures import Conflict
 from batch_platform_tests.btc.service_tools import (
-    ANN,
     BTC,
     Killed,
     Mortal,
@@ -31,82 +29,6 @@ from batch_platform_tests.btc.service_tools import (
     made,
     open_users,
 )
-
-
-def adjust(rate: str) -> Callable[[BtcContext, int, str], Batch]:
-    def create(context: BtcContext, number: int, of: str) -> Batch:
-        key = service.idempotency_key(f"key-{number}", by=ANN, asked={"rate": rate})
-        return made(context, rate, key=key)
-
-    return create
-
-
-def take_back(context: BtcContext, number: int, of: str) -> Batch:
-    key = service.idempotency_key(f"key-{number}", by=ANN, asked={"reverses": of})
-    return service.reverse(context, of, by=ANN, approve=True, key=key)
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize(
-    ("shards", "begin"),
-    [(1, adjust("5")), (16, adjust("-50")), (1, take_back)],
-    ids=["plus", "minus", "reversal"],
-)
-def test_killed_after_each_write_and_run_again(
-    stage: Stage, shards: int, begin: Callable[[BtcContext, int, str], Batch]
-) -> None:
-    """Between the kill and the next run users pay in, and one of them takes all out."""
-    context = stage.context(shards=shards)
-    open_users(context)
-    survived, number = False, 0
-    while not survived:
-        number += 1
-        target = service.run(context, made(context, "7").batch_id).batch_id
-        before = balances(context)
-        # now and then its renewals, with the progress they save, are among the writes after which it is killed
-        heartbeat = 30.0 if number % 3 else 0.02
-        dying = replace(stage.context(Mortal(stage.dynamodb, number), shards=shards), heartbeat=heartbeat)
-        try:
-            service.run(dying, begin(dying, number, target).batch_id)
-            survived = True
-        except Killed:
-            pass
-        [newest] = service.history(context, limit=1).batches
-        sealed = None if newest.plan_sha256 is None else service.sealed_rows(context, newest.batch_id)
-        gone = balances(context)["user-07"]
-        context.store.accounts.deposit("user-05", 5 * BTC + 1, transaction_id=f"d-{number}", created_by="x")
-        context.store.accounts.deposit("user-07", -gone, transaction_id=f"w-{number}", created_by="x")
-        stage.later()
-        batch = begin(context, number, target)
-        done = service.run(context, batch.batch_id)
-
-        plan = service.sealed_rows(context, done.batch_id)
-        assert done.status in REVERSIBLE
-        # what was sealed before the kill is what was applied after it
-        if newest.batch_id == done.batch_id and sealed is not None:
-            assert plan.select("user_id", "amount").equals(sealed.select("user_id", "amount"))
-        failed = {one.user_id for one in service.failed_users(context, done.batch_id)}
-        planned = {user: amount for user, amount in plan.select("user_id", "amount").rows() if amount}
-        assert failed <= {"user-07"}
-        applied = booked(context, done)
-        assert applied == {user: amount for user, amount in planned.items() if user not in failed}
-        assert done.counters.applied == len(applied)
-        assert done.counters.hold
-        assert done.counters.pending == 0
-        after = {user: balance + applied.get(user, 0) for user, balance in before.items()}
-        after["user-05"] += 5 * BTC + 1
-        after["user-07"] -= gone
-        assert balances(context) == after
-        assert min(after.values()) >= 0
-        assert context.store.batches.open_batch_id() is None
-        assert service.proof(context, done.batch_id).ok
-        # ready for the next round
-        context.store.accounts.deposit("user-07", BTC, transaction_id=f"back-{number}", created_by="x")
-    assert number >= 10
-    assert service.history(context).total == 2 * number
-    found = service.verify(context)
-    assert found.ok, found
-    assert house(context) == -sum(proof.applied_sum for proof in found.proofs)
 
 
 def test_a_batch_killed_before_its_seal_is_planned_by_whoever_finds_it(stage: Stage) -> None:
@@ -271,11 +193,13 @@ def test_a_renewal_whose_reply_was_lost_is_met(stage: Stage) -> None:
 def test_progress_counts_the_chunks_below_the_first_that_is_not_done(stage: Stage) -> None:
     context = stage.context()
     open_users(context)
-    progress = Progress(replace(made(context), chunks_done=1, processed_user_count=3))
+    progress = Progress(replace(made(context), chunks_done=1, processed_user_count=3, applied_sum=100))
     for chunk in (2, 1):
-        progress.note(chunk, Outcome(applied=2, failed={f"user-{chunk}": "below_zero"}))
+        rows = [("user-a", 10), (f"user-{chunk}", 7), ("user-b", 1)]
+        progress.note(chunk, rows, Outcome(applied=2, failed={f"user-{chunk}": "below_zero"}))
         assert progress.fields()["chunks_done"] == (1 if chunk == 2 else 3)
-    assert progress.fields() == {"chunks_done": 3, "processed_user_count": 7, "failed_user_count": 2}
+    done = {"chunks_done": 3, "processed_user_count": 7, "failed_user_count": 2, "applied_sum": 122}
+    assert progress.fields() == done
     assert progress.users == 9
 
 

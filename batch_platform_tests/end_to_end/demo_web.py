@@ -13,15 +13,18 @@ from typing import Any, NamedTuple
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from batch_platform.btc import service as btc
 from batch_platform.finops import service
-from batch_platform.local import demo
+from batch_platform.local import clients, demo
 from batch_platform.local.processes import Process
 from batch_platform.zengin import service as zengin
-from batch_platform_tests.end_to_end.machine import Machine, month_files
+from batch_platform_tests.end_to_end.machine import LAKE, Machine, month_files
 from batch_platform_tests.end_to_end.stack import Stack, eventually
 from batch_platform_tests.zengin.workflow import ANN, BEN, DATA, GENEROUS
 
 BATCH = "/api/admin/batch"
+ADJUSTMENTS = "/api/admin/batch-operations"
+NO_BATCH = "01999999-0000-7000-8000-000000000000"
 OCTOBER = date(2026, 10, 1)
 WAITING, NOWHERE = "waiting", "nowhere"
 ROUTES = """
@@ -49,18 +52,21 @@ class Route(NamedTuple):
     @property
     def example(self) -> str:
         """An address of it, its places filled in."""
-        return f"{self.path}/anything" if self.mounted else re.sub(r"{[^}]*}", demo.PROJECT, self.path)
+        if self.mounted:
+            return f"{self.path}/anything"
+        return re.sub(r"{[^}]*}", demo.PROJECT, re.sub(r"{\w+:uuid7}", NO_BATCH, self.path))
 
 
 @contextmanager
 def demo_stack(machine: Machine) -> Iterator[Stack]:
-    """With the bundled project published, a month that waits to be aggregated, a dead letter, and a bank master.
+    """With the bundled project published, a month that waits to be aggregated, a dead letter, a bank master, batches.
 
     The sensor is stopped then: runs are only those which a test asks for.
     """
     machine.deliver_demo()
     machine.add_project(demo.PROJECT, demo.BUCKET)
     review_banks(machine)
+    adjust_balances(machine)
     with Stack(machine) as stack:
         stack.finished(demo.PROJECT, 2)
         stack.stop_sensor()
@@ -91,6 +97,18 @@ def review_banks(machine: Machine) -> None:
         zengin.apply(work, today)
         zengin.take_snapshot(work, str(DATA / "2024-04-15"), today)
         assert zengin.propose(work, today).changeset is not None
+
+
+def adjust_balances(machine: Machine) -> None:
+    """Batches that were applied, reversed and cancelled, and one that waits for approval: no other can begin."""
+    work = btc.build_context(
+        dynamodb=clients.dynamodb(machine.variables), s3=machine.s3, lake_bucket=LAKE, env="local"
+    )
+    btc.seed_users(work, 120, by=ANN)
+    done = btc.run(work, btc.create(work, "5", by=ANN, memo="10月の運用益", approve=True).batch_id)
+    btc.run(work, btc.reverse(work, done.batch_id, by=ANN, approve=True).batch_id)
+    btc.cancel(work, btc.create(work, "150", by=ANN, confirm="150").batch_id, by=BEN)
+    btc.create(work, "-3", by=ANN)
 
 
 def routes_of(stack: Stack) -> list[Route]:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
+from batch_platform.btc import service
+from batch_platform.btc.jobs import ADJUSTMENT, BATCH_TAG
+from batch_platform.btc.model import BatchStatus, Options
+from batch_platform.btc.service import BtcContext
+from batch_platform.core.clock import utc_now
+from batch_platform.local import clients
 from batch_platform.local.processes import Process
 from batch_platform.local.up import UpState
-from batch_platform_tests.end_to_end.machine import OF_THE_BUCKET, Machine, ended_months, month_files
+from batch_platform_tests.end_to_end.machine import LAKE, OF_THE_BUCKET, Machine, ended_months, month_files
 from batch_platform_tests.end_to_end.stack import Stack, eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.end_to_end, pytest.mark.timeout(600)]
@@ -27,6 +34,7 @@ ACCOUNTS = {
     "alone": "200000000073",
 }
 COMPUTED = ("finops_cost_summary", "finops_cost_service_monthly", "finops_cost_anomalies", "finops_cost_forecasts")
+JOBS = "/api/admin/batch/jobs"
 STARTED = re.compile(r"Started process for run \(pid: (\d+)\)\.")
 EVENTS = """
 query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events { ... on MessageEvent { message } } } } }
@@ -85,6 +93,61 @@ def test_daemon_and_web_are_not_needed_by_a_run(
     assert rows(machine, "alone") == undisturbed
 
 
+def test_a_batch_whose_worker_is_killed_is_finished_to_the_satoshi(machine: Machine, stack: Stack) -> None:
+    """Nobody asks for the run of this approved batch but the sensor. What is asked for later waits in the queue."""
+    work = batches_of(machine)
+    service.seed_users(batches_of(machine, ago=timedelta(minutes=2)), 150, by="test")
+    batch = service.create(batches_of(machine, ago=timedelta(minutes=1)), "5", by="local:ann", approve=True)
+
+    def first_run() -> str | None:
+        return next((run["runId"] for run in stack.tagged(BATCH_TAG, batch.batch_id)), None)
+
+    lost = eventually(first_run, seconds=60)
+    worker = eventually(lambda: worker_of(stack, lost), seconds=60)
+    eventually(
+        lambda: service.transactions(work, batch.batch_id, limit=1).rows,
+        seconds=60,
+        pause=0.02,
+        told=lambda: stack.failures(lost),
+    )
+    os.kill(worker.pid, signal.SIGSTOP)
+
+    with stack.client("administrator") as client:
+        asked = client.post(f"{JOBS}/{ADJUSTMENT}/execute", json={"parameters": {"batchId": batch.batch_id}})
+        assert asked.status_code == 202, asked.text
+    time.sleep(2)  # the queue is looked at each second
+    runs = {run["runId"]: run["status"] for run in stack.tagged(BATCH_TAG, batch.batch_id)}
+    assert sorted(runs.values()) == ["QUEUED", "STARTED"]
+    assert runs[lost] == "STARTED"
+    assert 0 < work.store.ledger.rows(batch.batch_id, 1).height < batch.target_user_count
+
+    os.kill(worker.pid, signal.SIGKILL)
+    eventually(lambda: service.batch(work, batch.batch_id).status is BatchStatus.COMPLETED, seconds=120)
+    eventually(lambda: ended(stack, batch.batch_id), seconds=120)
+    runs = {run["runId"]: run["status"] for run in stack.tagged(BATCH_TAG, batch.batch_id)}
+    assert runs.pop(lost) == "FAILURE"
+    assert set(runs.values()) == {"SUCCESS"}
+    found = service.verify(work)
+    assert found.ok, found
+    assert [proof.applied_sum for proof in found.proofs] == [batch.plan_sum]
+
+
+def batches_of(machine: Machine, ago: timedelta = timedelta(0)) -> BtcContext:
+    """btc in this process; its batches have a user a chunk, so that a worker has many moments to die at."""
+    return service.build_context(
+        dynamodb=clients.dynamodb(machine.variables),
+        s3=machine.s3,
+        lake_bucket=LAKE,
+        env="local",
+        options=Options(chunk_users=1),
+        clock=lambda: utc_now() - ago,
+    )
+
+
+def ended(stack: Stack, batch_id: str) -> bool:
+    return all(run["status"] in ("SUCCESS", "FAILURE") for run in stack.tagged(BATCH_TAG, batch_id))
+
+
 def deliver(machine: Machine, project: str, month: date) -> Decimal:
     """A month in a bucket of its own, the same for every project but for the account; what it costs."""
     files, total = month_files(month, account=ACCOUNTS[project], files=2)
@@ -116,7 +179,12 @@ def waiting_worker(machine: Machine, stack: Stack, project: str) -> Process | No
     if not runs or not machine.value(waits):
         return None
     [run] = runs
-    events = stack.ask(EVENTS, run=run["runId"])["logsForRun"]["events"]
+    return worker_of(stack, run["runId"])
+
+
+def worker_of(stack: Stack, run_id: str) -> Process | None:
+    """The process of a run, once it has one."""
+    events = stack.ask(EVENTS, run=run_id)["logsForRun"]["events"]
     pids = [int(found[1]) for event in events if (found := STARTED.fullmatch(event.get("message") or ""))]
     return Process.of(pids[-1]) if pids else None
 

@@ -86,9 +86,10 @@ def test_a_demo_killed_at_random_moments_ends_as_an_undisturbed_one(clean_enviro
         for _ in range(KILLS):
             killed_after(disturbed.spawn_cli("demo"), moments.uniform(1, 12))
         ends = [found.spawn_cli("demo", "--quiet") for found in (disturbed, undisturbed)]
-        printed = [process.communicate(timeout=150)[0] for process in ends]
+        printed = [process.communicate(timeout=240)[0] for process in ends]
         assert [process.returncode for process in ends] == [0, 0], printed
         assert all("1894.177396866720" in text for text in printed)
+        assert all("balances equal those before plus what was paid in and out since" in text for text in printed)
         dumps = []
         for found in (disturbed, undisturbed):
             found.start()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import dagster as dg
 import pytest
@@ -104,16 +106,42 @@ def test_a_domain_brings_rules_of_its_own(world: World) -> None:
     assert service.incidents(world.ctx)[0] == []
 
 
+def test_a_notice_is_told_once_and_never_open(world: World) -> None:
+    statement = SQL("SELECT name AS subject, NULL::text AS job, name || ' came' AS summary FROM operations.queues")
+    rule = Rule("file-came", Severity.INFO, statement, "it is told once", notice=True)
+    rules = (*RULES, rule)
+
+    def judged(*names: str) -> tuple[int, int]:
+        world.execute("TRUNCATE operations.queues")
+        with world.ctx.store.transaction() as session:
+            session.save_queues(dict.fromkeys(names, 1), now=world.clock())
+        alerts.close_unknown(world.ctx.pool, rules, now=world.clock())
+        return alerts.judge(world.ctx.pool, rule, now=world.clock())
+
+    assert [judged("a"), judged("a", "b"), judged(), judged("b")] == [(1, 0), (1, 0), (0, 0), (0, 0)]
+    found = service.incidents(world.ctx, open_only=False)[0]
+    assert [(one.subject, one.severity, one.notice) for one in found] == [
+        ("b", Severity.INFO, True),
+        ("a", Severity.INFO, True),
+    ]
+    assert all((one.resolved_at, one.resolution) == (one.opened_at, "it is told once") for one in found)
+    assert service.incidents(world.ctx)[0] == []
+    assert [kind for _, kind in notes(world)] == ["opened", "opened"]
+
+
 def test_two_judges_at_once_open_one(world: World) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     with world.ctx.store.transaction() as session:
         session.save_queues({f"q{number}": 2_000 for number in range(20)}, now=world.clock())
-    rule, now = BY_NAME["queue-backlog"], world.clock()
-    with ThreadPoolExecutor(4) as threads:
-        opened = sum(o for o, _ in threads.map(lambda _: alerts.judge(world.ctx.pool, rule, now=now), range(4)))
-    assert opened == 20
-    assert len(notes(world)) == 20
+    now, backlog = world.clock(), BY_NAME["queue-backlog"]
+    notice = replace(backlog, name="noticed", notice=True)
+    for rule, in_all in ((backlog, 20), (notice, 40)):
+        judge_it = partial(alerts.judge, world.ctx.pool, rule, now=now)
+        with ThreadPoolExecutor(4) as threads:
+            opened = sum(done.result()[0] for done in [threads.submit(judge_it) for _ in range(4)])
+        assert opened == 20
+        assert len(notes(world)) == in_all
 
 
 def test_pages_of_incidents(world: World) -> None:

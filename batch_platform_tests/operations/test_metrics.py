@@ -93,6 +93,7 @@ def test_the_whole_state_is_shown_right_after_a_restart(world: World) -> None:
     assert of(samples, "batch_dead_letters", job_name="plain-work") == 0
     assert of(samples, "batch_incidents", severity="critical") == 1
     assert of(samples, "batch_incidents", severity="warning") == 0
+    assert of(samples, "batch_incidents", severity="info") == 0
     assert of(samples, "batch_notifications_waiting") == 1
     assert 0 <= of(samples, "batch_sensor_lag_seconds", sensor="plain_sensor") < 60
     assert of(samples, "batch_sensor_lag_limit_seconds", sensor="plain_sensor") == 90

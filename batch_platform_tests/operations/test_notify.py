@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from psycopg.sql import SQL
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.operations import alerts, notify
+from batch_platform.operations.alerts import Rule
+from batch_platform.operations.model import Severity
 from batch_platform_tests.mail_sink import Sink
 from batch_platform_tests.operations.world import World
 
@@ -64,6 +68,38 @@ def test_several_at_once_are_one_message(world: World, sink: Sink) -> None:
     [(_, subject, body)] = sink.mails
     assert subject == "[batch_platform] 30 new incidents, 0 resolved"
     assert body.count("runs wait in the queue") == 30
+
+
+def test_a_notice_is_one_message_that_says_so(world: World, sink: Sink) -> None:
+    to = notify.destinations(None, sink.url())
+    noticed = replace(RULE, name="noticed", severity=Severity.INFO, notice=True)
+    with world.ctx.store.transaction() as session:
+        session.save_queues({"runs": 2_000}, now=world.clock())
+    alerts.judge(world.ctx.pool, noticed, now=world.clock())
+    assert notify.send(world.ctx, to) == 1
+    for rule in (noticed, replace(noticed, name="noticed too"), replace(noticed, name="and again"), RULE):
+        alerts.judge(world.ctx.pool, rule, now=world.clock())
+    assert notify.send(world.ctx, to) == 3
+    assert notify.send(world.ctx, to) == 0
+    assert sink.subjects == [
+        "[info] 2000 runs wait in the queue runs",
+        "[batch_platform] 1 new incidents, 0 resolved, 2 notices",
+    ]
+    bodies = [body for _, _, body in sink.mails]
+    assert "Told once, at 20" in bodies[0]
+    assert "(noticed)" in bodies[0]
+
+
+@pytest.mark.parametrize("sentence", ["proof " * 400 + "end", "証明" * 400, "x" * 2_000])
+def test_a_long_sentence_is_told_in_full_under_a_short_subject(world: World, sink: Sink, sentence: str) -> None:
+    statement = SQL("SELECT 'a' AS subject, NULL::text AS job, %(sentence)s::text AS summary")
+    rule = Rule("long", Severity.WARNING, statement, "it is short", parameters={"sentence": sentence})
+    alerts.judge(world.ctx.pool, rule, now=world.clock())
+    assert notify.send(world.ctx, notify.destinations(None, sink.url())) == 1
+    [(_, subject, body)] = sink.mails
+    told = f"[warning] {sentence}"
+    assert (told.startswith(subject.removesuffix("…")), len(subject.encode()) <= 243) == (True, True)
+    assert body.splitlines()[0] == told
 
 
 def test_what_is_refused_is_sent_later_and_only_to_whom_it_is_missing(world: World, sink: Sink, other: Sink) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+from psycopg.sql import SQL
 
 from batch_platform.core.clock import utc_now
 from batch_platform.operations import service
+from batch_platform.operations.alerts import Rule, judge
+from batch_platform.operations.model import Severity
 from batch_platform.operations.monitor import Monitor, Orders
 from batch_platform_tests.operations_web.conftest import Client
 from batch_platform_tests.operations_web.rig import GATE, MENDED, Rig
@@ -260,6 +263,20 @@ def test_incidents_open_and_close(client: Client, rig: Rig) -> None:
     first = data(viewer.get(INCIDENTS, params={"limit": 1, "openOnly": "false"}))
     assert first["items"] == [found[0]]
     problem(viewer.get(INCIDENTS, params={"openOnly": "1"}), 422)
+
+
+def test_a_notice_is_listed_and_never_open(client: Client, rig: Rig) -> None:
+    statement = SQL("SELECT 'a batch' AS subject, 'web-count' AS job, 'a batch has ended' AS summary")
+    rule = Rule("ended", Severity.INFO, statement, "it is told once", notice=True)
+    judge(rig.operations.pool, rule, now=utc_now())
+    viewer = client("viewer")
+    assert all(one["rule"] != "ended" for one in data(viewer.get(INCIDENTS))["items"])
+    [told] = [one for one in data(viewer.get(INCIDENTS, params={"openOnly": "false"}))["items"] if one["notice"]]
+    assert (told["rule"], told["severity"], told["resolvedAt"]) == ("ended", "info", told["openedAt"])
+    page = viewer.get("/console/incidents?resolved=true", headers={"Accept-Language": "ja"}).text
+    [row] = [row for row in page.split("<tr>") if "a batch has ended" in row]
+    assert "情報" in row
+    assert "通知" in row
 
 
 def test_metrics_are_text_from_the_ledger(client: Client, rig: Rig) -> None:

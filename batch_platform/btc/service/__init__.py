@@ -9,6 +9,7 @@ apply       the sealed rows into the ledger, recount, proof, end; what waits for
 reverse     the batch that takes back another
 proof       sealed rows, ledger rows and counters of one batch, each against the others
 verify      everything recomputed from the ledger
+notices     what people are to be told, for the alert rules
 lists       history, detail, rows, failed users, balances
 seed        users for the demo and for tests, or from a CSV file
 """
@@ -16,6 +17,7 @@ seed        users for the demo and for tests, or from a CSV file
 from batch_platform.btc.service.apply import due, ready, run, start
 from batch_platform.btc.service.context import SYSTEM, BtcContext, build_context
 from batch_platform.btc.service.draft import Draft
+from batch_platform.btc.service.lease import is_held
 from batch_platform.btc.service.lists import (
     Detail,
     FailedUser,
@@ -30,6 +32,7 @@ from batch_platform.btc.service.lists import (
     transactions,
     user_rows,
 )
+from batch_platform.btc.service.notices import publish
 from batch_platform.btc.service.plan import (
     Overrides,
     abandoned,
@@ -42,7 +45,7 @@ from batch_platform.btc.service.proof import proof
 from batch_platform.btc.service.reverse import preview_reversal, reverse
 from batch_platform.btc.service.review import approvals_missing, approve, cancel, is_approved
 from batch_platform.btc.service.seed import SeedOutcome, seed_csv, seed_users
-from batch_platform.btc.service.verify import Verification, check_balances, verify
+from batch_platform.btc.service.verify import Verification, check_balances, check_balances_after, verify
 
 __all__ = [
     "SYSTEM",
@@ -62,6 +65,7 @@ __all__ = [
     "build_context",
     "cancel",
     "check_balances",
+    "check_balances_after",
     "create",
     "detail",
     "due",
@@ -69,9 +73,11 @@ __all__ = [
     "history",
     "idempotency_key",
     "is_approved",
+    "is_held",
     "preview",
     "preview_reversal",
     "proof",
+    "publish",
     "ready",
     "replan",
     "reverse",

@@ -21,11 +21,11 @@ from batch_platform.btc.plan import pending
 from batch_platform.btc.proof import applied_sum, prove, recount
 from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import SYSTEM, BtcContext
-from batch_platform.btc.service.lease import HeldBatch
+from batch_platform.btc.service.lease import HeldBatch, is_held
+from batch_platform.btc.service.resume import chunks_there
 from batch_platform.btc.service.review import approvals_missing, is_approved
 from batch_platform.btc.store import Header, LeaseLost
 from batch_platform.core.failures import Conflict, PermanentFailure, PlatformError
-from batch_platform.core.workers import is_dead
 
 CHUNKS_AT_ONCE: Final = 4
 
@@ -71,16 +71,9 @@ def due(context: BtcContext) -> list[Batch]:
 
     One that failed waits for a person, who runs it again.
     """
-    batches, now = context.store.batches, context.clock()
+    batches = context.store.batches
     planned = [batch for batch in batches.each(BatchStatus.PLANNED) if is_approved(batch, context.options)]
-    left = [
-        batch
-        for batch in batches.each(BatchStatus.PROCESSING)
-        if batch.lease_owner is None
-        or batch.lease_expires_at is None
-        or batch.lease_expires_at <= now
-        or is_dead(batch.lease_owner)
-    ]
+    left = [batch for batch in batches.each(BatchStatus.PROCESSING) if not is_held(context, batch)]
     return sorted([*planned, *left], key=lambda batch: (batch.created_at, batch.batch_id))
 
 
@@ -156,7 +149,7 @@ def _stop(context: BtcContext, held: HeldBatch, error: PlatformError) -> None:
     batches = context.store.batches
     fields = held.progress.fields()
     if isinstance(error, RowsMissing):
-        fields = {"chunks_done": 0, "processed_user_count": 0, "failed_user_count": 0}
+        fields = dict.fromkeys(fields, 0)
     with suppress(PlatformError):
         now = held.current()
         if error.permanent:
@@ -175,6 +168,7 @@ def _write_rows(context: BtcContext, held: HeldBatch, header: Header, rows: pl.D
     chunks = -(-rows.height // size)
     numbers = _Numbers(held.batch.chunks_done, chunks)
     sealed = rows.select("user_id", "amount")
+    there = chunks_there(context, held.batch, sealed)
 
     def work() -> None:
         for number in numbers:
@@ -182,7 +176,8 @@ def _write_rows(context: BtcContext, held: HeldBatch, header: Header, rows: pl.D
                 return
             chunk = sealed.slice(number * size, size).rows()
             try:
-                held.progress.note(number, context.store.ledger.write_chunk(header, chunk))
+                outcome = there.get(number) or context.store.ledger.write_chunk(header, chunk)
+                held.progress.note(number, chunk, outcome)
             except BaseException:
                 numbers.stop()
                 raise

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from itertools import chain, repeat
 from types import TracebackType
 from typing import Any
 
 from batch_platform.btc.model import Batch, BatchStatus
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.store import LeaseLost
-from batch_platform.btc.store.entries import Outcome
+from batch_platform.btc.store.entries import Outcome, Row
 from batch_platform.core.failures import Conflict, PlatformError
+from batch_platform.core.workers import is_dead
+
+
+def is_held(context: BtcContext, batch: Batch) -> bool:
+    """Whether a worker that is not known to be dead has the lease of a batch, as it was read."""
+    owner, until = batch.lease_owner, batch.lease_expires_at
+    return owner is not None and until is not None and until > context.clock() and not is_dead(owner)
 
 
 class Progress:
@@ -18,21 +27,25 @@ class Progress:
 
     def __init__(self, batch: Batch) -> None:
         self._lock = threading.Lock()
-        self._above: dict[int, Outcome] = {}
+        self._above: dict[int, tuple[Outcome, int]] = {}
         self._chunks = batch.chunks_done
         self._applied = batch.processed_user_count
         self._failed = batch.failed_user_count
+        self._sum = batch.applied_sum or 0
         self.users = self._applied + self._failed
         """Users who are done, in whatever order."""
 
-    def note(self, chunk: int, outcome: Outcome) -> None:
+    def note(self, chunk: int, rows: Sequence[Row], outcome: Outcome) -> None:
+        booked = sum(amount for user, amount in rows if user not in outcome.failed)
         with self._lock:
             self.users += outcome.applied + len(outcome.failed)
-            self._above[chunk] = outcome
-            while (done := self._above.pop(self._chunks, None)) is not None:
+            self._above[chunk] = outcome, booked
+            while (found := self._above.pop(self._chunks, None)) is not None:
+                done, amount = found
                 self._chunks += 1
                 self._applied += done.applied
                 self._failed += len(done.failed)
+                self._sum += amount
 
     def fields(self) -> dict[str, Any]:
         with self._lock:
@@ -40,6 +53,7 @@ class Progress:
                 "chunks_done": self._chunks,
                 "processed_user_count": self._applied,
                 "failed_user_count": self._failed,
+                "applied_sum": self._sum,
             }
 
 
@@ -91,7 +105,10 @@ class HeldBatch:
             self.batch = batches.renew(self.current(), now=now, lasts=self._context.lease, **fields)
 
     def _keep(self) -> None:
-        while not self._done.wait(self._context.heartbeat):
+        longest = self._context.heartbeat
+        # sooner at first: a worker that is killed soon, again and again, has come further each time
+        pauses = chain((longest / 8, longest / 4, longest / 2), repeat(longest))
+        while not self._done.wait(next(pauses)):
             try:
                 self.renew()
             except Conflict:

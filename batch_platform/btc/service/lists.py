@@ -12,7 +12,7 @@ from batch_platform.btc.plan import Summary, summarise
 from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.store import RowPage
-from batch_platform.core.failures import InvalidInput
+from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure
 
 PAGE: Final = 20
 PAGE_AT_MOST: Final = 100
@@ -39,7 +39,7 @@ class FailedUser:
 
 @dataclass(frozen=True)
 class Detail:
-    """A batch with its first rows; `summary` once its plan is sealed."""
+    """A batch with its first rows; `summary` once its plan is sealed, and while that can be read."""
 
     batch: Batch
     transactions: RowPage
@@ -71,15 +71,18 @@ def history(
 
 
 def detail(context: BtcContext, batch_id: str, *, limit: int = PAGE) -> Detail:
-    """All that a batch's page shows. Raises `NotFound`."""
+    """All that a batch's page shows; of a plan that is lost, or is not what was sealed, the proof tells.
+
+    Raises `NotFound` for no such batch.
+    """
     _limited(limit)
     found = context.store.batches.get(batch_id)
-    return Detail(
-        found,
-        context.store.ledger.page(batch_id, found.shards, limit=limit),
-        _failures(context, found)[:FAILURES_SHOWN],
-        None if found.plan_sha256 is None else summary(context, found),
-    )
+    rows = context.store.ledger.page(batch_id, found.shards, limit=limit)
+    failures = _failures(context, found)[:FAILURES_SHOWN]
+    try:
+        return Detail(found, rows, failures, summary(context, found))
+    except (NotFound, PermanentFailure):
+        return Detail(found, rows, failures, None)
 
 
 def summary(context: BtcContext, found: Batch) -> Summary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -178,6 +179,8 @@ def _memo(memo: str | None) -> str | None:
     text = (memo or "").strip()
     if len(text) > MEMO_AT_MOST:
         raise InvalidInput(f"memo has {len(text)} characters, more than {MEMO_AT_MOST}.", field="memo")
+    if any(unicodedata.category(one) in ("Cc", "Cs") for one in text):
+        raise InvalidInput("memo must be one line without control characters.", field="memo")
     return text or None
 
 

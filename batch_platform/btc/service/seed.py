@@ -43,16 +43,16 @@ class SeedOutcome:
     opened: int
 
 
-def seed_users(context: BtcContext, count: int, *, by: str) -> SeedOutcome:
+def seed_users(context: BtcContext, count: int, *, by: str, dry_run: bool = False) -> SeedOutcome:
     """Open `user-0000001` and so on: each number has the same balance and status always. Who is there stays."""
     if not 0 <= count <= USERS_AT_MOST:
         raise InvalidInput(f"users must be 0 to {USERS_AT_MOST:,}.", field="users")
-    return _open(context, generated(count), by)
+    return _open(context, generated(count), by, dry_run=dry_run)
 
 
-def seed_csv(context: BtcContext, data: bytes, *, by: str) -> SeedOutcome:
+def seed_csv(context: BtcContext, data: bytes, *, by: str, dry_run: bool = False) -> SeedOutcome:
     """Open the users of a CSV file (`read_csv`); nobody when any of its rows is wrong. Who is there stays."""
-    return _open(context, read_csv(data), by)
+    return _open(context, read_csv(data), by, dry_run=dry_run)
 
 
 def generated(count: int) -> pl.DataFrame:
@@ -142,8 +142,11 @@ def _wrong(row: int, field: str, why: str) -> InvalidInput:
     return InvalidInput(f"Row {row}: {field} {why}.", field=field)
 
 
-def _open(context: BtcContext, users: pl.DataFrame, by: str) -> SeedOutcome:
-    """Open users, and the house, some thousands at once so that there is progress to tell."""
+def _open(context: BtcContext, users: pl.DataFrame, by: str, *, dry_run: bool) -> SeedOutcome:
+    """Open users, and the house, some thousands at once so that there is progress to tell; `dry_run` only counts."""
+    if dry_run:
+        new = users.join(context.store.accounts.scan_users(), on="user_id", how="anti")
+        return SeedOutcome(users.height, new.height)
     opened = context.store.accounts.open_many([], created_by=by)
     for part in users.iter_slices(_AT_ONCE):
         openings = [Opening(user, balance, UserStatus(status)) for user, balance, status in part.rows()]

@@ -11,12 +11,14 @@ import polars as pl
 
 from batch_platform.btc.model import Batch, RowState
 from batch_platform.btc.proof import Check, Proof, balances_equal
+from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.service.proof import proof_of
 from batch_platform.btc.store.table import in_threads
 
 _PAGE: Final = 100
 _LOOKED_AT: Final = 100  # users whose balance differs; with more something is broken, not moving
+_MOVED_AT_MOST: Final = 2_000  # users with other activity; with more the whole ledger is read sooner
 _LOOKS: Final = 4
 _PAUSE: Final = 0.25
 
@@ -53,14 +55,48 @@ def check_balances(context: BtcContext) -> Check:
     both = balances.join(totals, on="user_id", how="full", coalesce=True).with_columns(
         pl.col("balance", "amount").fill_null(0)
     )
-    moving = both.filter(pl.col("balance") != pl.col("amount")).get_column("user_id").sort().to_list()
+    moving = _moving(both)
     if 0 < len(moving) <= _LOOKED_AT:
-        looked = in_threads(partial(_look, context), moving)
-        again = pl.DataFrame(
-            [(user, *found) for user, found in zip(moving, looked, strict=True)], schema=both.schema, orient="row"
-        )
-        both = both.update(again, on="user_id")
+        both = _looked_at(context, both, moving)
     return balances_equal(both.select("user_id", "balance"), both.select("user_id", "amount"))
+
+
+def check_balances_after(context: BtcContext, batch_id: str) -> Check:
+    """The balance of everybody in a batch that has ended: as it was planned, and the rows that were booked since.
+
+    Whoever has no other rows since the cut-off is compared with the plan, so that the history of the whole ledger is
+    not read; of everybody else all rows are added up. Raises `NotFound` before the seal.
+    """
+    batch = context.store.batches.get(batch_id)
+    plan = draft.sealed(context, batch).select("user_id", "balance_before")
+    booked = context.store.ledger.rows(batch_id, batch.shards).filter(pl.col("state") == RowState.APPLIED)
+    balances = context.store.accounts.scan_balances().select("user_id", "balance")
+    both = (
+        plan.join(booked.select("user_id", "amount"), on="user_id", how="left")
+        .join(balances, on="user_id", how="left")
+        .with_columns(pl.col("balance", "amount").fill_null(0))
+        .select("user_id", "balance", pl.col("amount") + pl.col("balance_before"))
+    )
+    moving = _moving(both)
+    if len(moving) > _MOVED_AT_MOST:
+        return check_balances(context)
+    if moving:
+        both = _looked_at(context, both, moving)
+    return balances_equal(both.select("user_id", "balance"), both.select("user_id", "amount"))
+
+
+def _moving(both: pl.DataFrame) -> list[str]:
+    """Users whose balance is not the amount beside it."""
+    return both.filter(pl.col("balance") != pl.col("amount")).get_column("user_id").sort().to_list()
+
+
+def _looked_at(context: BtcContext, both: pl.DataFrame, users: list[str]) -> pl.DataFrame:
+    """The same rows, those of some users read again one by one."""
+    looked = in_threads(partial(_look, context), users)
+    again = pl.DataFrame(
+        [(user, *found) for user, found in zip(users, looked, strict=True)], schema=both.schema, orient="row"
+    )
+    return both.update(again, on="user_id")
 
 
 def _look(context: BtcContext, user_id: str) -> tuple[int, int]:

@@ -6,7 +6,7 @@ balance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 import polars as pl
 
 from batch_platform.btc.items import (
+    Item,
     balance_item,
     moment_text,
     row_item,
@@ -158,21 +159,16 @@ class Accounts:
     def scan_users(self) -> pl.DataFrame:
         """`user_id`, `status` of everybody, sorted; the house is among them."""
         names = ("user_id", "status")
-        parts = self._scan(self._tables.users, names)
-        columns = {name: [item[name]["S"] for part in parts for item in part] for name in names}
-        return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String())).sort("user_id")
+        schema = dict.fromkeys(names, pl.String())
+        return self._scan(
+            self._tables.users,
+            names,
+            lambda items: pl.DataFrame({name: [item[name]["S"] for item in items] for name in names}, schema=schema),
+        )
 
     def scan_balances(self) -> pl.DataFrame:
         """Every balance as it is now (`SCAN_SCHEMA`), sorted by user; the house's is among them."""
-        parts = self._scan(self._tables.balances, tuple(SCAN_SCHEMA))
-        items = [item for part in parts for item in part]
-        columns = {
-            "user_id": [item["user_id"]["S"] for item in items],
-            "balance": [satoshi(item["balance"]["N"]) for item in items],
-            "version": [int(item["version"]["N"]) for item in items],
-            "updated_at": [item["updated_at"]["S"] for item in items],
-        }
-        return pl.DataFrame(columns, schema=SCAN_SCHEMA).sort("user_id")
+        return self._scan(self._tables.balances, tuple(SCAN_SCHEMA), _balances)
 
     def balances_at(self, cutoff: datetime) -> pl.DataFrame:
         """Every balance as of a moment that has passed, `user_id` and `balance`; the house's is among them.
@@ -202,7 +198,10 @@ class Accounts:
                 return sum(row.amount for row in known if row.committed_at > cutoff)
             failures = self._requests.again(failures, f"the ledger's index shows {len(known)} of {version} rows")
 
-    def _scan(self, table: str, names: Sequence[str]) -> list[list[Any]]:
+    def _scan(
+        self, table: str, names: Sequence[str], frame: Callable[[Sequence[Item]], pl.DataFrame]
+    ) -> pl.DataFrame:
+        """A whole table, made a frame page by page: all items at once may be more than fits into memory."""
         request = {
             "TableName": table,
             "ConsistentRead": True,
@@ -210,6 +209,19 @@ class Accounts:
             "ProjectionExpression": ", ".join(f"#{name}" for name in names),
             "ExpressionAttributeNames": {f"#{name}": name for name in names},
         }
-        return in_threads(
-            lambda segment: list(self._requests.items("scan", {**request, "Segment": segment})), range(THREADS)
-        )
+
+        def segment(number: int) -> pl.DataFrame:
+            pages = self._requests.pages("scan", {**request, "Segment": number})
+            return pl.concat([frame(page["Items"]) for page in pages])
+
+        return pl.concat(in_threads(segment, range(THREADS))).sort("user_id")
+
+
+def _balances(items: Sequence[Item]) -> pl.DataFrame:
+    columns = {
+        "user_id": [item["user_id"]["S"] for item in items],
+        "balance": [satoshi(item["balance"]["N"]) for item in items],
+        "version": [int(item["version"]["N"]) for item in items],
+        "updated_at": [item["updated_at"]["S"] for item in items],
+    }
+    return pl.DataFrame(columns, schema=SCAN_SCHEMA)

@@ -43,28 +43,21 @@ class Ledger:
         """Book the other side of a batch, minus the sum of its applied amounts. The house may owe."""
         return self._entries.write(header, [(HOUSE, amount)], may_be_negative=True)
 
-    def rows(self, transaction_id: str, shards: int) -> pl.DataFrame:
-        """All rows of a batch as they are now (`LEDGER_SCHEMA`), sorted by user; the house's is among them."""
-        parts = in_threads(self._columns, partitions(transaction_id, shards))
-        frame = pl.DataFrame(
-            {name: [value for part in parts for value in part[name]] for name in LEDGER_SCHEMA}, schema=LEDGER_SCHEMA
-        )
-        return frame.sort("user_id")
+    def rows(self, transaction_id: str, shards: int, *, since: str | None = None) -> pl.DataFrame:
+        """All rows of a batch as they are now (`LEDGER_SCHEMA`), sorted by user; the house's is among them.
 
-    def _columns(self, key: str) -> dict[str, list[Any]]:
+        With `since` only that user's and those of the users after it.
+        """
+        parts = in_threads(lambda key: self._rows(key, since), partitions(transaction_id, shards))
+        return pl.concat(parts).sort("user_id")
+
+    def _rows(self, key: str, since: str | None) -> pl.DataFrame:
         request = {
-            **self._partition(key),
+            **self._partition(key, since),
             "ProjectionExpression": ", ".join(_COLUMNS),
             "ExpressionAttributeNames": _COLUMNS,
         }
-        items = list(self._requests.items("query", request))
-        applied = {"S": str(RowState.APPLIED)}
-        return {
-            "user_id": [item["user_id"]["S"] for item in items],
-            "amount": [satoshi(item["amount"]["N"]) for item in items],
-            "state": [item.get("state", applied)["S"] for item in items],
-            "reason": [item["reason"]["S"] if "reason" in item else None for item in items],
-        }
+        return pl.concat([_frame(page["Items"]) for page in self._requests.pages("query", request)])
 
     def totals(self) -> pl.DataFrame:
         """All rows of each user added up: `user_id`, `amount` in satoshi, sorted. Reads the whole table."""
@@ -79,13 +72,9 @@ class Ledger:
         return pl.concat(parts).group_by("user_id").agg(pl.col("amount").sum()).sort("user_id")
 
     def _added_up(self, scan: dict[str, Any]) -> pl.DataFrame:
-        items = list(self._requests.items("scan", scan))
-        columns = {
-            "user_id": [item["user_id"]["S"] for item in items],
-            "amount": [satoshi(item["amount"]["N"]) for item in items],
-        }
-        frame = pl.DataFrame(columns, schema={"user_id": pl.String(), "amount": pl.Int64()})
-        return frame.group_by("user_id").agg(pl.col("amount").sum())
+        """By page: the items of the whole table may be more than fits into memory."""
+        pages = pl.concat([_amounts(page["Items"]) for page in self._requests.pages("scan", scan)])
+        return pages.group_by("user_id").agg(pl.col("amount").sum())
 
     def page(self, transaction_id: str, shards: int, *, limit: int, cursor: str | None = None) -> RowPage:
         """Rows of a batch in the order of the users, shard after shard, without the house's."""
@@ -133,13 +122,36 @@ class Ledger:
         """Every row of a user that the index shows, in the order in which they were committed."""
         return [to_row(item) for item in self._requests.items("query", _of_user(self._table, user_id))]
 
-    def _partition(self, key: str) -> dict[str, Any]:
+    def _partition(self, key: str, since: str | None = None) -> dict[str, Any]:
+        condition, values = "transaction_id = :key", {":key": {"S": key}}
+        if since is not None:
+            condition, values = f"{condition} AND user_id >= :since", {**values, ":since": {"S": since}}
         return {
             "TableName": self._table,
             "ConsistentRead": True,
-            "KeyConditionExpression": "transaction_id = :key",
-            "ExpressionAttributeValues": {":key": {"S": key}},
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": values,
         }
+
+
+def _frame(items: Sequence[Item]) -> pl.DataFrame:
+    """`LEDGER_SCHEMA` of items; one that was booked has no `state`."""
+    applied = {"S": str(RowState.APPLIED)}
+    columns = {
+        "user_id": [item["user_id"]["S"] for item in items],
+        "amount": [satoshi(item["amount"]["N"]) for item in items],
+        "state": [item.get("state", applied)["S"] for item in items],
+        "reason": [item["reason"]["S"] if "reason" in item else None for item in items],
+    }
+    return pl.DataFrame(columns, schema=LEDGER_SCHEMA)
+
+
+def _amounts(items: Sequence[Item]) -> pl.DataFrame:
+    columns = {
+        "user_id": [item["user_id"]["S"] for item in items],
+        "amount": [satoshi(item["amount"]["N"]) for item in items],
+    }
+    return pl.DataFrame(columns, schema={"user_id": pl.String(), "amount": pl.Int64()})
 
 
 def _of_user(table: str, user_id: str) -> dict[str, Any]:

@@ -30,6 +30,25 @@ noted AS (
 )
 SELECT (SELECT count(*) FROM opened) AS opened, (SELECT count(*) FROM ended) AS ended
 
+-- name: judge_notice
+-- What has not been told yet is, once and for all; the unique index decides between two who judge at once.
+WITH found AS MATERIALIZED ({condition}),
+told AS (
+    INSERT INTO operations.incidents (
+        rule, subject, severity, job, summary, opened_at, resolved_at, resolution, notice)
+    SELECT %(rule)s, f.subject, %(severity)s, f.job, f.summary, %(now)s, %(now)s, %(recovery)s, true
+    FROM found f
+    WHERE NOT EXISTS (
+        SELECT FROM operations.incidents i WHERE i.rule = %(rule)s AND i.subject = f.subject AND i.notice)
+    ON CONFLICT (rule, subject) WHERE notice DO NOTHING
+    RETURNING id
+),
+noted AS (
+    INSERT INTO operations.notifications (incident_id, kind, created_at, next_attempt_at)
+    SELECT id, 'opened', %(now)s, %(now)s FROM told
+)
+SELECT (SELECT count(*) FROM told) AS opened, 0 AS ended
+
 -- name: no_resolution
 SELECT NULL::text AS subject, NULL::text AS resolution WHERE false
 
@@ -47,7 +66,7 @@ LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: due_notifications
 SELECT n.id, n.kind, n.created_at, n.delivered, n.attempts, i.rule, i.severity, i.job, i.summary, i.opened_at,
-       i.resolution
+       i.resolution, i.notice
 FROM operations.notifications n JOIN operations.incidents i ON i.id = n.incident_id
 WHERE n.sent_at IS NULL AND n.given_up_at IS NULL AND n.next_attempt_at <= %(now)s
 ORDER BY n.id

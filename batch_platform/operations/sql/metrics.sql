@@ -35,7 +35,7 @@ SELECT name, size::double precision AS size FROM operations.queues ORDER BY name
 
 -- name: open_incidents
 SELECT s.severity, count(i.id)::double precision AS incidents
-FROM unnest(ARRAY['critical', 'warning']) AS s (severity)
+FROM unnest(ARRAY['critical', 'warning', 'info']) AS s (severity)
 LEFT JOIN operations.incidents i ON i.severity = s.severity AND i.resolved_at IS NULL
 GROUP BY s.severity
 ORDER BY s.severity

@@ -1,0 +1,44 @@
+"""The process that is killed and stopped: runs a batch to its end by the use case everybody calls.
+
+    python -m batch_platform.btc.proving.worker PROJECT LEASE_IN_MILLISECONDS < BATCH_ID
+
+It says `ready` on standard output, reads the id of the batch, and begins. Where its services are it reads from the
+environment, as every process of the platform does.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import timedelta
+
+from batch_platform.btc import service
+from batch_platform.btc.model import REVERSIBLE
+from batch_platform.btc.proving.ground import Ground
+from batch_platform.core.clock import utc_now
+from batch_platform.core.failures import Conflict
+from batch_platform.settings import load_settings
+
+_WAIT = 0.05
+_BEATS = 5
+"""Renewals in the time of a lease."""
+
+
+def main() -> None:
+    project, milliseconds = sys.argv[1:]
+    lease = timedelta(milliseconds=int(milliseconds))
+    context = Ground(load_settings(), project).worker(utc_now, lease=lease, heartbeat=lease.total_seconds() / _BEATS)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    batch_id = sys.stdin.readline().strip()
+    while batch_id:
+        try:
+            if service.run(context, batch_id).status in REVERSIBLE:
+                return
+        except Conflict:
+            # another worker holds the lease, or has just taken it
+            time.sleep(_WAIT)
+
+
+if __name__ == "__main__":
+    main()

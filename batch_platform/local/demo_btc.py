@@ -1,0 +1,227 @@
+"""`make demo`, BTC balances: +5 % for everybody, previewed, sealed, applied and proved; then taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from rich.console import Console
+
+from batch_platform.btc.desk import Desk, apply, open_work
+from batch_platform.btc.model import HOUSE, REVERSIBLE, SATOSHI, Batch, BatchStatus
+from batch_platform.btc.money import btc_text
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from batch_platform.btc.service import BtcContext
+    from batch_platform.operations.launch import Launcher
+
+Step = Callable[[str], None]
+
+USERS: Final = 2_000
+RATE: Final = "5"
+MEMO: Final = "demo: the month's result"
+MEMO_BACK: Final = "demo: taken back"
+BY: Final = "platform:demo"
+SECOND: Final = "platform:demo-second"
+"""Approves where the settings ask for two."""
+
+FOLLOWED: Final = "user-0000009"
+# users and satoshi; the name of each transaction is fixed, so that it is booked once
+WHILE_SEALED: Final = {"demo-deposit-1": ("user-0000002", 150), "demo-deposit-2": (FOLLOWED, 25 * 10**6)}
+AFTER: Final = {"demo-deposit-3": ("user-0000010", 10**SATOSHI), "demo-withdrawal-1": (FOLLOWED, -(10**6))}
+
+
+def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> None:
+    """Adjust every balance and take that back, by the way of every batch. Run again, it changes nothing.
+
+    With a `launcher` the batches are applied by Dagster runs. Where there are other users than the demo's, or another
+    batch is open, it says so and does nothing.
+    """
+    from batch_platform.btc import service
+
+    step(f"BTC balances: {USERS:,} made-up users")
+    with _desk(settings) as desk:
+        work = desk.work
+        made = list(_made(work))
+        first = next((one for one in made if one.is_open or one.status in REVERSIBLE), None)
+        back = service.batch(work, first.reversed_by) if first is not None and first.reversed_by else None
+        if first is None or back is None or back.status not in REVERSIBLE:
+            if why := _in_the_way(work, first):
+                step(f"  left out: {why}")
+                return
+            done = service.seed_users(work, USERS, by=BY)
+            step(f"  {done.opened:,} opened, {done.users - done.opened:,} were there")
+            first = _adjusted(desk, first, step, launcher, number=len(made))
+            back = _taken_back(desk, first, back, step, launcher)
+        else:
+            step("  adjusted and taken back before")
+        _show(work, service.batch(work, first.batch_id), back)
+
+
+def _adjusted(desk: Desk, batch: Batch | None, step: Step, launcher: Launcher | None, *, number: int) -> Batch:
+    """+5 % applied, with money coming in after the seal and after the end."""
+    from batch_platform.btc import service
+
+    work = desk.work
+    if batch is None:
+        found = service.preview(work, RATE)
+        step(f"  preview of +{RATE} %: {_summed(found.summary.targets, found.plan_sum, found.plan_sha256)}")
+        key = service.idempotency_key(f"demo {number}", by=BY, asked={"rate": RATE, "memo": MEMO})
+        batch = service.create(work, RATE, by=BY, memo=MEMO, key=key)
+    batch = _sealed(desk, batch, "btc-batch.create", step)
+    if batch.status not in REVERSIBLE:
+        _pay(work, WHILE_SEALED, step)
+        batch = _applied(desk, batch, step, launcher)
+    _pay(work, AFTER, step)
+    return batch
+
+
+def _taken_back(desk: Desk, first: Batch, batch: Batch | None, step: Step, launcher: Launcher | None) -> Batch:
+    """What the first batch has booked, negated; a batch is reversed once, whoever asks again."""
+    from batch_platform.btc import service
+
+    batch = batch or service.reverse(desk.work, first.batch_id, by=BY, memo=MEMO_BACK)
+    batch = _sealed(desk, batch, "btc-batch.reverse", step)
+    return batch if batch.status in REVERSIBLE else _applied(desk, batch, step, launcher)
+
+
+def _sealed(desk: Desk, batch: Batch, what: str, step: Step) -> Batch:
+    from batch_platform.btc import service
+
+    batch = service.replan(desk.work, batch.batch_id)
+    desk.told_once(what, batch)
+    step(f"  sealed: {_plan_of(batch)}")
+    return batch
+
+
+def _applied(desk: Desk, batch: Batch, step: Step, launcher: Launcher | None) -> Batch:
+    """Approved as it was sealed, and applied; from wherever a killed demo has left it."""
+    from batch_platform.btc import service
+
+    work = desk.work
+    for account in (BY, SECOND):
+        if batch.status is BatchStatus.PLANNED and service.approvals_missing(batch, work.options):
+            batch = service.approve(
+                work,
+                batch.batch_id,
+                by=account,
+                count=batch.target_user_count,
+                amount=batch.plan_sum or 0,
+                plan_sha256=batch.plan_sha256 or "",
+            )
+            step(f"  approved by {account}")
+    if launcher is None:
+        return service.run(work, batch.batch_id)
+    step(f"  running btc_adjustment for {batch.batch_id}")
+    return apply(desk, batch.batch_id, launcher)
+
+
+def _pay(work: BtcContext, payments: dict[str, tuple[str, int]], step: Step) -> None:
+    for name, (user, amount) in payments.items():
+        if work.store.accounts.deposit(user, amount, transaction_id=name, created_by=BY):
+            step(f"  {user} {'pays in' if amount > 0 else 'takes out'} {btc_text(abs(amount))} BTC")
+
+
+def _made(work: BtcContext) -> Iterator[Batch]:
+    """The demo's adjustments, the newest first, however long ago: idempotency keys are forgotten after days."""
+    from batch_platform.btc import service
+
+    cursor: str | None = None
+    while True:
+        page = service.history(work, limit=100, cursor=cursor)
+        yield from (one for one in page.batches if (one.created_by, one.memo) == (BY, MEMO))
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _in_the_way(work: BtcContext, first: Batch | None) -> str | None:
+    """Why the demo keeps away from these balances, if it does."""
+    from batch_platform.btc.service.seed import generated
+
+    open_id = work.store.batches.open_batch_id()
+    if open_id is not None and work.store.batches.get(open_id).created_by != BY:
+        return f"batch {open_id} is open"
+    if first is not None:
+        return None
+    ours = [*generated(USERS).get_column("user_id"), HOUSE]
+    others = work.store.accounts.scan_users().filter(~pl.col("user_id").is_in(ours)).height
+    return f"there are {others:,} other users, whose balances stay as they are" if others else None
+
+
+@contextmanager
+def _desk(settings: Settings) -> Iterator[Desk]:
+    from batch_platform.core import postgres
+
+    assert settings.database_url is not None
+    url = settings.database_url.get_secret_value()
+    pool = postgres.open_pool(url, application_name="batch-platform demo", max_size=1)
+    try:
+        yield Desk(open_work(settings), BY, pool, settings)
+    finally:
+        pool.close()
+
+
+def _show(work: BtcContext, first: Batch, back: Batch) -> None:
+    """The history, the proofs, and that everybody has what they had, and what they paid in and out since."""
+    from batch_platform.btc import service
+    from batch_platform.btc.service import draft
+
+    console = Console(highlight=False)
+    console.print("\nBTC balances: one rate over all of them, and back", soft_wrap=True)
+    for batch in (first, back):
+        found = service.proof(work, batch.batch_id)
+        verdict = "holds" if found.ok else "FAILS"
+        console.print(f"  {batch.adjustment_rate:+f} % {batch.status}: {_plan_of(batch)}", soft_wrap=True)
+        names = ", ".join(check.name for check in found.checks)
+        console.print(f"    proof {verdict}: {names}", soft_wrap=True)
+        if not found.ok:
+            raise PermanentFailure(f"the proof of batch {batch.batch_id} fails")
+    rows, _ = service.user_rows(work, FOLLOWED)
+    booked = ", ".join(f"{row.transaction_type} {btc_text(row.amount)}" for row in reversed(rows))
+    console.print(f"  {FOLLOWED}: {booked}", soft_wrap=True)
+    before = draft.sealed(work, first).select("user_id", before="balance_before")
+    everybody = _accounted(work, before, first, back)
+    wrong = everybody.filter(pl.col("balance") != pl.col("before") + pl.col("later"))
+    since = everybody.filter(pl.col("later") != 0)
+    verdict = "equal" if wrong.is_empty() else "DIFFER from"
+    console.print(
+        f"  {everybody.height:,} balances {verdict} those before plus what was paid in and out since "
+        f"({since.height} users, {btc_text(int(since.get_column('later').sum()))} BTC)",
+        soft_wrap=True,
+    )
+    if not wrong.is_empty():
+        raise PermanentFailure(f"{wrong.height} balances are not those before plus what was paid since")
+    console.print(_WHERE_NEXT.format(first=first.batch_id), soft_wrap=True)
+
+
+def _accounted(work: BtcContext, before: pl.DataFrame, first: Batch, back: Batch) -> pl.DataFrame:
+    """Of each user the `balance` now, the one `before` the first batch, and what the ledger booked `later` apart from
+    the two batches."""
+    ledger = work.store.ledger
+    booked = pl.concat([ledger.rows(batch.batch_id, batch.shards) for batch in (first, back)])
+    batches = booked.group_by("user_id").agg(pl.col("amount").sum().alias("batches"))
+    return (
+        before.join(work.store.accounts.scan_balances().select("user_id", "balance"), on="user_id")
+        .join(ledger.totals(), on="user_id", how="left")
+        .join(batches, on="user_id", how="left")
+        .with_columns(later=pl.col("amount").fill_null(0) - pl.col("batches").fill_null(0) - pl.col("before"))
+    )
+
+
+def _plan_of(batch: Batch) -> str:
+    return _summed(batch.target_user_count, batch.plan_sum or 0, batch.plan_sha256 or "")
+
+
+def _summed(targets: int, amount: int, digest: str) -> str:
+    return f"{targets:,} users, {btc_text(amount)} BTC, plan {digest[:12]}"
+
+
+_WHERE_NEXT: Final = """  .venv/bin/batch-platform btc list
+  .venv/bin/batch-platform btc plan {first}
+  .venv/bin/batch-platform btc verify
+  .venv/bin/batch-platform btc preview --rate 3"""

@@ -1,0 +1,237 @@
+"""`batch-platform btc`: batches applied by runs of its own, followed, interrupted, killed, proved and reversed."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import threading
+import time
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+
+from batch_platform.btc import desk, service
+from batch_platform.btc.jobs import BATCH_TAG, BATCHES
+from batch_platform.btc.money import btc_text
+from batch_platform.operations.launch import Launcher, RunResult
+from batch_platform.operations.model import REQUESTED_BY_TAG
+from batch_platform.settings import Settings, load_settings
+from batch_platform_tests.btc.cli_shell import AS_KEI, Shell, accounts, shell
+from batch_platform_tests.btc.service_tools import approved
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from batch_platform.btc.store import Tables
+
+__all__ = ["accounts", "shell"]
+
+ADJUST = ("adjust", "--rate", "5", "--memo", "November")
+CHECKS = ["hash_equal", "counters", "each_user_once", "amounts_equal", "zero_sum", "no_negative", "satoshi"]
+
+
+LAUNCHERS: list[Launcher] = []
+
+
+@pytest.fixture(autouse=True)
+def one_launcher(monkeypatch: pytest.MonkeyPatch, shell: Shell) -> None:
+    """The definitions are loaded once for all commands of these tests, whose settings name the same tables."""
+
+    def launcher(settings: Settings) -> Launcher:
+        if not LAUNCHERS:
+            LAUNCHERS.append(Launcher(settings))
+        LAUNCHERS[0].end_dead_runs()
+        return LAUNCHERS[0]
+
+    monkeypatch.setattr(desk, "_launcher", launcher)
+
+
+def balances(shell: Shell) -> dict[str, Decimal]:
+    return {row["user_id"]: Decimal(row["balance"]) for row in shell("balances", "--format", "csv").csv}
+
+
+def runs(batch_id: str) -> list[dg.DagsterRun]:
+    with dg.DagsterInstance.get() as instance:
+        return list(instance.get_runs(dg.RunsFilter(tags={BATCH_TAG: batch_id})))
+
+
+def test_a_batch_is_applied_proved_and_taken_back(shell: Shell) -> None:
+    shell.seeded(60)
+    before = balances(shell)
+    done = shell.json(*ADJUST, "--approve", *AS_KEI)
+    own = done["batch_id"]
+    assert done["status"] == "completed"
+    counted = [done[f"{name}_count"] for name in ("target_user", "processed_user", "skipped_zero", "failed_user")]
+    assert counted[0] == sum(counted[1:])
+    assert done["applied_sum"] == done["plan_sum"]
+    assert (done["proof"]["ok"], [one["name"] for one in done["proof"]["checks"]]) == (True, CHECKS)
+    rows = shell("plan", own, "--format", "csv").csv
+    assert {row["state"] for row in rows} == {"applied", "excluded", "skipped_zero"}
+    after = balances(shell)
+    for row in rows:
+        assert after[row["user_id"]] == before[row["user_id"]] + Decimal(row["amount"]), row
+    assert after["house"] == -Decimal(done["plan_sum"])
+    [run] = runs(own)
+    assert run.status is dg.DagsterRunStatus.SUCCESS
+    assert run.tags["dagster/partition"] == own
+    assert run.tags[REQUESTED_BY_TAG] == "local:kei"
+    with dg.DagsterInstance.get() as instance:
+        assert own in instance.get_dynamic_partitions(BATCHES)
+
+    assert f"batch {own} is completed: nothing to apply" in shell("resume", own, *AS_KEI).failed(2)
+    assert shell.json("rollback", own, "--dry-run", *AS_KEI)["plan_sum"] == f"-{done['plan_sum']}"
+    planned = shell.json("rollback", own, "--memo", "wrong rate", *AS_KEI)
+    assert (planned["status"], planned["reverses"], planned["adjustment_rate"]) == ("planned", own, -5)
+    seen = ("--count", str(planned["target_user_count"]), "--sum", planned["plan_sum"], "--hash")
+    shell.patch.setenv("BTC_WRITE_UNITS", "10000")
+    told = shell("approve", planned["batch_id"], *seen, planned["plan_sha256"], *AS_KEI).out
+    assert f"batch {planned['batch_id']} is completed, -5 %, takes back {own}: wrong rate" in told
+    assert told.endswith("proof: equal\n")
+    assert balances(shell) == before
+    assert "is reversed by" in shell("rollback", own, *AS_KEI).failed(2)
+    shown = shell.json("show", own)
+    assert shown["operation"]["reversed_by"] == planned["batch_id"]
+    assert len(shown["transactions"]) == 20
+    types = [row["transaction_type"] for row in shell.json("history", "user-0000003")["items"]]
+    assert types == ["btc_adjustment", "btc_adjustment", "deposit"]
+    verified = shell.json("verify")
+    assert (verified["ok"], len(verified["batches"]), verified["balances"]["ok"]) == (True, 2, True)
+    assert shell("verify", own).out.endswith("all equal\n")
+    assert shell.json("proof", own)["ok"]
+
+
+def test_what_differs_is_named(shell: Shell, tables: Tables, dynamodb: DynamoDBClient) -> None:
+    shell.seeded(12)
+    own = shell.json(*ADJUST, "--approve", *AS_KEI)["batch_id"]
+    for table, key, name in (
+        (tables.balances, {"user_id": {"S": "user-0000006"}}, "balance"),
+        (tables.transactions, {"transaction_id": {"S": own}, "user_id": {"S": "user-0000008"}}, "amount"),
+    ):
+        dynamodb.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression=f"ADD {name} :satoshi",
+            ExpressionAttributeValues={":satoshi": {"N": "0.00000001"}},
+        )
+    verified = shell("verify")
+    assert verified.code == 1
+    assert "there are differences" in verified.out
+    for user in ("user-0000006", "user-0000008"):
+        assert user in verified.out
+    proof = shell("proof", own)
+    assert (proof.code, proof.err) == (1, "")
+    assert "DIFFERS  amounts_equal" in proof.out
+    answer = shell("verify", own, "--json")
+    assert (answer.code, '"ok": false' in answer.out) == (1, True)
+
+
+def test_another_workers_batch_is_followed_to_its_end(shell: Shell) -> None:
+    shell.seeded(120)
+    batch = service.create(shell.work(), "5", by="local:kei", approve=True)
+    slow = replace(desk.open_work(load_settings().model_copy(update={"btc_write_units": 100})), heartbeat=0.1)
+    worker = threading.Thread(target=service.run, args=(slow, batch.batch_id))
+    worker.start()
+    while service.batch(slow, batch.batch_id).lease_owner is None:
+        time.sleep(0.02)
+    done = shell.json("resume", batch.batch_id, *AS_KEI)
+    worker.join()
+    assert (done["status"], done["proof"]["ok"]) == ("completed", True)
+    assert runs(batch.batch_id) == []
+
+
+def test_a_run_that_lost_its_batch_to_another_worker_is_no_failure(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.seeded(12)
+    batch = service.create(shell.work(), "5", by="local:kei", approve=True)
+    plain = Launcher.run
+    results: list[RunResult] = []
+
+    def overtaken(self: Launcher, *args: Any, **options: Any) -> RunResult:
+        """The first run finds the lease taken; its holder has ended the batch when it looks again."""
+        if not results:
+            taken = shell.work().store.batches.acquire(
+                service.batch(shell.work(), batch.batch_id), "elsewhere/1/1/abc", now=shell.work().clock()
+            )
+            results.append(plain(self, *args, **options))
+            shell.work().store.batches.release(taken)
+            service.run(shell.work(), batch.batch_id)
+        else:
+            results.append(plain(self, *args, **options))
+        return results[-1]
+
+    monkeypatch.setattr(Launcher, "run", overtaken)
+    done = shell.json("resume", batch.batch_id, *AS_KEI)
+    assert (done["status"], done["proof"]["ok"]) == ("completed", True)
+    assert [result.success for result in results] == [False, True]
+
+
+def test_a_batch_that_fails_says_so_in_one_line(shell: Shell) -> None:
+    """A row of this batch that is not as it was sealed: nobody goes on before somebody has looked."""
+    shell.seeded(12)
+    own = shell.json(*ADJUST, *AS_KEI)["batch_id"]
+    work = shell.work()
+    work.store.accounts.deposit("user-0000008", 7, transaction_id=own, created_by="tests")
+    approved(work, service.batch(work, own), by="local:kei")
+    told = shell("resume", own, *AS_KEI).failed(1)
+    assert "user-0000008" in told
+    assert shell.json("show", own)["operation"]["error_message"] == told
+    assert "go on with it: batch-platform btc resume" in shell("show", own).out
+    assert f"batch {own} is open" in shell(*ADJUST, *AS_KEI).failed(2)
+
+
+def test_interrupted_killed_and_resumed(shell: Shell) -> None:
+    """Ctrl-C says how to go on; who waits at a terminal sees how far it is; the next command ends a killed run.
+
+    What was booked stays, each user once.
+    """
+    shell.seeded(700)
+    before = balances(shell)
+    shell.patch.setenv("BTC_WRITE_UNITS", "196")  # two chunks of 49 users a second
+    batch = service.create(shell.work(), "5", by="local:kei", approve=True)
+    own = batch.batch_id
+
+    def reached(users: int, process: Any) -> None:
+        while len(shell.work().store.ledger.rows(own, 1)) < users:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+
+    interrupted = shell.started("resume", own, *AS_KEI)
+    reached(49, interrupted)
+    interrupted.send_signal(signal.SIGINT)
+    out, err = interrupted.communicate(timeout=60)
+    assert (interrupted.returncode, out) == (1, "")
+    assert err == (
+        f"error: interrupted: batch {own} keeps what is booked; go on with: batch-platform btc resume {own}\n"
+    )
+    assert service.batch(shell.work(), own).status == "processing"
+
+    screen, terminal = pty.openpty()
+    killed = shell.started("resume", own, *AS_KEI, stderr=terminal)
+    os.close(terminal)
+    told = b""
+    while b" users" not in told:
+        told += os.read(screen, 10_000)
+    killed.kill()
+    killed.communicate()
+    os.close(screen)
+    assert re.search(rb"%b: [0-9]+ of [0-9]+ users" % own.encode(), told)
+    assert service.batch(shell.work(), own).status == "processing"
+    shell.patch.delenv("BTC_WRITE_UNITS")
+    done = shell.json("resume", own, *AS_KEI)
+    assert (done["status"], done["proof"]["ok"]) == ("completed", True)
+    assert {run.status for run in runs(own)} <= {
+        dg.DagsterRunStatus.SUCCESS,
+        dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.CANCELED,
+    }
+    after = balances(shell)
+    changed = sum(after[user] - before[user] for user in before if user != "house")
+    assert btc_text(batch.plan_sum or 0) == f"{changed:f}" == f"{-after['house']:f}"
+    assert shell.json("verify")["ok"]
+    assert load_settings().btc_write_units is None

@@ -1,0 +1,36 @@
+"""Real processes that are killed and stopped: the same scenarios that users run, with fewer of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from batch_platform.btc.proving import suite
+from batch_platform.btc.proving.ground import own_ground
+from batch_platform.btc.proving.processes import workers
+from batch_platform.btc.proving.scenarios import Wish
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.settings import Settings
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.parametrize(("name", "disturbances"), [("kill -9", 3), ("SIGSTOP", 1)])
+def test_no_satoshi_differs(provisioned: Settings, name: str, disturbances: int) -> None:
+    wish = Wish(users=14, seed=5, kills=3, depth=0)
+    [found] = suite.prove(provisioned, wish, suite.chosen(name))
+    assert found.worst is None, found.worst
+    assert found.disturbances == disturbances
+
+
+def test_no_worker_outlives_the_proof(provisioned: Settings) -> None:
+    with own_ground(provisioned) as ground, workers(ground, ahead=1) as waiting:
+        first = next(waiting)
+        second = next(waiting)
+        os.kill(first.process.pid, signal.SIGKILL)
+        with pytest.raises(PermanentFailure, match="a worker cannot be started"):
+            first.begin("no batch")
+        assert second.runs
+    assert not second.runs

@@ -1,0 +1,269 @@
+"""The web app with btc's API and pages, on the session's services, with users, and callers of every role."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import dagster as dg
+import httpx
+import psycopg
+import pytest
+from fastapi import FastAPI
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from batch_platform import migrations
+from batch_platform.btc import pages, service
+from batch_platform.btc.jobs import build_jobs
+from batch_platform.btc.model import HOUSE, Batch, Options, UserStatus
+from batch_platform.btc.service import BtcContext, build_context
+from batch_platform.btc.site import BtcSite
+from batch_platform.btc.store import Opening
+from batch_platform.core import postgres
+from batch_platform.core.clock import utc_now
+from batch_platform.operations import pages as operations_pages
+from batch_platform.operations.context import OperationsContext
+from batch_platform.operations.dagster_storage import DagsterInstanceStorage
+from batch_platform.operations.launch import open_instance
+from batch_platform.operations.model import Registry
+from batch_platform.settings import Settings
+from batch_platform.web.access.model import Role
+from batch_platform.web.access.service import Change, add_user
+from batch_platform.web.access.tokens import Tokens
+from batch_platform.web.app import Part, build_app
+from batch_platform.web.context import Limits, WebContext
+from batch_platform_tests.btc.clock import SteppingClock
+from batch_platform_tests.btc.conftest import clock, dynamo_proxy, dynamodb, own_tables, provisioned, s3, tables
+from batch_platform_tests.btc.service_tools import balances, booked, open_users
+from batch_platform_tests.btc_web.runner import HeldRunner
+from batch_platform_tests.web.served import served
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+    from batch_platform.btc.store import Tables
+
+__all__ = ["clock", "dynamo_proxy", "dynamodb", "own_tables", "provisioned", "s3", "tables"]
+
+SECRET = b"a secret of the tests, long enough"
+PASSWORD = "correct horse battery staple"
+Call = Callable[..., Any]
+Client = Callable[..., httpx.Client]
+
+
+@dataclass
+class Office:
+    """What happens behind the web of one test: users, settings, and the worker, who waits until he is told to work.
+
+    `before` has the balance of everybody in satoshi, as it was opened.
+    """
+
+    app: FastAPI
+    work: BtcContext
+    operations: OperationsContext
+    runner: HeldRunner
+    clock: SteppingClock
+    before: dict[str, int] = field(default_factory=dict)
+
+    def set(self, **options: Any) -> None:
+        """Change settings, such as `require_approval=True`."""
+        self.work = replace(self.work, options=replace(self.work.options, **options))
+        self.open()
+
+    def open(self) -> None:
+        """The web works with this office from now on."""
+        self.runner.context = self.work
+        self.app.state.btc = BtcSite(self.work, self.operations)
+
+    def forget_answers(self) -> None:
+        """As after a day: the web has no answer to a known idempotency key any more."""
+        with postgres.transaction(self.operations.pool) as connection:
+            connection.execute("DELETE FROM web.idempotency_keys")
+
+    def apply(self) -> None:
+        """Do every run that was asked for, one after the other, to its end."""
+        self.runner.work()
+
+    def later(self, minutes: int = 5) -> None:
+        """Leases of other workers run out."""
+        self.clock.now += timedelta(minutes=minutes)
+
+    def batch(self, batch_id: str) -> Batch:
+        return service.batch(self.work, batch_id)
+
+    def make(self, rate: str = "5", *, apply: bool = True, approve: bool = True, memo: str | None = None) -> Batch:
+        """A batch made without the web; applied unless told otherwise."""
+        made = service.create(self.work, Decimal(rate), by="local:setup", memo=memo, approve=approve)
+        return service.run(self.work, made.batch_id) if apply else made
+
+    def take(self, batch: Batch, *, owner: str = "elsewhere/1/1") -> Batch:
+        """Another machine's worker holds the lease of an approved batch."""
+        return self.work.store.batches.acquire(batch, owner, now=self.clock())
+
+    def open_user(self, user: str, satoshi: int, status: UserStatus = UserStatus.ACTIVE) -> None:
+        self.work.store.accounts.open_many([Opening(user, satoshi, status)], created_by="seed")
+
+    def balances(self) -> dict[str, int]:
+        """Everybody's balance in satoshi, the house's left out."""
+        return balances(self.work)
+
+    def house(self) -> int:
+        return self.work.store.accounts.balances([HOUSE])[HOUSE].balance
+
+    def booked(self, batch_id: str) -> dict[str, int]:
+        """What a batch has applied, by user."""
+        return booked(self.work, self.batch(batch_id))
+
+
+@pytest.fixture(scope="session")
+def pool(settings: Settings) -> Iterator[postgres.Pool]:
+    """A database of these tests' own."""
+    assert settings.database_url is not None
+    server, name = settings.database_url.get_secret_value(), f"btc_web_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        database = make_conninfo(server, dbname=name)
+        migrations.upgrade(database)
+        pool = postgres.open_pool(database, application_name="btc web tests")
+        yield pool
+        pool.close()
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def app(pool: postgres.Pool) -> FastAPI:
+    context = WebContext(
+        pool=pool,
+        clock=utc_now,
+        secret=SECRET,
+        url="http://testserver",
+        secure_cookies=False,
+        random=os.urandom,
+        limits=Limits(rate=100_000, burst=100_000, anonymous_rate=100_000, anonymous_burst=100_000),
+    )
+    dashboard = Part(
+        pages=[operations_pages.build_pages([pages.CARD])],
+        templates="batch_platform.operations",
+        locale="batch_platform.operations",
+    )
+    return build_app(context, parts=[pages.PART, dashboard])
+
+
+@pytest.fixture(scope="session")
+def origin(app: FastAPI) -> Iterator[str]:
+    with served(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def dagster(services: dict[str, str]) -> Iterator[dg.DagsterInstance]:
+    with open_instance() as instance:
+        yield instance
+
+
+@pytest.fixture
+def runner(dagster: dg.DagsterInstance) -> Iterator[HeldRunner]:
+    """Runs are kept until `work`; `asked` are the launches, `away` makes Dagster unreachable."""
+    runner = HeldRunner(dagster)
+    yield runner
+    runner.forget()
+
+
+@pytest.fixture
+def office(
+    app: FastAPI,
+    pool: postgres.Pool,
+    dynamodb: DynamoDBClient,
+    tables: Tables,
+    s3: S3Client,
+    provisioned: Settings,
+    clock: SteppingClock,
+    runner: HeldRunner,
+) -> Office:
+    """Twelve active users, a suspended and a closed one; the web works with them."""
+    project = tables.batches.removesuffix("-local-batch-operations")
+    work = build_context(
+        dynamodb=dynamodb,
+        s3=s3,
+        lake_bucket=provisioned.lake_bucket,
+        env="local",
+        project=project,
+        options=Options(chunk_users=5),
+        clock=clock,
+    )
+    registry = Registry(build_jobs(provisioned))
+    storage = DagsterInstanceStorage(runner.instance, registry)
+    operations = OperationsContext(pool, utc_now, registry, storage, runner)
+    office = Office(app, work, operations, runner, clock, open_users(work))
+    office.open()
+    office.forget_answers()
+    return office
+
+
+def token(role: Role, name: str) -> str:
+    issued = Tokens.of(SECRET).issue(
+        name=name, roles=[role], ttl=timedelta(hours=1), now=utc_now(), random=os.urandom
+    )
+    return f"Bearer {issued}"
+
+
+@pytest.fixture
+def client(office: Office, origin: str) -> Iterator[Client]:
+    """`client(Role.VIEWER, "vera")`: a program with a token of that role; `client()` has none."""
+    with ExitStack() as opened:
+
+        def made(role: Role | None = None, name: str | None = None) -> httpx.Client:
+            headers = {} if role is None else {"Authorization": token(role, name or role.value)}
+            return opened.enter_context(httpx.Client(base_url=origin, headers=headers, timeout=60, trust_env=False))
+
+        yield made
+
+
+@pytest.fixture
+def administrator(client: Client) -> httpx.Client:
+    """An administrator named ann."""
+    return client(Role.ADMINISTRATOR, "ann")
+
+
+@pytest.fixture
+def colleague(client: Client) -> httpx.Client:
+    """An administrator named bob."""
+    return client(Role.ADMINISTRATOR, "bob")
+
+
+@pytest.fixture
+def viewer(client: Client) -> httpx.Client:
+    return client(Role.VIEWER)
+
+
+@pytest.fixture
+def account(pool: postgres.Pool) -> Call:
+    """`account(Role.ADMINISTRATOR)`: the name of a new local account, whose password is `PASSWORD`."""
+
+    def made(role: Role) -> str:
+        name = f"{role.value}-{uuid4().hex[:8]}"
+        add_user(pool, name, [role], lambda: PASSWORD, Change("tests", utc_now()))
+        return name
+
+    return made
+
+
+@pytest.fixture
+def audit_rows(pool: postgres.Pool) -> Call:
+    """Who did what, before and after, of a target, oldest first."""
+
+    def rows(target: str) -> list[tuple[Any, ...]]:
+        with postgres.transaction(pool) as connection:
+            return connection.execute(
+                "SELECT who, what, before, after FROM web.audit_log WHERE target = %s ORDER BY id", [target]
+            ).fetchall()
+
+    return rows

@@ -1,0 +1,302 @@
+"""One rate over every balance against a bare loop of the same TransactWriteItems, and what kills add.
+
+    .venv/bin/python -m benchmarks.btc [--users 10_000|100_000|1_000_000] [--rounds 3] [--kills 100]
+
+On the local DynamoDB, with tables of its own that are dropped at the end. In turns: `service.run` of a sealed plan
+(apply, recount, proof, end), and a loop that sends the same transactions of the same users by the same client and as
+many threads, and does nothing else. Then a worker process alone, and worker processes that are killed by SIGKILL at
+random moments, each followed by the next. At the end every balance is compared with one computed apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from decimal import Decimal
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import polars as pl
+
+from batch_platform.btc import service
+from batch_platform.btc.desk import open_work
+from batch_platform.btc.items import moment_text
+from batch_platform.btc.model import HOUSE, Batch, TransactionType, UserStatus
+from batch_platform.btc.money import btc_text
+from batch_platform.btc.service.apply import CHUNKS_AT_ONCE
+from batch_platform.btc.service.seed import generated
+from batch_platform.btc.store import ROWS_AT_MOST, Header, RateLimiter, Tables, table_names
+from batch_platform.btc.store.entries import Entries
+from batch_platform.btc.store.table import Requests
+from batch_platform.core import aws
+from batch_platform.core.clock import utc_now
+from batch_platform.local import provision, services
+from batch_platform.local.home import Home
+from batch_platform.settings import load_settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from batch_platform.btc.service import BtcContext
+
+RATE: Final = Decimal(5)
+TWENTIETH: Final = 20
+"""An amount is a twentieth of the balance."""
+BY: Final = "benchmark"
+MEMO: Final = "a benchmark"
+
+Row = tuple[str, int]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--users", type=int, default=10_000)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--kills", type=int, default=0)
+    options.add_argument("--seed", type=int, default=1, help="of the random moments")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="benchmark-btc-") as folder:
+        os.environ.setdefault("BATCH_PLATFORM_HOME", f"{folder}/home")
+        os.environ["BTC_PROJECT"] = f"benchmark-{uuid4().hex[:12]}"
+        os.environ.update(services.ensure_running(load_settings()))
+        provision.provision(load_settings(), os.environ)
+        try:
+            with _own_tables() as bench:
+                bench.seed(chosen.users)
+                bench.compare(chosen.rounds)
+                if chosen.kills:
+                    bench.kill(chosen.rounds, chosen.kills, random.Random(chosen.seed))
+                good = bench.verified()
+        finally:
+            services.stop(Home(load_settings().home))
+    sys.exit(0 if good else 1)
+
+
+class Bench:
+    """A context on tables of its own, and the balances as they have to be."""
+
+    def __init__(self, context: BtcContext, dynamodb: DynamoDBClient, tables: Tables) -> None:
+        self.context = context
+        self.dynamodb = dynamodb
+        self.tables = tables
+        self.expected = generated(0)
+        self.house = 0
+
+    def seed(self, users: int) -> None:
+        seconds = _timed(lambda: service.seed_users(self.context, users, by=BY))
+        self.expected = generated(users).sort("user_id")
+        _say(f"{users:,} users opened            {seconds:8.2f} s, {users / seconds:,.0f} users/s")
+
+    def compare(self, rounds: int) -> None:
+        """The whole of `service.run` and the bare loop, in turns, the one first and then the other."""
+        bare: list[float] = []
+        run: list[float] = []
+        plan: list[float] = []
+        rows: list[Row] = []
+        for number in range(rounds):
+            batch, seconds = self.sealed()
+            plan.append(seconds)
+            rows = self.rows()
+            turns: list[tuple[list[float], Callable[[], object]]] = [
+                (bare, lambda rows=rows, number=number: self.bare(f"bare-{number}", rows)),  # type: ignore[misc]
+                (run, lambda batch=batch: service.run(self.context, batch.batch_id)),  # type: ignore[misc]
+            ]
+            for times, way in turns if number % 2 else reversed(turns):
+                times.append(_timed(way))
+            self.booked(rows, by_batch=True)
+            self.booked(rows, by_batch=False)
+            _say(f"  round {number + 1}: bare {bare[-1]:.2f} s, run {run[-1]:.2f} s, x{run[-1] / bare[-1]:.3f}")
+        users = len(rows)
+        ratio = median(one / other for one, other in zip(run, bare, strict=True))
+        _say(f"plan and seal                {_line(plan)}")
+        _say(f"bare loop, {users:,} rows   {_line(bare)}  {users / median(bare):,.0f} rows/s")
+        _say(f"service.run                  {_line(run)}  x{ratio:.3f} (target 1.3)")
+
+    def kill(self, rounds: int, kills: int, moments: random.Random) -> None:
+        """A worker process left alone, and one that is killed again and again, in turns."""
+        worked("", 0, moments, 0.0)  # Python's start is none of what is measured
+        alone: list[float] = []
+        killed: list[float] = []
+        counts: list[int] = []
+        for number in range(rounds):
+            for times, wanted in ((alone, 0), (killed, kills)):
+                batch, _ = self.sealed()
+                longest = 2 * median(alone) / (kills + 1) if wanted else 0.0
+                began = time.perf_counter()
+                died = worked(batch.batch_id, wanted, moments, longest)
+                times.append(time.perf_counter() - began)
+                self.booked(self.rows(), by_batch=True)
+            counts.append(died)
+            _say(f"  round {number + 1}: alone {alone[-1]:.2f} s, {died} kills {killed[-1]:.2f} s")
+        added = median(one / other for one, other in zip(killed, alone, strict=True)) - 1
+        each = median((one - other) / max(1, n) for one, other, n in zip(killed, alone, counts, strict=True))
+        _say(f"a worker left alone          {_line(alone)}")
+        _say(
+            f"{min(counts):4} kills and resumes       {_line(killed)}  {added:+.1%} (target +10 %), {each:.3f} s each"
+        )
+
+    def sealed(self) -> tuple[Batch, float]:
+        """A batch that waits for a worker, and the seconds it took to plan and to seal it."""
+        began = time.perf_counter()
+        batch = service.create(self.context, RATE, by=BY, memo=MEMO, approve=True)
+        return batch, time.perf_counter() - began
+
+    def rows(self) -> list[Row]:
+        """Whom a batch pays what now, computed apart from it: a twentieth, halves of a satoshi to the even one."""
+        whole, rest = pl.col("balance") // TWENTIETH, pl.col("balance") % TWENTIETH
+        half = TWENTIETH // 2
+        up = (rest > half) | ((rest == half) & (whole % 2 == 1))
+        targets = self.expected.filter(pl.col("status") == UserStatus.ACTIVE)
+        amounts = targets.select("user_id", amount=whole + up.cast(pl.Int64()))
+        return amounts.filter(pl.col("amount") != 0).rows()
+
+    def booked(self, rows: Sequence[Row], *, by_batch: bool) -> None:
+        """Keep the expected balances up to date; the bare loop leaves the house alone."""
+        amounts = pl.DataFrame(rows, schema={"user_id": pl.String(), "amount": pl.Int64()}, orient="row")
+        self.expected = (
+            self.expected.join(amounts, on="user_id", how="left", maintain_order="left")
+            .with_columns(pl.col("balance") + pl.col("amount").fill_null(0))
+            .drop("amount")
+        )
+        if by_batch:
+            self.house -= int(amounts.get_column("amount").sum())
+
+    def bare(self, transaction_id: str, rows: Sequence[Row]) -> None:
+        """Nothing but the requests."""
+        common = _common()
+        chunks = [rows[first : first + ROWS_AT_MOST] for first in range(0, len(rows), ROWS_AT_MOST)]
+
+        def write(chunk: Sequence[Row]) -> None:
+            writes = _writes(self.tables, transaction_id, chunk, moment_text(utc_now()), common)
+            self.dynamodb.transact_write_items(TransactItems=writes)
+
+        with ThreadPoolExecutor(CHUNKS_AT_ONCE) as pool:
+            list(pool.map(write, chunks))
+
+    def verified(self) -> bool:
+        """Everything recomputed from the ledger, and every balance against the one that was computed apart."""
+        began = time.perf_counter()
+        found = service.verify(self.context)
+        seconds = time.perf_counter() - began
+        balances = service.balances(self.context).select("user_id", "balance", "status")
+        house = pl.DataFrame({"user_id": [HOUSE], "balance": [self.house], "status": [str(UserStatus.HOUSE)]})
+        expected = pl.concat([self.expected, house]).sort("user_id")
+        both = expected.join(balances, on="user_id", how="full", coalesce=True, suffix="_found").fill_null(0)
+        wrong = int(both.select((pl.col("balance") - pl.col("balance_found")).abs().sum()).item())
+        equal = balances.sort("user_id").equals(expected)
+        _say(f"verify                       {seconds:8.2f} s, {'equal' if found.ok else 'DIFFERS'}")
+        _say(f"wrong satoshi: {wrong} ({expected.height:,} balances {'equal' if equal else 'DIFFER'})")
+        return found.ok and equal
+
+
+def worked(batch_id: str, kills: int, moments: random.Random, longest: float) -> int:
+    """Processes that work on a batch until it has ended, one after the other; how many of them were killed.
+
+    Each of the first `kills` is killed after up to `longest` seconds, wherever it stands.
+    """
+    from benchmarks import btc_worker  # its clients are those of the environment it is imported in
+
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload([btc_worker.__name__])
+    died = 0
+    while True:
+        worker = forks.Process(target=btc_worker.apply, args=(batch_id,))
+        worker.start()
+        worker.join(moments.uniform(0, longest) if died < kills else None)
+        if worker.exitcode is None:
+            worker.kill()
+            worker.join()
+            died += 1
+        elif worker.exitcode:
+            raise RuntimeError(f"a worker of batch {batch_id} failed with {worker.exitcode}")
+        else:
+            return died
+
+
+@contextmanager
+def _own_tables() -> Iterator[Bench]:
+    """Those of `BTC_PROJECT`, which `provision` has made; dropped afterwards."""
+    settings = load_settings()
+    dynamodb = aws.client("dynamodb", settings)
+    tables = table_names(settings.env, settings.project)
+    try:
+        _require_the_same_requests(tables)
+        yield Bench(open_work(settings), dynamodb, tables)
+    finally:
+        for name in vars(tables).values():
+            dynamodb.delete_table(TableName=name)
+
+
+def _writes(tables: Tables, transaction_id: str, rows: Sequence[Row], at: str, common: dict[str, Any]) -> list[Any]:
+    """The transaction of one chunk."""
+    writes: list[Any] = []
+    for user_id, amount in rows:
+        row = {"transaction_id": {"S": transaction_id}, "user_id": {"S": user_id}, "amount": {"N": btc_text(amount)}}
+        put = {
+            "TableName": tables.transactions,
+            "Item": {**row, "committed_at": {"S": at}, **common},
+            "ConditionExpression": "attribute_not_exists(transaction_id)",
+        }
+        update = {
+            "TableName": tables.balances,
+            "Key": {"user_id": row["user_id"]},
+            "UpdateExpression": "ADD balance :amount, version :one SET updated_at = :at",
+            "ConditionExpression": "updated_at < :at",
+            "ExpressionAttributeValues": {":amount": row["amount"], ":one": {"N": "1"}, ":at": {"S": at}},
+        }
+        writes += ({"Put": put}, {"Update": update})
+    return writes
+
+
+def _common() -> dict[str, Any]:
+    texts = {"transaction_type": str(TransactionType.ADJUSTMENT), "created_by": BY, "memo": MEMO}
+    return {name: {"S": text} for name, text in {**texts, "created_at": moment_text(utc_now())}.items()}
+
+
+def _require_the_same_requests(tables: Tables) -> None:
+    """What the bare loop sends must be, letter by letter, what the store sends."""
+    now = utc_now()
+    sent = _Recorder()
+    entries = Entries(Requests(sent), tables, clock=lambda: now, limiter=RateLimiter(None))  # type: ignore[arg-type]
+    rows = [("user-0000002", 1), ("user-0000003", 105_000_000)]
+    entries.write(Header("same", TransactionType.ADJUSTMENT, now, BY, MEMO), rows)
+    common = {**_common(), "created_at": {"S": moment_text(now)}}
+    if sent.items != _writes(tables, "same", rows, moment_text(now), common):
+        raise RuntimeError("the bare loop sends other transactions than the store")
+
+
+class _Recorder:
+    """A client that keeps the last transaction and sends nothing."""
+
+    items: Any = None
+
+    def transact_write_items(self, *, TransactItems: Any) -> None:
+        self.items = TransactItems
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _line(times: Sequence[float]) -> str:
+    return f"{median(times):8.2f} s (best {min(times):.2f}, worst {max(times):.2f})"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
