@@ -221,10 +221,15 @@ class Stack:
 
     def stop_sensor(self) -> None:
         """No look begins any more, and the one that had begun has ended: nothing is requested from here on."""
-        self.ask(_STOP_SENSOR, id=self._sensor()["id"])
-        assert self._sensor()["status"] == "STOPPED"
-        # one that an earlier daemon left unfinished on this machine stays so
-        eventually(lambda: all(tick["status"] != "STARTED" for tick in self._ticks(self.began)), seconds=90)
+
+        def stopped() -> bool:
+            self.ask(_STOP_SENSOR, id=self._sensor()["id"])
+            # one that an earlier daemon left unfinished on this machine stays so
+            eventually(lambda: all(tick["status"] != "STARTED" for tick in self._ticks(self.began)), seconds=90)
+            # at its end a look writes the sensor's state as it was at its beginning
+            return bool(self._sensor()["status"] == "STOPPED")
+
+        eventually(stopped, seconds=90)
 
     def start_sensor(self) -> None:
         self.ask(_START_SENSOR, selector=_SENSOR)
