@@ -35,11 +35,10 @@ from batch_platform.btc.requests import (
     ReverseRequest,
     satoshi,
 )
-from batch_platform.btc.service import Detail, Draft
-from batch_platform.btc.service.lists import FAILURES_SHOWN, PAGE
+from batch_platform.btc.service import Draft
+from batch_platform.btc.service.lists import PAGE
 from batch_platform.btc.site import BtcSite, Site, resumed, started, subject, told, told_once
 from batch_platform.btc.store import IdempotencyKey
-from batch_platform.core.failures import NotFound, PermanentFailure
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api import idempotency
 from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{batchId:uuid7}`)
@@ -104,7 +103,7 @@ def list_batches(
 @router.get("/{batchId:uuid7}", dependencies=READ, response_model=Envelope[DetailAnswer], responses=documented(404))
 def show_batch(batch_id: BatchId, site: Site) -> Response:
     """One batch with its first rows, what its plan comes to, and the users whose row failed."""
-    return _answer(DetailAnswer.of(_detail(site, batch_id), site.work.options))
+    return _answer(DetailAnswer.of(service.detail(site.work, batch_id), site.work.options))
 
 
 @router.get(
@@ -249,16 +248,6 @@ def _answer(
     data: object, message: str | None = None, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     return ExactJson(Envelope[Any](data=data, message=message), status, headers)
-
-
-def _detail(site: BtcSite, batch_id: str) -> Detail:
-    """Also of a batch whose plan is lost or was tampered with: its proof says which. Raises `NotFound`."""
-    found = service.batch(site.work, batch_id)
-    try:
-        return service.detail(site.work, batch_id)
-    except (NotFound, PermanentFailure):
-        rows = service.transactions(site.work, batch_id)
-        return Detail(found, rows, service.failed_users(site.work, batch_id)[:FAILURES_SHOWN], None)
 
 
 def _csv(rows: pl.DataFrame) -> Iterator[str]:

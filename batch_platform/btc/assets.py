@@ -15,7 +15,7 @@ from batch_platform.btc.partitions import BATCHES, batches
 from batch_platform.btc.proof import Proof
 from batch_platform.btc.resource import BtcResource
 from batch_platform.btc.service import BtcContext
-from batch_platform.core.failures import Conflict, PermanentFailure, PlatformError
+from batch_platform.core.failures import Conflict, NotFound, PermanentFailure, PlatformError
 from batch_platform.core.progress import overhearing
 from batch_platform.core.retry import STANDARD_RETRY
 from batch_platform.resources.failures import dagster_failures
@@ -38,11 +38,7 @@ _USERS_DONE: Final = re.compile(r"(\d+) of (\d+) users")
 )
 def btc_adjustment_plan(context: dg.AssetExecutionContext, btc: BtcResource) -> None:
     with btc.work() as work:
-        _each(
-            context,
-            lambda batch_id: preview.of_plan(work, service.replan(work, batch_id)),
-            key=btc_adjustment_plan.key,
-        )
+        _each(context, lambda batch_id: _planned(work, batch_id), key=btc_adjustment_plan.key)
 
 
 @dg.asset(
@@ -95,6 +91,15 @@ def btc_adjustment_report(context: dg.AssetExecutionContext, btc: BtcResource) -
         )
         with dagster_failures(context, STANDARD_RETRY):
             service.publish(work, btc.pool())
+
+
+def _planned(work: BtcContext, batch_id: str) -> Metadata:
+    batch = service.replan(work, batch_id)
+    try:
+        return preview.of_plan(work, batch)
+    except (NotFound, PermanentFailure) as error:
+        # lost or tampered with: whoever applies the batch must meet it, and so fail it
+        return {"plan": error.message}
 
 
 def _applied(context: dg.AssetExecutionContext, work: BtcContext, batch_id: str) -> Batch:

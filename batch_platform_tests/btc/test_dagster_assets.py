@@ -327,6 +327,21 @@ def test_sealed_rows_that_are_not_those_of_the_hash_fail_every_check_that_needs_
     assert {name for name, passed in checks(ended).items() if not passed} == set(OF_EVERY_BATCH)
 
 
+def test_a_lost_plan_fails_the_batch_and_not_only_its_run(
+    btc: BtcResource, stage: Stage, instance: dg.DagsterInstance
+) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = made(context)
+    context.store.batches.amend(batch, plan_sha256="0" * 64)
+    ended = materialized(btc, instance, batch.batch_id)
+    assert not ended.success
+    assert "no such plan" in shown(ended, PLAN)["plan"]
+    failed = service.batch(context, batch.batch_id)
+    assert (failed.status, service.due(context)) == (BatchStatus.FAILED, [])
+    assert booked(context, failed) == {}
+
+
 def test_a_ledger_that_differs_stops_the_batch_and_shows_where(
     btc: BtcResource, stage: Stage, instance: dg.DagsterInstance
 ) -> None:
