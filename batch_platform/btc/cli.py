@@ -58,7 +58,7 @@ def seed_command(
 
     if (users is None) == (file is None):
         raise InvalidInput("give either --users N or --file CSV", field="users")
-    with open_desk(account, unnamed=True) as desk, showing("opening users"):
+    with open_desk(account) as desk, showing("opening users"):
         if file is None:
             done = service.seed_users(desk.work, users or 0, by=desk.by, dry_run=dry_run)
         else:

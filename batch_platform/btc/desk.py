@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus, Options, Rounding
 from batch_platform.core.caller import system_user
-from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure, TransientFailure
+from batch_platform.core.failures import InvalidInput, PermanentFailure, TransientFailure
 from batch_platform.core.workers import worker_name
 from batch_platform.settings import Settings, load_settings
 
@@ -98,11 +98,11 @@ def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -
 
 
 @contextmanager
-def open_desk(account: str | None, *, settings: Settings | None = None, unnamed: bool = False) -> Iterator[Desk]:
-    """The desk of `account`, which only the local environment may name, or of the account this process runs under.
+def open_desk(account: str | None, *, settings: Settings | None = None) -> Iterator[Desk]:
+    """The desk of the account this process runs under; in the local environment of `account`, or of nobody's.
 
-    `unnamed`: in the local environment nobody has to be named, and the system's user acts. Raises `InvalidInput` for
-    a named account elsewhere, `NotFound` for no such account and `PermanentFailure` for one that may not act.
+    There the system's user acts when none is named: whoever has the home could add any account. Raises `InvalidInput`
+    for a named account elsewhere, `NotFound` for no such account and `PermanentFailure` for one that may not act.
     """
     from batch_platform.core import postgres
 
@@ -115,7 +115,7 @@ def open_desk(account: str | None, *, settings: Settings | None = None, unnamed:
     url = settings.database_url.get_secret_value()
     pool = postgres.open_pool(url, application_name="batch-platform btc", max_size=1)
     try:
-        by = _caller() if account is None and local and unnamed else _administrator(pool, account, local=local)
+        by = _caller() if account is None and local else _administrator(pool, account or system_user())
         yield Desk(open_work(settings), by, pool, settings)
     finally:
         pool.close()
@@ -199,19 +199,14 @@ def _why(batch: Batch, ended: RunResult) -> str:
     return reason
 
 
-def _administrator(pool: Pool, account: str | None, *, local: bool) -> str:
+def _administrator(pool: Pool, name: str) -> str:
     from batch_platform.web.access.model import allowed
     from batch_platform.web.access.store import AccessStore
 
-    name = account or system_user()
-    hint = "; --as names another one" if local and account is None else ""
     with AccessStore(pool).transaction() as session:
-        try:
-            user = session.user(name)
-        except NotFound as error:
-            raise NotFound(f"{error.message}{hint}", field="as") from None
+        user = session.user(name)
     if not user.enabled or not allowed(user.roles, _PERMISSION):
-        raise PermanentFailure(f"account {name} may not run batches: it needs the role administrator{hint}")
+        raise PermanentFailure(f"account {name} may not run batches: it needs the role administrator")
     return f"local:{user.name}"
 
 
