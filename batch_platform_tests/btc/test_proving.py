@@ -60,7 +60,7 @@ def test_a_quick_proof_finds_nothing(provisioned: Settings, name: str) -> None:
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_each_write_of_a_batch_as_the_last_one(provisioned: Settings) -> None:
     """Of a batch that adds, one over 16 shards that takes so much that some cannot pay, and a reversal."""
-    wish = replace(QUICK, depth=1)
+    wish = replace(QUICK, users=10, depth=1)
     scenario = suite.SCENARIOS[0]
     with own_ground(provisioned) as ground:
         shapes = replace(scenario, cases=lambda asked: scenario.cases(asked)[:3])

@@ -230,18 +230,15 @@ def test_metrics_tell_the_whole_history_right_after_a_kill(stack: Stack, client:
 # the console
 
 
-@pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_every_page_is_clean(
-    stack: Stack, client: httpx.Client, routes: list[Route], open_page: OpenPage, width: int
-) -> None:
-    page = sign_in(stack, open_page, width=width)
+def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Route], open_page: OpenPage) -> None:
+    """By the navigation on a phone, and at every address on a desk and on a phone."""
+    page = sign_in(stack, open_page, width=NARROW)
     entries = page.locator("nav.side a")
     targets = [entries.nth(index).get_attribute("href") or "" for index in range(entries.count())]
     known = {"/console", "/console/jobs", "/console/costs", "/console/zengin", "/console/admin/batch-operations"}
     assert known < set(targets)
     for target in targets:
-        if width == NARROW:
-            page.get_by_role("button", name="メニュー").click()
+        page.get_by_role("button", name="メニュー").click()
         link = page.locator(f"nav.side a[href='{target}']")
         if target.startswith("/dagster"):
             expect(link).to_be_visible()  # its pages complain of themselves; test_dagster.py looks at them
@@ -283,7 +280,9 @@ def test_every_page_is_clean(
             answer = page.goto(place)
             assert answer is not None
             assert answer.status == 200, place
-            check_page(page, place)
+            for width in (NARROW, WIDE):
+                page.set_viewport_size({"width": width, "height": 800})
+                check_page(page, place)
     assert walked > 15
 
 
