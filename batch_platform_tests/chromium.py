@@ -109,6 +109,16 @@ def watch(page: Page) -> Watch:
     return _WATCHES[page]
 
 
+def in_both_widths(page: Page) -> Iterator[int]:
+    """The page as it is loaded, on a phone and on a desk."""
+    for width in (NARROW, WIDE):
+        page.set_viewport_size({"width": width, "height": 800})
+        # the window is another at once, its layout a frame or two later
+        page.wait_for_function("width => window.innerWidth === width", arg=width)
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        yield width
+
+
 def overflow(page: Page) -> int:
     """By how many pixels the page is wider than its window: 0 unless it scrolls sideways."""
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

@@ -24,7 +24,7 @@ from websockets.sync.client import connect
 from batch_platform.local import demo
 from batch_platform.web.access.authentication import is_public
 from batch_platform.zengin.model import Status
-from batch_platform_tests.chromium import NARROW, WIDE, OpenPage, overflow, watch
+from batch_platform_tests.chromium import NARROW, OpenPage, in_both_widths, overflow, watch
 from batch_platform_tests.end_to_end.demo_web import (
     ADJUSTMENTS,
     BATCH,
@@ -280,8 +280,7 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
             answer = page.goto(place)
             assert answer is not None
             assert answer.status == 200, place
-            for width in (NARROW, WIDE):
-                page.set_viewport_size({"width": width, "height": 800})
+            for _ in in_both_widths(page):
                 check_page(page, place)
     assert walked > 15
 
