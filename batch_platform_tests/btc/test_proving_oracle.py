@@ -139,12 +139,13 @@ def test_books_of_a_batch_with_life_going_on() -> None:
 
 # against the plan
 
+# amounts stay below 2^63 satoshi: more is refused, and tested with the plan itself
 BALANCES = st.one_of(
     st.sampled_from([0, 1, 10, 30, 50, 70, BTC, 2_099_999_997_690_000, -1, -BTC]),
     st.integers(min_value=-(10**16), max_value=21 * 10**14),
 )
 RATES = st.one_of(
-    st.sampled_from(["5", "-3", "0.00000001", "-99.99999999", "33.33333333", "100", "-50", "1000000"]),
+    st.sampled_from(["5", "-3", "0.00000001", "-99.99999999", "33.33333333", "100", "-50", "100000"]),
     st.decimals(min_value="-99.99999999", max_value="1000", places=8).filter(bool).map(lambda one: f"{one:f}"),
 )
 STATUSES = st.sampled_from(["active", "active", "active", "suspended", "closed"])

@@ -45,7 +45,7 @@ class SignedCookie:
         """The value, if there is one and it is ours."""
         try:
             return self._signer().unsign(cookies.get(self.name, "")).decode()
-        except BadSignature:
+        except (BadSignature, UnicodeError):
             return None
 
     def set(self, response: Response, value: str, *, age: timedelta) -> None:
