@@ -4,8 +4,8 @@
 
 On the local DynamoDB, with tables of its own that are dropped at the end. In turns: `service.run` of a sealed plan
 (apply, recount, proof, end), and a loop that sends the same transactions of the same users by the same client and as
-many threads, and does nothing else. Then a worker process alone, and worker processes that are killed by SIGKILL at
-random moments, each followed by the next. At the end every balance is compared with one computed apart.
+many threads, and does nothing else. Then, in turns, a worker process alone, and worker processes that are killed by
+SIGKILL at random moments while the next one stands by. At the end every balance is compared with one computed apart.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ from batch_platform.local.home import Home
 from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerProcess
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from batch_platform.btc.service import BtcContext
@@ -128,15 +130,18 @@ class Bench:
         killed: list[float] = []
         counts: list[int] = []
         for number in range(rounds):
-            for times, wanted in ((alone, 0), (killed, kills)):
+            turns = [(alone, 0), (killed, kills)]
+            # the ledger grows from turn to turn, and the emulator is slower the more it holds
+            for times, wanted in turns if number % 2 == 0 else reversed(turns):
                 batch, _ = self.sealed()
                 longest = 2 * median(alone) / (kills + 1) if wanted else 0.0
                 began = time.perf_counter()
                 died = worked(batch.batch_id, wanted, moments, longest)
                 times.append(time.perf_counter() - began)
                 self.booked(self.rows(), by_batch=True)
-            counts.append(died)
-            _say(f"  round {number + 1}: alone {alone[-1]:.2f} s, {died} kills {killed[-1]:.2f} s")
+                if wanted:
+                    counts.append(died)
+            _say(f"  round {number + 1}: alone {alone[-1]:.2f} s, {counts[-1]} kills {killed[-1]:.2f} s")
         added = median(one / other for one, other in zip(killed, alone, strict=True)) - 1
         each = median((one - other) / max(1, n) for one, other, n in zip(killed, alone, counts, strict=True))
         _say(f"a worker left alone          {_line(alone)}")
@@ -201,25 +206,35 @@ class Bench:
 def worked(batch_id: str, kills: int, moments: random.Random, longest: float) -> int:
     """Processes that work on a batch until it has ended, one after the other; how many of them were killed.
 
-    Each of the first `kills` is killed after up to `longest` seconds, wherever it stands.
+    Each of the first `kills` is killed after up to `longest` seconds, wherever it stands; the next one stands by.
     """
     from benchmarks import btc_worker  # its clients are those of the environment it is imported in
 
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload([btc_worker.__name__])
-    died = 0
-    while True:
+
+    def started() -> ForkServerProcess:
         worker = forks.Process(target=btc_worker.apply, args=(batch_id,))
         worker.start()
-        worker.join(moments.uniform(0, longest) if died < kills else None)
-        if worker.exitcode is None:
+        return worker
+
+    died = 0
+    worker = started()
+    while True:
+        following = started() if died < kills else None
+        worker.join(moments.uniform(0, longest) if following else None)
+        if worker.exitcode is None and following:
             worker.kill()
             worker.join()
             died += 1
-        elif worker.exitcode:
-            raise RuntimeError(f"a worker of batch {batch_id} failed with {worker.exitcode}")
-        else:
-            return died
+            worker = following
+            continue
+        for one in (worker, following):
+            if one:
+                one.join()
+                if one.exitcode:
+                    raise RuntimeError(f"a worker of batch {batch_id} failed with {one.exitcode}")
+        return died
 
 
 @contextmanager

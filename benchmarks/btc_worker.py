@@ -22,6 +22,6 @@ _WORK = open_work(load_settings())
 
 
 def apply(batch_id: str) -> None:
-    """Apply or resume one batch to its end; without one, nothing."""
+    """Apply one batch to its end, or stand by while another process does; without one, nothing."""
     if batch_id:
-        service.run(replace(_WORK, owner=worker_name()), batch_id)
+        service.stand_by(replace(_WORK, owner=worker_name()), batch_id)

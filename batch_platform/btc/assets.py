@@ -47,7 +47,8 @@ def btc_adjustment_plan(context: dg.AssetExecutionContext, btc: BtcResource) -> 
     kinds={"dynamodb"},
     deps=[btc_adjustment_plan],
     description="The rows of an approved batch in the ledger, each written once with its balance whoever writes it: "
-    "a batch whose worker died is resumed. One that has ended, or was cancelled, stays as it is.",
+    "a batch whose worker died is resumed, what another one has is waited for. One that has ended, or was "
+    "cancelled, stays as it is.",
     partitions_def=BATCHES,
     backfill_policy=dg.BackfillPolicy.single_run(),
     check_specs=CHECKS,
@@ -103,15 +104,16 @@ def _planned(work: BtcContext, batch_id: str) -> Metadata:
 
 
 def _applied(context: dg.AssetExecutionContext, work: BtcContext, batch_id: str) -> Batch:
-    """Apply one batch; the batch as it has ended. Raises `Conflict` for one that cannot be applied now."""
+    """Apply one batch, or stand by while another worker does; the batch as it has ended. Raises `Conflict`."""
     batch = service.batch(work, batch_id)
     if batch.status is BatchStatus.CANCELLED:
         context.log.info(f"batch {batch_id} is cancelled: nothing to apply")
         return batch
     with overhearing(Tenths(context.log.info)):
-        ended = service.run(work, batch_id)
+        ended = service.stand_by(work, batch_id)
     if ended.status not in REVERSIBLE:
-        raise Conflict(f"batch {batch_id} was taken over by another worker and is {ended.status}", field="batch_id")
+        why = ended.error_message
+        raise Conflict(f"batch {batch_id} was {ended.status} by another worker: {why}", field="batch_id")
     return ended
 
 

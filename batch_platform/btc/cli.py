@@ -197,7 +197,8 @@ def cancel_command(batch_id: BatchId, account: As = None, dry_run: DryRun = Fals
             printing.batch(before, desk.work.options, as_json=as_json, dry_run=True)
             return
         batch = service.cancel(desk.work, batch_id, by=desk.by)
-        desk.told("btc-batch.cancel", before, batch)
+        if batch.status is not before.status:
+            desk.told("btc-batch.cancel", before, batch)
         printing.batch(batch, desk.work.options, as_json=as_json)
 
 

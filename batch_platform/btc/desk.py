@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus, Options, Rounding
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure, TransientFailure
-from batch_platform.core.workers import worker_name
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from batch_platform.core.postgres import Pool
     from batch_platform.operations.launch import Launcher, RunResult
 
-LOOKS_EVERY: Final = 1.0
-"""Seconds between two looks at a batch that another worker applies."""
 _PERMISSION: Final = "batch:execute"
 
 
@@ -134,18 +131,12 @@ def apply(desk: Desk, batch_id: str, launcher: Launcher | None = None) -> Batch:
     try:
         while batch.status is BatchStatus.PROCESSING:
             if service.is_held(desk.work, batch):
-                done = batch.processed_user_count + batch.failed_user_count
-                desk.work.progress(f"{batch_id}: {done} of {batch.target_user_count} users, by {batch.lease_owner}")
-                desk.work.sleep(LOOKS_EVERY)
-                batch = service.batch(desk.work, batch_id)
+                batch = service.wait(desk.work, batch)
                 continue
             launcher = launcher or _launcher(desk.settings)
             ended = _run(launcher, desk, batch_id)
             batch = service.batch(desk.work, batch_id)
-            if not ended.success and batch.status in REVERSIBLE:
-                # another worker was first, or the report alone failed: a run over an ended batch writes only that
-                ended = _run(launcher, desk, batch_id)
-            if not ended.success and not _taken_over(desk.work, batch):
+            if not ended.success:
                 raise PermanentFailure(_why(batch, ended))
     except KeyboardInterrupt:
         raise TransientFailure(_interrupted(service.batch(desk.work, batch_id))) from None
@@ -174,15 +165,6 @@ def _launcher(settings: Settings) -> Launcher:
     launcher = Launcher(settings)
     launcher.end_dead_runs()
     return launcher
-
-
-def _taken_over(work: BtcContext, batch: Batch) -> bool:
-    """Whether a run failed only because another process was first: a lease of this one is the run's own."""
-    from batch_platform.btc import service
-
-    if batch.status is not BatchStatus.PROCESSING or not service.is_held(work, batch):
-        return False
-    return (batch.lease_owner or "").rpartition("/")[0] != worker_name().rpartition("/")[0]
 
 
 def _interrupted(batch: Batch) -> str:

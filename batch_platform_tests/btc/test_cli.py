@@ -132,6 +132,7 @@ def test_a_batch_is_approved_as_seen_or_cancelled(shell: Shell) -> None:
     assert shell.json("cancel", own, *AS_KEI, "--dry-run")["status"] == "planned"
     cancelled = shell.json("cancel", own, "--as", "rin")
     assert (cancelled["status"], cancelled["error_message"]) == ("cancelled", "cancelled by local:rin")
+    assert shell.json("cancel", own, *AS_KEI) == cancelled
     assert f"batch {own} is cancelled, not planned" in shell(*approve).failed(2)
     assert f"batch {own} is cancelled" in shell("resume", own, *AS_KEI).failed(2)
     assert f"batch {own} is cancelled: nothing to reverse" in shell("rollback", own, *AS_KEI).failed(2)

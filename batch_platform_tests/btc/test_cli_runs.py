@@ -17,7 +17,9 @@ import pytest
 
 from batch_platform.btc import desk, service
 from batch_platform.btc.jobs import BATCH_TAG, BATCHES
+from batch_platform.btc.model import Batch
 from batch_platform.btc.money import btc_text
+from batch_platform.btc.service import BtcContext, standby
 from batch_platform.operations.launch import Launcher, RunResult
 from batch_platform.operations.model import REQUESTED_BY_TAG
 from batch_platform.settings import Settings, load_settings
@@ -153,22 +155,24 @@ def test_a_run_that_lost_its_batch_to_another_worker_is_no_failure(
     results: list[RunResult] = []
 
     def overtaken(self: Launcher, *args: Any, **options: Any) -> RunResult:
-        """The first run finds the lease taken; its holder has ended the batch when it looks again."""
-        if not results:
-            taken = shell.work().store.batches.acquire(
-                service.batch(shell.work(), batch.batch_id), "elsewhere/1/1/abc", now=shell.work().clock()
-            )
-            results.append(plain(self, *args, **options))
-            shell.work().store.batches.release(taken)
-            service.run(shell.work(), batch.batch_id)
-        else:
-            results.append(plain(self, *args, **options))
+        """The run finds the lease taken, and stands by until its holder has ended the batch."""
+        own = shell.work()
+        other = replace(own, owner="elsewhere/1/1/abc")
+        other.store.batches.acquire(service.batch(own, batch.batch_id), other.owner, now=own.clock())
+
+        def end(context: BtcContext, held: Batch) -> Batch:
+            service.run(other, held.batch_id)
+            return service.wait(context, held)
+
+        monkeypatch.setattr(standby, "wait", end)
+        results.append(plain(self, *args, **options))
         return results[-1]
 
     monkeypatch.setattr(Launcher, "run", overtaken)
     done = shell.json("resume", batch.batch_id, *AS_KEI)
     assert (done["status"], done["proof"]["ok"]) == ("completed", True)
-    assert [result.success for result in results] == [False, True]
+    assert [result.success for result in results] == [True]
+    assert service.batch(shell.work(), batch.batch_id).fencing == 2
 
 
 def test_a_batch_that_fails_says_so_in_one_line(shell: Shell) -> None:

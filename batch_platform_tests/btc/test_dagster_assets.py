@@ -19,6 +19,7 @@ from batch_platform.btc.model import HOUSE, Batch, BatchStatus, LedgerRow, Trans
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.plan import Bucket
 from batch_platform.btc.resource import BtcResource
+from batch_platform.btc.service import BtcContext, standby
 from batch_platform.btc.store import BtcStore
 from batch_platform.core.clock import utc_now
 from batch_platform.core.retry import STANDARD_RETRY
@@ -212,18 +213,39 @@ def test_a_batch_of_a_worker_that_is_gone_is_taken_over_at_once(
     assert shown(ended, TRANSACTIONS)["workers"] == 2
 
 
-def test_a_batch_that_another_worker_holds_is_left_to_it(
+def test_a_batch_that_another_worker_holds_is_waited_for(
     btc: BtcResource, stage: Stage, instance: dg.DagsterInstance
+) -> None:
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    held = context.store.batches.acquire(batch, "elsewhere/1/1/ab", now=utc_now(), lasts=timedelta(seconds=5))
+    ended = materialized(btc, instance, batch.batch_id, [TRANSACTIONS])
+    assert ended.success, sentences(ended)
+    assert retried(ended) == 0
+    assert shown(ended, TRANSACTIONS)["workers"] == 2
+    assert held.lease_expires_at is not None
+    assert utc_now() > held.lease_expires_at
+    assert booked(context, batch) == expected(before, "5")
+
+
+def test_a_batch_that_another_worker_fails_waits_for_a_person(
+    btc: BtcResource, stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = stage.context()
     open_users(context)
     batch = made(context)
     held = context.store.batches.acquire(batch, "elsewhere/1/1/ab", now=utc_now())
+
+    def fail(own: BtcContext, found: Batch) -> Batch:
+        free = {"lease_owner": None, "lease_expires_at": None}
+        own.store.batches.move(found, BatchStatus.FAILED, error_message="a row differs", **free)
+        return service.wait(own, found)
+
+    monkeypatch.setattr(standby, "wait", fail)
     ended = materialized(btc, instance, batch.batch_id, [TRANSACTIONS])
-    [sentence] = sentences(ended)
-    assert sentence.startswith(f"batch {batch.batch_id} is worked on by elsewhere/1/1/ab until ")
-    assert retried(ended) == 0
-    assert service.batch(context, batch.batch_id) == held
+    assert sentences(ended) == [f"batch {batch.batch_id} was failed by another worker: a row differs"]
+    assert service.batch(context, batch.batch_id).fencing == held.fencing
 
 
 def test_what_may_pass_is_tried_again(

@@ -34,6 +34,8 @@ _LOOK: Final = 0.01
 _MOMENTS: Final = 0.2
 """Seconds of work within which a process is killed or stopped."""
 _CATCHES: Final = 6
+_STANDBYS: Final = 0.3
+"""How many of the killed have a process that stands by."""
 
 
 @dataclass
@@ -109,7 +111,8 @@ def kill_cases(wish: Wish) -> Iterator[Case]:
 
 
 def play_kills(ground: Ground, case: Case) -> Played:
-    """Killed so many times, and run again each time by the next process; batch after batch, as many as that takes."""
+    """Killed so many times, and followed each time by a process that comes or one that stands by; batch after batch,
+    as many as that takes."""
     play = Play(ground, case, utc_now)
     found: list[str] = []
     kills = number = 0
@@ -118,24 +121,26 @@ def play_kills(ground: Ground, case: Case) -> Played:
             number += 1
             lines = play.lines()
             batch = play.begin(play.calm, number)
-            died = True
+            died, standby = True, None
             while died and kills < case.kills:
-                worker = next(waiting)
-                worker.begin(batch.batch_id)
+                worker = standby or _begun(batch, waiting)
+                standby = _begun(batch, waiting) if play.random.random() < _STANDBYS else None
                 time.sleep(play.random.random() * _MOMENTS)
                 died = worker.kill()
                 kills += died
                 _pay_a_little(play, lines)
-            found += _finished(batch, next(waiting))
+            # the last one comes to the end, also where there is nothing left to do
+            last = standby or _begun(batch, waiting)
+            found += [told for told in (last.ended(),) if told]
             play.ended(batch.batch_id, lines)
             found += play.differences()
     return Played(case, tuple(found), struck=kills)
 
 
-def _finished(batch: Batch, last: Worker) -> list[str]:
-    """The last process comes to the end, also where there is nothing left to do."""
-    last.begin(batch.batch_id)
-    return [told for told in (last.ended(),) if told]
+def _begun(batch: Batch, waiting: Iterator[Worker]) -> Worker:
+    worker = next(waiting)
+    worker.begin(batch.batch_id)
+    return worker
 
 
 def _pay_a_little(play: Play, lines: Sequence[Line]) -> None:

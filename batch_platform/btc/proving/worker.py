@@ -9,17 +9,13 @@ environment, as every process of the platform does.
 from __future__ import annotations
 
 import sys
-import time
 from datetime import timedelta
 
 from batch_platform.btc import service
-from batch_platform.btc.model import REVERSIBLE
 from batch_platform.btc.proving.ground import Ground
 from batch_platform.core.clock import utc_now
-from batch_platform.core.failures import Conflict
 from batch_platform.settings import load_settings
 
-_WAIT = 0.05
 _BEATS = 5
 """Renewals in the time of a lease."""
 
@@ -31,13 +27,8 @@ def main() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     batch_id = sys.stdin.readline().strip()
-    while batch_id:
-        try:
-            if service.run(context, batch_id).status in REVERSIBLE:
-                return
-        except Conflict:
-            # another worker holds the lease, or has just taken it
-            time.sleep(_WAIT)
+    if batch_id:
+        service.stand_by(context, batch_id)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ context     what every use case works with
 draft       the rows of a batch as of now, not sealed yet
 plan        preview; create a batch, plan and seal it; plan again what a killed worker left
 review      approve as seen, by one or two people; cancel
-lease       a batch while this process works on it
+lease       a batch while this process works on it, or waits for another one
 apply       the sealed rows into the ledger, recount, proof, end; what waits for a worker
+standby     wait for what another worker has, to go on at once when it dies
 reverse     the batch that takes back another
 proof       sealed rows, ledger rows and counters of one batch, each against the others
 verify      everything recomputed from the ledger
@@ -17,7 +18,7 @@ seed        users for the demo and for tests, or from a CSV file
 from batch_platform.btc.service.apply import due, ready, run, start
 from batch_platform.btc.service.context import SYSTEM, BtcContext, build_context
 from batch_platform.btc.service.draft import Draft
-from batch_platform.btc.service.lease import is_held
+from batch_platform.btc.service.lease import is_held, wait
 from batch_platform.btc.service.lists import (
     Detail,
     FailedUser,
@@ -45,6 +46,7 @@ from batch_platform.btc.service.proof import proof
 from batch_platform.btc.service.reverse import preview_reversal, reverse
 from batch_platform.btc.service.review import approvals_missing, approve, cancel, is_approved
 from batch_platform.btc.service.seed import SeedOutcome, seed_csv, seed_users
+from batch_platform.btc.service.standby import stand_by
 from batch_platform.btc.service.verify import Verification, check_balances, check_balances_after, verify
 
 __all__ = [
@@ -85,9 +87,11 @@ __all__ = [
     "sealed_rows",
     "seed_csv",
     "seed_users",
+    "stand_by",
     "start",
     "summary",
     "transactions",
     "user_rows",
     "verify",
+    "wait",
 ]

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final
 
@@ -30,6 +30,14 @@ from batch_platform.core.failures import Conflict, PermanentFailure, PlatformErr
 CHUNKS_AT_ONCE: Final = 4
 
 
+@dataclass(frozen=True)
+class Sealed:
+    """The sealed rows of a batch (`PLAN_SCHEMA`), and those of them that are to be applied."""
+
+    plan: pl.DataFrame
+    rows: pl.DataFrame
+
+
 class RowsMissing(PermanentFailure):
     """Rows that were noted as done are not in the ledger: somebody has to look before they are written again."""
 
@@ -37,13 +45,16 @@ class RowsMissing(PermanentFailure):
 def ready(context: BtcContext, batch_id: str) -> Batch:
     """The batch, when it can be applied or resumed. Raises `Conflict` saying what is missing."""
     batch = context.store.batches.get(batch_id)
+    _require_ready(context, batch)
+    return batch
+
+
+def _require_ready(context: BtcContext, batch: Batch) -> None:
     if batch.status is BatchStatus.PLANNED:
         if missing := approvals_missing(batch, context.options):
-            raise Conflict(f"batch {batch_id} waits for {missing} more approval(s)", field="approvals")
-        return batch
-    if batch.status is BatchStatus.PROCESSING or (batch.status is BatchStatus.FAILED and batch.is_open):
-        return batch
-    raise Conflict(f"batch {batch_id} is {batch.status}: nothing to apply", field="status")
+            raise Conflict(f"batch {batch.batch_id} waits for {missing} more approval(s)", field="approvals")
+    elif batch.status is not BatchStatus.PROCESSING and not (batch.status is BatchStatus.FAILED and batch.is_open):
+        raise Conflict(f"batch {batch.batch_id} is {batch.status}: nothing to apply", field="status")
 
 
 def start(context: BtcContext, batch_id: str) -> Batch:
@@ -85,35 +96,45 @@ def run(context: BtcContext, batch_id: str) -> Batch:
     lease is free then), `PermanentFailure` for what does not: the batch is failed, keeps others from starting, and
     may be run again once somebody has looked.
     """
-    batches = context.store.batches
-    if (batch := batches.get(batch_id)).status in REVERSIBLE:
+    return go_on(context, context.store.batches.get(batch_id))
+
+
+def sealed(context: BtcContext, batch: Batch) -> Sealed:
+    """What is to be applied, read and compared with its hash."""
+    plan = draft.sealed(context, batch)
+    return Sealed(plan, pending(plan))
+
+
+def go_on(context: BtcContext, batch: Batch, rows: Sealed | None = None) -> Batch:
+    """`run` for a batch as it was read, with its rows where they were read before."""
+    if batch.status in REVERSIBLE:
         return batch
-    working = batches.acquire(ready(context, batch_id), context.owner, now=context.clock(), lasts=context.lease)
-    held = HeldBatch(context, working)
+    _require_ready(context, batch)
+    batches = context.store.batches
+    held = HeldBatch(context, batches.acquire(batch, context.owner, now=context.clock(), lasts=context.lease))
     try:
         with held:
-            ended = _apply(context, held)
+            ended = _apply(context, held, rows or sealed(context, held.batch))
         return _end(context, held, ended)
     except LeaseLost:
-        return batches.get(batch_id)
+        return batches.get(batch.batch_id)
     except PlatformError as error:
         _stop(context, held, error)
         raise
 
 
-def _apply(context: BtcContext, held: HeldBatch) -> Batch:
+def _apply(context: BtcContext, held: HeldBatch, of: Sealed) -> Batch:
     """Write every row and the house's, and prove it; the batch as it shall end."""
     batch, ledger = held.batch, context.store.ledger
-    plan = draft.sealed(context, batch)
     header = _header(batch)
-    _write_rows(context, held, header, pending(plan))
+    _write_rows(context, held, header, of.rows)
     booked = ledger.rows(batch.batch_id, batch.shards)
-    missing = pending(plan).join(booked, on="user_id", how="anti").height
+    missing = of.rows.join(booked, on="user_id", how="anti").height
     if missing:
         raise RowsMissing(f"{missing} rows of batch {batch.batch_id} are not in the ledger though they were written")
     total = applied_sum(booked)
     _write_house(context, header, total)
-    counted = recount(plan, booked)
+    counted = recount(of.plan, booked)
     ended = replace(
         batch,
         status=BatchStatus.COMPLETED_WITH_FAILURES if counted.failed else BatchStatus.COMPLETED,
@@ -121,7 +142,7 @@ def _apply(context: BtcContext, held: HeldBatch) -> Batch:
         failed_user_count=counted.failed,
         applied_sum=total,
     )
-    proof = prove(ended, plan, _with_house(booked, total))
+    proof = prove(ended, of.plan, _with_house(booked, total))
     if not proof.ok:
         names = ", ".join(f"{check.name} ({check.found}, not {check.expected})" for check in proof.failed)
         raise PermanentFailure(f"the proof of batch {batch.batch_id} fails: {names}")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from itertools import chain, repeat
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from batch_platform.btc.model import Batch, BatchStatus
 from batch_platform.btc.service.context import BtcContext
@@ -15,11 +15,28 @@ from batch_platform.btc.store.entries import Outcome, Row
 from batch_platform.core.failures import Conflict, PlatformError
 from batch_platform.core.workers import is_dead
 
+LOOKS_EVERY: Final = 0.005
+"""Seconds between two looks at whether the process of another worker still runs."""
+
 
 def is_held(context: BtcContext, batch: Batch) -> bool:
     """Whether a worker that is not known to be dead has the lease of a batch, as it was read."""
     owner, until = batch.lease_owner, batch.lease_expires_at
     return owner is not None and until is not None and until > context.clock() and not is_dead(owner)
+
+
+def wait(context: BtcContext, batch: Batch) -> Batch:
+    """Tell how far another worker is, and wait up to a heartbeat while it has the lease; the batch as it is then.
+
+    The death of a worker of this machine ends the wait at once, that of another one only when its lease runs out.
+    """
+    done = batch.processed_user_count + batch.failed_user_count
+    context.progress(f"{batch.batch_id}: {done} of {batch.target_user_count} users, by {batch.lease_owner}")
+    for _ in range(int(context.heartbeat / LOOKS_EVERY)):
+        if not is_held(context, batch):
+            break
+        context.sleep(LOOKS_EVERY)
+    return context.store.batches.get(batch.batch_id)
 
 
 class Progress:

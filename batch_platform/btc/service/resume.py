@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from batch_platform.btc.model import Batch, RowState
+from batch_platform.btc.model import HOUSE, Batch, RowState
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.store import Outcome
 
@@ -21,7 +21,13 @@ def chunks_there(context: BtcContext, batch: Batch, rows: pl.DataFrame) -> dict[
     left = rows.slice(first)
     if batch.fencing < 2 or left.is_empty():
         return {}  # nobody was there before, or nothing is left
-    booked = context.store.ledger.rows(batch.batch_id, batch.shards, since=left.item(0, "user_id"))
+    since = left.item(0, "user_id")
+    booked = context.store.ledger.rows(batch.batch_id, batch.shards, since=since).filter(pl.col("user_id") != HOUSE)
+    if booked.is_empty():
+        return {}
+    # both are sorted by user: what comes after the last one in the ledger need not be looked at
+    some = left.get_column("user_id").search_sorted(booked.item(-1, "user_id"), side="right")
+    left = left.head(-(-some // batch.chunk_users) * batch.chunk_users)
     both = left.with_row_index("chunk", offset=first).join(booked, on="user_id", how="left", suffix="_booked")
     failed = pl.col("state") == RowState.FAILED
     there = failed | (pl.col("amount_booked") == pl.col("amount"))

@@ -25,8 +25,16 @@ LEASE: Final = timedelta(seconds=60)
 _PAGE: Final = 100
 
 
-class LeaseLost(Conflict):
+class Changed(Conflict):
+    """Somebody has changed the batch since it was read."""
+
+
+class LeaseLost(Changed):
     """Another worker has taken the batch over: stop here; what is done stays done."""
+
+
+class LeaseHeld(Conflict):
+    """Another worker that is not known to be dead has the batch."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +228,8 @@ class Batches:
     def acquire(self, batch: Batch, owner: str, *, now: datetime, lasts: timedelta = LEASE) -> Batch:
         """Take the lease of a planned, processing or failed batch: it is processing then, its fencing number one up.
 
-        Raises `Conflict` while another worker holds it that is not known to be dead, or for another status.
+        Raises `LeaseHeld` while another worker holds it that is not known to be dead, `Changed` when it is not as it
+        was read, and `Conflict` for another status.
         """
         if batch.status is not BatchStatus.PROCESSING:
             check(batch.status, BatchStatus.PROCESSING)
@@ -229,7 +238,7 @@ class Batches:
         until, holder = batch.lease_expires_at, batch.lease_owner
         held = until is not None and until > now and holder is not None and not is_dead(holder)
         if held and holder != owner:
-            raise Conflict(
+            raise LeaseHeld(
                 f"batch {batch.batch_id} is worked on by {holder} until {until:%Y-%m-%dT%H:%M:%SZ}", field="batch_id"
             )
         after = replace(
@@ -266,7 +275,7 @@ class Batches:
         now = self.get(before.batch_id)
         if now.fencing != before.fencing or now.lease_owner != before.lease_owner:
             return LeaseLost(f"batch {before.batch_id} was taken over meanwhile", field="batch_id")
-        return Conflict(f"batch {before.batch_id} was changed meanwhile: look at it again", field="batch_id")
+        return Changed(f"batch {before.batch_id} was changed meanwhile: look at it again", field="batch_id")
 
     def _changes(self, before: Batch, after: Batch) -> dict[str, Any]:
         """What differs between two items, on condition that the status, the fencing number, whoever holds the lease

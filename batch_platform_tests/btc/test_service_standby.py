@@ -1,0 +1,164 @@
+"""Workers that stand by while another one works: whose death they notice, and what they leave alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from batch_platform.btc import service
+from batch_platform.btc.model import Batch, BatchStatus
+from batch_platform.btc.service import BtcContext
+from batch_platform.btc.store import Batches, PlanLake
+from batch_platform.core.failures import Conflict
+from batch_platform_tests.btc.service_tools import Stage, booked, expected, made, open_users
+
+ELSEWHERE = "elsewhere/1/1/ab"
+_PROCESS = """
+import time
+from batch_platform.core.workers import worker_name
+print(worker_name(), flush=True)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def standing_by(context: BtcContext, batch: Batch) -> Iterator[Future[Batch]]:
+    """Another worker that has seen that it has to wait."""
+    waits = threading.Event()
+
+    def pause(seconds: float) -> None:
+        waits.set()
+        threading.Event().wait(seconds)
+
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(service.stand_by, replace(context, sleep=pause, heartbeat=0.05), batch.batch_id)
+        assert waits.wait(30)
+        yield found
+
+
+def test_without_another_worker_it_begins(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    done = service.stand_by(context, made(context).batch_id)
+    assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 1)
+    assert booked(context, done) == expected(before, "5")
+    assert service.stand_by(context, done.batch_id) == done
+
+
+def test_a_batch_that_nobody_approved_is_refused(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = service.create(context, "5", by="local:ann", approve=False)
+    with pytest.raises(Conflict, match="waits for 1 more approval"):
+        service.stand_by(context, batch.batch_id)
+
+
+def test_the_death_of_a_process_is_noticed_long_before_its_lease_runs_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    reads: list[str] = []
+    plain = PlanLake.get
+
+    def counted(self: PlanLake, batch_id: str, digest: str) -> object:
+        reads.append(threading.current_thread().name)
+        return plain(self, batch_id, digest)
+
+    monkeypatch.setattr(PlanLake, "get", counted)
+    with subprocess.Popen([sys.executable, "-c", _PROCESS], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        context.store.batches.acquire(batch, other.stdout.readline().strip(), now=context.clock())
+        with standing_by(context, batch) as waiting:
+            assert reads  # before the other one has died
+            assert not waiting.done()
+            other.kill()
+            other.wait()
+            done = waiting.result(30)
+    assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
+    assert booked(context, done) == expected(before, "5")
+    assert len(reads) == 1
+
+
+def test_a_worker_elsewhere_is_followed_when_its_lease_runs_out(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    context.store.batches.acquire(batch, ELSEWHERE, now=context.clock())
+    with standing_by(context, batch) as waiting:
+        stage.later()
+        done = waiting.result(30)
+    assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
+    assert booked(context, done) == expected(before, "5")
+
+
+def test_a_renewal_that_comes_after_the_death_of_its_sender_is_looked_at_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed process's last request may arrive between the look at the batch and its lease being taken."""
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    held = context.store.batches.acquire(batch, ELSEWHERE, now=context.clock())
+    stage.later()
+    plain = Batches.acquire
+    late = [held]
+
+    def beaten(self: Batches, found: Batch, owner: str, **times: Any) -> Batch:
+        if late:
+            self.renew(late.pop(), now=context.clock(), lasts=timedelta(milliseconds=1))
+        return plain(self, found, owner, **times)
+
+    monkeypatch.setattr(Batches, "acquire", beaten)
+    done = service.stand_by(context, batch.batch_id)
+    assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
+    assert booked(context, done) == expected(before, "5")
+
+
+def test_what_another_worker_ends_is_left_as_it_is(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    held = context.store.batches.acquire(batch, ELSEWHERE, now=context.clock())
+    with standing_by(context, batch) as waiting:
+        done = service.run(replace(context, owner=ELSEWHERE), held.batch_id)
+        assert waiting.result(30) == done
+    assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
+    assert booked(context, done) == expected(before, "5")
+
+
+def test_what_another_worker_fails_waits_for_a_person(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = made(context)
+    held = context.store.batches.acquire(batch, ELSEWHERE, now=context.clock())
+    with standing_by(context, batch) as waiting:
+        failed = context.store.batches.move(
+            held, BatchStatus.FAILED, lease_owner=None, lease_expires_at=None, error_message="look at it"
+        )
+        assert waiting.result(30) == failed
+    assert booked(context, batch) == {}
+
+
+def test_of_several_one_goes_on(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    held = context.store.batches.acquire(batch, ELSEWHERE, now=context.clock())
+    with standing_by(stage.context(), batch) as one, standing_by(stage.context(), batch) as other:
+        context.store.batches.release(held)
+        assert one.result(30) == other.result(30)
+    done = one.result()
+    assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
+    assert booked(context, done) == expected(before, "5")
+    assert service.verify(context).ok
