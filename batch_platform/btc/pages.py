@@ -6,8 +6,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from batch_platform.btc import api, files, order_pages, screens, views
+from batch_platform.btc import api, order_pages, screens, views
 from batch_platform.btc.api import READ
+from batch_platform.btc.files import FILES
 from batch_platform.btc.site import HOME, BtcSite, Site
 from batch_platform.operations.pages import DashboardCard
 from batch_platform.web.api.strict import QueryBool, QueryInt
@@ -74,7 +75,7 @@ CARD: Final = DashboardCard(
 
 PART: Final = Part(
     routers=(api.router,),
-    pages=(files.router, router, order_pages.router),
+    pages=(FILES.router, router, order_pages.router),
     navigation=NAVIGATION,
     templates="batch_platform.btc",
     locale="batch_platform.btc",

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from fastapi import Request, Response
 
-from batch_platform.btc import files, service, views
+from batch_platform.btc import service, views
+from batch_platform.btc.files import FILES
 from batch_platform.btc.jobs import BATCH_TAG
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
 from batch_platform.btc.money import btc_text, rate_text
@@ -143,7 +144,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "exclusions": views.EXCLUSIONS,
         "roundings": views.ROUNDINGS,
         "checks": views.CHECKS,
-        "asset": files.url,
+        "asset": FILES.url,
         "btc": btc_text,
         "signed": views.signed,
         "rate": views.rate,

@@ -13,8 +13,9 @@ from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem
 from batch_platform.web.i18n import N_
-from batch_platform.zengin import api, files, master_pages, review_pages, service, views
+from batch_platform.zengin import api, master_pages, review_pages, service, views
 from batch_platform.zengin.api import READ
+from batch_platform.zengin.files import FILES
 from batch_platform.zengin.model import OPEN, ChangesetStatus, DiffType, Record, Status
 from batch_platform.zengin.review_pages import matching
 from batch_platform.zengin.service import ZenginContext, review
@@ -169,7 +170,7 @@ CARD: Final = DashboardCard(
 
 PART: Final = Part(
     routers=(api.router,),
-    pages=(router, review_pages.router, master_pages.router, files.router),
+    pages=(router, review_pages.router, master_pages.router, FILES.router),
     navigation=NAVIGATION,
     templates="batch_platform.zengin",
     locale="batch_platform.zengin",

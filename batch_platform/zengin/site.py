@@ -14,7 +14,8 @@ from batch_platform.web import audit
 from batch_platform.web.access.dependencies import current
 from batch_platform.web.console import render
 from batch_platform.web.context import web_of
-from batch_platform.zengin import files, views
+from batch_platform.zengin import views
+from batch_platform.zengin.files import FILES
 from batch_platform.zengin.model import Approval, Changeset, Record
 from batch_platform.zengin.sentences import said
 from batch_platform.zengin.service import ZenginContext
@@ -64,7 +65,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "hold_names": views.HOLD_NAMES,
         "hold_notes": views.HOLD_NOTES,
         "conflict_reasons": views.CONFLICT_REASONS,
-        "asset": files.url,
+        "asset": FILES.url,
         "row_text": views.row_text,
         "fields": views.FIELDS,
         "changed_diffs": views.changed_diffs,

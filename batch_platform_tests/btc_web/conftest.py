@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -28,7 +27,6 @@ from batch_platform.btc.site import BtcSite
 from batch_platform.btc.store import Opening
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
-from batch_platform.operations import pages as operations_pages
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster_storage import DagsterInstanceStorage
 from batch_platform.operations.launch import open_instance
@@ -36,13 +34,11 @@ from batch_platform.operations.model import Registry
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, add_user
-from batch_platform.web.access.tokens import Tokens
-from batch_platform.web.app import Part, build_app
-from batch_platform.web.context import Limits, WebContext
 from batch_platform_tests.btc.clock import SteppingClock
 from batch_platform_tests.btc.conftest import clock, dynamo_proxy, dynamodb, own_tables, provisioned, s3, tables
 from batch_platform_tests.btc.service_tools import balances, booked, open_users
 from batch_platform_tests.btc_web.runner import HeldRunner
+from batch_platform_tests.web.rig import Call, app_of, audited, caller
 from batch_platform_tests.web.served import served
 
 if TYPE_CHECKING:
@@ -53,9 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["clock", "dynamo_proxy", "dynamodb", "own_tables", "provisioned", "s3", "tables"]
 
-SECRET = b"a secret of the tests, long enough"
 PASSWORD = "correct horse battery staple"
-Call = Callable[..., Any]
 Client = Callable[..., httpx.Client]
 
 
@@ -140,21 +134,7 @@ def pool(settings: Settings) -> Iterator[postgres.Pool]:
 
 @pytest.fixture(scope="session")
 def app(pool: postgres.Pool) -> FastAPI:
-    context = WebContext(
-        pool=pool,
-        clock=utc_now,
-        secret=SECRET,
-        url="http://testserver",
-        secure_cookies=False,
-        random=os.urandom,
-        limits=Limits(rate=100_000, burst=100_000, anonymous_rate=100_000, anonymous_burst=100_000),
-    )
-    dashboard = Part(
-        pages=[operations_pages.build_pages([pages.CARD])],
-        templates="batch_platform.operations",
-        locale="batch_platform.operations",
-    )
-    return build_app(context, parts=[pages.PART, dashboard])
+    return app_of(pool, pages.PART, pages.CARD)
 
 
 @pytest.fixture(scope="session")
@@ -208,21 +188,13 @@ def office(
     return office
 
 
-def token(role: Role, name: str) -> str:
-    issued = Tokens.of(SECRET).issue(
-        name=name, roles=[role], ttl=timedelta(hours=1), now=utc_now(), random=os.urandom
-    )
-    return f"Bearer {issued}"
-
-
 @pytest.fixture
 def client(office: Office, origin: str) -> Iterator[Client]:
     """`client(Role.VIEWER, "vera")`: a program with a token of that role; `client()` has none."""
     with ExitStack() as opened:
 
         def made(role: Role | None = None, name: str | None = None) -> httpx.Client:
-            headers = {} if role is None else {"Authorization": token(role, name or role.value)}
-            return opened.enter_context(httpx.Client(base_url=origin, headers=headers, timeout=60, trust_env=False))
+            return opened.enter_context(caller(origin, role, name))
 
         yield made
 
@@ -260,10 +232,4 @@ def account(pool: postgres.Pool) -> Call:
 def audit_rows(pool: postgres.Pool) -> Call:
     """Who did what, before and after, of a target, oldest first."""
 
-    def rows(target: str) -> list[tuple[Any, ...]]:
-        with postgres.transaction(pool) as connection:
-            return connection.execute(
-                "SELECT who, what, before, after FROM web.audit_log WHERE target = %s ORDER BY id", [target]
-            ).fetchall()
-
-    return rows
+    return lambda target: audited(pool, target)

@@ -22,7 +22,8 @@ from batch_platform.web.access.model import Role
 from batch_platform_tests.btc.conftest import IMPATIENT
 from batch_platform_tests.btc.service_tools import expected
 from batch_platform_tests.btc_web.asking import HERE, data, history, send, together
-from batch_platform_tests.btc_web.conftest import Call, Client, Office, token
+from batch_platform_tests.btc_web.conftest import Client, Office
+from batch_platform_tests.web.rig import Call, token
 from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from batch_platform.btc import service
 from batch_platform.btc.model import BatchStatus
 from batch_platform_tests.btc.service_tools import expected
 from batch_platform_tests.btc_web.asking import HERE, data, send, together
-from batch_platform_tests.btc_web.conftest import Call, Office
+from batch_platform_tests.btc_web.conftest import Office
+from batch_platform_tests.web.rig import Call
 
 
 def seen(operation: dict[str, Any]) -> dict[str, Any]:

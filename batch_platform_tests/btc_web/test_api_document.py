@@ -14,7 +14,8 @@ import pytest
 from batch_platform.web.access.model import Role
 from batch_platform.web.api.idempotency import HEADER
 from batch_platform_tests.btc_web.asking import HERE
-from batch_platform_tests.btc_web.conftest import Client, Office, token
+from batch_platform_tests.btc_web.conftest import Client, Office
+from batch_platform_tests.web.rig import token
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from batch_platform.btc import files, service
+from batch_platform.btc import service
+from batch_platform.btc.files import FILES
 from batch_platform.btc.model import BatchStatus, UserStatus
 from batch_platform.core.failures import InvalidInput
 from batch_platform.web.access.model import Role
@@ -187,11 +188,11 @@ def test_the_dashboard_has_a_card(office: Office, administrator: httpx.Client) -
 def test_unknown_batches_and_files_are_not_found(client: Client, office: Office) -> None:
     viewer = client(Role.VIEWER)
     page(viewer, f"{HOME}/01999999-0000-7000-8000-000000000000", status=404)
-    style = viewer.get(files.url("btc.css"))
+    style = viewer.get(FILES.url("btc.css"))
     assert (style.status_code, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
     assert style.headers["cache-control"] == f"private, max-age={int(timedelta(days=365).total_seconds())}, immutable"
-    assert viewer.get(f"{files.PATH}/btc.css").headers["cache-control"] == "no-cache"
-    assert viewer.get(f"{files.PATH}/other.css").status_code == 404
+    assert viewer.get(f"{FILES.path}/btc.css").headers["cache-control"] == "no-cache"
+    assert viewer.get(f"{FILES.path}/other.css").status_code == 404
 
 
 def test_proofs_of_all_kinds_are_told_in_japanese(office: Office, viewer: httpx.Client) -> None:

@@ -10,8 +10,9 @@ import pytest
 from batch_platform.btc import service
 from batch_platform.btc.model import BatchStatus
 from batch_platform_tests.btc.service_tools import BTC, expected
-from batch_platform_tests.btc_web.conftest import Call, Office
+from batch_platform_tests.btc_web.conftest import Office
 from batch_platform_tests.btc_web.forms import HOME, HTML, asked, flat, form, hidden, led_to, page, said
+from batch_platform_tests.web.rig import Call
 
 
 @pytest.mark.parametrize(

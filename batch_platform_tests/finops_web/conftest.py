@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -18,49 +14,22 @@ from batch_platform.finops import pages
 from batch_platform.finops.jobs import build_jobs
 from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.site import FinopsSite
-from batch_platform.operations import pages as operations_pages
 from batch_platform.operations.dagster_storage import DagsterInstanceStorage
 from batch_platform.operations.launch import InProcessRunner, Launcher
 from batch_platform.operations.model import Registry
 from batch_platform.operations.service import OperationsContext
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
-from batch_platform.web.access.tokens import Tokens
-from batch_platform.web.app import Part, build_app
-from batch_platform.web.context import Limits, WebContext
 from batch_platform_tests.finops.conftest import clock, make_project, pool, project, s3, work
+from batch_platform_tests.web.rig import Call, app_of, audited, caller
 from batch_platform_tests.web.served import served
 
 __all__ = ["clock", "make_project", "pool", "project", "s3", "work"]
 
-SECRET = b"a secret of the tests, long enough"
-Call = Callable[..., Any]
-
-
-def token(role: Role) -> str:
-    issued = Tokens.of(SECRET).issue(
-        name=role.value, roles=[role], ttl=timedelta(hours=1), now=utc_now(), random=os.urandom
-    )
-    return f"Bearer {issued}"
-
 
 @pytest.fixture(scope="session")
-def app(pool: postgres.Pool, settings: Settings) -> FastAPI:
-    context = WebContext(
-        pool=pool,
-        clock=utc_now,
-        secret=SECRET,
-        url="http://testserver",
-        secure_cookies=False,
-        random=os.urandom,
-        limits=Limits(rate=100_000, burst=100_000, anonymous_rate=100_000, anonymous_burst=100_000),
-    )
-    dashboard = Part(
-        pages=[operations_pages.build_pages([pages.CARD])],
-        templates="batch_platform.operations",
-        locale="batch_platform.operations",
-    )
-    return build_app(context, parts=[pages.PART, dashboard])
+def app(pool: postgres.Pool) -> FastAPI:
+    return app_of(pool, pages.PART, pages.CARD)
 
 
 @pytest.fixture(scope="session")
@@ -75,12 +44,6 @@ def operations(pool: postgres.Pool, settings: Settings) -> OperationsContext:
 def origin(app: FastAPI) -> Iterator[str]:
     with served(app) as address:
         yield address
-
-
-@contextmanager
-def caller(origin: str, role: Role) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=origin, headers={"Authorization": token(role)}, timeout=60) as client:
-        yield client
 
 
 @pytest.fixture
@@ -105,10 +68,4 @@ def operator(client: httpx.Client, origin: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def audit_rows(pool: postgres.Pool) -> Call:
-    def rows(target: str) -> list[tuple[Any, ...]]:
-        with postgres.transaction(pool) as connection:
-            return connection.execute(
-                "SELECT who, what, before, after FROM web.audit_log WHERE target = %s ORDER BY id", [target]
-            ).fetchall()
-
-    return rows
+    return lambda target: audited(pool, target)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,25 +15,19 @@ from fastapi import FastAPI
 
 from batch_platform import migrations
 from batch_platform.core import aws, postgres
-from batch_platform.core.clock import utc_now
 from batch_platform.local.tables import ensure_table
-from batch_platform.operations import pages as operations_pages
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
-from batch_platform.web.access.tokens import Tokens
-from batch_platform.web.app import Part, build_app
-from batch_platform.web.context import Limits as WebLimits
-from batch_platform.web.context import WebContext
 from batch_platform.zengin import pages, service
 from batch_platform.zengin.model import Changeset, Limits, Record
 from batch_platform.zengin.service import ZenginContext, build_context
+from batch_platform_tests.web.rig import Call, app_of, audited, caller
 from batch_platform_tests.web.served import served
 from batch_platform_tests.zengin_web.releases import Release
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-SECRET = b"a secret of the tests, long enough"
 DAY = date(2026, 11, 20)
 # so small a master changes by large shares
 PERMISSIVE = Limits(
@@ -48,7 +40,6 @@ PERMISSIVE = Limits(
     truncation_banks=50,
     truncation_branches=500,
 )
-Call = Callable[..., Any]
 
 
 class Clock:
@@ -102,13 +93,6 @@ class Master:
 
     def status(self, record: Record) -> str:
         return service.record(self.work, record.id).status.value
-
-
-def token(role: Role, name: str | None = None) -> str:
-    issued = Tokens.of(SECRET).issue(
-        name=name or role.value, roles=[role], ttl=timedelta(hours=1), now=utc_now(), random=os.urandom
-    )
-    return f"Bearer {issued}"
 
 
 @pytest.fixture(scope="session")
@@ -189,34 +173,13 @@ def master(work: ZenginContext, tmp_path: Path, clock: Clock) -> Master:
 
 @pytest.fixture(scope="session")
 def app(pool: postgres.Pool) -> FastAPI:
-    context = WebContext(
-        pool=pool,
-        clock=utc_now,
-        secret=SECRET,
-        url="http://testserver",
-        secure_cookies=False,
-        random=os.urandom,
-        limits=WebLimits(rate=100_000, burst=100_000, anonymous_rate=100_000, anonymous_burst=100_000),
-    )
-    dashboard = Part(
-        pages=[operations_pages.build_pages([pages.CARD])],
-        templates="batch_platform.operations",
-        locale="batch_platform.operations",
-    )
-    return build_app(context, parts=[pages.PART, dashboard])
+    return app_of(pool, pages.PART, pages.CARD)
 
 
 @pytest.fixture(scope="session")
 def origin(app: FastAPI) -> Iterator[str]:
     with served(app) as address:
         yield address
-
-
-@contextmanager
-def caller(origin: str, role: Role, name: str | None = None) -> Iterator[httpx.Client]:
-    headers = {"Authorization": token(role, name)}
-    with httpx.Client(base_url=origin, headers=headers, timeout=60) as client:
-        yield client
 
 
 @pytest.fixture
@@ -252,14 +215,7 @@ def audit_rows(pool: postgres.Pool) -> Call:
     with postgres.transaction(pool) as connection:
         newest = connection.execute("SELECT coalesce(max(id), 0) FROM web.audit_log").fetchone()
 
-    def rows(target: str) -> list[tuple[Any, ...]]:
-        with postgres.transaction(pool) as connection:
-            return connection.execute(
-                "SELECT who, what, before, after FROM web.audit_log WHERE target = %s AND id > %s ORDER BY id",
-                [target, newest and newest[0]],
-            ).fetchall()
-
-    return rows
+    return lambda target: audited(pool, target, after=newest[0] if newest else 0)
 
 
 def make_bucket(s3: S3Client, settings: Settings, name: str) -> None:

@@ -14,7 +14,8 @@ from batch_platform.operations.alerts import judge
 from batch_platform.zengin import service
 from batch_platform.zengin.alerts import RULES
 from batch_platform.zengin.model import Changeset
-from batch_platform_tests.zengin_web.conftest import Call, Master
+from batch_platform_tests.web.rig import Call
+from batch_platform_tests.zengin_web.conftest import Master
 from batch_platform_tests.zengin_web.releases import first, second
 
 DIFFS = "/api/zengin/diffs"

@@ -13,7 +13,8 @@ import pytest
 
 from batch_platform.zengin import service
 from batch_platform.zengin.model import Changeset, Limits
-from batch_platform_tests.zengin_web.conftest import Call, Master
+from batch_platform_tests.web.rig import Call
+from batch_platform_tests.zengin_web.conftest import Master
 from batch_platform_tests.zengin_web.releases import first, second
 
 HTML = {"Accept": "text/html"}
