@@ -25,7 +25,8 @@ PASSING: Final = frozenset(
 PATIENCE: Final = Backoff(attempts=10, base=0.05, longest=5.0)
 THREADS: Final = 4
 PAGE: Final = 5_000
-"""Items a page: about the 1 MB at which DynamoDB ends one. Without a limit the emulator reads all that follows it."""
+"""Ledger rows a page: about the 1 MB at which DynamoDB ends one. Without a limit the emulator reads, for each page of
+a query, all that follows it."""
 _READS: Final = 100  # DynamoDB's limit of a batch
 
 T = TypeVar("T")
@@ -110,7 +111,8 @@ class Requests:
 
     def pages(self, operation: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """Every page of a `query` or `scan`."""
-        request = {"Limit": PAGE, **request}
+        if operation == "query":
+            request = {"Limit": PAGE, **request}
         ask: Callable[..., Any] = getattr(self.client, operation)
         place: Any = None
         while True:
