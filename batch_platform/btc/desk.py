@@ -113,7 +113,7 @@ def open_desk(account: str | None, *, settings: Settings | None = None) -> Itera
     url = settings.database_url.get_secret_value()
     pool = postgres.open_pool(url, application_name="batch-platform btc", max_size=1)
     try:
-        AuditStore(pool).rows(limit=1)  # nothing is done that could not be written down
+        AuditStore(pool).require()
         by = _caller() if account is None and local else _administrator(pool, account or system_user())
         yield Desk(open_work(settings), by, pool, settings)
     finally:

@@ -8,8 +8,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from batch_platform.core import postgres
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.settings import Settings
 from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.audit import AuditStore, record
 from batch_platform_tests.web.site import NOON, Site
@@ -152,3 +156,19 @@ def test_accounts_are_managed_on_their_page(site: Site) -> None:
     assert ann.send("/console/users/ann/disable", {"csrf_token": token}).status_code == 303
     assert "last administrator" in ann.get("/console/users").text
     assert ann.send("/console/users/nobody/disable", {"csrf_token": token}).status_code == 303
+
+
+def test_a_database_without_a_log_is_told(settings: Settings) -> None:
+    assert settings.database_url is not None
+    server, name = settings.database_url.get_secret_value(), f"empty_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        empty = postgres.open_pool(make_conninfo(server, dbname=name), application_name="audit tests")
+        with pytest.raises(PermanentFailure, match="no tables yet"):
+            AuditStore(empty).require()
+        empty.close()
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def test_a_log_that_is_there_is_enough(pool: postgres.Pool) -> None:
+    AuditStore(pool).require()

@@ -4,6 +4,9 @@
 INSERT INTO web.audit_log (at, who, what, target, before, after, correlation_id)
 VALUES (%(now)s, %(who)s, %(what)s, %(target)s, %(before)s, %(after)s, %(correlation_id)s)
 
+-- name: audit_table
+SELECT to_regclass('web.audit_log')::text
+
 -- name: audit_rows
 SELECT id, at, who, what, target, before, after, correlation_id
   FROM web.audit_log
