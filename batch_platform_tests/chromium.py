@@ -4,6 +4,7 @@ fails the test that opened the page."""
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -109,12 +110,24 @@ def watch(page: Page) -> Watch:
     return _WATCHES[page]
 
 
+def until(page: Page, expression: str, argument: object = None) -> None:
+    """Waits until the page says so.
+
+    Asked from here each time: Playwright's `wait_for_function` looks again from within the page, where the pages'
+    content security policy forbids what it evaluates.
+    """
+    deadline = time.monotonic() + 10
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < deadline, f"the page never said {expression}"
+        page.wait_for_timeout(20)
+
+
 def in_both_widths(page: Page) -> Iterator[int]:
     """The page as it is loaded, on a phone and on a desk."""
     for width in (NARROW, WIDE):
         page.set_viewport_size({"width": width, "height": 800})
         # the window is another at once, its layout a frame or two later
-        page.wait_for_function("width => window.innerWidth === width", arg=width)
+        until(page, "width => window.innerWidth === width", width)
         page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         yield width
 

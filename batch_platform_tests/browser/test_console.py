@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Error, expect
 
-from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, watch
+from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, until, watch
 from batch_platform_tests.web.console_demo import build
 from batch_platform_tests.web.served import served
 
@@ -47,7 +47,7 @@ def test_pages_fit_their_window(open_page: OpenPage, origin: str, language: str)
     for path in PAGES:
         page.goto(path)
         if path == "/console/charts":
-            page.wait_for_function(DRAWN)
+            until(page, DRAWN)
         for width in in_both_widths(page):
             assert overflow(page) == 0, (path, width)
         assert page.locator("html").get_attribute("lang") == language
@@ -178,7 +178,7 @@ def test_form_names_the_field_at_fault_and_is_sent_once(open_page: OpenPage, ori
 def test_charts_are_drawn_and_told(open_page: OpenPage, origin: str) -> None:
     page = open_page(origin)
     page.goto("/console/charts")
-    page.wait_for_function(DRAWN)
+    until(page, DRAWN)
     assert page.evaluate("Chart.getChart('bars').data.datasets.map((set) => set.type)") == ["bar"] * 4
     tooltip = page.evaluate(
         """() => {
@@ -192,7 +192,7 @@ def test_charts_are_drawn_and_told(open_page: OpenPage, origin: str) -> None:
     page.get_by_text("表で見る").first.click()
     expect(page.get_by_role("row", name="2026-10-04").first).to_be_visible()
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function("() => Chart.getChart('bars')?.options.scales.y.grid.color.includes('255')")
+    until(page, "() => Chart.getChart('bars')?.options.scales.y.grid.color.includes('255')")
 
 
 def test_what_a_clean_page_must_not_do_is_seen(open_page: OpenPage, origin: str) -> None:

@@ -19,7 +19,7 @@ from batch_platform.finops.site import FinopsSite
 from batch_platform.local.demo import DATA
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, add_user
-from batch_platform_tests.browser.conftest import WIDE, OpenPage, in_both_widths, overflow, watch
+from batch_platform_tests.browser.conftest import WIDE, OpenPage, in_both_widths, overflow, until, watch
 from batch_platform_tests.finops.conftest import Project, SteppingClock
 from batch_platform_tests.finops_web.conftest import app, clock, make_project, pool, project, s3, work
 from batch_platform_tests.web.served import served
@@ -103,7 +103,7 @@ def test_pages_fit_their_window(sign_in: Callable[..., Page], bundled: Project, 
 
 def test_charts_are_drawn_and_told(sign_in: Callable[..., Page], bundled: Project) -> None:
     page = sign_in(f"/console/costs?project={bundled.id}&month={OCTOBER:%Y-%m}")
-    page.wait_for_function("window.Chart && Chart.getChart(document.querySelector('canvas'))")
+    until(page, "Boolean(window.Chart && Chart.getChart(document.querySelector('canvas')))")
     chart = "Chart.getChart(document.querySelector('canvas'))"
     assert page.evaluate(f"{chart}.data.labels.length") == 31
     assert page.evaluate(f"{chart}.data.datasets.length") <= 9

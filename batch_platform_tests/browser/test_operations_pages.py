@@ -16,7 +16,7 @@ from batch_platform.operations import service
 from batch_platform.operations.monitor import Monitor, Orders
 from batch_platform.operations.pages import DashboardCard
 from batch_platform.settings import Settings
-from batch_platform_tests.browser.conftest import WIDE, OpenPage, in_both_widths, overflow, watch
+from batch_platform_tests.browser.conftest import WIDE, OpenPage, in_both_widths, overflow, until, watch
 from batch_platform_tests.operations_web.rig import GATE, MENDED, PASSWORD, Rig, rigged
 from batch_platform_tests.web.served import served
 
@@ -190,7 +190,7 @@ def test_history_is_filtered_and_charted(sign_in: SignIn) -> None:
     page = sign_in("viewer")
     page.goto("/console/jobs/web-count")
     expect(page.get_by_role("button", name="Run now")).to_have_count(0)
-    page.wait_for_function("window.Chart && Chart.getChart('durations')")
+    until(page, "Boolean(window.Chart && Chart.getChart('durations'))")
     page.get_by_label("State").select_option("failure")
     page.get_by_role("button", name="Show").click()
     rows = page.get_by_role("region", name="Runs").locator("tbody tr")
