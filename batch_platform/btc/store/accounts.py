@@ -28,7 +28,7 @@ from batch_platform.btc.model import HOUSE, Balance, LedgerRow, RowState, Transa
 from batch_platform.btc.store.entries import BELOW_ZERO, Entries, Header
 from batch_platform.btc.store.ledger import Ledger
 from batch_platform.btc.store.names import Tables
-from batch_platform.btc.store.table import PASSING, REFUSED, THREADS, Requests, in_threads
+from batch_platform.btc.store.table import PASSING, REFUSED, Requests, in_threads
 from batch_platform.core.clock import Clock
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 
@@ -205,16 +205,11 @@ class Accounts:
         request = {
             "TableName": table,
             "ConsistentRead": True,
-            "TotalSegments": THREADS,
             "ProjectionExpression": ", ".join(f"#{name}" for name in names),
             "ExpressionAttributeNames": {f"#{name}": name for name in names},
         }
-
-        def segment(number: int) -> pl.DataFrame:
-            pages = self._requests.pages("scan", {**request, "Segment": number})
-            return pl.concat([frame(page["Items"]) for page in pages])
-
-        return pl.concat(in_threads(segment, range(THREADS))).sort("user_id")
+        pages = self._requests.pages("scan", request)
+        return pl.concat([frame(page["Items"]) for page in pages]).sort("user_id")
 
 
 def _balances(items: Sequence[Item]) -> pl.DataFrame:

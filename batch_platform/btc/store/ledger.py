@@ -13,7 +13,7 @@ from batch_platform.btc.model import HOUSE, LEDGER_SCHEMA, LedgerRow, RowState
 from batch_platform.btc.store import cursors
 from batch_platform.btc.store.entries import Entries, Header, Outcome, Row
 from batch_platform.btc.store.names import USER_INDEX, Tables
-from batch_platform.btc.store.table import THREADS, Requests, in_threads
+from batch_platform.btc.store.table import Requests, in_threads
 from batch_platform.core.aws import aws_failures
 
 _COLUMNS: Final = {"#user": "user_id", "#amount": "amount", "#state": "state", "#reason": "reason"}
@@ -64,17 +64,12 @@ class Ledger:
         request = {
             "TableName": self._table,
             "ConsistentRead": True,
-            "TotalSegments": THREADS,
             "ProjectionExpression": "#user, #amount",
             "ExpressionAttributeNames": {"#user": "user_id", "#amount": "amount"},
         }
-        parts = in_threads(lambda segment: self._added_up({**request, "Segment": segment}), range(THREADS))
-        return pl.concat(parts).group_by("user_id").agg(pl.col("amount").sum()).sort("user_id")
-
-    def _added_up(self, scan: dict[str, Any]) -> pl.DataFrame:
-        """By page: the items of the whole table may be more than fits into memory."""
-        pages = pl.concat([_amounts(page["Items"]) for page in self._requests.pages("scan", scan)])
-        return pages.group_by("user_id").agg(pl.col("amount").sum())
+        # a frame of each page: the items of the whole table may be more than fits into memory
+        pages = [_amounts(page["Items"]) for page in self._requests.pages("scan", request)]
+        return pl.concat(pages).group_by("user_id").agg(pl.col("amount").sum()).sort("user_id")
 
     def page(self, transaction_id: str, shards: int, *, limit: int, cursor: str | None = None) -> RowPage:
         """Rows of a batch in the order of the users, shard after shard, without the house's."""

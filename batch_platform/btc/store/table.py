@@ -25,8 +25,8 @@ PASSING: Final = frozenset(
 PATIENCE: Final = Backoff(attempts=10, base=0.05, longest=5.0)
 THREADS: Final = 4
 PAGE: Final = 5_000
-"""Ledger rows a page: about the 1 MB at which DynamoDB ends one. Without a limit the emulator reads, for each page of
-a query, all that follows it."""
+"""Items a page: with ledger rows about the 1 MB at which DynamoDB ends one. Without a limit the emulator reads, for
+each page, all that follows it; for a page of a segment even the whole table, so nothing is read in segments."""
 _READS: Final = 100  # DynamoDB's limit of a batch
 
 T = TypeVar("T")
@@ -111,8 +111,7 @@ class Requests:
 
     def pages(self, operation: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """Every page of a `query` or `scan`."""
-        if operation == "query":
-            request = {"Limit": PAGE, **request}
+        request = {"Limit": PAGE, **request}
         ask: Callable[..., Any] = getattr(self.client, operation)
         place: Any = None
         while True:
