@@ -23,7 +23,7 @@ def proxy(machine: Machine) -> Iterator[FaultProxy]:
         yield proxy
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def stack(machine: Machine, proxy: FaultProxy) -> Iterator[Stack]:
     with Stack(machine, machine.addresses(proxy.url)) as stack:
         yield stack

@@ -1,7 +1,8 @@
-"""What goes wrong is told by mail once, and once more when it is over: a job that fails, a schedule, a daemon.
+"""The two schedules of the spec run by the clock, and what goes wrong is told by mail once, and once more when it is
+over: a job that fails, a schedule, a daemon.
 
 Everything is real: the stack of `up`, a mail server, S3 behind a proxy that breaks it, Chromium. Both schedules are
-due every minute and may be late by 20 s (`impatient`).
+due every minute and may be late by 20 s (`impatient`); the sensor, which would be sooner, is stopped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from playwright.sync_api import expect
 
 from batch_platform.core.clock import utc_now
 from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.finops import service
 from batch_platform_tests.chromium import OpenPage
 from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files, running
 from batch_platform_tests.end_to_end.stack import Stack, eventually
@@ -64,12 +66,13 @@ def stack(machine: Machine, proxy: FaultProxy, sink: Sink) -> Iterator[Stack]:
     }
     given = {**machine.addresses(proxy.url), **more}
     with Stack(machine, given, definitions=IMPATIENT, server=IMPATIENT) as stack:
+        stack.stop_sensor()
         yield stack
 
 
 @pytest.fixture(scope="module")
 def switched_off(stack: Stack) -> datetime:
-    """When one of the schedules was switched off: before all else, so that its minute passes meanwhile."""
+    """When one of the schedules was switched off: before the job fails, so that its minute passes meanwhile."""
     stack.stop_schedule(SWITCHED_OFF)
     return utc_now()
 
@@ -78,6 +81,35 @@ def switched_off(stack: Stack) -> datetime:
 def client(stack: Stack) -> Iterator[httpx.Client]:
     with stack.client("administrator") as client:
         yield client
+
+
+def test_fetch_and_aggregate_run_by_the_clock(machine: Machine, stack: Stack) -> None:
+    """At the same minute one project's delivery is registered and another's, registered before, is published."""
+    first, second = ended_months(2)
+    delivered, registered = machine.bucket(), machine.bucket()
+    files, total = month_files(first, account="200000000050", files=2)
+    registered.deliver(first, files)
+    machine.add_project("registered", registered.name)
+    with machine.work() as work:
+        service.fetch_month(work, work.connection("registered"), first)
+    machine.let_time_pass("registered")
+    for month in (first, second):
+        delivered.deliver(month, month_files(month, account="200000000051", files=2)[0])
+    machine.add_project("delivered", delivered.name)
+
+    fetched = eventually(lambda: ended_runs(stack, "delivered", "cur_fetch"), seconds=150)
+    assert fetched[0]["status"] == "SUCCESS"
+    query = (
+        "SELECT billing_month, status, count(*) FROM finops.finops_billing_files WHERE project_id = 'delivered' "
+        "GROUP BY 1, 2 ORDER BY 1"
+    )
+    assert machine.rows(query) == [(first, "PENDING", 2), (second, "PENDING", 2)]
+
+    (aggregated,) = eventually(lambda: ended_runs(stack, "registered", "cur_aggregate"), seconds=150)
+    assert aggregated["status"] == "SUCCESS"
+    assert aggregated["tags"]["finops/month"] == f"{first:%Y-%m}"
+    assert machine.total("registered", first) == total
+    machine.disable_projects()
 
 
 @pytest.mark.usefixtures("switched_off")
@@ -153,6 +185,10 @@ def test_a_daemon_that_is_silent_is_missed(stack: Stack, sink: Sink, client: htt
             lambda to=receiver: mails(sink, "[resolved] cur-fetch should have run", to), seconds=60
         )
         assert len(recovered) == 1
+
+
+def ended_runs(stack: Stack, project_id: str, job: str) -> list[dict[str, Any]]:
+    return [run for run in stack.ended(project_id) if run["jobName"] == job]
 
 
 def check_told_in_time(sink: Sink, client: httpx.Client, job: str, *, since: datetime, reason: str) -> None:
