@@ -1,4 +1,5 @@
-"""The platform's definitions with a sensor that looks every five seconds, the daemon's own pace, not every thirty."""
+"""The platform's definitions with a sensor of finops that looks every five seconds, the daemon's own pace, not every
+thirty."""
 
 import dagster as dg
 
@@ -10,5 +11,6 @@ from batch_platform.settings import load_settings
 def defs() -> dg.Definitions:
     built = build_definitions(load_settings())
     for sensor in built.sensors or ():
-        sensor._min_interval = 5
+        if sensor.name == "cur_manifest_sensor":
+            sensor._min_interval = 5
     return built

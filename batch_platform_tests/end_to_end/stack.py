@@ -23,6 +23,8 @@ from batch_platform_tests.site import token
 
 T = TypeVar("T")
 
+ASK = 0.5
+"""Seconds between two questions to Dagster: each costs a tenth of that in processor time."""
 QUICK = "batch_platform_tests.end_to_end.quick_definitions"
 _SERVER = "batch_platform.server"
 _UP = f"""
@@ -192,7 +194,7 @@ class Stack:
             assert len(runs) <= count, [(run["jobName"], run["tags"]) for run in runs]
             return runs if len(runs) == count and all(run["status"] in _FINISHED for run in runs) else None
 
-        return eventually(found, seconds=seconds, told=lambda: (self.runs(project_id), self.ticks()[-3:]))
+        return eventually(found, seconds=seconds, pause=ASK, told=lambda: (self.runs(project_id), self.ticks()[-3:]))
 
     def ended(self, project_id: str) -> list[dict[str, Any]]:
         """The finished runs of a project, oldest first."""
@@ -207,7 +209,9 @@ class Stack:
         return [tick for tick in reversed(found) if tick["timestamp"] >= since]
 
     def await_ticks(self, count: int, *, since: float, seconds: float = 90) -> list[dict[str, Any]]:
-        return eventually(lambda: found if len(found := self.ticks(since=since)) >= count else None, seconds=seconds)
+        return eventually(
+            lambda: found if len(found := self.ticks(since=since)) >= count else None, seconds=seconds, pause=ASK
+        )
 
     def failures(self, run_id: str) -> tuple[list[str], int]:
         """The sentence of each failed step of a run, and how many steps were tried again."""
@@ -225,11 +229,13 @@ class Stack:
         def stopped() -> bool:
             self.ask(_STOP_SENSOR, id=self._sensor()["id"])
             # one that an earlier daemon left unfinished on this machine stays so
-            eventually(lambda: all(tick["status"] != "STARTED" for tick in self._ticks(self.began)), seconds=90)
+            eventually(
+                lambda: all(tick["status"] != "STARTED" for tick in self._ticks(self.began)), seconds=90, pause=ASK
+            )
             # at its end a look writes the sensor's state as it was at its beginning
             return bool(self._sensor()["status"] == "STOPPED")
 
-        eventually(stopped, seconds=90)
+        eventually(stopped, seconds=90, pause=ASK)
 
     def start_sensor(self) -> None:
         self.ask(_START_SENSOR, selector=_SENSOR)
