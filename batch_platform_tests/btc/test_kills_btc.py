@@ -34,3 +34,14 @@ def test_no_worker_outlives_the_proof(provisioned: Settings) -> None:
             first.begin("no batch")
         assert second.runs
     assert not second.runs
+
+
+def test_a_worker_that_failed_before_it_was_killed_is_told_of(provisioned: Settings) -> None:
+    with own_ground(provisioned) as ground, workers(ground) as waiting:
+        worker = next(waiting)
+        worker.begin("01999999-0000-7000-8000-000000000000")
+        worker.process.wait(30)
+        died, [wrong] = worker.kill()
+    assert not died
+    assert "a worker ended with 1: " in wrong
+    assert "no batch 01999999" in wrong

@@ -46,7 +46,7 @@ class Worker:
 
     def begin(self, batch_id: str) -> None:
         if _pipe(self.process.stdout).readline() != "ready\n":
-            raise PermanentFailure(f"a worker cannot be started: {self.ended()}")
+            raise PermanentFailure(f"a worker cannot be started: {'; '.join(self.ended())}")
         asked = _pipe(self.process.stdin)
         asked.write(f"{batch_id}\n")
         asked.flush()
@@ -55,21 +55,25 @@ class Worker:
     def runs(self) -> bool:
         return self.process.poll() is None
 
-    def kill(self) -> bool:
-        """End it at once, wherever it is; False when it had come to its end before."""
+    def kill(self) -> tuple[bool, list[str]]:
+        """End it at once, wherever it is: whether it was still running, and what is wrong with its end if not."""
         self.process.kill()
-        self.process.communicate()
-        return self.process.returncode == -signal.SIGKILL
+        _, told = self.process.communicate()
+        killed = self.process.returncode == -signal.SIGKILL
+        return killed, [] if killed else self._end(told)
 
-    def ended(self) -> str | None:
-        """Wait for its end; what it says when that was no good one."""
+    def ended(self) -> list[str]:
+        """Wait for its end; what is wrong with it."""
         try:
             _, told = self.process.communicate(timeout=STUCK)
         except subprocess.TimeoutExpired:
             self.kill()
-            return f"a worker did not end within {STUCK} seconds"
+            return [f"a worker did not end within {STUCK} seconds"]
+        return self._end(told)
+
+    def _end(self, told: str) -> list[str]:
         code = self.process.returncode
-        return None if code == 0 else f"a worker ended with {code}: {told.strip()[-300:]}"
+        return [] if code == 0 else [f"a worker ended with {code}: {told.strip()[-300:]}"]
 
 
 @contextmanager
@@ -126,12 +130,13 @@ def play_kills(ground: Ground, case: Case) -> Played:
                 worker = standby or _begun(batch, waiting)
                 standby = _begun(batch, waiting) if play.random.random() < _STANDBYS else None
                 time.sleep(play.random.random() * _MOMENTS)
-                died = worker.kill()
+                died, wrong = worker.kill()
+                found += wrong
                 kills += died
                 _pay_a_little(play, lines)
             # the last one comes to the end, also where there is nothing left to do
             last = standby or _begun(batch, waiting)
-            found += [told for told in (last.ended(),) if told]
+            found += last.ended()
             play.ended(batch.batch_id, lines)
             found += play.differences()
     return Played(case, tuple(found), struck=kills)
@@ -185,7 +190,7 @@ def play_stopped(ground: Ground, case: Case) -> Played:
                 play.payday()
             finally:
                 worker.process.send_signal(signal.SIGCONT)
-            found += [told for told in (worker.ended(),) if told]
+            found += worker.ended()
             if caught:
                 return Played(case, (*found, *play.differences()), struck=1)
     return Played(case, (*found, f"none of {_CATCHES} workers could be stopped in the middle"))
