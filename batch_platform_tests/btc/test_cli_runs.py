@@ -194,9 +194,9 @@ def test_interrupted_killed_and_resumed(shell: Shell) -> None:
 
     What was booked stays, each user once.
     """
-    shell.seeded(700)
+    shell.seeded(1000)
     before = balances(shell)
-    shell.patch.setenv("BTC_WRITE_UNITS", "196")  # two chunks of 49 users a second
+    shell.patch.setenv("BTC_WRITE_UNITS", "98")  # a chunk of 49 users a second
     batch = service.create(shell.work(), "5", by="local:kei", approve=True)
     own = batch.batch_id
 
