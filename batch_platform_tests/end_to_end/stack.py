@@ -24,7 +24,7 @@ from batch_platform_tests.site import token
 T = TypeVar("T")
 
 ASK = 0.5
-"""Seconds between two questions to Dagster: each costs a tenth of that in processor time."""
+"""Seconds between two questions to Dagster: each costs up to a tenth of that in processor time."""
 QUICK = "batch_platform_tests.end_to_end.quick_definitions"
 _SERVER = "batch_platform.server"
 _UP = f"""

@@ -25,7 +25,7 @@ from batch_platform_tests.end_to_end.stack import Stack, eventually
 from batch_platform_tests.fault_proxy import Answer, FaultProxy
 from batch_platform_tests.mail_sink import Sink
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
 
 IMPATIENT = "batch_platform_tests.end_to_end.impatient"
 BATCH = "/api/admin/batch"
@@ -112,6 +112,7 @@ def test_fetch_and_aggregate_run_by_the_clock(machine: Machine, stack: Stack) ->
     machine.disable_projects()
 
 
+@pytest.mark.faults
 @pytest.mark.usefixtures("switched_off")
 def test_a_job_out_of_attempts_is_told_once_and_mended_from_the_console(
     machine: Machine, proxy: FaultProxy, sink: Sink, stack: Stack, client: httpx.Client, open_page: OpenPage
@@ -164,11 +165,13 @@ def test_a_job_out_of_attempts_is_told_once_and_mended_from_the_console(
         assert f"run {resolved['resolvedByRun']} succeeded" in mended
 
 
+@pytest.mark.faults
 def test_a_schedule_that_is_switched_off_is_missed(sink: Sink, switched_off: datetime, client: httpx.Client) -> None:
     reason = f"the schedule {SWITCHED_OFF} is stopped"
     check_told_in_time(sink, client, "cur-aggregate", since=switched_off, reason=reason)
 
 
+@pytest.mark.faults
 def test_a_daemon_that_is_silent_is_missed(stack: Stack, sink: Sink, client: httpx.Client) -> None:
     """Paused, not killed: its keeper would start another one at once. Without a heartbeat both look the same."""
     stack.start_schedule(SWITCHED_OFF)
