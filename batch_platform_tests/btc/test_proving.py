@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from batch_platform.btc import money, plan
-from batch_platform.btc.model import Rounding
+from batch_platform.btc.model import HOUSE, Rounding
 from batch_platform.btc.proof import Proof
 from batch_platform.btc.proving import suite
 from batch_platform.btc.proving.command import prove_command
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 QUICK = Wish(users=14, seed=1, kills=2, depth=0)
+LONG = Wish(users=28, seed=1, kills=2, depth=1)
+"""So many transactions in bad weather that some collide, whatever the threads do with the die."""
 
 
 def verdict(settings: Settings, name: str, wish: Wish = QUICK) -> Verdict:
@@ -136,7 +138,8 @@ def collisions_taken_for_success(patch: pytest.MonkeyPatch) -> None:
     def transact(self: Requests, writes: Any, where: str) -> Any:
         reasons = whole(self, writes, where)
         collides = "TransactionConflict" in {one.code for one in reasons}
-        return [] if collides and where.startswith("rows of") else reasons
+        users = where.startswith("rows of") and HOUSE not in str(writes)
+        return [] if collides and users else reasons
 
     patch.setattr(Requests, "transact", transact)
 
@@ -172,10 +175,11 @@ def test_a_broken_store_is_found(
     broken(monkeypatch)
     # without the product's own proof, the oracle's eyes alone
     monkeypatch.setattr(apply, "prove", lambda batch, *frames: Proof(batch.batch_id, batch.counters, 0, ()))
-    found = verdict(provisioned, name)
+    wish = LONG if name == "bad weather" else QUICK
+    found = verdict(provisioned, name, wish)
     assert found.worst is not None, "the proof has not seen it"
     assert told in "\n".join(found.worst.differences), found.worst
-    assert found.worst.case.users < 14 * 4
+    assert found.worst.case.users < wish.users * 4
 
 
 # the command

@@ -53,10 +53,10 @@ def problem(answer: httpx.Response, status: int) -> Any:
     return answer.json()
 
 
-def followed(client: Any, run_id: str) -> Any:
-    """The run once it has ended, as its callers wait for it."""
-    deadline = time.monotonic() + 30
-    while (run := data(client.get(f"{RUNS}/{run_id}")))["endedAt"] is None:
+def followed(client: Any, run_id: str, *, to: str = "endedAt") -> Any:
+    """The run once it has ended, or started, as its callers wait for it."""
+    deadline = time.monotonic() + 60
+    while (run := data(client.get(f"{RUNS}/{run_id}")))[to] is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return run
@@ -203,6 +203,7 @@ def test_cancel_stops_a_run_once(client: Client, rig: Rig) -> None:
     GATE.clear()
     operator = client("operator")
     run_id = rig.run("wait").run_id
+    assert followed(operator, run_id, to="startedAt")["status"] == "running"
     data(operator.post(f"{RUNS}/{run_id}/cancel"), 202)
     assert followed(operator, run_id)["status"] == "canceled"
     problem(operator.post(f"{RUNS}/{run_id}/cancel"), 409)
