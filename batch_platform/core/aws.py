@@ -99,11 +99,15 @@ def config(service: Service, *, endpoint_url: str | None, attempts: int | None =
     """Retries, timeouts and pool of one service's clients.
 
     Responses are not checksummed in Python: what we read carries its own check (gzip, Parquet) and its
-    length is verified by the reader, while a CRC over gigabytes costs CPU that the parser needs.
+    length is verified by the reader, while a CRC over gigabytes costs CPU that the parser needs. Nor are the
+    items of DynamoDB compared with its model here: the type checker and DynamoDB do that, and for a transaction of
+    98 writes it takes longer than all else the client does.
     """
     from botocore.config import Config
 
     own: dict[str, Any] = {}
+    if service == "dynamodb":
+        own = {"parameter_validation": False}
     if service == "s3":
         # an endpoint of our own has no name per bucket
         own = {

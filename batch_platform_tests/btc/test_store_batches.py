@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -163,6 +164,19 @@ def test_of_many_workers_one_gets_the_lease(store: BtcStore) -> None:
     with ThreadPoolExecutor(6) as pool:
         [won] = [one for one in pool.map(acquire, range(6)) if one]
     assert store.batches.get(sealed.batch_id) == won
+
+
+def test_the_lease_of_a_dead_worker_comes_with_what_it_saved_last(store: BtcStore) -> None:
+    dead = f"{socket.gethostname()}/4194305/1/ab"  # beyond any process number
+    first = store.batches.acquire(planned(store), dead, now=NOW)
+    store.batches.renew(first, now=NOW + timedelta(seconds=1), chunks_done=3, processed_user_count=147)
+    second = store.batches.acquire(first, "w2", now=NOW + timedelta(seconds=2))
+    assert (second.fencing, second.lease_owner, second.chunks_done) == (2, "w2", 3)
+    assert store.batches.get(first.batch_id) == second
+    # whoever comes too late sees that it is taken, also when that one has died as well
+    with pytest.raises(LeaseLost, match="taken over"):
+        store.batches.acquire(first, "w3", now=NOW + timedelta(seconds=3))
+    assert store.batches.get(first.batch_id) == second
 
 
 def test_a_released_lease_is_free_at_once(store: BtcStore) -> None:

@@ -28,13 +28,14 @@ def is_held(context: BtcContext, batch: Batch) -> bool:
 def wait(context: BtcContext, batch: Batch) -> Batch:
     """Tell how far another worker is, and wait up to a heartbeat while it has the lease; the batch as it is then.
 
-    The death of a worker of this machine ends the wait at once, that of another one only when its lease runs out.
+    The death of a worker of this machine ends the wait at once, and whoever takes the lease sees what it saved last;
+    that of another one ends it only when its lease runs out.
     """
     done = batch.processed_user_count + batch.failed_user_count
     context.progress(f"{batch.batch_id}: {done} of {batch.target_user_count} users, by {batch.lease_owner}")
     for _ in range(int(context.heartbeat / LOOKS_EVERY)):
         if not is_held(context, batch):
-            break
+            return batch
         context.sleep(LOOKS_EVERY)
     return context.store.batches.get(batch.batch_id)
 

@@ -6,7 +6,7 @@ key. An index is a hint: whatever it names is read again by its key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -228,15 +228,17 @@ class Batches:
     def acquire(self, batch: Batch, owner: str, *, now: datetime, lasts: timedelta = LEASE) -> Batch:
         """Take the lease of a planned, processing or failed batch: it is processing then, its fencing number one up.
 
-        Raises `LeaseHeld` while another worker holds it that is not known to be dead, `Changed` when it is not as it
-        was read, and `Conflict` for another status.
+        Of a dead worker it is taken with all that was saved since the batch was read. Raises `LeaseHeld` while
+        another worker holds it that is not known to be dead, `Changed` when it is not as it was read, and `Conflict`
+        for another status.
         """
         if batch.status is not BatchStatus.PROCESSING:
             check(batch.status, BatchStatus.PROCESSING)
         if not batch.is_open:
             raise Conflict(f"batch {batch.batch_id} failed before it was sealed: create another", field="batch_id")
         until, holder = batch.lease_expires_at, batch.lease_owner
-        held = until is not None and until > now and holder is not None and not is_dead(holder)
+        dead = holder is not None and is_dead(holder)
+        held = until is not None and until > now and holder is not None and not dead
         if held and holder != owner:
             raise LeaseHeld(
                 f"batch {batch.batch_id} is worked on by {holder} until {until:%Y-%m-%dT%H:%M:%SZ}", field="batch_id"
@@ -250,7 +252,13 @@ class Batches:
             lease_expires_at=now + lasts,
             fencing=batch.fencing + 1,
         )
-        return self._replace(batch, after)
+        # the dead renew nothing: whenever their lease was to end, it is theirs no longer
+        changes = self._changes(batch, after, anyway={"lease_expires_at"} if dead else set())
+        _, found = self._requests.update(f"batch {batch.batch_id}", **changes)
+        taken = None if found is None else to_batch(found)
+        if taken and (taken.fencing, taken.lease_owner) == (after.fencing, owner):
+            return taken  # also when the reply had been lost and the write was found
+        raise self._lost(batch)
 
     def renew(self, batch: Batch, *, now: datetime, lasts: timedelta = LEASE, **progress: Any) -> Batch:
         """Keep the lease and save progress. Raises `LeaseLost` when another worker has taken the batch over."""
@@ -277,14 +285,14 @@ class Batches:
             return LeaseLost(f"batch {before.batch_id} was taken over meanwhile", field="batch_id")
         return Changed(f"batch {before.batch_id} was changed meanwhile: look at it again", field="batch_id")
 
-    def _changes(self, before: Batch, after: Batch) -> dict[str, Any]:
+    def _changes(self, before: Batch, after: Batch, *, anyway: Set[str] = frozenset()) -> dict[str, Any]:
         """What differs between two items, on condition that the status, the fencing number, whoever holds the lease
-        and all that is to change are still as they were."""
+        and all that is to change, but for what changes `anyway`, are still as they were."""
         old, new = batch_item(before), batch_item(after)
         written = sorted(name for name in new if old.get(name) != new[name])
         removed = sorted(old.keys() - new.keys())
-        guarded = sorted({*written, *removed, "status", "fencing", "lease_owner"})
-        names = {f"#{name}": name for name in guarded}
+        guarded = sorted({*written, *removed, "status", "fencing", "lease_owner"} - anyway)
+        names = {f"#{name}": name for name in {*guarded, *written, *removed}}
         values = {f":new_{name}": new[name] for name in written}
         values |= {f":old_{name}": old[name] for name in guarded if name in old}
         sets = ", ".join(f"#{name} = :new_{name}" for name in written)
