@@ -26,6 +26,8 @@ ARGUMENTS: Final = (
 )
 WIDE: Final = 1280
 NARROW: Final = 390
+PATIENCE_MS: Final = 30_000
+"""How long a page may take: all tests share two processors."""
 
 
 @dataclass
@@ -64,8 +66,9 @@ OpenPage = Callable[..., "Page"]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless, one process for the session."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS])
         yield running
@@ -86,7 +89,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
             viewport={"width": width, "height": height},
             **options,  # type: ignore[arg-type]
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         watcher = Watch(origin)
         watcher.attach(context)
         opened.append((context, watcher))
@@ -116,7 +119,7 @@ def until(page: Page, expression: str, argument: object = None) -> None:
     Asked from here each time: Playwright's `wait_for_function` looks again from within the page, where the pages'
     content security policy forbids what it evaluates.
     """
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_MS / 1_000
     while not page.evaluate(expression, argument):
         assert time.monotonic() < deadline, f"the page never said {expression}"
         page.wait_for_timeout(20)

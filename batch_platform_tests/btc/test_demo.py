@@ -153,5 +153,5 @@ def killed_after(settings: Settings, stage: str, seconds: float) -> bool:
         time.sleep(seconds)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         return process.returncode == -signal.SIGKILL

@@ -43,7 +43,7 @@ def together(*calls: Callable[[], httpx.Response]) -> list[httpx.Response]:
     gate = threading.Barrier(len(calls))
 
     def call(one: Callable[[], httpx.Response]) -> httpx.Response:
-        gate.wait(10)
+        gate.wait(60)
         return one()
 
     with ThreadPoolExecutor(len(calls)) as pool:

@@ -276,7 +276,7 @@ def test_a_client_that_hangs_up_harms_nothing(office: Office, origin: str) -> No
     )
     with socket.create_connection((place.hostname or "", place.port or 0)) as line:
         line.sendall(head.encode() + body)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not office.runner.asked:
         assert time.monotonic() < deadline
         time.sleep(0.02)

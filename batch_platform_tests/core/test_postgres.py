@@ -213,7 +213,7 @@ def test_a_deadlock_is_transient(database_url: str) -> None:
                     for first, second in pairwise([*numbers, 0]):
                         connection.execute("UPDATE locks SET number = number WHERE number = %s", [first])
                         if second:
-                            both.wait(10)
+                            both.wait(60)
             except TransientFailure as failure:
                 failures.append(failure)
 

@@ -279,7 +279,7 @@ def _schedule(name: str) -> dict[str, str]:
 def eventually(
     found: Callable[[], T | None],
     *,
-    seconds: float = 20,
+    seconds: float = 60,
     pause: float = 0.2,
     told: Callable[[], object] = lambda: "",
 ) -> T:

@@ -68,7 +68,7 @@ def test_a_lost_run_is_run_again(
             os.kill(worker.pid, signal.SIGKILL)
         else:
             os.killpg(UpState.load(machine.home).processes["code-server"].pid, signal.SIGKILL)
-        assert worker.wait(10)
+        assert worker.wait(60)
     lost, again = stack.finished(project, 2)
     assert (lost["status"], again["status"]) == ("FAILURE", "SUCCESS"), stack.failures(again["runId"])
     assert again["tags"]["dagster/parent_run_id"] == lost["runId"]

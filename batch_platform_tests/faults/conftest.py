@@ -117,7 +117,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     """kill -9 of the process with its children, as when memory runs out or the machine goes."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
 
 def answer(process: subprocess.Popen[str], *, code: int = 0) -> dict[str, Any]:

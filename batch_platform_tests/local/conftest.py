@@ -36,7 +36,7 @@ class LocalHome:
         process = state.supervisor if name == "supervisor" else state.services[name].process
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(10)
+        assert process.wait(60)
         return process.pid
 
     def connect(self) -> psycopg.Connection:
@@ -79,7 +79,7 @@ def local_home(clean_environment: None) -> Iterator[LocalHome]:
             shutil.rmtree(local.home.root, ignore_errors=True)
 
 
-def eventually(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+def eventually(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait for what other processes do."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -40,7 +40,7 @@ def keep(keepers: list[Keeper], found: Program, **patience: float) -> Keeper:
     return keeper
 
 
-def ticks(keeper: Keeper, until: object, *, seconds: float = 10) -> None:
+def ticks(keeper: Keeper, until: object, *, seconds: float = 60) -> None:
     def condition() -> bool:
         keeper.tick()
         return bool(until())  # type: ignore[operator]

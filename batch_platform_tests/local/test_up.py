@@ -84,7 +84,7 @@ class Running:
         headers = {"content-type": "application/json", "authorization": f"Bearer {token(self.home, 'viewer')}"}
         request = urllib.request.Request(url, body, headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=20) as answer:
+        with opener.open(request, timeout=60) as answer:
             data: dict[str, Any] = json.load(answer)["data"]
         return data
 

@@ -135,7 +135,7 @@ def test_the_loop_survives_the_loss_of_its_connections(world: World, databases: 
         eventually(lambda: world.value(last) > before)
     finally:
         stop.set()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
         eventually(lambda: all_connections_are_new(world))
     assert not thread.is_alive()
 

@@ -215,7 +215,7 @@ def dagster_execute(world: World, statement: str, *parameters: object) -> None:
 
 def kill(process: subprocess.Popen[str]) -> None:
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
 
 def await_stopped(process: subprocess.Popen[str]) -> None:
@@ -224,7 +224,7 @@ def await_stopped(process: subprocess.Popen[str]) -> None:
     assert process.poll() is None, process.communicate()
 
 
-def eventually(holds: Callable[[], bool], *, seconds: float = 20) -> None:
+def eventually(holds: Callable[[], bool], *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came true"

@@ -21,7 +21,7 @@ def count(context: dg.OpExecutionContext) -> None:
     mode, rows = context.op_config["mode"], context.op_config["rows"]
     context.log.info(f"counting {rows} rows")
     if mode == "wait":
-        GATE.wait(20)
+        GATE.wait(120)
         if STOP.is_set():
             raise DagsterExecutionInterruptedError
     if mode == "fail" and not MENDED.is_set():

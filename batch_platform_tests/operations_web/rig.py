@@ -113,7 +113,7 @@ class Runner:
         if run_id and self.instance.get_run_by_id(run_id):
             return run_id
         for thread in self.threads:
-            thread.join(30)  # two at once can wait for each other's lock of the log
+            thread.join(60)  # two at once can wait for each other's lock of the log
         job = DAGSTER_JOBS[launch.job]
         run_id = run_id or str(uuid4())
         tags = {**launch.tags, "batch_platform/requested_by": requested_by}
@@ -129,7 +129,7 @@ class Runner:
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         self.threads.append(thread)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.instance.get_run_by_id(run_id) is None:
             assert time.monotonic() < deadline, "the run does not begin"
             time.sleep(0.02)
@@ -151,7 +151,7 @@ class Runner:
         """Wait for all runs."""
         GATE.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(60)
         self.threads.clear()
         STOP.clear()
 

@@ -190,7 +190,7 @@ class Site:
     closing: list[Callable[[], None]] = field(default_factory=list)
 
     def client(self, **headers: str) -> httpx.Client:
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=20)
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=60)
         self.closing.append(client.close)
         return client
 

@@ -89,11 +89,11 @@ def test_a_request_under_way_is_a_conflict(site: Site, client: httpx.Client) -> 
     site.till.hold = threading.Event()
     with ThreadPoolExecutor(1) as executor:
         first = executor.submit(order, client, "k")
-        assert site.till.held.wait(10)
+        assert site.till.held.wait(60)
         second = order(client, "k")
         assert (second.status_code, second.headers["retry-after"]) == (409, "2")
         site.till.hold.set()
-        answer = first.result(10)
+        answer = first.result(60)
     assert answer.status_code == 201
     assert order(client, "k").content == answer.content
 

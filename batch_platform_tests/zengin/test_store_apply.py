@@ -320,7 +320,7 @@ def test_an_apply_waits_for_a_hand_at_work(store: ZenginStore, pool: postgres.Po
         thread = threading.Thread(target=run)
         thread.start()
         assert not done.wait(0.3)
-    thread.join(20)
+    thread.join(60)
     assert (results[0].applied, conflicts(results[0])) == (1, {"0001": "changed"})
 
 

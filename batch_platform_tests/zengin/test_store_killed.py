@@ -52,7 +52,7 @@ def worker(work: str, settings: Settings, *, dynamodb: str = "-", table: str = "
 def kill(process: subprocess.Popen[str]) -> None:
     assert process.poll() is None, process.communicate()
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
 
 def backends(pool: postgres.Pool, *, waiting: bool) -> int:
@@ -64,7 +64,7 @@ def backends(pool: postgres.Pool, *, waiting: bool) -> int:
 
 
 def await_backends(pool: postgres.Pool, count: int, *, waiting: bool, process: subprocess.Popen[str] | None) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while backends(pool, waiting=waiting) != count:
         assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
