@@ -4,8 +4,9 @@
 
 On the local DynamoDB, with tables of its own that are dropped at the end. In turns: `service.run` of a sealed plan
 (apply, recount, proof, end), and a loop that sends the same transactions of the same users by the same client and as
-many threads, and does nothing else. Then, in turns, a worker process alone, and worker processes that are killed by
-SIGKILL at random moments while the next one stands by. At the end every balance is compared with one computed apart.
+many threads, and does nothing else, not even note a checkpoint in them. Then, in turns, a worker process alone, and
+worker processes that are killed by SIGKILL at random moments while the next one stands by. At the end every balance
+is compared with one computed apart.
 """
 
 from __future__ import annotations
@@ -32,9 +33,8 @@ from batch_platform.btc.desk import open_work
 from batch_platform.btc.items import moment_text
 from batch_platform.btc.model import HOUSE, Batch, TransactionType, UserStatus
 from batch_platform.btc.money import btc_text
-from batch_platform.btc.service.apply import CHUNKS_AT_ONCE
 from batch_platform.btc.service.seed import generated
-from batch_platform.btc.store import ROWS_AT_MOST, Header, RateLimiter, Tables, table_names
+from batch_platform.btc.store import LANES, ROWS_AT_MOST, Header, RateLimiter, Tables, table_names
 from batch_platform.btc.store.entries import Entries
 from batch_platform.btc.store.table import Requests
 from batch_platform.core import aws
@@ -184,7 +184,7 @@ class Bench:
             writes = _writes(self.tables, transaction_id, chunk, moment_text(utc_now()), common)
             self.dynamodb.transact_write_items(TransactItems=writes)
 
-        with ThreadPoolExecutor(CHUNKS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(LANES) as pool:
             list(pool.map(write, chunks))
 
     def verified(self) -> bool:

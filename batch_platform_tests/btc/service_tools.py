@@ -23,6 +23,7 @@ from batch_platform.btc.store import (
     RateLimiter,
     Tables,
 )
+from batch_platform.btc.store.checkpoints import Checkpoints
 from batch_platform.btc.store.entries import Entries
 from batch_platform.btc.store.table import Reason, Requests
 from batch_platform_tests.btc.clock import SteppingClock
@@ -100,6 +101,7 @@ class Stage:
             batches=Batches(requests, self.tables),
             ledger=Ledger(requests, self.tables, entries),
             accounts=Accounts(requests, self.tables, entries, clock=self.clock),
+            checkpoints=Checkpoints(requests, self.tables),
             plans=self._lake,
         )
         settings = replace(Options(chunk_users=3), **options)

@@ -94,7 +94,29 @@ def test_a_row_that_failed_before_the_kill_stays_failed(stage: Stage) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_row_that_is_not_as_sealed_stops_the_next_worker(stage: Stage) -> None:
+def test_without_checkpoints_every_chunk_is_sent_and_found(stage: Stage) -> None:
+    """DynamoDB drops them after a week."""
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    killed_after(stage, batch, 2)
+    assert len(context.store.checkpoints.read(batch.batch_id)) == 2
+    context.store.checkpoints.forget(batch.batch_id)
+    watched = Watched(stage.dynamodb)
+    done = service.run(stage.context(watched), batch.batch_id)
+    amounts = expected(before, "5")
+    assert set(watched.sent) == amounts.keys()
+    assert booked(context, done) == amounts
+    assert service.verify(context).ok
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    ("noted", "told"),
+    [(True, "proof of batch .* fails: amounts_equal"), (False, "ledger differs: .* for {user}, not")],
+    ids=["found by the proof", "met by a write"],
+)
+def test_a_row_that_is_not_as_sealed_stops_the_next_worker(stage: Stage, noted: bool, told: str) -> None:
     context = stage.context()
     open_users(context)
     batch = made(context)
@@ -106,6 +128,8 @@ def test_a_row_that_is_not_as_sealed_stops_the_next_worker(stage: Stage) -> None
         UpdateExpression="SET amount = :other",
         ExpressionAttributeValues={":other": {"N": "0.00000001"}},
     )
-    with pytest.raises(PermanentFailure, match=f"ledger differs: .* for {user}, not"):
+    if not noted:
+        context.store.checkpoints.forget(batch.batch_id)
+    with pytest.raises(PermanentFailure, match=told.format(user=user)):
         service.run(context, batch.batch_id)
     assert service.batch(context, batch.batch_id).status is BatchStatus.FAILED

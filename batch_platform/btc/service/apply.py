@@ -7,12 +7,10 @@ died anywhere, came late or met another is followed by the same call again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import count
-from typing import Final
 
 import polars as pl
 
@@ -22,12 +20,9 @@ from batch_platform.btc.proof import applied_sum, prove, recount
 from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import SYSTEM, BtcContext
 from batch_platform.btc.service.lease import HeldBatch, is_held
-from batch_platform.btc.service.resume import chunks_there
 from batch_platform.btc.service.review import approvals_missing, is_approved
-from batch_platform.btc.store import Header, LeaseLost
+from batch_platform.btc.store import LANES, Header, LeaseLost, Outcome
 from batch_platform.core.failures import Conflict, PermanentFailure, PlatformError
-
-CHUNKS_AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True)
@@ -111,10 +106,13 @@ def go_on(context: BtcContext, batch: Batch, rows: Sealed | None = None) -> Batc
         return batch
     _require_ready(context, batch)
     batches = context.store.batches
-    held = HeldBatch(context, batches.acquire(batch, context.owner, now=context.clock(), lasts=context.lease))
+    with ThreadPoolExecutor(1, thread_name_prefix="btc-checkpoints") as pool:
+        # at once with the lease: both wait behind what a killed worker has sent last
+        reached = pool.submit(context.store.checkpoints.read, batch.batch_id)
+        held = HeldBatch(context, batches.acquire(batch, context.owner, now=context.clock(), lasts=context.lease))
     try:
         with held:
-            ended = _apply(context, held, rows or sealed(context, held.batch))
+            ended = _apply(context, held, rows or sealed(context, held.batch), reached.result())
         return _end(context, held, ended)
     except LeaseLost:
         return batches.get(batch.batch_id)
@@ -123,11 +121,11 @@ def go_on(context: BtcContext, batch: Batch, rows: Sealed | None = None) -> Batc
         raise
 
 
-def _apply(context: BtcContext, held: HeldBatch, of: Sealed) -> Batch:
+def _apply(context: BtcContext, held: HeldBatch, of: Sealed, reached: Mapping[int, int]) -> Batch:
     """Write every row and the house's, and prove it; the batch as it shall end."""
     batch, ledger = held.batch, context.store.ledger
     header = _header(batch)
-    _write_rows(context, held, header, of.rows)
+    _write_rows(context, held, header, of.rows, reached)
     booked = ledger.rows(batch.batch_id, batch.shards)
     missing = of.rows.join(booked, on="user_id", how="anti").height
     if missing:
@@ -178,33 +176,45 @@ def _stop(context: BtcContext, held: HeldBatch, error: PlatformError) -> None:
             batches.move(now, BatchStatus.FAILED, **free, **fields)
         else:
             batches.release(now, **fields)
+        if isinstance(error, RowsMissing):
+            # only now: until a person has looked, nobody shall send them again
+            context.store.checkpoints.forget(now.batch_id)
 
 
 # writing
 
 
-def _write_rows(context: BtcContext, held: HeldBatch, header: Header, rows: pl.DataFrame) -> None:
-    """Every chunk that is not known to be done, some at once. Stops at the first error, or when the lease is lost."""
-    size = held.batch.chunk_users
-    chunks = -(-rows.height // size)
-    numbers = _Numbers(held.batch.chunks_done, chunks)
-    sealed = rows.select("user_id", "amount")
-    there = chunks_there(context, held.batch, sealed)
+def _write_rows(
+    context: BtcContext, held: HeldBatch, header: Header, rows: pl.DataFrame, reached: Mapping[int, int]
+) -> None:
+    """Every chunk that is not known to be done, a lane in each thread, until an error or the loss of the lease.
 
-    def work() -> None:
-        for number in numbers:
-            if held.lost.is_set():
+    What the workers before have `reached` counts as booked until the recount: who failed there is in the ledger.
+    """
+    size, begin = held.batch.chunk_users, held.batch.chunks_done
+    chunks = -(-rows.height // size)
+    sealed = rows.select("user_id", "amount")
+    ledger, checkpoints = context.store.ledger, context.store.checkpoints
+    stopped = threading.Event()
+
+    def work(lane: int) -> None:
+        there = reached.get(lane, -1)
+        for number in range(begin + (lane - begin) % LANES, chunks, LANES):
+            if stopped.is_set() or held.lost.is_set():
                 return
             chunk = sealed.slice(number * size, size).rows()
             try:
-                outcome = there.get(number) or context.store.ledger.write_chunk(header, chunk)
+                if number <= there:
+                    outcome = Outcome(len(chunk), already=len(chunk))
+                else:
+                    outcome = ledger.write_chunk(header, chunk, checkpoints.mark(held.batch, number))
                 held.progress.note(number, chunk, outcome)
             except BaseException:
-                numbers.stop()
+                stopped.set()
                 raise
 
-    with ThreadPoolExecutor(CHUNKS_AT_ONCE, thread_name_prefix="btc-apply") as pool:
-        at_work = [pool.submit(work) for _ in range(CHUNKS_AT_ONCE)]
+    with ThreadPoolExecutor(LANES, thread_name_prefix="btc-apply") as pool:
+        at_work = [pool.submit(work, lane) for lane in range(LANES)]
         try:
             left = set(at_work)
             while left:
@@ -212,30 +222,13 @@ def _write_rows(context: BtcContext, held: HeldBatch, header: Header, rows: pl.D
                 context.progress(f"{held.batch.batch_id}: {held.progress.users} of {rows.height} users")
         except BaseException:
             # interrupted: the chunks at work are finished, no other is begun
-            numbers.stop()
+            stopped.set()
             raise
     errors = [error for one in at_work if (error := one.exception()) is not None]
     if errors:
         # what no waiting mends weighs more than what may pass, and what nobody expected most of all
         raise max(errors, key=lambda error: (not isinstance(error, PlatformError), getattr(error, "permanent", True)))
     held.check()
-
-
-class _Numbers:
-    """Numbers of chunks, handed out to threads one by one until told to stop."""
-
-    def __init__(self, first: int, end: int) -> None:
-        self._numbers = count(first)
-        self._end = end
-        self._stopped = threading.Event()
-
-    def __iter__(self) -> Iterator[int]:
-        # `next` of a count is atomic
-        while not self._stopped.is_set() and (number := next(self._numbers)) < self._end:
-            yield number
-
-    def stop(self) -> None:
-        self._stopped.set()
 
 
 def _header(batch: Batch) -> Header:

@@ -124,7 +124,7 @@ class HeldBatch:
 
     def _keep(self) -> None:
         longest = self._context.heartbeat
-        # sooner at first: a worker that is killed soon, again and again, has come further each time
+        # sooner at first: workers that are killed soon, again and again, are still seen to get on
         pauses = chain((longest / 8, longest / 4, longest / 2), repeat(longest))
         while not self._done.wait(next(pauses)):
             try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from batch_platform.btc.store.accounts import Accounts, Opening
 from batch_platform.btc.store.batches import Batches, BatchPage, IdempotencyKey, LeaseLost
+from batch_platform.btc.store.checkpoints import LANES, Checkpoints
 from batch_platform.btc.store.entries import BELOW_ZERO, NO_BALANCE, ROWS_AT_MOST, Entries, Header, Outcome
 from batch_platform.btc.store.ledger import Ledger, RowPage
 from batch_platform.btc.store.limiter import RateLimiter
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BELOW_ZERO",
+    "LANES",
     "NO_BALANCE",
     "PROJECT",
     "ROWS_AT_MOST",
@@ -56,6 +58,7 @@ class BtcStore:
     batches: Batches
     ledger: Ledger
     accounts: Accounts
+    checkpoints: Checkpoints
     plans: PlanLake
 
 
@@ -76,5 +79,6 @@ def open_store(
         batches=Batches(requests, tables),
         ledger=Ledger(requests, tables, entries),
         accounts=Accounts(requests, tables, entries, clock=clock),
+        checkpoints=Checkpoints(requests, tables),
         plans=PlanLake(s3, lake_bucket),
     )

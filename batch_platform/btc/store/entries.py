@@ -34,7 +34,7 @@ Row = tuple[str, int]
 """A user's id and the amount to book, in satoshi."""
 
 ROWS_AT_MOST: Final = 49
-"""Of a transaction of 100 writes: a row and its balance for each user, and room for one more."""
+"""Of a transaction of 100 writes: a row and its balance for each user, and a mark."""
 
 NO_BALANCE: Final = "no_balance"
 BELOW_ZERO: Final = "below_zero"
@@ -105,11 +105,13 @@ class Entries:
         *,
         may_be_negative: bool = False,
         note_failures: bool = True,
+        mark: Item | None = None,
     ) -> Outcome:
         """Book at most `ROWS_AT_MOST` users' amounts, all in one transaction as long as nothing speaks against it.
 
         A user without a balance, or whose balance would fall below zero, fails alone; `note_failures` puts a row of
-        amount zero in the ledger for that, which no later write passes. Raises `PermanentFailure` when the ledger
+        amount zero in the ledger for that, which no later write passes. `mark` is a write more, made with the rows
+        when they are booked in one transaction. Raises `PermanentFailure` when the ledger
         has another amount for a user, and `TransientFailure` when DynamoDB stays busy; then some rows may be
         written, and the same call again does the rest.
         """
@@ -117,14 +119,20 @@ class Entries:
             raise InvalidInput(
                 f"a transaction takes {ROWS_AT_MOST} users, each once: these are {len(rows)} rows", field="rows"
             )
-        return _Write(self, header, rows, may_be_negative, note_failures).run()
+        return _Write(self, header, rows, may_be_negative, note_failures, mark).run()
 
 
 class _Write:
     """One call of `Entries.write`."""
 
     def __init__(
-        self, entries: Entries, header: Header, rows: Sequence[Row], may_be_negative: bool, note_failures: bool
+        self,
+        entries: Entries,
+        header: Header,
+        rows: Sequence[Row],
+        may_be_negative: bool,
+        note_failures: bool,
+        mark: Item | None = None,
     ) -> None:
         self._entries = entries
         self._requests = entries._requests
@@ -134,6 +142,7 @@ class _Write:
         self._left = dict(rows)
         self._may_be_negative = may_be_negative
         self._note_failures = note_failures
+        self._mark = mark
         self._where = f"rows of {header.transaction_id}"
         self._at = entries._clock()
         self._failures = 0
@@ -185,7 +194,7 @@ class _Write:
                 "ExpressionAttributeValues": values,
             }
             writes += ({"Put": put}, {"Update": update})
-        return writes
+        return [*writes, self._mark] if self._mark else writes
 
     def _settle(self, users: Sequence[str], reasons: Sequence[Reason]) -> None:
         """Find out what refused the transaction, and take it out or wait."""

@@ -35,25 +35,22 @@ class Ledger:
         self._table = tables.transactions
         self._entries = entries
 
-    def write_chunk(self, header: Header, rows: Sequence[Row]) -> Outcome:
+    def write_chunk(self, header: Header, rows: Sequence[Row], mark: Item | None = None) -> Outcome:
         """Book sealed amounts of a batch, each at most once however often it is called: see `Entries.write`."""
-        return self._entries.write(header, rows)
+        return self._entries.write(header, rows, mark=mark)
 
     def write_house(self, header: Header, amount: int) -> Outcome:
         """Book the other side of a batch, minus the sum of its applied amounts. The house may owe."""
         return self._entries.write(header, [(HOUSE, amount)], may_be_negative=True)
 
-    def rows(self, transaction_id: str, shards: int, *, since: str | None = None) -> pl.DataFrame:
-        """All rows of a batch as they are now (`LEDGER_SCHEMA`), sorted by user; the house's is among them.
-
-        With `since` only that user's and those of the users after it.
-        """
-        parts = in_threads(lambda key: self._rows(key, since), partitions(transaction_id, shards))
+    def rows(self, transaction_id: str, shards: int) -> pl.DataFrame:
+        """All rows of a batch as they are now (`LEDGER_SCHEMA`), sorted by user; the house's is among them."""
+        parts = in_threads(self._rows, partitions(transaction_id, shards))
         return pl.concat(parts).sort("user_id")
 
-    def _rows(self, key: str, since: str | None) -> pl.DataFrame:
+    def _rows(self, key: str) -> pl.DataFrame:
         request = {
-            **self._partition(key, since),
+            **self._partition(key),
             "ProjectionExpression": ", ".join(_COLUMNS),
             "ExpressionAttributeNames": _COLUMNS,
         }
@@ -117,15 +114,12 @@ class Ledger:
         """Every row of a user that the index shows, in the order in which they were committed."""
         return [to_row(item) for item in self._requests.items("query", _of_user(self._table, user_id))]
 
-    def _partition(self, key: str, since: str | None = None) -> dict[str, Any]:
-        condition, values = "transaction_id = :key", {":key": {"S": key}}
-        if since is not None:
-            condition, values = f"{condition} AND user_id >= :since", {**values, ":since": {"S": since}}
+    def _partition(self, key: str) -> dict[str, Any]:
         return {
             "TableName": self._table,
             "ConsistentRead": True,
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeValues": values,
+            "KeyConditionExpression": "transaction_id = :key",
+            "ExpressionAttributeValues": {":key": {"S": key}},
         }
 
 
