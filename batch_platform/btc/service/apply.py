@@ -177,7 +177,7 @@ def _stop(context: BtcContext, held: HeldBatch, error: PlatformError) -> None:
         else:
             batches.release(now, **fields)
         if isinstance(error, RowsMissing):
-            # only now: until a person has looked, nobody shall send them again
+            # only once it is failed: until a person has looked, nobody shall send them again
             context.store.checkpoints.forget(now.batch_id)
 
 

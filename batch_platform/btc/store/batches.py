@@ -238,8 +238,7 @@ class Batches:
             raise Conflict(f"batch {batch.batch_id} failed before it was sealed: create another", field="batch_id")
         until, holder = batch.lease_expires_at, batch.lease_owner
         dead = holder is not None and is_dead(holder)
-        held = until is not None and until > now and holder is not None and not dead
-        if held and holder != owner:
+        if until is not None and until > now and holder not in (None, owner) and not dead:
             raise LeaseHeld(
                 f"batch {batch.batch_id} is worked on by {holder} until {until:%Y-%m-%dT%H:%M:%SZ}", field="batch_id"
             )

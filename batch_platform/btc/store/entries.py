@@ -110,10 +110,10 @@ class Entries:
         """Book at most `ROWS_AT_MOST` users' amounts, all in one transaction as long as nothing speaks against it.
 
         A user without a balance, or whose balance would fall below zero, fails alone; `note_failures` puts a row of
-        amount zero in the ledger for that, which no later write passes. `mark` is a write more, made with the rows
-        when they are booked in one transaction. Raises `PermanentFailure` when the ledger
-        has another amount for a user, and `TransientFailure` when DynamoDB stays busy; then some rows may be
-        written, and the same call again does the rest.
+        amount zero in the ledger for that, which no later write passes. `mark` is one write more, made together with
+        the last rows; where users are written one by one, or are all there already, it is left out. Raises
+        `PermanentFailure` when the ledger has another amount for a user, and `TransientFailure` when DynamoDB stays
+        busy; then some rows may be written, and the same call again does the rest.
         """
         if len(rows) > ROWS_AT_MOST or len({user for user, _ in rows}) < len(rows):
             raise InvalidInput(
@@ -132,7 +132,7 @@ class _Write:
         rows: Sequence[Row],
         may_be_negative: bool,
         note_failures: bool,
-        mark: Item | None = None,
+        mark: Item | None,
     ) -> None:
         self._entries = entries
         self._requests = entries._requests
@@ -266,7 +266,7 @@ class _Write:
 
     def _one_by_one(self) -> Outcome:
         for row in self._left.items():
-            one = _Write(self._entries, self._header, [row], self._may_be_negative, self._note_failures)
+            one = _Write(self._entries, self._header, [row], self._may_be_negative, self._note_failures, None)
             self._outcome.add(one.run())
         return self._outcome
 
