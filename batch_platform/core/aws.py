@@ -1,6 +1,6 @@
 """Plain AWS clients: explicit retries, timeouts and pools, and failures in one sentence.
 
-The only place that constructs boto3 clients. Values come in through `AwsSettings`, which `Settings`
+The only place that constructs AWS clients. Values come in through `AwsSettings`, which `Settings`
 satisfies, so that tests can point a client elsewhere with `settings.model_copy(update=...)`.
 """
 
@@ -18,10 +18,10 @@ import structlog
 from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure, TransientFailure
 
 if TYPE_CHECKING:
-    import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.session import Session as BotocoreSession
+    from botocore.loaders import Loader
+    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -68,7 +68,7 @@ _BUSY = {
     "TransactionInProgressException",
 }
 
-_creating = threading.Lock()  # boto3 sessions are not thread-safe while they create a client
+_creating = threading.Lock()  # sessions are not thread-safe while they create a client
 _log = structlog.get_logger(__name__)
 
 
@@ -88,11 +88,27 @@ class AwsSettings(Protocol):
 
 
 @lru_cache(maxsize=1)
-def session() -> boto3.Session:
+def session() -> Session:
     """The process's own session, with the credentials of its environment (or instance, task, pod)."""
-    import boto3
+    return _new_session()
 
-    return boto3.Session()
+
+def _new_session(region: str | None = None) -> Session:
+    import botocore.session
+
+    made = botocore.session.get_session()
+    made.register_component("data_loader", _descriptions())
+    if region is not None:
+        made.set_config_variable("region", region)
+    return made
+
+
+@lru_cache(maxsize=1)
+def _descriptions() -> Loader:
+    """What AWS's services and endpoints are; read once, for reading it takes most of the time a client is made in."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def config(service: Service, *, endpoint_url: str | None, attempts: int | None = None) -> Config:
@@ -130,7 +146,7 @@ def client(
     service: Literal["s3"],
     settings: AwsSettings,
     *,
-    using: boto3.Session | None = None,
+    using: Session | None = None,
     attempts: int | None = None,
 ) -> S3Client: ...
 @overload
@@ -138,7 +154,7 @@ def client(
     service: Literal["dynamodb"],
     settings: AwsSettings,
     *,
-    using: boto3.Session | None = None,
+    using: Session | None = None,
     attempts: int | None = None,
 ) -> DynamoDBClient: ...
 @overload
@@ -146,7 +162,7 @@ def client(
     service: Literal["sts"],
     settings: AwsSettings,
     *,
-    using: boto3.Session | None = None,
+    using: Session | None = None,
     attempts: int | None = None,
 ) -> STSClient: ...
 @overload
@@ -154,14 +170,14 @@ def client(
     service: Literal["secretsmanager"],
     settings: AwsSettings,
     *,
-    using: boto3.Session | None = None,
+    using: Session | None = None,
     attempts: int | None = None,
 ) -> SecretsManagerClient: ...
 def client(
     service: Service,
     settings: AwsSettings,
     *,
-    using: boto3.Session | None = None,
+    using: Session | None = None,
     attempts: int | None = None,
 ) -> Any:
     """A thread-safe client, made once per process; one of an assumed session (`using`) belongs to its caller.
@@ -173,7 +189,9 @@ def client(
         endpoint = settings.aws_endpoint_url_dynamodb or endpoint
     if using is None:
         return _own_client(service, settings.aws_region, endpoint, attempts)
-    return _new_client(using, service, using.region_name or settings.aws_region, (endpoint, attempts))
+    return _new_client(
+        using, service, using.get_config_variable("region") or settings.aws_region, (endpoint, attempts)
+    )
 
 
 @lru_cache(maxsize=64)
@@ -181,9 +199,9 @@ def _own_client(service: Service, region: str, endpoint: str | None, attempts: i
     return _new_client(session(), service, region, (endpoint, attempts))
 
 
-def _new_client(using: boto3.Session, service: Service, region: str, options: tuple[str | None, int | None]) -> Any:
+def _new_client(using: Session, service: Service, region: str, options: tuple[str | None, int | None]) -> Any:
     endpoint, attempts = options
-    make: Callable[..., Any] = using.client
+    make: Callable[..., Any] = using.create_client
     with _creating, aws_failures(f"{service} in {region}"):
         return make(
             service,
@@ -200,20 +218,17 @@ def assumed_session(
     external_id: str | None = None,
     session_name: str,
     region: str | None = None,
-) -> boto3.Session:
+) -> Session:
     """A session that acts as `role_arn` and renews its credentials by itself.
 
     STS is asked when the first request is signed; a refusal is a `PermanentFailure` that names the role.
     Without a role the environment's own key pair is used: the spec's stop-gap, logged as a warning each time.
     `session_name` is what the other account's CloudTrail shows; characters STS refuses become `-`.
     """
-    import boto3
-    import botocore.session
-
     where = region or settings.aws_region
     if role_arn is None:
         _log.warning("aws_environment_credentials_used", session_name=session_name, region=where)
-        return boto3.Session(region_name=where)
+        return _new_session(where)
     name = re.sub(r"[^\w+=,.@-]", "-", session_name, flags=re.ASCII)[:64].ljust(2, "-")
     request: AssumeRoleRequestTypeDef = {
         "RoleArn": role_arn,
@@ -234,12 +249,12 @@ def assumed_session(
             "expiry_time": granted["Expiration"].isoformat(),
         }
 
-    inner = botocore.session.get_session()
-    _supply_credentials(inner, assume)
-    return boto3.Session(botocore_session=inner, region_name=where)
+    assumed = _new_session(where)
+    _supply_credentials(assumed, assume)
+    return assumed
 
 
-def _supply_credentials(inner: BotocoreSession, refresh: Callable[[], dict[str, str]]) -> None:
+def _supply_credentials(assumed: Session, refresh: Callable[[], dict[str, str]]) -> None:
     from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 
     class AssumedRole(CredentialProvider):
@@ -248,12 +263,12 @@ def _supply_credentials(inner: BotocoreSession, refresh: Callable[[], dict[str, 
         def load(self) -> DeferredRefreshableCredentials:
             return DeferredRefreshableCredentials(refresh_using=refresh, method=self.METHOD)
 
-    inner.register_component("credential_provider", CredentialResolver([AssumedRole()]))
+    assumed.register_component("credential_provider", CredentialResolver([AssumedRole()]))
 
 
 @contextmanager
 def aws_failures(context: str) -> Iterator[None]:
-    """Turn what boto3 raises into one clear sentence that starts with `context`, such as `s3://bucket/key`.
+    """Turn what botocore raises into one clear sentence that starts with `context`, such as `s3://bucket/key`.
 
     `NotFound` for what does not exist, `ObjectMoved` for a failed If-Match, `TransientFailure` for what may
     pass (dead endpoint, throttling), `PermanentFailure` for the rest. No text carries a key, token or

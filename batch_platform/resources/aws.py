@@ -14,7 +14,7 @@ from batch_platform.core import aws
 from batch_platform.core.failures import PermanentFailure
 
 if TYPE_CHECKING:
-    import boto3
+    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
@@ -33,13 +33,13 @@ class AwsResource(dg.ConfigurableResource["AwsResource"]):
         external_id: str | None = None,
         session_name: str,
         region: str | None = None,
-    ) -> boto3.Session:
+    ) -> Session:
         """A session in a role of another account; see `core.aws.assumed_session`."""
         return aws.assumed_session(
             self, role_arn=role_arn, external_id=external_id, session_name=session_name, region=region
         )
 
-    def s3_client(self, using: boto3.Session) -> S3Client:
+    def s3_client(self, using: Session) -> S3Client:
         """An S3 client that acts as the session given."""
         return aws.client("s3", self, using=using)
 

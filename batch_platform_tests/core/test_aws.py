@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import boto3
+import botocore.session
 import pytest
 import structlog
 from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.session import Session
 
 from batch_platform.core import aws, objects
 from batch_platform.core.failures import (
@@ -27,6 +28,7 @@ from batch_platform.core.failures import (
 from batch_platform.local.processes import answers, free_port
 from batch_platform.local.tools import ministack_python
 from batch_platform.settings import Settings
+from batch_platform_tests.waiting import PATIENCE
 
 EXTERNAL_ID = "geheim-external-id"
 
@@ -60,21 +62,28 @@ def strict(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def await_ready(port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not answers(port, "/_ministack/ready"):
         assert time.monotonic() < deadline, "the server does not start"
         time.sleep(0.1)
 
 
 @pytest.fixture
-def root(strict: Settings) -> boto3.Session:
-    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="ap-northeast-1")
+def root(strict: Settings) -> Session:
+    return session_of("test", "test")
+
+
+def session_of(access_key: str, secret_key: str) -> Session:
+    made = botocore.session.get_session()
+    made.set_credentials(access_key, secret_key)
+    made.set_config_variable("region", "ap-northeast-1")
+    return made
 
 
 @pytest.fixture
-def caller(strict: Settings, root: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def caller(strict: Settings, root: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The platform's identity in its environment: a user that may do nothing but assume roles."""
-    iam: Any = root.client("iam", endpoint_url=strict.aws_endpoint_url)
+    iam: Any = root.create_client("iam", endpoint_url=strict.aws_endpoint_url)
     name = f"platform-{uuid4().hex[:8]}"
     arn = str(iam.create_user(UserName=name)["User"]["Arn"])
     allow = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
@@ -97,13 +106,13 @@ def policy(*statements: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def role(strict: Settings, root: boto3.Session, caller: str) -> tuple[str, str]:
+def role(strict: Settings, root: Session, caller: str) -> tuple[str, str]:
     """The ARN of a role that reads one bucket, and the bucket."""
     bucket = f"cur-{uuid4().hex}"
     s3 = aws.client("s3", strict, using=root)
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
     objects.put_bytes(s3, bucket, "report/manifest.json", b"{}")
-    iam: Any = root.client("iam", endpoint_url=strict.aws_endpoint_url)
+    iam: Any = root.create_client("iam", endpoint_url=strict.aws_endpoint_url)
     trust = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
@@ -121,7 +130,7 @@ def role(strict: Settings, root: boto3.Session, caller: str) -> tuple[str, str]:
     return arn, bucket
 
 
-def keys(settings: Settings, session: boto3.Session, bucket: str) -> list[str]:
+def keys(settings: Settings, session: Session, bucket: str) -> list[str]:
     s3 = aws.client("s3", settings, using=session)
     return [found.key for found in objects.list_objects(s3, bucket, "")]
 
@@ -161,7 +170,7 @@ def test_a_role_without_permission_is_denied_by_operation(strict: Settings, role
 
 
 def test_unknown_credentials_are_permanent(strict: Settings, role: tuple[str, str]) -> None:
-    stranger = boto3.Session(aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="geheim")
+    stranger = session_of("AKIAIOSFODNN7EXAMPLE", "geheim")
     with pytest.raises(PermanentFailure) as failure:
         keys(strict, stranger, role[1])
     assert "refuses the credentials" in failure.value.message
