@@ -127,6 +127,7 @@ class Bench:
         """A worker process left alone, and one that is killed again and again, in turns."""
         worked("", 0, moments, 0.0)  # Python's start is none of what is measured
         alone: list[float] = []
+        stolen: list[float] = []
         killed: list[float] = []
         counts: list[int] = []
         for number in range(rounds):
@@ -135,13 +136,17 @@ class Bench:
             for times, wanted in turns if number % 2 == 0 else reversed(turns):
                 batch, _ = self.sealed()
                 longest = 2 * median(alone) / (kills + 1) if wanted else 0.0
-                began = time.perf_counter()
+                began, gone = time.perf_counter(), _stolen()
                 died = worked(batch.batch_id, wanted, moments, longest)
                 times.append(time.perf_counter() - began)
+                stolen.append(_stolen() - gone)
                 self.booked(self.rows(), by_batch=True)
                 if wanted:
                     counts.append(died)
-            _say(f"  round {number + 1}: alone {alone[-1]:.2f} s, {counts[-1]} kills {killed[-1]:.2f} s")
+            _say(
+                f"  round {number + 1}: alone {alone[-1]:.2f} s, {counts[-1]} kills {killed[-1]:.2f} s "
+                f"(processors lent elsewhere meanwhile, in that order of turns: {stolen[-2]:.2f}, {stolen[-1]:.2f} s)"
+            )
         added = median(one / other for one, other in zip(killed, alone, strict=True)) - 1
         each = median((one - other) / max(1, n) for one, other, n in zip(killed, alone, counts, strict=True))
         _say(f"a worker left alone          {_line(alone)}")
@@ -302,6 +307,12 @@ def _timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def _stolen() -> float:
+    """Seconds, over all processors, in which this virtual machine wanted to run and its host ran another."""
+    with open("/proc/stat") as file:
+        return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def _line(times: Sequence[float]) -> str:
