@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from batch_platform_tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
@@ -26,8 +28,6 @@ ARGUMENTS: Final = (
 )
 WIDE: Final = 1280
 NARROW: Final = 390
-PATIENCE_MS: Final = 30_000
-"""How long a page may take: all tests share two processors."""
 
 
 @dataclass
@@ -68,7 +68,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless, one process for the session."""
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE * 1_000)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS])
         yield running
@@ -89,7 +89,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
             viewport={"width": width, "height": height},
             **options,  # type: ignore[arg-type]
         )
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(PATIENCE * 1_000)
         watcher = Watch(origin)
         watcher.attach(context)
         opened.append((context, watcher))
@@ -119,7 +119,7 @@ def until(page: Page, expression: str, argument: object = None) -> None:
     Asked from here each time: Playwright's `wait_for_function` looks again from within the page, where the pages'
     content security policy forbids what it evaluates.
     """
-    deadline = time.monotonic() + PATIENCE_MS / 1_000
+    deadline = time.monotonic() + PATIENCE
     while not page.evaluate(expression, argument):
         assert time.monotonic() < deadline, f"the page never said {expression}"
         page.wait_for_timeout(20)

@@ -22,6 +22,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
+from batch_platform_tests.waiting import PATIENCE
+
 _CHUNK = 64 * 1024
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "proxy-connection"}
 
@@ -204,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self, body: bytes, faults: list[Fault]) -> tuple[int, int]:
         forged = next((fault for fault in faults if isinstance(fault, ForgeETag)), None)
         cut = next((fault for fault in faults if isinstance(fault, CutBody)), None)
-        upstream = HTTPConnection(self.proxy.target, timeout=60)
+        upstream = HTTPConnection(self.proxy.target, timeout=PATIENCE)
         try:
             upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +25,7 @@ from batch_platform.local.programs import Program
 from batch_platform.web.access import service
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.tokens import Tokens
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 PASSWORD = "correct horse battery staple"
 
@@ -83,7 +83,7 @@ class Site:
     def client(self, role: str | None = None, **more: Any) -> httpx.Client:
         """A client with a role's bearer token, or with none."""
         headers = {"Authorization": f"Bearer {self.token(role)}"} if role else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, **more)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE, trust_env=False, **more)
 
     def graphql(self, role: str | None, query: str, **variables: Any) -> dict[str, Any]:
         """Ask Dagster's GraphQL in a role; the answer's data."""
@@ -114,12 +114,3 @@ def token(home: Home, role: str) -> str:
     tokens = Tokens.of(home.secret("web").encode())
     ttl = timedelta(hours=1)
     return tokens.issue(name=role, roles=[Role(role)], ttl=ttl, now=utc_now(), random=os.urandom)
-
-
-def eventually(condition: Any, *, seconds: float = 60) -> Any:
-    """Ask until the answer is true, and return it."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
-    return answer

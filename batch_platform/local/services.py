@@ -18,7 +18,7 @@ from batch_platform.local.state import ALL, State, supervisor_runs
 from batch_platform.local.tools import Progress
 from batch_platform.settings import Settings
 
-_START_SECONDS = 90
+_START_SECONDS = 180
 _TRIES = 3
 
 

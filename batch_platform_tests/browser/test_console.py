@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Error, expect
+from playwright.sync_api import Error, Page, expect
 
 from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, until, watch
+from batch_platform_tests.waiting import eventually
 from batch_platform_tests.web.console_demo import build
 from batch_platform_tests.web.served import served
 
@@ -99,27 +100,30 @@ def test_keyboard_alone(open_page: OpenPage, origin: str) -> None:
     expect(opener).to_be_focused()
 
 
-def test_live_part_moves_and_stops_when_final(open_page: OpenPage, origin: str) -> None:
+def test_live_part_moves_and_stops_when_final(open_page: OpenPage, origin: str, app: FastAPI) -> None:
     page = open_page(origin)
-    polls: list[str] = []
-    page.on("request", lambda request: polls.append(request.url) if "progress" in request.url else None)
+    app.state.done = 0
     page.goto("/console/run")
     page.get_by_role("button", name="実行を中止").click()
     page.get_by_label("理由").fill("half a sent")
+    app.state.done = 1
     expect(page.locator("#done")).to_have_text("1")
     expect(page.get_by_role("dialog")).to_be_visible()  # the swap leaves an open dialog and its input alone
     page.keyboard.type("ence")
+    app.state.done = 2
     expect(page.locator("#done")).to_have_text("2")
     expect(page.get_by_label("理由")).to_have_value("half a sentence")
     expect(page.get_by_role("dialog")).to_be_visible()
+    app.state.done = 3
     expect(page.locator("#run .badge")).to_have_text("成功")
-    page.wait_for_timeout(2_500)
-    assert len(polls) == 3
+    with pytest.raises(Error, match="Timeout"), page.expect_request("**/progress", timeout=3_000):
+        pass
 
 
-def test_live_part_says_when_it_cannot_be_refreshed(open_page: OpenPage, origin: str) -> None:
+def test_live_part_says_when_it_cannot_be_refreshed(open_page: OpenPage, origin: str, app: FastAPI) -> None:
     page = open_page(origin)
     watch(page).expect("status of 50|status of 401|ERR_FAILED|Failed to fetch")
+    app.state.done = 0
     page.goto("/console/run")
     note = page.locator("#connection")
     expect(note).to_be_hidden()
@@ -127,6 +131,7 @@ def test_live_part_says_when_it_cannot_be_refreshed(open_page: OpenPage, origin:
     expect(note).to_contain_text("接続が切れました")
     page.unroute("**/progress")
     expect(note).to_be_hidden()
+    app.state.done = 1
     expect(page.locator("#done")).to_have_text("1")
     page.route("**/progress", lambda route: route.fulfill(status=503, body="<h1>503</h1>"))
     expect(note).to_contain_text("接続が切れました")
@@ -208,9 +213,12 @@ def test_what_a_clean_page_must_not_do_is_seen(open_page: OpenPage, origin: str)
             setTimeout(() => { throw new Error('a broken script'); });
         }"""
     )
-    page.wait_for_timeout(300)
-    complaints = watch(page).unexpected()
-    assert page.evaluate("() => window.executed") is None
     for kind in ("inline script", "inline style", "127.0.0.1:9", "page error: .*a broken script"):
-        assert [text for text in complaints if re.search(kind, text)], (kind, complaints)
+        eventually(lambda kind=kind: complained(page, kind), told=watch(page).unexpected)  # type: ignore[misc]
+    assert page.evaluate("() => window.executed") is None
     watch(page).expect("")
+
+
+def complained(page: Page, kind: str) -> bool:
+    page.wait_for_timeout(20)  # what a page says is heard while Playwright waits
+    return any(re.search(kind, text) for text in watch(page).unexpected())

@@ -27,6 +27,7 @@ from batch_platform.btc.store.checkpoints import Checkpoints
 from batch_platform.btc.store.entries import Entries
 from batch_platform.btc.store.table import Reason, Requests
 from batch_platform_tests.btc.clock import SteppingClock
+from batch_platform_tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -79,7 +80,7 @@ class Paused(Requests):
     def transact(self, writes: Sequence[Any], where: str) -> list[Reason]:
         if next(self._numbers) >= self._at:
             self.stopped.set()
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(PATIENCE)
         return super().transact(writes, where)
 
 

@@ -25,6 +25,7 @@ from batch_platform.operations.model import REQUESTED_BY_TAG
 from batch_platform.settings import Settings, load_settings
 from batch_platform_tests.btc.cli_shell import AS_KEI, Shell, accounts, shell
 from batch_platform_tests.btc.service_tools import approved
+from batch_platform_tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -208,7 +209,7 @@ def test_interrupted_killed_and_resumed(shell: Shell) -> None:
     interrupted = shell.started("resume", own, *AS_KEI)
     reached(49, interrupted)
     interrupted.send_signal(signal.SIGINT)
-    out, err = interrupted.communicate(timeout=60)
+    out, err = interrupted.communicate(timeout=PATIENCE)
     assert (interrupted.returncode, out) == (1, "")
     assert err == (
         f"error: interrupted: batch {own} keeps what is booked; go on with: batch-platform btc resume {own}\n"

@@ -24,6 +24,7 @@ from batch_platform.btc.store import Opening, table_names
 from batch_platform.local import demo_btc
 from batch_platform.local.provision import restore
 from batch_platform.settings import Settings
+from batch_platform_tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -153,5 +154,5 @@ def killed_after(settings: Settings, stage: str, seconds: float) -> bool:
         time.sleep(seconds)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=60)
+        process.wait(PATIENCE)
         return process.returncode == -signal.SIGKILL

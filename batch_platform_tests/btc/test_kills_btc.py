@@ -13,6 +13,7 @@ from batch_platform.btc.proving.processes import workers
 from batch_platform.btc.proving.scenarios import Wish
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.settings import Settings
+from batch_platform_tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.faults
 
@@ -40,7 +41,7 @@ def test_a_worker_that_failed_before_it_was_killed_is_told_of(provisioned: Setti
     with own_ground(provisioned) as ground, workers(ground) as waiting:
         worker = next(waiting)
         worker.begin("01999999-0000-7000-8000-000000000000")
-        worker.process.wait(30)
+        worker.process.wait(PATIENCE)
         died, [wrong] = worker.kill()
     assert not died
     assert "a worker ended with 1: " in wrong

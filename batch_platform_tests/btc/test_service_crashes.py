@@ -29,6 +29,7 @@ from batch_platform_tests.btc.service_tools import (
     made,
     open_users,
 )
+from batch_platform_tests.waiting import PATIENCE
 
 
 def test_a_batch_killed_before_its_seal_is_planned_by_whoever_finds_it(stage: Stage) -> None:
@@ -99,7 +100,7 @@ def test_a_worker_paused_beyond_its_lease_harms_nothing(stage: Stage, at: int) -
     first = replace(stage.context(paused), heartbeat=30.0)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(service.run, first, batch.batch_id)
-        assert paused.stopped.wait(30)
+        assert paused.stopped.wait(PATIENCE)
         with pytest.raises(Conflict, match="is worked on by"):
             service.run(context, batch.batch_id)
         context.store.accounts.deposit("user-05", BTC, transaction_id="d-1", created_by="x")
@@ -109,7 +110,7 @@ def test_a_worker_paused_beyond_its_lease_harms_nothing(stage: Stage, at: int) -
         assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
         context.store.accounts.deposit("user-06", BTC, transaction_id="d-2", created_by="x")
         paused.go_on.set()
-        assert slow.result(30) == done
+        assert slow.result(PATIENCE) == done
     wanted = expected(before, "-5")
     assert booked(context, done) == wanted
     paid = {"user-05": BTC, "user-06": BTC}
@@ -128,14 +129,14 @@ def test_a_worker_stops_when_it_hears_that_its_lease_is_gone(stage: Stage) -> No
     first = replace(stage.context(paused), heartbeat=0.01, lease=timedelta(0))
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(service.run, first, batch.batch_id)
-        assert paused.stopped.wait(30)
+        assert paused.stopped.wait(PATIENCE)
         taken = take_over(context, batch.batch_id)
         # the heartbeat goes on while the worker's chunks hang, and ends when it finds the other's name
         [heart] = [thread for thread in threading.enumerate() if thread.name == "btc-lease"]
-        heart.join(30)
+        heart.join(PATIENCE)
         assert not heart.is_alive()
         paused.go_on.set()
-        assert slow.result(30) == taken
+        assert slow.result(PATIENCE) == taken
     assert taken.lease_owner == context.owner
     # the chunks at work were finished, no other was begun
     assert len(booked(context, taken)) <= 4 < taken.counters.pending
@@ -162,7 +163,7 @@ def test_progress_is_saved_while_chunks_are_at_work(stage: Stage) -> None:
     first = replace(stage.context(paused), heartbeat=0.01)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(service.run, first, batch.batch_id)
-        assert paused.stopped.wait(30)
+        assert paused.stopped.wait(PATIENCE)
         seen = service.batch(context, batch.batch_id)
         while seen.chunks_done < 3:
             seen = service.batch(context, batch.batch_id)
@@ -170,7 +171,7 @@ def test_progress_is_saved_while_chunks_are_at_work(stage: Stage) -> None:
         assert (seen.status, seen.counters.applied, seen.counters.pending) == (BatchStatus.PROCESSING, 9, 0)
         assert service.proof(context, batch.batch_id).ok
         paused.go_on.set()
-        done = slow.result(30)
+        done = slow.result(PATIENCE)
     assert (done.status, done.fencing, done.chunks_done) == (BatchStatus.COMPLETED, 1, 3)
 
 

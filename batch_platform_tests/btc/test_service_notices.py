@@ -18,7 +18,8 @@ from psycopg.rows import dict_row
 
 from batch_platform import migrations
 from batch_platform.btc import service
-from batch_platform.btc.alerts import GRACE, PATIENCE, RULES, TOLD_FOR
+from batch_platform.btc.alerts import GRACE, RULES, TOLD_FOR
+from batch_platform.btc.alerts import PATIENCE as STUCK_AFTER
 from batch_platform.btc.model import Batch, BatchStatus
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.service import BtcContext
@@ -34,7 +35,7 @@ from batch_platform.operations.monitor import Monitor, Orders, Pass
 from batch_platform.settings import Settings
 from batch_platform_tests.btc.service_tools import ANN, BOB, BTC, Killed, Stage, approved, balances, made, open_users
 from batch_platform_tests.mail_sink import Sink
-from batch_platform_tests.operations.world import eventually
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 BY_NAME = {rule.name: rule for rule in RULES}
 
@@ -209,14 +210,14 @@ def test_a_slow_publisher_writes_nothing_old(
     def paused(**asked: Any) -> BatchPage:
         read = page(**asked)
         has_read.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         return read
 
     monkeypatch.setattr(slow.store.batches, "page", paused)
     waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(service.publish, slow, pool)
-        assert has_read.wait(30)
+        assert has_read.wait(PATIENCE)
         service.run(context, batch.batch_id)
         second = threads.submit(service.publish, context, pool)
         eventually(lambda: second.done() or bool(rows(pool, waiting)))
@@ -298,9 +299,9 @@ def test_a_batch_that_nobody_works_on(stage: Stage, pool: postgres.Pool) -> None
     batch = made(context)
     service.publish(context, pool)
     seen = mirror(pool)[batch.batch_id]["changed_at"]
-    assert told(pool, "btc-stuck", seen + PATIENCE) == []
+    assert told(pool, "btc-stuck", seen + STUCK_AFTER) == []
     service.publish(context, pool)
-    later = seen + PATIENCE + timedelta(seconds=1)
+    later = seen + STUCK_AFTER + timedelta(seconds=1)
     [(_, summary)] = told(pool, "btc-stuck", later)
     assert summary == (
         f"no progress of batch {batch.batch_id} (5 %) has been seen since {seen:%Y-%m-%d %H:%M} UTC: "

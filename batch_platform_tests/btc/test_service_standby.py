@@ -20,6 +20,7 @@ from batch_platform.btc.service import BtcContext
 from batch_platform.btc.store import Batches, PlanLake
 from batch_platform.core.failures import Conflict
 from batch_platform_tests.btc.service_tools import Stage, booked, expected, made, open_users
+from batch_platform_tests.waiting import PATIENCE
 
 ELSEWHERE = "elsewhere/1/1/ab"
 _PROCESS = """
@@ -41,7 +42,7 @@ def standing_by(context: BtcContext, batch: Batch) -> Iterator[Future[Batch]]:
 
     with ThreadPoolExecutor(1) as pool:
         found = pool.submit(service.stand_by, replace(context, sleep=pause, heartbeat=0.05), batch.batch_id)
-        assert waits.wait(30)
+        assert waits.wait(PATIENCE)
         yield found
 
 
@@ -84,7 +85,7 @@ def test_the_death_of_a_process_is_noticed_long_before_its_lease_runs_out(
             assert not waiting.done()
             other.kill()
             other.wait()
-            done = waiting.result(30)
+            done = waiting.result(PATIENCE)
     assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
     assert booked(context, done) == expected(before, "5")
     assert len(reads) == 1
@@ -97,7 +98,7 @@ def test_a_worker_elsewhere_is_followed_when_its_lease_runs_out(stage: Stage) ->
     context.store.batches.acquire(batch, ELSEWHERE, now=context.clock())
     with standing_by(context, batch) as waiting:
         stage.later()
-        done = waiting.result(30)
+        done = waiting.result(PATIENCE)
     assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
     assert booked(context, done) == expected(before, "5")
 
@@ -132,7 +133,7 @@ def test_what_another_worker_ends_is_left_as_it_is(stage: Stage) -> None:
     held = context.store.batches.acquire(batch, ELSEWHERE, now=context.clock())
     with standing_by(context, batch) as waiting:
         done = service.run(replace(context, owner=ELSEWHERE), held.batch_id)
-        assert waiting.result(30) == done
+        assert waiting.result(PATIENCE) == done
     assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
     assert booked(context, done) == expected(before, "5")
 
@@ -146,7 +147,7 @@ def test_what_another_worker_fails_waits_for_a_person(stage: Stage) -> None:
         failed = context.store.batches.move(
             held, BatchStatus.FAILED, lease_owner=None, lease_expires_at=None, error_message="look at it"
         )
-        assert waiting.result(30) == failed
+        assert waiting.result(PATIENCE) == failed
     assert booked(context, batch) == {}
 
 
@@ -157,7 +158,7 @@ def test_of_several_one_goes_on(stage: Stage) -> None:
     held = context.store.batches.acquire(batch, ELSEWHERE, now=context.clock())
     with standing_by(stage.context(), batch) as one, standing_by(stage.context(), batch) as other:
         context.store.batches.release(held)
-        assert one.result(30) == other.result(30)
+        assert one.result(PATIENCE) == other.result(PATIENCE)
     done = one.result()
     assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
     assert booked(context, done) == expected(before, "5")

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from batch_platform_tests.waiting import PATIENCE
+
 HERE = "/api/admin/batch-operations"
 
 
@@ -43,7 +45,7 @@ def together(*calls: Callable[[], httpx.Response]) -> list[httpx.Response]:
     gate = threading.Barrier(len(calls))
 
     def call(one: Callable[[], httpx.Response]) -> httpx.Response:
-        gate.wait(60)
+        gate.wait(PATIENCE)
         return one()
 
     with ThreadPoolExecutor(len(calls)) as pool:

@@ -15,6 +15,7 @@ from batch_platform.web.access.model import Role
 from batch_platform.web.api.idempotency import HEADER
 from batch_platform_tests.btc_web.asking import HERE
 from batch_platform_tests.btc_web.conftest import Client, Office
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.rig import token
 
 
@@ -69,5 +70,5 @@ def test_the_document_is_true(office: Office, client: Client, origin: str, tmp_p
         *("--continue-on-failure", "--generation-database", "none"),
         *("--max-examples", "4", "--seed", "1", "--phases", "examples,fuzzing", "--no-color", "--no-shrink"),
     ]
-    outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert outcome.returncode == 0, outcome.stdout[-8000:] + outcome.stderr[-2000:]

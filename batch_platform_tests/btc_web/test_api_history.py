@@ -18,6 +18,7 @@ from batch_platform.settings import Settings
 from batch_platform_tests.btc.service_tools import expected
 from batch_platform_tests.btc_web.asking import HERE, data, send
 from batch_platform_tests.btc_web.conftest import Office
+from batch_platform_tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -73,7 +74,7 @@ def inserting(office: Office) -> Iterator[list[str]]:
     try:
         yield made
     finally:
-        thread.join(30)
+        thread.join(PATIENCE)
 
 
 @pytest.mark.parametrize("walk", [by_cursor, by_offset])

@@ -12,6 +12,7 @@ import pytest
 
 from batch_platform import migrations
 from batch_platform.core.failures import TransientFailure
+from batch_platform_tests.waiting import PATIENCE
 
 TABLES = {
     "finops_project_connections",
@@ -47,7 +48,7 @@ def test_upgrading_twice_is_upgrading_once(database_url: str) -> None:
 
 def test_several_processes_at_once(database_url: str) -> None:
     running = [launch(database_url) for _ in range(4)]
-    outcomes = [(process.communicate(timeout=120)[1], process.returncode) for process in running]
+    outcomes = [(process.communicate(timeout=PATIENCE)[1], process.returncode) for process in running]
     assert [code for _, code in outcomes] == [0] * 4, outcomes
     assert tables(database_url) >= TABLES
 
@@ -70,7 +71,7 @@ def test_a_killed_upgrade_leaves_nothing(database_url: str) -> None:
 
 
 def wait_until_blocked(database_url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND application_name = 'batch-platform-migrations' AND wait_event_type = 'Lock'"

@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 from batch_platform.core import postgres
 from batch_platform.core.failures import InvalidInput, PermanentFailure, TransientFailure
 from batch_platform.settings import Settings
+from batch_platform_tests.waiting import PATIENCE
 
 PASSWORD = "hunter2-geheim"
 TABLE = sql.Identifier("frames")
@@ -213,7 +214,7 @@ def test_a_deadlock_is_transient(database_url: str) -> None:
                     for first, second in pairwise([*numbers, 0]):
                         connection.execute("UPDATE locks SET number = number WHERE number = %s", [first])
                         if second:
-                            both.wait(60)
+                            both.wait(PATIENCE)
             except TransientFailure as failure:
                 failures.append(failure)
 

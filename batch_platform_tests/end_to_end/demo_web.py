@@ -19,7 +19,8 @@ from batch_platform.local import clients, demo
 from batch_platform.local.processes import Process
 from batch_platform.zengin import service as zengin
 from batch_platform_tests.end_to_end.machine import LAKE, Machine, month_files
-from batch_platform_tests.end_to_end.stack import Stack, eventually
+from batch_platform_tests.end_to_end.stack import Stack
+from batch_platform_tests.waiting import PATIENCE, eventually
 from batch_platform_tests.zengin.workflow import ANN, BEN, DATA, GENEROUS
 
 BATCH = "/api/admin/batch"
@@ -80,7 +81,7 @@ def demo_stack(machine: Machine) -> Iterator[Stack]:
             body = {"parameters": {"targetDate": "2026-10-01"}}
             asked = client.post(f"/api/projects/{NOWHERE}/batch/cur-fetch", json=body)
             assert asked.status_code == 202, asked.text
-            eventually(lambda: items(client, f"{BATCH}/dead-letters"), seconds=120)
+            eventually(lambda: items(client, f"{BATCH}/dead-letters"))
         yield stack
 
 
@@ -114,7 +115,7 @@ def adjust_balances(machine: Machine) -> None:
 def routes_of(stack: Stack) -> list[Route]:
     """All routes of the app that this machine's settings make."""
     process = stack.machine.spawn("-W", "ignore", "-c", ROUTES, more=stack.machine.variables)
-    printed, _ = process.communicate(timeout=120)
+    printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, printed
     [line] = [line for line in printed.splitlines() if line.startswith("ROUTES ")]
     return [Route(*route) for route in json.loads(line.removeprefix("ROUTES "))]

@@ -36,6 +36,7 @@ from batch_platform.zengin import service as zengin
 from batch_platform.zengin.service import ZenginContext
 from batch_platform_tests.conftest import make_home
 from batch_platform_tests.finops.bucket import CurBucket, File, csv_gz, line
+from batch_platform_tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -111,7 +112,7 @@ class Machine:
     def cli(self, *arguments: str, code: int = 0, more: Mapping[str, str] | None = None) -> str:
         """Run `batch-platform` to its end; what it printed."""
         process = self.spawn_cli(*arguments, more=more)
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == code, printed
         return printed
 

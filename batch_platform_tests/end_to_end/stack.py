@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from batch_platform.local import up
 from batch_platform.local.processes import Process, free_port
 from batch_platform_tests.end_to_end.machine import Machine
 from batch_platform_tests.site import token
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 T = TypeVar("T")
 
@@ -123,8 +124,8 @@ class Stack:
             command = ("-c", _UP, self.definitions, self.server, str(free_port()))
             self.process = self.machine.spawn(*command, more=self.more, output=output)
         try:
-            eventually(lambda: "ready: http" in self._said(), seconds=90)
-            eventually(self._sensor, seconds=30)
+            eventually(lambda: "ready: http" in self._said())
+            eventually(self._sensor)
         except BaseException:
             self.__exit__()
             raise
@@ -134,7 +135,7 @@ class Stack:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(60)
+            self.process.wait(PATIENCE)
         finally:
             up.stop_orphans(self.machine.home)
 
@@ -159,7 +160,7 @@ class Stack:
     def client(self, role: str | None, **more: Any) -> httpx.Client:
         """A client of the web with a role's bearer token, or with none."""
         headers = {"Authorization": f"Bearer {token(self.machine.home, role)}"} if role else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, **more)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE, trust_env=False, **more)
 
     def running(self, name: str) -> Process:
         """The code-server, daemon or web of this moment."""
@@ -171,7 +172,7 @@ class Stack:
         headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
         request = urllib.request.Request(url, body, headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as response:
+        with opener.open(request, timeout=PATIENCE) as response:
             answer = json.load(response)
         assert "errors" not in answer, answer["errors"]
         data: dict[str, Any] = answer["data"]
@@ -186,7 +187,7 @@ class Stack:
         found = self.ask(_RUNS, filter={"tags": [{"key": key, "value": value}]})["runsOrError"]["results"]
         return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in reversed(found)]
 
-    def finished(self, project_id: str, count: int, *, seconds: float = 180) -> list[dict[str, Any]]:
+    def finished(self, project_id: str, count: int) -> list[dict[str, Any]]:
         """Wait for that many finished runs of a project; more than that is a failure."""
 
         def found() -> list[dict[str, Any]] | None:
@@ -194,7 +195,7 @@ class Stack:
             assert len(runs) <= count, [(run["jobName"], run["tags"]) for run in runs]
             return runs if len(runs) == count and all(run["status"] in _FINISHED for run in runs) else None
 
-        return eventually(found, seconds=seconds, pause=ASK, told=lambda: (self.runs(project_id), self.ticks()[-3:]))
+        return eventually(found, pause=ASK, told=lambda: (self.runs(project_id), self.ticks()[-3:]))
 
     def ended(self, project_id: str) -> list[dict[str, Any]]:
         """The finished runs of a project, oldest first."""
@@ -208,10 +209,8 @@ class Stack:
         found = self.ask(_TICKS, selector=_SENSOR)["sensorOrError"]["sensorState"]["ticks"]
         return [tick for tick in reversed(found) if tick["timestamp"] >= since]
 
-    def await_ticks(self, count: int, *, since: float, seconds: float = 90) -> list[dict[str, Any]]:
-        return eventually(
-            lambda: found if len(found := self.ticks(since=since)) >= count else None, seconds=seconds, pause=ASK
-        )
+    def await_ticks(self, count: int, *, since: float) -> list[dict[str, Any]]:
+        return eventually(lambda: found if len(found := self.ticks(since=since)) >= count else None, pause=ASK)
 
     def failures(self, run_id: str) -> tuple[list[str], int]:
         """The sentence of each failed step of a run, and how many steps were tried again."""
@@ -229,13 +228,11 @@ class Stack:
         def stopped() -> bool:
             self.ask(_STOP_SENSOR, id=self._sensor()["id"])
             # one that an earlier daemon left unfinished on this machine stays so
-            eventually(
-                lambda: all(tick["status"] != "STARTED" for tick in self._ticks(self.began)), seconds=90, pause=ASK
-            )
+            eventually(lambda: all(tick["status"] != "STARTED" for tick in self._ticks(self.began)), pause=ASK)
             # at its end a look writes the sensor's state as it was at its beginning
             return bool(self._sensor()["status"] == "STOPPED")
 
-        eventually(stopped, seconds=90, pause=ASK)
+        eventually(stopped, pause=ASK)
 
     def start_sensor(self) -> None:
         self.ask(_START_SENSOR, selector=_SENSOR)
@@ -274,18 +271,3 @@ class Stack:
 def _schedule(name: str) -> dict[str, str]:
     place = {name: value for name, value in _SENSOR.items() if name != "sensorName"}
     return {**place, "scheduleName": name}
-
-
-def eventually(
-    found: Callable[[], T | None],
-    *,
-    seconds: float = 60,
-    pause: float = 0.2,
-    told: Callable[[], object] = lambda: "",
-) -> T:
-    """Ask until the answer is true, and return it; `told` is what a reader wants to know when it never is."""
-    deadline = time.monotonic() + seconds
-    while not (answer := found()):
-        assert time.monotonic() < deadline, f"not within {seconds} s {told()}"
-        time.sleep(pause)
-    return answer

@@ -21,11 +21,12 @@ from batch_platform.core.retry import STANDARD_RETRY
 from batch_platform.finops import service
 from batch_platform_tests.chromium import OpenPage
 from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files, running
-from batch_platform_tests.end_to_end.stack import Stack, eventually
+from batch_platform_tests.end_to_end.stack import Stack
 from batch_platform_tests.fault_proxy import Answer, FaultProxy
 from batch_platform_tests.mail_sink import Sink
+from batch_platform_tests.waiting import eventually
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.end_to_end
 
 IMPATIENT = "batch_platform_tests.end_to_end.impatient"
 BATCH = "/api/admin/batch"
@@ -97,7 +98,7 @@ def test_fetch_and_aggregate_run_by_the_clock(machine: Machine, stack: Stack) ->
         delivered.deliver(month, month_files(month, account="200000000051", files=2)[0])
     machine.add_project("delivered", delivered.name)
 
-    fetched = eventually(lambda: ended_runs(stack, "delivered", "cur_fetch"), seconds=150)
+    fetched = eventually(lambda: ended_runs(stack, "delivered", "cur_fetch"))
     assert fetched[0]["status"] == "SUCCESS"
     query = (
         "SELECT billing_month, status, count(*) FROM finops.finops_billing_files WHERE project_id = 'delivered' "
@@ -105,7 +106,7 @@ def test_fetch_and_aggregate_run_by_the_clock(machine: Machine, stack: Stack) ->
     )
     assert machine.rows(query) == [(first, "PENDING", 2), (second, "PENDING", 2)]
 
-    (aggregated,) = eventually(lambda: ended_runs(stack, "registered", "cur_aggregate"), seconds=150)
+    (aggregated,) = eventually(lambda: ended_runs(stack, "registered", "cur_aggregate"))
     assert aggregated["status"] == "SUCCESS"
     assert aggregated["tags"]["finops/month"] == f"{first:%Y-%m}"
     assert machine.total("registered", first) == total
@@ -127,13 +128,13 @@ def test_a_job_out_of_attempts_is_told_once_and_mended_from_the_console(
     body = {"parameters": {"targetDate": f"{month}"}}
     asked = client.post("/api/projects/torn/batch/cur-fetch", json=body)
     assert asked.status_code == 202, asked.text
-    run = eventually(lambda: ended(client, asked.headers["location"]), seconds=180)
+    run = eventually(lambda: ended(client, asked.headers["location"]))
     assert (run["status"], run["attempts"]) == ("failure", ATTEMPTS)
 
-    [letter] = eventually(lambda: items(client, "dead-letters?state=open"), seconds=90)
+    [letter] = eventually(lambda: items(client, "dead-letters?state=open"))
     assert (letter["id"], letter["jobName"], letter["attempts"]) == (run["runId"], "cur-fetch", ATTEMPTS)
-    [incident] = eventually(lambda: incidents(client, "job-failure"), seconds=30)
-    eventually(lambda: mails(sink, incident["summary"]), seconds=60)
+    [incident] = eventually(lambda: incidents(client, "job-failure"))
+    eventually(lambda: mails(sink, incident["summary"]))
 
     proxy.clear()
     page = open_page(stack.url, locale="ja-JP")
@@ -145,15 +146,15 @@ def test_a_job_out_of_attempts_is_told_once_and_mended_from_the_console(
     page.get_by_role("button", name="再実行").click()
     page.get_by_role("dialog").get_by_role("button", name="再実行").click()
     page.wait_for_url("**/console/runs/*")
-    expect(page.locator("#run-live .badge").first).to_have_text("成功", timeout=120_000)
+    expect(page.locator("#run-live .badge").first).to_have_text("成功")
 
-    assert eventually(lambda: not items(client, "dead-letters?state=retrying"), seconds=60)
+    assert eventually(lambda: not items(client, "dead-letters?state=retrying"))
     [resolved] = items(client, "dead-letters?state=resolved")
     assert (resolved["id"], resolved["retries"]) == (letter["id"], 1)
     page.goto(f"/console/dead-letters/{letter['id']}")
     expect(page.get_by_role("link", name="成功した実行")).to_be_visible()
-    eventually(lambda: not incidents(client, "job-failure"), seconds=60)
-    eventually(lambda: len(mails(sink, incident["summary"])) >= 4, seconds=60)
+    eventually(lambda: not incidents(client, "job-failure"))
+    eventually(lambda: len(mails(sink, incident["summary"])) >= 4)
 
     another_pass(client)
     assert len(items(client, "dead-letters")) == 1
@@ -182,11 +183,9 @@ def test_a_daemon_that_is_silent_is_missed(stack: Stack, sink: Sink, client: htt
         check_told_in_time(sink, client, "cur-fetch", since=utc_now(), reason=reason)
     finally:
         daemon.send(signal.SIGCONT)
-    eventually(lambda: not incidents(client, "missed-run"), seconds=150)
+    eventually(lambda: not incidents(client, "missed-run"))
     for receiver in (OPS, DUTY):
-        recovered = eventually(
-            lambda to=receiver: mails(sink, "[resolved] cur-fetch should have run", to), seconds=60
-        )
+        recovered = eventually(lambda to=receiver: mails(sink, "[resolved] cur-fetch should have run", to))
         assert len(recovered) == 1
 
 
@@ -201,15 +200,13 @@ def check_told_in_time(sink: Sink, client: httpx.Client, job: str, *, since: dat
         known = [one for one in incidents(client, "missed-run") if one["jobName"] == job]
         return next((one for one in known if moment(one["openedAt"]) > since), None)
 
-    incident = eventually(found, seconds=240)
+    incident = eventually(found)
     assert reason in incident["summary"]
     gaps = client.get(f"{BATCH}/jobs/{job}/status").json()["data"]["missing"]
     deadline = min(moment(gap["deadlineAt"]) for gap in gaps if moment(gap["deadlineAt"]) > since)
     assert timedelta(0) <= moment(incident["openedAt"]) - deadline < TOLD_WITHIN
     for receiver in (OPS, DUTY):
-        arrived = eventually(
-            lambda to=receiver: arrivals(sink, f"[critical] {job} should have run", to, since=since), seconds=60
-        )
+        arrived = eventually(lambda to=receiver: arrivals(sink, f"[critical] {job} should have run", to, since=since))
         assert len(arrived) == 1
         assert arrived[0] - deadline < TOLD_WITHIN
 
@@ -250,9 +247,9 @@ def ended(client: httpx.Client, location: str) -> dict[str, Any] | None:
 def another_pass(client: httpx.Client) -> None:
     """Wait until the monitor has done all its duties once more."""
     before = last_pass(client)
-    eventually(lambda: last_pass(client) > before, seconds=60)
+    eventually(lambda: last_pass(client) > before)
     before = last_pass(client)
-    eventually(lambda: last_pass(client) > before, seconds=60)
+    eventually(lambda: last_pass(client) > before)
 
 
 def last_pass(client: httpx.Client) -> float:

@@ -22,9 +22,10 @@ from batch_platform.local import clients
 from batch_platform.local.processes import Process
 from batch_platform.local.up import UpState
 from batch_platform_tests.end_to_end.machine import LAKE, OF_THE_BUCKET, Machine, ended_months, month_files
-from batch_platform_tests.end_to_end.stack import Stack, eventually
+from batch_platform_tests.end_to_end.stack import Stack
+from batch_platform_tests.waiting import PATIENCE, eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.end_to_end, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.end_to_end]
 
 # An account belongs to one project.
 ACCOUNTS = {
@@ -63,12 +64,12 @@ def test_a_lost_run_is_run_again(
     project = "lost-" + killed.partition(" ")[0]
     with publication_held(machine, month):
         total = deliver(machine, project, month)
-        worker = eventually(lambda: waiting_worker(machine, stack, project), seconds=90)
+        worker = eventually(lambda: waiting_worker(machine, stack, project))
         if killed == "worker":
             os.kill(worker.pid, signal.SIGKILL)
         else:
             os.killpg(UpState.load(machine.home).processes["code-server"].pid, signal.SIGKILL)
-        assert worker.wait(60)
+        assert worker.wait(PATIENCE)
     lost, again = stack.finished(project, 2)
     assert (lost["status"], again["status"]) == ("FAILURE", "SUCCESS"), stack.failures(again["runId"])
     assert again["tags"]["dagster/parent_run_id"] == lost["runId"]
@@ -81,12 +82,12 @@ def test_daemon_and_web_are_not_needed_by_a_run(
 ) -> None:
     with publication_held(machine, month):
         total = deliver(machine, "alone", month)
-        eventually(lambda: waiting_worker(machine, stack, "alone"), seconds=90)
+        eventually(lambda: waiting_worker(machine, stack, "alone"))
         before = dict(UpState.load(machine.home).processes)
         for name in ("daemon", "web"):
             before[name].send(signal.SIGKILL)
-        eventually(lambda: all(restarted(machine, name, before[name]) for name in ("daemon", "web")), seconds=30)
-    eventually(lambda: answers(stack), seconds=30)
+        eventually(lambda: all(restarted(machine, name, before[name]) for name in ("daemon", "web")))
+    eventually(lambda: answers(stack))
     (run,) = stack.finished("alone", 1)
     assert run["status"] == "SUCCESS", stack.failures(run["runId"])
     assert machine.total("alone", month) == total
@@ -102,11 +103,10 @@ def test_a_batch_whose_worker_is_killed_is_finished_to_the_satoshi(machine: Mach
     def first_run() -> str | None:
         return next((run["runId"] for run in stack.tagged(BATCH_TAG, batch.batch_id)), None)
 
-    lost = eventually(first_run, seconds=60)
-    worker = eventually(lambda: worker_of(stack, lost), seconds=60)
+    lost = eventually(first_run)
+    worker = eventually(lambda: worker_of(stack, lost))
     eventually(
         lambda: service.transactions(work, batch.batch_id, limit=1).rows,
-        seconds=60,
         pause=0.02,
         told=lambda: stack.failures(lost),
     )
@@ -122,8 +122,8 @@ def test_a_batch_whose_worker_is_killed_is_finished_to_the_satoshi(machine: Mach
     assert 0 < work.store.ledger.rows(batch.batch_id, 1).height < batch.target_user_count
 
     os.kill(worker.pid, signal.SIGKILL)
-    eventually(lambda: service.batch(work, batch.batch_id).status is BatchStatus.COMPLETED, seconds=120)
-    eventually(lambda: ended(stack, batch.batch_id), seconds=120)
+    eventually(lambda: service.batch(work, batch.batch_id).status is BatchStatus.COMPLETED)
+    eventually(lambda: ended(stack, batch.batch_id))
     runs = {run["runId"]: run["status"] for run in stack.tagged(BATCH_TAG, batch.batch_id)}
     assert runs.pop(lost) == "FAILURE"
     assert set(runs.values()) == {"SUCCESS"}

@@ -15,11 +15,12 @@ from batch_platform.finops.months import shift
 from batch_platform.finops.partitions import partition_key
 from batch_platform.local import demo
 from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files
-from batch_platform_tests.end_to_end.stack import Stack, eventually
+from batch_platform_tests.end_to_end.stack import Stack
 from batch_platform_tests.fault_proxy import Answer, FaultProxy
 from batch_platform_tests.finops.bucket import File
+from batch_platform_tests.waiting import eventually
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.end_to_end
 
 OCTOBER = date(2026, 10, 1)
 PUBLISHED = "SELECT state, version FROM finops.finops_months WHERE project_id = 'acme' AND billing_month = %s"
@@ -202,7 +203,7 @@ def test_a_requeued_file_is_taken_up(machine: Machine, stack: Stack, proxy: Faul
 def test_a_backfill_of_every_month_leaves_the_tables_as_they_are(
     machine: Machine, stack: Stack, backfill: Backfill
 ) -> None:
-    done = eventually(lambda: ended_backfill(stack, backfill.id), seconds=300)
+    done = eventually(lambda: ended_backfill(stack, backfill.id))
     assert (done["status"], done["numPartitions"]) == ("COMPLETED_SUCCESS", backfill.partitions)
     assert [run["status"] for run in stack.tagged("dagster/backfill", backfill.id)] == ["SUCCESS"]
     assert machine.dump("many") == backfill.before

@@ -42,9 +42,10 @@ from batch_platform_tests.end_to_end.demo_web import (
     unfinished,
 )
 from batch_platform_tests.end_to_end.machine import Machine, running
-from batch_platform_tests.end_to_end.stack import Stack, eventually
+from batch_platform_tests.end_to_end.stack import Stack
+from batch_platform_tests.waiting import PATIENCE, eventually
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.end_to_end
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 DRY_RUN = {"parameters": {"dryRun": True, "targetDate": "2026-10-01"}}
@@ -147,7 +148,7 @@ def test_the_document_is_true(machine: Machine, stack: Stack, client: httpx.Clie
     ]
     with kept(client), paused(stack.running("daemon")):
         outcome = subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         for run in unfinished(client):
             client.post(f"{BATCH}/runs/{run['runId']}/cancel").raise_for_status()
@@ -182,7 +183,7 @@ def test_a_dry_run_is_asked_for_and_followed(client: httpx.Client) -> None:
         seen.append(run["status"])
         return run if run["endedAt"] else None
 
-    run = eventually(ended, seconds=120, told=lambda: seen[-1])
+    run = eventually(ended, told=lambda: seen[-1])
     assert (run["status"], run["dryRun"], run["dagsterJob"]) == ("success", True, "cur_aggregate_dry_run")
     assert seen == sorted(seen, key=["queued", "starting", "running", "success"].index)
     [row] = [row for row in run["dryRunRows"] if row["project"] == WAITING]
@@ -211,7 +212,7 @@ def test_wrong_parameters_are_named(client: httpx.Client, parameters: dict[str, 
 
 
 def test_metrics_tell_the_whole_history_right_after_a_kill(stack: Stack, client: httpx.Client) -> None:
-    eventually(lambda: not unfinished(client), seconds=120)
+    eventually(lambda: not unfinished(client))
     history, before = counted(client), exposed(client.get("/metrics").text)
     assert before == history
     assert history["cur-aggregate", "success"] >= 2
@@ -220,7 +221,7 @@ def test_metrics_tell_the_whole_history_right_after_a_kill(stack: Stack, client:
     killed = stack.running("web")
     killed.send(signal.SIGKILL)
     with stack.client("administrator") as fresh:
-        first = eventually(lambda: scraped(fresh), seconds=90)
+        first = eventually(lambda: scraped(fresh))
         assert stack.running("web") != killed
         assert exposed(first) == history
         assert counted(fresh) == history
@@ -306,7 +307,7 @@ def test_a_dry_run_by_keyboard_alone(stack: Stack, open_page: OpenPage) -> None:
     walk_to(page, page.get_by_role("button", name="ドライラン"))
     page.keyboard.press("Enter")
     page.wait_for_url("**/console/runs/*")
-    expect(page.locator("#run-live .badge").first).to_have_text("成功", timeout=120_000)
+    expect(page.locator("#run-live .badge").first).to_have_text("成功")
     expect(page.get_by_role("region", name="ドライランの結果")).to_contain_text(WAITING)
 
 

@@ -18,8 +18,8 @@ import pytest
 
 from batch_platform.finops import service
 from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files, running
-from batch_platform_tests.end_to_end.stack import eventually
 from batch_platform_tests.finops.bucket import CurBucket
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 FILES = 8
 
@@ -117,12 +117,12 @@ def kill(process: subprocess.Popen[str]) -> None:
     """kill -9 of the process with its children, as when memory runs out or the machine goes."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
 
 
 def answer(process: subprocess.Popen[str], *, code: int = 0) -> dict[str, Any]:
     """What a worker printed at its end."""
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, printed
     told: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return told
@@ -135,4 +135,4 @@ def await_stopped(process: subprocess.Popen[str]) -> None:
         assert process.poll() is None, process.communicate()
         return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
-    eventually(stopped, seconds=30, pause=0.005)
+    eventually(stopped, pause=0.005)

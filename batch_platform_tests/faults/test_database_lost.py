@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from batch_platform.local.state import State
-from batch_platform_tests.end_to_end.stack import eventually
 from batch_platform_tests.faults.conftest import FILES, Case, answer, await_stopped, kill
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.faults
 
@@ -22,7 +22,7 @@ def test_a_worker_that_loses_the_database_says_so_or_goes_on(case: Case, point: 
         await_stopped(worker)
         kill_postgres(case)
         os.kill(worker.pid, signal.SIGCONT)
-        printed, _ = worker.communicate(timeout=90)
+        printed, _ = worker.communicate(timeout=PATIENCE)
     finally:
         kill(worker)
     assert worker.returncode == 0 or '{"error": "PostgreSQL at 127.0.0.1' in printed, printed
@@ -36,9 +36,9 @@ def test_a_command_whose_database_is_killed_ends_with_one_sentence_and_is_run_ag
     case.register()
     process = case.machine.spawn_cli("cur", "aggregate", case.project)
     try:
-        eventually(lambda: case.count("PROCESSING") > 0, seconds=60, pause=0.005)
+        eventually(lambda: case.count("PROCESSING") > 0, pause=0.005)
         kill_postgres(case)
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=PATIENCE)
     finally:
         kill(process)
     if process.returncode:
@@ -61,4 +61,4 @@ def kill_postgres(case: Case) -> None:
         state = State.load(home)
         return state.services["postgres"].process not in (None, dead) and state.ready(frozenset({"postgres"}))
 
-    eventually(restarted, seconds=60)
+    eventually(restarted)

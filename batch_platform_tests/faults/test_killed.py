@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from batch_platform_tests.end_to_end.machine import OF_THE_BUCKET, Machine
-from batch_platform_tests.end_to_end.stack import eventually
 from batch_platform_tests.faults.conftest import FILES, Case, answer, await_stopped, kill
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.end_to_end]
 
@@ -55,12 +55,12 @@ def test_a_worker_killed_at_each_stage(case: Case) -> None:
 
     publication = f"SELECT pg_advisory_xact_lock(hashtextextended('finops publish {case.month}', 0))"
     with locked(case, publication), killed(case.worker()):
-        eventually(lambda: waiting_backends(case) == 1, seconds=60)
+        eventually(lambda: waiting_backends(case) == 1)
     assert case.count("DONE") == FILES
     assert case.published() is None
 
     with locked(case, "LOCK TABLE finops.finops_months IN SHARE MODE"), killed(case.worker()):
-        eventually(lambda: waiting_backends(case) == 1, seconds=60)
+        eventually(lambda: waiting_backends(case) == 1)
     eventually(lambda: waiting_backends(case) == 0)
     assert case.published() is None
 
@@ -72,7 +72,7 @@ def test_aggregate_killed_after_publication_is_completed_by_a_rerun(case: Case) 
     case.register()
     anomalies = "LOCK TABLE finops.finops_cost_anomalies IN ACCESS EXCLUSIVE MODE"
     with locked(case, anomalies), killed(case.machine.spawn_cli("cur", "aggregate", case.project)):
-        eventually(lambda: waiting_backends(case) == 1, seconds=60)
+        eventually(lambda: waiting_backends(case) == 1)
     assert case.published() == case.total
     case.machine.cli("cur", "aggregate", case.project)
     case.assert_as_undisturbed()
@@ -86,7 +86,7 @@ def test_a_demo_killed_at_random_moments_ends_as_an_undisturbed_one(clean_enviro
         for _ in range(KILLS):
             killed_after(disturbed.spawn_cli("demo"), moments.uniform(1, 12))
         ends = [found.spawn_cli("demo", "--quiet") for found in (disturbed, undisturbed)]
-        printed = [process.communicate(timeout=240)[0] for process in ends]
+        printed = [process.communicate(timeout=PATIENCE)[0] for process in ends]
         assert [process.returncode for process in ends] == [0, 0], printed
         assert all("1894.177396866720" in text for text in printed)
         assert all("balances equal those before plus what was paid in and out since" in text for text in printed)

@@ -9,9 +9,9 @@ from decimal import Decimal
 import pytest
 
 from batch_platform_tests.end_to_end.machine import Machine
-from batch_platform_tests.end_to_end.stack import eventually
 from batch_platform_tests.fault_proxy import Before, FaultProxy
 from batch_platform_tests.faults.conftest import FILES, Case, answer, await_stopped, kill, new_case
+from batch_platform_tests.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
@@ -41,7 +41,7 @@ def test_a_worker_paused_beyond_its_lease_does_no_harm(case: Case, point: str) -
         await_stopped(late)
         finished_before = case.count("DONE")
         assert case.count("PROCESSING") == FILES - finished_before
-        eventually(lambda: leases_are_over(case), seconds=60)
+        eventually(lambda: leases_are_over(case))
         other = answer(case.worker())
         assert (other["done"], other["changed"]) == (FILES - finished_before, True)
         published_at = case.machine.value("SELECT published_at FROM finops.finops_months")

@@ -25,6 +25,7 @@ from batch_platform.finops import months
 from batch_platform.finops.model import REPORT_MEASURES
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project
+from batch_platform_tests.waiting import PATIENCE
 
 SECRET = "external-id-4f1c"
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -75,7 +76,9 @@ def run(pool: object, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: py
 def script(*arguments: str) -> Result:
     """The installed console script, as a process of its own."""
     command = [str(Path(sys.executable).parent / "batch-platform"), "cur", *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ.copy(), timeout=120)
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, env=os.environ.copy(), timeout=PATIENCE
+    )
     assert "Traceback" not in done.stdout + done.stderr
     return Result(done.returncode, done.stdout, done.stderr)
 

@@ -26,6 +26,7 @@ from batch_platform.finops.store import Session
 from batch_platform_tests.fault_proxy import Answer, Before, FaultProxy
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project, SteppingClock
+from batch_platform_tests.waiting import PATIENCE
 
 LEASE = timedelta(minutes=3)
 CLAIMER = """
@@ -120,7 +121,7 @@ def test_claims_pass_over_what_another_transaction_is_claiming(project: Project)
     with project.work.store.transaction() as session:
         first = claim(session, project, limit=2)
         with ThreadPoolExecutor(1) as other:
-            second = other.submit(claim_now, project, owner="elsewhere/2/2/b").result(timeout=30)
+            second = other.submit(claim_now, project, owner="elsewhere/2/2/b").result(PATIENCE)
     assert [file.file_no for file in first] == [0, 1]
     assert [file.file_no for file in second] == [2, 3]
     assert claim_now(project) == []
@@ -131,7 +132,7 @@ def test_threads_that_race_never_share_a_file(project: Project) -> None:
     together = threading.Barrier(4)
 
     def race(worker: int) -> list[int]:
-        together.wait(timeout=30)
+        together.wait(PATIENCE)
         taken: list[int] = []
         while files := claim_now(project, limit=1, owner=f"elsewhere/{worker}/1/a"):
             taken += [file.file_no for file in files]
@@ -232,7 +233,7 @@ def test_the_lease_of_a_worker_at_work_is_renewed(
     seen: list[Any] = []
 
     def until_renewed() -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while len(set(seen)) < 3 and time.monotonic() < end:
             seen.append(project.files()[0]["lease_expires_at"])
 

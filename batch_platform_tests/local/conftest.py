@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -16,6 +15,7 @@ from batch_platform.local import clients, environment, services
 from batch_platform.local.home import Home
 from batch_platform.local.state import ALL, State, supervisor_runs
 from batch_platform_tests.conftest import make_home
+from batch_platform_tests.waiting import PATIENCE
 
 
 class LocalHome:
@@ -36,7 +36,7 @@ class LocalHome:
         process = state.supervisor if name == "supervisor" else state.services[name].process
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(60)
+        assert process.wait(PATIENCE)
         return process.pid
 
     def connect(self) -> psycopg.Connection:
@@ -77,14 +77,6 @@ def local_home(clean_environment: None) -> Iterator[LocalHome]:
         if local.home.root.exists():
             services.stop(local.home)
             shutil.rmtree(local.home.root, ignore_errors=True)
-
-
-def eventually(condition: Callable[[], bool], *, seconds: float = 60) -> None:
-    """Wait for what other processes do."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.05)
 
 
 def gone(home: Home) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from batch_platform.local.processes import Process
 from batch_platform.local.programs import Keeper, Patience, Program
-from batch_platform_tests.local.conftest import eventually
+from batch_platform_tests.waiting import eventually
 
 
 def program(directory: Path, script: str, *, ready: bool = True) -> Program:
@@ -40,12 +40,12 @@ def keep(keepers: list[Keeper], found: Program, **patience: float) -> Keeper:
     return keeper
 
 
-def ticks(keeper: Keeper, until: object, *, seconds: float = 60) -> None:
+def ticks(keeper: Keeper, until: object) -> None:
     def condition() -> bool:
         keeper.tick()
         return bool(until())  # type: ignore[operator]
 
-    eventually(condition, seconds=seconds)
+    eventually(condition)
 
 
 def test_a_dead_program_is_started_again(tmp_path: Path, keepers: list[Keeper]) -> None:

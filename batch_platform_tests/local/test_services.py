@@ -29,7 +29,8 @@ from batch_platform.local.postgres import USER
 from batch_platform.local.processes import Process
 from batch_platform.local.state import State, supervisor_runs
 from batch_platform.settings import Settings, load_settings
-from batch_platform_tests.local.conftest import LocalHome, eventually, gone
+from batch_platform_tests.local.conftest import LocalHome, gone
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 
 def test_every_service_answers(services: dict[str, str], settings: Settings) -> None:
@@ -173,7 +174,7 @@ def test_simultaneous_starts_share_one_supervisor(local_home: LocalHome) -> None
         environ.pop(name, None)
     command = [sys.executable, "-c", script]
     starts = [subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    urls = {start.communicate(timeout=60)[0] for start in starts}
+    urls = {start.communicate(timeout=PATIENCE)[0] for start in starts}
     assert len(urls) == 1
     assert urls != {""}
 
@@ -264,7 +265,7 @@ def test_a_server_killed_while_a_backend_works(local_home: LocalHome) -> None:
         active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%generate_series(1%'"
         eventually(lambda: watcher.execute(active).fetchone() == (2,))
         dead = local_home.kill("postgres")
-        eventually(lambda: _pid(local_home, "postgres") not in (None, dead), seconds=60)
+        eventually(lambda: _pid(local_home, "postgres") not in (None, dead))
         work.exception()  # it ended well or was cut off: either is right
     assert local_home.read() == LocalHome.KEPT
 

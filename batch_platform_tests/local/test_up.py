@@ -25,8 +25,9 @@ from batch_platform.local.processes import Process, accepts, answers, free_port
 from batch_platform.local.programs import Program
 from batch_platform.local.state import supervisor_runs
 from batch_platform.settings import Settings, load_settings
-from batch_platform_tests.local.conftest import LocalHome, eventually
+from batch_platform_tests.local.conftest import LocalHome
 from batch_platform_tests.site import token
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 DEFINITIONS = "import dagster as dg\n\n@dg.asset\ndef small(): ...\n\ndefs = dg.Definitions(assets=[small])\n"
 RUN = """
@@ -53,7 +54,7 @@ class Running:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        self.process.wait(PATIENCE)
         up.stop_orphans(self.home)
 
     def kill(self, name: str) -> Process:
@@ -84,7 +85,7 @@ class Running:
         headers = {"content-type": "application/json", "authorization": f"Bearer {token(self.home, 'viewer')}"}
         request = urllib.request.Request(url, body, headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=PATIENCE) as answer:
             data: dict[str, Any] = json.load(answer)["data"]
         return data
 
@@ -114,7 +115,7 @@ def running(local_home: LocalHome, tmp_path: Path) -> Iterator[Running]:
         squatter.listen()
         found = start(local_home, tmp_path, squatter.getsockname()[1])
         try:
-            eventually(lambda: found.said("ready: http"), seconds=90)
+            eventually(lambda: found.said("ready: http"))
             yield found
         finally:
             found.stop()
@@ -127,10 +128,10 @@ def test_a_port_is_held_from_the_start(local_home: LocalHome, tmp_path: Path) ->
     port = free_port()
     found = start(local_home, tmp_path, port)
     try:
-        eventually(lambda: found.said("starting the Dagster code server"), seconds=90)
+        eventually(lambda: found.said("starting the Dagster code server"))
         with pytest.raises(OSError, match="in use"):
             socket.create_server(("127.0.0.1", port))
-        eventually(lambda: found.said(f"ready: http://127.0.0.1:{port}"), seconds=90)
+        eventually(lambda: found.said(f"ready: http://127.0.0.1:{port}"))
         assert found.location() == "batch_platform LOADED RepositoryLocation"
     finally:
         found.stop()
@@ -151,15 +152,15 @@ def test_what_is_killed_comes_back(running: Running, monkeypatch: pytest.MonkeyP
 
     running.definitions.write_text(DEFINITIONS.replace("small", "later"))
     dead = running.kill("code-server")
-    eventually(lambda: running.restarted("code-server", dead) and accepts(code_port), seconds=60)
-    eventually(lambda: running.assets() == ["later"], seconds=30)
+    eventually(lambda: running.restarted("code-server", dead) and accepts(code_port))
+    eventually(lambda: running.assets() == ["later"])
     assert running.location() == "batch_platform LOADED RepositoryLocation"
 
     dead = running.kill("daemon")
     eventually(lambda: running.restarted("daemon", dead))
 
     dead = running.kill("web")
-    eventually(lambda: running.restarted("web", dead) and running.answers("/health/live"), seconds=30)
+    eventually(lambda: running.restarted("web", dead) and running.answers("/health/live"))
     assert running.location() == "batch_platform LOADED RepositoryLocation"
 
     processes = up.UpState.load(running.home).processes.values()
@@ -167,7 +168,7 @@ def test_what_is_killed_comes_back(running: Running, monkeypatch: pytest.MonkeyP
         environ = Path(f"/proc/{process.pid}/environ").read_bytes()
         assert (b"BATCH_PLATFORM_SECRET=" in environ) == (name == "web")
     running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(60) == 0
+    assert running.process.wait(PATIENCE) == 0
     assert not any(process.alive() for process in processes)
     assert not supervisor_runs(running.home)
 

@@ -21,7 +21,8 @@ from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.model import Severity
 from batch_platform.operations.monitor import Monitor, Orders
 from batch_platform_tests.operations.test_notify import Sink
-from batch_platform_tests.operations.world import World, eventually, kill
+from batch_platform_tests.operations.world import World, kill
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 
 class Pings(BaseHTTPRequestHandler):
@@ -135,7 +136,7 @@ def test_the_loop_survives_the_loss_of_its_connections(world: World, databases: 
         eventually(lambda: world.value(last) > before)
     finally:
         stop.set()
-        thread.join(timeout=60)
+        thread.join(PATIENCE)
         eventually(lambda: all_connections_are_new(world))
     assert not thread.is_alive()
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from batch_platform_tests.waiting import PATIENCE
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yaml"
 # What Grafana puts in place of its variables.
@@ -18,7 +20,7 @@ VARIABLES = {"$__rate_interval": "5m", "$__range": "1d", "$job": ".*"}
 
 def promtool(*arguments: str) -> str:
     done = subprocess.run(
-        ["promtool", *arguments], cwd=RULES.parent, capture_output=True, text=True, timeout=60, check=False
+        ["promtool", *arguments], cwd=RULES.parent, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

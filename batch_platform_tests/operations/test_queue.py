@@ -28,7 +28,8 @@ from batch_platform.operations import run_launcher
 from batch_platform.operations.launch import WORKER_TAG
 from batch_platform.operations.model import Launch
 from batch_platform.operations.queue import QueueRunner
-from batch_platform_tests.site import Site, eventually
+from batch_platform_tests.site import Site
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 COUNTING = Launch("counting", config={"ops": {"count": {"config": {"rows": 1}}}})
 
@@ -210,7 +211,7 @@ def test_a_run_whose_code_server_was_replaced_is_cancelled(
         begun = dg.DagsterEvent(DagsterEventType.RUN_START.value, run.job_name)
         instance.report_dagster_event(begun, run_id)
         runner.cancel(run_id, requested_by="bob")
-        assert process.wait(60) == -signal.SIGINT
+        assert process.wait(PATIENCE) == -signal.SIGINT
     assert found(workspace, run_id).status is dg.DagsterRunStatus.CANCELING
 
 

@@ -9,8 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +31,7 @@ from batch_platform.operations.launch import InProcessRunner, Launcher
 from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Schedule, Sensor
 from batch_platform.resources.failures import dagster_failures
 from batch_platform.settings import Settings
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 LETTERS = dg.StaticPartitionsDefinition(["a", "b", "c"])
 AT_ONCE = RetryConfig(3, "fixed", timedelta(0), timedelta(0))
@@ -215,20 +214,13 @@ def dagster_execute(world: World, statement: str, *parameters: object) -> None:
 
 def kill(process: subprocess.Popen[str]) -> None:
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
 
 
 def await_stopped(process: subprocess.Popen[str]) -> None:
     """Until the process has paused itself."""
-    eventually(lambda: process.poll() is not None or _state(process.pid) == "T", seconds=60)
+    eventually(lambda: process.poll() is not None or _state(process.pid) == "T")
     assert process.poll() is None, process.communicate()
-
-
-def eventually(holds: Callable[[], bool], *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
 
 
 def _state(pid: int) -> str:

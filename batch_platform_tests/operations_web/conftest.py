@@ -10,6 +10,7 @@ import pytest
 
 from batch_platform.settings import Settings
 from batch_platform_tests.operations_web.rig import GATE, MENDED, Rig, rigged
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.served import served
 
 Client = Callable[[str], httpx.Client]
@@ -44,6 +45,8 @@ def client(rig: Rig, origin: str) -> Iterator[Client]:
 
         def made(role: str) -> httpx.Client:
             headers = {} if role == "nobody" else rig.headers(role)
-            return opened.enter_context(httpx.Client(base_url=origin, headers=headers, timeout=30, trust_env=False))
+            return opened.enter_context(
+                httpx.Client(base_url=origin, headers=headers, timeout=PATIENCE, trust_env=False)
+            )
 
         yield made

@@ -7,6 +7,7 @@ import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from batch_platform.operations.dry_run import dry_run_result
+from batch_platform_tests.waiting import PATIENCE
 
 GATE: Final = threading.Event()
 """What the slow job waits for."""
@@ -21,7 +22,7 @@ def count(context: dg.OpExecutionContext) -> None:
     mode, rows = context.op_config["mode"], context.op_config["rows"]
     context.log.info(f"counting {rows} rows")
     if mode == "wait":
-        GATE.wait(120)
+        GATE.wait(PATIENCE)
         if STOP.is_set():
             raise DagsterExecutionInterruptedError
     if mode == "fail" and not MENDED.is_set():

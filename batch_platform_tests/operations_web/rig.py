@@ -37,6 +37,7 @@ from batch_platform.web.api.strict import Month
 from batch_platform.web.app import Part, build_app
 from batch_platform.web.context import Limits, WebContext
 from batch_platform_tests.operations_web.dagster_jobs import DAGSTER_JOBS, GATE, MENDED, STOP
+from batch_platform_tests.waiting import PATIENCE
 
 __all__ = ["GATE", "MENDED", "PASSWORD", "Rig", "rigged"]
 
@@ -113,7 +114,7 @@ class Runner:
         if run_id and self.instance.get_run_by_id(run_id):
             return run_id
         for thread in self.threads:
-            thread.join(60)  # two at once can wait for each other's lock of the log
+            thread.join(PATIENCE)  # two at once can wait for each other's lock of the log
         job = DAGSTER_JOBS[launch.job]
         run_id = run_id or str(uuid4())
         tags = {**launch.tags, "batch_platform/requested_by": requested_by}
@@ -129,7 +130,7 @@ class Runner:
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         self.threads.append(thread)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while self.instance.get_run_by_id(run_id) is None:
             assert time.monotonic() < deadline, "the run does not begin"
             time.sleep(0.02)
@@ -151,7 +152,7 @@ class Runner:
         """Wait for all runs."""
         GATE.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(PATIENCE)
         self.threads.clear()
         STOP.clear()
 

@@ -18,6 +18,7 @@ from batch_platform.operations.model import Severity
 from batch_platform.operations.monitor import Monitor, Orders
 from batch_platform_tests.operations_web.conftest import Client
 from batch_platform_tests.operations_web.rig import GATE, MENDED, Rig
+from batch_platform_tests.waiting import PATIENCE
 
 JOBS = "/api/admin/batch/jobs"
 RUNS = "/api/admin/batch/runs"
@@ -55,7 +56,7 @@ def problem(answer: httpx.Response, status: int) -> Any:
 
 def followed(client: Any, run_id: str, *, to: str = "endedAt") -> Any:
     """The run once it has ended, or started, as its callers wait for it."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while (run := data(client.get(f"{RUNS}/{run_id}")))[to] is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)

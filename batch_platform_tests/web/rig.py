@@ -18,6 +18,7 @@ from batch_platform.web.access.model import Role
 from batch_platform.web.access.tokens import Tokens
 from batch_platform.web.app import Part, build_app
 from batch_platform.web.context import Limits, WebContext
+from batch_platform_tests.waiting import PATIENCE
 
 SECRET = b"a secret of the tests, long enough"
 Call = Callable[..., Any]
@@ -53,7 +54,7 @@ def token(role: Role, name: str | None = None) -> str:
 def caller(origin: str, role: Role | None, name: str | None = None) -> Iterator[httpx.Client]:
     """A program with a token of that role, or without one."""
     headers = {} if role is None else {"Authorization": token(role, name)}
-    with httpx.Client(base_url=origin, headers=headers, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=origin, headers=headers, timeout=PATIENCE, trust_env=False) as client:
         yield client
 
 

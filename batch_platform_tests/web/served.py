@@ -10,6 +10,8 @@ from typing import Any
 
 import uvicorn
 
+from batch_platform_tests.waiting import PATIENCE
+
 
 @contextmanager
 def served(app: Any) -> Iterator[str]:
@@ -24,4 +26,4 @@ def served(app: Any) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(PATIENCE)

@@ -37,6 +37,7 @@ from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import IsoDate, Month, StrictBool, StrictModel, Text
 from batch_platform.web.app import Part, build_app
 from batch_platform.web.context import Limits, OidcSettings, WebContext
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.served import served
 
 SECRET = b"a secret of the tests, long enough for all"
@@ -99,7 +100,7 @@ def shop(till: Till) -> Part:
     def order(body: Order, request: Request, idempotency_key: IdempotencyKey = None) -> Envelope[Receipt]:
         if till.hold is not None:
             till.held.set()
-            till.hold.wait(30)
+            till.hold.wait(PATIENCE)
         till.orders.append(body)
         token = idempotency.token(request)
         return Envelope(data=Receipt(number=len(till.orders), parameters=body.parameters, token=token))
@@ -190,7 +191,7 @@ class Site:
     closing: list[Callable[[], None]] = field(default_factory=list)
 
     def client(self, **headers: str) -> httpx.Client:
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=60)
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE)
         self.closing.append(client.close)
         return client
 
@@ -237,7 +238,7 @@ def main() -> None:
     with served(app) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
-        till.held.wait(60)
+        till.held.wait(PATIENCE)
         sys.stdout.write("held\n")
         sys.stdout.flush()
         time.sleep(60)

@@ -21,6 +21,7 @@ from batch_platform.web.access import passwords, service
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, LoginRefused
 from batch_platform.web.access.sessions import Sessions
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.site import NOON, PASSWORD, HandClock, make_context
 
 ADMIN = service.FIRST_ADMINISTRATOR
@@ -125,11 +126,11 @@ def test_a_viewer_called_admin_is_left_alone(pool: postgres.Pool, sessions: Sess
 def test_a_start_that_is_killed_before_it_tells_the_password(
     pool: postgres.Pool, web_database: str, sessions: Sessions
 ) -> None:
-    died = subprocess.run([sys.executable, "-c", ENSURE, web_database, "die"], timeout=60, check=False)
+    died = subprocess.run([sys.executable, "-c", ENSURE, web_database, "die"], timeout=PATIENCE, check=False)
     assert died.returncode == -signal.SIGKILL
     assert rows(pool, "SELECT name FROM web.users") == [(ADMIN,)]
     told = subprocess.run(
-        [sys.executable, "-c", ENSURE, web_database, "live"], stdout=subprocess.PIPE, timeout=60, check=True
+        [sys.executable, "-c", ENSURE, web_database, "live"], stdout=subprocess.PIPE, timeout=PATIENCE, check=True
     )
     password = told.stdout.decode().split()[-1]
     assert status(sessions, ADMIN, password) == 200

@@ -26,6 +26,7 @@ from batch_platform.web.access.model import PERMISSIONS, Role
 from batch_platform.web.app import Part, build_app
 from batch_platform.web.context import Limits
 from batch_platform.web.security import CONTENT_SECURITY_POLICY, Bucket
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.served import served
 from batch_platform_tests.web.site import HandClock, Site, make_context, open_site
 
@@ -365,7 +366,7 @@ def test_health(pool: postgres.Pool) -> None:
     slow, broken = threading.Event(), [True]
 
     def hang() -> None:
-        slow.wait(60)
+        slow.wait(PATIENCE)
 
     def fail() -> None:
         if broken[0]:
@@ -376,7 +377,7 @@ def test_health(pool: postgres.Pool) -> None:
     with served(app) as url:
         assert httpx.get(f"{url}/health/live").json() == {"status": "up"}
         started = time.monotonic()
-        answer = httpx.get(f"{url}/health/ready", timeout=60)
+        answer = httpx.get(f"{url}/health/ready", timeout=PATIENCE)
         assert time.monotonic() - started < 30
         assert answer.status_code == 503
         assert answer.json() == {"status": "down", "checks": {"s3": "down", "daemon": "down", "postgres": "up"}}

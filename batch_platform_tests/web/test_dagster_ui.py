@@ -16,7 +16,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from batch_platform.local.home import REPOSITORY, Home
-from batch_platform_tests.site import PASSWORD, Site, eventually
+from batch_platform_tests.site import PASSWORD, Site
+from batch_platform_tests.waiting import eventually
 from batch_platform_tests.web.mutations import selected, written
 
 REPOSITORY_ = {"repositoryName": "__repository__", "repositoryLocationName": "batch_platform"}

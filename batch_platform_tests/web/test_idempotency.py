@@ -17,6 +17,7 @@ import pytest
 from batch_platform.core import postgres
 from batch_platform.web.access.model import Role
 from batch_platform.web.api.idempotency import KEPT, LEASE
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.site import Site
 
 PATH = "/api/shop/orders"
@@ -89,11 +90,11 @@ def test_a_request_under_way_is_a_conflict(site: Site, client: httpx.Client) -> 
     site.till.hold = threading.Event()
     with ThreadPoolExecutor(1) as executor:
         first = executor.submit(order, client, "k")
-        assert site.till.held.wait(60)
+        assert site.till.held.wait(PATIENCE)
         second = order(client, "k")
         assert (second.status_code, second.headers["retry-after"]) == (409, "2")
         site.till.hold.set()
-        answer = first.result(60)
+        answer = first.result(PATIENCE)
     assert answer.status_code == 201
     assert order(client, "k").content == answer.content
 

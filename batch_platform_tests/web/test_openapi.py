@@ -12,6 +12,7 @@ import pytest
 
 from batch_platform.web.access.model import Role
 from batch_platform.web.api.idempotency import HEADER
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.site import Site
 
 
@@ -65,5 +66,5 @@ def test_the_document_is_true(site: Site, document: dict[str, Any], tmp_path: Pa
         *("--checks", "all", "--exclude-path", "/api/shop/failures/{kind}", "--continue-on-failure"),
         *("--max-examples", "12", "--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color"),
     ]
-    outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert outcome.returncode == 0, outcome.stdout[-8000:] + outcome.stderr[-2000:]

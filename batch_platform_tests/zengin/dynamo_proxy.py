@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from batch_platform.zengin.model import Status
+from batch_platform_tests.waiting import PATIENCE
 
 Reply = tuple[int, bytes]
 Forward = Callable[[bytes], Reply]
@@ -123,7 +124,7 @@ class DynamoProxy:
 
         def answer(body: bytes, forward: Forward) -> None:
             self.reached.set()
-            self._released.wait(60)
+            self._released.wait(PATIENCE)
 
         self._add(operation, answer, 1)
 
@@ -185,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the tests look at `operations`."""
 
     def _forward(self, body: bytes) -> Reply:
-        upstream = HTTPConnection(self.proxy.target, timeout=60)
+        upstream = HTTPConnection(self.proxy.target, timeout=PATIENCE)
         try:
             kept = {
                 name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length")

@@ -13,6 +13,7 @@ import pytest
 from batch_platform.core.failures import Conflict
 from batch_platform.zengin import service
 from batch_platform.zengin.model import ChangesetStatus, Status, Verdict
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.zengin import workflow_worker
 from batch_platform_tests.zengin.service_fixtures import context, work
 from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, Files, Work, release, written
@@ -28,7 +29,7 @@ def at_once(calls: list[Callable[[], Any]]) -> list[str]:
     together = threading.Barrier(len(calls))
 
     def end(call: Callable[[], Any]) -> str:
-        together.wait(30)
+        together.wait(PATIENCE)
         for _ in range(20):
             try:
                 call()

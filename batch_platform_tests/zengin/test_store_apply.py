@@ -16,6 +16,7 @@ from batch_platform.core.failures import NotFound, PermanentFailure
 from batch_platform.zengin.diff import inverse
 from batch_platform.zengin.model import RECORD_SCHEMA
 from batch_platform.zengin.store import ApplyResult, ZenginStore
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.zengin.rows import DAY, EMPTY, NOW, Frames, changes, changeset, master
 
 BASE = {
@@ -320,7 +321,7 @@ def test_an_apply_waits_for_a_hand_at_work(store: ZenginStore, pool: postgres.Po
         thread = threading.Thread(target=run)
         thread.start()
         assert not done.wait(0.3)
-    thread.join(60)
+    thread.join(PATIENCE)
     assert (results[0].applied, conflicts(results[0])) == (1, {"0001": "changed"})
 
 

@@ -16,6 +16,7 @@ from batch_platform.core.failures import NotFound
 from batch_platform.settings import Settings
 from batch_platform.zengin.store import ZenginStore
 from batch_platform.zengin.store.records import RecordStore
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.zengin.conftest import BUCKET
 from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 from batch_platform_tests.zengin.rows import DAY, NOW, changeset, record
@@ -52,7 +53,7 @@ def worker(work: str, settings: Settings, *, dynamodb: str = "-", table: str = "
 def kill(process: subprocess.Popen[str]) -> None:
     assert process.poll() is None, process.communicate()
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
 
 
 def backends(pool: postgres.Pool, *, waiting: bool) -> int:
@@ -64,7 +65,7 @@ def backends(pool: postgres.Pool, *, waiting: bool) -> int:
 
 
 def await_backends(pool: postgres.Pool, count: int, *, waiting: bool, process: subprocess.Popen[str] | None) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while backends(pool, waiting=waiting) != count:
         assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -104,7 +105,7 @@ def test_killed_after_the_commit(store: ZenginStore, settings: Settings) -> None
             session.add_changeset(changeset(name), who="tests", now=NOW)
         session.stage_and_apply("first", FIRST, business_date=DAY, now=NOW)
     process = worker("apply", settings)
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, printed
     with store.transaction() as session:
         again = session.stage_and_apply("second", SECOND, business_date=DAY, now=NOW)
@@ -117,7 +118,7 @@ def test_killed_between_s3_and_the_item(
 ) -> None:
     dynamo_proxy.hold("TransactWriteItems")
     process = worker("produce", settings, dynamodb=dynamo_proxy.url, table=table)
-    assert dynamo_proxy.reached.wait(30), process.poll()
+    assert dynamo_proxy.reached.wait(PATIENCE), process.poll()
     kill(process)
     assert s3.head_object(Bucket=BUCKET, Key=f"diffs/{BIG.id}.json")["ContentLength"] > 350_000
     for one in (BIG, record(2)):

@@ -23,6 +23,7 @@ from batch_platform.core.failures import Conflict
 from batch_platform.settings import load_settings
 from batch_platform.zengin import service
 from batch_platform.zengin.service import ZenginContext, build_context
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.zengin.clock import SteppingClock
 from batch_platform_tests.zengin.workflow import ANN, BEN, GENEROUS
 
@@ -30,7 +31,7 @@ PROCESSES = multiprocessing.get_context("forkserver")
 # what each child would import again; nothing here may use polars
 PROCESSES.set_forkserver_preload(["batch_platform_tests.zengin.workflow_worker", "boto3", "botocore.client"])
 WRITES = ("PutObject", "TransactWriteItems", "PutItem", "UpdateItem")
-STUCK_SECONDS = 40
+STUCK_SECONDS = PATIENCE / 2
 
 
 @dataclass

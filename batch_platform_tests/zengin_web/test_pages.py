@@ -13,6 +13,7 @@ import pytest
 
 from batch_platform.zengin import service
 from batch_platform.zengin.model import Changeset, Limits
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.rig import Call
 from batch_platform_tests.zengin_web.conftest import Master
 from batch_platform_tests.zengin_web.releases import first, second
@@ -62,7 +63,7 @@ def said(answer: httpx.Response) -> str:
     shown = httpx.get(
         answer.url.join(answer.headers["location"]),
         headers={**asking, "Cookie": f"flash={answer.cookies['flash']}"},
-        timeout=60,
+        timeout=PATIENCE,
     )
     before_content = shown.text[: shown.text.index('id="connection"')].replace('<p class="notice tone-warning" ', "")
     found = re.findall(r'class="notice tone-\w+" role="\w+">([^<]*)', before_content)
