@@ -164,6 +164,8 @@ def _open_workspace(stack: ExitStack) -> WorkspaceProcessContext:
     from batch_platform.operations.launch import open_instance
 
     instance = stack.enter_context(open_instance())
+    # connections are kept, as in Dagster's own webserver: otherwise each question makes a new one
+    instance.optimize_for_webserver(statement_timeout=30_000, pool_recycle=3_600, max_overflow=20)
     file = Path(instance.root_directory) / "workspace.yaml"
     target = WorkspaceFileTarget([str(file)]) if file.exists() else None
     return stack.enter_context(WorkspaceProcessContext(instance, target))
