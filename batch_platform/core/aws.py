@@ -90,10 +90,11 @@ class AwsSettings(Protocol):
 @lru_cache(maxsize=1)
 def session() -> Session:
     """The process's own session, with the credentials of its environment (or instance, task, pod)."""
-    return _new_session()
+    return new_session()
 
 
-def _new_session(region: str | None = None) -> Session:
+def new_session(region: str | None = None) -> Session:
+    """A session with the environment's credentials, until it is given others."""
     import botocore.session
 
     made = botocore.session.get_session()
@@ -228,7 +229,7 @@ def assumed_session(
     where = region or settings.aws_region
     if role_arn is None:
         _log.warning("aws_environment_credentials_used", session_name=session_name, region=where)
-        return _new_session(where)
+        return new_session(where)
     name = re.sub(r"[^\w+=,.@-]", "-", session_name, flags=re.ASCII)[:64].ljust(2, "-")
     request: AssumeRoleRequestTypeDef = {
         "RoleArn": role_arn,
@@ -249,7 +250,7 @@ def assumed_session(
             "expiry_time": granted["Expiration"].isoformat(),
         }
 
-    assumed = _new_session(where)
+    assumed = new_session(where)
     _supply_credentials(assumed, assume)
     return assumed
 

@@ -1,9 +1,11 @@
-"""boto3 clients for a set of variables that need not be in this process's environment."""
+"""AWS clients for a set of variables that need not be in this process's environment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from batch_platform.core import aws
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,15 +24,13 @@ def dynamodb(variables: Mapping[str, str]) -> DynamoDBClient:
 
 
 def _client(name: str, variables: Mapping[str, str], endpoint: str | None) -> Any:
-    import boto3
     from botocore.config import Config
 
-    session: Any = boto3.session.Session(
-        aws_access_key_id=variables.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=variables.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=variables.get("AWS_SESSION_TOKEN") or None,
-        region_name=variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION"),
-    )
+    session = aws.new_session(variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION"))
+    key, secret = variables.get("AWS_ACCESS_KEY_ID"), variables.get("AWS_SECRET_ACCESS_KEY")
+    if key and secret:
+        session.set_credentials(key, secret, variables.get("AWS_SESSION_TOKEN") or None)
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
     config = Config(connect_timeout=5, read_timeout=30, retries=retries)
-    return session.client(name, endpoint_url=endpoint, config=config)
+    create: Any = session.create_client
+    return create(name, endpoint_url=endpoint, config=config)
