@@ -1,6 +1,7 @@
 """One rate over every balance against a bare loop of the same TransactWriteItems, and what kills add.
 
     .venv/bin/python -m benchmarks.btc [--users 10_000|100_000|1_000_000] [--rounds 3] [--kills 100]
+        [--kill-rounds 6]
 
 On the local DynamoDB, with tables of its own that are dropped at the end. In turns: `service.run` of a sealed plan
 (apply, recount, proof, end), and a loop that sends the same transactions of the same users by the same client and as
@@ -64,6 +65,7 @@ def main() -> None:
     options.add_argument("--users", type=int, default=10_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--kills", type=int, default=0)
+    options.add_argument("--kill-rounds", type=int, help="as many as rounds, unless told otherwise")
     options.add_argument("--seed", type=int, default=1, help="of the random moments")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="benchmark-btc-") as folder:
@@ -76,7 +78,7 @@ def main() -> None:
                 bench.seed(chosen.users)
                 bench.compare(chosen.rounds)
                 if chosen.kills:
-                    bench.kill(chosen.rounds, chosen.kills, random.Random(chosen.seed))
+                    bench.kill(chosen.kill_rounds or chosen.rounds, chosen.kills, random.Random(chosen.seed))
                 good = bench.verified()
         finally:
             services.stop(Home(load_settings().home))
@@ -219,7 +221,7 @@ def worked(batch_id: str, kills: int, moments: random.Random, longest: float) ->
     forks.set_forkserver_preload([btc_worker.__name__])
 
     def started() -> ForkServerProcess:
-        worker = forks.Process(target=btc_worker.apply, args=(batch_id,))
+        worker = forks.Process(target=btc_worker.apply, args=(batch_id,), daemon=True)
         worker.start()
         return worker
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,13 +36,9 @@ time.sleep(600)
 def standing_by(context: BtcContext, batch: Batch) -> Iterator[Future[Batch]]:
     """Another worker that has seen that it has to wait."""
     waits = threading.Event()
-
-    def pause(seconds: float) -> None:
-        waits.set()
-        threading.Event().wait(seconds)
-
+    patient = replace(context, progress=lambda _: waits.set(), sleep=time.sleep, heartbeat=0.05)
     with ThreadPoolExecutor(1) as pool:
-        found = pool.submit(service.stand_by, replace(context, sleep=pause, heartbeat=0.05), batch.batch_id)
+        found = pool.submit(service.stand_by, patient, batch.batch_id)
         assert waits.wait(PATIENCE)
         yield found
 

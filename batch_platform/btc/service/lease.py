@@ -6,17 +6,14 @@ import threading
 from collections.abc import Sequence
 from itertools import chain, repeat
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 from batch_platform.btc.model import Batch, BatchStatus
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.store import LeaseLost
 from batch_platform.btc.store.entries import Outcome, Row
 from batch_platform.core.failures import Conflict, PlatformError
-from batch_platform.core.workers import is_dead
-
-LOOKS_EVERY: Final = 0.005
-"""Seconds between two looks at whether the process of another worker still runs."""
+from batch_platform.core.workers import await_death, is_dead
 
 
 def is_held(context: BtcContext, batch: Batch) -> bool:
@@ -33,10 +30,8 @@ def wait(context: BtcContext, batch: Batch) -> Batch:
     """
     done = batch.processed_user_count + batch.failed_user_count
     context.progress(f"{batch.batch_id}: {done} of {batch.target_user_count} users, by {batch.lease_owner}")
-    for _ in range(int(context.heartbeat / LOOKS_EVERY)):
-        if not is_held(context, batch):
-            return batch
-        context.sleep(LOOKS_EVERY)
+    if await_death(batch.lease_owner or "", context.heartbeat, sleep=context.sleep):
+        return batch
     return context.store.batches.get(batch.batch_id)
 
 
