@@ -221,7 +221,7 @@ def worked(batch_id: str, kills: int, moments: random.Random, longest: float) ->
     forks.set_forkserver_preload([btc_worker.__name__])
 
     def started() -> ForkServerProcess:
-        worker = forks.Process(target=btc_worker.apply, args=(batch_id,), daemon=True)
+        worker = forks.Process(target=btc_worker.apply, args=(batch_id,))
         worker.start()
         return worker
 
