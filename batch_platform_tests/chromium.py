@@ -4,7 +4,6 @@ fails the test that opened the page."""
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from batch_platform_tests.waiting import PATIENCE
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
@@ -119,10 +118,7 @@ def until(page: Page, expression: str, argument: object = None) -> None:
     Asked from here each time: Playwright's `wait_for_function` looks again from within the page, where the pages'
     content security policy forbids what it evaluates.
     """
-    deadline = time.monotonic() + PATIENCE
-    while not page.evaluate(expression, argument):
-        assert time.monotonic() < deadline, f"the page never said {expression}"
-        page.wait_for_timeout(20)
+    eventually(lambda: page.evaluate(expression, argument), told=lambda: f"for {expression}")
 
 
 def in_both_widths(page: Page) -> Iterator[int]:

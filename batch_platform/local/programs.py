@@ -62,7 +62,7 @@ class Program:
 class Patience:
     """How long a keeper waits; tests shorten it."""
 
-    start: float = 180
+    start: float = 120
     silent: float = 60
     probe: float = 5
     settled: float = 30

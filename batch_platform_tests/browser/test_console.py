@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from fastapi import FastAPI
@@ -214,7 +215,7 @@ def test_what_a_clean_page_must_not_do_is_seen(open_page: OpenPage, origin: str)
         }"""
     )
     for kind in ("inline script", "inline style", "127.0.0.1:9", "page error: .*a broken script"):
-        eventually(lambda kind=kind: complained(page, kind), told=watch(page).unexpected)  # type: ignore[misc]
+        eventually(partial(complained, page, kind), told=watch(page).unexpected)
     assert page.evaluate("() => window.executed") is None
     watch(page).expect("")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,15 +19,10 @@ from batch_platform.btc.service import BtcContext
 from batch_platform.btc.store import Batches, PlanLake
 from batch_platform.core.failures import Conflict
 from batch_platform_tests.btc.service_tools import Stage, booked, expected, made, open_users
+from batch_platform_tests.other_worker import other_worker
 from batch_platform_tests.waiting import PATIENCE
 
 ELSEWHERE = "elsewhere/1/1/ab"
-_PROCESS = """
-import time
-from batch_platform.core.workers import worker_name
-print(worker_name(), flush=True)
-time.sleep(600)
-"""
 
 
 @contextmanager
@@ -74,9 +67,8 @@ def test_the_death_of_a_process_is_noticed_long_before_its_lease_runs_out(
         return plain(self, batch_id, digest)
 
     monkeypatch.setattr(PlanLake, "get", counted)
-    with subprocess.Popen([sys.executable, "-c", _PROCESS], stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout is not None
-        context.store.batches.acquire(batch, other.stdout.readline().strip(), now=context.clock())
+    with other_worker() as (other, name):
+        context.store.batches.acquire(batch, name, now=context.clock())
         with standing_by(context, batch) as waiting:
             assert reads  # before the other one has died
             assert not waiting.done()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -23,7 +22,7 @@ from batch_platform_tests.btc.conftest import IMPATIENT
 from batch_platform_tests.btc.service_tools import expected
 from batch_platform_tests.btc_web.asking import HERE, data, history, send, together
 from batch_platform_tests.btc_web.conftest import Client, Office
-from batch_platform_tests.waiting import PATIENCE
+from batch_platform_tests.waiting import eventually
 from batch_platform_tests.web.rig import Call, token
 from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 
@@ -277,10 +276,7 @@ def test_a_client_that_hangs_up_harms_nothing(office: Office, origin: str) -> No
     )
     with socket.create_connection((place.hostname or "", place.port or 0)) as line:
         line.sendall(head.encode() + body)
-    deadline = time.monotonic() + PATIENCE
-    while not office.runner.asked:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(lambda: office.runner.asked)
     office.apply()
     [batch] = office.work.store.batches.page(limit=5).batches
     assert (batch.status, office.booked(batch.batch_id)) == ("completed", expected(office.before, "5"))

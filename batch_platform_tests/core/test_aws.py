@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from batch_platform.core.failures import (
 from batch_platform.local.processes import answers, free_port
 from batch_platform.local.tools import ministack_python
 from batch_platform.settings import Settings
-from batch_platform_tests.waiting import PATIENCE
+from batch_platform_tests.waiting import eventually
 
 EXTERNAL_ID = "geheim-external-id"
 
@@ -54,18 +53,11 @@ def strict(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iter
             [ministack_python(), "-m", "ministack"], env={"PATH": os.environ["PATH"], **own}, stderr=log, stdout=log
         )
         try:
-            await_ready(port)
+            eventually(lambda: answers(port, "/_ministack/ready"))
             yield settings.model_copy(update={"aws_endpoint_url": f"http://127.0.0.1:{port}"})
         finally:
             server.kill()
             server.wait()
-
-
-def await_ready(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not answers(port, "/_ministack/ready"):
-        assert time.monotonic() < deadline, "the server does not start"
-        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from batch_platform.core.workers import await_death, is_dead, worker_name
+from batch_platform_tests.other_worker import other_worker
 from batch_platform_tests.waiting import PATIENCE
-
-SCRIPT = """
-import time
-from batch_platform.core.workers import worker_name
-print(worker_name(), flush=True)
-time.sleep(600)
-"""
 
 
 @pytest.fixture
 def other() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Another process, and its name as a worker."""
-    with subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process, process.stdout.readline().strip()
-        finally:
-            process.kill()
+    with other_worker() as found:
+        yield found
 
 
 def test_a_killed_process_is_dead_though_nobody_has_asked_for_its_end(

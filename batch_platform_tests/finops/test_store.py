@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from batch_platform.finops.store import Session
 from batch_platform_tests.fault_proxy import Answer, Before, FaultProxy
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project, SteppingClock
-from batch_platform_tests.waiting import PATIENCE
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 LEASE = timedelta(minutes=3)
 CLAIMER = """
@@ -232,12 +231,11 @@ def test_the_lease_of_a_worker_at_work_is_renewed(
     deliver(project, 1)
     seen: list[Any] = []
 
-    def until_renewed() -> None:
-        end = time.monotonic() + PATIENCE
-        while len(set(seen)) < 3 and time.monotonic() < end:
-            seen.append(project.files()[0]["lease_expires_at"])
+    def renewed() -> bool:
+        seen.append(project.files()[0]["lease_expires_at"])
+        return len(set(seen)) >= 3
 
-    proxy.add(Before("/first/", action=until_renewed))
+    proxy.add(Before("/first/", action=lambda: eventually(renewed, pause=0)))
     outcome = project.read(work=replace(through_proxy, lease=timedelta(seconds=0.15)))
     assert len(set(seen)) >= 3
     assert (outcome.done, outcome.lost) == (1, 0)

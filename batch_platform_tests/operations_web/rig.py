@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -37,7 +36,7 @@ from batch_platform.web.api.strict import Month
 from batch_platform.web.app import Part, build_app
 from batch_platform.web.context import Limits, WebContext
 from batch_platform_tests.operations_web.dagster_jobs import DAGSTER_JOBS, GATE, MENDED, STOP
-from batch_platform_tests.waiting import PATIENCE
+from batch_platform_tests.waiting import PATIENCE, eventually
 
 __all__ = ["GATE", "MENDED", "PASSWORD", "Rig", "rigged"]
 
@@ -130,10 +129,7 @@ class Runner:
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         self.threads.append(thread)
-        deadline = time.monotonic() + PATIENCE
-        while self.instance.get_run_by_id(run_id) is None:
-            assert time.monotonic() < deadline, "the run does not begin"
-            time.sleep(0.02)
+        eventually(lambda: self.instance.get_run_by_id(run_id))
         return run_id
 
     def retry_forgotten(self, *, ended_before: datetime) -> int:

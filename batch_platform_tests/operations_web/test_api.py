@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,7 +17,7 @@ from batch_platform.operations.model import Severity
 from batch_platform.operations.monitor import Monitor, Orders
 from batch_platform_tests.operations_web.conftest import Client
 from batch_platform_tests.operations_web.rig import GATE, MENDED, Rig
-from batch_platform_tests.waiting import PATIENCE
+from batch_platform_tests.waiting import eventually
 
 JOBS = "/api/admin/batch/jobs"
 RUNS = "/api/admin/batch/runs"
@@ -56,11 +55,12 @@ def problem(answer: httpx.Response, status: int) -> Any:
 
 def followed(client: Any, run_id: str, *, to: str = "endedAt") -> Any:
     """The run once it has ended, or started, as its callers wait for it."""
-    deadline = time.monotonic() + PATIENCE
-    while (run := data(client.get(f"{RUNS}/{run_id}")))[to] is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return run
+
+    def found() -> Any:
+        run = data(client.get(f"{RUNS}/{run_id}"))
+        return run if run[to] is not None else None
+
+    return eventually(found)
 
 
 def test_nobody_is_told_anything(client: Client) -> None:

