@@ -202,6 +202,7 @@ class Batch:
     skipped_zero_count: int = 0
     excluded_count: int = 0
     plan_sha256: str | None = None
+    plan_file_sha256: str | None = None
     plan_sum: int | None = None
     plan_rows: int | None = None
     approvals: tuple[Approval, ...] = ()

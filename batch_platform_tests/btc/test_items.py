@@ -47,6 +47,7 @@ FULL = Batch(
     skipped_zero_count=1,
     excluded_count=4,
     plan_sha256="c" * 64,
+    plan_file_sha256="d" * 64,
     plan_sum=2_099_999_997_690_000,
     plan_rows=9,
     approvals=(Approval("ann", NOW), Approval("bob", NOW + timedelta(hours=1))),

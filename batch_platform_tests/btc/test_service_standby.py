@@ -60,13 +60,13 @@ def test_the_death_of_a_process_is_noticed_long_before_its_lease_runs_out(
     before = open_users(context)
     batch = made(context)
     reads: list[str] = []
-    plain = PlanLake.get
+    plain = PlanLake.pending
 
-    def counted(self: PlanLake, batch_id: str, digest: str) -> object:
+    def counted(self: PlanLake, *plan: Any) -> object:
         reads.append(threading.current_thread().name)
-        return plain(self, batch_id, digest)
+        return plain(self, *plan)
 
-    monkeypatch.setattr(PlanLake, "get", counted)
+    monkeypatch.setattr(PlanLake, "pending", counted)
     with other_worker() as (other, name):
         context.store.batches.acquire(batch, name, now=context.clock())
         with standing_by(context, batch) as waiting:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from batch_platform.btc.model import HOUSE, LEDGER_SCHEMA, RowState, TransactionType, UserStatus
@@ -133,6 +134,17 @@ def test_rows_over_sixteen_keys(store: BtcStore) -> None:
     assert frame.get_column("user_id").to_list() == sorted([*users, HOUSE])
     assert frame.get_column("amount").sum() == 0
     assert store.ledger.rows("batch-2", 1).is_empty()
+
+
+def test_several_readers_find_the_rows_that_one_finds(store: BtcStore) -> None:
+    """Whoever is known to be in the batch: all, some, nobody, or others before, between and after them."""
+    users = sorted(seed(store, 49))
+    store.ledger.write_chunk(HEADER, rows(users))
+    store.ledger.write_house(HEADER, -5 * 49)
+    alone = store.ledger.rows("batch-1", 1)
+    assert alone.height == 50
+    for known in ([], users[:1], users[-2:], users[::7], users, ["", *users[10:20], f"{users[20]}b", "zz"], ["zz"]):
+        assert store.ledger.rows("batch-1", 1, pl.Series(known, dtype=pl.String())).equals(alone)
 
 
 @pytest.mark.parametrize("shards", [1, 16])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -28,32 +29,63 @@ PLAN = pl.DataFrame(
 
 
 def test_a_plan_is_read_back_by_its_hash(store: BtcStore) -> None:
-    digest = store.plans.put("batch-1", PLAN)
+    digests = store.plans.put("batch-1", PLAN)
+    digest = digests.plan
     assert digest == plan_sha256(PLAN)
-    assert store.plans.put("batch-1", PLAN) == digest
+    assert store.plans.put("batch-1", PLAN) == digests
     assert store.plans.get("batch-1", digest).equals(PLAN)
+    assert store.plans.pending("batch-1", digest, digests.file).rows() == [("u1", 5)]
     with pytest.raises(NotFound, match="batch batch-2 has no such plan"):
         store.plans.get("batch-2", digest)
+    with pytest.raises(NotFound, match="batch batch-2 has no such plan"):
+        store.plans.pending("batch-2", digest, digests.file)
 
 
 def test_another_plan_of_the_same_batch_stands_beside_it(store: BtcStore) -> None:
-    first = store.plans.put("batch-3", PLAN)
-    second = store.plans.put("batch-3", PLAN.head(1))
+    first = store.plans.put("batch-3", PLAN).plan
+    second = store.plans.put("batch-3", PLAN.head(1)).plan
     assert store.plans.get("batch-3", first).height == 2
     assert store.plans.get("batch-3", second).height == 1
 
 
 def test_a_plan_that_was_touched_is_refused(store: BtcStore, s3: S3Client, provisioned: Settings) -> None:
-    digest = store.plans.put("batch-4", PLAN)
+    digests = store.plans.put("batch-4", PLAN)
+    digest = digests.plan
     key = f"btc/plan/batch-4/{digest}.parquet"
-    other = store.plans.put("batch-5", PLAN.with_columns(amount=pl.lit(6, pl.Int64)))
+    other = store.plans.put("batch-5", PLAN.with_columns(amount=pl.lit(6, pl.Int64))).plan
     bucket = provisioned.lake_bucket
     s3.copy_object(Bucket=bucket, Key=key, CopySource=f"{bucket}/btc/plan/batch-5/{other}.parquet")
     with pytest.raises(PermanentFailure, match="is not the plan that was sealed"):
         store.plans.get("batch-4", digest)
+    with pytest.raises(PermanentFailure, match="is not the plan that was sealed"):
+        store.plans.pending("batch-4", digest, digests.file)
     s3.put_object(Bucket=bucket, Key=key, Body=b"no parquet")
     with pytest.raises(PermanentFailure, match="is not a plan"):
         store.plans.get("batch-4", digest)
+    with pytest.raises(PermanentFailure, match="is not a plan"):
+        store.plans.pending("batch-4", digest, digests.file)
+
+
+def test_the_same_plan_in_another_file_is_the_plan_that_was_sealed(
+    store: BtcStore, s3: S3Client, provisioned: Settings
+) -> None:
+    """Of two planners the later one's file stays, and another release may write it otherwise."""
+    digests = store.plans.put("batch-6", PLAN)
+    file = BytesIO()
+    PLAN.write_parquet(file, compression="uncompressed")
+    s3.put_object(
+        Bucket=provisioned.lake_bucket, Key=f"btc/plan/batch-6/{digests.plan}.parquet", Body=file.getvalue()
+    )
+    for sealed in (digests.file, None):
+        assert store.plans.pending("batch-6", digests.plan, sealed).rows() == [("u1", 5)]
+
+
+def test_the_file_that_was_sealed_is_not_hashed_row_by_row_again(
+    store: BtcStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = store.plans.put("batch-7", PLAN)
+    monkeypatch.setattr("batch_platform.btc.store.plans.plan_sha256", lambda plan: pytest.fail("hashed"))
+    assert store.plans.pending("batch-7", digests.plan, digests.file).rows() == [("u1", 5)]
 
 
 class Time:

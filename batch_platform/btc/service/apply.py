@@ -10,12 +10,11 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import polars as pl
 
 from batch_platform.btc.model import HOUSE, LEDGER_SCHEMA, REVERSIBLE, Batch, BatchStatus, RowState, TransactionType
-from batch_platform.btc.plan import pending
 from batch_platform.btc.proof import applied_sum, prove, recount
 from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import SYSTEM, BtcContext
@@ -23,14 +22,6 @@ from batch_platform.btc.service.lease import HeldBatch, is_held
 from batch_platform.btc.service.review import approvals_missing, is_approved
 from batch_platform.btc.store import LANES, Header, LeaseLost, Outcome
 from batch_platform.core.failures import Conflict, PermanentFailure, PlatformError
-
-
-@dataclass(frozen=True)
-class Sealed:
-    """The sealed rows of a batch (`PLAN_SCHEMA`), and those of them that are to be applied."""
-
-    plan: pl.DataFrame
-    rows: pl.DataFrame
 
 
 class RowsMissing(PermanentFailure):
@@ -94,14 +85,8 @@ def run(context: BtcContext, batch_id: str) -> Batch:
     return go_on(context, context.store.batches.get(batch_id))
 
 
-def sealed(context: BtcContext, batch: Batch) -> Sealed:
-    """What is to be applied, read and compared with its hash."""
-    plan = draft.sealed(context, batch)
-    return Sealed(plan, pending(plan))
-
-
-def go_on(context: BtcContext, batch: Batch, rows: Sealed | None = None) -> Batch:
-    """`run` for a batch as it was read, with its rows where they were read before."""
+def go_on(context: BtcContext, batch: Batch, rows: pl.DataFrame | None = None) -> Batch:
+    """`run` for a batch as it was read, with its pending rows where they were read before."""
     if batch.status in REVERSIBLE:
         return batch
     _require_ready(context, batch)
@@ -112,7 +97,8 @@ def go_on(context: BtcContext, batch: Batch, rows: Sealed | None = None) -> Batc
         held = HeldBatch(context, batches.acquire(batch, context.owner, now=context.clock(), lasts=context.lease))
     try:
         with held:
-            ended = _apply(context, held, rows or sealed(context, held.batch), reached.result())
+            rows = draft.pending(context, batch) if rows is None else rows
+            ended = _apply(context, held, rows, reached.result())
         return _end(context, held, ended)
     except LeaseLost:
         return batches.get(batch.batch_id)
@@ -121,18 +107,19 @@ def go_on(context: BtcContext, batch: Batch, rows: Sealed | None = None) -> Batc
         raise
 
 
-def _apply(context: BtcContext, held: HeldBatch, of: Sealed, reached: Mapping[int, int]) -> Batch:
+def _apply(context: BtcContext, held: HeldBatch, rows: pl.DataFrame, reached: Mapping[int, int]) -> Batch:
     """Write every row and the house's, and prove it; the batch as it shall end."""
     batch, ledger = held.batch, context.store.ledger
     header = _header(batch)
-    _write_rows(context, held, header, of.rows, reached)
-    booked = ledger.rows(batch.batch_id, batch.shards)
-    missing = of.rows.join(booked, on="user_id", how="anti").height
+    _write_rows(context, held, header, rows, reached)
+    plan = draft.sealed(context, batch)
+    booked = ledger.rows(batch.batch_id, batch.shards, rows.get_column("user_id"))
+    missing = rows.join(booked, on="user_id", how="anti").height
     if missing:
         raise RowsMissing(f"{missing} rows of batch {batch.batch_id} are not in the ledger though they were written")
     total = applied_sum(booked)
     _write_house(context, header, total)
-    counted = recount(of.plan, booked)
+    counted = recount(plan, booked)
     ended = replace(
         batch,
         status=BatchStatus.COMPLETED_WITH_FAILURES if counted.failed else BatchStatus.COMPLETED,
@@ -140,7 +127,7 @@ def _apply(context: BtcContext, held: HeldBatch, of: Sealed, reached: Mapping[in
         failed_user_count=counted.failed,
         applied_sum=total,
     )
-    proof = prove(ended, of.plan, _with_house(booked, total))
+    proof = prove(ended, plan, _with_house(booked, total))
     if not proof.ok:
         names = ", ".join(f"{check.name} ({check.found}, not {check.expected})" for check in proof.failed)
         raise PermanentFailure(f"the proof of batch {batch.batch_id} fails: {names}")
@@ -193,7 +180,6 @@ def _write_rows(
     """
     size, begin = held.batch.chunk_users, held.batch.chunks_done
     chunks = -(-rows.height // size)
-    sealed = rows.select("user_id", "amount")
     ledger, checkpoints = context.store.ledger, context.store.checkpoints
     stopped = threading.Event()
 
@@ -202,7 +188,7 @@ def _write_rows(
         for number in range(begin + (lane - begin) % LANES, chunks, LANES):
             if stopped.is_set() or held.lost.is_set():
                 return
-            chunk = sealed.slice(number * size, size).rows()
+            chunk = rows.slice(number * size, size).rows()
             try:
                 if number <= there:
                     outcome = Outcome(len(chunk), already=len(chunk))

@@ -65,6 +65,15 @@ def of_batch(context: BtcContext, batch: Batch) -> Draft:
 
 def sealed(context: BtcContext, batch: Batch) -> pl.DataFrame:
     """The sealed rows (`PLAN_SCHEMA`). Raises `NotFound` before the seal, `PermanentFailure` for rows not sealed."""
+    return context.store.plans.get(batch.batch_id, _digest(batch))
+
+
+def pending(context: BtcContext, batch: Batch) -> pl.DataFrame:
+    """`user_id` and `amount` (satoshi) of the sealed rows to apply, in their order. Raises as `sealed`."""
+    return context.store.plans.pending(batch.batch_id, _digest(batch), batch.plan_file_sha256)
+
+
+def _digest(batch: Batch) -> str:
     if batch.plan_sha256 is None:
         raise NotFound(f"batch {batch.batch_id} is {batch.status}: no plan was sealed", field="batch_id")
-    return context.store.plans.get(batch.batch_id, batch.plan_sha256)
+    return batch.plan_sha256

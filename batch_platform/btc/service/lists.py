@@ -116,7 +116,8 @@ def sealed_rows(context: BtcContext, batch_id: str) -> pl.DataFrame:
     """
     found = context.store.batches.get(batch_id)
     plan = draft.sealed(context, found)
-    booked = context.store.ledger.rows(batch_id, found.shards).filter(pl.col("user_id") != HOUSE)
+    rows = context.store.ledger.rows(batch_id, found.shards, plan.get_column("user_id"))
+    booked = rows.filter(pl.col("user_id") != HOUSE)
     return plan.update(booked.select("user_id", "state", "reason"), on="user_id").select(plan.columns)
 
 

@@ -18,7 +18,7 @@ from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.service.draft import Draft
 from batch_platform.btc.service.review import consent
-from batch_platform.btc.store import ROWS_AT_MOST, IdempotencyKey
+from batch_platform.btc.store import ROWS_AT_MOST, IdempotencyKey, PlanDigests
 from batch_platform.core.failures import Conflict, InvalidInput, PlatformError
 
 MEMO_AT_MOST: Final = 200
@@ -140,8 +140,8 @@ def _seal(context: BtcContext, batch: Batch) -> Batch:
     """
     try:
         found = draft.of_batch(context, batch)
-        digest = context.store.plans.put(batch.batch_id, found.plan)
-        return context.store.batches.move(batch, BatchStatus.PLANNED, **_seal_of(found, digest, context))
+        digests = context.store.plans.put(batch.batch_id, found.plan)
+        return context.store.batches.move(batch, BatchStatus.PLANNED, **_seal_of(found, digests, context))
     except Conflict:
         now = context.store.batches.get(batch.batch_id)
         if now.plan_sha256 is None:
@@ -153,12 +153,13 @@ def _seal(context: BtcContext, batch: Batch) -> Batch:
         raise
 
 
-def _seal_of(found: Draft, digest: str, context: BtcContext) -> dict[str, Any]:
+def _seal_of(found: Draft, digests: PlanDigests, context: BtcContext) -> dict[str, Any]:
     summary = found.summary
     return {
         "cutoff_at": found.cutoff_at,
         "planned_at": context.clock(),
-        "plan_sha256": digest,
+        "plan_sha256": digests.plan,
+        "plan_file_sha256": digests.file,
         "plan_sum": summary.amount,
         "plan_rows": summary.rows,
         "target_user_count": summary.targets,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
@@ -22,19 +23,21 @@ def proof(context: BtcContext, batch_id: str) -> Proof:
 
 def proof_of(context: BtcContext, batch: Batch) -> Proof:
     """The proof of a batch as it was read."""
-    # after the batch: its counters may be behind the ledger, never ahead of it
-    booked = context.store.ledger.rows(batch.batch_id, batch.shards)
+    read = partial(context.store.ledger.rows, batch.batch_id, batch.shards)
     if batch.plan_sha256 is None or batch.status is BatchStatus.CANCELLED:
+        booked = read()
         return _only(batch, booked, _nothing_booked(booked))
     try:
         plan = draft.sealed(context, batch)
     except (NotFound, PermanentFailure) as error:
-        return _only(batch, booked, Check("hash_equal", False, batch.plan_sha256, error.message))
+        return _only(batch, read(), Check("hash_equal", False, batch.plan_sha256, error.message))
+    # after the batch: its counters may be behind the ledger, never ahead of it
+    booked = read(plan.get_column("user_id"))
     found = prove(batch, plan, booked, finished=batch.status in REVERSIBLE)
     if batch.reverses is None:
         return found
     target = context.store.batches.get(batch.reverses)
-    reversed_rows = context.store.ledger.rows(target.batch_id, target.shards)
+    reversed_rows = context.store.ledger.rows(target.batch_id, target.shards, plan.get_column("user_id"))
     return replace(found, checks=(*found.checks, _negates(plan, reversed_rows)))
 
 

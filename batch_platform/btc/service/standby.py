@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from batch_platform.btc.model import Batch, BatchStatus
-from batch_platform.btc.service.apply import go_on, sealed
+from batch_platform.btc.service import draft
+from batch_platform.btc.service.apply import go_on
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.service.lease import is_held, wait
 from batch_platform.btc.store.batches import Changed, LeaseHeld
@@ -19,10 +20,10 @@ def stand_by(context: BtcContext, batch_id: str) -> Batch:
     batch = context.store.batches.get(batch_id)
     while True:
         if is_held(context, batch):
-            rows = rows or sealed(context, batch)
+            rows = draft.pending(context, batch) if rows is None else rows
             batch = wait(context, batch)
             continue
-        if rows and batch.status is BatchStatus.FAILED:
+        if rows is not None and batch.status is BatchStatus.FAILED:
             return batch
         try:
             batch = go_on(context, batch, rows)

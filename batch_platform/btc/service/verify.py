@@ -69,7 +69,8 @@ def check_balances_after(context: BtcContext, batch_id: str) -> Check:
     """
     batch = context.store.batches.get(batch_id)
     plan = draft.sealed(context, batch).select("user_id", "balance_before")
-    booked = context.store.ledger.rows(batch_id, batch.shards).filter(pl.col("state") == RowState.APPLIED)
+    rows = context.store.ledger.rows(batch_id, batch.shards, plan.get_column("user_id"))
+    booked = rows.filter(pl.col("state") == RowState.APPLIED)
     balances = context.store.accounts.scan_balances().select("user_id", "balance")
     both = (
         plan.join(booked.select("user_id", "amount"), on="user_id", how="left")

@@ -16,7 +16,7 @@ from batch_platform.btc.store.entries import BELOW_ZERO, NO_BALANCE, ROWS_AT_MOS
 from batch_platform.btc.store.ledger import Ledger, RowPage
 from batch_platform.btc.store.limiter import RateLimiter
 from batch_platform.btc.store.names import PROJECT, Tables, table_names
-from batch_platform.btc.store.plans import PlanLake
+from batch_platform.btc.store.plans import PlanDigests, PlanLake
 from batch_platform.btc.store.table import PATIENCE, Requests
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ __all__ = [
     "Ledger",
     "Opening",
     "Outcome",
+    "PlanDigests",
     "PlanLake",
     "RateLimiter",
     "RowPage",

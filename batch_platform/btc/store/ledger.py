@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,9 +13,13 @@ from batch_platform.btc.model import HOUSE, LEDGER_SCHEMA, LedgerRow, RowState
 from batch_platform.btc.store import cursors
 from batch_platform.btc.store.entries import Entries, Header, Outcome, Row
 from batch_platform.btc.store.names import USER_INDEX, Tables
-from batch_platform.btc.store.table import Requests, in_threads
+from batch_platform.btc.store.table import THREADS, Requests, in_threads
 from batch_platform.core.aws import aws_failures
 
+_Span = tuple[str | None, str | None]
+"""Users from the first one up to the second one, who is left out; None is open."""
+
+_WHOLE: Final[_Span] = (None, None)
 _COLUMNS: Final = {"#user": "user_id", "#amount": "amount", "#state": "state", "#reason": "reason"}
 
 
@@ -43,18 +47,24 @@ class Ledger:
         """Book the other side of a batch, minus the sum of its applied amounts. The house may owe."""
         return self._entries.write(header, [(HOUSE, amount)], may_be_negative=True)
 
-    def rows(self, transaction_id: str, shards: int) -> pl.DataFrame:
-        """All rows of a batch as they are now (`LEDGER_SCHEMA`), sorted by user; the house's is among them."""
-        parts = in_threads(self._rows, partitions(transaction_id, shards))
-        return pl.concat(parts).sort("user_id")
+    def rows(self, transaction_id: str, shards: int, users: pl.Series | None = None) -> pl.DataFrame:
+        """All rows of a batch as they are now (`LEDGER_SCHEMA`), sorted by user; the house's is among them.
 
-    def _rows(self, key: str) -> pl.DataFrame:
+        A single partition key is read by several readers at once where its `users` are known, sorted, at least by and
+        large: each reads from one of them up to another.
+        """
+        spans = _spans(users) if users is not None and shards == 1 else [_WHOLE]
+        parts = [(key, span) for key in partitions(transaction_id, shards) for span in spans]
+        return pl.concat(in_threads(lambda part: self._rows(*part), parts)).sort("user_id")
+
+    def _rows(self, key: str, span: _Span) -> pl.DataFrame:
         request = {
-            **self._partition(key),
+            **_within(self._partition(key), span),
             "ProjectionExpression": ", ".join(_COLUMNS),
             "ExpressionAttributeNames": _COLUMNS,
         }
-        return pl.concat([_frame(page["Items"]) for page in self._requests.pages("query", request)])
+        rows = pl.concat([_frame(page["Items"]) for page in self._requests.pages("query", request)])
+        return rows if span[1] is None else rows.filter(pl.col("user_id") != span[1])
 
     def totals(self) -> pl.DataFrame:
         """All rows of each user added up: `user_id`, `amount` in satoshi, sorted. Reads the whole table."""
@@ -121,6 +131,29 @@ class Ledger:
             "KeyConditionExpression": "transaction_id = :key",
             "ExpressionAttributeValues": {":key": {"S": key}},
         }
+
+
+def _spans(users: pl.Series) -> list[_Span]:
+    """As many parts as there are readers, of about the same number of users."""
+    cuts = sorted({users[len(users) * part // THREADS] for part in range(1, THREADS)}) if len(users) else []
+    return list(zip([None, *cuts], [*cuts, None], strict=True))
+
+
+def _within(request: Mapping[str, Any], span: _Span) -> dict[str, Any]:
+    """A query's request for a span; the only condition with two bounds is BETWEEN, which takes in both of them."""
+    first, beyond = span
+    condition = {
+        (False, False): "",
+        (False, True): " AND user_id < :beyond",
+        (True, False): " AND user_id >= :first",
+        (True, True): " AND user_id BETWEEN :first AND :beyond",
+    }[first is not None, beyond is not None]
+    bounds = {name: {"S": user} for name, user in ((":first", first), (":beyond", beyond)) if user is not None}
+    return {
+        **request,
+        "KeyConditionExpression": request["KeyConditionExpression"] + condition,
+        "ExpressionAttributeValues": {**request["ExpressionAttributeValues"], **bounds},
+    }
 
 
 def _frame(items: Sequence[Item]) -> pl.DataFrame:

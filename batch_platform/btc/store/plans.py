@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from batch_platform.btc.model import PLAN_SCHEMA
-from batch_platform.btc.plan import plan_sha256
+from batch_platform.btc.plan import pending, plan_sha256
 from batch_platform.core import objects
 from batch_platform.core.failures import NotFound, PermanentFailure
 
@@ -19,6 +21,14 @@ PREFIX: Final = "btc/plan"
 _BYTES_AT_MOST: Final = 2 * 1024**3
 
 
+@dataclass(frozen=True)
+class PlanDigests:
+    """SHA-256 of a plan's canonical text, which names it, and of the file that it was written as."""
+
+    plan: str
+    file: str
+
+
 class PlanLake:
     """Plans under `s3://<lake>/btc/plan/<batch id>/<plan_sha256>.parquet`."""
 
@@ -26,24 +36,42 @@ class PlanLake:
         self._s3 = s3
         self._bucket = bucket
 
-    def put(self, batch_id: str, plan: pl.DataFrame) -> str:
-        """Write a plan (`PLAN_SCHEMA`) unless it is there; its `plan_sha256`."""
+    def put(self, batch_id: str, plan: pl.DataFrame) -> PlanDigests:
+        """Write a plan (`PLAN_SCHEMA`) unless it is there."""
         digest = plan_sha256(plan)
+        file = BytesIO()
+        plan.write_parquet(file)
         key = _key(batch_id, digest)
         if objects.head(self._s3, self._bucket, key) is None:
-            body = BytesIO()
-            plan.write_parquet(body)
-            objects.put_bytes(self._s3, self._bucket, key, body.getvalue())
-        return digest
+            objects.put_bytes(self._s3, self._bucket, key, file.getvalue())
+        return PlanDigests(digest, sha256(file.getbuffer()).hexdigest())
 
     def get(self, batch_id: str, digest: str) -> pl.DataFrame:
         """The plan with this hash. Raises `NotFound`, and `PermanentFailure` when its rows are not those hashed."""
+        return self._checked(batch_id, digest, self._read(batch_id, digest))
+
+    def pending(self, batch_id: str, digest: str, file_digest: str | None) -> pl.DataFrame:
+        """`user_id` and `amount` (satoshi) of the rows to apply, in the sealed order. Raises as `get`.
+
+        Whoever resumes waits for them. The very file that was sealed is not hashed row by row again; what another
+        planner has written in its place, or was sealed without its digest, is.
+        """
+        data = self._read(batch_id, digest)
+        if sha256(data).hexdigest() == file_digest:
+            plan = pl.read_parquet(BytesIO(data), columns=["user_id", "amount", "state"])
+        else:
+            plan = self._checked(batch_id, digest, data)
+        return pending(plan).select("user_id", "amount")
+
+    def _read(self, batch_id: str, digest: str) -> bytes:
         key = _key(batch_id, digest)
-        where = objects.uri(self._bucket, key)
         stored = objects.head(self._s3, self._bucket, key)
         if stored is None:
-            raise NotFound(f"{where} is not there: batch {batch_id} has no such plan")
-        data = objects.read_bytes(self._s3, stored, limit=_BYTES_AT_MOST)
+            raise NotFound(f"{objects.uri(self._bucket, key)} is not there: batch {batch_id} has no such plan")
+        return objects.read_bytes(self._s3, stored, limit=_BYTES_AT_MOST)
+
+    def _checked(self, batch_id: str, digest: str, data: bytes) -> pl.DataFrame:
+        where = objects.uri(self._bucket, _key(batch_id, digest))
         try:
             plan = pl.read_parquet(BytesIO(data))
         except pl.exceptions.PolarsError as error:
