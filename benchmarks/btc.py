@@ -6,8 +6,8 @@
 On the local DynamoDB, with tables of its own that are dropped at the end. In turns: `service.run` of a sealed plan
 (apply, recount, proof, end), and a loop that sends the same transactions of the same users by the same client and as
 many threads, and does nothing else, not even note a checkpoint in them. Then, in turns, a worker process alone, and
-worker processes that are killed by SIGKILL at random moments while the next one stands by. At the end every balance
-is compared with one computed apart.
+worker processes that are killed by SIGKILL at random moments of as long a time while the next one stands by. At the
+end every balance is compared with one computed apart.
 """
 
 from __future__ import annotations
@@ -125,9 +125,9 @@ class Bench:
         _say(f"bare loop, {users:,} rows   {_line(bare)}  {users / median(bare):,.0f} rows/s")
         _say(f"service.run                  {_line(run)}  x{ratio:.3f} (target 1.3)")
 
-    def kill(self, rounds: int, kills: int, moments: random.Random) -> None:
+    def kill(self, rounds: int, kills: int, chance: random.Random) -> None:
         """A worker process left alone, and one that is killed again and again, in turns."""
-        worked("", 0, moments, 0.0)  # Python's start is none of what is measured
+        worked("", [])  # Python's start is none of what is measured
         alone: list[float] = []
         stolen: list[float] = []
         killed: list[float] = []
@@ -137,9 +137,9 @@ class Bench:
             # the ledger grows from turn to turn, and the emulator is slower the more it holds
             for times, wanted in turns if number % 2 == 0 else reversed(turns):
                 batch, _ = self.sealed()
-                longest = 2 * median(alone) / (kills + 1) if wanted else 0.0
+                moments = sorted(chance.uniform(0, median(alone)) for _ in range(wanted))
                 began, gone = time.perf_counter(), _stolen()
-                died = worked(batch.batch_id, wanted, moments, longest)
+                died = worked(batch.batch_id, moments)
                 times.append(time.perf_counter() - began)
                 stolen.append(_stolen() - gone)
                 self.booked(self.rows(), by_batch=True)
@@ -210,10 +210,11 @@ class Bench:
         return found.ok and equal
 
 
-def worked(batch_id: str, kills: int, moments: random.Random, longest: float) -> int:
+def worked(batch_id: str, moments: Sequence[float]) -> int:
     """Processes that work on a batch until it has ended, one after the other; how many of them were killed.
 
-    Each of the first `kills` is killed after up to `longest` seconds, wherever it stands; the next one stands by.
+    At each of the `moments`, in seconds from the first one's start, whoever works is killed, wherever it stands; the
+    next one stands by.
     """
     from benchmarks import btc_worker  # its clients are those of the environment it is imported in
 
@@ -226,10 +227,11 @@ def worked(batch_id: str, kills: int, moments: random.Random, longest: float) ->
         return worker
 
     died = 0
+    began = time.perf_counter()
     worker = started()
     while True:
-        following = started() if died < kills else None
-        worker.join(moments.uniform(0, longest) if following else None)
+        following = started() if died < len(moments) else None
+        worker.join(max(0.0, began + moments[died] - time.perf_counter()) if following else None)
         if worker.exitcode is None and following:
             worker.kill()
             worker.join()
