@@ -10,12 +10,13 @@ from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from batch_platform.btc import money, plan
-from batch_platform.btc.model import HOUSE, Rounding
+from batch_platform.btc.model import HOUSE, Batch, Rounding
 from batch_platform.btc.proof import Proof
 from batch_platform.btc.proving import suite
 from batch_platform.btc.proving.command import prove_command
@@ -24,7 +25,7 @@ from batch_platform.btc.proving.ground import Ground, own_ground, sweep
 from batch_platform.btc.proving.play import Case, Play
 from batch_platform.btc.proving.scenarios import Wish, each_case
 from batch_platform.btc.proving.suite import Verdict
-from batch_platform.btc.service import apply, draft
+from batch_platform.btc.service import BtcContext, apply, draft
 from batch_platform.btc.store import entries
 from batch_platform.btc.store.batches import Batches
 from batch_platform.btc.store.entries import Entries
@@ -82,8 +83,14 @@ Break = Callable[[pytest.MonkeyPatch], None]
 
 def recomputed_at_resume(patch: pytest.MonkeyPatch) -> None:
     """As the specification had it: the amounts are those of the balances of now."""
-    now = SimpleNamespace(sealed=lambda context, batch: draft.of_batch(context, batch).plan)
-    patch.setattr(apply, "draft", now)
+
+    def now(context: BtcContext, batch: Batch) -> pl.DataFrame:
+        return draft.of_batch(context, batch).plan
+
+    rows = SimpleNamespace(
+        sealed=now, pending=lambda context, batch: plan.pending(now(context, batch)).select("user_id", "amount")
+    )
+    patch.setattr(apply, "draft", rows)
 
 
 def unconditional_rows(patch: pytest.MonkeyPatch) -> None:
