@@ -29,6 +29,7 @@ from batch_platform.core.failures import InvalidInput, PermanentFailure
 SEALED: Final = ("user_id", "balance_before", "amount", "balance_after", "state", "reason")
 """The columns of the canonical text: what the hash is over."""
 TOP_CHANGES: Final = 20
+IS_PENDING: Final = pl.col("state") == RowState.PENDING
 
 _CHANGE: Final = ("user_id", "balance_before", "amount", "balance_after")
 _LINES: Final = 200_000
@@ -123,7 +124,7 @@ def reversal(applied: pl.DataFrame, balances: pl.DataFrame) -> pl.DataFrame:
 
 def pending(plan: pl.DataFrame) -> pl.DataFrame:
     """The rows to apply, in their sealed order."""
-    return plan.filter(pl.col("state") == RowState.PENDING)
+    return plan.filter(IS_PENDING)
 
 
 def canonical_text(plan: pl.DataFrame) -> str:

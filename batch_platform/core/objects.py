@@ -113,10 +113,24 @@ def require_bucket(client: S3Client, bucket: str) -> None:
 
 def read_bytes(client: S3Client, stored: StoredObject, *, limit: int, backoff: Backoff | None = None) -> bytes:
     """A small object as a whole, such as a manifest; `PermanentFailure` when it exceeds `limit` bytes."""
-    if stored.size > limit:
-        raise PermanentFailure(f"{stored.uri} has {stored.size} bytes, more than the {limit} expected")
     with ObjectReader(client, stored, backoff=backoff) as reader:
-        return reader.readall()
+        return _whole(reader, limit)
+
+
+def get_bytes(client: S3Client, bucket: str, key: str, *, limit: int, backoff: Backoff | None = None) -> bytes | None:
+    """What is stored under a key now, as `read_bytes` reads it, or None; one request unless its body breaks."""
+    from botocore.exceptions import ClientError
+
+    with aws_failures(uri(bucket, key)):
+        try:
+            answer = client.get_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) == "NoSuchKey":
+                return None
+            raise
+    stored = StoredObject(bucket, key, answer["ETag"].strip('"'), answer["ContentLength"], answer["LastModified"])
+    with ObjectReader(client, stored, backoff=backoff, body=answer["Body"]) as reader:
+        return _whole(reader, limit)
 
 
 class ObjectReader(io.RawIOBase):
@@ -124,7 +138,8 @@ class ObjectReader(io.RawIOBase):
 
     A cut connection, a timeout or a 5xx is answered by a new GET from the current byte under the same ETag.
     Raises `ObjectMoved` when the object is no longer that version and `TransientFailure` when the attempts
-    are used up. The end is reported only after exactly the expected number of bytes.
+    are used up. The end is reported only after exactly the expected number of bytes. `body` is that of a GET whose
+    answer has told of the object.
     """
 
     def __init__(
@@ -135,6 +150,7 @@ class ObjectReader(io.RawIOBase):
         start: int = 0,
         stop: int | None = None,
         backoff: Backoff | None = None,
+        body: StreamingBody | None = None,
     ) -> None:
         super().__init__()
         self.stored = stored
@@ -144,7 +160,7 @@ class ObjectReader(io.RawIOBase):
         self._stop = stored.size if stop is None else stop
         if not 0 <= start <= self._stop <= stored.size:
             raise InvalidInput(f"{stored.uri} has {stored.size} bytes, not {start} to {self._stop}")
-        self._body: StreamingBody | None = None
+        self._body = body
         self._failures = 0
         self._since_failure = 0
 
@@ -241,6 +257,13 @@ class ObjectReader(io.RawIOBase):
         body, self._body = self._body, None
         if body is not None:
             body.close()
+
+
+def _whole(reader: ObjectReader, limit: int) -> bytes:
+    stored = reader.stored
+    if stored.size > limit:
+        raise PermanentFailure(f"{stored.uri} has {stored.size} bytes, more than the {limit} expected")
+    return reader.readall()
 
 
 def download(client: S3Client, stored: StoredObject, target: Path, *, backoff: Backoff | None = None) -> Path:

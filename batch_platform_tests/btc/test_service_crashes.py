@@ -8,13 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batch_platform.btc import service
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
 from batch_platform.btc.service import BtcContext
 from batch_platform.btc.service.lease import HeldBatch, Progress
-from batch_platform.btc.store import LeaseLost, Outcome
+from batch_platform.btc.store import LANES, Checkpoints, LeaseLost, Outcome
 from batch_platform.core.failures import Conflict
 from batch_platform_tests.btc.service_tools import (
     BTC,
@@ -202,6 +205,24 @@ def test_progress_counts_the_chunks_below_the_first_that_is_not_done(stage: Stag
     done = {"chunks_done": 3, "processed_user_count": 7, "failed_user_count": 2, "applied_sum": 122}
     assert progress.fields() == done
     assert progress.users == 9
+
+
+def test_progress_begins_with_what_workers_before_have_booked(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    progress = Progress(replace(made(context), chunks_done=1, processed_user_count=3, applied_sum=100))
+    progress.pass_over(3, pl.DataFrame({"user_id": ["a", "b", "c", "d"], "amount": [5, -1, 2, 3]}))
+    progress.note(3, [("e", 10)], Outcome(applied=1))
+    done = {"chunks_done": 4, "processed_user_count": 8, "failed_user_count": 0, "applied_sum": 119}
+    assert progress.fields() == done
+    assert progress.users == 8
+
+
+@given(st.integers(0, 40), st.lists(st.integers(0, 10), min_size=LANES, max_size=LANES))
+def test_the_first_chunk_left_is_the_first_that_no_lane_has_come_to(chunks: int, sent: list[int]) -> None:
+    there = {chunk for lane in range(LANES) for chunk in list(range(lane, chunks, LANES))[: sent[lane]]}
+    reached = {lane: max(mine) for lane in range(LANES) if (mine := [one for one in there if one % LANES == lane])}
+    assert Checkpoints.first_left(reached) == min(set(range(chunks + 1)) - there)
 
 
 def test_a_batch_of_a_process_that_is_gone_is_due_at_once(stage: Stage) -> None:

@@ -56,6 +56,30 @@ def test_reads_an_object_whole_and_by_range(s3: S3Client, stored: objects.Stored
         assert part.tell() == 1_000_100
 
 
+def test_what_is_stored_now_takes_one_request(
+    proxy: FaultProxy, through: S3Client, stored: objects.StoredObject
+) -> None:
+    assert objects.get_bytes(through, stored.bucket, KEY, limit=len(DATA)) == DATA
+    assert [request.method for request in proxy.requests] == ["GET"]
+    assert objects.get_bytes(through, stored.bucket, "nothing", limit=1) is None
+    with pytest.raises(NotFound, match="no-such-bucket"):
+        objects.get_bytes(through, "no-such-bucket", KEY, limit=1)
+    with pytest.raises(PermanentFailure, match=f"{len(DATA)} bytes, more than the 10 expected"):
+        objects.get_bytes(through, stored.bucket, KEY, limit=10)
+
+
+def test_what_is_stored_now_is_one_version(
+    proxy: FaultProxy, through: S3Client, s3: S3Client, stored: objects.StoredObject
+) -> None:
+    proxy.add(CutBody(KEY, after=500_000))
+    assert objects.get_bytes(through, stored.bucket, KEY, limit=len(DATA), backoff=AT_ONCE) == DATA
+    assert [request.span for request in proxy.requests] == [None, f"bytes=500000-{len(DATA) - 1}"]
+    proxy.add(CutBody(KEY, after=500_000))
+    proxy.add(Before(KEY, nth=2, action=lambda: objects.put_bytes(s3, stored.bucket, KEY, DATA[::-1])))
+    with pytest.raises(aws.ObjectMoved, match="overwritten"):
+        objects.get_bytes(through, stored.bucket, KEY, limit=len(DATA), backoff=AT_ONCE)
+
+
 def test_fills_the_callers_buffer(s3: S3Client, stored: objects.StoredObject) -> None:
     buffer = bytearray(1 << 20)
     digest = hashlib.sha256()

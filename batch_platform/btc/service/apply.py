@@ -178,9 +178,11 @@ def _write_rows(
 
     What the workers before have `reached` counts as booked until the recount: who failed there is in the ledger.
     """
-    size, begin = held.batch.chunk_users, held.batch.chunks_done
-    chunks = -(-rows.height // size)
     ledger, checkpoints = context.store.ledger, context.store.checkpoints
+    size, saved = held.batch.chunk_users, held.batch.chunks_done
+    chunks = -(-rows.height // size)
+    begin = max(saved, checkpoints.first_left(reached))
+    held.progress.pass_over(begin, rows[saved * size : begin * size])
     stopped = threading.Event()
 
     def work(lane: int) -> None:

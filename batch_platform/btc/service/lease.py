@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from itertools import chain, repeat
 from types import TracebackType
 from typing import Any
+
+import polars as pl
 
 from batch_platform.btc.model import Batch, BatchStatus
 from batch_platform.btc.service.context import BtcContext
@@ -47,6 +48,17 @@ class Progress:
         self._sum = batch.applied_sum or 0
         self.users = self._applied + self._failed
         """Users who are done, in whatever order."""
+
+    def pass_over(self, chunks: int, rows: pl.DataFrame) -> None:
+        """So many chunks are done before the work begins; `rows` are those of them that were not counted yet.
+
+        They count as booked until the recount: who failed there is in the ledger.
+        """
+        with self._lock:
+            self.users += rows.height
+            self._chunks = chunks
+            self._applied += rows.height
+            self._sum += int(rows.get_column("amount").sum())
 
     def note(self, chunk: int, rows: Sequence[Row], outcome: Outcome) -> None:
         booked = sum(amount for user, amount in rows if user not in outcome.failed)
@@ -118,10 +130,7 @@ class HeldBatch:
             self.batch = batches.renew(self.current(), now=now, lasts=self._context.lease, **fields)
 
     def _keep(self) -> None:
-        longest = self._context.heartbeat
-        # sooner at first: workers that are killed soon, again and again, are still seen to get on
-        pauses = chain((longest / 8, longest / 4, longest / 2), repeat(longest))
-        while not self._done.wait(next(pauses)):
+        while not self._done.wait(self._context.heartbeat):
             try:
                 self.renew()
             except Conflict:

@@ -36,6 +36,7 @@ __all__ = [
     "BatchPage",
     "Batches",
     "BtcStore",
+    "Checkpoints",
     "Header",
     "IdempotencyKey",
     "LeaseLost",

@@ -51,6 +51,11 @@ class Checkpoints:
         chunks = [int(item["chunk"]["N"]) for item in found]
         return {chunk % LANES: chunk for chunk in chunks}
 
+    @staticmethod
+    def first_left(reached: Mapping[int, int]) -> int:
+        """The first chunk that is not known to be in the ledger, by what `read` found."""
+        return min(reached.get(lane, lane - LANES) + LANES for lane in range(LANES))
+
     def forget(self, batch_id: str) -> None:
         """Whoever works on the batch next sends every chunk."""
         for lane in range(LANES):

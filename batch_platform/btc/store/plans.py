@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from batch_platform.btc.model import PLAN_SCHEMA
-from batch_platform.btc.plan import pending, plan_sha256
+from batch_platform.btc.plan import IS_PENDING, plan_sha256
 from batch_platform.core import objects
 from batch_platform.core.failures import NotFound, PermanentFailure
 
@@ -58,17 +58,17 @@ class PlanLake:
         """
         data = self._read(batch_id, digest)
         if sha256(data).hexdigest() == file_digest:
-            plan = pl.read_parquet(BytesIO(data), columns=["user_id", "amount", "state"])
+            plan = pl.scan_parquet(BytesIO(data))
         else:
-            plan = self._checked(batch_id, digest, data)
-        return pending(plan).select("user_id", "amount")
+            plan = self._checked(batch_id, digest, data).lazy()
+        return plan.filter(IS_PENDING).select("user_id", "amount").collect()
 
     def _read(self, batch_id: str, digest: str) -> bytes:
         key = _key(batch_id, digest)
-        stored = objects.head(self._s3, self._bucket, key)
-        if stored is None:
+        data = objects.get_bytes(self._s3, self._bucket, key, limit=_BYTES_AT_MOST)
+        if data is None:
             raise NotFound(f"{objects.uri(self._bucket, key)} is not there: batch {batch_id} has no such plan")
-        return objects.read_bytes(self._s3, stored, limit=_BYTES_AT_MOST)
+        return data
 
     def _checked(self, batch_id: str, digest: str, data: bytes) -> pl.DataFrame:
         where = objects.uri(self._bucket, _key(batch_id, digest))

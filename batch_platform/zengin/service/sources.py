@@ -112,9 +112,9 @@ def _from_s3(source: str, s3: S3Client) -> Source:
     bucket, key = parts.netloc, parts.path.lstrip("/")
     if not bucket or not key:
         raise InvalidInput(f"{source} is not s3://bucket/key", field="source")
-    stored = None if key.endswith("/") else objects.head(s3, bucket, key)
-    if stored is not None:
-        return _of_file(source, objects.read_bytes(s3, stored, limit=_BYTES_AT_MOST))
+    data = None if key.endswith("/") else objects.get_bytes(s3, bucket, key, limit=_BYTES_AT_MOST)
+    if data is not None:
+        return _of_file(source, data)
     folder = key.rstrip("/") + "/"
     listed = {one.key.removeprefix(folder): one for one in objects.list_objects(s3, bucket, folder)}
     wanted = {name: one for name, one in listed.items() if _is_wanted(name)}

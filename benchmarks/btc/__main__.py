@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -57,6 +58,9 @@ TWENTIETH: Final = 20
 BY: Final = "benchmark"
 MEMO: Final = "a benchmark"
 
+QUIET: Final = 0.02
+"""Of the processors' time: what a host may lend elsewhere in a turn that counts."""
+
 Row = tuple[str, int]
 
 
@@ -83,6 +87,40 @@ def main() -> None:
         finally:
             services.stop(Home(load_settings().home))
     sys.exit(0 if good else 1)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The seconds of a batch, those in which the host ran others on its processors, and how many workers died."""
+
+    seconds: float
+    stolen: float
+    kills: int
+
+    def __str__(self) -> str:
+        kills = f"{self.kills} kills" if self.kills else "alone"
+        return f"{kills} {self.seconds:.2f} s ({self.stolen:.2f} s lent elsewhere)"
+
+
+@dataclass(frozen=True)
+class KillRound:
+    alone: Turn
+    killed: Turn
+
+    def __str__(self) -> str:
+        return f"{self.alone}, {self.killed}, {self.added - 1:+.1%}{'' if self.quiet else ', does not count'}"
+
+    @property
+    def added(self) -> float:
+        return self.killed.seconds / self.alone.seconds
+
+    @property
+    def each(self) -> float:
+        return (self.killed.seconds - self.alone.seconds) / max(1, self.killed.kills)
+
+    @property
+    def quiet(self) -> bool:
+        return all(one.stolen < QUIET * one.seconds * (os.cpu_count() or 1) for one in (self.alone, self.killed))
 
 
 class Bench:
@@ -126,35 +164,37 @@ class Bench:
         _say(f"service.run                  {_line(run)}  x{ratio:.3f} (target 1.3)")
 
     def kill(self, rounds: int, kills: int, chance: random.Random) -> None:
-        """A worker process left alone, and one that is killed again and again, in turns."""
+        """A worker process left alone, and one that is killed again and again, in turns.
+
+        A round whose processors the host lent elsewhere is made again, so that twice as many may be made.
+        """
         worked("", [])  # Python's start is none of what is measured
-        alone: list[float] = []
-        stolen: list[float] = []
-        killed: list[float] = []
-        counts: list[int] = []
-        for number in range(rounds):
-            turns = [(alone, 0), (killed, kills)]
+        made: list[KillRound] = []
+        while sum(one.quiet for one in made) < rounds and len(made) < 2 * rounds:
+            turns: dict[int, Turn] = {}
             # the ledger grows from turn to turn, and the emulator is slower the more it holds
-            for times, wanted in turns if number % 2 == 0 else reversed(turns):
-                batch, _ = self.sealed()
-                moments = sorted(chance.uniform(0, median(alone)) for _ in range(wanted))
-                began, gone = time.perf_counter(), _stolen()
-                died = worked(batch.batch_id, moments)
-                times.append(time.perf_counter() - began)
-                stolen.append(_stolen() - gone)
-                self.booked(self.rows(), by_batch=True)
-                if wanted:
-                    counts.append(died)
-            _say(
-                f"  round {number + 1}: alone {alone[-1]:.2f} s, {counts[-1]} kills {killed[-1]:.2f} s "
-                f"(processors lent elsewhere meanwhile, in that order of turns: {stolen[-2]:.2f}, {stolen[-1]:.2f} s)"
-            )
-        added = median(one / other for one, other in zip(killed, alone, strict=True)) - 1
-        each = median((one - other) / max(1, n) for one, other, n in zip(killed, alone, counts, strict=True))
-        _say(f"a worker left alone          {_line(alone)}")
+            for wanted in (0, kills) if len(made) % 2 == 0 else (kills, 0):
+                length = turns[0].seconds if 0 in turns else made[-1].alone.seconds
+                turns[wanted] = self.turn([chance.uniform(0, length) for _ in range(wanted)])
+            made.append(KillRound(turns[0], turns[kills]))
+            _say(f"  round {len(made)}: {made[-1]}")
+        counted = [one for one in made if one.quiet] or made
+        _say(f"a worker left alone          {_line([one.alone.seconds for one in counted])}")
         _say(
-            f"{min(counts):4} kills and resumes       {_line(killed)}  {added:+.1%} (target +10 %), {each:.3f} s each"
+            f"{min(one.killed.kills for one in counted):4} kills and resumes       "
+            f"{_line([one.killed.seconds for one in counted])}  {median(one.added for one in counted) - 1:+.1%} "
+            f"(target +10 %), {median(one.each for one in counted):.3f} s each, "
+            f"of {sum(one.quiet for one in made)} quiet rounds"
         )
+
+    def turn(self, moments: Sequence[float]) -> Turn:
+        """A batch of its own, worked on by processes that are killed at these moments."""
+        batch, _ = self.sealed()
+        began, gone = time.perf_counter(), _stolen()
+        kills = worked(batch.batch_id, sorted(moments))
+        turn = Turn(time.perf_counter() - began, _stolen() - gone, kills)
+        self.booked(self.rows(), by_batch=True)
+        return turn
 
     def sealed(self) -> tuple[Batch, float]:
         """A batch that waits for a worker, and the seconds it took to plan and to seal it."""
@@ -216,13 +256,13 @@ def worked(batch_id: str, moments: Sequence[float]) -> int:
     At each of the `moments`, in seconds from the first one's start, whoever works is killed, wherever it stands; the
     next one stands by.
     """
-    from benchmarks import btc_worker  # its clients are those of the environment it is imported in
+    from benchmarks.btc import worker as program  # its clients are those of the environment it is imported in
 
     forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload([btc_worker.__name__])
+    forks.set_forkserver_preload([program.__name__])
 
     def started() -> ForkServerProcess:
-        worker = forks.Process(target=btc_worker.apply, args=(batch_id,))
+        worker = forks.Process(target=program.apply, args=(batch_id,))
         worker.start()
         return worker
 

@@ -1,4 +1,4 @@
-"""A worker of benchmarks.btc in a process of its own, so that it can be killed at any moment.
+"""A worker of this benchmark in a process of its own, so that it can be killed at any moment.
 
 Its processes are forked from one that has imported everything, and has made and used the clients once (their
 connections are closed again): what is measured is what a resume costs, not the start of an interpreter.
