@@ -170,12 +170,13 @@ class Bench:
         """
         worked("", [])  # Python's start is none of what is measured
         made: list[KillRound] = []
+        length = 0.0
         while sum(one.quiet for one in made) < rounds and len(made) < 2 * rounds:
             turns: dict[int, Turn] = {}
             # the ledger grows from turn to turn, and the emulator is slower the more it holds
             for wanted in (0, kills) if len(made) % 2 == 0 else (kills, 0):
-                length = turns[0].seconds if 0 in turns else made[-1].alone.seconds
                 turns[wanted] = self.turn([chance.uniform(0, length) for _ in range(wanted)])
+                length = turns[0].seconds if 0 in turns else length
             made.append(KillRound(turns[0], turns[kills]))
             _say(f"  round {len(made)}: {made[-1]}")
         counted = [one for one in made if one.quiet] or made
