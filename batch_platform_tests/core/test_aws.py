@@ -200,6 +200,29 @@ def answered(code: str, status: int, **error: str) -> ClientError:
     return ClientError(response, "GetObject")
 
 
+def test_a_transaction_is_sent_as_botocore_itself_would(settings: Settings) -> None:
+    item = {"id": {"S": "日本"}, "n": {"N": "1.5"}, "more": {"M": {"list": {"L": [{"S": "x"}, {"NULL": True}]}}}}
+    told: dict[str, Any] = {"TableName": "t", "ConditionExpression": "attribute_not_exists(id)"}
+    update = {"TableName": "t", "Key": {"id": {"S": "2"}}, "UpdateExpression": "SET a = :a"}
+    writes = [
+        {"Put": {**told, "Item": item}},
+        {"Update": {**update, "ExpressionAttributeValues": {":a": {"S": "b"}}}},
+    ]
+    sent: list[tuple[str, bytes]] = []
+
+    def keep(request: Any, **_: object) -> None:
+        sent.append((request.url, request.body))
+
+    endpoint = settings.aws_endpoint_url_dynamodb
+    for session in (aws.new_session(), botocore.session.get_session()):
+        plain = session.create_client("dynamodb", region_name=settings.aws_region, endpoint_url=endpoint)
+        plain.meta.events.register("before-send.dynamodb", keep)
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            plain.transact_write_items(TransactItems=writes, ClientRequestToken="one")
+    ours, theirs = sent
+    assert ours == theirs
+
+
 @pytest.mark.parametrize(
     ("raised", "expected", "text"),
     [
