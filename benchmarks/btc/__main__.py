@@ -46,8 +46,6 @@ from batch_platform.local.home import Home
 from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
-    from multiprocessing.context import ForkServerProcess
-
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from batch_platform.btc.service import BtcContext
@@ -168,7 +166,6 @@ class Bench:
 
         A round whose processors the host lent elsewhere is made again, so that twice as many may be made.
         """
-        worked("", [])  # Python's start is none of what is measured
         made: list[KillRound] = []
         length = 0.0
         while sum(one.quiet for one in made) < rounds and len(made) < 2 * rounds:
@@ -191,9 +188,10 @@ class Bench:
     def turn(self, moments: Sequence[float]) -> Turn:
         """A batch of its own, worked on by processes that are killed at these moments."""
         batch, _ = self.sealed()
-        began, gone = time.perf_counter(), _stolen()
-        kills = worked(batch.batch_id, sorted(moments))
-        turn = Turn(time.perf_counter() - began, _stolen() - gone, kills)
+        with _started(1 + len(moments)) as workers:
+            began, gone = time.perf_counter(), _stolen()
+            kills = worked(batch.batch_id, workers, sorted(moments))
+            turn = Turn(time.perf_counter() - began, _stolen() - gone, kills)
         self.booked(self.rows(), by_batch=True)
         return turn
 
@@ -251,40 +249,74 @@ class Bench:
         return found.ok and equal
 
 
-def worked(batch_id: str, moments: Sequence[float]) -> int:
-    """Processes that work on a batch until it has ended, one after the other; how many of them were killed.
+def worked(batch_id: str, workers: Sequence[Worker], moments: Sequence[float]) -> int:
+    """Workers that work on a batch until it has ended, one after the other; how many of them were killed.
 
-    At each of the `moments`, in seconds from the first one's start, whoever works is killed, wherever it stands; the
-    next one stands by.
+    At each of the `moments`, in seconds from the first one's beginning, whoever works is killed, wherever it stands.
+    The next one stands by meanwhile: it has been told of the batch at the kill before.
     """
-    from benchmarks.btc import worker as program  # its clients are those of the environment it is imported in
-
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload([program.__name__])
-
-    def started() -> ForkServerProcess:
-        worker = forks.Process(target=program.apply, args=(batch_id,))
-        worker.start()
-        return worker
-
     died = 0
     began = time.perf_counter()
-    worker = started()
-    while True:
-        following = started() if died < len(moments) else None
-        worker.join(max(0.0, began + moments[died] - time.perf_counter()) if following else None)
-        if worker.exitcode is None and following:
+    workers[0].work_on(batch_id)
+    for moment in moments:
+        workers[died + 1].work_on(batch_id)
+        if workers[died].ends_within(max(0.0, began + moment - time.perf_counter())):
+            break
+        workers[died].kill()
+        died += 1
+    for worker in workers[died : died + 2]:
+        worker.join(batch_id)
+    return died
+
+
+class Worker:
+    """A process that is at work as a worker is that has been up for a while: whatever starts is done.
+
+    It is forked from one that has imported everything. Nothing of polars may have run there: its threads stay behind.
+    """
+
+    def __init__(self) -> None:
+        from benchmarks.btc import worker as program  # its clients are those of the environment it is imported in
+
+        forks = multiprocessing.get_context("forkserver")
+        forks.set_forkserver_preload([program.__name__])
+        self._orders, orders = forks.Pipe()
+        self._process = forks.Process(target=program.work, args=(orders,))
+        self._process.start()
+        orders.close()
+
+    def await_ready(self) -> None:
+        self._orders.recv()
+
+    def work_on(self, batch_id: str) -> None:
+        self._orders.send(batch_id)
+
+    def ends_within(self, seconds: float) -> bool:
+        self._process.join(seconds)
+        return self._process.exitcode is not None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def join(self, batch_id: str) -> None:
+        """Raises `RuntimeError` unless it ended well."""
+        self._process.join()
+        if self._process.exitcode:
+            raise RuntimeError(f"a worker of batch {batch_id} failed with {self._process.exitcode}")
+
+
+@contextmanager
+def _started(count: int) -> Iterator[list[Worker]]:
+    """So many workers, ready; those that were not needed are ended."""
+    workers = [Worker() for _ in range(count)]
+    try:
+        for worker in workers:
+            worker.await_ready()
+        yield workers
+    finally:
+        for worker in workers:
             worker.kill()
-            worker.join()
-            died += 1
-            worker = following
-            continue
-        for one in (worker, following):
-            if one:
-                one.join()
-                if one.exitcode:
-                    raise RuntimeError(f"a worker of batch {batch_id} failed with {one.exitcode}")
-        return died
 
 
 @contextmanager

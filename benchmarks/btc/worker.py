@@ -1,55 +1,55 @@
 """A worker of this benchmark in a process of its own, so that it can be killed at any moment.
 
-Its processes are forked from one that has imported everything, and has made and used the clients once (their
-connections are closed again): what is measured is what a resume costs, not the start of an interpreter.
+What is measured is what a resume costs, and not the start of a process: each of them is forked from one that has
+imported everything, and has made a request of each kind before it is told of a batch.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
 
 from batch_platform.btc import service
 from batch_platform.btc.desk import open_work
 from batch_platform.btc.items import batch_key
+from batch_platform.btc.model import PLAN_SCHEMA
 from batch_platform.btc.store import table_names
 from batch_platform.btc.store.table import Requests
-from batch_platform.core import aws, objects
+from batch_platform.core import aws
 from batch_platform.core.failures import NotFound
 from batch_platform.core.workers import worker_name
-from batch_platform.local import provision, services
 from batch_platform.settings import load_settings
 
-# the rest is what the benchmark imports besides: a forked process finds it all there
-__all__ = ["apply", "aws", "provision", "services"]
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 _SETTINGS = load_settings()
 _WORK = open_work(_SETTINGS)
 
 
-def _use_once() -> None:
-    """A request of each kind, which finds or changes nothing.
+def work(orders: Connection) -> None:
+    """Tell that it is ready, wait for a batch, and apply it to its end, or stand by while another process does."""
+    _use_once()
+    orders.send(None)
+    with suppress(EOFError):  # whoever gives the orders is gone
+        service.stand_by(replace(_WORK, owner=worker_name()), orders.recv())
 
-    A client's first one imports modules, reads rules of endpoints and the shapes of request and answer: with them a
-    process starts 20 ms of processor time later, and sends its first transaction another 10 ms later.
+
+def _use_once() -> None:
+    """A request of each kind, which finds or changes nothing, and a plan without rows, as a worker that has worked.
+
+    The first ones import modules, read rules of endpoints and the shapes of request and answer, and start threads.
     """
-    dynamodb, s3 = aws.client("dynamodb", _SETTINGS), aws.client("s3", _SETTINGS)
-    requests, table = Requests(dynamodb), table_names(_SETTINGS.env, _SETTINGS.project).batches
+    requests = Requests(aws.client("dynamodb", _SETTINGS))
+    table = table_names(_SETTINGS.env, _SETTINGS.project).batches
     absent = {"TableName": table, "Key": batch_key("nothing"), "ConditionExpression": "attribute_exists(batch_id)"}
     with suppress(NotFound):
         _WORK.store.batches.get("nothing")
     _WORK.store.checkpoints.read("nothing")
     requests.update("nothing", UpdateExpression="REMOVE nothing", **absent)
     requests.transact([{"ConditionCheck": absent}], "nothing")
-    objects.get_bytes(s3, _SETTINGS.lake_bucket, "nothing", limit=0)
-    dynamodb.close()
-    s3.close()
-
-
-_use_once()
-
-
-def apply(batch_id: str) -> None:
-    """Apply one batch to its end, or stand by while another process does; without one, nothing."""
-    if batch_id:
-        service.stand_by(replace(_WORK, owner=worker_name()), batch_id)
+    plan = _WORK.store.plans.put("nothing", pl.DataFrame(schema=PLAN_SCHEMA))
+    _WORK.store.plans.pending("nothing", plan.plan, plan.file)
