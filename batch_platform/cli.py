@@ -13,6 +13,7 @@ import warnings
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from batch_platform.btc.cli import app as btc_app
 from batch_platform.core import logs
@@ -64,10 +65,19 @@ def main() -> None:
     """The console script. A failure is one line on stderr; a traceback is shown only to who asks by --verbose."""
     warnings.filterwarnings("ignore", message=r"(?s).*is currently in (beta|preview)")
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except PlatformError as error:
         typer.echo(f"error: {error.message}", err=True)
         sys.exit(error.exit_code)
+    except TyperException as error:
+        # without a message it has shown the help of a group that was called by its name alone
+        if message := " ".join(error.format_message().split()).rstrip("."):
+            context: typer.Context | None = getattr(error, "ctx", None)
+            typer.echo(f"error: {message}" + (f" (see {context.command_path} --help)" if context else ""), err=True)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        typer.echo("error: stopped", err=True)
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001 (the last boundary: nothing is swallowed, it is told and exits 1)
         typer.echo(f"error: {_told(error)} (a bug; see --verbose)", err=True)
         if {"-v", "--verbose"} & set(sys.argv):

@@ -1,8 +1,8 @@
 """PostgreSQL by psycopg 3: one small pool per process, transactions, and frames in and out to the last digit.
 
 Connection failures come out as `TransientFailure` (server away, restarted, deadlock) or `PermanentFailure`
-(login refused), never with a password in their text. Other database errors are bugs or constraints that the
-store interprets: they pass unchanged.
+(login refused, tables not made yet), never with a password in their text. Other database errors are bugs or
+constraints that the store interprets: they pass unchanged.
 """
 
 from __future__ import annotations
@@ -188,9 +188,14 @@ def _configure(connection: Connection) -> None:
 
 @contextmanager
 def _failures(parameters: Mapping[str, Any]) -> Iterator[None]:
-    """Turn failures of the connection into one sentence that names the server and hides the password."""
+    """Turn failures that are not the query's into one sentence, which hides the password."""
     try:
         yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        raise PermanentFailure(
+            f"the database lacks tables of this version ({error.diag.message_primary}): "
+            "make them by batch-platform provision"
+        ) from None
     except psycopg.OperationalError as error:
         failure = _failure(error, parameters)
         if failure is None:

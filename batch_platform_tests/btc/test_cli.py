@@ -231,6 +231,10 @@ def test_a_rate_beyond_the_setting_is_typed_twice(shell: Shell) -> None:
         (("approve", "x", "--count", "1", "--sum", "1", "--hash", "0", *AS_KEI), "there is no batch x"),
         (("approve", "x", "--count", "1", "--sum", "one", "--hash", "0", *AS_KEI), "sum must be BTC"),
         ((*ADJUST, "--as", "nobody"), "no account nobody"),
+        (("show",), "Missing argument 'ID' (see"),
+        (("list", "--limit", "many"), "Invalid value for '--limit'"),
+        (("list", "--pages", "2"), "No such option: --pages"),
+        (("adjustt",), "Did you mean 'adjust'?"),
     ],
 )
 def test_bad_input_is_one_line(shell: Shell, words: tuple[str, ...], told: str) -> None:

@@ -230,3 +230,13 @@ def test_a_deadlock_is_transient(database_url: str) -> None:
 def test_a_constraint_passes_unchanged(cursor: postgres.Cursor) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
         cursor.execute("SELECT 1/0")
+
+
+@pytest.mark.parametrize("statement", [b"SELECT FROM finops.tomorrow", b"CREATE TABLE tomorrow.table ()"])
+def test_tables_that_are_not_made_yet_are_told(database_url: str, statement: bytes) -> None:
+    with (
+        postgres.open_pool(database_url, application_name="tests") as pool,
+        pytest.raises(PermanentFailure, match=r"tomorrow.*does not exist.*batch-platform provision"),
+        postgres.transaction(pool) as connection,
+    ):
+        connection.execute(statement)
