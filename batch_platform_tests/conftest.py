@@ -8,16 +8,22 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
+from batch_platform.core import aws
 from batch_platform.local import services as local_services
 from batch_platform.local.environment import VARIABLES
 from batch_platform.local.home import Home
+from batch_platform.local.provision import provision
 from batch_platform.settings import Settings, load_settings
 from batch_platform_tests.chromium import browser, open_page
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 __all__ = ["browser", "open_page"]
 
@@ -97,3 +103,20 @@ def services(clean_environment: None) -> Iterator[dict[str, str]]:
 def settings(services: dict[str, str]) -> Settings:
     """Settings that point at the session's services."""
     return load_settings()
+
+
+@pytest.fixture(scope="session")
+def provisioned(services: dict[str, str], settings: Settings) -> Settings:
+    """The settings, once every table and bucket is there."""
+    provision(settings, services)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def s3(settings: Settings) -> S3Client:
+    return aws.client("s3", settings)
+
+
+@pytest.fixture(scope="session")
+def dynamodb(settings: Settings) -> DynamoDBClient:
+    return aws.client("dynamodb", settings)

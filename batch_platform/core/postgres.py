@@ -194,7 +194,7 @@ def _failures(parameters: Mapping[str, Any]) -> Iterator[None]:
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise PermanentFailure(
             f"the database lacks tables of this version ({error.diag.message_primary}): "
-            "make them by batch-platform provision"
+            "make them by batch-platform provision, outside the local environment by the release's migrations"
         ) from None
     except psycopg.OperationalError as error:
         failure = _failure(error, parameters)

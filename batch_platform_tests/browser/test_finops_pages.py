@@ -21,10 +21,10 @@ from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, add_user
 from batch_platform_tests.browser.conftest import WIDE, OpenPage, in_both_widths, overflow, until, watch
 from batch_platform_tests.finops.conftest import Project, SteppingClock
-from batch_platform_tests.finops_web.conftest import app, clock, make_project, pool, project, s3, work
+from batch_platform_tests.finops_web.conftest import app, clock, make_project, pool, project, work
 from batch_platform_tests.web.served import served
 
-__all__ = ["app", "clock", "make_project", "pool", "project", "s3", "work"]
+__all__ = ["app", "clock", "make_project", "pool", "project", "work"]
 
 PASSWORD = "correct horse battery staple"
 PAYER = b"100000000000"

@@ -17,10 +17,10 @@ from batch_platform.web.access.service import Change, add_user
 from batch_platform.zengin.model import Changeset
 from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, watch
 from batch_platform_tests.web.served import served
-from batch_platform_tests.zengin_web.conftest import Master, app, clock, environment, master, pool, s3, work
+from batch_platform_tests.zengin_web.conftest import Master, app, clock, environment, master, pool, work
 from batch_platform_tests.zengin_web.releases import first, second
 
-__all__ = ["app", "clock", "environment", "master", "pool", "s3", "work"]
+__all__ = ["app", "clock", "environment", "master", "pool", "work"]
 
 PASSWORD = "correct horse battery staple"
 HOME = "/console/zengin"

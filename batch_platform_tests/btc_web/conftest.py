@@ -35,7 +35,7 @@ from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, add_user
 from batch_platform_tests.btc.clock import SteppingClock
-from batch_platform_tests.btc.conftest import clock, dynamo_proxy, dynamodb, own_tables, provisioned, s3, tables
+from batch_platform_tests.btc.conftest import clock, dynamo_proxy, own_tables, tables
 from batch_platform_tests.btc.service_tools import balances, booked, open_users
 from batch_platform_tests.btc_web.runner import HeldRunner
 from batch_platform_tests.web.rig import Call, app_of, audited, caller
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from batch_platform.btc.store import Tables
 
-__all__ = ["clock", "dynamo_proxy", "dynamodb", "own_tables", "provisioned", "s3", "tables"]
+__all__ = ["clock", "dynamo_proxy", "own_tables", "tables"]
 
 PASSWORD = "correct horse battery staple"
 Client = Callable[..., httpx.Client]

@@ -24,11 +24,6 @@ AT_ONCE = Backoff(attempts=4, sleep=lambda _: None)
 
 
 @pytest.fixture
-def s3(settings: Settings) -> S3Client:
-    return aws.client("s3", settings)
-
-
-@pytest.fixture
 def through(settings: Settings, proxy: FaultProxy) -> S3Client:
     """A client behind the proxy that leaves all retrying to the reader."""
     return aws.client("s3", settings.model_copy(update={"aws_endpoint_url": proxy.url}), attempts=1)

@@ -102,11 +102,6 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def s3(settings: Settings) -> S3Client:
-    return aws.client("s3", settings)
-
-
-@pytest.fixture(scope="session")
 def pool(settings: Settings, s3: S3Client) -> Iterator[postgres.Pool]:
     """The session's database, its schema up to date, and the lake bucket."""
     assert settings.database_url is not None

@@ -12,7 +12,7 @@ import pytest
 from batch_platform.core import aws, postgres
 from batch_platform.core.objects import Backoff
 from batch_platform.local import template
-from batch_platform.local.provision import TEMPLATE, provision
+from batch_platform.local.provision import TEMPLATE
 from batch_platform.local.tables import ensure_table
 from batch_platform.settings import Settings
 from batch_platform.zengin.store import ZenginStore
@@ -32,23 +32,6 @@ IMPATIENT = Backoff(attempts=4, base=0.0, jitter=lambda: 0.0, sleep=lambda secon
 @pytest.fixture
 def clock() -> SteppingClock:
     return SteppingClock()
-
-
-@pytest.fixture(scope="session")
-def provisioned(services: dict[str, str], settings: Settings) -> Settings:
-    """The settings, once every table and bucket is there."""
-    provision(settings, services)
-    return settings
-
-
-@pytest.fixture(scope="session")
-def s3(settings: Settings) -> S3Client:
-    return aws.client("s3", settings)
-
-
-@pytest.fixture(scope="session")
-def dynamodb(settings: Settings) -> DynamoDBClient:
-    return aws.client("dynamodb", settings)
 
 
 @pytest.fixture(scope="session")

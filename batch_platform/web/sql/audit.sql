@@ -5,7 +5,7 @@ INSERT INTO web.audit_log (at, who, what, target, before, after, correlation_id)
 VALUES (%(now)s, %(who)s, %(what)s, %(target)s, %(before)s, %(after)s, %(correlation_id)s)
 
 -- name: audit_table
-SELECT to_regclass('web.audit_log')::text
+SELECT FROM web.audit_log LIMIT 0
 
 -- name: audit_rows
 SELECT id, at, who, what, target, before, after, correlation_id
