@@ -13,37 +13,34 @@ end every balance is compared with one computed apart.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import random
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import polars as pl
 
 from batch_platform.btc import service
 from batch_platform.btc.desk import open_work
-from batch_platform.btc.items import moment_text
-from batch_platform.btc.model import HOUSE, Batch, TransactionType, UserStatus
-from batch_platform.btc.money import btc_text
+from batch_platform.btc.model import HOUSE, Batch, UserStatus
 from batch_platform.btc.service.seed import generated
-from batch_platform.btc.store import LANES, ROWS_AT_MOST, Header, RateLimiter, Tables, table_names
-from batch_platform.btc.store.entries import Entries
-from batch_platform.btc.store.table import Requests
+from batch_platform.btc.store import Tables, table_names
 from batch_platform.core import aws
-from batch_platform.core.clock import utc_now
 from batch_platform.local import provision, services
 from batch_platform.local.home import Home
 from batch_platform.settings import load_settings
+from benchmarks.btc import bare_loop
+from benchmarks.btc.bare_loop import BY, MEMO, Row
+from benchmarks.btc.workers import started, worked
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -53,15 +50,11 @@ if TYPE_CHECKING:
 RATE: Final = Decimal(5)
 TWENTIETH: Final = 20
 """An amount is a twentieth of the balance."""
-BY: Final = "benchmark"
-MEMO: Final = "a benchmark"
 
 QUIET: Final = 0.02
 """Of the processors' time: what a host may lend elsewhere in a turn that counts."""
 ATTEMPTS: Final = 4
 """At a turn that is quiet."""
-
-Row = tuple[str, int]
 
 
 def main() -> None:
@@ -152,9 +145,10 @@ class Bench:
             batch, seconds = self.sealed()
             plan.append(seconds)
             rows = self.rows()
+            name = f"bare-{number}"
             turns: list[tuple[list[float], Callable[[], object]]] = [
-                (bare, lambda rows=rows, number=number: self.bare(f"bare-{number}", rows)),  # type: ignore[misc]
-                (run, lambda batch=batch: service.run(self.context, batch.batch_id)),  # type: ignore[misc]
+                (bare, partial(bare_loop.book, self.dynamodb, self.tables, name, rows)),
+                (run, partial(service.run, self.context, batch.batch_id)),
             ]
             for times, way in turns if number % 2 else reversed(turns):
                 times.append(_timed(way))
@@ -203,7 +197,7 @@ class Bench:
     def turn(self, moments: Sequence[float]) -> Turn:
         """A batch of its own, worked on by processes that are killed at these moments."""
         batch, _ = self.sealed()
-        with _started(1 + len(moments)) as workers:
+        with started(1 + len(moments)) as workers:
             began, gone = time.perf_counter(), _stolen()
             kills = worked(batch.batch_id, workers, sorted(moments))
             turn = Turn(time.perf_counter() - began, _stolen() - gone, kills)
@@ -236,18 +230,6 @@ class Bench:
         if by_batch:
             self.house -= int(amounts.get_column("amount").sum())
 
-    def bare(self, transaction_id: str, rows: Sequence[Row]) -> None:
-        """Nothing but the requests."""
-        common = _common()
-        chunks = [rows[first : first + ROWS_AT_MOST] for first in range(0, len(rows), ROWS_AT_MOST)]
-
-        def write(chunk: Sequence[Row]) -> None:
-            writes = _writes(self.tables, transaction_id, chunk, moment_text(utc_now()), common)
-            self.dynamodb.transact_write_items(TransactItems=writes)
-
-        with ThreadPoolExecutor(LANES) as pool:
-            list(pool.map(write, chunks))
-
     def verified(self) -> bool:
         """Everything recomputed from the ledger, and every balance against the one that was computed apart."""
         began = time.perf_counter()
@@ -264,76 +246,6 @@ class Bench:
         return found.ok and equal
 
 
-def worked(batch_id: str, workers: Sequence[Worker], moments: Sequence[float]) -> int:
-    """Workers that work on a batch until it has ended, one after the other; how many of them were killed.
-
-    At each of the `moments`, in seconds from the first one's beginning, whoever works is killed, wherever it stands.
-    The next one stands by meanwhile: it has been told of the batch at the kill before.
-    """
-    died = 0
-    began = time.perf_counter()
-    workers[0].work_on(batch_id)
-    for moment in moments:
-        workers[died + 1].work_on(batch_id)
-        if workers[died].ends_within(max(0.0, began + moment - time.perf_counter())):
-            break
-        workers[died].kill()
-        died += 1
-    for worker in workers[died : died + 2]:
-        worker.join(batch_id)
-    return died
-
-
-class Worker:
-    """A process that is at work as a worker is that has been up for a while: whatever starts is done.
-
-    It is forked from one that has imported everything. Nothing of polars may have run there: its threads stay behind.
-    """
-
-    def __init__(self) -> None:
-        from benchmarks.btc import worker as program  # its clients are those of the environment it is imported in
-
-        forks = multiprocessing.get_context("forkserver")
-        forks.set_forkserver_preload([program.__name__])
-        self._orders, orders = forks.Pipe()
-        self._process = forks.Process(target=program.work, args=(orders,))
-        self._process.start()
-        orders.close()
-
-    def await_ready(self) -> None:
-        self._orders.recv()
-
-    def work_on(self, batch_id: str) -> None:
-        self._orders.send(batch_id)
-
-    def ends_within(self, seconds: float) -> bool:
-        self._process.join(seconds)
-        return self._process.exitcode is not None
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.join()
-
-    def join(self, batch_id: str) -> None:
-        """Raises `RuntimeError` unless it ended well."""
-        self._process.join()
-        if self._process.exitcode:
-            raise RuntimeError(f"a worker of batch {batch_id} failed with {self._process.exitcode}")
-
-
-@contextmanager
-def _started(count: int) -> Iterator[list[Worker]]:
-    """So many workers, ready; those that were not needed are ended."""
-    workers = [Worker() for _ in range(count)]
-    try:
-        for worker in workers:
-            worker.await_ready()
-        yield workers
-    finally:
-        for worker in workers:
-            worker.kill()
-
-
 @contextmanager
 def _own_tables() -> Iterator[Bench]:
     """Those of `BTC_PROJECT`, which `provision` has made; dropped afterwards."""
@@ -341,58 +253,11 @@ def _own_tables() -> Iterator[Bench]:
     dynamodb = aws.client("dynamodb", settings)
     tables = table_names(settings.env, settings.project)
     try:
-        _require_the_same_requests(tables)
+        bare_loop.require_the_same_requests(tables)
         yield Bench(open_work(settings), dynamodb, tables)
     finally:
         for name in vars(tables).values():
             dynamodb.delete_table(TableName=name)
-
-
-def _writes(tables: Tables, transaction_id: str, rows: Sequence[Row], at: str, common: dict[str, Any]) -> list[Any]:
-    """The transaction of one chunk."""
-    writes: list[Any] = []
-    for user_id, amount in rows:
-        row = {"transaction_id": {"S": transaction_id}, "user_id": {"S": user_id}, "amount": {"N": btc_text(amount)}}
-        put = {
-            "TableName": tables.transactions,
-            "Item": {**row, "committed_at": {"S": at}, **common},
-            "ConditionExpression": "attribute_not_exists(transaction_id)",
-        }
-        update = {
-            "TableName": tables.balances,
-            "Key": {"user_id": row["user_id"]},
-            "UpdateExpression": "ADD balance :amount, version :one SET updated_at = :at",
-            "ConditionExpression": "updated_at < :at",
-            "ExpressionAttributeValues": {":amount": row["amount"], ":one": {"N": "1"}, ":at": {"S": at}},
-        }
-        writes += ({"Put": put}, {"Update": update})
-    return writes
-
-
-def _common() -> dict[str, Any]:
-    texts = {"transaction_type": str(TransactionType.ADJUSTMENT), "created_by": BY, "memo": MEMO}
-    return {name: {"S": text} for name, text in {**texts, "created_at": moment_text(utc_now())}.items()}
-
-
-def _require_the_same_requests(tables: Tables) -> None:
-    """What the bare loop sends must be, letter by letter, what the store sends."""
-    now = utc_now()
-    sent = _Recorder()
-    entries = Entries(Requests(sent), tables, clock=lambda: now, limiter=RateLimiter(None))  # type: ignore[arg-type]
-    rows = [("user-0000002", 1), ("user-0000003", 105_000_000)]
-    entries.write(Header("same", TransactionType.ADJUSTMENT, now, BY, MEMO), rows)
-    common = {**_common(), "created_at": {"S": moment_text(now)}}
-    if sent.items != _writes(tables, "same", rows, moment_text(now), common):
-        raise RuntimeError("the bare loop sends other transactions than the store")
-
-
-class _Recorder:
-    """A client that keeps the last transaction and sends nothing."""
-
-    items: Any = None
-
-    def transact_write_items(self, *, TransactItems: Any) -> None:
-        self.items = TransactItems
 
 
 def _timed(work: Callable[[], object]) -> float:
