@@ -1,9 +1,9 @@
-"""The wanted columns of a CSV file, the others left out before polars splits its rows.
+"""The wanted columns of a CSV file, put down as columns without polars splitting its rows.
 
 A cost and usage report has some 200 columns, most of them empty, of which a cost needs 40. polars looks at the fields
 of a row one by one, wanted or not, which costs more than all else together; the scanner in `projection.wat` counts
-separators 64 bytes at a time and copies out what is wanted for an eighth of that. It is WebAssembly, compiled when a
-process first reads a file (3 ms): machine code without a compiler to install.
+separators 64 bytes at a time and writes what is wanted where polars takes it over as it stands. It is WebAssembly,
+compiled when a process first reads a file (3 ms): machine code without a compiler to install.
 
 It knows only rows that have exactly the header's number of fields and quote whole fields. Where it meets anything
 else, a broken gzip stream or a cell that is no UTF-8, polars reads the rest of the file alone: it decides what such a
@@ -26,19 +26,22 @@ import polars as pl
 from isal import igzip, isal_zlib
 from polars.io.plugins import register_io_source
 
+from batch_platform.finops.text_columns import TextColumn, frame_of
+
 if TYPE_CHECKING:
     from wasmtime import Engine, Module
 
-_TEXT: Final = 2 << 20  # what stays in a processor's cache between inflating and scanning
-_COPY: Final = 6 << 20  # a parse has a cost of its own, so not for every text
-_MARGIN: Final = 64
+_TEXT: Final = 4 << 20  # a call of the scanner has a cost of its own,
+_ROWS: Final = 8_000  # and so has a frame; more of either stays in no processor's cache
+_HEAP: Final = 8 << 20
+_LINE: Final = 64  # bytes that a processor reads at once, and the scanner beyond an end
 _PAGE: Final = 1 << 16
+_VIEW: Final = 16  # bytes
 
 _BROKEN_STREAM: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]
 
-_COPIES: Final = 1
-_LAST_OF_ROW: Final = 2
-_END_OF_ROW: Final = 4
+_CELL: Final = 1
+_END_OF_ROW: Final = 2
 
 
 class _NotPlain(Exception):
@@ -68,15 +71,13 @@ def scan_columns(path: Path, *, names: Sequence[str], wanted: Sequence[str]) -> 
 
 
 def _frames(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[pl.DataFrame]:
-    schema = dict.fromkeys(kept, pl.String())
-    texts = _ahead(_texts(path, names, kept))
-    first, done = True, 0
+    scanned = _ahead(_scanned(path, names, kept))
+    done = 0
     try:
-        for text in texts:
-            frame = pl.read_csv(text, has_header=first, schema=schema, null_values="")
+        for frame in scanned:
             yield frame
-            first, done = False, done + frame.height
-    except (_NotPlain, EOFError, OSError, UnicodeDecodeError, _BROKEN_STREAM, pl.exceptions.PolarsError):
+            done += frame.height
+    except (_NotPlain, EOFError, OSError, UnicodeDecodeError, _BROKEN_STREAM):
         whole = pl.scan_csv(path, infer_schema=False, null_values="")
         whole = whole.rename(dict(zip(whole.collect_schema().names(), names, strict=True))).select(kept)
         # a slice of the scan itself would skip faults too
@@ -84,27 +85,27 @@ def _frames(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[p
             yield frame.slice(done)
             done -= min(done, frame.height)
     finally:
-        texts.close()
+        scanned.close()
 
 
-def _ahead(texts: Iterator[bytes]) -> Generator[bytes]:
+def _ahead(frames: Iterator[pl.DataFrame]) -> Generator[pl.DataFrame]:
     """The same, the next one being made meanwhile."""
     with ThreadPoolExecutor(1, thread_name_prefix="finops-csv") as pool:
-        coming = pool.submit(next, texts, b"")
-        while text := coming.result():
-            coming = pool.submit(next, texts, b"")
-            yield text
+        coming = pool.submit(next, frames, None)
+        while (frame := coming.result()) is not None:
+            coming = pool.submit(next, frames, None)
+            yield frame
 
 
-def _texts(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[bytes]:
-    """The file with the kept columns only, cut behind rows; its header is the first row.
+def _scanned(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The rows behind the header.
 
     Raises `_NotPlain` and what a broken gzip file raises.
     """
-    steps = _steps([name in set(kept) for name in names])
-    scanner = _Scanner(steps)
+    scanner = _Scanner(names, kept)
+    header = 1
     with _open(path) as file:
-        held = copied = 0
+        held = 0
         while True:
             count = held
             while count < _TEXT and (more := file.readinto(scanner.text[count:_TEXT])):
@@ -113,14 +114,14 @@ def _texts(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[by
             if at_end and count and scanner.text[count - 1] != ord("\n"):
                 scanner.text[count] = ord("\n")
                 count += 1
-            copied, consumed = scanner.keep(count, copied)
+            consumed = scanner.scan(count)
             if consumed < 0 or (at_end and consumed < count) or (not at_end and not consumed):
                 raise _NotPlain
             held = count - consumed
             scanner.text[:held] = bytes(scanner.text[consumed:count])
-            if copied > _COPY - _TEXT or (at_end and copied):
-                yield bytes(scanner.copy[:copied])
-                copied = 0
+            if scanner.is_full or at_end:
+                yield scanner.frame()[header:]
+                header = 0
             if at_end:
                 return
 
@@ -135,46 +136,88 @@ def _open(path: Path) -> BufferedIOBase:
 def _steps(wanted: Sequence[bool]) -> bytes:
     """What the scanner does at which separator of a row; see `projection.wat`."""
     steps: list[int] = []
-    passed, last = 0, max((i for i, want in enumerate(wanted) if want), default=-1)
+    passed = 0
     for position, want in enumerate(wanted):
         following = position + 1 < len(wanted)
-        changes = not following or want != wanted[position + 1]
-        if changes:
-            flags = (_COPIES if want else 0) | (_LAST_OF_ROW if position == last else 0)
-            steps += [position + 1 - passed, flags | (0 if following else _END_OF_ROW)]
+        if want or not following or wanted[position + 1]:
+            steps += [position + 1 - passed, (_CELL if want else 0) | (0 if following else _END_OF_ROW)]
             passed = position + 1
     return struct.pack(f"<{len(steps)}i", *steps)
 
 
 class _Scanner:
-    """One instance of the scanner with its memory: steps, text, copy."""
+    """One instance of the scanner with its memory: steps, text, columns, heap."""
 
-    def __init__(self, steps: bytes) -> None:
+    def __init__(self, names: Sequence[str], kept: Sequence[str]) -> None:
         from wasmtime import Instance, Store
 
         engine, module = _compiled()
         self._store = Store(engine)
         exports: Any = Instance(self._store, module, []).exports(self._store)
-        self._text_at = len(steps) + _MARGIN
-        self._copy_at = self._text_at + _TEXT + _MARGIN
-        size = self._copy_at + _COPY + _MARGIN
+        self._scan = exports["scan"]
+        steps = _steps([name in set(kept) for name in names])
+        self._kept = kept
+        # no text holds more rows than one of empty cells
+        rows = _ROWS + (_TEXT + 1) // len(names) + 1
+        self._views = _aligned(-(-rows // 8))
+        # columns that lie whole pages apart would push each other out of a processor's cache
+        self._stride = -(-(self._views + rows * _VIEW) // _PAGE) * _PAGE + 3 * _LINE
+        self._steps = _PAGE
+        self._text = self._steps + _aligned(len(steps)) + _LINE
+        self._columns = self._text + _aligned(_TEXT) + 2 * _LINE
+        self._heap = self._columns + self._stride * len(kept)
+        size = self._heap + _HEAP + _TEXT + 2 * _LINE
         memory = exports["memory"]
         memory.grow(self._store, size // _PAGE)
-        self._keep = exports["keep"]
-        whole = memoryview(memory.get_buffer_ptr(self._store, size)).cast("B")
-        whole[: len(steps)] = steps
-        self.text = whole[self._text_at : self._copy_at]
-        self.copy = whole[self._copy_at :]
+        self._memory = memoryview(memory.get_buffer_ptr(self._store, size)).cast("B")
+        self._memory[self._steps : self._steps + len(steps)] = steps
+        self.text = self._memory[self._text : self._columns]
+        self._nothing = bytes(rows * _VIEW)
+        self._rows = self._used = 0
 
-    def keep(self, length: int, copied: int) -> tuple[int, int]:
-        """Scan `length` bytes of text behind `copied` bytes of copy: the bytes of copy now, and those consumed.
+    def scan(self, length: int) -> int:
+        """Add the rows of `length` bytes of text to the columns; how many bytes were consumed, -1 for strange ones.
 
         Raises `UnicodeDecodeError` for text that is no UTF-8, also in columns nobody wants.
         """
-        end, consumed, beyond_ascii = self._keep(self._store, 0, self._text_at, length, self._copy_at + copied)
+        place = (self._columns, self._views, self._stride, self._rows, self._heap, self._used)
+        used, consumed, rows, beyond_ascii = self._scan(self._store, self._steps, self._text, length, *place)
         if beyond_ascii and consumed > 0:
             str(self.text[:consumed], "utf-8")
-        return end - self._copy_at, consumed
+        self._rows, self._used = rows, used
+        return int(consumed)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there may be no room for another text."""
+        return self._rows >= _ROWS or self._used >= _HEAP
+
+    def frame(self) -> pl.DataFrame:
+        """The rows since the last frame."""
+        rows, heap = self._rows, self._memory[self._heap : self._heap + self._used]
+        columns = {name: self._column(self._columns + i * self._stride) for i, name in enumerate(self._kept)}
+        self._rows = self._used = 0
+        return frame_of(columns, rows, bytes(heap))
+
+    def _column(self, begin: int) -> TextColumn:
+        """A copy of a column, which is empty again."""
+        rows = self._rows
+        # of the row that was begun only, some cells may be there already
+        bitmap = self._memory[begin : begin + rows // 8 + 1]
+        views = self._memory[begin + self._views : begin + self._views + (rows + 1) * _VIEW]
+        cells = int.from_bytes(bitmap, "little")
+        if not cells:
+            return TextColumn(self._nothing, rows, self._nothing)
+        present = cells & ((1 << rows) - 1)
+        nulls = rows - present.bit_count()
+        column = TextColumn(present.to_bytes(len(bitmap), "little") if nulls else None, nulls, bytes(views))
+        zeros = memoryview(self._nothing)
+        bitmap[:], views[:] = zeros[: len(bitmap)], zeros[: len(views)]
+        return column
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _LINE) * _LINE
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ from batch_platform.finops import projection
 NAMES = ["a", "b", "c", "d", "e"]
 PLAIN = b"a,b,c,d,e\n1,,3,,5\n"
 
-cells = st.text('ab1,"\n é', max_size=40)
+cells = st.text('ab1,"\n é', max_size=40) | st.sampled_from(["", "", "123456789012", "1234567890123"])
 tables = st.lists(st.lists(cells, min_size=5, max_size=5), max_size=30)
 subsets = st.sets(st.sampled_from(NAMES), min_size=1)
 scraps = st.sampled_from([b",", b",,,,", b"\n", b"\r\n", b'"', b'""', b'","', b"x", "é".encode(), b"\xff", b"1" * 70])
@@ -29,8 +29,8 @@ scraps = st.sampled_from([b",", b",,,,", b"\n", b"\r\n", b'"', b'""', b'","', b"
 
 @pytest.fixture(autouse=True)
 def small_texts() -> Iterator[None]:
-    """Every few rows are a text of their own."""
-    with patch.multiple(projection, _TEXT=256, _COPY=600):
+    """Every few rows are a text of their own, and every few texts a frame."""
+    with patch.multiple(projection, _TEXT=512, _ROWS=9, _HEAP=700):
         yield
 
 
@@ -67,6 +67,8 @@ def test_well_formed_rows(rows: list[list[str]], wanted: set[str], quoting: Lite
     writer = csv.writer(text, quoting=quoting, lineterminator=ending)
     writer.writerows([NAMES, *rows])
     assert_same(text.getvalue().encode(), wanted)
+    with patch.object(pl, "scan_csv", side_effect=AssertionError("nothing is left to polars")):
+        ours(text.getvalue().encode(), wanted)
 
 
 @settings(max_examples=300, deadline=None)

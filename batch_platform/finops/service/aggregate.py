@@ -7,6 +7,7 @@ its files back. What a file becomes depends on its bytes alone: a second worker 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +33,10 @@ from batch_platform.finops.validation import FileFacts, check_file
 _log = structlog.get_logger(__name__)
 
 _MESSAGE_AT_MOST: Final = 2000
+_ROW_GROUP: Final = 50_000
+"""Rows that wait in memory to be written together."""
+_AT_ONCE: Final = 2
+"""Files that one worker reads; each keeps a processor busy and needs some 100 MB."""
 
 
 @dataclass
@@ -51,6 +56,14 @@ class AggregateOutcome:
     @property
     def claimed(self) -> int:
         return self.done + self.lost + len(self.errors) + len(self.put_back)
+
+    def add(self, other: AggregateOutcome) -> None:
+        self.done += other.done
+        self.rows += other.rows
+        self.source_bytes += other.source_bytes
+        self.lost += other.lost
+        self.errors += other.errors
+        self.put_back += other.put_back
 
 
 def read_files(
@@ -111,15 +124,26 @@ def _leases_kept(context: FinopsContext) -> Iterator[None]:
 
 
 def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: AggregateOutcome) -> None:
-    """Normalise a batch, the next file's bytes arriving meanwhile."""
+    """Normalise a batch, two files at once, the next one's bytes arriving meanwhile."""
     with context.store.transaction() as session:
         connections = {c.project_id: c for c in session.projects()}
     with (
         TemporaryDirectory(prefix="finops-", dir=context.scratch) as folder,
         ThreadPoolExecutor(1, thread_name_prefix="finops-download") as downloads,
+        ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="finops-read") as readers,
     ):
         ahead: list[Future[Path]] = []
+        reading: deque[tuple[ClaimedFile, Future[AggregateOutcome]]] = deque()
+
+        def end_oldest() -> None:
+            file, read = reading.popleft()
+            outcome.add(one := read.result())
+            if one.done:
+                context.progress(f"{file.project_id} {file.month:%Y-%m}: {one.rows:,} rows of {file.stored.key}")
+
         for position, file in enumerate(batch):
+            if len(reading) == _AT_ONCE:
+                end_oldest()
             while len(ahead) < min(position + 2, len(batch)):
                 coming = batch[len(ahead)]
                 target = Path(folder) / f"{len(ahead)}.source"
@@ -127,10 +151,13 @@ def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: A
                 ahead.append(
                     downloads.submit(objects.download, client, coming.stored, target, backoff=context.backoff)
                 )
-            _read_one(context, file, ahead[position], outcome)
+            reading.append((file, readers.submit(_read_one, context, file, ahead[position])))
+        while reading:
+            end_oldest()
 
 
-def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path], outcome: AggregateOutcome) -> None:
+def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path]) -> AggregateOutcome:
+    """What became of a file, as the outcome of it alone."""
     log = _log.bind(project_id=file.project_id, object_key=file.stored.key, month=f"{file.month:%Y-%m}")
     try:
         source = download.result()
@@ -140,10 +167,10 @@ def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path],
         status = _status_after(error, file)
         with context.store.transaction() as session:
             session.give_back(file, status, error.message[:_MESSAGE_AT_MOST])
-        sentences = outcome.errors if status is FileStatus.ERROR else outcome.put_back
-        sentences.append(f"{file.project_id}: {error.message}")
         log.warning("cur_file_failed", status=status.value, reason=error.message)
-        return
+        sentences = [f"{file.project_id}: {error.message}"]
+        at_fault = status is FileStatus.ERROR
+        return AggregateOutcome(errors=sentences) if at_fault else AggregateOutcome(put_back=sentences)
     with context.store.transaction() as session:
         held = session.finish(
             file,
@@ -154,14 +181,10 @@ def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path],
             now=context.clock(),
         )
     if not held:
-        outcome.lost += 1
         log.warning("cur_file_lost", reason="its lease ran out or its version was superseded")
-        return
-    outcome.done += 1
-    outcome.rows += facts.row_count
-    outcome.source_bytes += file.stored.size
+        return AggregateOutcome(lost=1)
     log.info("cur_file_done", rows=facts.row_count)
-    context.progress(f"{file.project_id} {file.month:%Y-%m}: {facts.row_count:,} rows of {file.stored.key}")
+    return AggregateOutcome(done=1, rows=facts.row_count, source_bytes=file.stored.size)
 
 
 def _status_after(error: PlatformError, file: ClaimedFile) -> FileStatus:
@@ -176,7 +199,9 @@ def _normalise(context: FinopsContext, file: ClaimedFile, source: Path) -> tuple
     target = source.with_suffix(".parquet")
     layout, rows = _open(source, where=where)
     with _reading(where):
-        rows.sink_parquet(target, compression="zstd", compression_level=1, statistics=False)
+        rows.sink_parquet(
+            target, compression="zstd", compression_level=1, statistics=False, row_group_size=_ROW_GROUP
+        )
         facts = check_file(pl.scan_parquet(target), layout, month=file.month, where=where)
     prefix = context.line_items_prefix(file.project_id, file.month)
     key = f"{prefix}{file.version}/{file.file_no:05d}.parquet"
