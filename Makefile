@@ -14,6 +14,9 @@ APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive
 # Debian packages that the tests need beyond what Python brings: a browser with Japanese letters, and promtool.
 TEST_PACKAGES := chromium fonts-noto-cjk prometheus
 
+# Whatever the shell says: of the processes that start here, each would compile the platform anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up test setup install test-packages lint ruff types imports template clean
 
