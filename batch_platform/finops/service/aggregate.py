@@ -38,6 +38,9 @@ _ROW_GROUP: Final = 50_000
 _AT_ONCE: Final = 2
 """Files that one worker reads; each keeps a processor busy and needs some 100 MB."""
 
+_Normalised = tuple[str, str, FileFacts]
+"""Where the file stands in the lake, the SHA-256 of its bytes, and the facts of its rows."""
+
 
 @dataclass
 class AggregateOutcome:
@@ -56,14 +59,6 @@ class AggregateOutcome:
     @property
     def claimed(self) -> int:
         return self.done + self.lost + len(self.errors) + len(self.put_back)
-
-    def add(self, other: AggregateOutcome) -> None:
-        self.done += other.done
-        self.rows += other.rows
-        self.source_bytes += other.source_bytes
-        self.lost += other.lost
-        self.errors += other.errors
-        self.put_back += other.put_back
 
 
 def read_files(
@@ -124,7 +119,7 @@ def _leases_kept(context: FinopsContext) -> Iterator[None]:
 
 
 def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: AggregateOutcome) -> None:
-    """Normalise a batch, two files at once, the next one's bytes arriving meanwhile."""
+    """Normalise a batch, two files at once, the next one's bytes arriving meanwhile; note them in their order."""
     with context.store.transaction() as session:
         connections = {c.project_id: c for c in session.projects()}
     with (
@@ -133,17 +128,10 @@ def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: A
         ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="finops-read") as readers,
     ):
         ahead: list[Future[Path]] = []
-        reading: deque[tuple[ClaimedFile, Future[AggregateOutcome]]] = deque()
-
-        def end_oldest() -> None:
-            file, read = reading.popleft()
-            outcome.add(one := read.result())
-            if one.done:
-                context.progress(f"{file.project_id} {file.month:%Y-%m}: {one.rows:,} rows of {file.stored.key}")
-
+        reading: deque[tuple[ClaimedFile, Future[_Normalised]]] = deque()
         for position, file in enumerate(batch):
             if len(reading) == _AT_ONCE:
-                end_oldest()
+                _note(context, *reading.popleft(), outcome)
             while len(ahead) < min(position + 2, len(batch)):
                 coming = batch[len(ahead)]
                 target = Path(folder) / f"{len(ahead)}.source"
@@ -153,24 +141,32 @@ def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: A
                 )
             reading.append((file, readers.submit(_read_one, context, file, ahead[position])))
         while reading:
-            end_oldest()
+            _note(context, *reading.popleft(), outcome)
 
 
-def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path]) -> AggregateOutcome:
-    """What became of a file, as the outcome of it alone."""
+def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path]) -> _Normalised:
+    source = download.result()
+    try:
+        return _normalise(context, file, source)
+    finally:
+        source.unlink()
+
+
+def _note(
+    context: FinopsContext, file: ClaimedFile, normalised: Future[_Normalised], outcome: AggregateOutcome
+) -> None:
+    """Write down what became of a file. Only this thread does so: a paused worker holds no locks elsewhere."""
     log = _log.bind(project_id=file.project_id, object_key=file.stored.key, month=f"{file.month:%Y-%m}")
     try:
-        source = download.result()
-        key, digest, facts = _normalise(context, file, source)
-        source.unlink()
+        key, digest, facts = normalised.result()
     except PlatformError as error:
         status = _status_after(error, file)
         with context.store.transaction() as session:
             session.give_back(file, status, error.message[:_MESSAGE_AT_MOST])
+        sentences = outcome.errors if status is FileStatus.ERROR else outcome.put_back
+        sentences.append(f"{file.project_id}: {error.message}")
         log.warning("cur_file_failed", status=status.value, reason=error.message)
-        sentences = [f"{file.project_id}: {error.message}"]
-        at_fault = status is FileStatus.ERROR
-        return AggregateOutcome(errors=sentences) if at_fault else AggregateOutcome(put_back=sentences)
+        return
     with context.store.transaction() as session:
         held = session.finish(
             file,
@@ -181,10 +177,14 @@ def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path])
             now=context.clock(),
         )
     if not held:
+        outcome.lost += 1
         log.warning("cur_file_lost", reason="its lease ran out or its version was superseded")
-        return AggregateOutcome(lost=1)
+        return
+    outcome.done += 1
+    outcome.rows += facts.row_count
+    outcome.source_bytes += file.stored.size
     log.info("cur_file_done", rows=facts.row_count)
-    return AggregateOutcome(done=1, rows=facts.row_count, source_bytes=file.stored.size)
+    context.progress(f"{file.project_id} {file.month:%Y-%m}: {facts.row_count:,} rows of {file.stored.key}")
 
 
 def _status_after(error: PlatformError, file: ClaimedFile) -> FileStatus:
@@ -193,8 +193,8 @@ def _status_after(error: PlatformError, file: ClaimedFile) -> FileStatus:
     return FileStatus.PENDING
 
 
-def _normalise(context: FinopsContext, file: ClaimedFile, source: Path) -> tuple[str, str, FileFacts]:
-    """Write the normalised file to the lake: its key, the SHA-256 of its bytes, and the facts of its rows."""
+def _normalise(context: FinopsContext, file: ClaimedFile, source: Path) -> _Normalised:
+    """Write the normalised file to the lake."""
     where = file.stored.uri
     target = source.with_suffix(".parquet")
     layout, rows = _open(source, where=where)
