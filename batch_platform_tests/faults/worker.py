@@ -43,7 +43,7 @@ class Pause:
 
     def clock(self) -> datetime:
         caller = sys._getframe(1).f_code.co_name
-        if caller == "_note":  # the file stands in the lake, its row does not say so yet
+        if caller == "_note_done":  # the file stands in the lake, its row does not say so yet
             self.at("before-finish")
         return utc_now()
 

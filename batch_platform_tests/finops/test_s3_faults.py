@@ -9,7 +9,7 @@ import pytest
 
 from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.finops.service import FetchStatus, FinopsContext
-from batch_platform_tests.fault_proxy import Answer, CutBody, FaultProxy, ForgeETag
+from batch_platform_tests.fault_proxy import Answer, Before, CutBody, FaultProxy, ForgeETag
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project
 
@@ -134,6 +134,26 @@ def test_a_broken_lake_loses_no_money(
     assert project.read(work=lake).done == 2
     proxy.add(CutBody("cur_line_items", after=100, times=3))
     assert project.publish(work=lake).costs["unblended"].sum() == EXPECTED
+
+
+def test_a_copy_that_a_newer_delivery_clears_away_is_lost_and_no_failure(
+    project: Project, through_proxy: FinopsContext, proxy: FaultProxy
+) -> None:
+    """A reader that is slow between its PUT and its HEAD is overtaken; nothing of its file is at fault."""
+    published: list[Decimal] = []
+
+    def overtake() -> None:
+        project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "7.25")])], assembly="newer")
+        published.append(project.run().costs["unblended"].sum())
+
+    project.bucket.deliver(MONTH, [csv_gz([project.line()])])
+    lake = replace(project.work, lake=through_proxy.source(project.connection))
+    project.fetch()
+    proxy.add(Before("cur_line_items", method="HEAD", action=overtake))
+    outcome = project.read(work=lake)
+    assert (outcome.done, outcome.lost, outcome.errors, outcome.put_back) == (0, 1, [], [])
+    assert project.statuses() == ["SUPERSEDED", "DONE"]
+    assert published == [Decimal("7.25")]
 
 
 def test_a_lake_that_answers_with_other_bytes_is_found_out(

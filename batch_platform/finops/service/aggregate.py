@@ -23,6 +23,7 @@ import structlog
 
 from batch_platform.core import objects
 from batch_platform.core.failures import PermanentFailure, PlatformError
+from batch_platform.core.logs import bound
 from batch_platform.finops.columns import Layout
 from batch_platform.finops.container import Container, container_of, csv_header, unzip
 from batch_platform.finops.model import ClaimedFile, FileStatus
@@ -156,17 +157,21 @@ def _note(
     context: FinopsContext, file: ClaimedFile, normalised: Future[_Normalised], outcome: AggregateOutcome
 ) -> None:
     """Write down what became of a file. Only this thread does so: a paused worker holds no locks elsewhere."""
-    log = _log.bind(project_id=file.project_id, object_key=file.stored.key, month=f"{file.month:%Y-%m}")
-    try:
-        key, digest, facts = normalised.result()
-    except PlatformError as error:
-        status = _status_after(error, file)
-        with context.store.transaction() as session:
-            session.give_back(file, status, error.message[:_MESSAGE_AT_MOST])
-        sentences = outcome.errors if status is FileStatus.ERROR else outcome.put_back
-        sentences.append(f"{file.project_id}: {error.message}")
-        log.warning("cur_file_failed", status=status.value, reason=error.message)
-        return
+    with bound(project_id=file.project_id, object_key=file.stored.key, month=f"{file.month:%Y-%m}"):
+        try:
+            written = normalised.result()
+        except PlatformError as error:
+            held = _note_failed(context, file, error, outcome)
+        else:
+            held = _note_done(context, file, written, outcome)
+        if not held:
+            outcome.lost += 1
+            _log.warning("cur_file_lost", reason="its lease ran out or its version was superseded")
+
+
+def _note_done(context: FinopsContext, file: ClaimedFile, written: _Normalised, outcome: AggregateOutcome) -> bool:
+    """False when this worker no longer holds the file."""
+    key, digest, facts = written
     with context.store.transaction() as session:
         held = session.finish(
             file,
@@ -176,15 +181,25 @@ def _note(
             stats=asdict(facts),
             now=context.clock(),
         )
-    if not held:
-        outcome.lost += 1
-        log.warning("cur_file_lost", reason="its lease ran out or its version was superseded")
-        return
-    outcome.done += 1
-    outcome.rows += facts.row_count
-    outcome.source_bytes += file.stored.size
-    log.info("cur_file_done", rows=facts.row_count)
-    context.progress(f"{file.project_id} {file.month:%Y-%m}: {facts.row_count:,} rows of {file.stored.key}")
+    if held:
+        outcome.done += 1
+        outcome.rows += facts.row_count
+        outcome.source_bytes += file.stored.size
+        _log.info("cur_file_done", rows=facts.row_count)
+        context.progress(f"{file.project_id} {file.month:%Y-%m}: {facts.row_count:,} rows of {file.stored.key}")
+    return held
+
+
+def _note_failed(context: FinopsContext, file: ClaimedFile, error: PlatformError, outcome: AggregateOutcome) -> bool:
+    """False when this worker no longer holds the file: who overtook it may have cleared its copy out of the lake."""
+    status = _status_after(error, file)
+    with context.store.transaction() as session:
+        held = session.give_back(file, status, error.message[:_MESSAGE_AT_MOST])
+    if held:
+        sentences = outcome.errors if status is FileStatus.ERROR else outcome.put_back
+        sentences.append(f"{file.project_id}: {error.message}")
+        _log.warning("cur_file_failed", status=status.value, reason=error.message)
+    return held
 
 
 def _status_after(error: PlatformError, file: ClaimedFile) -> FileStatus:
