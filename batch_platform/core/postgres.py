@@ -30,7 +30,11 @@ Cursor = psycopg.Cursor[TupleRow]
 Pool = ConnectionPool[Connection]
 
 _CONNECT_SECONDS = 10
-_SESSION = b"SELECT set_config('TimeZone', 'UTC', false), set_config('lock_timeout', '60s', false)"
+# a process that is paused inside a transaction would keep its locks as long as the machine runs
+_SESSION = (
+    b"SELECT set_config('TimeZone', 'UTC', false), set_config('lock_timeout', '60s', false), "
+    b"set_config('idle_in_transaction_session_timeout', '5min', false)"
+)
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _COPY_ROWS = 50_000
 
@@ -77,6 +81,27 @@ def open_pool(
 @contextmanager
 def transaction(pool: Pool) -> Iterator[Connection]:
     """One transaction on a pooled connection: committed at the end, rolled back by any exception."""
+    with _lent(pool) as connection, connection.transaction():
+        yield connection
+
+
+@contextmanager
+def autocommit(pool: Pool) -> Iterator[Connection]:
+    """A pooled connection whose every statement the server commits itself.
+
+    A process that is paused between two statements keeps no row from others, as it would inside a transaction.
+    """
+    with _lent(pool) as connection:
+        connection.autocommit = True
+        try:
+            yield connection
+        finally:
+            if not connection.closed:
+                connection.autocommit = False
+
+
+@contextmanager
+def _lent(pool: Pool) -> Iterator[Connection]:
     parameters: dict[str, Any] = dict(pool.kwargs) if isinstance(pool.kwargs, Mapping) else {}
     with _failures(parameters):
         try:
@@ -88,8 +113,7 @@ def transaction(pool: Pool) -> Iterator[Connection]:
                 f"all {pool.max_size} connections to PostgreSQL were busy for {pool.timeout:g} s"
             ) from None
         try:
-            with connection.transaction():
-                yield connection
+            yield connection
         finally:
             pool.putconn(connection)
 

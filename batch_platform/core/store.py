@@ -64,6 +64,12 @@ class BaseStore(Generic[S]):
             yield self._session(connection)
 
     @contextmanager
+    def autocommit(self) -> Iterator[S]:
+        """Each statement by itself, committed by the server: a worker paused between two keeps no row from others."""
+        with postgres.autocommit(self._pool) as connection:
+            yield self._session(connection)
+
+    @contextmanager
     def snapshot(self) -> Iterator[S]:
         """One moment: all its statements see the same rows, and none may write."""
         with postgres.transaction(self._pool) as connection:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -141,9 +143,29 @@ def test_a_transaction_commits_or_rolls_back(database_url: str) -> None:
             assert name == ("core-tests",)
 
 
-def test_a_pool_survives_a_lost_connection(database_url: str) -> None:
+def test_statements_of_their_own_are_committed_at_once_and_keep_no_row(database_url: str) -> None:
+    with postgres.open_pool(database_url, application_name="core-tests", max_size=1) as pool:
+        with postgres.autocommit(pool) as connection:
+            connection.execute("CREATE TABLE counted (number integer)")
+            connection.execute("INSERT INTO counted VALUES (1)")
+            connection.execute("UPDATE counted SET number = 2")
+            with psycopg.connect(database_url) as other:
+                assert other.execute("SELECT number FROM counted FOR UPDATE NOWAIT").fetchall() == [(2,)]
+        with postgres.transaction(pool) as connection:  # the same one, as it was
+            assert not connection.autocommit
+
+
+def test_neither_waiting_nor_idling_is_endless(connection: postgres.Connection) -> None:
+    limits = "SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')"
+    assert connection.execute(limits).fetchone() == ("5min", "1min")
+
+
+@pytest.mark.parametrize("lend", [postgres.transaction, postgres.autocommit])
+def test_a_pool_survives_a_lost_connection(
+    database_url: str, lend: Callable[[postgres.Pool], AbstractContextManager[postgres.Connection]]
+) -> None:
     def lose(pool: postgres.Pool) -> None:
-        with postgres.transaction(pool) as connection:
+        with lend(pool) as connection:
             with psycopg.connect(database_url, autocommit=True) as other:
                 other.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
             connection.execute("SELECT 1")

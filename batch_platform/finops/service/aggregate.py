@@ -85,7 +85,7 @@ def read_files(
 
 def _claim(context: FinopsContext, project_id: str | None, month: date | None, limit: int) -> list[ClaimedFile]:
     context.free_dead_work()
-    with context.store.transaction() as session:
+    with context.store.autocommit() as session:
         return session.claim(
             project_id=project_id,
             month=month,
@@ -104,7 +104,7 @@ def _leases_kept(context: FinopsContext) -> Iterator[None]:
     def renew() -> None:
         while not ended.wait(context.lease.total_seconds() / 3):
             try:
-                with context.store.transaction() as session:
+                with context.store.autocommit() as session:
                     session.renew_leases(context.owner, lease_expires_at=context.clock() + context.lease)
             except PlatformError as error:
                 # the lease may run out: then another worker takes the file and fencing keeps both harmless
@@ -156,7 +156,7 @@ def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path])
 def _note(
     context: FinopsContext, file: ClaimedFile, normalised: Future[_Normalised], outcome: AggregateOutcome
 ) -> None:
-    """Write down what became of a file. Only this thread does so: a paused worker holds no locks elsewhere."""
+    """Write down what became of a file; only this thread does so, in the files' order."""
     with bound(project_id=file.project_id, object_key=file.stored.key, month=f"{file.month:%Y-%m}"):
         try:
             written = normalised.result()
@@ -172,7 +172,7 @@ def _note(
 def _note_done(context: FinopsContext, file: ClaimedFile, written: _Normalised, outcome: AggregateOutcome) -> bool:
     """False when this worker no longer holds the file."""
     key, digest, facts = written
-    with context.store.transaction() as session:
+    with context.store.autocommit() as session:
         held = session.finish(
             file,
             key=key,
@@ -193,7 +193,7 @@ def _note_done(context: FinopsContext, file: ClaimedFile, written: _Normalised, 
 def _note_failed(context: FinopsContext, file: ClaimedFile, error: PlatformError, outcome: AggregateOutcome) -> bool:
     """False when this worker no longer holds the file: who overtook it may have cleared its copy out of the lake."""
     status = _status_after(error, file)
-    with context.store.transaction() as session:
+    with context.store.autocommit() as session:
         held = session.give_back(file, status, error.message[:_MESSAGE_AT_MOST])
     if held:
         sentences = outcome.errors if status is FileStatus.ERROR else outcome.put_back

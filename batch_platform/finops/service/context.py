@@ -72,7 +72,7 @@ class FinopsContext:
 
     def free_dead_work(self) -> None:
         """Give back the files of workers whose lease ran out, or that are known to be dead."""
-        with self.store.transaction() as session:
+        with self.store.autocommit() as session:
             dead = [owner for owner in session.owners() if is_dead(owner)]
             session.return_expired(now=self.clock(), dead_owners=dead)
 
