@@ -4,7 +4,8 @@
 
 Makes a month of N rows of 197 columns by repeating the bundled month (public generator's output), puts it into the
 embedded S3, and runs the pipeline and `gzip -dc` of the same bytes in turn. The pipeline is one worker process; its
-CPU, wall and peak memory are those of that process, so wall contains what it waits for S3 and PostgreSQL.
+CPU, wall and peak memory are those of that process, so wall contains what it waits for S3 and PostgreSQL. Beside
+them stands how long the host lent the processors elsewhere: rounds with much of that say little.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def _forget() -> None:
 
 
 def _line(cost: Cost) -> str:
-    return f"cpu {cost.cpu:6.2f} s  wall {cost.wall:6.2f} s  rss {cost.rss:4.0f} MiB"
+    return f"cpu {cost.cpu:6.2f} s  wall {cost.wall:6.2f} s  rss {cost.rss:4.0f} MiB  lent {cost.lent:5.2f} s"
 
 
 def _say(text: str) -> None:

@@ -41,6 +41,7 @@ from batch_platform.settings import load_settings
 from benchmarks.btc import bare_loop
 from benchmarks.btc.bare_loop import BY, MEMO, Row
 from benchmarks.btc.workers import started, worked
+from benchmarks.measure import lent_elsewhere
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -87,16 +88,16 @@ class Turn:
     """The seconds of a batch, those in which the host ran others on its processors, and how many workers died."""
 
     seconds: float
-    stolen: float
+    lent: float
     kills: int
 
     def __str__(self) -> str:
         kills = f"{self.kills} kills" if self.kills else "alone"
-        return f"{kills} {self.seconds:.2f} s ({self.stolen:.2f} s lent elsewhere)"
+        return f"{kills} {self.seconds:.2f} s ({self.lent:.2f} s lent elsewhere)"
 
     @property
     def quiet(self) -> bool:
-        return self.stolen < QUIET * self.seconds * (os.cpu_count() or 1)
+        return self.lent < QUIET * self.seconds * (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -198,9 +199,9 @@ class Bench:
         """A batch of its own, worked on by processes that are killed at these moments."""
         batch, _ = self.sealed()
         with started(1 + len(moments)) as workers:
-            began, gone = time.perf_counter(), _stolen()
+            began, gone = time.perf_counter(), lent_elsewhere()
             kills = worked(batch.batch_id, workers, sorted(moments))
-            turn = Turn(time.perf_counter() - began, _stolen() - gone, kills)
+            turn = Turn(time.perf_counter() - began, lent_elsewhere() - gone, kills)
         self.booked(self.rows(), by_batch=True)
         return turn
 
@@ -264,12 +265,6 @@ def _timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-
-def _stolen() -> float:
-    """Seconds, over all processors, in which this virtual machine wanted to run and its host ran another."""
-    with open("/proc/stat") as file:
-        return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def _line(times: Sequence[float]) -> str:
