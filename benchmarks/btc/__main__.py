@@ -1,13 +1,14 @@
 """One rate over every balance against a bare loop of the same TransactWriteItems, and what kills add.
 
     .venv/bin/python -m benchmarks.btc [--users 10_000|100_000|1_000_000] [--rounds 3] [--kills 100]
-        [--kill-rounds 6]
+        [--kill-rounds 6] [--fork]
 
 On the local DynamoDB, with tables of its own that are dropped at the end. In turns: `service.run` of a sealed plan
 (apply, recount, proof, end), and a loop that sends the same transactions of the same users by the same client and as
 many threads, and does nothing else, not even note a checkpoint in them. Then, in turns, a worker process alone, and
-worker processes that are killed by SIGKILL at random moments of as long a time while the next one stands by. At the
-end every balance is compared with one computed apart.
+worker processes that are killed by SIGKILL at random moments of as long a time while the next one stands by: one that
+was up before the batch began, or with `--fork` one that is forked at the kill before, on the processors that are
+measured. At the end every balance is compared with one computed apart.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from batch_platform.local.home import Home
 from batch_platform.settings import load_settings
 from benchmarks.btc import bare_loop
 from benchmarks.btc.bare_loop import BY, MEMO, Row
-from benchmarks.btc.workers import started, worked
+from benchmarks.btc.workers import forked_on_demand, up_before, worked
 from benchmarks.measure import lent_elsewhere
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--kills", type=int, default=0)
     options.add_argument("--kill-rounds", type=int, help="as many as rounds, unless told otherwise")
+    options.add_argument("--fork", action="store_true", help="workers begin when they are needed")
     options.add_argument("--seed", type=int, default=1, help="of the random moments")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="benchmark-btc-") as folder:
@@ -76,6 +78,7 @@ def main() -> None:
                 bench.seed(chosen.users)
                 bench.compare(chosen.rounds)
                 if chosen.kills:
+                    bench.workers = forked_on_demand if chosen.fork else up_before
                     bench.kill(chosen.kill_rounds or chosen.rounds, chosen.kills, random.Random(chosen.seed))
                 good = bench.verified()
         finally:
@@ -130,6 +133,7 @@ class Bench:
         self.tables = tables
         self.expected = generated(0)
         self.house = 0
+        self.workers = up_before
 
     def seed(self, users: int) -> None:
         seconds = _timed(lambda: service.seed_users(self.context, users, by=BY))
@@ -198,7 +202,7 @@ class Bench:
     def turn(self, moments: Sequence[float]) -> Turn:
         """A batch of its own, worked on by processes that are killed at these moments."""
         batch, _ = self.sealed()
-        with started(1 + len(moments)) as workers:
+        with self.workers(1 + len(moments)) as workers:
             began, gone = time.perf_counter(), lent_elsewhere()
             kills = worked(batch.batch_id, workers, sorted(moments))
             turn = Turn(time.perf_counter() - began, lent_elsewhere() - gone, kills)

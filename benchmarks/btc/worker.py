@@ -1,7 +1,7 @@
 """A worker of this benchmark in a process of its own, so that it can be killed at any moment.
 
-What is measured is what a resume costs, and not the start of a process: each of them is forked from one that has
-imported everything, and has made a request of each kind before it is told of a batch.
+What is measured is what a resume costs, and not the start of an interpreter: each of them is forked from one that has
+imported everything. A warm one has made a request of each kind before it is told of a batch.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ _SETTINGS = load_settings()
 _WORK = open_work(_SETTINGS)
 
 
-def work(orders: Connection) -> None:
+def work(orders: Connection, warm: bool) -> None:
     """Tell that it is ready, wait for a batch, and apply it to its end, or stand by while another process does."""
-    _use_once()
+    if warm:
+        _use_once()
     orders.send(None)
     with suppress(EOFError):  # whoever gives the orders is gone
         service.stand_by(replace(_WORK, owner=worker_name()), orders.recv())

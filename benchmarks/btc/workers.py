@@ -1,4 +1,4 @@
-"""The workers that are killed, and how they are: each is a process of its own that was up before the batch began."""
+"""The workers that are killed, each a process of its own: up before the batch began, or forked when it is needed."""
 
 from __future__ import annotations
 
@@ -8,39 +8,42 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 
-def worked(batch_id: str, workers: Sequence[Worker], moments: Sequence[float]) -> int:
+def worked(batch_id: str, workers: Iterator[Worker], moments: Sequence[float]) -> int:
     """Workers that work on a batch until it has ended, one after the other; how many of them were killed.
 
     At each of the `moments`, in seconds from the first one's beginning, whoever works is killed, wherever it stands.
-    The next one stands by meanwhile: it has been told of the batch at the kill before.
+    The next one stands by meanwhile: it is taken, and told of the batch, at the kill before.
     """
     died = 0
     began = time.perf_counter()
-    workers[0].work_on(batch_id)
+    at_work = next(workers)
+    at_work.work_on(batch_id)
     for moment in moments:
-        workers[died + 1].work_on(batch_id)
-        if workers[died].ends_within(max(0.0, began + moment - time.perf_counter())):
+        standing_by = next(workers)
+        standing_by.work_on(batch_id)
+        if at_work.ends_within(max(0.0, began + moment - time.perf_counter())):
+            standing_by.join(batch_id)
             break
-        workers[died].kill()
+        at_work.kill()
         died += 1
-    for worker in workers[died : died + 2]:
-        worker.join(batch_id)
+        at_work = standing_by
+    at_work.join(batch_id)
     return died
 
 
 class Worker:
-    """A process that is at work as a worker is that has been up for a while: whatever starts is done.
+    """A process forked from one that has imported everything.
 
-    It is forked from one that has imported everything. Nothing of polars may have run there: its threads stay behind.
+    Nothing of polars may have run there: its threads stay behind. A warm one has done what only the first time takes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, warm: bool) -> None:
         from benchmarks.btc import worker as program  # its clients are those of the environment it is imported in
 
         forks = multiprocessing.get_context("forkserver")
         forks.set_forkserver_preload([program.__name__])
         self._orders, orders = forks.Pipe()
-        self._process = forks.Process(target=program.work, args=(orders,))
+        self._process = forks.Process(target=program.work, args=(orders, warm))
         self._process.start()
         orders.close()
 
@@ -66,13 +69,32 @@ class Worker:
 
 
 @contextmanager
-def started(count: int) -> Iterator[list[Worker]]:
+def up_before(count: int) -> Iterator[Iterator[Worker]]:
     """So many workers, ready; those that were not needed are ended."""
-    workers = [Worker() for _ in range(count)]
+    workers = [Worker(warm=True) for _ in range(count)]
     try:
         for worker in workers:
             worker.await_ready()
-        yield workers
+        yield iter(workers)
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+@contextmanager
+def forked_on_demand(count: int) -> Iterator[Iterator[Worker]]:
+    """So many workers, of which the first is ready and each other one begins when it is asked for."""
+    workers = [Worker(warm=True)]
+
+    def taken() -> Iterator[Worker]:
+        yield workers[0]
+        for _ in range(count - 1):
+            workers.append(Worker(warm=False))
+            yield workers[-1]
+
+    try:
+        workers[0].await_ready()
+        yield taken()
     finally:
         for worker in workers:
             worker.kill()
