@@ -257,6 +257,7 @@ def test_a_killed_code_server_is_a_passing_failure_and_is_met_again(
     assert found(workspace, run_id).status is dg.DagsterRunStatus.QUEUED
     entries = workspace.get_current_workspace
     eventually(lambda: entries().code_location_entries["batch_platform"].version_key != before)
+    assert runner.retry_forgotten(ended_before=utc_now()) == 1
 
 
 def submitted(runner: QueueRunner) -> str | None:
