@@ -15,9 +15,9 @@ import pytest
 
 from batch_platform.btc import service
 from batch_platform.btc.model import Batch, BatchStatus
-from batch_platform.btc.service import BtcContext
+from batch_platform.btc.service import BtcContext, apply
 from batch_platform.btc.store import Batches, PlanLake
-from batch_platform.core.failures import Conflict
+from batch_platform.core.failures import Conflict, NotFound
 from batch_platform_tests.btc.service_tools import Stage, booked, expected, made, open_users
 from batch_platform_tests.other_worker import other_worker
 from batch_platform_tests.waiting import PATIENCE
@@ -78,6 +78,67 @@ def test_the_death_of_a_process_is_noticed_long_before_its_lease_runs_out(
     assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
     assert booked(context, done) == expected(before, "5")
     assert len(reads) == 1
+
+
+def test_who_comes_after_a_death_leaves_the_batch_to_whoever_stands_by_longer(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has to read the rows; one that has them takes the lease meanwhile, and is not asked for it."""
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    with other_worker() as (other, name):
+        held = context.store.batches.acquire(batch, name, now=context.clock())
+        other.kill()
+        other.wait()
+    rows = context.store.plans.pending(batch.batch_id, str(batch.plan_sha256), batch.plan_file_sha256)
+    longer = replace(context, owner=f"{ELSEWHERE}/longer")
+    plain_read, plain_acquire = PlanLake.pending, Batches.acquire
+    asked: list[str] = []
+
+    def overtaken(self: PlanLake, *plan: Any) -> object:
+        monkeypatch.setattr(PlanLake, "pending", plain_read)
+        apply.go_on(longer, held, rows)
+        return plain_read(self, *plan)
+
+    def noted(self: Batches, found: Batch, owner: str, **times: Any) -> Batch:
+        asked.append(owner)
+        return plain_acquire(self, found, owner, **times)
+
+    monkeypatch.setattr(PlanLake, "pending", overtaken)
+    monkeypatch.setattr(Batches, "acquire", noted)
+    done = service.stand_by(context, batch.batch_id)
+    assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
+    assert booked(context, done) == expected(before, "5")
+    assert asked == [longer.owner]
+
+
+def test_a_plan_that_is_lost_fails_the_batch_of_a_dead_worker(stage: Stage) -> None:
+    context = stage.context()
+    open_users(context)
+    batch = made(context)
+    context.store.batches.acquire(batch, ELSEWHERE, now=context.clock())
+    stage.later()
+    lost = context.store.batches.amend(context.store.batches.get(batch.batch_id), plan_sha256="0" * 64)
+    with pytest.raises(NotFound, match="has no such plan"):
+        service.stand_by(context, batch.batch_id)
+    failed = context.store.batches.get(batch.batch_id)
+    assert (failed.status, failed.is_open, failed.fencing) == (BatchStatus.FAILED, True, lost.fencing + 1)
+    assert "has no such plan" in str(failed.error_message)
+    assert booked(context, batch) == {}
+
+
+def test_a_plan_that_is_lost_is_left_to_the_worker_that_has_the_lease(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    batch = made(context)
+    held = context.store.batches.acquire(batch, ELSEWHERE, now=context.clock())
+    lost = context.store.batches.amend(held, plan_sha256="0" * 64)
+    with standing_by(context, batch) as waiting:
+        found = context.store.batches.amend(lost, plan_sha256=batch.plan_sha256)
+        done = service.run(replace(context, owner=ELSEWHERE), found.batch_id)
+        assert waiting.result(PATIENCE) == done
+    assert booked(context, done) == expected(before, "5")
 
 
 def test_a_worker_elsewhere_is_followed_when_its_lease_runs_out(stage: Stage) -> None:
