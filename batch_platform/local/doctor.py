@@ -195,14 +195,17 @@ def _web(url: str) -> Check:
 
 def _heartbeat(variables: Mapping[str, str], running: bool) -> Check:
     """The oldest heartbeat counts: each of the daemon's threads has its own."""
+    from batch_platform.operations import dagster_tables
+
     name = "Dagster daemon"
     url = variables.get("DAGSTER_POSTGRES_URL")
     if not url:
         return Check(name, "no DAGSTER_POSTGRES_URL", _START)
+    if dagster_tables.pending(url):
+        return Check(name, "its tables are not made, or not all of them", "batch-platform provision")
     with _connect(url) as connection:
-        known = connection.execute("SELECT to_regclass('daemon_heartbeats') IS NOT NULL").fetchone()
         age = "SELECT extract(epoch FROM now() AT TIME ZONE 'UTC' - min(timestamp)) FROM daemon_heartbeats"
-        row = connection.execute(age).fetchone() if known and known[0] else None
+        row = connection.execute(age).fetchone()
     if row is None or row[0] is None:
         return Check(name, "no heartbeat yet")
     seconds = float(row[0])

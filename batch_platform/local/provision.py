@@ -19,7 +19,7 @@ TEMPLATE = REPOSITORY / "deploy" / "aws.yaml"
 
 
 def provision(settings: Settings, variables: Mapping[str, str]) -> list[str]:
-    """Bring the local database schema, buckets and tables up to date; returns what was changed, in words."""
+    """Bring the local databases, buckets and tables up to date; returns what was changed, in words."""
     if settings.env != "local":
         stack = f"{settings.env}-batch-platform"
         raise Conflict(
@@ -27,12 +27,17 @@ def provision(settings: Settings, variables: Mapping[str, str]) -> list[str]:
             f"--template-file deploy/aws.yaml --stack-name {stack} --parameter-overrides Env={settings.env}"
         )
     from batch_platform import migrations
+    from batch_platform.operations import dagster_tables
 
     changes = restore(variables, project=settings.project)
     database = variables.get("DATABASE_URL")
     if database:
         changes += [f"migration {name}" for name in migrations.pending(database)]
         migrations.upgrade(database)
+    dagster = variables.get("DAGSTER_POSTGRES_URL")
+    if dagster and dagster_tables.pending(dagster):
+        dagster_tables.upgrade(dagster)
+        changes.append("Dagster's tables")
     return changes
 
 

@@ -25,7 +25,7 @@ def upgrade(database_url: str) -> None:
     """
     from alembic import command
 
-    with _engine(database_url).begin() as connection:
+    with engine(database_url).begin() as connection:
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         config = _config()
@@ -38,13 +38,14 @@ def pending(database_url: str) -> list[str]:
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    with _engine(database_url).connect() as connection:
+    with engine(database_url).connect() as connection:
         applied = MigrationContext.configure(connection).get_current_heads()
     missing = ScriptDirectory.from_config(_config()).iterate_revisions("heads", applied or "base")
     return [script.revision for script in missing if script.revision not in applied][::-1]
 
 
-def _engine(database_url: str) -> Engine:
+def engine(database_url: str) -> Engine:
+    """SQLAlchemy's engine for a migration: it fails as `core.postgres.connect` does."""
     from sqlalchemy import NullPool, create_engine
 
     from batch_platform.core.postgres import connect

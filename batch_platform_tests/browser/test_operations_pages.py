@@ -35,8 +35,7 @@ SignIn = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def rig(settings: Settings) -> Iterator[Rig]:
-    assert settings.database_url is not None
-    with rigged(settings.database_url.get_secret_value(), cards=CARDS) as rig:
+    with rigged(settings, cards=CARDS) as rig:
         for role in ("viewer", "operator"):
             rig.add_user(role, role)
         rig.letter()

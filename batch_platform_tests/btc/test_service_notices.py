@@ -8,12 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Event
 from typing import Any, cast
-from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from batch_platform import migrations
@@ -34,6 +30,7 @@ from batch_platform.operations.model import Registry
 from batch_platform.operations.monitor import Monitor, Orders, Pass
 from batch_platform.settings import Settings
 from batch_platform_tests.btc.service_tools import ANN, BOB, BTC, Killed, Stage, approved, balances, made, open_users
+from batch_platform_tests.databases import empty_database
 from batch_platform_tests.mail_sink import Sink
 from batch_platform_tests.waiting import PATIENCE, eventually
 
@@ -43,16 +40,11 @@ BY_NAME = {rule.name: rule for rule in RULES}
 @pytest.fixture(scope="module")
 def database(settings: Settings) -> Iterator[postgres.Pool]:
     """A database of this file's own: other tests judge by the session's."""
-    assert settings.database_url is not None
-    server, name = settings.database_url.get_secret_value(), f"btc_notices_{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        url = make_conninfo(server, dbname=name)
+    with empty_database(settings, "btc_notices") as url:
         migrations.upgrade(url)
         pool = postgres.open_pool(url, application_name="btc tests")
         yield pool
         pool.close()
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

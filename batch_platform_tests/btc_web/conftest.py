@@ -12,11 +12,8 @@ from uuid import uuid4
 
 import dagster as dg
 import httpx
-import psycopg
 import pytest
 from fastapi import FastAPI
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from batch_platform import migrations
 from batch_platform.btc import pages, service
@@ -38,6 +35,7 @@ from batch_platform_tests.btc.clock import SteppingClock
 from batch_platform_tests.btc.conftest import clock, dynamo_proxy, own_tables, tables
 from batch_platform_tests.btc.service_tools import balances, booked, open_users
 from batch_platform_tests.btc_web.runner import HeldRunner
+from batch_platform_tests.databases import empty_database
 from batch_platform_tests.web.rig import Call, app_of, audited, caller
 from batch_platform_tests.web.served import served
 
@@ -120,16 +118,11 @@ class Office:
 @pytest.fixture(scope="session")
 def pool(settings: Settings) -> Iterator[postgres.Pool]:
     """A database of these tests' own."""
-    assert settings.database_url is not None
-    server, name = settings.database_url.get_secret_value(), f"btc_web_{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        database = make_conninfo(server, dbname=name)
+    with empty_database(settings, "btc_web") as database:
         migrations.upgrade(database)
         pool = postgres.open_pool(database, application_name="btc web tests")
         yield pool
         pool.close()
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")

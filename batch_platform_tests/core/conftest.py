@@ -6,26 +6,19 @@ import socket
 from collections.abc import Iterator
 from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from batch_platform.core import aws, postgres
 from batch_platform.settings import Settings
+from batch_platform_tests.databases import empty_database
 from batch_platform_tests.fault_proxy import FaultProxy
 
 
 @pytest.fixture
 def database_url(settings: Settings) -> Iterator[str]:
     """The URL of an empty database, dropped afterwards."""
-    assert settings.database_url is not None
-    server = settings.database_url.get_secret_value()
-    name = f"core_{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield make_conninfo(server, dbname=name)
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with empty_database(settings, "core") as url:
+        yield url
 
 
 @pytest.fixture

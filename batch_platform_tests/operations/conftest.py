@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import dagster as dg
-import psycopg
 import pytest
 import yaml
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from batch_platform import migrations
 from batch_platform.settings import Settings
+from batch_platform_tests.databases import empty_database, of_dagster
 from batch_platform_tests.operations.world import OUTCOMES, World, build
 
 TABLES = "jobs, due_moments, job_runs, dead_letters, incidents, notifications, queues, marks"
@@ -23,29 +20,17 @@ TABLES = "jobs, due_moments, job_runs, dead_letters, incidents, notifications, q
 @pytest.fixture(scope="package")
 def databases(settings: Settings) -> Iterator[tuple[str, str]]:
     """URLs of two databases of this package's own: the application's, migrated, and Dagster's."""
-    assert settings.database_url is not None
-    server = settings.database_url.get_secret_value()
-    names = [f"{kind}_{uuid4().hex}" for kind in ("operations", "dagster")]
-    with psycopg.connect(server, autocommit=True) as admin:
-        for name in names:
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        ours, dagster = (make_conninfo(server, dbname=name) for name in names)
+    with empty_database(settings, "operations") as ours, empty_database(settings, "dagster") as dagster:
         migrations.upgrade(ours)
         yield ours, dagster
-        for name in names:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="package")
 def dagster_home(databases: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DAGSTER_HOME whose instance retries lost workers and nothing else, as the platform's does."""
-    given = psycopg.conninfo.conninfo_to_dict(databases[1])
-    url = (
-        f"postgresql+psycopg2://{given['user']}:{given['password']}@{given['host']}:{given['port']}/{given['dbname']}"
-    )
     home = tmp_path_factory.mktemp("dagster")
     config = {
-        "storage": {"postgres": {"postgres_url": url}},
+        "storage": {"postgres": {"postgres_url": of_dagster(databases[1])}},
         "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
         "telemetry": {"enabled": False},
     }

@@ -18,8 +18,7 @@ Client = Callable[[str], httpx.Client]
 
 @pytest.fixture(scope="package")
 def rig(settings: Settings) -> Iterator[Rig]:
-    assert settings.database_url is not None
-    with rigged(settings.database_url.get_secret_value()) as rig:
+    with rigged(settings) as rig:
         yield rig
 
 

@@ -13,11 +13,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 import dagster as dg
-import psycopg
 from dagster._core.errors import DagsterExecutionInterruptedError
 from fastapi import FastAPI
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from pydantic import Field
 
 from batch_platform import migrations
@@ -29,12 +26,14 @@ from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster_storage import DagsterInstanceStorage
 from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Run, Schedule
 from batch_platform.operations.monitor import Monitor, Orders
+from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, add_user
 from batch_platform.web.access.tokens import Tokens
 from batch_platform.web.api.strict import Month
 from batch_platform.web.app import Part, build_app
 from batch_platform.web.context import Limits, WebContext
+from batch_platform_tests.databases import empty_database
 from batch_platform_tests.operations_web.dagster_jobs import DAGSTER_JOBS, GATE, MENDED, STOP
 from batch_platform_tests.waiting import PATIENCE, eventually
 
@@ -199,12 +198,9 @@ class Rig:
 
 
 @contextmanager
-def rigged(server_url: str, *, cards: Sequence[pages.DashboardCard] = ()) -> Iterator[Rig]:
+def rigged(settings: Settings, *, cards: Sequence[pages.DashboardCard] = ()) -> Iterator[Rig]:
     """A rig on a database of its own."""
-    name = f"operations_web_{uuid4().hex}"
-    with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        database = make_conninfo(server_url, dbname=name)
+    with empty_database(settings, "operations_web") as database:
         migrations.upgrade(database)
         pool = postgres.open_pool(database, application_name="operations-web-tests")
         instance = dg.DagsterInstance.get()
@@ -214,7 +210,6 @@ def rigged(server_url: str, *, cards: Sequence[pages.DashboardCard] = ()) -> Ite
         finally:
             runner.settle()
             pool.close()
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _rig(

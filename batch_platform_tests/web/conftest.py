@@ -5,34 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from io import StringIO
-from uuid import uuid4
 
-import psycopg
 import pytest
 import structlog
 from argon2 import PasswordHasher
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from batch_platform import migrations
 from batch_platform.core import logs, postgres
 from batch_platform.settings import Settings
 from batch_platform.web.access import passwords
+from batch_platform_tests.databases import empty_database
 from batch_platform_tests.web.site import Site, open_site
 
 
 @pytest.fixture(scope="session")
 def web_database(settings: Settings) -> Iterator[str]:
     """The URL of a migrated database that no other test touches."""
-    assert settings.database_url is not None
-    server = settings.database_url.get_secret_value()
-    name = f"web_{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        url = make_conninfo(server, dbname=name)
+    with empty_database(settings, "web") as url:
         migrations.upgrade(url)
         yield url
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.audit import AuditStore, record
+from batch_platform_tests.databases import empty_database
 from batch_platform_tests.web.site import NOON, Site
 
 ANN = Principal("local:ann", "ann", frozenset({Role.VIEWER}), "session")
@@ -159,15 +158,11 @@ def test_accounts_are_managed_on_their_page(site: Site) -> None:
 
 
 def test_a_database_without_a_log_is_told(settings: Settings) -> None:
-    assert settings.database_url is not None
-    server, name = settings.database_url.get_secret_value(), f"empty_{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        empty = postgres.open_pool(make_conninfo(server, dbname=name), application_name="audit tests")
+    with empty_database(settings, "empty") as database:
+        empty = postgres.open_pool(database, application_name="audit tests")
         with pytest.raises(PermanentFailure, match=r"audit_log.*does not exist.*batch-platform provision"):
             AuditStore(empty).require()
         empty.close()
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def test_a_log_that_is_there_is_enough(pool: postgres.Pool) -> None:
