@@ -16,6 +16,7 @@ from batch_platform.local import demo_btc, demo_zengin, provision, services
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    import dagster as dg
     from mypy_boto3_s3 import S3Client
 
     from batch_platform.finops.service import FinopsContext
@@ -65,7 +66,7 @@ def _run(settings: Settings, step: Any) -> None:
         if dead := launcher.end_dead_runs():
             step(f"{dead} runs of a killed process are marked as failed")
         wanted = list(_asked_by_sensor(launcher))
-        left = _left_over(work)
+        left = _left_over(work, launcher.instance)
         step(f"the sensor asks for {len(wanted)} runs" if wanted else "the sensor sees nothing new")
         for job, partition in dict.fromkeys([*wanted, *left]):
             step(f"running {job} for {partition}")
@@ -95,12 +96,23 @@ def _asked_by_sensor(launcher: Launcher) -> Iterator[tuple[str, str]]:
         yield run.job_name or "cur_month", str(run.partition_key)
 
 
-def _left_over(work: FinopsContext) -> Iterator[tuple[str, str]]:
-    """Months that a killed demo registered and did not publish; the sensor takes them up minutes later."""
+def _left_over(work: FinopsContext, instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
+    """Months that a killed demo registered and did not publish, and months whose run it did not end.
+
+    Otherwise the sensor takes up the first minutes later; the second wait for somebody, as dead letters.
+    """
+    import dagster as dg
+
     from batch_platform.finops.partitions import partition_key
 
     for month in work.months_to_aggregate(PROJECT):
         yield "cur_month", partition_key(month.project_id, month.month)
+    newest: dict[str, dg.DagsterRun] = {}
+    for run in instance.get_runs(dg.RunsFilter(job_name="cur_month", tags={"dagster/partition/project": PROJECT})):
+        newest.setdefault(run.tags["dagster/partition"], run)
+    for partition, run in newest.items():
+        if run.status is dg.DagsterRunStatus.FAILURE:
+            yield run.job_name, partition
 
 
 def _deliver(s3: S3Client, region: str) -> Iterator[str]:

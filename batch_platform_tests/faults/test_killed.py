@@ -53,20 +53,20 @@ def test_a_worker_killed_at_each_stage(case: Case) -> None:
     last_file = "SELECT 1 FROM finops.finops_billing_files WHERE file_no = %s FOR UPDATE"
     worker = case.worker("--stop", "after-file")
     await_stopped(worker)
-    with locked(case, last_file, FILES - 1), killed(worker):
+    with locked(case.machine, last_file, FILES - 1), killed(worker):
         os.kill(worker.pid, signal.SIGCONT)
-        eventually(lambda: waiting_backends(case) == 1)
+        eventually(lambda: waiting_backends(case.machine) == 1)
     eventually(lambda: case.count("DONE") == FILES)  # the server does what it was told, whoever told it is gone
     assert case.published() is None
 
     publication = f"SELECT pg_advisory_xact_lock(hashtextextended('finops publish {case.month}', 0))"
-    with locked(case, publication), killed(case.worker()):
-        eventually(lambda: waiting_backends(case) == 1)
+    with locked(case.machine, publication), killed(case.worker()):
+        eventually(lambda: waiting_backends(case.machine) == 1)
     assert case.published() is None
 
-    with locked(case, "LOCK TABLE finops.finops_months IN SHARE MODE"), killed(case.worker()):
-        eventually(lambda: waiting_backends(case) == 1)
-    eventually(lambda: waiting_backends(case) == 0)
+    with locked(case.machine, "LOCK TABLE finops.finops_months IN SHARE MODE"), killed(case.worker()):
+        eventually(lambda: waiting_backends(case.machine) == 1)
+    eventually(lambda: waiting_backends(case.machine) == 0)
     assert case.published() is None
 
     assert answer(case.worker())["changed"]
@@ -76,8 +76,8 @@ def test_a_worker_killed_at_each_stage(case: Case) -> None:
 def test_aggregate_killed_after_publication_is_completed_by_a_rerun(case: Case) -> None:
     case.register()
     anomalies = "LOCK TABLE finops.finops_cost_anomalies IN ACCESS EXCLUSIVE MODE"
-    with locked(case, anomalies), killed(case.machine.spawn_cli("cur", "aggregate", case.project)):
-        eventually(lambda: waiting_backends(case) == 1)
+    with locked(case.machine, anomalies), killed(case.machine.spawn_cli("cur", "aggregate", case.project)):
+        eventually(lambda: waiting_backends(case.machine) == 1)
     assert case.published() == case.total
     case.machine.cli("cur", "aggregate", case.project)
     case.assert_as_undisturbed()
@@ -106,6 +106,23 @@ def test_a_demo_killed_at_random_moments_ends_as_an_undisturbed_one(clean_enviro
         undisturbed.stop()
 
 
+def test_a_demo_killed_after_publication_ends_the_run_that_it_began(clean_environment: None) -> None:
+    machine = Machine()
+    try:
+        machine.start()
+        anomalies = "LOCK TABLE finops.finops_cost_anomalies IN ACCESS EXCLUSIVE MODE"
+        with locked(machine, anomalies), killed(machine.spawn_cli("demo")):
+            eventually(lambda: waiting_backends(machine) == 1)
+        assert machine.value("SELECT count(*) FROM finops.finops_months") == 1
+        machine.cli("demo", "--quiet")
+        runs = [status for job, status in machine.dagster_runs() if job == "cur_month"]
+        assert runs == ["FAILURE", "SUCCESS", "SUCCESS"]
+        machine.cli("demo", "--quiet")
+        assert [status for job, status in machine.dagster_runs() if job == "cur_month"] == runs
+    finally:
+        machine.stop()
+
+
 def killed_after(process: subprocess.Popen[str], seconds: float) -> None:
     """Let a process run for a while, then kill it; one that is done sooner is left alone."""
     deadline = time.monotonic() + seconds
@@ -124,16 +141,16 @@ def killed(process: subprocess.Popen[str]) -> Iterator[None]:
         kill(process)
 
 
-def waiting_backends(case: Case) -> int:
+def waiting_backends(machine: Machine) -> int:
     """Connections of workers that wait for a lock."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name <> 'tests'"
-    return int(case.machine.value(query))
+    return int(machine.value(query))
 
 
 @contextmanager
-def locked(case: Case, statement: str, *parameters: object) -> Iterator[None]:
+def locked(machine: Machine, statement: str, *parameters: object) -> Iterator[None]:
     """Hold a lock that the platform needs, so that a worker stands still at a known place."""
-    with psycopg.connect(case.machine.variables["DATABASE_URL"], application_name="tests") as connection:
+    with psycopg.connect(machine.variables["DATABASE_URL"], application_name="tests") as connection:
         connection.execute(statement.encode(), parameters or None)
         yield
         connection.rollback()
