@@ -194,8 +194,9 @@ def _as_text(name: str, dtype: polars.DataType) -> polars.Expr:
 
 
 def _parameters(database_url: str, application_name: str) -> dict[str, Any]:
+    plain = re.sub(r"^postgresql\+\w+://", "postgresql://", database_url)  # Dagster's URL names SQLAlchemy's driver
     try:
-        given = psycopg.conninfo.conninfo_to_dict(database_url)
+        given = psycopg.conninfo.conninfo_to_dict(plain)
     except psycopg.ProgrammingError:  # its text quotes the URL
         raise InvalidInput("the database URL is not a PostgreSQL connection string") from None
     server = f"{given.get('host', '')}{given.get('dbname', '')}"

@@ -20,7 +20,7 @@ from batch_platform.local.up import UpState, up_runs
 from batch_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from batch_platform.core.postgres import Connection
 
 _START = "batch-platform services start"
 _ENOUGH_DISK = 2 * 1024**3
@@ -128,9 +128,9 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
 
 
 def _connect(url: str) -> Connection:
-    import psycopg
+    from batch_platform.core import postgres
 
-    return psycopg.connect(url.replace("postgresql+psycopg2://", "postgresql://", 1), connect_timeout=5)
+    return postgres.connect(url, application_name="batch-platform-doctor")
 
 
 def _postgres(variables: Mapping[str, str]) -> Check:
@@ -202,7 +202,7 @@ def _heartbeat(variables: Mapping[str, str], running: bool) -> Check:
     if not url:
         return Check(name, "no DAGSTER_POSTGRES_URL", _START)
     if dagster_tables.pending(url):
-        return Check(name, "its tables are not made, or not all of them", "batch-platform provision")
+        return Check(name, "its tables are not known to be whole", "batch-platform provision")
     with _connect(url) as connection:
         age = "SELECT extract(epoch FROM now() AT TIME ZONE 'UTC' - min(timestamp)) FROM daemon_heartbeats"
         row = connection.execute(age).fetchone()

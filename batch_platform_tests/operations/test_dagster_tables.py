@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from dagster_postgres.storage import DagsterPostgresStorage
 
+from batch_platform.core.failures import Conflict
 from batch_platform.operations import dagster_tables
 from batch_platform.settings import Settings
 from batch_platform_tests.databases import empty_database, of_dagster
@@ -75,7 +76,7 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 
 def test_the_tables_are_those_that_dagster_makes(database_url: str, whole: list[list[tuple[Any, ...]]]) -> None:
-    assert dagster_tables.pending(database_url)
+    assert dagster_tables.pending(of_dagster(database_url))
     dagster_tables.upgrade(of_dagster(database_url))
     assert shape(database_url) == whole
     assert not dagster_tables.pending(database_url)
@@ -88,6 +89,18 @@ def test_several_processes_make_them_at_once(database_url: str) -> None:
     outcomes = [(process.communicate(timeout=PATIENCE)[1], process.returncode) for process in running]
     assert [code for _, code in outcomes] == [0] * 3, outcomes
     assert not dagster_tables.pending(database_url)
+
+
+def test_those_of_another_version_are_left_to_dagster(database_url: str) -> None:
+    DagsterPostgresStorage(of_dagster(database_url))
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'f495c27d5019'")
+        connection.execute("DROP INDEX idx_run_tags")
+    found = shape(database_url)
+    with pytest.raises(Conflict, match="dagster instance migrate"):
+        dagster_tables.upgrade(of_dagster(database_url))
+    assert shape(database_url) == found
+    assert dagster_tables.pending(database_url)
 
 
 @pytest.mark.faults
