@@ -4,6 +4,7 @@ context     what every use case works with
 projects    connections: add, list, test
 fetch       Batch A: find and register what AWS delivered
 aggregate   Batch B, first half: delivered files -> normalised line items
+lake        the line items of published months on local disk
 publish     Batch B, second half: line items -> the month's cost tables
 sweep       both batches over every project, and their rehearsals
 insight     reports, anomalies, forecast
@@ -37,6 +38,7 @@ from batch_platform.finops.service.insight import (
     stored_anomalies,
     stored_forecast,
 )
+from batch_platform.finops.service.lake import LineItems, LineItemsLost, line_items
 from batch_platform.finops.service.projects import (
     add_project,
     change_project,
@@ -67,6 +69,8 @@ __all__ = [
     "FetchStatus",
     "FinopsContext",
     "Insight",
+    "LineItems",
+    "LineItemsLost",
     "PublishOutcome",
     "ReadyMonth",
     "add_project",
@@ -86,6 +90,7 @@ __all__ = [
     "fetch_project",
     "forecast_of",
     "late_deliveries",
+    "line_items",
     "month_costs",
     "parse_amount",
     "parse_month",

@@ -31,13 +31,16 @@ ATTEMPTS: Final = 5
 QUIET: Final = timedelta(minutes=5)
 """How long nothing must have happened in a month before sensor and schedule take it for abandoned."""
 
+LINE_ITEMS_BYTES: Final = 8 * 1024**3
+"""Line items of published months that are kept on local disk."""
+
 
 @dataclass(frozen=True)
 class FinopsContext:
     """Clients, clock and identity of one worker.
 
-    `source` gives the S3 client that may read a project's bucket; `scratch` is where temporary folders go
-    (None: the system's).
+    `source` gives the S3 client that may read a project's bucket; `scratch` is where temporary folders and the cache
+    of line items go (None: the system's).
     """
 
     store: FinopsStore
@@ -50,6 +53,7 @@ class FinopsContext:
     shard_bytes: int = SHARD_BYTES
     backoff: Backoff = field(default_factory=Backoff)
     scratch: Path | None = None
+    line_items_bytes: int = LINE_ITEMS_BYTES
     progress: Listener = report
 
     def connection(self, project_id: str) -> Connection:

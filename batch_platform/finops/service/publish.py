@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from hashlib import file_digest
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +30,7 @@ from batch_platform.finops.model import (
 from batch_platform.finops.months import HISTORY_MONTHS, shift, state_of
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.fetch import head_manifest
+from batch_platform.finops.service.lake import LineItemsLost, download_line_items
 from batch_platform.finops.store import Session
 from batch_platform.finops.summary import MonthSummary, empty_costs, service_monthly, summarise
 from batch_platform.finops.validation import FileFacts, raw_totals
@@ -117,20 +117,11 @@ def _summarise(
 
 
 def _line_items(context: FinopsContext, file: dict[str, Any], folder: Path) -> Path:
-    """A normalised file of the lake, byte for byte what was recorded when it was written.
-
-    One that is lost or altered is put back to be read again, and `TransientFailure` says so.
-    """
-    where = objects.uri(context.lake_bucket, file["line_items_key"])
-    stored = objects.head(context.lake, context.lake_bucket, file["line_items_key"])
-    if stored is None:
-        raise _reopened(context, file, f"{where} is gone")
-    path = objects.download(context.lake, stored, folder / f"{file['file_no']:05d}.parquet", backoff=context.backoff)
-    with path.open("rb") as written:
-        digest = file_digest(written, "sha256").hexdigest()
-    if digest != file["line_items_sha256"]:
-        raise _reopened(context, file, f"{where} was altered")
-    return path
+    """A file of the lake; one that is lost is put back to be read again, and `TransientFailure` says so."""
+    try:
+        return download_line_items(context, file, folder)
+    except LineItemsLost as lost:
+        raise _reopened(context, file, lost.message) from lost
 
 
 def _reopened(context: FinopsContext, file: dict[str, Any], reason: str) -> TransientFailure:
