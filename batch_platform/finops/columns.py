@@ -36,6 +36,11 @@ CUR_TEXT: Final = {
     "reservation_arn": ("reservation_reservation_a_r_n", "reservation_reservation_arn"),
     "savings_plan_arn": ("savings_plan_savings_plan_a_r_n", "savings_plan_savings_plan_arn"),
     "split_parent_id": ("split_line_item_parent_resource_id",),
+    "resource_id": ("line_item_resource_id",),
+    "usage_type": ("line_item_usage_type",),
+    "description": ("line_item_line_item_description",),
+    "pricing_unit": ("pricing_unit",),
+    "pricing_term": ("pricing_term",),
 }
 
 CUR_MONEY: Final = {
@@ -59,6 +64,8 @@ CUR_MONEY: Final = {
     "sp_net_recurring": "savings_plan_net_recurring_commitment_for_billing_period",
 }
 
+CUR_FIGURES: Final = {"usage_amount": ("line_item_usage_amount",)}
+
 FOCUS_TEXT: Final = {
     "line_item_type": ("ChargeCategory",),
     "service": ("ServiceName",),
@@ -72,12 +79,25 @@ FOCUS_TEXT: Final = {
     "commitment_arn": ("CommitmentDiscountId",),
     "commitment_status": ("CommitmentDiscountStatus",),
     "charge_frequency": ("ChargeFrequency",),
+    "resource_id": ("ResourceId",),
+    "usage_type": ("x_UsageType", "SkuMeter"),
+    "operation": ("x_Operation",),
+    "description": ("ChargeDescription",),
+    "pricing_unit": ("PricingUnit",),
+    "pricing_term": ("PricingCategory",),
+    "service_category": ("ServiceCategory",),
 }
 
 FOCUS_MONEY: Final = {
     "billed_cost": "BilledCost",
     "effective_cost": "EffectiveCost",
     "list_cost": "ListCost",
+}
+
+FOCUS_FIGURES: Final = {
+    "usage_amount": ("ConsumedQuantity", "PricingQuantity"),
+    "pricing_quantity": ("PricingQuantity",),
+    "contracted_cost": ("ContractedCost",),
 }
 
 _CUR_REQUIRED: Final = frozenset(
@@ -110,13 +130,20 @@ _FOCUS_COLUMN: Final = re.compile(r"^[A-Z][A-Za-z]+$")
 class Layout:
     """Where the columns of one file stand: our name -> the file's column name.
 
-    `carried` are the tags, cost categories and unknown columns, kept under their own names.
+    `money` is what costs are computed from, `figures` are numbers that no cost needs. `carried` are the tags, cost
+    categories and unknown columns, kept under their own names.
     """
 
     format: Format
     text: Mapping[str, str]
     money: Mapping[str, str]
+    figures: Mapping[str, str]
     carried: tuple[str, ...]
+
+    @property
+    def spelled(self) -> dict[str, str]:
+        """Every column of ours -> the file's name for it."""
+        return {**self.text, **self.money, **self.figures}
 
 
 def canonical(name: str) -> str:
@@ -147,7 +174,8 @@ def _cur_layout(names: tuple[str, ...], *, where: str) -> Layout:
     _require(_CUR_REQUIRED, {*text, *money}, {**{k: v[0] for k, v in CUR_TEXT.items()}, **CUR_MONEY}, where=where)
     legacy = "lineItem/UnblendedCost" in names or "product" not in names
     carried = tuple(name for name in names if _is_carried(name))
-    return Layout(Format.CUR_LEGACY if legacy else Format.CUR2, text, money, carried)
+    figures = _pick(CUR_FIGURES, by_canonical)
+    return Layout(Format.CUR_LEGACY if legacy else Format.CUR2, text, money, figures, carried)
 
 
 def _focus_layout(names: tuple[str, ...], *, where: str) -> Layout:
@@ -157,8 +185,9 @@ def _focus_layout(names: tuple[str, ...], *, where: str) -> Layout:
     _require(
         _FOCUS_REQUIRED, {*text, *money}, {**{k: v[0] for k, v in FOCUS_TEXT.items()}, **FOCUS_MONEY}, where=where
     )
-    carried = tuple(name for name in names if name == "Tags" or not _FOCUS_COLUMN.match(name))
-    return Layout(Format.FOCUS, text, money, carried)
+    known = {*text.values()}
+    carried = tuple(name for name in names if name == "Tags" or (not _FOCUS_COLUMN.match(name) and name not in known))
+    return Layout(Format.FOCUS, text, money, _pick(FOCUS_FIGURES, by_name), carried)
 
 
 def _pick(wanted: Mapping[str, tuple[str, ...]], present: Mapping[str, str]) -> dict[str, str]:

@@ -2,14 +2,16 @@
 
 Every text cell is read as text and cast here, by one engine, so that no reader guesses a type. The cast takes plain
 and scientific notation, rounds half-even to 12 decimals, and leaves a null where a cell is not a number; which
-column it was stands in `failed_cells`, one bit a money column in the order of `MONEY_COLUMNS`.
+column it was stands in `failed_cells`, one bit a number column in the order of `NUMBER_COLUMNS`.
 
 Frame (a row a line item, in the file's order)
     line_item_type, service, region, usage_account_id, payer_account_id, currency, invoice_id, commitment_arn  text
     usage_date, billing_period                                       dates (UTC, as delivered; not yet clamped)
     split_allocation                                                 true: a copy of cost that stands elsewhere
+    resource_id, usage_type, operation, description, pricing_unit, pricing_term, FOCUS: service_category       text
+    usage_amount, FOCUS: pricing_quantity, contracted_cost           Decimal(38, 12), null where blank or failed
     money columns of the file's layout                               Decimal(38, 12), null where blank or failed
-    failed_cells                                                     bit set of money cells that hold no number
+    failed_cells                                                     bit set of cells that hold no number
     tags, cost categories, unknown columns                           as they came, under their own names; a name of
                                                                      this list gets `#delivered` behind it
 """
@@ -23,14 +25,23 @@ import polars as pl
 import polars.selectors as cs
 
 from batch_platform.core.failures import PermanentFailure
-from batch_platform.finops.columns import CUR_MONEY, CUR_TEXT, FOCUS_MONEY, FOCUS_TEXT, Layout, recognise
+from batch_platform.finops.columns import (
+    CUR_FIGURES,
+    CUR_MONEY,
+    CUR_TEXT,
+    FOCUS_FIGURES,
+    FOCUS_MONEY,
+    FOCUS_TEXT,
+    Layout,
+    recognise,
+)
 from batch_platform.finops.model import MONEY, Format
 from batch_platform.finops.projection import scan_columns
 
-MONEY_COLUMNS: Final = (*CUR_MONEY, *FOCUS_MONEY)
+NUMBER_COLUMNS: Final = tuple(dict.fromkeys((*CUR_MONEY, *FOCUS_MONEY, *CUR_FIGURES, *FOCUS_FIGURES)))
 
 _OURS: Final = frozenset(
-    {*MONEY_COLUMNS, *CUR_TEXT, *FOCUS_TEXT}
+    {*NUMBER_COLUMNS, *CUR_TEXT, *FOCUS_TEXT}
     | {"service", "commitment_arn", "split_allocation", "usage_date", "billing_period", "failed_cells"}
 )
 
@@ -39,6 +50,10 @@ _DOUBLE_SCALE: Final = 10
 
 _SPLIT_OPERATIONS: Final = ("EKSPod-EC2", "ECSTask-EC2")
 _MARKETPLACE: Final = "AWS Marketplace"
+
+_KEPT: Final = ("resource_id", "usage_type", "operation", "description", "pricing_unit", "pricing_term")
+"""Text that decides no cost; it says what the cost was for."""
+_FOCUS_KEPT: Final = (*_KEPT, "service_category")
 DISCOUNT_TYPES: Final = (
     "EdpDiscount",
     "PrivateRateDiscount",
@@ -53,7 +68,7 @@ def normalise_csv(path: Path, *, header: list[str], where: str) -> tuple[Layout,
     """The frame of a CSV file (plain or gzip). `header` is its first record; `where` names it in errors."""
     names = unique_names(header)
     layout = recognise(names, where=where)
-    wanted = (*layout.text.values(), *layout.money.values(), *layout.carried)
+    wanted = (*layout.spelled.values(), *layout.carried)
     return layout, _normalise(scan_columns(path, names=names, wanted=wanted), layout, where=where)
 
 
@@ -77,19 +92,22 @@ def unique_names(header: list[str]) -> list[str]:
 
 
 def _normalise(frame: pl.LazyFrame, layout: Layout, *, where: str) -> pl.LazyFrame:
-    columns = {**layout.text, **layout.money}
     source = frame.select(
-        *(pl.col(theirs).alias(ours) for ours, theirs in columns.items()),
+        *(pl.col(theirs).alias(ours) for ours, theirs in layout.spelled.items()),
         *(pl.col(name).alias(_carried_as(name)) for name in layout.carried),
     )
     types = source.collect_schema()
     text = {name: _text(name, types[name]) for name in layout.text}
     money = {name: _money(name, types[name], where=where) for name in layout.money}
-    build = _focus_columns if layout.format is Format.FOCUS else _cur_columns
+    figures = {name: _figure(name, types[name]) for name in layout.figures}
+    focus = layout.format is Format.FOCUS
+    build = _focus_columns if focus else _cur_columns
     return source.select(
         **build(text, types),
+        **{name: text.get(name, pl.lit(None, dtype=pl.String)) for name in (_FOCUS_KEPT if focus else _KEPT)},
+        **{name: figures.get(name, pl.lit(None, dtype=MONEY)) for name in (FOCUS_FIGURES if focus else CUR_FIGURES)},
         **money,
-        failed_cells=_failed_cells(money),
+        failed_cells=_failed_cells(money | figures),
         **{name: pl.col(name) for name in map(_carried_as, layout.carried)},
     )
 
@@ -152,22 +170,33 @@ def _text(name: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def _money(name: str, dtype: pl.DataType, *, where: str) -> pl.Expr:
+    if not _may_be_number(dtype):
+        raise PermanentFailure(f"{where}: column {name} holds {dtype}, which is not money")
+    return _number(name, dtype)
+
+
+def _may_be_number(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype in (pl.String, pl.Null)
+
+
+def _number(name: str, dtype: pl.DataType) -> pl.Expr:
     column = pl.col(name)
-    if dtype == pl.String or dtype.is_integer() or dtype.is_decimal():
-        return column.cast(MONEY, strict=False)
     if dtype.is_float():
         # by its shortest text: a direct cast multiplies in doubles and is off from a million on
-        return column.cast(pl.String).cast(pl.Decimal(38, _DOUBLE_SCALE), strict=False).cast(MONEY, strict=False)
-    if dtype == pl.Null:
-        return column.cast(MONEY)
-    raise PermanentFailure(f"{where}: column {name} holds {dtype}, which is not money")
+        column = column.cast(pl.String).cast(pl.Decimal(38, _DOUBLE_SCALE), strict=False)
+    return column.cast(MONEY, strict=False)
 
 
-def _failed_cells(money: dict[str, pl.Expr]) -> pl.Expr:
+def _figure(name: str, dtype: pl.DataType) -> pl.Expr:
+    """A number that no cost is computed from: what is none becomes null and refuses no file."""
+    return _number(name, dtype) if _may_be_number(dtype) else pl.lit(None, dtype=MONEY)
+
+
+def _failed_cells(numbers: dict[str, pl.Expr]) -> pl.Expr:
     bits = pl.lit(0, dtype=pl.UInt32)
-    for name, cast in money.items():
+    for name, cast in numbers.items():
         failed = pl.col(name).is_not_null() & cast.is_null()
-        bits = bits + failed.cast(pl.UInt32) * pl.lit(1 << MONEY_COLUMNS.index(name), dtype=pl.UInt32)
+        bits = bits + failed.cast(pl.UInt32) * pl.lit(1 << NUMBER_COLUMNS.index(name), dtype=pl.UInt32)
     return bits
 
 

@@ -15,7 +15,7 @@ import polars as pl
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.finops.columns import Layout
 from batch_platform.finops.model import MONEY, Format
-from batch_platform.finops.normalize import MONEY_COLUMNS
+from batch_platform.finops.normalize import NUMBER_COLUMNS
 
 USED_BY_TYPE: Final = {
     "DiscountedUsage": ("ri_effective_cost", "ri_net_effective_cost"),
@@ -76,12 +76,13 @@ def check_file(rows: pl.LazyFrame, layout: Layout, *, month: date, where: str) -
     Raises `PermanentFailure` naming file, row (1 is the first after the header) and column of the first fault.
     """
     rules = _rules(layout, month)
+    numbers = (*layout.money, *layout.figures)
     verdict = (
         rows.with_row_index("# row", offset=1)
         .select(
             pl.len().alias("rows"),
             *(pl.when(rule.broken).then("# row").min().alias(f"rule {i}") for i, rule in enumerate(rules)),
-            *(_has_failed(name).sum().alias(f"failed {name}") for name in layout.money),
+            *(_has_failed(name).sum().alias(f"failed {name}") for name in numbers),
         )
         .collect(engine="streaming")
     )
@@ -90,11 +91,11 @@ def check_file(rows: pl.LazyFrame, layout: Layout, *, month: date, where: str) -
     if faults:
         at, rule = min(faults, key=lambda fault: fault[0])
         raise PermanentFailure(f"{where}: row {at}, column {rule.column}: {rule.complaint}")
-    spelled = {**layout.text, **layout.money}
+    spelled = layout.spelled
     return FileFacts(
         row_count=found["rows"],
-        failed_cells={spelled[name]: n for name in layout.money if (n := found[f"failed {name}"])},
-        columns=(*sorted(spelled.values()), *layout.carried),
+        failed_cells={spelled[name]: n for name in numbers if (n := found[f"failed {name}"])},
+        columns=(*sorted(set(spelled.values())), *layout.carried),
         format=layout.format,
     )
 
@@ -116,7 +117,7 @@ def raw_totals(rows: pl.LazyFrame, *, accounts: tuple[str, ...] | None) -> dict[
 
 
 def _rules(layout: Layout, month: date) -> list[_Rule]:
-    spelled = {**layout.text, **layout.money}
+    spelled = layout.spelled
     kind = pl.col("line_item_type")
     first = pl.lit(month)
     rules = [
@@ -145,5 +146,5 @@ def _rules(layout: Layout, month: date) -> list[_Rule]:
 
 
 def _has_failed(name: str) -> pl.Expr:
-    bit = pl.lit(1 << MONEY_COLUMNS.index(name), dtype=pl.UInt32)
+    bit = pl.lit(1 << NUMBER_COLUMNS.index(name), dtype=pl.UInt32)
     return (pl.col("failed_cells") & bit) != 0

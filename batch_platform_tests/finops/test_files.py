@@ -282,6 +282,75 @@ def test_a_product_map_without_a_name_falls_back(make_project: Callable[..., Pro
     assert project.run().costs["service"].to_list() == ["AmazonEC2"]
 
 
+# what the lake keeps beside the costs
+
+WHAT_FOR = {
+    "lineItem/ResourceId": "arn:aws:ec2:ap-northeast-1:1:instance/i-0abc",
+    "lineItem/UsageType": "APN1-BoxUsage:m5.large",
+    "lineItem/Operation": "RunInstances",
+    "lineItem/LineItemDescription": "$0.124 per On Demand Linux m5.large, hour",
+    "pricing/unit": "Hrs",
+    "pricing/term": "OnDemand",
+}
+KEPT = ["resource_id", "usage_type", "operation", "description", "pricing_unit", "pricing_term"]
+
+
+def test_the_lake_keeps_what_a_cost_was_for(project: Project) -> None:
+    amounts = ["24.0000000000001", "1e3", "a lot", ""]
+    delivered = [project.line("Usage", "1", {**WHAT_FOR, "lineItem/UsageAmount": amount}) for amount in amounts]
+    kept = read_one(project, csv_gz([*delivered, project.line("Tax", "0.1")]))
+    assert kept.select(KEPT).rows() == [tuple(WHAT_FOR.values())] * 4 + [(None,) * 6]
+    assert kept["usage_amount"].to_list() == [Decimal(24), Decimal(1000), None, None, None]
+    [file] = project.files()
+    assert file["stats"]["failed_cells"] == {"lineItem/UsageAmount": 1}
+    assert project.publish().costs["unblended"].sum() == Decimal("4.1")
+
+
+@pytest.mark.parametrize("make", [csv_gz, parquet])
+def test_the_lake_keeps_as_much_of_cur2(make_project: Callable[..., Project], make: Callable[..., File]) -> None:
+    project = make_project(Format.CUR2)
+    row = as_cur2(project.line("Usage", "1", {**WHAT_FOR, "lineItem/UsageAmount": "1.5"}))
+    project.bucket.export(MONTH, [make([row])])
+    project.run()
+    assert project.rows().select(*KEPT, "usage_amount").rows() == [(*WHAT_FOR.values(), Decimal("1.5"))]
+
+
+def test_the_lake_keeps_as_much_of_focus(make_project: Callable[..., Project]) -> None:
+    project = make_project(Format.FOCUS)
+    more = {
+        "ResourceId": "i-1",
+        "x_UsageType": "BoxUsage",
+        "SkuMeter": "Compute",
+        "x_Operation": "RunInstances",
+        "ChargeDescription": "an hour",
+        "PricingUnit": "Hours",
+        "PricingCategory": "Standard",
+        "ServiceCategory": "Compute",
+        "ConsumedQuantity": "2",
+        "PricingQuantity": "1.25",
+        "ContractedCost": "0.9",
+    }
+    by_sku = {name: text for name, text in more.items() if name not in ("x_UsageType", "ConsumedQuantity")}
+    project.bucket.export(MONTH, [csv_gz([project.focus(more=kept)]) for kept in (more, by_sku)])
+    project.run()
+    text = ("i-1", "BoxUsage", "RunInstances", "an hour", "Hours", "Standard", "Compute")
+    numbers = (Decimal("1.25"), Decimal("0.9"))
+    assert project.rows().select(
+        *KEPT, "service_category", "usage_amount", "pricing_quantity", "contracted_cost"
+    ).rows() == [
+        (*text, Decimal(2), *numbers),
+        ("i-1", "Compute", *text[2:], Decimal("1.25"), *numbers),
+    ]
+
+
+def test_a_usage_amount_of_a_strange_type_refuses_no_file(make_project: Callable[..., Project]) -> None:
+    project = make_project(Format.CUR2)
+    row = as_cur2(project.line("Usage", "1", {"lineItem/UsageAmount": "2024-10-05"}))
+    project.bucket.export(MONTH, [parquet([row], {"line_item_usage_amount": pl.Binary})])
+    assert project.run().costs["unblended"].sum() == 1
+    assert project.rows()["usage_amount"].to_list() == [None]
+
+
 # broken files
 
 

@@ -254,6 +254,7 @@ def _merged(layouts: Sequence[Layout], *, where: str) -> Layout:
         first.format,
         text={ours: theirs for layout in layouts for ours, theirs in layout.text.items()},
         money={ours: theirs for layout in layouts for ours, theirs in layout.money.items()},
+        figures={ours: theirs for layout in layouts for ours, theirs in layout.figures.items()},
         carried=tuple(dict.fromkeys(name for layout in layouts for name in layout.carried)),
     )
 
