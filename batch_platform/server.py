@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from batch_platform.core import aws, logs, postgres
 from batch_platform.core.clock import Clock, utc_now
-from batch_platform.core.failures import InvalidInput, TransientFailure
+from batch_platform.core.failures import InvalidInput, PlatformError, TransientFailure
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -48,10 +48,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--descriptor", type=int, help="an open listening socket, in place of host and port")
     arguments = parser.parse_args()
-    settings = load_settings()
-    logs.configure(settings.env)
+    try:
+        settings = load_settings()
+        logs.configure(settings.env)
+        site = create_app(settings)
+    except PlatformError as error:
+        parser.exit(error.exit_code, f"error: {error.message}\n")
     config = uvicorn.Config(
-        create_app(settings),
+        site,
         host=arguments.host,
         port=arguments.port,
         log_config=None,  # its warnings go through ours

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from batch_platform.core.clock import BUSINESS_ZONE
+from batch_platform.core.cron import cron_fault
 from batch_platform.core.failures import InvalidInput
 
 
@@ -73,6 +75,14 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().resolve()
+
+    @field_validator("cur_fetch_cron", "cur_aggregate_cron", "btc_adjustment_cron")
+    @classmethod
+    def _read_by_schedules(cls, cron: str | None, info: ValidationInfo) -> str | None:
+        given = cron is not None and cron != cls.model_fields[info.field_name or ""].default
+        if given and (fault := cron_fault(str(cron), BUSINESS_ZONE)):
+            raise ValueError(fault)
+        return cron
 
     @field_validator("btc_shards")
     @classmethod

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -194,13 +196,18 @@ def test_schedules_follow_the_environment(
     }
 
 
-@pytest.mark.parametrize("variable", ["CUR_FETCH_CRON", "CUR_AGGREGATE_CRON"])
-def test_a_broken_cron_stops_the_load(
-    variable: str, clean_environment: None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("variable", ["CUR_FETCH_CRON", "CUR_AGGREGATE_CRON", "BTC_ADJUSTMENT_CRON"])
+@pytest.mark.parametrize(
+    "command", [["-m", "batch_platform.server"], ["-c", "from batch_platform.cli import main; main()", "up"]]
+)
+def test_a_broken_cron_stops_every_start_in_one_line_by_name(
+    command: list[str], variable: str, clean_environment: None
 ) -> None:
-    monkeypatch.setenv(variable, "every hour")
-    with pytest.raises(dg.DagsterInvalidDefinitionError, match="every hour"):
-        build_definitions(load_settings())
+    given = {**os.environ, variable: "every hour", "BTC_ADJUSTMENT_RATE": "5"}
+    started = subprocess.run([sys.executable, *command], env=given, capture_output=True, text=True, check=False)
+    assert started.returncode == 2
+    [line] = started.stderr.splitlines()
+    assert line.startswith(f"error: {variable}: not a cron expression")
 
 
 def test_overrides_replace_resources_by_name(clean_environment: None) -> None:

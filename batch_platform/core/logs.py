@@ -16,6 +16,8 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from batch_platform.core.failures import PlatformError
+
 MASK = "***"
 
 _SECRET_KEY = re.compile(
@@ -75,6 +77,14 @@ def bound(**context: object) -> AbstractContextManager[None]:
 def masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """The processor that hides secrets: values under a telling key, and credentials inside any text."""
     return {key: _mask(key, value) for key, value in event.items()}
+
+
+def in_one_line(error: Exception) -> str:
+    """What went wrong, without secrets or data: only the first line, since what follows may quote rows."""
+    if isinstance(error, PlatformError):
+        return error.message
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {mask_text(lines[0]) if lines else ''}"
 
 
 def mask_text(text: str) -> str:

@@ -70,6 +70,7 @@ RULES: Final = (
         parameters={"limit": BACKLOG},
     ),
     Rule("missed-run", Severity.CRITICAL, _SQL["rule_missed"], "it runs by its schedule again"),
+    Rule("bad-calendar", Severity.CRITICAL, _SQL["rule_bad_calendar"], "its calendar is read again"),
     Rule("sensor-lag", Severity.CRITICAL, _SQL["rule_sensor_lag"], "it looks again"),
 )
 """The specs' rules: failure, longer than its limit, backlog over 1,000, and what should have happened and did not."""

@@ -15,8 +15,7 @@ from typing import Final
 
 import structlog
 
-from batch_platform.core.failures import PlatformError
-from batch_platform.core.logs import mask_text
+from batch_platform.core.logs import in_one_line
 from batch_platform.core.retry import Below
 from batch_platform.operations import alerts, deadlines, ledger, notify, retention, service
 from batch_platform.operations.alerts import RULES, Rule
@@ -65,7 +64,7 @@ class Monitor:
             try:
                 self.once()
             except Exception as error:  # noqa: BLE001 (the loop must outlive whatever its surroundings do)
-                _log.warning("monitor_pass_failed", reason=_told(error))
+                _log.warning("monitor_pass_failed", reason=in_one_line(error))
             stop.wait(every)
 
     def once(self) -> Pass:
@@ -132,14 +131,6 @@ def _done(name: str, duty: Callable[[], object]) -> bool:
     try:
         duty()
     except Exception as error:  # noqa: BLE001 (told in the log, by the missing heartbeat and by the gauge of passes)
-        _log.warning("monitor_duty_failed", duty=name, reason=_told(error))
+        _log.warning("monitor_duty_failed", duty=name, reason=in_one_line(error))
         return False
     return True
-
-
-def _told(error: Exception) -> str:
-    """One line without secrets or data: only the first line, since what follows may quote rows."""
-    if isinstance(error, PlatformError):
-        return error.message
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {mask_text(lines[0]) if lines else ''}"

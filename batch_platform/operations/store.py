@@ -164,8 +164,15 @@ class Session(BaseSession):
         jobs, dues, deadlines = zip(*moments, strict=True) if moments else ((), (), ())
         self._run("save_due_moments", jobs=list(jobs), dues=list(dues), deadlines=list(deadlines))
 
-    def save_next_due(self, nexts: Mapping[str, datetime]) -> None:
-        self._run("save_next_due", jobs=list(nexts), nexts=list(nexts.values()))
+    def save_calendars(self, nexts: Mapping[str, datetime], faults: Mapping[str, str]) -> None:
+        """The next due moment of each job whose calendar can be read; of the others, why it cannot."""
+        jobs = [*nexts, *faults]
+        self._run(
+            "save_calendars",
+            jobs=jobs,
+            nexts=[nexts.get(job) for job in jobs],
+            errors=[faults.get(job) for job in jobs],
+        )
 
     def triggers(self, *, now: datetime, horizon: datetime) -> list[tuple[str, str, datetime]]:
         """Job, schedule or sensor, and since when its ticks matter."""

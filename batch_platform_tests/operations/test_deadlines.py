@@ -24,9 +24,9 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._utils.error import SerializableErrorInfo
 
-from batch_platform.core.failures import InvalidInput
+from batch_platform.core.clock import BUSINESS_ZONE
+from batch_platform.core.cron import due_after
 from batch_platform.operations import alerts, deadlines, service
-from batch_platform.operations.deadlines import due_after
 from batch_platform.operations.model import Incident, Missing, Registry, Schedule
 from batch_platform_tests.operations.world import REGISTRY, World
 
@@ -80,7 +80,7 @@ def look(world: World) -> None:
 def at_half_past_a_due_moment(world: World) -> datetime:
     """Move the clock to five minutes after a due moment and register the jobs; the next due moment."""
     now = datetime.now(UTC)
-    due = next(due_after("*/10 * * * *", now))
+    due = next(due_after("*/10 * * * *", now, BUSINESS_ZONE))
     world.clock.shift = due + timedelta(minutes=5) - now
     look(world)
     return due + timedelta(minutes=10)
@@ -96,14 +96,35 @@ def missing(world: World) -> list[Missing]:
 
 def test_the_calendar_is_that_of_tokyo() -> None:
     after = datetime(2026, 10, 31, 16, 0, tzinfo=UTC)  # 1 November, 01:00 in Tokyo
-    assert list(islice(due_after("0 2 * * *", after), 2)) == [
+    assert list(islice(due_after("0 2 * * *", after, BUSINESS_ZONE), 2)) == [
         datetime(2026, 10, 31, 17, 0, tzinfo=UTC),
         datetime(2026, 11, 1, 17, 0, tzinfo=UTC),
     ]
-    [monthly] = islice(due_after("0 6 1 * *", after), 1)
+    [monthly] = islice(due_after("0 6 1 * *", after, BUSINESS_ZONE), 1)
     assert monthly.astimezone(ZoneInfo("Asia/Tokyo")) == datetime(2026, 11, 1, 6, tzinfo=ZoneInfo("Asia/Tokyo"))
-    with pytest.raises(InvalidInput, match="every day is not a cron expression"):
-        due_after("every day", after)
+
+
+def test_one_bad_calendar_stops_no_other_and_is_told_of_by_name(world: World) -> None:
+    at_half_past_a_due_moment(world)
+    [letters, plain] = REGISTRY
+    # as a monitor of another version may have registered it: settings refuse it
+    bad = replace(
+        letters, name="bad-job", id="TEST_000", dagster_jobs=("plain",), trigger=Schedule("bad", "every day")
+    )
+    both = world.with_(registry=Registry([bad, letters, replace(plain, dagster_jobs=())]))
+    look(both)
+    world.clock.pass_by(minutes=8)
+    look(both)
+    [incident] = open_incidents(world, "bad-calendar")
+    assert (incident.job, incident.severity) == ("bad-job", "critical")
+    assert "'every day' is not a cron expression" in incident.summary
+    assert [found.subject for found in open_incidents(world)] == ["write-letters"]
+    assert service.status(both.ctx, "bad-job").next_due_at is None
+    good = replace(bad, trigger=Schedule("bad", "@daily"))
+    mended = world.with_(registry=Registry([good, letters, replace(plain, dagster_jobs=())]))
+    look(mended)
+    assert open_incidents(world, "bad-calendar") == []
+    assert service.status(mended.ctx, "bad-job").next_due_at is not None
 
 
 @pytest.mark.parametrize("status", [TickStatus.SUCCESS, TickStatus.SKIPPED])

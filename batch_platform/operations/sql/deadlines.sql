@@ -43,10 +43,11 @@ SELECT job, due_at, deadline_at
 FROM unnest(%(jobs)s::text[], %(dues)s::timestamptz[], %(deadlines)s::timestamptz[]) AS due (job, due_at, deadline_at)
 ON CONFLICT DO NOTHING
 
--- name: save_next_due
-UPDATE operations.jobs j SET next_due_at = n.due_at
-FROM unnest(%(jobs)s::text[], %(nexts)s::timestamptz[]) AS n (job, due_at)
-WHERE j.name = n.job AND j.next_due_at IS DISTINCT FROM n.due_at
+-- name: save_calendars
+-- The next moment of each calendar, or why it cannot be read.
+UPDATE operations.jobs j SET next_due_at = n.due_at, calendar_error = n.error
+FROM unnest(%(jobs)s::text[], %(nexts)s::timestamptz[], %(errors)s::text[]) AS n (job, due_at, error)
+WHERE j.name = n.job AND (j.next_due_at, j.calendar_error) IS DISTINCT FROM (n.due_at, n.error)
 
 -- name: triggers
 -- Since when the ticks of each trigger are worth looking at: its oldest unmet moment, or its last good look.

@@ -49,6 +49,12 @@ CROSS JOIN LATERAL (
 ) latest
 WHERE j.enabled AND j.retired_at IS NULL AND latest.met_at IS NULL
 
+-- name: rule_bad_calendar
+SELECT j.name AS subject, j.name AS job,
+       format('no deadline of %%s is known: its calendar cannot be read: %%s', j.name, j.calendar_error) AS summary
+FROM operations.jobs j
+WHERE j.trigger_kind = 'schedule' AND j.enabled AND j.retired_at IS NULL AND j.calendar_error IS NOT NULL
+
 -- name: rule_sensor_lag
 SELECT j.trigger_name AS subject, j.name AS job,
        format('the sensor %%s of %%s has not looked since %%s UTC%%s', j.trigger_name, j.name,
