@@ -5,18 +5,22 @@ Sums of decimals are exact, so any split of the rows over files and any order of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from batch_platform.core.sql import load
 from batch_platform.finops.columns import CUR_MONEY, FOCUS_MONEY
 from batch_platform.finops.model import MEASURES, MONEY, SERVICE_MONTHLY_KEYS, SUMMARY_KEYS, Format
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _MEMORY: Final = "256MB"
 
@@ -69,21 +73,15 @@ def summarise(
 
     `scratch` is an empty folder for what does not fit into memory. Amounts: Decimal(38, 12) by currency.
     """
-    import duckdb
-
     statements = load("batch_platform.finops.sql")
     layout = "focus" if format is Format.FOCUS else "cur"
     result = scratch / "cost_summary.parquet"
-    with duckdb.connect(config={"threads": 2, "memory_limit": _MEMORY}) as engine:
-        engine.execute(f"SET temp_directory = '{scratch}'; SET preserve_insertion_order = false")
-        engine.execute("SET enable_progress_bar = false")
-        for macro in ("share_of_trillionths", "share_of"):
-            engine.execute(statements[macro].as_string())
+    with open_engine(scratch) as engine:
         engine.execute(f"CREATE VIEW line_items AS {_line_items(engine, files, accounts)}")
         engine.execute(statements[f"{layout}_groups"].as_string())
-        counts = _record(engine, _of_month(statements["row_counts"].as_string(), month))
+        counts = _record(engine, of_month(statements["row_counts"].as_string(), month))
         counts |= _record(engine, statements["unamortized_rows"].as_string())
-        engine.execute(f"CREATE VIEW measures AS {_of_month(statements[f'{layout}_measures'].as_string(), month)}")
+        engine.execute(f"CREATE VIEW measures AS {of_month(statements[f'{layout}_measures'].as_string(), month)}")
         unknown = engine.execute(statements["unknown_types"].as_string()).fetchall()
         engine.execute(f"COPY ({statements['measures_by_group'].as_string()}) TO '{result}'")
     costs = pl.read_parquet(result).select(pl.col(name).cast(kind) for name, kind in SUMMARY_SCHEMA.items())
@@ -92,6 +90,20 @@ def summarise(
         unknown_types=dict(unknown),
         **counts,
     )
+
+
+@contextmanager
+def open_engine(scratch: Path) -> Iterator[DuckDBPyConnection]:
+    """DuckDB with the macros of measures.sql, few threads and little memory; what has no room goes to `scratch`."""
+    import duckdb
+
+    statements = load("batch_platform.finops.sql")
+    with duckdb.connect(config={"threads": 2, "memory_limit": _MEMORY}) as engine:
+        engine.execute(f"SET temp_directory = {quoted(str(scratch))}; SET preserve_insertion_order = false")
+        engine.execute("SET enable_progress_bar = false")
+        for macro in ("share_of_trillionths", "share_of"):
+            engine.execute(statements[macro].as_string())
+        yield engine
 
 
 def service_monthly(costs: pl.DataFrame) -> pl.DataFrame:
@@ -107,22 +119,27 @@ def totals(costs: pl.DataFrame) -> dict[str, dict[str, Decimal]]:
 
 def _line_items(engine: Any, files: Sequence[Path], accounts: tuple[str, ...] | None) -> str:
     """The files as one relation with every money column, whichever of them a file's header had."""
-    source = f"read_parquet([{', '.join(_quoted(str(path)) for path in files)}], union_by_name = true)"
+    source = f"read_parquet([{', '.join(quoted(str(path)) for path in files)}], union_by_name = true)"
     present = {row[0] for row in engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    scope = ""
+    if accounts is not None:
+        scope = f" WHERE usage_account_id IN ({', '.join(map(quoted, accounts)) or 'NULL'})"
+    return f"{select_line_items(source, present)}{scope}"
+
+
+def select_line_items(source: str, present: Collection[str], more: Sequence[str] = ()) -> str:
+    """What `*_groups` of measures.sql read, of a relation that has the columns `present`; and `more`."""
     wanted = [
         *("line_item_type", "usage_date", "payer_account_id", "usage_account_id", "service", "region"),
         *("currency", "invoice_id", "commitment_arn", "split_allocation"),
     ]
     money = [_amount(name, present) for name in (*CUR_MONEY, *FOCUS_MONEY)]
-    scope = ""
-    if accounts is not None:
-        scope = f" WHERE usage_account_id IN ({', '.join(map(_quoted, accounts)) or 'NULL'})"
-    return f"SELECT {', '.join((*wanted, *money))} FROM {source}{scope}"
+    return f"SELECT {', '.join((*wanted, *money, *more))} FROM {source}"
 
 
-def _amount(name: str, present: set[str]) -> str:
+def _amount(name: str, present: Collection[str]) -> str:
     """A money column of the relation; where the export has no net one, it is the plain one, summed only once."""
-    columns = [column for column in (name, _PLAIN_OF_NET.get(name)) if column in present]
+    columns = [column for column in (name, _PLAIN_OF_NET.get(name, "")) if column in present]
     if not columns:
         return f"NULL::DECIMAL(38, 12) AS {name}"
     value = columns[0] if len(columns) == 1 else f"coalesce({', '.join(columns)})"
@@ -135,10 +152,12 @@ def _record(engine: Any, query: str) -> dict[str, int]:
     return dict(zip(names, cursor.fetchone(), strict=True))
 
 
-def _of_month(query: str, month: date) -> str:
+def of_month(query: str, month: date) -> str:
+    """The query about this month."""
     # a view takes no parameters; a date has no quote to escape
     return query.replace("$month", f"DATE '{month.isoformat()}'")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"

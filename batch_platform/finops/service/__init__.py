@@ -7,6 +7,7 @@ aggregate   Batch B, first half: delivered files -> normalised line items
 lake        the line items of published months on local disk
 publish     Batch B, second half: line items -> the month's cost tables
 sweep       both batches over every project, and their rehearsals
+costs       costs of any days by any groups
 insight     reports, anomalies, forecast
 readers     published costs for many readers, kept in memory
 budgets     what a month may cost
@@ -16,6 +17,17 @@ trail       who is told of a change
 from batch_platform.finops.service.aggregate import AggregateOutcome, read_files
 from batch_platform.finops.service.budgets import budget_statuses, delete_budget, parse_amount, set_budget
 from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.service.costs import (
+    CostKeys,
+    CostPage,
+    CostQuery,
+    CostRows,
+    cost_keys,
+    cost_query,
+    cost_rows,
+    parse_day,
+    published_stamps,
+)
 from batch_platform.finops.service.fetch import (
     Discovery,
     FetchOutcome,
@@ -62,7 +74,11 @@ __all__ = [
     "AggregateOutcome",
     "AggregateStep",
     "ChecksFailed",
+    "CostKeys",
+    "CostPage",
+    "CostQuery",
     "CostReader",
+    "CostRows",
     "Discovery",
     "Failed",
     "FetchOutcome",
@@ -80,6 +96,9 @@ __all__ = [
     "change_project",
     "compute_anomalies",
     "compute_forecast",
+    "cost_keys",
+    "cost_query",
+    "cost_rows",
     "create_project",
     "daily_costs",
     "delete_budget",
@@ -93,8 +112,10 @@ __all__ = [
     "line_items",
     "month_costs",
     "parse_amount",
+    "parse_day",
     "parse_month",
     "publish_month",
+    "published_stamps",
     "read_files",
     "ready_months",
     "report",

@@ -13,14 +13,14 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 from batch_platform.core import objects
@@ -29,11 +29,27 @@ from batch_platform.finops.model import FileStatus, PublishedMonth, Stamp
 from batch_platform.finops.service.context import FinopsContext
 
 _DOWNLOADS: Final = 4
-_TRIES: Final = 3
+_TRIES: Final = 2
 _PART: Final = ".part-"
 
 _downloading = threading.Lock()
-"""One download at a time in a process: who waited for it finds the folder."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What the lake holds of a published month: its normalised files (rows of `finops_billing_files`)."""
+
+    stamp: Stamp
+    published: PublishedMonth
+    files: list[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """Names the files and their bytes."""
+        hashes = [f"{_name(file)} {file['line_items_sha256']}" for file in self.files]
+        return sha256("\n".join(hashes).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +65,15 @@ class LineItems:
 
 
 class LineItemsLost(PermanentFailure):
-    """A normalised file is not in the lake any more, or not as it was written."""
+    """A normalised file (a row of `finops_billing_files`) is not in the lake any more, or not as it was written."""
+
+    def __init__(self, message: str, file: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.file = file
+
+
+class MonthReplaced(TransientFailure):
+    """A month was published again while its line items were looked at."""
 
 
 @contextmanager
@@ -60,33 +84,66 @@ def line_items(context: FinopsContext, project_id: str, month: date) -> Iterator
     `LineItemsLost`, which says what to do, when the lake has lost one.
     """
     with ExitStack() as held:
-        yield _found(context, project_id, month, held)
+
+        def hold(found: Sequence[Contents]) -> LineItems:
+            [contents] = found
+            return LineItems(contents.stamp, contents.published, held.enter_context(on_disk(context, contents)))
+
+        yield with_contents(context, project_id, [month], hold)
 
 
-def _found(context: FinopsContext, project_id: str, month: date, held: ExitStack) -> LineItems:
-    tried: list[dict[str, Any]] | None = None
-    for _ in range(_TRIES):
-        with context.store.snapshot() as session:
-            session.project(project_id)
-            published, stamps = session.month(project_id, month), session.stamps([(project_id, month)])
-            if published is None or not stamps:
-                raise NotFound(f"project {project_id} has no published costs for {month:%Y-%m}", field="month")
-            files = session.files(project_id, month=month, version=published.version)
-        if files == tried:
-            break
-        tried = files
+def with_contents(
+    context: FinopsContext, project_id: str, months: Sequence[date], use: Callable[[Sequence[Contents]], Value]
+) -> Value:
+    """What `use` makes of published months, called again when one is replaced meanwhile. Raises as `line_items`."""
+    tried: list[Any] = []
+    while True:
+        found = [contents_of(context, project_id, month) for month in months]
         try:
-            folder = held.enter_context(_folder(context, files)) if files else None
-        except LineItemsLost as error:
-            lost = error  # or replaced by another version meanwhile
-            continue
-        paths = () if folder is None else tuple(folder / _name(file) for file in files)
-        return LineItems(stamps[0], published, paths)
-    place = f"{project_id} {month:%Y-%m}"
+            return use(found)
+        except (LineItemsLost, MonthReplaced) as error:
+            seen = [(contents.stamp, contents.files) for contents in found]
+            if seen in tried or len(tried) == _TRIES:
+                raise (_advice(found, error) if isinstance(error, LineItemsLost) else error) from error
+            tried.append(seen)
+
+
+def contents_of(context: FinopsContext, project_id: str, month: date) -> Contents:
+    """As of one moment. Raises `NotFound`."""
+    with context.store.snapshot() as session:
+        session.project(project_id)
+        published, stamps = session.month(project_id, month), session.stamps([(project_id, month)])
+        if published is None or not stamps:
+            raise NotFound(f"project {project_id} has no published costs for {month:%Y-%m}", field="month")
+        return Contents(stamps[0], published, session.files(project_id, month=month, version=published.version))
+
+
+@contextmanager
+def on_disk(context: FinopsContext, contents: Contents) -> Iterator[tuple[Path, ...]]:
+    """The normalised files, verified and locked. Raises `LineItemsLost`."""
+    files = contents.files
+    if not files:
+        yield ()
+        return
+
+    def fill(folder: Path) -> None:
+        with ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="finops-lake") as pool:
+            list(pool.map(lambda file: download_line_items(context, file, folder), files))
+
+    with kept_folder(context, contents.name, len(files), fill, alone=_downloading) as folder:
+        yield tuple(folder / _name(file) for file in files)
+
+
+def _advice(found: Sequence[Contents], lost: LineItemsLost) -> TransientFailure | LineItemsLost:
+    """What whoever asked is told to do."""
+    project_id, month = lost.file["project_id"], lost.file["billing_month"]
+    files = [file for contents in found for file in contents.files if file["billing_month"] == month]
     if any(file["status"] != FileStatus.DONE for file in files):
-        raise TransientFailure(f"the line items of {place} are being read again; ask again when it is published")
+        return TransientFailure(
+            f"the line items of {project_id} {month:%Y-%m} are being read again; ask again when they are"
+        )
     again = f"batch-platform cur requeue {project_id} --month {month:%Y-%m} --all"
-    raise LineItemsLost(f"{lost}; have the delivered files of {place} read again: {again}")
+    return LineItemsLost(f"{lost}; have the delivered files read again: {again}", lost.file)
 
 
 def download_line_items(context: FinopsContext, file: dict[str, Any], folder: Path) -> Path:
@@ -98,37 +155,46 @@ def download_line_items(context: FinopsContext, file: dict[str, Any], folder: Pa
     where = objects.uri(context.lake_bucket, key or "")
     stored = objects.head(context.lake, context.lake_bucket, key) if key else None
     if stored is None:
-        raise LineItemsLost(f"{where} is gone")
+        raise LineItemsLost(f"{where} is gone", file)
     path = objects.download(context.lake, stored, folder / _name(file), backoff=context.backoff)
     with path.open("rb") as written:
         digest = file_digest(written, "sha256").hexdigest()
     if digest != file["line_items_sha256"]:
-        raise LineItemsLost(f"{where} was altered")
+        raise LineItemsLost(f"{where} was altered", file)
     return path
 
 
 @contextmanager
-def _folder(context: FinopsContext, files: Sequence[dict[str, Any]]) -> Iterator[Path]:
-    """The folder of these files in the cache, locked against removal."""
-    hashes = [f"{_name(file)} {file['line_items_sha256']}" for file in files]
-    name = sha256("\n".join(hashes).encode()).hexdigest()[:32]
-    try:
-        with ExitStack() as held:
-            cache = _Cache(_root(context), context.line_items_bytes)
-            folder = cache.hold(name, len(files), held)
+def kept_folder(
+    context: FinopsContext, name: str, count: int, fill: Callable[[Path], None], *, alone: threading.Lock
+) -> Iterator[Path]:
+    """A folder of `count` files in the cache, filled when it is not there, locked against removal.
+
+    `alone`: of the threads of this process one fills at a time; who waited for it finds the folder.
+    """
+    root = _root(context)
+    with ExitStack() as held:
+        with _in_words(root):
+            cache = _Cache(root, context.line_items_bytes)
+            folder = cache.hold(name, count, held)
             if folder is None:
-                with _downloading:
-                    folder = cache.hold(name, len(files), held)
+                with alone:
+                    folder = cache.hold(name, count, held)
                     if folder is None:
                         with cache.part() as part:
-                            with ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="finops-lake") as pool:
-                                paths = list(pool.map(lambda file: download_line_items(context, file, part), files))
-                            _sync([*paths, part])
+                            fill(part)
+                            _sync([*part.iterdir(), part])
                             folder = cache.keep(part, name, held)
                 cache.make_room()
-            yield folder
+        yield folder
+
+
+@contextmanager
+def _in_words(root: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        if error.filename is None or not str(error.filename).startswith(str(_root(context))):
+        if error.filename is None or not str(error.filename).startswith(str(root)):
             raise
         raise TransientFailure(f"{error.filename}: {error.strerror}; the cache of line items needs room") from error
 

@@ -143,6 +143,15 @@ class CostReader:
             return await asyncio.to_thread(self.stamp, project_id, month)
         return found
 
+    def stamps(self, project_id: str, months: Sequence[date]) -> list[Stamp]:
+        """What the published ones of these months are computed from now."""
+        return list(self._ask([(project_id, month) for month in months]).values())
+
+    async def stamps_soon(self, project_id: str, months: Sequence[date]) -> list[Stamp]:
+        """As `stamps`, in one query with other readers'."""
+        found = await asyncio.gather(*(self._stamps.get((project_id, month)) for month in months))
+        return [stamp for stamp in found if stamp is not None]
+
     def costs(self, stamp: Stamp) -> tuple[Stamp, pl.DataFrame]:
         """The month's cost summary, with the stamp it has; a newer one when the month was replaced meanwhile."""
 

@@ -1,0 +1,91 @@
+"""What costs are grouped and filtered by, as users write it.
+
+service account region charge_class day      in the cost summary
+resource usage_type operation                in the line items
+tag:KEY  cost_category:NAME                  in the line items, found by keys.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.finops.keys import Family
+from batch_platform.finops.report import GROUPS
+
+LINE_ITEM_GROUPS: Final = {"resource": "resource_id", "usage_type": "usage_type", "operation": "operation"}
+"""What users call a group -> the column of the line items."""
+
+FAMILIES: Final = ("tag", "cost_category")
+AT_MOST: Final = 6
+KNOWN: Final = ", ".join([*GROUPS, *LINE_ITEM_GROUPS, "tag:KEY", "cost_category:NAME"])
+
+
+@dataclass(frozen=True)
+class Group:
+    """`text` is the name as written; a tag or cost category has its family and key."""
+
+    text: str
+    family: Family | None = None
+    key: str = ""
+
+    @property
+    def in_summary(self) -> bool:
+        return self.text in GROUPS
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Only rows whose `group` is one of `values`; the empty value is a row without one."""
+
+    group: Group
+    values: tuple[str, ...]
+
+
+def parse_groups(texts: Iterable[str]) -> tuple[Group, ...]:
+    """Raises `InvalidInput` for an unknown group, one that is named twice, or too many."""
+    groups = tuple(_group(text, "group_by") for text in texts)
+    if len(set(groups)) < len(groups):
+        raise InvalidInput(
+            f"group_by names a group twice: {', '.join(group.text for group in groups)}", field="group_by"
+        )
+    if len(groups) > AT_MOST:
+        raise InvalidInput(f"group_by takes {AT_MOST} groups at most, not {len(groups)}", field="group_by")
+    return groups
+
+
+def parse_filters(texts: Iterable[str]) -> tuple[Filter, ...]:
+    """`GROUP=VALUE` each; several values of one group are alternatives, several groups must all be met.
+
+    Raises `InvalidInput`.
+    """
+    values: dict[Group, dict[str, None]] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise InvalidInput(f"a filter is written GROUP=VALUE, not {text!r}", field="filter")
+        group = _group(name.strip(), "filter")
+        if group.text == "day":
+            raise InvalidInput("days are chosen by start and end, not by a filter", field="filter")
+        values.setdefault(group, {})[value] = None
+    return tuple(Filter(group, tuple(sorted(given))) for group, given in sorted(values.items(), key=_by_text))
+
+
+def texts(filters: Sequence[Filter]) -> list[str]:
+    """The filters as they were written."""
+    return [f"{one.group.text}={value}" for one in filters for value in one.values]
+
+
+def _by_text(item: tuple[Group, object]) -> str:
+    return item[0].text
+
+
+def _group(text: str, field: str) -> Group:
+    if text in GROUPS or text in LINE_ITEM_GROUPS:
+        return Group(text)
+    family, _, key = text.partition(":")
+    if family in FAMILIES and key:
+        return Group(text, cast(Family, family), key)
+    raise InvalidInput(f"{field} knows {KNOWN}, not {text!r}", field=field)

@@ -1,0 +1,193 @@
+"""Line items -> costs by tag, cost category, resource, usage type or operation, beside the keys of the summary.
+
+The formulas are those of the cost summary (measures.sql), applied to finer groups. They are linear and what they
+round they round a row at a time, so the groups of any key add up exactly to the summary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.sql import load
+from batch_platform.finops import keys
+from batch_platform.finops.columns import CUR_MONEY, FOCUS_MONEY
+from batch_platform.finops.groups import LINE_ITEM_GROUPS, Filter, Group
+from batch_platform.finops.keys import Key
+from batch_platform.finops.line_items import FileGroup, LineItemFiles
+from batch_platform.finops.model import MEASURES, Format
+from batch_platform.finops.report import GROUPS
+from batch_platform.finops.summary import of_month, select_line_items
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_KEYS: Final = ("service", "usage_account_id", "region", "usage_date")
+"""Keys of the summary that a query may do without."""
+_DECIDING: Final = (
+    "line_item_type",
+    "invoice_id",
+    "commitment_arn",
+    "split_allocation",
+    "currency",
+    "payer_account_id",
+)
+
+Expression = Callable[[FileGroup], str]
+
+
+@dataclass(frozen=True, eq=False)
+class Month:
+    """The published line items of one month; `accounts` are those of its cost summary."""
+
+    project_id: str
+    month: date
+    format: Format
+    files: Sequence[Path]
+    accounts: Collection[str]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Costs by `groups` of the days `first` to `last`, both included, of the rows that meet all `filters`."""
+
+    groups: tuple[Group, ...]
+    filters: tuple[Filter, ...]
+    first: date
+    last: date
+
+    @property
+    def asked(self) -> list[Group]:
+        return [*self.groups, *(given.group for given in self.filters)]
+
+
+def create_table(engine: DuckDBPyConnection, groups: Sequence[Group]) -> None:
+    """The table `costs` that `add_month` fills: key_0, key_1, … for the groups, currency, every measure."""
+    columns = [f"key_{i} {'DATE' if group.text == 'day' else 'VARCHAR'}" for i, group in enumerate(groups)]
+    columns += ["currency VARCHAR", *(f"{measure} DECIMAL(38, 12)" for measure in MEASURES)]
+    engine.execute(f"CREATE TEMP TABLE costs ({', '.join(columns)})")
+
+
+def add_month(
+    engine: DuckDBPyConnection, month: Month, selection: Selection, known: Mapping[Group, Key | None]
+) -> None:
+    """Add a month's costs to the table `costs`. `known`: the tags and cost categories asked for, as it spells them.
+
+    Raises `Conflict` for a month that was read before the lake kept a column asked for.
+    """
+    items = LineItemFiles(engine, month.files)
+    statements = load("batch_platform.finops.sql")
+    layout = "focus" if month.format is Format.FOCUS else "cur"
+    values = {group: _value(group, items, month, known) for group in selection.asked if not group.in_summary}
+    extra = {f"key_{i}": values[group] for i, group in enumerate(selection.groups) if group in values}
+    engine.execute("SET VARIABLE accounts = ?", [list(month.accounts)])
+    for i, given in enumerate(selection.filters):
+        engine.execute(f"SET VARIABLE filter_{i} = ?", [list(given.values)])
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW line_items AS {_line_items(items, month, selection, values, extra)}")
+    engine.execute("DROP TABLE IF EXISTS grouped")
+    engine.execute(_also(statements[f"{layout}_groups"].as_string(), extra))
+    measures = _also(of_month(statements[f"{layout}_measures"].as_string(), month.month), extra)
+    columns = [
+        f"coalesce(key_{i}, '')" if f"key_{i}" in extra else GROUPS[group.text]
+        for i, group in enumerate(selection.groups)
+    ]
+    sums = [f"sum({measure})::DECIMAL(38, 12)" for measure in MEASURES]
+    classes = [
+        f"list_contains(getvariable('filter_{i}'), charge_class)"
+        for i, given in enumerate(selection.filters)
+        if given.group.text == "charge_class"
+    ]
+    engine.execute(
+        f"INSERT INTO costs SELECT {', '.join((*columns, 'currency', *sums))} FROM ({measures}) "
+        f"WHERE {' AND '.join(classes) or 'true'} GROUP BY ALL"
+    )
+
+
+def known_keys(asked: Sequence[Group], months: Mapping[date, Sequence[Key]]) -> dict[date, dict[Group, Key | None]]:
+    """The tags and cost categories asked for, as each month spells them; None in a month that has none of that name.
+
+    Raises `InvalidInput` naming the known ones for a name that no month has.
+    """
+    wanted = [group for group in asked if group.family]
+    found = {
+        month: {group: keys.find(group.family, group.key, there) for group in wanted if group.family}
+        for month, there in months.items()
+    }
+    for group in wanted:
+        if group.family and not any(there[group] for there in found.values()):
+            names = keys.names(group.family, (key for there in months.values() for key in there))
+            what = "tag" if group.family == "tag" else "cost category"
+            shown = ", ".join(names[:50]) + (", …" if len(names) > 50 else "")
+            raise InvalidInput(
+                f"there is no {what} {group.key!r}; "
+                + (f"known are {shown}" if names else "the line items have none at all"),
+                field="group_by",
+            )
+    return found
+
+
+def _line_items(
+    items: LineItemFiles,
+    month: Month,
+    selection: Selection,
+    values: Mapping[Group, Expression],
+    extra: Mapping[str, Expression],
+) -> str:
+    """The rows asked for, with every key that nobody asks for blank: fewer groups are made."""
+    conditions = {
+        f"filter_{i}": values.get(given.group, _column(given.group))
+        for i, given in enumerate(selection.filters)
+        if given.group.text != "charge_class"  # which the measures tell
+    }
+    money = [name for name in (*CUR_MONEY, *FOCUS_MONEY) if name in items.columns]
+    relation = items.relation((*_KEYS, *_DECIDING, *money), {**extra, **conditions})
+    day = f"DATE '{month.month}'"
+    where = [
+        "coalesce(usage_account_id, '') IN (SELECT unnest(getvariable('accounts')))",
+        # a day outside the billing month counts as its nearest day, as in the summary
+        f"greatest(least(coalesce(usage_date, {day}), last_day({day})), {day}) "
+        f"BETWEEN DATE '{selection.first}' AND DATE '{selection.last}'",
+        *(f"list_contains(getvariable('{name}'), coalesce({name}, ''))" for name in conditions),
+    ]
+    used = {GROUPS[group.text] for group in selection.groups if group.in_summary}
+    blank = [f"NULL::{_type(name)} AS {name}" for name in (*_KEYS, "payer_account_id") if name not in used]
+    rows = select_line_items(f"(SELECT * FROM {relation} WHERE {' AND '.join(where)})", {*money}, list(extra))
+    return f"SELECT * REPLACE ({', '.join(blank)}) FROM ({rows})"
+
+
+def _column(group: Group) -> Expression:
+    column = GROUPS.get(group.text, "")
+    return lambda files: files.text(column)
+
+
+def _type(key: str) -> str:
+    return "DATE" if key == "usage_date" else "VARCHAR"
+
+
+def _value(group: Group, items: LineItemFiles, month: Month, known: Mapping[Group, Key | None]) -> Expression:
+    if group.family:
+        key = known[group] or Key(group.family, group.key, "")  # which no file has
+        return lambda files: files.value(key)
+    column = LINE_ITEM_GROUPS[group.text]
+    require_column(items, column, month)
+    return lambda files: files.text(column)
+
+
+def require_column(items: LineItemFiles, column: str, month: Month) -> None:
+    """Raises `Conflict` for a month that was read before the lake kept the column."""
+    if not items.have(column):
+        place = f"{month.project_id} {month.month:%Y-%m}"
+        raise Conflict(
+            f"the line items of {place} were read before {column} was kept; have them read again: "
+            f"batch-platform cur requeue {month.project_id} --month {month.month:%Y-%m} --all",
+            field="month",
+        )
+
+
+def _also(statement: str, names: Collection[str]) -> str:
+    """The statement with these columns in front of its own; what groups by all groups by them too."""
+    return statement.replace("SELECT", f"SELECT {''.join(f'{name}, ' for name in names)}", 1)

@@ -1,0 +1,368 @@
+"""Costs of a month or of any days, by any groups: from the cost summary, or the line items where it is too coarse.
+
+Both give the same amounts in the same order. What the line items give is kept on local disk as a sorted file, so that
+a page of millions of groups is read as a slice of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import polars as pl
+
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound
+from batch_platform.finops import keys as tag_keys
+from batch_platform.finops import lake_costs
+from batch_platform.finops.groups import Filter, Group, parse_filters, parse_groups
+from batch_platform.finops.keys import Key
+from batch_platform.finops.line_items import LineItemFiles
+from batch_platform.finops.model import MEASURES, MONEY, REPORT_MEASURES, ZERO, Format, Stamp
+from batch_platform.finops.months import next_month, shift
+from batch_platform.finops.report import GROUPS, TOTALS, Report
+from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.service.lake import Contents, MonthReplaced, kept_folder, on_disk, with_contents
+from batch_platform.finops.service.readers import CostReader
+from batch_platform.finops.summary import empty_costs, open_engine
+
+DAYS_AT_MOST: Final = 400
+"""Days of one question."""
+_EDITION: Final = 1
+"""Part of the name of every kept result: counted up when the same line items and query give another one."""
+
+_KEY_SCHEMA: Final = {
+    **dict.fromkeys(("family", "name", "column", "entry"), pl.String),
+    "is_folded": pl.Boolean,
+}
+
+_computing = threading.Lock()
+_looking = threading.Lock()
+
+
+@dataclass(frozen=True)
+class CostQuery:
+    """What is asked: a measure of `REPORT_MEASURES` by groups, of the days `start` to `end`, both included (UTC)."""
+
+    project_id: str
+    start: date
+    end: date
+    measure: str
+    groups: tuple[Group, ...] = ()
+    filters: tuple[Filter, ...] = ()
+
+    @property
+    def months(self) -> list[date]:
+        """The billing months that hold the days."""
+        first = self.start.replace(day=1)
+        count = (self.end.year - first.year) * 12 + self.end.month - first.month + 1
+        return [shift(first, number) for number in range(count)]
+
+    @property
+    def in_summary(self) -> bool:
+        return all(group.in_summary for group in (*self.groups, *(given.group for given in self.filters)))
+
+
+@dataclass(frozen=True, eq=False)
+class CostPage(Report):
+    """A report of some rows: `row_count` is how many there are in all; `totals` are of all of them."""
+
+    row_count: int
+
+
+@dataclass(frozen=True, eq=False)
+class CostRows:
+    """An answer: the published months it was computed from, those that are not, and a report for each currency.
+
+    `next_row` is where the next page begins, None on the last one.
+    """
+
+    query: CostQuery
+    stamps: tuple[Stamp, ...]
+    missing: tuple[date, ...]
+    reports: tuple[CostPage, ...]
+    next_row: int | None
+
+    @property
+    def row_count(self) -> int:
+        return sum(page.row_count for page in self.reports)
+
+
+@dataclass(frozen=True)
+class CostKeys:
+    """The tags and cost categories of some months."""
+
+    tags: tuple[str, ...]
+    cost_categories: tuple[str, ...]
+
+
+def cost_query(
+    project_id: str,
+    *,
+    month: date | None = None,
+    start: date | None = None,
+    end: date | None = None,
+    measure: str = "unblended",
+    group_by: Iterable[str] = (),
+    filters: Iterable[str] = (),
+) -> CostQuery:
+    """A query of a billing month, or of the days `start` to `end`. Raises `InvalidInput` naming the field."""
+    if (month is None) == (start is None and end is None):
+        raise InvalidInput("choose either a month, or days by start and end", field="month")
+    if month is not None:
+        start, end = month.replace(day=1), next_month(month) - timedelta(days=1)
+    if start is None or end is None:
+        raise InvalidInput("days have a start and an end", field="end" if end is None else "start")
+    if end < start:
+        raise InvalidInput(f"the end {end} lies before the start {start}", field="end")
+    if (end - start).days >= DAYS_AT_MOST:
+        raise InvalidInput(f"{DAYS_AT_MOST} days at most, not {(end - start).days + 1}", field="end")
+    if measure not in REPORT_MEASURES:
+        raise InvalidInput(f"measure must be one of {', '.join(REPORT_MEASURES)}, not {measure!r}", field="measure")
+    return CostQuery(project_id, start, end, measure, parse_groups(group_by), parse_filters(filters))
+
+
+def parse_day(text: str, field: str) -> date:
+    """`YYYY-MM-DD` as typed by users. Raises `InvalidInput`."""
+    try:
+        if len(text) != len("2026-10-01"):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(f"{text!r} is not a day; write YYYY-MM-DD", field=field) from None
+
+
+def cost_rows(
+    context: FinopsContext, reader: CostReader, query: CostQuery, *, first: int = 0, limit: int | None = None
+) -> CostRows:
+    """The costs: rows from number `first` (0 is the first) on, `limit` at most.
+
+    Rows stand by currency; grouped by day, by day; by amount, the largest first; then by their keys. Raises
+    `NotFound` when none of the months is published, `InvalidInput` for a tag that none of them has, `Conflict` for
+    line items that were read before what is asked for was kept.
+    """
+    stamps = published_stamps(context, reader, query)
+    if query.in_summary:
+        return _of_summary(reader, query, stamps, first, limit)
+
+    def use(found: Sequence[Contents]) -> CostRows:
+        return _of_line_items(context, reader, query, found, first, limit)
+
+    return with_contents(context, query.project_id, [stamp.month for stamp in stamps], use)
+
+
+def published_stamps(context: FinopsContext, reader: CostReader, query: CostQuery) -> list[Stamp]:
+    """What the published ones of the query's months are computed from, oldest first. Raises `NotFound` for none."""
+    stamps = sorted(reader.stamps(query.project_id, query.months), key=lambda stamp: stamp.month)
+    if not stamps:
+        context.connection(query.project_id)
+        raise NotFound(f"project {query.project_id} has no published costs for {_span(query.months)}", field="month")
+    return stamps
+
+
+def cost_keys(context: FinopsContext, project_id: str, months: Sequence[date]) -> CostKeys:
+    """The tags and cost categories of published months. Raises `NotFound` for one that is not."""
+
+    def use(found: Sequence[Contents]) -> CostKeys:
+        known = [key for contents in found for key in _keys(context, contents)]
+        return CostKeys(tuple(tag_keys.names("tag", known)), tuple(tag_keys.names("cost_category", known)))
+
+    return with_contents(context, project_id, months, use)
+
+
+def _of_summary(
+    reader: CostReader, query: CostQuery, stamps: Sequence[Stamp], first: int, limit: int | None
+) -> CostRows:
+    kept = [reader.costs(stamp) for stamp in stamps]
+    costs = _selected(query, (frame for _, frame in kept))
+    keys = [f"key_{i}" for i in range(len(query.groups))]
+    rows = (
+        costs.select(
+            "currency",
+            *(pl.col(GROUPS[group.text]).alias(key) for group, key in zip(query.groups, keys, strict=True)),
+            amount=REPORT_MEASURES[query.measure],
+        )
+        .group_by("currency", *keys)
+        .agg(pl.col("amount").sum())
+    )
+    order = _order(query)
+    rows = rows.sort([name for name, _ in order], descending=[down for _, down in order], nulls_last=True)
+    counts = dict(rows.group_by("currency").len().iter_rows())
+    currencies = pl.concat([empty_costs(), *(frame for _, frame in kept)]).select("currency").unique()
+    totals = currencies.join(_totals(costs), on="currency", how="left").fill_null(0).sort("currency")
+    return _answer(query, [stamp for stamp, _ in kept], rows.slice(first, limit), totals, counts, first)
+
+
+def _of_line_items(
+    context: FinopsContext,
+    reader: CostReader,
+    query: CostQuery,
+    found: Sequence[Contents],
+    first: int,
+    limit: int | None,
+) -> CostRows:
+    named = repr((_EDITION, query, [(contents.stamp, contents.name) for contents in found]))
+    with ExitStack() as held:
+        name = sha256(named.encode()).hexdigest()[:32]
+        folder = held.enter_context(
+            kept_folder(context, name, 2, lambda to: _compute(context, reader, query, found, to), alone=_computing)
+        )
+        totals = pl.read_parquet(folder / "totals.parquet")
+        page = pl.scan_parquet(folder / "rows.parquet").slice(first, limit).collect()
+    counts = dict(totals.select("currency", "row_count").iter_rows())
+    return _answer(query, [contents.stamp for contents in found], page, totals, counts, first)
+
+
+def _compute(
+    context: FinopsContext, reader: CostReader, query: CostQuery, found: Sequence[Contents], to: Path
+) -> None:
+    """Write rows.parquet, sorted, and totals.parquet, a row a currency."""
+    selection = lake_costs.Selection(query.groups, query.filters, query.start, query.end)
+    known: Mapping[date, Mapping[Group, Key | None]] = {contents.stamp.month: {} for contents in found}
+    if any(group.family for group in selection.asked):
+        keys = {contents.stamp.month: _keys(context, contents) for contents in found}
+        known = lake_costs.known_keys(selection.asked, keys)
+    with TemporaryDirectory(prefix="finops-", dir=context.scratch) as scratch, open_engine(Path(scratch)) as engine:
+        lake_costs.create_table(engine, query.groups)
+        frames = []
+        for contents in found:
+            stamp, frame = reader.costs(contents.stamp)
+            if stamp != contents.stamp:
+                raise MonthReplaced(f"{query.project_id} {stamp.month:%Y-%m} was replaced meanwhile; ask again")
+            frames.append(frame)
+            if not contents.files:
+                continue
+            with on_disk(context, contents) as files:
+                month = lake_costs.Month(
+                    query.project_id,
+                    stamp.month,
+                    contents.published.format or Format.CUR_LEGACY,
+                    files,
+                    frame["usage_account_id"].unique().to_list(),
+                )
+                lake_costs.add_month(engine, month, selection, known[stamp.month])
+        names = [f"key_{i}" for i in range(len(query.groups))]
+        keyed = ", ".join([*names, "currency"])
+        order = ", ".join(f"{name} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in _order(query))
+        engine.execute(
+            f"COPY (SELECT {keyed}, sum({REPORT_MEASURES[query.measure]})::DECIMAL(38, 12) AS amount FROM costs "
+            f"GROUP BY {keyed} ORDER BY {order}) TO '{to / 'rows.parquet'}' (COMPRESSION zstd)"
+        )
+        sums = ", ".join(f"sum({measure})::DECIMAL(38, 12) AS {measure}" for measure in MEASURES)
+        sums_file, rows_file = Path(scratch) / "sums.parquet", to / "rows.parquet"
+        engine.execute(f"COPY (SELECT currency, {sums} FROM costs GROUP BY currency) TO '{sums_file}'")
+        totals = pl.read_parquet(sums_file)
+    if all(given.group.in_summary for given in query.filters):
+        _require_equal(query, totals, _totals(_selected(query, frames)))
+    counts = pl.scan_parquet(rows_file).group_by("currency").agg(pl.len().alias("row_count")).collect()
+    currencies = pl.concat([empty_costs(), *frames]).select("currency").unique()
+    (
+        currencies.join(totals, on="currency", how="left")
+        .join(counts, on="currency", how="left")
+        .with_columns(pl.col(*MEASURES, "row_count").fill_null(0))
+        .sort("currency")
+        .write_parquet(to / "totals.parquet")
+    )
+
+
+def _keys(context: FinopsContext, contents: Contents) -> list[Key]:
+    """The tags and cost categories of a month, kept beside its line items."""
+
+    def look(to: Path) -> None:
+        with (
+            TemporaryDirectory(prefix="finops-", dir=context.scratch) as scratch,
+            open_engine(Path(scratch)) as engine,
+            on_disk(context, contents) as files,
+        ):
+            found = LineItemFiles(engine, files).keys() if files else []
+        pl.DataFrame([vars(key) for key in found], schema=_KEY_SCHEMA).write_parquet(to / "keys.parquet")
+
+    with kept_folder(context, f"keys-{_EDITION}-{contents.name}", 1, look, alone=_looking) as folder:
+        return [Key(**row) for row in pl.read_parquet(folder / "keys.parquet").iter_rows(named=True)]
+
+
+def _selected(query: CostQuery, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of the cost summary that are asked for."""
+    wanted = pl.col("usage_date").is_between(query.start, query.end)
+    for given in query.filters:
+        wanted &= pl.col(GROUPS[given.group.text]).is_in(given.values)
+    return pl.concat([empty_costs(), *(frame.filter(wanted) for frame in frames)])
+
+
+def _totals(costs: pl.DataFrame) -> pl.DataFrame:
+    return costs.group_by("currency").agg(pl.col(MEASURES).sum()).sort("currency")
+
+
+def _require_equal(query: CostQuery, of_line_items: pl.DataFrame, of_summary: pl.DataFrame) -> None:
+    """What the groups add up to is the published total, to the last digit."""
+    columns = ["currency", *MEASURES]
+    if not of_line_items.select(columns).sort("currency").equals(of_summary.select(columns)):
+        raise Conflict(
+            f"the costs of {query.project_id} {_span(query.months)} were published by another version of the "
+            "platform than their line items are read with; have them read and published again: "
+            f"batch-platform cur requeue {query.project_id} --month {query.months[0]:%Y-%m} --all",
+            field="month",
+        )
+
+
+def _order(query: CostQuery) -> list[tuple[str, bool]]:
+    """Column and whether it descends."""
+    days = [f"key_{i}" for i, group in enumerate(query.groups) if group.text == "day"]
+    others = [f"key_{i}" for i, group in enumerate(query.groups) if group.text != "day"]
+    ascending = [(name, False) for name in ("currency", *days)]
+    return [*ascending, ("amount", True), *((name, False) for name in others)]
+
+
+def _answer(
+    query: CostQuery,
+    stamps: Sequence[Stamp],
+    page: pl.DataFrame,
+    totals: pl.DataFrame,
+    counts: Mapping[Any, int],
+    first: int,
+) -> CostRows:
+    by_currency = {row["currency"]: row for row in totals.iter_rows(named=True)} or {None: {}}
+    names = {f"key_{i}": group.text for i, group in enumerate(query.groups)}
+    reports = tuple(
+        CostPage(
+            project_id=query.project_id,
+            month=_span_of(query),
+            state=", ".join(stamp.state for stamp in stamps),
+            manifest_version=", ".join(stamp.version for stamp in stamps),
+            currency=currency,
+            measure=query.measure,
+            group_by=tuple(names.values()),
+            rows=page.filter(pl.col("currency").eq_missing(pl.lit(currency, dtype=pl.String)))
+            .select(*names, pl.col("amount").cast(MONEY))
+            .rename(names),
+            totals={name: ZERO + sums.get(column, 0) for name, column in TOTALS.items()},
+            row_count=counts.get(currency, 0),
+        )
+        for currency, sums in by_currency.items()
+    )
+    published = {stamp.month for stamp in stamps}
+    row_count = sum(report.row_count for report in reports)
+    seen = first + page.height
+    return CostRows(
+        query,
+        tuple(stamps),
+        tuple(month for month in query.months if month not in published),
+        reports,
+        seen if seen < row_count and page.height else None,
+    )
+
+
+def _span_of(query: CostQuery) -> str:
+    """The billing month, or the days as an ISO 8601 interval."""
+    whole = query.start.day == 1 and query.end == next_month(query.start) - timedelta(days=1)
+    return f"{query.start:%Y-%m}" if whole else f"{query.start}/{query.end}"
+
+
+def _span(months: Sequence[date]) -> str:
+    return f"{months[0]:%Y-%m}" if len(months) == 1 else f"{months[0]:%Y-%m} to {months[-1]:%Y-%m}"
