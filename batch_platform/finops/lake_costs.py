@@ -21,12 +21,12 @@ from batch_platform.finops.keys import Key
 from batch_platform.finops.line_items import FileGroup, LineItemFiles
 from batch_platform.finops.model import MEASURES, Format
 from batch_platform.finops.report import GROUPS
-from batch_platform.finops.summary import of_month, select_line_items
+from batch_platform.finops.summary import LINE_ITEM_COLUMNS, of_month, select_line_items
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_KEYS: Final = ("service", "usage_account_id", "region", "usage_date")
+_KEYS: Final = ("service", "payer_account_id", "usage_account_id", "region", "usage_date")
 """Keys of the summary that a query may do without."""
 _DECIDING: Final = (
     "line_item_type",
@@ -144,7 +144,7 @@ def _line_items(
         if given.group.text != "charge_class"  # which the measures tell
     }
     money = [name for name in (*CUR_MONEY, *FOCUS_MONEY) if name in items.columns]
-    relation = items.relation((*_KEYS, *_DECIDING, *money), {**extra, **conditions})
+    relation = items.relation((*LINE_ITEM_COLUMNS, *money), {**extra, **conditions})
     day = f"DATE '{month.month}'"
     where = [
         "coalesce(usage_account_id, '') IN (SELECT unnest(getvariable('accounts')))",
@@ -154,7 +154,7 @@ def _line_items(
         *(f"list_contains(getvariable('{name}'), coalesce({name}, ''))" for name in conditions),
     ]
     used = {GROUPS[group.text] for group in selection.groups if group.in_summary}
-    blank = [f"NULL::{_type(name)} AS {name}" for name in (*_KEYS, "payer_account_id") if name not in used]
+    blank = [f"NULL::{_type(name)} AS {name}" for name in _KEYS if name not in used]
     rows = select_line_items(f"(SELECT * FROM {relation} WHERE {' AND '.join(where)})", {*money}, list(extra))
     return f"SELECT * REPLACE ({', '.join(blank)}) FROM ({rows})"
 

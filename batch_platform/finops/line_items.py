@@ -70,6 +70,10 @@ class LineItemFiles:
         """Whether every file has the column."""
         return all(column in group.columns for group in self.groups)
 
+    def lack(self, column: str) -> bool:
+        """Whether no file has the column."""
+        return column not in self.columns
+
     def keys(self) -> list[Key]:
         """The tags and cost categories of the month; maps are looked through."""
         found = {key: None for name in sorted(self.columns) if (key := keys.of_column(name))}
@@ -85,7 +89,7 @@ class LineItemFiles:
             "SELECT "
             + ", ".join(
                 (
-                    *(f"{group.columns.get(name, 'NULL')} AS {name}" for name in columns),
+                    *(f"{group.columns.get(name, 'NULL::VARCHAR' if self.lack(name) else 'NULL')} AS {name}" for name in columns),
                     *(f"{expression(group)} AS {name}" for name, expression in more.items()),
                 )
             )

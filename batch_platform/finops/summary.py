@@ -32,6 +32,12 @@ _PLAIN_OF_NET: Final = {
     "sp_net_effective_cost": "sp_effective_cost",
 }
 
+LINE_ITEM_COLUMNS: Final = (
+    *("line_item_type", "usage_date", "payer_account_id", "usage_account_id", "service", "region"),
+    *("currency", "invoice_id", "commitment_arn", "split_allocation"),
+)
+"""What decides a row's group and formula, beside its money."""
+
 SUMMARY_SCHEMA: Final[dict[str, pl.DataType]] = {
     **{name: pl.Date() if name == "usage_date" else pl.String() for name in SUMMARY_KEYS},
     **dict.fromkeys(MEASURES, MONEY),
@@ -129,12 +135,8 @@ def _line_items(engine: Any, files: Sequence[Path], accounts: tuple[str, ...] | 
 
 def select_line_items(source: str, present: Collection[str], more: Sequence[str] = ()) -> str:
     """What `*_groups` of measures.sql read, of a relation that has the columns `present`; and `more`."""
-    wanted = [
-        *("line_item_type", "usage_date", "payer_account_id", "usage_account_id", "service", "region"),
-        *("currency", "invoice_id", "commitment_arn", "split_allocation"),
-    ]
     money = [_amount(name, present) for name in (*CUR_MONEY, *FOCUS_MONEY)]
-    return f"SELECT {', '.join((*wanted, *money, *more))} FROM {source}"
+    return f"SELECT {', '.join((*LINE_ITEM_COLUMNS, *money, *more))} FROM {source}"
 
 
 def _amount(name: str, present: Collection[str]) -> str:
