@@ -85,17 +85,12 @@ class LineItemFiles:
 
     def relation(self, columns: Collection[str], more: Mapping[str, Callable[[FileGroup], str]]) -> str:
         """One relation of all files: `columns` under their names, null where a file has none; and `more`."""
-        parts = [
-            "SELECT "
-            + ", ".join(
-                (
-                    *(f"{group.columns.get(name, 'NULL::VARCHAR' if self.lack(name) else 'NULL')} AS {name}" for name in columns),
-                    *(f"{expression(group)} AS {name}" for name, expression in more.items()),
-                )
-            )
-            + f" FROM {group.relation}"
-            for group in self.groups
-        ]
+        nothing = {name: "NULL::VARCHAR" if self.lack(name) else "NULL" for name in columns}
+        parts = []
+        for group in self.groups:
+            wanted = [f"{group.columns.get(name, nothing[name])} AS {name}" for name in columns]
+            wanted += [f"{expression(group)} AS {name}" for name, expression in more.items()]
+            parts.append(f"SELECT {', '.join(wanted)} FROM {group.relation}")
         return f"({' UNION ALL '.join(parts)})"
 
     def _entries(self, column: str) -> list[str]:
