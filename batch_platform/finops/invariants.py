@@ -82,12 +82,13 @@ def _identity(summary: MonthSummary, *, amortises: bool) -> CheckOutcome:
         for payer, currency, residual, rows in residuals.iter_rows()
         if abs(residual) > rows * TOLERANCE_PER_ROW
     ]
-    if not broken:
-        return CheckOutcome(AMORTISATION, True, True, "holds for every payer and currency")
     if summary.unamortized_rows:
         # without those cells the identity proves nothing either way, so it cannot stop the month
         reason = f"{summary.unamortized_rows} commitment rows carry no amortisation figures"
-        return CheckOutcome(AMORTISATION, False, False, f"not provable, {reason}; residual {'; '.join(broken)}")
+        residual = f"; residual {'; '.join(broken)}" if broken else ""
+        return CheckOutcome(AMORTISATION, False, False, f"not provable, {reason}{residual}")
+    if not broken:
+        return CheckOutcome(AMORTISATION, True, True, "holds for every payer and currency")
     return CheckOutcome(AMORTISATION, False, True, f"residual {'; '.join(broken)}")
 
 

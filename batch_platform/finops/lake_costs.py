@@ -21,7 +21,7 @@ from batch_platform.finops.keys import Key
 from batch_platform.finops.line_items import FileGroup, LineItemFiles
 from batch_platform.finops.model import MEASURES, Format
 from batch_platform.finops.report import GROUPS
-from batch_platform.finops.summary import LINE_ITEM_COLUMNS, of_month, select_line_items
+from batch_platform.finops.summary import LINE_ITEM_COLUMNS, find_spread, of_month, select_line_items
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -87,6 +87,8 @@ def add_month(
     engine.execute("SET VARIABLE accounts = ?", [list(month.accounts)])
     for i, given in enumerate(selection.filters):
         engine.execute(f"SET VARIABLE filter_{i} = ?", [list(given.values)])
+    if layout == "cur":
+        find_spread(engine, f"({_rows(items)})")
     engine.execute(f"CREATE OR REPLACE TEMP VIEW line_items AS {_line_items(items, month, selection, values, extra)}")
     engine.execute("DROP TABLE IF EXISTS grouped")
     engine.execute(_also(statements[f"{layout}_groups"].as_string(), extra))
@@ -128,6 +130,12 @@ def known_keys(asked: Sequence[Group], months: Mapping[date, Sequence[Key]]) -> 
                 field="group_by",
             )
     return found
+
+
+def _rows(items: LineItemFiles) -> str:
+    """All rows of a month."""
+    money = [name for name in (*CUR_MONEY, *FOCUS_MONEY) if name in items.columns]
+    return select_line_items(items.relation((*LINE_ITEM_COLUMNS, *money), {}), {*money})
 
 
 def _line_items(

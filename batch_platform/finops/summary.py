@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _MEMORY: Final = "256MB"
 
 _PLAIN_OF_NET: Final = {
-    "net_unblended_cost": "unblended_cost",
     "ri_net_effective_cost": "ri_effective_cost",
     "ri_net_unused_upfront": "ri_unused_upfront",
     "ri_net_unused_recurring": "ri_unused_recurring",
@@ -34,7 +33,7 @@ _PLAIN_OF_NET: Final = {
 
 LINE_ITEM_COLUMNS: Final = (
     *("line_item_type", "usage_date", "payer_account_id", "usage_account_id", "service", "region"),
-    *("currency", "invoice_id", "commitment_arn", "split_allocation"),
+    *("currency", "invoice_id", "commitment_arn", "description", "split_allocation"),
 )
 """What decides a row's group and formula, beside its money."""
 
@@ -50,6 +49,7 @@ class MonthSummary:
     """What a month's line items add up to.
 
     `costs` has the grain of `SUMMARY_KEYS` and every measure; the counts say what the checks need to know.
+    `unamortized_rows` are of commitments and carry no amortisation figures (what they count for: measures.sql).
     """
 
     costs: pl.DataFrame
@@ -86,7 +86,8 @@ def summarise(
         engine.execute(f"CREATE VIEW line_items AS {_line_items(engine, files, accounts)}")
         engine.execute(statements[f"{layout}_groups"].as_string())
         counts = _record(engine, of_month(statements["row_counts"].as_string(), month))
-        counts |= _record(engine, statements["unamortized_rows"].as_string())
+        if layout == "cur":
+            find_spread(engine, "grouped")
         engine.execute(f"CREATE VIEW measures AS {of_month(statements[f'{layout}_measures'].as_string(), month)}")
         unknown = engine.execute(statements["unknown_types"].as_string()).fetchall()
         engine.execute(f"COPY ({statements['measures_by_group'].as_string()}) TO '{result}'")
@@ -127,6 +128,8 @@ def _line_items(engine: Any, files: Sequence[Path], accounts: tuple[str, ...] | 
     """The files as one relation with every money column, whichever of them a file's header had."""
     source = f"read_parquet([{', '.join(quoted(str(path)) for path in files)}], union_by_name = true)"
     present = {row[0] for row in engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    if "description" not in present:  # which files of an older lake lack
+        source = f"(SELECT *, NULL::VARCHAR AS description FROM {source})"
     scope = ""
     if accounts is not None:
         scope = f" WHERE usage_account_id IN ({', '.join(map(quoted, accounts)) or 'NULL'})"
@@ -136,7 +139,13 @@ def _line_items(engine: Any, files: Sequence[Path], accounts: tuple[str, ...] | 
 def select_line_items(source: str, present: Collection[str], more: Sequence[str] = ()) -> str:
     """What `*_groups` of measures.sql read, of a relation that has the columns `present`; and `more`."""
     money = [_amount(name, present) for name in (*CUR_MONEY, *FOCUS_MONEY)]
-    return f"SELECT {', '.join((*LINE_ITEM_COLUMNS, *money, *more))} FROM {source}"
+    rows = f"SELECT {', '.join((*LINE_ITEM_COLUMNS, *money, *more))} FROM {source}"
+    return f"SELECT *, {load('batch_platform.finops.sql')['kinds_of_row'].as_string()} FROM ({rows})"
+
+
+def find_spread(engine: DuckDBPyConnection, rows: str) -> None:
+    """The table `spread` that `cur_measures` read, by all rows of a month: the relation `line_items` or `grouped`."""
+    engine.execute(load("batch_platform.finops.sql")["spread"].as_string().replace("$rows", rows))
 
 
 def _amount(name: str, present: Collection[str]) -> str:

@@ -1,7 +1,8 @@
 """Whether one normalised file may become money: the first row that may not names itself.
 
 A cell that is no number is counted where its row's type does not use it, and refused where it does; so is a row
-without unblended cost, currency or type, and one of another billing period.
+without unblended cost, currency or type, one of another billing period, and one whose account id a spreadsheet took
+for a number. Costs of split cost allocation are copies that are left out, so nothing is asked of them.
 """
 
 from __future__ import annotations
@@ -119,7 +120,11 @@ def raw_totals(rows: pl.LazyFrame, *, accounts: tuple[str, ...] | None) -> dict[
 def _rules(layout: Layout, month: date) -> list[_Rule]:
     spelled = layout.spelled
     kind = pl.col("line_item_type")
+    counted = ~pl.col("split_allocation")
     first = pl.lit(month)
+    accounts = ("usage_account_id", "payer_account_id")
+    # FOCUS: the null account of what the payer's organisation owes as a whole
+    optional = {"usage_account_id"} if layout.format is Format.FOCUS else set()
     rules = [
         _Rule(
             spelled["billing_period_start"],
@@ -128,21 +133,32 @@ def _rules(layout: Layout, month: date) -> list[_Rule]:
         ),
         *(
             _Rule(spelled[name], "blank", pl.col(name).is_null())
-            for name in ("line_item_type", "usage_account_id", "payer_account_id", "currency")
+            for name in ("line_item_type", *accounts, "currency")
+            if name not in optional
         ),
+        *(_Rule(spelled[name], "not an account id of 12 digits", _no_account(name, layout)) for name in accounts),
     ]
     not_a_code = pl.col("currency").is_not_null() & ~pl.col("currency").str.contains("^[A-Z]{3}$").fill_null(False)
     rules.append(_Rule(spelled["currency"], "not a currency code", not_a_code))
     for name in _NEVER_BLANK[layout.format]:
         blank = pl.col(name).is_null() & ~_has_failed(name)
-        rules.append(_Rule(spelled[name], "blank", blank))
+        rules.append(_Rule(spelled[name], "blank", counted & blank))
     used = [name for name in _USED_BY_ALL[layout.format] if name in layout.money]
-    rules += [_Rule(spelled[name], "not a number", _has_failed(name)) for name in used]
+    rules += [_Rule(spelled[name], "not a number", counted & _has_failed(name)) for name in used]
     for line_type, names in USED_BY_TYPE.items():
         for name in (name for name in names if name in layout.money):
             complaint = f"not a number, in a row of type {line_type}, which uses it"
-            rules.append(_Rule(spelled[name], complaint, (kind == line_type) & _has_failed(name)))
+            rules.append(_Rule(spelled[name], complaint, (kind == line_type) & counted & _has_failed(name)))
     return rules
+
+
+def _no_account(name: str, layout: Layout) -> pl.Expr:
+    """What is no account id: 1.23457E+11, 123456789012.0, one without its leading zeros. FOCUS may name accounts."""
+    account = pl.col(name)
+    wrong = ~account.str.contains("^[0-9]{12,}$")
+    if layout.format is Format.FOCUS:
+        wrong &= account.str.contains(r"^[0-9.,]+([Ee][+-]?[0-9]+)?$")
+    return wrong.fill_null(False)
 
 
 def _has_failed(name: str) -> pl.Expr:

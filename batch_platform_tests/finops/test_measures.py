@@ -40,6 +40,7 @@ SP_FEE = {
     S + "UsedCommitment": "7.5",
     S + "AmortizedUpfrontCommitmentForBillingPeriod": "4",
 }
+PLAN_REFUND = "Refund for one-time fee for Savings Plan ID: 7f1d"
 NET = {"lineItem/NetUnblendedCost": "0.9"}
 
 Case = tuple[str, str, dict[str, str], str, dict[str, str]]
@@ -195,10 +196,13 @@ CASES: list[Case] = [
     (
         "Refund",
         "-4",
-        {S + "SavingsPlanARN": SP},
+        {"lineItem/LineItemDescription": PLAN_REFUND},
         "refund",
         {"unblended": "-4", "billed": "-4", "net_unblended": "-4", "upfront": "-4"},
     ),
+    ("Refund", "4", {"lineItem/LineItemDescription": PLAN_REFUND.lower()}, "refund", PLAIN),
+    ("Usage", "4", {"lineItem/LineItemDescription": PLAN_REFUND}, "usage", PLAIN),
+    ("Refund", "4", {S + "SavingsPlanARN": SP}, "refund", PLAIN),
     ("Refund", "4", {}, "refund", PLAIN),
     ("Refund", "4", {R + "ReservationARN": RI}, "refund", PLAIN),
     ("Credit", "4", {}, "credit", PLAIN),
@@ -297,7 +301,7 @@ def test_measures_of_focus(
         "blended": 0,
         "amortized": Decimal(effective),
         "net_amortized": Decimal(effective),
-        "list_cost": 9,
+        "list_cost": 0 if category == "Purchase" and "CommitmentDiscountId" in more else 9,
         "true_up": 0,
         "upfront": Decimal(upfront),
     }
@@ -385,6 +389,124 @@ def test_timestamps_as_aws_and_python_write_them(tmp_path: Path, start: str) -> 
     assert found.out_of_period_rows == 0
 
 
+# figures that are not there: month by month, type and cost with its figures -> amortised, net amortised
+
+BARE = "lineItem/NetUnblendedCost"
+MISSING: dict[str, tuple[list[tuple[str, str, dict[str, str]]], str, str, int]] = {
+    "a cancelled plan": (
+        [
+            ("SavingsPlanUpfrontFee", "8760", {S + "SavingsPlanARN": SP}),
+            ("Refund", "-8760", {"lineItem/LineItemDescription": PLAN_REFUND}),
+            ("Usage", "100", {}),
+        ],
+        *("100", "100", 0),
+    ),
+    "the refund a month later": (
+        [("Refund", "-8760", {"lineItem/LineItemDescription": PLAN_REFUND}), ("Usage", "100", {})],
+        *("100", "100", 0),
+    ),
+    "no plan columns at all, and a plan cancelled": (
+        [
+            ("Usage", "10", {}),
+            ("SavingsPlanUpfrontFee", "50", {}),
+            ("SavingsPlanCoveredUsage", "10", {}),
+            ("SavingsPlanNegation", "-10", {}),
+            ("SavingsPlanRecurringFee", "7", {}),
+            ("Refund", "-50", {"lineItem/LineItemDescription": PLAN_REFUND}),
+        ],
+        *("17", "17", 2),
+    ),
+    "what a plan covers tells no cost, its fees do": (
+        [
+            ("SavingsPlanCoveredUsage", "12", {S + "SavingsPlanARN": SP}),
+            ("SavingsPlanNegation", "-12", {S + "SavingsPlanARN": SP}),
+            ("SavingsPlanRecurringFee", "7", SP_FEE),
+        ],
+        *("7", "7", 1),
+    ),
+    "one covered row of two tells no cost": (
+        [
+            ("SavingsPlanCoveredUsage", "12", {S + "SavingsPlanARN": SP}),
+            ("SavingsPlanCoveredUsage", "1", SP_USED),
+            ("SavingsPlanNegation", "-13", {S + "SavingsPlanARN": SP}),
+            ("SavingsPlanRecurringFee", "7", SP_FEE),
+        ],
+        *("15.1", "15.1", 1),  # 12 + 0.6 + 2.5
+    ),
+    "fees without figures of what usage is spread over": (
+        [
+            ("SavingsPlanCoveredUsage", "1", SP_USED),
+            ("SavingsPlanNegation", "-1", {S + "SavingsPlanARN": SP}),
+            ("SavingsPlanRecurringFee", "7", {S + "SavingsPlanARN": SP}),
+            ("DiscountedUsage", "0", RI_USED),
+            ("RIFee", "4", {R + "ReservationARN": RI}),
+        ],
+        *("1.35", "1.35", 2),  # 0.6 + 0.75
+    ),
+    "no usage, and a fee without figures": (
+        [("SavingsPlanRecurringFee", "7", {S + "SavingsPlanARN": SP}), ("RIFee", "4", {R + "ReservationARN": RI})],
+        *("11", "11", 2),
+    ),
+    "no figures of reservations": (
+        [
+            ("Fee", "1200", {R + "ReservationARN": RI}),
+            ("RIFee", "31", {R + "ReservationARN": RI}),
+            ("DiscountedUsage", "0", {R + "ReservationARN": RI}),
+            ("Usage", "1", {}),
+        ],
+        *("1232", "1232", 2),
+    ),
+    "plans without figures beside reservations with them": (
+        [
+            ("RIFee", "4", RI_FEE),
+            ("DiscountedUsage", "0", RI_USED),
+            ("SavingsPlanCoveredUsage", "10", {}),
+            ("SavingsPlanNegation", "-10", {}),
+            ("SavingsPlanRecurringFee", "7", {}),
+        ],
+        *("12.5", "12.5", 2),  # 4.75 + 0.75 + 7
+    ),
+    "a plan paid up front, of whose net only that part is told": (
+        [
+            (
+                "SavingsPlanRecurringFee",
+                "0",
+                {
+                    **SP_FEE,
+                    S + "AmortizedUpfrontCommitmentForBillingPeriod": "10",
+                    S + "NetAmortizedUpfrontCommitmentForBillingPeriod": "9",
+                },
+            ),
+            ("SavingsPlanCoveredUsage", "12", {**SP_USED, S + "NetSavingsPlanEffectiveCost": "0.5"}),
+        ],
+        *("3.1", "2.75", 0),  # a quarter is unused: of 10, and of 9
+    ),
+    "a plan paid in part, of whose net only that part is told": (
+        [("SavingsPlanRecurringFee", "6", {**SP_FEE, S + "NetAmortizedUpfrontCommitmentForBillingPeriod": "2"})],
+        *("2.5", "2", 0),  # 10 - 4 are recurring: a quarter of 6 + 2
+    ),
+    "discounts without a net cost beside net costs": (
+        [("Usage", "100", {BARE: "90"}), ("EdpDiscount", "-10", {}), ("SppDiscount", "-3", {BARE: "-1"})],
+        *("87", "89", 0),
+    ),
+    "discounts where nobody tells a net cost": (
+        [("Usage", "100", {BARE: ""}), ("EdpDiscount", "-10", {BARE: ""})],
+        *("90", "90", 0),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISSING)
+def test_figures_that_are_not_there(tmp_path: Path, kind: str) -> None:
+    rows, amortized, net_amortized, unamortized = MISSING[kind]
+    found = of_rows(tmp_path, [line(*row) for row in rows])
+    sums = totals(found.costs)["USD"]
+    assert (sums["amortized"], sums["net_amortized"]) == (Decimal(amortized), Decimal(net_amortized))
+    assert found.unamortized_rows == unamortized
+    if kind.startswith(("no ", "a cancelled", "the refund", "what a plan")):
+        assert sums["amortized"] + sums["true_up"] + sums["upfront"] == sums["unblended"]
+
+
 def test_derived_net_figures_are_counted(tmp_path: Path) -> None:
     more = {**SP_FEE, S + "NetRecurringCommitmentForBillingPeriod": "6"}
     rows = [line("SavingsPlanRecurringFee", "6", more), line("SavingsPlanRecurringFee", "6", SP_FEE), line()]
@@ -430,7 +552,7 @@ def month_of_commitments() -> list[Row]:
 
     Reservation: 1200 paid up front for 12 months (100 a month) and 31 recurring; 3/4 of it used.
     Plan: 600 paid up front for 12 months (50 a month) and 50 recurring; 80 of its 100 used, at 160 on demand.
-    A second plan is bought for 240, and an old one's fee of 36 is refunded.
+    A second plan is bought for 240, and the fee of one that was cancelled, 36, is refunded.
     """
     ri = {R + "ReservationARN": RI}
     sp = {S + "SavingsPlanARN": SP}
@@ -463,7 +585,7 @@ def month_of_commitments() -> list[Row]:
         line("SavingsPlanCoveredUsage", "59.5", {**sp, S + "SavingsPlanEffectiveCost": "29.75"}, day=7),
         line("SavingsPlanNegation", "-100.5", sp, day=6),
         line("SavingsPlanNegation", "-59.5", sp, day=7),
-        line("Refund", "-36", {S + "SavingsPlanARN": SP + "-0"}),
+        line("Refund", "-36", {"lineItem/LineItemDescription": PLAN_REFUND}),
         line("Usage", "17.000000000001"),
         line("Usage", "5", {"lineItem/Operation": "EKSPod-EC2"}),
         line("Tax", "1.7"),

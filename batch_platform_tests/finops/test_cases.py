@@ -1,0 +1,88 @@
+"""Small deliveries that once came out wrong, each through fetch, read and publish.
+
+`data/cur_cases/NAME` holds the objects as they lie in a bucket, of one billing month, with made-up accounts. What
+each must come to was worked out from its rows by hand, and stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from batch_platform.finops.model import MEASURES, Format
+from batch_platform_tests.finops.conftest import Project, SteppingClock
+
+CASES: Final = Path(__file__).parent.parent / "data" / "cur_cases"
+MONTH: Final = date(2026, 9, 1)
+
+
+@dataclass(frozen=True)
+class Right:
+    """What a case comes to: sums by measure, in one currency, and checks that must warn."""
+
+    sums: dict[str, str]
+    currency: str = "USD"
+    accounts: set[str] | None = None
+    warnings: set[str] = field(default_factory=set)
+
+
+PUBLISHED: Final = {
+    # 110 + 11 + 20 - 2, without the purchase of 8760
+    "k-focus12": Right({"unblended": "8878", "amortized": "128", "list_cost": "139"}),
+    "k-subnull": Right({"unblended": "21"}, accounts={"500000215001", ""}),
+    "w-cn-nosp": Right({"unblended": "17", "amortized": "17"}, "CNY", warnings={"amortisation_identity"}),
+    "v-sp-allup-net": Right({"amortized": "10", "net_amortized": "9"}),
+    "b-edp-net-blank": Right({"unblended": "90", "net_unblended": "90", "net_amortized": "90"}),
+    "c-scad-blank": Right({"unblended": "10"}),
+}
+
+REFUSED: Final = {
+    "h-acct-sci": ("row 1", "column lineItem/UsageAccountId"),
+}
+
+
+@pytest.fixture
+def deliver(make_project: Callable[..., Project], clock: SteppingClock) -> Iterator[Callable[[str], Project]]:
+    """A project whose bucket holds a case, read a while after its month."""
+    clock.now = datetime(2026, 10, 20, tzinfo=UTC)
+
+    def make(name: str) -> Project:
+        project = make_project(Format.AUTO)
+        for path in sorted((CASES / name).rglob("*.*")):
+            if path.is_file():
+                project.bucket.put(path.relative_to(CASES / name).as_posix(), path.read_bytes())
+        project.reconnect(prefix=f"{name}/cur", report_name="rep")
+        return project
+
+    return make
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_case_is_published(deliver: Callable[[str], Project], name: str) -> None:
+    right = PUBLISHED[name]
+    outcome = deliver(name).run(MONTH)
+    assert outcome.published is not None, outcome.waiting_for
+    assert outcome.costs["currency"].unique().to_list() == [right.currency]
+    sums = {measure: outcome.costs[measure].sum() for measure in MEASURES if measure in right.sums}
+    assert sums == {measure: Decimal(text) for measure, text in right.sums.items()}
+    if right.accounts is not None:
+        assert set(outcome.costs["usage_account_id"]) == right.accounts
+    assert right.warnings <= {check.name for check in outcome.published.checks if not check.passed}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_case_is_refused_by_file_row_and_column(deliver: Callable[[str], Project], name: str) -> None:
+    project = deliver(name)
+    outcome = project.run(MONTH)
+    assert outcome.published is None
+    [file] = project.files(MONTH)
+    row, column = REFUSED[name]
+    assert file["status"] == "ERROR"
+    assert file["error_message"].startswith(f"{project.bucket.uri(file['object_key'])}: {row}, {column}")
+    assert "\n" not in file["error_message"]
