@@ -33,9 +33,7 @@ FLOATS = {
     "finops/plots.py": "positions on a canvas",
     "finops/normalize.py": "recognises doubles of a Parquet file, to cast them at once",
 }
-LONG_FILES = {
-    "finops/cli.py": "one command after another",
-}
+LONG_FILES: dict[str, str] = {}
 STANDARD_FILES = {
     *("definitions", "assets", "checks", "automation", "partitions", "jobs"),
     *("service", "model", "store", "sql", "api", "pages"),

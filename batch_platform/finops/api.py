@@ -1,21 +1,17 @@
-"""The finops API under `/api/projects`: connections, both batches, costs, files, insight, budgets."""
+"""The finops API under `/api/projects`: connections, both batches, files, insight, budgets; costs in cost_api.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
-from pydantic import Field, JsonValue
-from pydantic.alias_generators import to_camel
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from pydantic import Field
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.finops import exports, service
+from batch_platform.finops import service
 from batch_platform.finops.answers import (
     AnomaliesAnswer,
     BudgetAnswer,
-    CostsAnswer,
     Currency,
     FileAnswer,
     ForecastAnswer,
@@ -27,63 +23,51 @@ from batch_platform.finops.answers import (
     RestatementAnswer,
     TestAnswer,
 )
+from batch_platform.finops.api_parts import (
+    OPERATE,
+    READ,
+    WRITE,
+    Paging,
+    ProjectId,
+    Work,
+    like,
+    page_of,
+    wire_names,
+)
 from batch_platform.finops.model import Budget, Connection, FileStatus, Format
 from batch_platform.finops.months import month_start
-from batch_platform.finops.site import FinopsSite, site_of, trail_of, work_of
+from batch_platform.finops.site import trail_of
 from batch_platform.operations import actions
 from batch_platform.operations.answers import RunAnswer
 from batch_platform.operations.parameters import checked
 from batch_platform.operations.service import OperationsContext
-from batch_platform.web.access.dependencies import requires
-from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{projectId:name}`)
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.idempotency import IdempotencyKey
-from batch_platform.web.api.paging import Page, PageQuery, encode
+from batch_platform.web.api.paging import Page
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import Month, StrictBool, StrictModel, Text
 
 router = APIRouter(prefix="/api/projects", tags=["finops"])
 
 ROLE: Final = "arn:aws:iam::123456789012:role/reader"
-READ: Final = [requires("finops:read")]
-OPERATE: Final = [requires("finops:operate")]
-WRITE: Final = [requires("finops:write")]
 STARTED: Final = documented(404, 409, 503)
 
-ProjectId = Annotated[
-    str,
-    Path(
-        alias="projectId",
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
-        description="A project's id.",
-        examples=["acme"],
-    ),
-]
-MonthQuery = Annotated[Month, Query(description="Billing month, YYYY-MM.")]
 NewestMonth = Annotated[Month | None, Query(description="Billing month, YYYY-MM; the newest published.")]
-Work = Annotated[service.FinopsContext, Depends(work_of)]
-Site = Annotated[FinopsSite, Depends(site_of)]
 Operations = Annotated[OperationsContext, Depends(actions.operations_of)]
-Paging = Annotated[PageQuery, Depends()]
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", examples=["123456789012"])]
-
-
-def _like(pattern: str) -> dict[str, JsonValue]:
-    """Tells the pattern in the schema only: what breaks it is refused by the service, in a sentence."""
-    return {"pattern": pattern}
 
 
 class ConnectionRequest(StrictModel):
     """Where a project's reports lie. `externalId` left out keeps the one that is stored, null removes it."""
 
     name: Text = Field(min_length=1, examples=["Acme production"])
-    bucket: Text = Field(examples=["acme-billing"], json_schema_extra=_like(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))
+    bucket: Text = Field(examples=["acme-billing"], json_schema_extra=like(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))
     prefix: Text = Field(default="", examples=["cur/acme"], description="The key prefix before the report's folder.")
-    report_name: Text = Field(examples=["cur"], json_schema_extra=_like(r"^[^/]+$"))
-    region: Text = Field(examples=["ap-northeast-1"], json_schema_extra=_like(r"^[a-z]{2}(-[a-z]{1,12}){1,2}-[0-9]$"))
+    report_name: Text = Field(examples=["cur"], json_schema_extra=like(r"^[^/]+$"))
+    region: Text = Field(examples=["ap-northeast-1"], json_schema_extra=like(r"^[a-z]{2}(-[a-z]{1,12}){1,2}-[0-9]$"))
     format: FormatName = "auto"
     role_arn: Text | None = Field(
-        default=None, examples=[ROLE], json_schema_extra=_like(r"^arn:aws:iam::\d{12}:role/\w+$")
+        default=None, examples=[ROLE], json_schema_extra=like(r"^arn:aws:iam::\d{12}:role/\w+$")
     )
     external_id: Text | None = Field(default=None, min_length=1, description="Write only.")
     account_scope: list[AccountId] | None = Field(
@@ -105,7 +89,7 @@ class ConnectionRequest(StrictModel):
 class ProjectRequest(ConnectionRequest):
     """A new project."""
 
-    project_id: Text = Field(examples=["acme"], json_schema_extra=_like(r"^[a-z0-9][a-z0-9_-]{0,62}$"))
+    project_id: Text = Field(examples=["acme"], json_schema_extra=like(r"^[a-z0-9][a-z0-9_-]{0,62}$"))
 
 
 class BatchRequest(StrictModel):
@@ -115,9 +99,14 @@ class BatchRequest(StrictModel):
 
 
 class RequeueRequest(StrictModel):
-    """`objectKey` left out: every file of the project that is in ERROR."""
+    """`objectKey` left out: every file of the project, or of a `month` of it, that is in ERROR.
+
+    `allFiles`: files that were read without an error too, to be read by the rules of now.
+    """
 
     object_key: Text | None = Field(default=None, examples=["cur/acme/cur/20261001-20261101/x/cur-1.csv.gz"])
+    month: Month | None = None
+    all_files: StrictBool = False
 
 
 class BudgetRequest(StrictModel):
@@ -128,7 +117,7 @@ class BudgetRequest(StrictModel):
     monthly_amount: Text = Field(
         examples=["1200.50"],
         description="A decimal number above 0, as a string.",
-        json_schema_extra=_like(r"^(?=.*[1-9])[0-9]{1,20}(\.[0-9]{1,12})?$"),
+        json_schema_extra=like(r"^(?=.*[1-9])[0-9]{1,20}(\.[0-9]{1,12})?$"),
     )
 
 
@@ -141,14 +130,14 @@ def list_projects(work: Work, page: Paging) -> Envelope[Page[ProjectAnswer]]:
             after=after["project"] if after else None, offset=page.offset, limit=page.limit + 1
         )
     shown, more = found[: page.limit], len(found) > page.limit
-    return _page([ProjectAnswer.of(one) for one in shown], {"project": shown[-1].project_id} if more else None)
+    return page_of([ProjectAnswer.of(one) for one in shown], {"project": shown[-1].project_id} if more else None)
 
 
 @router.post("", status_code=201, dependencies=WRITE, responses=documented(409))
 def create_project(body: ProjectRequest, request: Request, response: Response, work: Work) -> Envelope[ProjectAnswer]:
     """Add a project. Its deliveries are polled from now on; `:test` says whether they can be read."""
     project = body.connection(body.project_id)
-    with _wire_names():
+    with wire_names():
         service.create_project(work, project, trail=trail_of(request))
     response.headers["Location"] = f"/api/projects/{project.project_id}"
     return Envelope(data=ProjectAnswer.of(project), message=f"project {project.project_id} is added")
@@ -166,7 +155,7 @@ def change_project(
 ) -> Envelope[ProjectAnswer]:
     """Replace a project's connection."""
     keep = "external_id" not in body.model_fields_set
-    with _wire_names():
+    with wire_names():
         project = service.change_project(
             work, body.connection(project_id), keep_external_id=keep, trail=trail_of(request)
         )
@@ -226,32 +215,6 @@ def list_months(project_id: ProjectId, work: Work) -> Envelope[list[MonthAnswer]
     return Envelope(data=[MonthAnswer.of(month, of[month.month]) for month in reversed(months)])
 
 
-@router.get(
-    "/{projectId:name}/costs",
-    dependencies=READ,
-    response_class=Response,
-    responses=exports.documented(Envelope[CostsAnswer]) | documented(404),
-)
-async def show_costs(
-    project_id: ProjectId,
-    request: Request,
-    site: Site,
-    month: MonthQuery,
-    measure: Annotated[Measure, Query(description="Which amount.")] = "unblended",
-    group_by: Annotated[
-        Text, Query(description="Any of service, account, region, charge_class, day, by commas; empty: the total.")
-    ] = "service",
-    export: Annotated[Literal["json", "csv", "parquet", "focus"], Query(alias="format")] = "json",
-) -> Response:
-    """A month's costs by group. The ETag names costs and query: unchanged costs answer 304.
-
-    `focus` is the whole month in the columns of FOCUS 1.2, whatever measure and groups are asked for.
-    """
-    groups = tuple(group.strip() for group in group_by.split(",") if group.strip())
-    query = exports.CostQuery(measure, groups, export)
-    return await exports.answer(site.costs, project_id, month_start(month), query, request.headers)
-
-
 @router.get("/{projectId:name}/files", dependencies=READ, responses=documented(404))
 def list_files(
     project_id: ProjectId,
@@ -280,15 +243,22 @@ def list_files(
         "version": last["version"],
         "file": last["file_no"],
     }
-    return _page([FileAnswer.of(row) for row in shown], following)
+    return page_of([FileAnswer.of(row) for row in shown], following)
 
 
 @router.post("/{projectId:name}/files/requeue", dependencies=OPERATE, responses=documented(404))
 def requeue_files(
     project_id: ProjectId, body: RequeueRequest, request: Request, work: Work
 ) -> Envelope[list[RequeuedAnswer]]:
-    """Put files in ERROR back to PENDING; the next aggregation reads them again."""
-    files = service.requeue(work, project_id, body.object_key, trail=trail_of(request))
+    """Put files back to PENDING; the next aggregation reads them again. What is published stays until then."""
+    files = service.requeue(
+        work,
+        project_id,
+        body.object_key,
+        month=month_start(body.month) if body.month else None,
+        all_files=body.all_files,
+        trail=trail_of(request),
+    )
     told = [RequeuedAnswer(month=file["month"], object_key=file["object_key"]) for file in files]
     return Envelope(data=told, message=f"{len(told)} files are put back")
 
@@ -316,7 +286,7 @@ def list_restatements(project_id: ProjectId, work: Work, page: Paging) -> Envelo
         "class": last["charge_class"],
         "currency": last["currency"],
     }
-    return _page([RestatementAnswer.of(row) for row in shown], following)
+    return page_of([RestatementAnswer.of(row) for row in shown], following)
 
 
 @router.get("/{projectId:name}/anomalies", dependencies=READ, responses=documented(404))
@@ -345,7 +315,7 @@ def set_budget(
     project_id: ProjectId, body: BudgetRequest, request: Request, work: Work
 ) -> Envelope[list[BudgetAnswer]]:
     """Set the budget of a measure and currency; the project's budgets after it."""
-    with _wire_names():
+    with wire_names():
         amount = service.parse_amount(body.monthly_amount)
         service.set_budget(work, Budget(project_id, body.measure, body.currency, amount), trail=trail_of(request))
     return Envelope(data=BudgetAnswer.of_all(*service.budget_statuses(work, project_id)))
@@ -381,18 +351,3 @@ def _start(
     run = actions.start(request, job, parameters, idempotency_key=idempotency_key)
     response.headers["Location"] = f"/api/admin/batch/runs/{run.run_id}"
     return Envelope(data=RunAnswer.of(run), message=f"{name} of {project_id} is asked for as run {run.run_id}")
-
-
-@contextmanager
-def _wire_names() -> Iterator[None]:
-    """What the service calls `role_arn` is the request's `roleArn`."""
-    try:
-        yield
-    except InvalidInput as error:
-        if error.field is not None:
-            error.field = to_camel(error.field)
-        raise
-
-
-def _page(items: list[Any], following: dict[str, Any] | None) -> Envelope[Page[Any]]:
-    return Envelope(data=Page(items=items, next_cursor=None if following is None else encode(following)))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from batch_platform.core.failures import InvalidInput, PermanentFailure
-from batch_platform.core.terminal import console, print_json, print_rows, showing
+from batch_platform.core.terminal import print_json, print_rows, showing
+from batch_platform.finops import cost_cli
+from batch_platform.finops.cli_work import AnyProjectId, DryRun, Json, Month, ProjectId, open_work
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from batch_platform.finops.report import Report
     from batch_platform.finops.service import Discovery, FinopsContext
     from batch_platform.operations.launch import Launcher, RunResult
 
@@ -26,19 +23,8 @@ app = typer.Typer(no_args_is_help=True, help="AWS cost and usage reports: fetch,
 projects_app = typer.Typer(no_args_is_help=True, help="Where the projects' reports lie.")
 app.add_typer(projects_app, name="projects")
 
-ProjectId = Annotated[str, typer.Argument(metavar="ID", help="The project.")]
-AnyProjectId = Annotated[str | None, typer.Argument(metavar="[ID]", help="The project; all when left out.")]
-Month = Annotated[str, typer.Argument(metavar="YYYY-MM", help="The billing month.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
-
-
-class ReportFormat(StrEnum):
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    PARQUET = "parquet"
-    FOCUS = "focus"
+app.command("report")(cost_cli.report)
+app.command("keys")(cost_cli.keys)
 
 
 @projects_app.command("add")
@@ -192,15 +178,20 @@ def aggregate(
 def requeue(
     project_id: AnyProjectId = None,
     file: Annotated[str | None, typer.Option(metavar="KEY", help="Only this object key.")] = None,
+    month: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="Only files of this billing month.")] = None,
+    all_files: Annotated[
+        bool, typer.Option("--all", help="Files of the project that were read well too; what is published stays.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Put files in ERROR back to PENDING."""
+    """Put files in ERROR back to PENDING; with --all every file, to be read by the rules of now."""
     from batch_platform.finops import service
 
+    at = service.parse_month(month) if month else None
     with open_work() as work:
-        rows = service.requeue(work, project_id, file, dry_run=dry_run)
-    print_rows(rows, as_json=as_json, empty="no file is in ERROR")
+        rows = service.requeue(work, project_id, file, month=at, all_files=all_files, dry_run=dry_run)
+    print_rows(rows, as_json=as_json, empty="no files are registered" if all_files else "no file is in ERROR")
 
 
 @app.command("files")
@@ -241,42 +232,6 @@ def months(project_id: ProjectId, as_json: Json = False) -> None:
     print_rows(rows, as_json=as_json, empty=f"project {project_id} has no published month")
 
 
-@app.command("report")
-def report(
-    project_id: ProjectId,
-    month: Month,
-    measure: Annotated[
-        str, typer.Option(help="unblended, amortized, net_unblended, net_amortized, billed or list.")
-    ] = "unblended",
-    group_by: Annotated[str, typer.Option(help="Any of service,account,region,charge_class,day.")] = "service",
-    output: Annotated[ReportFormat, typer.Option("--format", help="How to print it.")] = ReportFormat.TABLE,
-    as_json: Json = False,
-) -> None:
-    """Print a month's costs by group; every answer states measure, currency, state and manifest version."""
-    from batch_platform.finops import report as exports
-    from batch_platform.finops import service
-
-    wanted = ReportFormat.JSON if as_json else output
-    groups = [group.strip() for group in group_by.split(",") if group.strip()]
-    with open_work() as work:
-        at = service.parse_month(month)
-        if wanted is ReportFormat.FOCUS:
-            _, costs = service.month_costs(work, project_id, at)
-            typer.echo(exports.to_focus(costs, month=f"{at:%Y-%m}"), nl=False)
-            return
-        reports = service.report(work, project_id, at, measure=measure, group_by=groups)
-    if wanted is ReportFormat.JSON:
-        answers = [exports.to_json(one) for one in reports]
-        print_json(answers[0] if len(answers) == 1 else answers)
-    elif wanted is ReportFormat.CSV:
-        typer.echo(exports.to_csv(reports), nl=False)
-    elif wanted is ReportFormat.PARQUET:
-        sys.stdout.buffer.write(exports.to_parquet(reports))
-    else:
-        for one in reports:
-            print_report(console(), one)
-
-
 @app.command("restatements")
 def restatements(project_id: ProjectId, as_json: Json = False) -> None:
     """Show money that changed after its month was final."""
@@ -309,40 +264,6 @@ def forecast(
         at = service.parse_month(month) if month else None
         expected = service.stored_forecast(work, project_id, at)
     print_rows(expected.to_dicts(), as_json=as_json, empty="no history to forecast from")
-
-
-def print_report(out: Console, one: Report) -> None:
-    """A report for the terminal, its total below."""
-    out.print(
-        f"[bold]{one.project_id} {one.month}[/] · {one.measure} in {one.currency or 'no currency'} · {one.state} · "
-        f"manifest {one.manifest_version}",
-        soft_wrap=True,
-        markup=True,
-    )
-    table = Table(show_footer=True)
-    for position, group in enumerate(one.group_by):
-        table.add_column(group, footer="total" if position == 0 else "")
-    table.add_column("amount", justify="right", footer=f"{one.totals[one.measure]:f}", no_wrap=True)
-    for *keys, amount in one.rows.iter_rows():
-        table.add_row(*(str(key) for key in keys), f"{amount:f}")
-    out.print(table)
-
-
-@contextmanager
-def open_work(settings: Settings | None = None) -> Iterator[FinopsContext]:
-    """The finops context of this process, its connections closed at the end."""
-    from batch_platform.core import aws, postgres
-    from batch_platform.finops.service.context import build_context
-
-    settings = settings or load_settings()
-    if settings.database_url is None:
-        raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
-    pool = postgres.open_pool(settings.database_url.get_secret_value(), application_name="batch-platform cur")
-    try:
-        lake = aws.client("s3", settings)
-        yield build_context(pool=pool, lake=lake, lake_bucket=settings.lake_bucket, settings=settings)
-    finally:
-        pool.close()
 
 
 @contextmanager

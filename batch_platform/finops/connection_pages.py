@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.finops import service
-from batch_platform.finops.api import WRITE, ConnectionRequest
+from batch_platform.finops.api import ConnectionRequest
+from batch_platform.finops.api_parts import WRITE
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.site import Form, Work, page, trail_of
 from batch_platform.web.console import field_errors, redirect

@@ -24,7 +24,7 @@ Export = Literal["json", "csv", "parquet", "focus"]
 _EDITION: Final = 1
 """Part of every ETag: counted up when the same costs and query are written differently."""
 
-_MEDIA: Final[Mapping[str, str]] = {
+MEDIA: Final[Mapping[str, str]] = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
@@ -49,13 +49,13 @@ async def answer(
     if unknown := [group for group in query.group_by if group not in report.GROUPS]:
         raise InvalidInput(f"group_by knows {', '.join(report.GROUPS)}, not {unknown[0]!r}", field="group_by")
     stamp = await reader.stamp_soon(project_id, month)
-    if _names(headers.get("if-none-match", ""), _etag(stamp, query)):
+    if names_etag(headers.get("if-none-match", ""), _etag(stamp, query)):
         return Response(status_code=304, headers=_headers(stamp, query))
     found = reader.kept_answer(stamp, query)
     if found is None:
         found = await asyncio.to_thread(reader.answer, stamp, query, lambda at, costs: render(at, costs, query))
     stamp, body = found
-    return Response(body, media_type=_MEDIA[query.export], headers=_headers(stamp, query))
+    return Response(body, media_type=MEDIA[query.export], headers=_headers(stamp, query))
 
 
 def render(stamp: Stamp, costs: pl.DataFrame, query: CostQuery) -> bytes:
@@ -118,7 +118,7 @@ def _etag(stamp: Stamp, query: CostQuery) -> str:
     return f'"{digest[:32]}"'
 
 
-def _names(condition: str, etag: str) -> bool:
+def names_etag(condition: str, etag: str) -> bool:
     """Whether an `If-None-Match` names the ETag (weak comparison, as RFC 9110 has it)."""
     named = [one.strip().removeprefix("W/") for one in condition.split(",")]
     return "*" in named or etag in named

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from batch_platform.core.failures import InvalidInput, PlatformError
-from batch_platform.finops import api, connection_pages, report, service, views
-from batch_platform.finops.api import OPERATE, READ, WRITE
+from batch_platform.finops import api, connection_pages, cost_api, report, service, views
+from batch_platform.finops.api_parts import OPERATE, READ, WRITE
 from batch_platform.finops.budgets import BudgetStatus
 from batch_platform.finops.connection_pages import HOME
 from batch_platform.finops.model import REPORT_MEASURES, Budget, Connection, FileStatus
@@ -252,7 +252,7 @@ CARD: Final = DashboardCard(
 
 
 PART: Final = Part(
-    routers=(api.router,),
+    routers=(cost_api.router, api.router),
     pages=(connection_pages.router, router),
     navigation=NAVIGATION,
     templates="batch_platform.finops",

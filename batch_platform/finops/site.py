@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, cast
+import asyncio
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, cast
 
 from fastapi import Depends, Request, Response
 
@@ -15,6 +16,9 @@ from batch_platform.web import audit
 from batch_platform.web.access.dependencies import current
 from batch_platform.web.console import render
 
+_HEAVY: Final = 4
+"""Requests that work on line items at the same time; one of them computes."""
+
 
 @dataclass(frozen=True)
 class FinopsSite:
@@ -22,6 +26,8 @@ class FinopsSite:
 
     work: FinopsContext
     costs: CostReader
+    heavy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_HEAVY))
+    """For work on line items: who waits holds no thread."""
 
     @classmethod
     def of(cls, work: FinopsContext) -> FinopsSite:

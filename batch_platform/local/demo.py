@@ -51,7 +51,7 @@ def demo_command(
 def _run(settings: Settings, step: Any) -> None:
     from batch_platform.core import aws, progress
     from batch_platform.finops import service
-    from batch_platform.finops.cli import open_work
+    from batch_platform.finops.cli_work import open_work
     from batch_platform.finops.model import Connection
     from batch_platform.operations.launch import Launcher
 
@@ -139,7 +139,8 @@ def _deliver(s3: S3Client, region: str) -> Iterator[str]:
 
 def _show(settings: Settings) -> None:
     from batch_platform.finops import service
-    from batch_platform.finops.cli import open_work, print_report
+    from batch_platform.finops.cli_work import open_work
+    from batch_platform.finops.cost_cli import print_report
 
     console = Console(highlight=False)
     with open_work(settings) as work:

@@ -384,3 +384,58 @@ def test_the_console_script_without_a_subcommand_shows_help() -> None:
         assert command in shown.out
     unknown = script("nonsense")
     assert (unknown.code, unknown.out) == (2, "")
+
+
+# costs from the line items
+
+
+@pytest.fixture
+def tagged(project: Project) -> Project:
+    tags = {"resourceTags/user:team": "web", "costCategory/Env": "prod"}
+    project.bucket.deliver(MONTH, [csv_gz([project.line(cost="1.5", more=tags), project.line(cost="0.25")])])
+    project.run()
+    return project
+
+
+def test_a_report_by_tag(run: Run, tagged: Project) -> None:
+    answer = run("report", tagged.id, "2024-10", "--group-by", "tag:team", "--json").json
+    assert answer["rows"] == [
+        {"tag:team": "web", "amount": "1.500000000000"},
+        {"tag:team": "", "amount": "0.250000000000"},
+    ]
+    table = run("report", tagged.id, "--start", "2024-10-05", "--end", "2024-11-02", "--group-by", "tag:team")
+    assert "(no tag)" in table.out
+    assert "1.750000000000" in table.out
+    assert "not published: 2024-11" in table.err
+    few = run(
+        "report", tagged.id, "2024-10", "--group-by", "tag:team", "--limit", "1", "--filter", "service=AmazonEC2"
+    )
+    assert "1 of 2 rows" in few.out
+    assert run("keys", tagged.id, "2024-10").out == "tag:user:team\ncost_category:Env\n"
+    assert run("keys", tagged.id, "2024-10", "--json").json == {"tags": ["user:team"], "cost_categories": ["Env"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["2024-10", "--group-by", "tag:no"], "there is no tag 'no'; known are user:team"),
+        ([], "name a month, or days by --start and --end"),
+        (["--start", "2024-10-01"], "days have a start and an end"),
+        (["--start", "yesterday", "--end", "2024-10-01"], "'yesterday' is not a day; write YYYY-MM-DD"),
+        (["2024-10", "--filter", "team=web"], "filter knows service"),
+    ],
+)
+def test_a_report_that_nobody_can_make(run: Run, tagged: Project, arguments: list[str], told: str) -> None:
+    assert told in failure(run("report", tagged.id, *arguments), 2)
+
+
+def test_a_month_is_read_again_on_request(run: Run, tagged: Project) -> None:
+    [file] = tagged.files()
+    again = ("requeue", tagged.id, "--month", "2024-10", "--all", "--json")
+    expected = [{"project_id": tagged.id, "month": "2024-10", "object_key": file["object_key"]}]
+    assert run(*again, "--dry-run").json == expected
+    assert tagged.statuses() == ["DONE"]
+    assert run(*again).json == expected
+    assert tagged.statuses() == ["PENDING"]
+    assert run("report", tagged.id, "2024-10", "--group-by", "tag:team", "--json").json["rows"]
+    assert "name it" in failure(run("requeue", "--all"), 2)

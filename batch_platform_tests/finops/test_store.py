@@ -308,7 +308,7 @@ def test_a_requeued_file_has_all_its_attempts_again(
     while project.statuses() == ["PENDING"]:
         project.read(work=through_proxy)
     with project.work.store.transaction() as session:
-        session.requeue(project.id, None)
+        session.requeue(session.files_to_requeue(project.id, None))
     project.read(work=through_proxy)
     assert project.statuses() == ["PENDING"]
 

@@ -30,7 +30,7 @@ def launcher(services: dict[str, str], settings: Settings) -> Launcher:
 def project(services: dict[str, str], settings: Settings, launcher: Launcher) -> Iterator[tuple[str, CurBucket]]:
     """A project whose bucket is empty; polled by no other test afterwards."""
     from batch_platform.finops import service
-    from batch_platform.finops.cli import open_work
+    from batch_platform.finops.cli_work import open_work
     from batch_platform.finops.model import Connection
 
     bucket = CurBucket(aws.client("s3", settings), settings.aws_region)

@@ -15,7 +15,7 @@ import structlog
 from batch_platform.core import aws, logs
 from batch_platform.core.failures import PlatformError
 from batch_platform.finops import service as finops
-from batch_platform.finops.cli import open_work
+from batch_platform.finops.cli_work import open_work
 from batch_platform.finops.model import Connection
 from batch_platform.local.provision import provision
 from batch_platform.operations.cli import jobs_app

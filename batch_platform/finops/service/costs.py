@@ -34,6 +34,8 @@ from batch_platform.finops.summary import empty_costs, open_engine
 
 DAYS_AT_MOST: Final = 400
 """Days of one question."""
+ROWS_AT_MOST: Final = 1_000_000
+"""Rows of one answer: it is made in memory."""
 _EDITION: Final = 1
 """Part of the name of every kept result: counted up when the same line items and query give another one."""
 
@@ -141,7 +143,7 @@ def parse_day(text: str, field: str) -> date:
 def cost_rows(
     context: FinopsContext, reader: CostReader, query: CostQuery, *, first: int = 0, limit: int | None = None
 ) -> CostRows:
-    """The costs: rows from number `first` (0 is the first) on, `limit` at most.
+    """The costs: rows from number `first` (0 is the first) on, `limit` at most; None: all of them.
 
     Rows stand by currency; grouped by day, by day; by amount, the largest first; then by their keys. Raises
     `NotFound` when none of the months is published, `InvalidInput` for a tag that none of them has, `Conflict` for
@@ -152,9 +154,16 @@ def cost_rows(
         return _of_summary(reader, query, stamps, first, limit)
 
     def use(found: Sequence[Contents]) -> CostRows:
-        return _of_line_items(context, reader, query, found, first, limit)
+        return _of_line_items(context, reader, query, found, first, ROWS_AT_MOST if limit is None else limit)
 
-    return with_contents(context, query.project_id, [stamp.month for stamp in stamps], use)
+    rows = with_contents(context, query.project_id, [stamp.month for stamp in stamps], use)
+    if limit is None and rows.next_row is not None:
+        raise InvalidInput(
+            f"these are {rows.row_count:,} rows, and an answer has {ROWS_AT_MOST:,} at most: ask for fewer groups, "
+            "add a filter, or set a limit",
+            field="group_by",
+        )
+    return rows
 
 
 def published_stamps(context: FinopsContext, reader: CostReader, query: CostQuery) -> list[Stamp]:

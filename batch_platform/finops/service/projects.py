@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any, Final
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
@@ -121,25 +122,33 @@ def requeue(
     project_id: str | None,
     object_key: str | None,
     *,
+    month: date | None = None,
+    all_files: bool = False,
     dry_run: bool = False,
     trail: Trail = untold,
 ) -> list[dict[str, str]]:
-    """Put files in ERROR back to PENDING: project, month and key of each. Raises `NotFound` for a wrong name."""
+    """Put files in ERROR back to PENDING: project, month and key of each. Raises `NotFound` for a wrong name.
+
+    `all_files` of a project are read again though nothing is wrong with them: what they are read into may have
+    changed. What is published stays until then.
+    """
+    if all_files and project_id is None:
+        raise InvalidInput("all files are read again of one project: name it", field="project_id")
     with context.store.transaction() as session:
         if project_id:
             session.project(project_id)
-        broken = session.files_in_error(project_id, object_key)
-        if object_key is not None and not broken:
+        found = session.files_to_requeue(project_id, object_key, month=month, all_files=all_files)
+        if object_key is not None and not found:
             raise NotFound(f"no file {object_key} is in ERROR", field="file")
         if not dry_run:
-            broken = session.requeue(project_id, object_key)
+            session.requeue(found)
         files = [
             {
                 "project_id": file["project_id"],
                 "month": f"{file['billing_month']:%Y-%m}",
                 "object_key": file["object_key"],
             }
-            for file in broken
+            for file in found
         ]
         if files and not dry_run:
             trail(session.connection, "cost-files.requeue", project_id or "all projects", None, {"files": files})

@@ -129,6 +129,7 @@ class CostReader:
         self._store = store
         self._frames: Kept[tuple[Stamp, pl.DataFrame]] = Kept(frame_bytes, lambda kept: int(kept[1].estimated_size()))
         self._answers: Kept[tuple[Stamp, bytes]] = Kept(answer_bytes, lambda kept: len(kept[1]))
+        self._pages: Kept[tuple[tuple[Stamp, ...], bytes]] = Kept(answer_bytes, lambda kept: len(kept[1]))
         self._stamps = Stamps(self._ask)
 
     def stamp(self, project_id: str, month: date) -> Stamp:
@@ -176,6 +177,16 @@ class CostReader:
             return now, render(now, costs)
 
         return self._answers.get((stamp, query), make)
+
+    def kept_page(self, stamps: Sequence[Stamp], query: Hashable) -> tuple[tuple[Stamp, ...], bytes] | None:
+        """What `page` would give without any work; None when it has to be made."""
+        return self._pages.peek((tuple(stamps), query))
+
+    def page(
+        self, stamps: Sequence[Stamp], query: Hashable, make: Callable[[], tuple[tuple[Stamp, ...], bytes]]
+    ) -> tuple[tuple[Stamp, ...], bytes]:
+        """An answer about some months, kept under their stamps and the query, with the stamps it was made from."""
+        return self._pages.get((tuple(stamps), query), make)
 
     def _ask(self, places: Sequence[Place]) -> Mapping[Place, Stamp]:
         with self._store.transaction() as session:

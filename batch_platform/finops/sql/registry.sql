@@ -130,21 +130,38 @@ FROM reopened
 WHERE manifest.project_id = reopened.project_id AND manifest.billing_month = reopened.billing_month
   AND manifest.version = reopened.version AND manifest.status = 'PUBLISHED'
 
--- name: files_in_error
-SELECT project_id, billing_month, object_key
-FROM finops.finops_billing_files
-WHERE status = 'ERROR'
-  AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
-  AND (%(object_key)s::text IS NULL OR object_key = %(object_key)s)
-ORDER BY project_id, billing_month, file_no
+-- name: files_to_requeue
+-- those in ERROR; with all files also those of the newest version that are DONE
+SELECT file.project_id, file.billing_month, file.version, file.object_key
+FROM finops.finops_billing_files AS file
+WHERE (file.status = 'ERROR' OR (%(all_files)s AND file.status = 'DONE' AND file.version = (
+        SELECT newest.version
+        FROM finops.finops_billing_manifests AS newest
+        WHERE newest.project_id = file.project_id AND newest.billing_month = file.billing_month
+          AND newest.status <> 'SUPERSEDED'
+        ORDER BY newest.manifest_last_modified DESC, coalesce(newest.registered_at, newest.first_seen_at) DESC
+        LIMIT 1)))
+  AND (%(project_id)s::text IS NULL OR file.project_id = %(project_id)s)
+  AND (%(month)s::date IS NULL OR file.billing_month = %(month)s)
+  AND (%(object_key)s::text IS NULL OR file.object_key = %(object_key)s)
+ORDER BY file.project_id, file.billing_month, file.file_no
+FOR UPDATE OF file
 
 -- name: requeue_files
-UPDATE finops.finops_billing_files SET
-    status = 'PENDING', error_message = NULL, attempts = attempts + 1, failures = 0
-WHERE status = 'ERROR'
-  AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
-  AND (%(object_key)s::text IS NULL OR object_key = %(object_key)s)
-RETURNING project_id, billing_month, object_key
+WITH requeued AS (
+    UPDATE finops.finops_billing_files AS file SET
+        status = 'PENDING', error_message = NULL, finished_at = NULL, attempts = attempts + 1, failures = 0
+    FROM unnest(%(project_ids)s::text[], %(months)s::date[], %(versions)s::text[], %(object_keys)s::text[])
+        AS wanted (project_id, billing_month, version, object_key)
+    WHERE (file.project_id, file.billing_month, file.version, file.object_key)
+        = (wanted.project_id, wanted.billing_month, wanted.version, wanted.object_key)
+    RETURNING file.project_id, file.billing_month, file.version
+)
+-- the month stays as it is published, and waits for the files
+UPDATE finops.finops_billing_manifests AS manifest SET status = 'REGISTERED'
+FROM requeued
+WHERE manifest.project_id = requeued.project_id AND manifest.billing_month = requeued.billing_month
+  AND manifest.version = requeued.version AND manifest.status = 'PUBLISHED'
 
 -- name: months_to_aggregate
 SELECT file.project_id, file.billing_month, file.version,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -189,13 +189,19 @@ class Deliveries(FinopsStatements):
         """DONE -> PENDING for a file whose normalised copy is lost; its version waits for it again."""
         self._run("reopen_file", project_id=project_id, month=month, version=version, object_key=object_key)
 
-    def files_in_error(self, project_id: str | None, object_key: str | None) -> list[dict[str, Any]]:
-        """What `requeue` would put back."""
-        return self._rows("files_in_error", project_id=project_id, object_key=object_key)
+    def files_to_requeue(
+        self, project_id: str | None, object_key: str | None, *, month: date | None = None, all_files: bool = False
+    ) -> list[dict[str, Any]]:
+        """Files in ERROR; with `all_files` also those of the newest versions that are DONE."""
+        return self._rows(
+            "files_to_requeue", project_id=project_id, object_key=object_key, month=month, all_files=all_files
+        )
 
-    def requeue(self, project_id: str | None, object_key: str | None) -> list[dict[str, Any]]:
-        """ERROR -> PENDING; the files that were put back."""
-        return self._rows("requeue_files", project_id=project_id, object_key=object_key)
+    def requeue(self, files: Sequence[Mapping[str, Any]]) -> None:
+        """Rows of `files_to_requeue` -> PENDING; a published version waits for them again."""
+        names = {"project_ids": "project_id", "months": "billing_month", "versions": "version"}
+        names["object_keys"] = "object_key"
+        self._run("requeue_files", **{name: [file[of] for file in files] for name, of in names.items()})
 
     def months_to_aggregate(
         self, project_id: str | None, *, now: datetime, quiet_since: datetime

@@ -1,0 +1,121 @@
+"""The finops API under `/api/projects/{projectId}`: costs by any groups of any days, and by which there are."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.finops import cost_exports, exports, report, service
+from batch_platform.finops.answers import Measure
+from batch_platform.finops.api_parts import READ, ProjectId
+from batch_platform.finops.months import month_start
+from batch_platform.finops.site import Site, Work
+from batch_platform.web.api.envelope import Envelope
+from batch_platform.web.api.problems import documented
+from batch_platform.web.api.strict import IsoDate, Month, QueryInt, StrictModel, Text
+
+router = APIRouter(prefix="/api/projects", tags=["finops"])
+
+MonthQuery = Annotated[Month | None, Query(description="Billing month, YYYY-MM; or start and end.")]
+Start = Annotated[IsoDate | None, Query(description="The first day (UTC), in any billing month.")]
+End = Annotated[IsoDate | None, Query(description="The last day, included; 400 days at most.")]
+Filters = Annotated[
+    list[Text] | None,
+    Query(
+        alias="filter",
+        max_length=20,
+        description="Only rows that meet it: GROUP=VALUE, such as `service=AmazonEC2` or `tag:team=web`; an empty "
+        "value is a row without one. Several values of one group are alternatives, several groups must all be met.",
+    ),
+]
+
+
+class CostKeysAnswer(StrictModel):
+    """The tags and cost categories to group by, as `tag:` and `cost_category:`, in these months."""
+
+    project_id: str
+    months: list[str]
+    tags: list[str]
+    cost_categories: list[str]
+
+
+@router.get(
+    "/{projectId:name}/costs",
+    dependencies=READ,
+    response_class=Response,
+    responses=exports.documented(cost_exports.CostsEnvelope) | documented(404, 409, 503),
+)
+async def show_costs(
+    project_id: ProjectId,
+    request: Request,
+    site: Site,
+    month: MonthQuery = None,
+    start: Start = None,
+    end: End = None,
+    measure: Annotated[Measure, Query(description="Which amount.")] = "unblended",
+    group_by: Annotated[
+        Text,
+        Query(
+            description="By commas, six at most; empty: the total. service, account, region, charge_class, day come "
+            "from the cost summary; tag:KEY, cost_category:NAME, resource, usage_type and operation from the line "
+            "items (`GET …/costs/keys` names the keys). Rows without one have an empty text."
+        ),
+    ] = "service",
+    filters: Filters = None,
+    export: Annotated[Literal["json", "csv", "parquet", "focus"], Query(alias="format")] = "json",
+    limit: Annotated[
+        QueryInt | None,
+        Query(
+            ge=1,
+            le=cost_exports.PAGE_AT_MOST,
+            description="Rows of a page. Left out: all of them; groups of the line items in JSON: 1,000.",
+        ),
+    ] = None,
+    cursor: Annotated[
+        Text | None, Query(description="`nextCursor` of the page before; opaque.", max_length=1_000)
+    ] = None,
+) -> Response:
+    """Costs by group, of a billing month or of days. The ETag names costs and query: unchanged costs answer 304.
+
+    Every answer states measure, currency, the state of its months and their manifest versions. `focus` is the whole
+    month in the columns of FOCUS 1.2, whatever measure and groups are asked for.
+    """
+    groups = tuple(group.strip() for group in group_by.split(",") if group.strip())
+    plain = start is None and end is None and not filters and limit is None and cursor is None
+    if plain and month is not None and (export == "focus" or all(group in report.GROUPS for group in groups)):
+        query = exports.CostQuery(measure, groups, export)
+        return await exports.answer(site.costs, project_id, month_start(month), query, request.headers)
+    if export == "focus":
+        raise InvalidInput("focus is a whole month: give the month alone", field="format")
+    asked = service.cost_query(
+        project_id,
+        month=month_start(month) if month else None,
+        start=start,
+        end=end,
+        measure=measure,
+        group_by=groups,
+        filters=filters or (),
+    )
+    return await cost_exports.answer(site, asked, cost_exports.Page(export, limit, cursor), request.headers)
+
+
+@router.get("/{projectId:name}/costs/keys", dependencies=READ, responses=documented(404, 409, 503))
+def list_cost_keys(
+    project_id: ProjectId, work: Work, site: Site, month: MonthQuery = None, start: Start = None, end: End = None
+) -> Envelope[CostKeysAnswer]:
+    """The tags and cost categories that costs of a month, or of days, can be grouped by."""
+    at: date | None = month_start(month) if month else None
+    query = service.cost_query(project_id, month=at, start=start, end=end)
+    months = [stamp.month for stamp in service.published_stamps(work, site.costs, query)]
+    keys = service.cost_keys(work, project_id, months)
+    return Envelope(
+        data=CostKeysAnswer(
+            project_id=project_id,
+            months=[f"{one:%Y-%m}" for one in months],
+            tags=list(keys.tags),
+            cost_categories=list(keys.cost_categories),
+        )
+    )

@@ -1,0 +1,159 @@
+"""`batch-platform cur report` and its neighbours: what published costs are made of."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.core.terminal import console, print_json
+from batch_platform.finops.cli_work import Json, ProjectId, open_work
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from batch_platform.finops.report import Report
+    from batch_platform.finops.service import CostQuery, CostRows, FinopsContext
+
+AnyMonth = Annotated[
+    str | None, typer.Argument(metavar="[YYYY-MM]", help="The billing month; or days by --start and --end.")
+]
+Start = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="The first day (UTC), in any month.")]
+End = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="The last day, included.")]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="GROUP=VALUE", help="Only these rows, such as tag:team=web; repeatable."),
+]
+
+_NOTHING = {"tag": "(no tag)", "cost_category": "(no category)"}
+
+
+class ReportFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+    FOCUS = "focus"
+
+
+def report(
+    project_id: ProjectId,
+    month: AnyMonth = None,
+    start: Start = None,
+    end: End = None,
+    measure: Annotated[
+        str, typer.Option(help="unblended, amortized, net_unblended, net_amortized, billed or list.")
+    ] = "unblended",
+    group_by: Annotated[
+        str,
+        typer.Option(
+            help="Any of service,account,region,charge_class,day; tag:KEY,cost_category:NAME,resource,usage_type,"
+            "operation (see `cur keys`)."
+        ),
+    ] = "service",
+    filters: Filters = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Rows at most, the largest first; totals are of all.")
+    ] = None,
+    output: Annotated[ReportFormat, typer.Option("--format", help="How to print it.")] = ReportFormat.TABLE,
+    as_json: Json = False,
+) -> None:
+    """Print costs by group; every answer states measure, currency, state and manifest version."""
+    from batch_platform.finops import report as exports
+    from batch_platform.finops import service
+
+    wanted = ReportFormat.JSON if as_json else output
+    groups = [group.strip() for group in group_by.split(",") if group.strip()]
+    with open_work() as work:
+        if wanted is ReportFormat.FOCUS:
+            at = service.parse_month(month or "")
+            _, costs = service.month_costs(work, project_id, at)
+            typer.echo(exports.to_focus(costs, month=f"{at:%Y-%m}"), nl=False)
+            return
+        query = _query(project_id, month, start, end, measure=measure, group_by=groups, filters=filters or ())
+        rows = service.cost_rows(work, service.CostReader(work.store), query, limit=limit)
+    reports = rows.reports
+    if wanted is ReportFormat.JSON:
+        more = _missing(rows)
+        answers = [
+            exports.to_json(one) | more | ({} if limit is None else {"row_count": one.row_count}) for one in reports
+        ]
+        print_json(answers[0] if len(answers) == 1 else answers)
+    elif wanted is ReportFormat.CSV:
+        typer.echo(exports.to_csv(reports), nl=False)
+    elif wanted is ReportFormat.PARQUET:
+        sys.stdout.buffer.write(exports.to_parquet(reports))
+    else:
+        for one in reports:
+            print_report(console(), one)
+            if one.row_count > one.rows.height:
+                typer.echo(f"{one.rows.height:,} of {one.row_count:,} rows")
+    if rows.missing and wanted is not ReportFormat.JSON:
+        typer.echo(f"not published: {', '.join(_missing(rows)['missing_months'])}", err=True)
+
+
+def keys(
+    project_id: ProjectId, month: AnyMonth = None, start: Start = None, end: End = None, as_json: Json = False
+) -> None:
+    """Show the tags and cost categories that `cur report --group-by` knows."""
+    from batch_platform.finops import service
+
+    with open_work() as work:
+        months = _published(work, _query(project_id, month, start, end))
+        found = service.cost_keys(work, project_id, months)
+    groups = [*(f"tag:{name}" for name in found.tags), *(f"cost_category:{name}" for name in found.cost_categories)]
+    if as_json:
+        print_json({"tags": found.tags, "cost_categories": found.cost_categories})
+        return
+    typer.echo("\n".join(groups) or "the line items have no tags and no cost categories")
+
+
+def print_report(out: Console, one: Report) -> None:
+    """A report for the terminal, its total below."""
+    out.print(
+        f"[bold]{one.project_id} {one.month}[/] · {one.measure} in {one.currency or 'no currency'} · {one.state} · "
+        f"manifest {one.manifest_version}",
+        soft_wrap=True,
+        markup=True,
+    )
+    table = Table(show_footer=True)
+    for position, group in enumerate(one.group_by):
+        table.add_column(group, footer="total" if position == 0 else "", overflow="fold")
+    table.add_column("amount", justify="right", footer=f"{one.totals[one.measure]:f}", no_wrap=True)
+    for *values, amount in one.rows.iter_rows():
+        table.add_row(*map(_named, one.group_by, values), f"{amount:f}")
+    out.print(table)
+
+
+def _named(group: str, value: object) -> str:
+    return str(value) or _NOTHING.get(group.partition(":")[0], "")
+
+
+def _missing(rows: CostRows) -> dict[str, Any]:
+    return {"missing_months": [f"{month:%Y-%m}" for month in rows.missing]} if rows.missing else {}
+
+
+def _published(work: FinopsContext, query: CostQuery) -> Sequence[Any]:
+    from batch_platform.finops import service
+
+    stamps = service.published_stamps(work, service.CostReader(work.store), query)
+    return [stamp.month for stamp in stamps]
+
+
+def _query(project_id: str, month: str | None, start: str | None, end: str | None, **asked: Any) -> CostQuery:
+    from batch_platform.finops import service
+
+    if month is None and start is None and end is None:
+        raise InvalidInput("name a month, or days by --start and --end", field="month")
+    return service.cost_query(
+        project_id,
+        month=service.parse_month(month) if month is not None else None,
+        start=service.parse_day(start, "start") if start is not None else None,
+        end=service.parse_day(end, "end") if end is not None else None,
+        **asked,
+    )

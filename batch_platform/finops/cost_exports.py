@@ -1,0 +1,194 @@
+"""Costs of any days by any groups as an answer of the API: a page of JSON or a file, under an ETag."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from typing import Any, Final, Literal, cast
+
+from fastapi import Response
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.finops import groups, report, service
+from batch_platform.finops.answers import CostReport, CostsAnswer, Measure
+from batch_platform.finops.exports import MEDIA, names_etag
+from batch_platform.finops.model import MonthState, Stamp
+from batch_platform.finops.service import CostQuery, CostRows
+from batch_platform.finops.site import FinopsSite
+from batch_platform.web.api.envelope import Envelope
+from batch_platform.web.api.paging import decode, encode
+from batch_platform.web.api.strict import StrictModel
+
+PAGE_AT_MOST: Final = 10_000
+
+_EDITION: Final = 1
+"""Part of every ETag: counted up when the same costs and query are written differently."""
+_PAGE: Final = 1_000
+"""Rows of a page of JSON, where nobody says how many and the line items decide how many there are."""
+
+
+class CostMonth(StrictModel):
+    """A billing month that costs were computed from."""
+
+    month: str
+    state: MonthState
+    manifest_version: str
+
+
+class CostRowsReport(CostReport):
+    """Rows of this page, largest amount first; `rowCount` and `totals` are of all rows."""
+
+    row_count: int
+
+
+class CostRowsAnswer(StrictModel):
+    """Costs of the days `start` to `end`, both included, one report a currency, and what the figures mean.
+
+    `month`, `monthState` and `manifestVersion` are those of the one month of the answer, null for several. Months of
+    the days that are not published stand in `missingMonths`. `nextCursor` is null on the last page.
+    """
+
+    project_id: str
+    month: str | None
+    month_state: MonthState | None
+    manifest_version: str | None
+    start: date
+    end: date
+    months: list[CostMonth]
+    missing_months: list[str]
+    measure: Measure
+    group_by: list[str]
+    filters: list[str]
+    reports: list[CostRowsReport]
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, rows: CostRows, next_cursor: str | None) -> CostRowsAnswer:
+        query = rows.query
+        months = [
+            CostMonth(month=f"{stamp.month:%Y-%m}", state=stamp.state, manifest_version=stamp.version)
+            for stamp in rows.stamps
+        ]
+        only = months[0] if len(months) == 1 and not rows.missing else None
+        told: list[dict[str, Any]] = [report.to_json(page) for page in rows.reports]
+        return cls(
+            project_id=query.project_id,
+            month=only.month if only else None,
+            month_state=only.state if only else None,
+            manifest_version=only.manifest_version if only else None,
+            start=query.start,
+            end=query.end,
+            months=months,
+            missing_months=[f"{month:%Y-%m}" for month in rows.missing],
+            measure=cast(Measure, query.measure),
+            group_by=[group.text for group in query.groups],
+            filters=groups.texts(query.filters),
+            reports=[
+                CostRowsReport(
+                    currency=one["currency"], rows=one["rows"], totals=one["totals"], row_count=page.row_count
+                )
+                for one, page in zip(told, rows.reports, strict=True)
+            ],
+            next_cursor=next_cursor,
+        )
+
+
+CostsEnvelope = Envelope[CostsAnswer | CostRowsAnswer]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What part of the rows, written how."""
+
+    export: Literal["json", "csv", "parquet"]
+    limit: int | None
+    cursor: str | None
+
+
+async def answer(site: FinopsSite, query: CostQuery, page: Page, headers: Mapping[str, str]) -> Response:
+    """The answer, or 304 when the caller has it. Raises as `service.cost_rows` does."""
+    stamps: Sequence[Stamp] = await site.costs.stamps_soon(query.project_id, query.months)
+    if not stamps:  # for saying what is not found
+        stamps = await asyncio.to_thread(service.published_stamps, site.work, site.costs, query)
+    asked = (query, page)
+    if names_etag(headers.get("if-none-match", ""), _etag(stamps, asked)):
+        return Response(status_code=304, headers=_headers(stamps, query, page))
+    found = site.costs.kept_page(stamps, asked)
+    if found is None:
+        if query.in_summary:
+            found = await asyncio.to_thread(_make, site, stamps, query, page)
+        else:
+            async with site.heavy:
+                found = await asyncio.to_thread(_make, site, stamps, query, page)
+    stamps, body = found
+    return Response(body, media_type=MEDIA[page.export], headers=_headers(stamps, query, page))
+
+
+def _make(site: FinopsSite, stamps: Sequence[Stamp], query: CostQuery, page: Page) -> tuple[tuple[Stamp, ...], bytes]:
+    def make() -> tuple[tuple[Stamp, ...], bytes]:
+        first = 0 if page.cursor is None else _row(page.cursor, stamps, query)
+        rows = service.cost_rows(site.work, site.costs, query, first=first, limit=_limit(query, page))
+        if first and list(rows.stamps) != list(stamps):
+            raise _changed()
+        return rows.stamps, _render(rows, page)
+
+    return site.costs.page(stamps, (query, page), make)
+
+
+def _limit(query: CostQuery, page: Page) -> int | None:
+    return _PAGE if page.limit is None and page.export == "json" and not query.in_summary else page.limit
+
+
+def _render(rows: CostRows, page: Page) -> bytes:
+    if page.export == "json":
+        following = None
+        if rows.next_row is not None:
+            following = encode({"of": _digest(rows.stamps, rows.query), "row": rows.next_row})
+        return CostsEnvelope(data=CostRowsAnswer.of(rows, following)).model_dump_json(by_alias=True).encode()
+    if page.export == "csv":
+        return report.to_csv(rows.reports).encode()
+    return report.to_parquet(rows.reports)
+
+
+def _row(cursor: str, stamps: Sequence[Stamp], query: CostQuery) -> int:
+    place = decode(cursor, {"of": str, "row": int})
+    if place["of"] != _digest(stamps, query):
+        raise _changed()
+    return int(place["row"])
+
+
+def _changed() -> InvalidInput:
+    return InvalidInput(
+        "the cursor is of another question, or the costs have changed since: leave it out to start again",
+        field="cursor",
+    )
+
+
+def _headers(stamps: Sequence[Stamp], query: CostQuery, page: Page) -> dict[str, str]:
+    headers = {
+        "ETag": _etag(stamps, (query, page)),
+        "Cache-Control": "private, no-cache",
+        "X-Month-State": ", ".join(stamp.state for stamp in stamps),
+        "X-Manifest-Version": ", ".join(stamp.version for stamp in stamps),
+        "X-Measure": query.measure,
+    }
+    if page.export != "json":
+        headers["Content-Disposition"] = f'attachment; filename="{_file_name(query)}.{page.export}"'
+    return headers
+
+
+def _file_name(query: CostQuery) -> str:
+    parts = (query.project_id, f"{query.start}", f"{query.end}", query.measure, *(one.text for one in query.groups))
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", "-".join(parts))[:150]
+
+
+def _etag(stamps: Sequence[Stamp], asked: object) -> str:
+    return f'"{_digest(stamps, asked)}"'
+
+
+def _digest(stamps: Sequence[Stamp], asked: object) -> str:
+    return sha256(repr((_EDITION, tuple(stamps), asked)).encode()).hexdigest()[:32]
