@@ -16,11 +16,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from isal import igzip, isal_zlib
+
 from batch_platform.core.failures import PermanentFailure
 
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _COPY_BYTES: Final = 1 << 20
 _HEADER_BYTES_AT_MOST: Final = 1 << 20
+BROKEN_STREAM: Final[tuple[type[Exception], ...]] = (EOFError, OSError, isal_zlib.error)  # type: ignore[assignment]
+"""What reading a broken gzip file raises."""
+_NO_HEADER: Final[tuple[type[Exception], ...]] = (*BROKEN_STREAM, UnicodeDecodeError, csv.Error)
 _LOCAL_FILE_HEADER: Final = struct.Struct("<26xHH")
 
 
@@ -46,8 +51,8 @@ def container_of(path: Path, *, where: str) -> Container:
     return Container.TEXT
 
 
-def unzip(path: Path, *, into: Path, where: str) -> list[Path]:
-    """Rewrap every member of a zip as a gzip file in `into`, in the archive's order.
+def unzip(path: Path, *, into: Path, where: str) -> list[tuple[str, Path]]:
+    """Rewrap every member of a zip as a gzip file in `into`: their names and files, in the archive's order.
 
     Raises `PermanentFailure` for a broken, empty or encrypted archive, or another compression than deflate.
     """
@@ -57,7 +62,8 @@ def unzip(path: Path, *, into: Path, where: str) -> list[Path]:
             if not members:
                 raise PermanentFailure(f"{where}: the zip holds no file")
             return [
-                _rewrap(member, raw, into / f"{number}.csv.gz", where=where) for number, member in enumerate(members)
+                (member.filename, _rewrap(member, raw, into / f"{number}.csv.gz", where=where))
+                for number, member in enumerate(members)
             ]
     except (zipfile.BadZipFile, struct.error, EOFError) as error:
         raise PermanentFailure(f"{where}: broken or truncated zip ({error})") from error
@@ -94,25 +100,30 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int, *, where: str) -> int:
     return crc
 
 
-def csv_header(path: Path, container: Container, *, where: str) -> list[str]:
+def inflated(path: Path) -> io.BufferedReader:
+    """The bytes of a file, or what they are if it is gzip. Reading a broken one raises one of `BROKEN_STREAM`."""
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    opener = igzip.open if zipped else open
+    return opener(path, "rb")
+
+
+def csv_header(path: Path, *, where: str) -> list[str]:
     """The column names of a CSV file: its first record, without a byte order mark.
 
     Raises `PermanentFailure` when there is none, or it is not UTF-8.
     """
-    from isal import igzip
-
-    opener = igzip.open if container is Container.GZIP else open
     try:
-        with opener(path, "rb") as file:
+        with inflated(path) as file:
             record = next(csv.reader(_text_lines(file)), [])
-    except (EOFError, OSError, UnicodeDecodeError, csv.Error) as error:
+    except _NO_HEADER as error:
         raise PermanentFailure(f"{where}: cannot read the header ({error})") from error
     if not record:
         raise PermanentFailure(f"{where}: no header line")
     return record
 
 
-def _text_lines(file: BinaryIO) -> Iterable[str]:
+def _text_lines(file: io.BufferedReader) -> Iterable[str]:
     first = file.readline(_HEADER_BYTES_AT_MOST).removeprefix(b"\xef\xbb\xbf")
     yield first.decode()
     while line := file.readline(_HEADER_BYTES_AT_MOST):

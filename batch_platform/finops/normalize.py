@@ -69,7 +69,7 @@ def normalise_csv(path: Path, *, header: list[str], where: str) -> tuple[Layout,
     names = unique_names(header)
     layout = recognise(names, where=where)
     wanted = (*layout.spelled.values(), *layout.carried)
-    return layout, _normalise(scan_columns(path, names=names, wanted=wanted), layout, where=where)
+    return layout, _normalise(scan_columns(path, names=names, wanted=wanted, where=where), layout, where=where)
 
 
 def normalise_parquet(path: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:

@@ -6,8 +6,8 @@ separators 64 bytes at a time and writes what is wanted where polars takes it ov
 compiled when a process first reads a file (3 ms): machine code without a compiler to install.
 
 It knows only rows that have exactly the header's number of fields and quote whole fields. Where it meets anything
-else, a broken gzip stream or a cell that is no UTF-8, polars reads the rest of the file alone: it decides what such a
-file holds, or says what is wrong with it.
+else, or a cell that is no UTF-8, `records` reads the rest of the file: it knows what such a file holds, or says what
+is wrong with it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib import resources
-from io import BufferedIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
-from isal import igzip, isal_zlib
 from polars.io.plugins import register_io_source
 
+from batch_platform.finops.container import inflated
+from batch_platform.finops.records import frames_of_records
 from batch_platform.finops.text_columns import TextColumn, frame_of
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ _LINE: Final = 64  # bytes that a processor reads at once, and the scanner beyon
 _PAGE: Final = 1 << 16
 _VIEW: Final = 16  # bytes
 
-_BROKEN_STREAM: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]
-
 _CELL: Final = 1
 _END_OF_ROW: Final = 2
 
@@ -48,10 +46,11 @@ class _NotPlain(Exception):
     """Text the scanner does not know."""
 
 
-def scan_columns(path: Path, *, names: Sequence[str], wanted: Sequence[str]) -> pl.LazyFrame:
+def scan_columns(path: Path, *, names: Sequence[str], wanted: Sequence[str], where: str) -> pl.LazyFrame:
     """The columns `wanted` of a CSV file, plain or gzip, as text; blank cells, quoted ones too, are null.
 
-    `names` are those of the file's header, each once and in its order.
+    `names` are those of the file's header, each once and in its order. Reading it raises `PermanentFailure` naming
+    row and column of what is not as the header says, and what a broken gzip file raises.
     """
     chosen = set(wanted)
     kept = [name for name in names if name in chosen]
@@ -59,7 +58,7 @@ def scan_columns(path: Path, *, names: Sequence[str], wanted: Sequence[str]) -> 
     def frames(
         columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch: int | None
     ) -> Iterator[pl.DataFrame]:
-        for frame in _frames(path, names, kept):
+        for frame in _frames(path, names, kept, where=where):
             part = frame if rows is None else frame.head(rows)
             rows = None if rows is None else rows - part.height
             part = part if columns is None else part.select(columns)
@@ -70,20 +69,15 @@ def scan_columns(path: Path, *, names: Sequence[str], wanted: Sequence[str]) -> 
     return register_io_source(frames, schema=dict.fromkeys(kept, pl.String()))
 
 
-def _frames(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[pl.DataFrame]:
+def _frames(path: Path, names: Sequence[str], kept: Sequence[str], *, where: str) -> Iterator[pl.DataFrame]:
     scanned = _ahead(_scanned(path, names, kept))
     done = 0
     try:
         for frame in scanned:
             yield frame
             done += frame.height
-    except (_NotPlain, EOFError, OSError, UnicodeDecodeError, _BROKEN_STREAM):
-        whole = pl.scan_csv(path, infer_schema=False, null_values="")
-        whole = whole.rename(dict(zip(whole.collect_schema().names(), names, strict=True))).select(kept)
-        # a slice of the scan itself would skip faults too
-        for frame in whole.collect_batches(engine="streaming"):
-            yield frame.slice(done)
-            done -= min(done, frame.height)
+    except (_NotPlain, UnicodeDecodeError):
+        yield from frames_of_records(path, names=names, kept=kept, skip=done, where=where)
     finally:
         scanned.close()
 
@@ -104,16 +98,15 @@ def _scanned(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[
     """
     scanner = _Scanner(names, kept)
     header = 1
-    with _open(path) as file:
+    with inflated(path) as file:
         held = 0
         while True:
             count = held
             while count < _TEXT and (more := file.readinto(scanner.text[count:_TEXT])):
                 count += more
             at_end = count < _TEXT
-            if at_end and count and scanner.text[count - 1] != ord("\n"):
-                scanner.text[count] = ord("\n")
-                count += 1
+            if at_end:
+                count = _end_of_rows(scanner.text, count)
             consumed = scanner.scan(count)
             if consumed < 0 or (at_end and consumed < count) or (not at_end and not consumed):
                 raise _NotPlain
@@ -126,11 +119,14 @@ def _scanned(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[
                 return
 
 
-def _open(path: Path) -> BufferedIOBase:
-    with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    opener = igzip.open if zipped else open
-    return opener(path, "rb")
+def _end_of_rows(text: memoryview, count: int) -> int:
+    """Where the last row ends, with a line end: it may lack one, and blank lines may follow it."""
+    while count and text[count - 1] in b"\r\n":
+        count -= 1
+    if count:
+        text[count] = ord("\n")
+        count += 1
+    return count
 
 
 def _steps(wanted: Sequence[bool]) -> bytes:

@@ -6,7 +6,7 @@ each must come to was worked out from its rows by hand, and stands here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -40,15 +40,19 @@ PUBLISHED: Final = {
     "v-sp-allup-net": Right({"amortized": "10", "net_amortized": "9"}),
     "b-edp-net-blank": Right({"unblended": "90", "net_unblended": "90", "net_amortized": "90"}),
     "c-scad-blank": Right({"unblended": "10"}),
+    "q-blank-lines": Right({"unblended": "3"}),
 }
 
 REFUSED: Final = {
+    "h-extra-comma": ("row 1", "column 95"),
+    "h-missing-tail": ("row 2", "column lineItem/TaxType"),
+    "h-cut-tail": ("row 2", "column lineItem/TaxType"),
     "h-acct-sci": ("row 1", "column lineItem/UsageAccountId"),
 }
 
 
 @pytest.fixture
-def deliver(make_project: Callable[..., Project], clock: SteppingClock) -> Iterator[Callable[[str], Project]]:
+def deliver(make_project: Callable[..., Project], clock: SteppingClock) -> Callable[[str], Project]:
     """A project whose bucket holds a case, read a while after its month."""
     clock.now = datetime(2026, 10, 20, tzinfo=UTC)
 

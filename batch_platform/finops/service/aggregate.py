@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from gzip import BadGzipFile
 from hashlib import file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +26,7 @@ from batch_platform.core import objects
 from batch_platform.core.failures import PermanentFailure, PlatformError
 from batch_platform.core.logs import bound
 from batch_platform.finops.columns import Layout
-from batch_platform.finops.container import Container, container_of, csv_header, unzip
+from batch_platform.finops.container import BROKEN_STREAM, Container, container_of, csv_header, unzip
 from batch_platform.finops.model import ClaimedFile, FileStatus
 from batch_platform.finops.normalize import normalise_csv, normalise_parquet
 from batch_platform.finops.service.context import ATTEMPTS, FinopsContext
@@ -38,6 +39,8 @@ _ROW_GROUP: Final = 50_000
 """Rows that wait in memory to be written together."""
 _AT_ONCE: Final = 2
 """Files that one worker reads; each keeps a processor busy and needs some 100 MB."""
+
+_UNREADABLE: Final[tuple[type[Exception], ...]] = (pl.exceptions.PolarsError, *BROKEN_STREAM, UnicodeDecodeError)
 
 _Normalised = tuple[str, str, FileFacts]
 """Where the file stands in the lake, the SHA-256 of its bytes, and the facts of its rows."""
@@ -233,14 +236,14 @@ def _open(source: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:
         if container is Container.PARQUET:
             return normalise_parquet(source, where=where)
         if container is not Container.ZIP:
-            return normalise_csv(source, header=csv_header(source, container, where=where), where=where)
+            return normalise_csv(source, header=csv_header(source, where=where), where=where)
         folder = source.with_suffix(".members")
         folder.mkdir()
+        unzipped = unzip(source, into=folder, where=where)
         members = [
-            normalise_csv(
-                member, header=csv_header(member, container_of(member, where=where), where=where), where=where
-            )
-            for member in unzip(source, into=folder, where=where)
+            normalise_csv(member, header=csv_header(member, where=place), where=place)
+            for name, member in unzipped
+            for place in [where if len(unzipped) == 1 else f"{where}: {name}"]
         ]
     return _merged([layout for layout, _ in members], where=where), pl.concat([r for _, r in members], how="diagonal")
 
@@ -264,8 +267,10 @@ def _reading(where: str) -> Iterator[None]:
     """Turn what a broken file makes the reader raise into one sentence that names the file."""
     try:
         yield
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the machine's disk, not the file
         reason = str(error).partition("\n")[0].strip()
+        if isinstance(error, BadGzipFile):
+            reason = f"wrong checksum or length: {reason}"
         raise PermanentFailure(f"{where}: broken or truncated file ({reason})") from error

@@ -1,0 +1,99 @@
+"""CSV read record by record, for files that are not plain: it takes what RFC 4180 allows and names what it does not.
+
+Slow, so it reads only what the scanner of `projection` does not know: blank lines between rows, quotes inside a cell
+that is not quoted, rows longer than its memory. Everything else that it meets is a fault of the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.finops.container import inflated
+
+_AT_ONCE: Final = 8_000
+
+_CELL: Final = re.compile(r'(?:"(?:[^"]|"")*"|(?!")[^,\r\n]*)(?:,|\r?\n|\r|$)')
+
+
+def frames_of_records(
+    path: Path, *, names: Sequence[str], kept: Sequence[str], skip: int, where: str
+) -> Iterator[pl.DataFrame]:
+    """The columns `kept` of a CSV file, plain or gzip, as text, behind its first `skip` rows; blank cells are null.
+
+    Raises `PermanentFailure` naming row (1 is the first after the header, blank lines are none) and column of one
+    that has not a cell for each of `names`, is wrongly quoted or not UTF-8.
+    """
+    positions = {name: names.index(name) for name in kept}
+    records = islice(_records(path, names, where=where), skip, None)
+    while batch := list(islice(records, _AT_ONCE)):
+        columns = {name: [record[at] or None for record in batch] for name, at in positions.items()}
+        yield pl.DataFrame(columns, schema=dict.fromkeys(kept, pl.String()))
+
+
+def _records(path: Path, names: Sequence[str], *, where: str) -> Iterator[list[str]]:
+    with inflated(path) as file, io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="") as text:
+        lines = _Lines(text)
+        reader = csv.reader(lines, strict=True)
+        next(reader)
+        number = 0
+        while True:
+            lines.of_record.clear()
+            try:
+                record = next(reader, None)
+            except csv.Error as error:
+                at = _first_broken(names, "".join(lines.of_record))
+                raise PermanentFailure(f"{where}: row {number + 1}, column {at}: wrongly quoted ({error})") from error
+            if record is None:
+                return
+            if not record or (len(record) == 1 and not record[0].strip()):
+                continue
+            number += 1
+            _check(record, names, where=f"{where}: row {number}")
+            yield record
+
+
+class _Lines:
+    """Lines of a text; `of_record` remembers those since it was cleared."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.of_record: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self.of_record.append(line)
+            yield line
+
+
+def _check(record: list[str], names: Sequence[str], *, where: str) -> None:
+    if len(record) < len(names):
+        at = names[len(record)]
+        raise PermanentFailure(
+            f"{where}, column {at}: the row ends before it, after {len(record)} of {len(names)} cells"
+        )
+    if len(record) > len(names):
+        raise PermanentFailure(
+            f"{where}, column {len(names) + 1}: the header has {len(names)} columns and the row {len(record)} cells "
+            f"(a comma without quotes?)"
+        )
+    if not "".join(record).isprintable():
+        for name, cell in zip(names, record, strict=True):
+            if any("\udc80" <= character <= "\udcff" for character in cell):
+                raise PermanentFailure(f"{where}, column {name}: not UTF-8")
+
+
+def _first_broken(names: Sequence[str], record: str) -> str:
+    """The column of the first cell that is not quoted as a whole or not at all."""
+    at = position = 0
+    while (cell := _CELL.match(record, position)) and cell.end() < len(record):
+        at, position = at + 1, cell.end()
+    return names[at] if at < len(names) else str(at + 1)
