@@ -21,6 +21,7 @@ from batch_platform.finops.model import (
     PublishedMonth,
 )
 from batch_platform.finops.report import Report, to_json
+from batch_platform.finops.restatement import KEYS
 from batch_platform.finops.service import Insight
 from batch_platform.finops.service.projects import TestStep
 from batch_platform.web.api.strict import StrictModel
@@ -99,7 +100,10 @@ class CheckAnswer(StrictModel):
 
 
 class MonthAnswer(StrictModel):
-    """A published billing month. `totals` has each measure's sum by currency."""
+    """A published billing month. `totals` has each measure's sum by currency.
+
+    `final_from`: when a closing month whose rows carry no InvoiceId is final, if nothing newer is delivered.
+    """
 
     month: str
     state: MonthState
@@ -109,6 +113,7 @@ class MonthAnswer(StrictModel):
     files: int
     delivered_at: datetime
     published_at: datetime
+    final_from: datetime | None
     checks: list[CheckAnswer]
     totals: dict[str, dict[str, Amount]]
 
@@ -123,6 +128,7 @@ class MonthAnswer(StrictModel):
             files=month.file_count,
             delivered_at=month.delivered_at,
             published_at=month.published_at,
+            final_from=month.final_from,
             checks=[CheckAnswer.of(check) for check in month.checks],
             totals={
                 row["currency"]: {name: digits(row[column]) for name, column in REPORT_MEASURES.items()}
@@ -217,15 +223,7 @@ class RestatementAnswer(StrictModel):
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> RestatementAnswer:
-        plain = (
-            "detected_at",
-            "from_version",
-            "to_version",
-            "usage_account_id",
-            "service",
-            "charge_class",
-            "currency",
-        )
+        plain = ("detected_at", "from_version", "to_version", *KEYS)
         changes = {
             name: Change(
                 before=digits(row[f"{name}_before"]),

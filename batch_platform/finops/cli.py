@@ -309,11 +309,12 @@ def _month_row(work: FinopsContext, project_id: str, month: date) -> dict[str, A
         "project_id": project_id,
         "month": f"{month:%Y-%m}",
         "state": published.state.value,
+        "final_from": published.final_from and published.final_from.isoformat(),
         "version": published.version,
         "line_items": published.row_count,
         "unblended": {currency: str(by_measure["unblended"]) for currency, by_measure in sums.items()},
         "amortized": {currency: str(by_measure["amortized"]) for currency, by_measure in sums.items()},
-        "warnings": [check.name for check in published.checks if not check.passed],
+        "warnings": [f"{check.name}: {check.description}" for check in published.checks if not check.passed],
     }
 
 

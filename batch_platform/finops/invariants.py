@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-import polars as pl
-
 from batch_platform.finops.model import ZERO, CheckOutcome
 from batch_platform.finops.summary import MonthSummary, totals
 from batch_platform.finops.validation import FileFacts
@@ -22,7 +20,7 @@ TAGS: Final = "tags_distinct"
 PERIOD: Final = "usage_in_period"
 
 BLOCKING: Final = {
-    AMORTISATION: "amortised + true-up + upfront fees = unblended, per payer and currency",
+    AMORTISATION: "amortised + true-up + upfront fees = unblended, per payer and currency, over the whole report",
     GROUPS: "the published groups sum to the raw rows",
     CASTS: "no money cell its row uses failed to be read",
     EXCLUSIVE: "no (payer, account, month) is in two projects",
@@ -34,9 +32,6 @@ WARNING: Final = {
     PERIOD: "no usage outside the billing period",
 }
 
-# AWS computes each row at ten decimals, so the parts of a commitment may miss its whole by half a digit a row.
-TOLERANCE_PER_ROW: Final = Decimal("0.00000000005")
-
 
 def check_month(
     summary: MonthSummary,
@@ -44,16 +39,18 @@ def check_month(
     *,
     raw: Mapping[str, Decimal],
     amortises: bool,
+    month_open: bool,
     claimed_elsewhere: Sequence[str],
     columns_before: Sequence[str],
 ) -> tuple[CheckOutcome, ...]:
     """Every check of one project-month.
 
     `raw`: unblended by currency from the line items themselves. `amortises`: whether the format carries what the
-    identity needs (FOCUS does not). `claimed_elsewhere`: accounts of this month that another project published.
+    identity needs (FOCUS does not). `month_open`: AWS still writes the month, commitments may not be spread yet.
+    `claimed_elsewhere`: accounts of this month that another project published.
     """
     return (
-        _identity(summary, amortises=amortises),
+        _identity(summary, amortises=amortises, month_open=month_open),
         _groups(summary, raw),
         _casts(files),
         _exclusive(claimed_elsewhere),
@@ -64,32 +61,24 @@ def check_month(
     )
 
 
-def _identity(summary: MonthSummary, *, amortises: bool) -> CheckOutcome:
+def _identity(summary: MonthSummary, *, amortises: bool, month_open: bool) -> CheckOutcome:
     if not amortises:
         return CheckOutcome(AMORTISATION, True, True, "not applicable: FOCUS carries no amortisation columns")
-    residuals = (
-        summary.costs.group_by("payer_account_id", "currency")
-        .agg(
-            (pl.col("amortized") + pl.col("true_up") + pl.col("upfront") - pl.col("unblended"))
-            .sum()
-            .alias("residual"),
-            pl.col("usage_rows").sum(),
-        )
-        .sort("payer_account_id", "currency")
-    )
-    broken = [
-        f"{payer}: {residual:f} {currency}"
-        for payer, currency, residual, rows in residuals.iter_rows()
-        if abs(residual) > rows * TOLERANCE_PER_ROW
-    ]
+    broken = summary.identity.broken
+    residual = f"residual {'; '.join(map(str, broken))}" if broken else ""
+    reasons = []
     if summary.unamortized_rows:
-        # without those cells the identity proves nothing either way, so it cannot stop the month
-        reason = f"{summary.unamortized_rows} commitment rows carry no amortisation figures"
-        residual = f"; residual {'; '.join(broken)}" if broken else ""
-        return CheckOutcome(AMORTISATION, False, False, f"not provable, {reason}{residual}")
-    if not broken:
-        return CheckOutcome(AMORTISATION, True, True, "holds for every payer and currency")
-    return CheckOutcome(AMORTISATION, False, True, f"residual {'; '.join(broken)}")
+        reasons.append(f"{summary.unamortized_rows} commitment rows carry no amortisation figures")
+    if broken:
+        unproven = summary.identity.unproven()
+        if unproven is None:
+            told = f"{residual}; a warning only, for the month is still open" if month_open else residual
+            return CheckOutcome(AMORTISATION, False, not month_open, told)
+        reasons.append(unproven)
+    if reasons:
+        told = "; ".join((*reasons, residual)) if residual else "; ".join(reasons)
+        return CheckOutcome(AMORTISATION, False, False, f"not provable, {told}")
+    return CheckOutcome(AMORTISATION, True, True, "holds for every payer and currency")
 
 
 def _groups(summary: MonthSummary, raw: Mapping[str, Decimal]) -> CheckOutcome:

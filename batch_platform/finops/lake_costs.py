@@ -21,7 +21,7 @@ from batch_platform.finops.keys import Key
 from batch_platform.finops.line_items import FileGroup, LineItemFiles
 from batch_platform.finops.model import MEASURES, Format
 from batch_platform.finops.report import GROUPS
-from batch_platform.finops.summary import LINE_ITEM_COLUMNS, find_spread, of_month, select_line_items
+from batch_platform.finops.summary import LINE_ITEM_COLUMNS, find_spread, of_month, select_line_items, with_keys
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -91,8 +91,8 @@ def add_month(
         find_spread(engine, f"({_rows(items)})")
     engine.execute(f"CREATE OR REPLACE TEMP VIEW line_items AS {_line_items(items, month, selection, values, extra)}")
     engine.execute("DROP TABLE IF EXISTS grouped")
-    engine.execute(_also(statements[f"{layout}_groups"].as_string(), extra))
-    measures = _also(of_month(statements[f"{layout}_measures"].as_string(), month.month), extra)
+    engine.execute(with_keys(statements[f"{layout}_groups"].as_string(), extra))
+    measures = with_keys(of_month(statements[f"{layout}_measures"].as_string(), month.month), extra)
     columns = [
         f"coalesce(key_{i}, '')" if f"key_{i}" in extra else GROUPS[group.text]
         for i, group in enumerate(selection.groups)
@@ -194,8 +194,3 @@ def require_column(items: LineItemFiles, column: str, month: Month) -> None:
             f"batch-platform cur requeue {month.project_id} --month {month.month:%Y-%m} --all",
             field="month",
         )
-
-
-def _also(statement: str, names: Collection[str]) -> str:
-    """The statement with these columns in front of its own; what groups by all groups by them too."""
-    return statement.replace("SELECT", f"SELECT {''.join(f'{name}, ' for name in names)}", 1)

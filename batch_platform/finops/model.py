@@ -195,7 +195,10 @@ class MonthToAggregate:
 
 @dataclass(frozen=True)
 class PublishedMonth:
-    """A row of `finops_months`: what the cost tables of a month were computed from."""
+    """A row of `finops_months`: what the cost tables of a month were computed from.
+
+    `final_from`: when a closing month whose rows carry no InvoiceId is final, if nothing newer is delivered.
+    """
 
     project_id: str
     month: date
@@ -207,6 +210,7 @@ class PublishedMonth:
     delivered_at: datetime
     published_at: datetime
     checks: tuple[CheckOutcome, ...]
+    final_from: datetime | None = None
 
 
 @dataclass(frozen=True)

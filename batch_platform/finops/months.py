@@ -1,7 +1,7 @@
 """The states of a billing month: open -> closing -> final -> restated.
 
-They are decided by what was delivered and when AWS delivered it, never by the present, so that computing a month
-again gives the state it had.
+They are decided by what was delivered and when AWS delivered it. The present decides one thing, which never turns
+back: whether a month that no invoice tells of has stood unchanged for long enough.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from typing import Final
 import polars as pl
 
 from batch_platform.finops.model import MonthState, PublishedMonth
+
+UNCHANGED_FOR: Final = timedelta(days=10)
+"""How long after its end a month whose rows carry no InvoiceId must stand unchanged to be final."""
 
 HISTORY_MONTHS: Final = 3
 """How many months before a month its anomalies and forecast look back."""
@@ -32,6 +35,12 @@ def shift(month: date, months: int) -> date:
     return date(index // 12, index % 12 + 1, 1)
 
 
+def end_of(month: date) -> datetime:
+    """When the billing period is over (UTC)."""
+    after = next_month(month)
+    return datetime(after.year, after.month, 1, tzinfo=UTC)
+
+
 def state_of(
     month: date,
     *,
@@ -41,20 +50,38 @@ def state_of(
     version: str,
     before: PublishedMonth | None,
     difference: pl.DataFrame,
+    final_from: datetime | None = None,
+    now: datetime | None = None,
 ) -> MonthState:
     """The state of a month as published now.
 
     open: delivered before the billing period ended (UTC). closing: after it, with charges not yet invoiced, or
-    with none at all. final: every charge row has its invoice. restated: a newer version changed money after that.
-    `difference` is the money difference to `before` (restatement.py).
+    with none at all. final: every row that costs something has its invoice, or the moment `final_from` has passed
+    (`final_without_invoices`). restated: a newer version changed money after that. `difference` is the money
+    difference to `before` (restatement.py).
     """
-    if before is not None and before.state in (MonthState.FINAL, MonthState.RESTATED):
-        changed = before.version != version and difference.height
-        return MonthState.RESTATED if changed else before.state
-    after = next_month(month)
-    ended = datetime(after.year, after.month, 1, tzinfo=UTC)
-    if delivered_at < ended:
+    if before is not None and _was_final(before, delivered_at):
+        if before.version != version and difference.height:
+            return MonthState.RESTATED
+        return before.state if before.state is MonthState.RESTATED else MonthState.FINAL
+    if delivered_at < end_of(month):
         return MonthState.OPEN
-    if row_count == 0 or uninvoiced_rows:
-        return MonthState.CLOSING
-    return MonthState.FINAL
+    unchanged = final_from is not None and now is not None and now >= final_from
+    if unchanged or (row_count and not uninvoiced_rows):
+        return MonthState.FINAL
+    return MonthState.CLOSING
+
+
+def final_without_invoices(month: date, *, delivered_at: datetime, invoiced_rows: int) -> datetime | None:
+    """From when a month is final if nothing newer is delivered; None where its invoices tell.
+
+    FOCUS 1.0 has no InvoiceId, other formats may leave it blank in every row: then no row is invoiced.
+    """
+    return None if invoiced_rows else max(delivered_at, end_of(month)) + UNCHANGED_FOR
+
+
+def _was_final(before: PublishedMonth, delivered_at: datetime) -> bool:
+    """Whether a month was final when a version was delivered, even if nobody has looked at it since."""
+    if before.state in (MonthState.FINAL, MonthState.RESTATED):
+        return True
+    return before.final_from is not None and delivered_at >= before.final_from

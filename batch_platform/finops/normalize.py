@@ -76,7 +76,8 @@ def normalise_parquet(path: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:
     """The frame of a Parquet file; its doubles are cast at the ten decimals AWS computes with."""
     frame = pl.scan_parquet(path)
     layout = recognise(frame.collect_schema().names(), where=where)
-    frame = frame.with_columns(pl.when(cs.string() != "").then(cs.string()))
+    text = cs.by_dtype(pl.String, pl.Categorical, pl.Enum, pl.Binary)
+    frame = frame.with_columns(text.cast(pl.String)).with_columns(pl.when(cs.string() != "").then(cs.string()))
     return layout, _normalise(frame, layout, where=where)
 
 

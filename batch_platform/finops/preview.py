@@ -48,6 +48,8 @@ def of_publication(outcome: PublishOutcome) -> dict[str, Any]:
         "dagster/row_count": outcome.costs.height,
         "rows_changed": outcome.changed,
     }
+    if published.final_from is not None:
+        shown["final_from"] = dg.MetadataValue.timestamp(published.final_from)
     for currency, sums in totals(outcome.costs).items():
         for name in MEASURES:
             shown[f"{name} ({currency})"] = f"{sums[name]:f}"

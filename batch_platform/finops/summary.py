@@ -5,9 +5,9 @@ Sums of decimals are exact, so any split of the rows over files and any order of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +17,7 @@ import polars as pl
 
 from batch_platform.core.sql import load
 from batch_platform.finops.columns import CUR_MONEY, FOCUS_MONEY
+from batch_platform.finops.identity import TERMS, Commitment, Identity, Residual
 from batch_platform.finops.model import MEASURES, MONEY, SERVICE_MONTHLY_KEYS, SUMMARY_KEYS, Format
 
 if TYPE_CHECKING:
@@ -48,23 +49,32 @@ SUMMARY_SCHEMA: Final[dict[str, pl.DataType]] = {
 class MonthSummary:
     """What a month's line items add up to.
 
-    `costs` has the grain of `SUMMARY_KEYS` and every measure; the counts say what the checks need to know.
-    `unamortized_rows` are of commitments and carry no amortisation figures (what they count for: measures.sql).
+    `costs` has the grain of `SUMMARY_KEYS` and every measure; the counts say what the checks need to know. They are
+    of the rows in scope; `invoiced_rows` (with an InvoiceId), `unamortized_rows` and `identity` are of the whole
+    report. `uninvoiced_rows` cost something and have no InvoiceId. `unamortized_rows` are of commitments and carry no
+    amortisation figures (what they count for: measures.sql).
     """
 
     costs: pl.DataFrame
     row_count: int
     split_rows: int
     uninvoiced_rows: int
+    invoiced_rows: int
     out_of_period_rows: int
     unamortized_rows: int
     derived_net_rows: int
     unknown_types: dict[str, int]
+    identity: Identity
 
 
 def empty_costs() -> pl.DataFrame:
     """The cost frame of a month without a row."""
     return pl.DataFrame(schema=SUMMARY_SCHEMA)
+
+
+def empty_summary() -> MonthSummary:
+    """What a delivery without a file adds up to."""
+    return MonthSummary(empty_costs(), 0, 0, 0, 0, 0, 0, 0, {}, Identity())
 
 
 def summarise(
@@ -75,7 +85,7 @@ def summarise(
     accounts: tuple[str, ...] | None,
     scratch: Path,
 ) -> MonthSummary:
-    """Aggregate the normalised files of one month; `accounts` keeps only those usage accounts.
+    """Aggregate the normalised files of one month; only rows of these usage `accounts` are in scope (None: all).
 
     `scratch` is an empty folder for what does not fit into memory. Amounts: Decimal(38, 12) by currency.
     """
@@ -83,18 +93,23 @@ def summarise(
     layout = "focus" if format is Format.FOCUS else "cur"
     result = scratch / "cost_summary.parquet"
     with open_engine(scratch) as engine:
-        engine.execute(f"CREATE VIEW line_items AS {_line_items(engine, files, accounts)}")
-        engine.execute(statements[f"{layout}_groups"].as_string())
+        sources = _sources(engine, files)
+        engine.execute(f"CREATE VIEW line_items AS {_line_items(sources, accounts)}")
+        _measure(engine, layout, month, ["in_scope"])
         counts = _record(engine, of_month(statements["row_counts"].as_string(), month))
-        if layout == "cur":
-            find_spread(engine, "grouped")
-        engine.execute(f"CREATE VIEW measures AS {of_month(statements[f'{layout}_measures'].as_string(), month)}")
         unknown = engine.execute(statements["unknown_types"].as_string()).fetchall()
         engine.execute(f"COPY ({statements['measures_by_group'].as_string()}) TO '{result}'")
+        identity = Identity(tuple(Residual(**row) for row in _records(engine, statements["residuals"].as_string())))
+        if layout == "cur" and identity.broken:
+            # by commitment only now: few reports need it
+            _measure(engine, layout, month, ["commitment", "source"])
+            found = _records(engine, statements["commitments"].as_string())
+            identity = replace(identity, commitments=tuple(_commitment(row, list(sources)) for row in found))
     costs = pl.read_parquet(result).select(pl.col(name).cast(kind) for name, kind in SUMMARY_SCHEMA.items())
     return MonthSummary(
         costs=costs.sort(SUMMARY_KEYS),
         unknown_types=dict(unknown),
+        identity=identity,
         **counts,
     )
 
@@ -124,16 +139,58 @@ def totals(costs: pl.DataFrame) -> dict[str, dict[str, Decimal]]:
     return {row["currency"]: {name: row[name] for name in MEASURES} for row in sums.iter_rows(named=True)}
 
 
-def _line_items(engine: Any, files: Sequence[Path], accounts: tuple[str, ...] | None) -> str:
-    """The files as one relation with every money column, whichever of them a file's header had."""
-    source = f"read_parquet([{', '.join(quoted(str(path)) for path in files)}], union_by_name = true)"
-    present = {row[0] for row in engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-    if "description" not in present:  # which files of an older lake lack
-        source = f"(SELECT *, NULL::VARCHAR AS description FROM {source})"
-    scope = ""
+_Columns = frozenset[str]
+
+
+def _sources(engine: Any, files: Sequence[Path]) -> dict[_Columns, list[str]]:
+    """The files by the columns they have of those that not every file has: a header may lack what another has."""
+    listed = ", ".join(quoted(str(path)) for path in files)
+    by_file: dict[str, set[str]] = {}
+    for file, column in engine.execute(f"SELECT file_name, name FROM parquet_schema([{listed}])").fetchall():
+        by_file.setdefault(file, set()).add(column)
+    sources: dict[_Columns, list[str]] = {}
+    for file, columns in sorted(by_file.items()):
+        sources.setdefault(frozenset(columns & {*CUR_MONEY, *FOCUS_MONEY, "description"}), []).append(file)
+    return sources
+
+
+def _line_items(sources: Mapping[_Columns, Sequence[str]], accounts: tuple[str, ...] | None) -> str:
+    """The files as one relation with every money column, whichever of them a file's header had.
+
+    `source` says in which of the `sources` a row stands, `in_scope` whether its account counts.
+    """
+    scope = "true"
     if accounts is not None:
-        scope = f" WHERE usage_account_id IN ({', '.join(map(quoted, accounts)) or 'NULL'})"
-    return f"{select_line_items(source, present)}{scope}"
+        scope = f"coalesce(usage_account_id IN ({', '.join(map(quoted, accounts)) or 'NULL'}), false)"
+    more = [f"{scope} AS in_scope", "coalesce(commitment_arn, '') AS commitment"]
+    parts = []
+    for number, (present, files) in enumerate(sources.items()):
+        rows = f"read_parquet([{', '.join(map(quoted, files))}], union_by_name = true)"
+        if "description" not in present:  # which files of an older lake lack
+            rows = f"(SELECT *, NULL::VARCHAR AS description FROM {rows})"
+        parts.append(select_line_items(rows, present, [*more, f"{number} AS source"]))
+    return " UNION ALL ".join(parts)
+
+
+def _measure(engine: DuckDBPyConnection, layout: str, month: date, keys: Sequence[str]) -> None:
+    """The table `grouped` and the view `measures`, of the view `line_items`, with these further keys."""
+    statements = load("batch_platform.finops.sql")
+    engine.execute("DROP VIEW IF EXISTS measures; DROP TABLE IF EXISTS grouped")
+    engine.execute(with_keys(statements[f"{layout}_groups"].as_string(), keys))
+    if layout == "cur":
+        find_spread(engine, "grouped")
+    measures = of_month(statements[f"{layout}_measures"].as_string(), month)
+    engine.execute(f"CREATE VIEW measures AS {with_keys(measures, keys)}")
+
+
+def _commitment(row: dict[str, Any], sources: Sequence[_Columns]) -> Commitment:
+    absent = {
+        name
+        for held in row.pop("held_in")
+        for name, term in TERMS.items()
+        if term.line_item_type == held["line_item_type"] and name not in sources[held["source"]]
+    }
+    return Commitment(**row, absent=frozenset(absent))
 
 
 def select_line_items(source: str, present: Collection[str], more: Sequence[str] = ()) -> str:
@@ -157,16 +214,26 @@ def _amount(name: str, present: Collection[str]) -> str:
     return f"{value} AS {name}"
 
 
-def _record(engine: Any, query: str) -> dict[str, int]:
+def _records(engine: Any, query: str) -> list[dict[str, Any]]:
     cursor = engine.execute(query)
     names = [column[0] for column in cursor.description]
-    return dict(zip(names, cursor.fetchone(), strict=True))
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _record(engine: Any, query: str) -> dict[str, int]:
+    [record] = _records(engine, query)
+    return record
 
 
 def of_month(query: str, month: date) -> str:
     """The query about this month."""
     # a view takes no parameters; a date has no quote to escape
     return query.replace("$month", f"DATE '{month.isoformat()}'")
+
+
+def with_keys(query: str, keys: Collection[str]) -> str:
+    """`*_groups` or `*_measures` of measures.sql with further columns to group by."""
+    return query.replace("$keys", "".join(f"{key}, " for key in keys))
 
 
 def quoted(text: str) -> str:

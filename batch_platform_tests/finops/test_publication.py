@@ -232,12 +232,24 @@ def test_a_month_that_ended_closes_and_becomes_final_with_its_last_invoice(proje
     assert final.restated.height == 0  # what was not final may change
 
 
-def test_one_row_without_an_invoice_keeps_the_month_closing(project: Project) -> None:
-    rows = [project.line(), project.line("Tax", "0", {"bill/InvoiceId": ""})]
+@pytest.mark.parametrize(
+    ("cost", "more", "state"),
+    [
+        ("0", {}, "final"),
+        ("0", {"lineItem/NetUnblendedCost": ""}, "final"),
+        ("0.000000000001", {}, "closing"),
+        ("-1", {"lineItem/NetUnblendedCost": "0"}, "closing"),
+        ("0", {"lineItem/NetUnblendedCost": "1"}, "closing"),
+    ],
+)
+def test_a_row_that_costs_something_needs_its_invoice(
+    project: Project, cost: str, more: dict[str, str], state: str
+) -> None:
+    rows = [project.line(), project.line("Tax", cost, {"bill/InvoiceId": "", **more})]
     project.bucket.deliver(MONTH, [csv_gz(rows)])
     outcome = project.run()
     assert outcome.published is not None
-    assert outcome.published.state is MonthState.CLOSING
+    assert outcome.published.state == state
 
 
 def test_split_allocation_needs_no_invoice(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -174,7 +175,7 @@ def test_months_restatements_and_insight(client: httpx.Client, project: Project)
     project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "2", invoiced)])], assembly="second")
     project.run()
     [month] = client.get(f"{base}/months").json()["data"]
-    assert (month["month"], month["state"]) == (f"{MONTH:%Y-%m}", "restated")
+    assert (month["month"], month["state"], month["finalFrom"]) == (f"{MONTH:%Y-%m}", "restated", None)
     assert month["totals"]["USD"]["unblended"] == "2.000000000000"
     [change] = client.get(f"{base}/restatements").json()["data"]["items"]
     assert change["unblended"] == {
@@ -186,3 +187,18 @@ def test_months_restatements_and_insight(client: httpx.Client, project: Project)
     assert (anomalies["anomalies"], anomalies["upToDate"]) == ([], False)
     forecast = client.get(f"{base}/forecast", params={"month": f"{MONTH:%Y-%m}"}).json()["data"]
     assert (forecast["days"], forecast["manifestVersion"]) == ([], month["manifestVersion"])
+
+
+def test_a_month_says_when_it_is_final_and_what_it_cannot_prove(client: httpx.Client, project: Project) -> None:
+    arn = f"arn:aws:savingsplans::{project.account[::-1]}:savingsplan/1"
+    figures = {"bill/InvoiceId": "", "savingsPlan/SavingsPlanARN": arn, "savingsPlan/SavingsPlanEffectiveCost": "2"}
+    project.bucket.deliver(MONTH, [csv_gz([project.line("SavingsPlanCoveredUsage", "3", figures)])])
+    project.run()
+    [month] = client.get(f"/api/projects/{project.id}/months").json()["data"]
+    waits = datetime.fromisoformat(month["finalFrom"]) - datetime.fromisoformat(month["deliveredAt"])
+    assert (month["state"], waits) == ("closing", timedelta(days=10))
+    [check] = [check for check in month["checks"] if check["name"] == "amortisation_identity"]
+    assert check["description"].startswith(f"not provable, the fee rows of {arn} are not in the report; residual ")
+    assert (check["passed"], check["blocking"]) == (False, False)
+    assert "変更がなければ確定" in client.get(f"/console/projects/{project.id}").text
+    assert arn in client.get(f"/console/costs?project={project.id}").text

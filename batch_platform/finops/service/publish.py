@@ -27,12 +27,12 @@ from batch_platform.finops.model import (
     PublishedMonth,
     RegisteredVersion,
 )
-from batch_platform.finops.months import HISTORY_MONTHS, shift, state_of
+from batch_platform.finops.months import HISTORY_MONTHS, final_without_invoices, shift, state_of
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.fetch import head_manifest
 from batch_platform.finops.service.lake import LineItemsLost, download_line_items
 from batch_platform.finops.store import Session
-from batch_platform.finops.summary import MonthSummary, empty_costs, service_monthly, summarise
+from batch_platform.finops.summary import MonthSummary, empty_costs, empty_summary, service_monthly, summarise
 from batch_platform.finops.validation import FileFacts, raw_totals
 
 _log = structlog.get_logger(__name__)
@@ -101,7 +101,7 @@ def _summarise(
     if len(formats) > 1:
         raise PermanentFailure(f"{connection.project_id} {month:%Y-%m}: its files mix {', '.join(sorted(formats))}")
     if not files:
-        return MonthSummary(empty_costs(), 0, 0, 0, 0, 0, 0, {}), [], {}
+        return empty_summary(), [], {}
     with ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="finops-lake") as pool:
         # asked for the manifest at the end; making a client takes as long as a fifth of the sums
         pool.submit(context.source, connection)
@@ -148,17 +148,11 @@ def _replace(
         _require_current(session, version)
         old = session.costs(project_id, month, month)
         before = session.month(project_id, month)
-        checks = invariants.check_month(
-            summary,
-            facts,
-            raw=raw,
-            amortises=layout is not Format.FOCUS,
-            claimed_elsewhere=session.accounts_claimed_elsewhere(project_id, month, summary.costs),
-            columns_before=_columns_of(session, before),
-        )
-        if any(check.blocking and not check.passed for check in checks):
-            raise ChecksFailed(project_id, month, checks)
         difference = restatement.difference(old, summary.costs)
+        final_from = final_without_invoices(
+            month, delivered_at=version.delivered_at, invoiced_rows=summary.invoiced_rows
+        )
+        now = context.clock()
         state = state_of(
             month,
             delivered_at=version.delivered_at,
@@ -167,11 +161,24 @@ def _replace(
             version=version.version,
             before=before,
             difference=difference,
+            final_from=final_from,
+            now=now,
         )
+        checks = invariants.check_month(
+            summary,
+            facts,
+            raw=raw,
+            amortises=layout is not Format.FOCUS,
+            month_open=state is MonthState.OPEN,
+            claimed_elsewhere=session.accounts_claimed_elsewhere(project_id, month, summary.costs),
+            columns_before=_columns_of(session, before),
+        )
+        if any(check.blocking and not check.passed for check in checks):
+            raise ChecksFailed(project_id, month, checks)
         restates = before is not None and before.version != version.version and state is MonthState.RESTATED
         if restates and difference.height:
             assert before is not None
-            session.add_restatement(before, version.version, difference, now=context.clock())
+            session.add_restatement(before, version.version, difference, now=now)
         same = before is not None and before.version == version.version and old.equals(summary.costs)
         if not same:
             session.replace_costs(
@@ -190,8 +197,9 @@ def _replace(
             row_count=summary.row_count,
             file_count=len(files),
             delivered_at=version.delivered_at,
-            published_at=context.clock(),
+            published_at=now,
             checks=checks,
+            final_from=final_from if state is MonthState.CLOSING else None,
         )
         changed = session.save_month(published) or not same
         if not same:

@@ -33,20 +33,22 @@ DELETE FROM finops.finops_cost_service_monthly WHERE project_id = %(project_id)s
 
 -- name: upsert_month
 INSERT INTO finops.finops_months AS known (
-    project_id, billing_month, state, version, format, row_count, file_count, delivered_at, published_at, checks
+    project_id, billing_month, state, version, format, row_count, file_count, delivered_at, published_at, checks,
+    final_from
 ) VALUES (
     %(project_id)s, %(month)s, %(state)s, %(version)s, %(format)s, %(row_count)s, %(file_count)s, %(delivered_at)s,
-    %(now)s, %(checks)s
+    %(now)s, %(checks)s, %(final_from)s
 )
 ON CONFLICT (project_id, billing_month) DO UPDATE SET
     state = excluded.state, version = excluded.version, format = excluded.format, row_count = excluded.row_count,
     file_count = excluded.file_count, delivered_at = excluded.delivered_at, published_at = excluded.published_at,
-    checks = excluded.checks
+    checks = excluded.checks, final_from = excluded.final_from
 -- computing the same version again is no news
-WHERE (known.state, known.version, known.format, known.row_count, known.file_count, known.delivered_at, known.checks)
+WHERE (known.state, known.version, known.format, known.row_count, known.file_count, known.delivered_at, known.checks,
+       known.final_from)
     IS DISTINCT FROM
       (excluded.state, excluded.version, excluded.format, excluded.row_count, excluded.file_count,
-       excluded.delivered_at, excluded.checks)
+       excluded.delivered_at, excluded.checks, excluded.final_from)
 
 -- name: publish_manifest
 UPDATE finops.finops_billing_manifests SET status = 'PUBLISHED', published_at = coalesce(published_at, %(now)s)
@@ -61,7 +63,8 @@ UPDATE finops.finops_billing_files SET status = 'SUPERSEDED'
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version <> %(version)s AND status = 'DONE'
 
 -- name: months
-SELECT project_id, billing_month, state, version, format, row_count, file_count, delivered_at, published_at, checks
+SELECT project_id, billing_month, state, version, format, row_count, file_count, delivered_at, published_at, checks,
+       final_from
 FROM finops.finops_months
 WHERE project_id = %(project_id)s AND (%(month)s::date IS NULL OR billing_month = %(month)s)
 ORDER BY billing_month
@@ -133,6 +136,14 @@ SELECT project_id, billing_month, version
 FROM finops.finops_months
 JOIN finops.finops_project_connections AS project USING (project_id)
 WHERE (anomalies_version IS NULL OR forecast_version IS NULL) AND published_at <= %(quiet_since)s
+  AND (project_id = %(project_id)s OR (%(project_id)s::text IS NULL AND project.enabled))
+ORDER BY billing_month, project_id
+
+-- name: months_due_to_be_final
+SELECT project_id, billing_month, version, final_from
+FROM finops.finops_months
+JOIN finops.finops_project_connections AS project USING (project_id)
+WHERE final_from <= %(now)s
   AND (project_id = %(project_id)s OR (%(project_id)s::text IS NULL AND project.enabled))
 ORDER BY billing_month, project_id
 

@@ -1,6 +1,7 @@
 -- Line items (normalize.py) -> the measures of finops_cost_summary. The rows are summed by what decides a measure
 -- first; the formulas are linear, so they are applied to those sums. Net amortisation comes as the plain one where the
--- export or the row has none (summary.py).
+-- export or the row has none (summary.py). Rows of accounts that a project leaves out are not `in_scope`; they take
+-- part in the identity alone (identity.sql). `$keys` stands for further columns to group by (summary.py).
 -- Sources: AWS CUR user guide (lineItem, reservation and savingsPlan columns), the CID framework's summary_view,
 -- FOCUS 1.2. All amounts DECIMAL(38,12) in the currency of the row; nothing is multiplied or divided here but the
 -- net cost of unused savings plans, which AWS does not export.
@@ -39,10 +40,12 @@ net_unblended_cost IS NOT NULL AS tells_net
 -- name: cur_groups
 CREATE TEMP TABLE grouped AS
 SELECT
-    line_item_type, usage_date, payer_account_id, usage_account_id, service, region, currency, split_allocation,
-    invoice_id IS NOT NULL AS invoiced,
+    $keys line_item_type, usage_date, payer_account_id, usage_account_id, service, region, currency, split_allocation,
     of_savings_plan, of_reservation, refunds_plan, unamortized,
     count(*)::BIGINT AS row_count,
+    count(invoice_id)::BIGINT AS invoiced_rows,
+    count(*) FILTER (invoice_id IS NULL AND (unblended_cost <> 0 OR net_unblended_cost <> 0))::BIGINT
+        AS uninvoiced_rows,
     bool_or(tells_net) AS tells_net,
     count(*) FILTER (line_item_type = 'SavingsPlanRecurringFee'
         AND coalesce(sp_net_recurring, sp_net_amortized_upfront) IS NOT NULL)::BIGINT AS derived_net_rows,
@@ -79,10 +82,11 @@ GROUP BY ALL
 -- name: focus_groups
 CREATE TEMP TABLE grouped AS
 SELECT
-    line_item_type, usage_date, payer_account_id, usage_account_id, service, region, currency, split_allocation,
-    invoice_id IS NOT NULL AS invoiced,
+    $keys line_item_type, usage_date, payer_account_id, usage_account_id, service, region, currency, split_allocation,
     commitment_arn IS NOT NULL AS of_commitment,
     count(*)::BIGINT AS row_count,
+    count(invoice_id)::BIGINT AS invoiced_rows,
+    count(*) FILTER (invoice_id IS NULL AND billed_cost <> 0)::BIGINT AS uninvoiced_rows,
     false AS unamortized,
     0::BIGINT AS derived_net_rows,
     coalesce(sum(billed_cost), 0) AS billed_cost,
@@ -114,7 +118,7 @@ WHERE NOT split_allocation
 
 -- name: cur_measures
 SELECT
-    line_item_type,
+    $keys line_item_type,
     greatest(least(coalesce(usage_date, $month), last_day($month)), $month) AS usage_date,
     coalesce(payer_account_id, '') AS payer_account_id,
     coalesce(usage_account_id, '') AS usage_account_id,
@@ -168,6 +172,7 @@ SELECT
         WHEN line_item_type IN ('SavingsPlanUpfrontFee', 'Fee') OR refunds_plan THEN unblended_cost
         ELSE 0
     END AS upfront,
+    unamortized,
     row_count
 FROM (
     SELECT
@@ -191,7 +196,7 @@ FROM (
 
 -- name: focus_measures
 SELECT
-    line_item_type,
+    $keys line_item_type,
     greatest(least(coalesce(usage_date, $month), last_day($month)), $month) AS usage_date,
     coalesce(payer_account_id, '') AS payer_account_id,
     coalesce(usage_account_id, '') AS usage_account_id,
@@ -222,25 +227,29 @@ SELECT
         WHEN line_item_type = 'Purchase One-Time' AND of_commitment THEN billed_cost
         ELSE 0
     END AS upfront,
+    unamortized,
     row_count
 FROM grouped
 WHERE NOT split_allocation
 
 -- name: row_counts
+-- Of the rows in scope; of the whole report, what its identity and its invoices depend on.
 SELECT
-    coalesce(sum(row_count), 0)::BIGINT AS row_count,
-    coalesce(sum(row_count) FILTER (split_allocation), 0)::BIGINT AS split_rows,
-    coalesce(sum(row_count) FILTER (NOT split_allocation AND NOT invoiced), 0)::BIGINT AS uninvoiced_rows,
-    coalesce(sum(row_count) FILTER (usage_date IS NULL OR usage_date NOT BETWEEN $month AND last_day($month)), 0)::BIGINT
+    coalesce(sum(row_count) FILTER (in_scope), 0)::BIGINT AS row_count,
+    coalesce(sum(row_count) FILTER (in_scope AND split_allocation), 0)::BIGINT AS split_rows,
+    coalesce(sum(uninvoiced_rows) FILTER (in_scope AND NOT split_allocation), 0)::BIGINT AS uninvoiced_rows,
+    coalesce(sum(invoiced_rows) FILTER (NOT split_allocation), 0)::BIGINT AS invoiced_rows,
+    coalesce(sum(row_count) FILTER (in_scope
+        AND (usage_date IS NULL OR usage_date NOT BETWEEN $month AND last_day($month))), 0)::BIGINT
         AS out_of_period_rows,
     coalesce(sum(row_count) FILTER (NOT split_allocation AND unamortized), 0)::BIGINT AS unamortized_rows,
-    coalesce(sum(derived_net_rows) FILTER (NOT split_allocation), 0)::BIGINT AS derived_net_rows
+    coalesce(sum(derived_net_rows) FILTER (in_scope AND NOT split_allocation), 0)::BIGINT AS derived_net_rows
 FROM grouped
 
 -- name: unknown_types
 SELECT coalesce(line_item_type, '') AS line_item_type, sum(row_count)::BIGINT AS row_count
 FROM measures
-WHERE charge_class = 'unknown'
+WHERE in_scope AND charge_class = 'unknown'
 GROUP BY ALL
 ORDER BY ALL
 
@@ -258,5 +267,6 @@ SELECT
     sum(upfront)::DECIMAL(38, 12) AS upfront,
     sum(row_count)::BIGINT AS usage_rows
 FROM measures
+WHERE in_scope
 GROUP BY ALL
 ORDER BY ALL

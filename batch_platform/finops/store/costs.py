@@ -100,6 +100,7 @@ class Costs(FinopsStatements):
             file_count=month.file_count,
             delivered_at=month.delivered_at,
             checks=Jsonb([asdict(check) for check in month.checks]),
+            final_from=month.final_from,
             now=now,
         )
         self._run("publish_manifest", **place, now=now)
@@ -120,6 +121,7 @@ class Costs(FinopsStatements):
                 delivered_at=row["delivered_at"],
                 published_at=row["published_at"],
                 checks=tuple(CheckOutcome(**check) for check in row["checks"]),
+                final_from=row["final_from"],
             )
             for row in self._rows("months", project_id=project_id, month=month)
         ]

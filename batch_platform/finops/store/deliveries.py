@@ -206,7 +206,10 @@ class Deliveries(FinopsStatements):
     def months_to_aggregate(
         self, project_id: str | None, *, now: datetime, quiet_since: datetime
     ) -> list[MonthToAggregate]:
-        """Months with work left that nobody does and where nothing happened since: files, tables, then insight."""
+        """Months with work left that nobody does and where nothing happened since: files, tables, then insight.
+
+        Last, those that stood unchanged until they may be final: publishing them again makes them so.
+        """
         rows = self._rows("months_to_aggregate", project_id=project_id, now=now, quiet_since=quiet_since)
         months = [
             MonthToAggregate(
@@ -222,6 +225,16 @@ class Deliveries(FinopsStatements):
         months += [
             MonthToAggregate(row["project_id"], row["billing_month"], row["version"], -1, 0)
             for row in unfinished
+            if (row["project_id"], row["billing_month"]) not in known
+        ]
+        known = {(month.project_id, month.month) for month in months}
+        due = self._rows("months_due_to_be_final", project_id=project_id, now=now)
+        # a run key of its own, and a new one each day until it is done
+        months += [
+            MonthToAggregate(
+                row["project_id"], row["billing_month"], row["version"], -2 - (now - row["final_from"]).days, 0
+            )
+            for row in due
             if (row["project_id"], row["billing_month"]) not in known
         ]
         return months
