@@ -66,9 +66,9 @@ class Residual:
 class Commitment:
     """What the report holds of one reservation or savings plan (`arn`, blank when its rows name none).
 
-    `usage_rows` are the rows it covers, `fee_rows` those of its fees, `unamortized_rows` those of both without a figure
-    to spread it by. `absent`: terms whose column the files of its rows do not have. `owner_only`: its owner, who is
-    not the payer, is the only account in the report.
+    `usage_rows` are the rows it covers, `fee_rows` those of its fees, `unamortized_rows` those without a figure to
+    spread it by. `absent`: terms whose column the files of its rows do not have. `owner_only`: its owner, who is not
+    the payer, is the only account in the report.
     """
 
     payer_account_id: str
