@@ -64,7 +64,13 @@ CUR_MONEY: Final = {
     "sp_net_recurring": "savings_plan_net_recurring_commitment_for_billing_period",
 }
 
-CUR_FIGURES: Final = {"usage_amount": ("line_item_usage_amount",)}
+CUR_FIGURES: Final = {
+    "usage_amount": ("line_item_usage_amount",),
+    "split_cost": ("split_line_item_split_cost",),
+    "unused_split_cost": ("split_line_item_unused_cost",),
+    "net_split_cost": ("split_line_item_net_split_cost",),
+    "net_unused_split_cost": ("split_line_item_net_unused_cost",),
+}
 
 FOCUS_TEXT: Final = {
     "line_item_type": ("ChargeCategory",),

@@ -167,6 +167,11 @@ def _line_items(
     return f"SELECT * REPLACE ({', '.join(blank)}) FROM ({rows})"
 
 
+def expression(group: Group, items: LineItemFiles, month: Month, known: Mapping[Group, Key | None]) -> Expression:
+    """Any group as a column of the line items, as it was delivered; null in rows without one."""
+    return _column(group) if group.in_summary else _value(group, items, month, known)
+
+
 def _column(group: Group) -> Expression:
     column = GROUPS.get(group.text, "")
     return lambda files: files.text(column)

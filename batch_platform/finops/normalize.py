@@ -9,7 +9,7 @@ Frame (a row a line item, in the file's order)
     usage_date, billing_period                                       dates (UTC, as delivered; not yet clamped)
     split_allocation                                                 true: a copy of cost that stands elsewhere
     resource_id, usage_type, operation, description, pricing_unit, pricing_term, FOCUS: service_category       text
-    usage_amount, FOCUS: pricing_quantity, contracted_cost           Decimal(38, 12), null where blank or failed
+    usage_amount, split costs, FOCUS: pricing_quantity, contracted_cost   Decimal(38, 12), null where blank or failed
     money columns of the file's layout                               Decimal(38, 12), null where blank or failed
     failed_cells                                                     bit set of cells that hold no number
     tags, cost categories, unknown columns                           as they came, under their own names; a name of

@@ -7,6 +7,7 @@ aggregate   Batch B, first half: delivered files -> normalised line items
 lake        the line items of published months on local disk
 publish     Batch B, second half: line items -> the month's cost tables
 sweep       both batches over every project, and their rehearsals
+commitments the use of plans and reservations, and what containers took
 costs       costs of any days by any groups
 insight     reports, anomalies, forecast
 readers     published costs for many readers, kept in memory
@@ -16,6 +17,7 @@ trail       who is told of a change
 
 from batch_platform.finops.service.aggregate import AggregateOutcome, read_files
 from batch_platform.finops.service.budgets import budget_statuses, delete_budget, parse_amount, set_budget
+from batch_platform.finops.service.commitments import MonthCommitments, SplitCosts, month_commitments, split_costs
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.costs import (
     CostKeys,
@@ -87,8 +89,10 @@ __all__ = [
     "Insight",
     "LineItems",
     "LineItemsLost",
+    "MonthCommitments",
     "PublishOutcome",
     "ReadyMonth",
+    "SplitCosts",
     "add_project",
     "aggregate_all",
     "anomalies_of",
@@ -110,6 +114,7 @@ __all__ = [
     "forecast_of",
     "late_deliveries",
     "line_items",
+    "month_commitments",
     "month_costs",
     "parse_amount",
     "parse_day",
@@ -121,6 +126,7 @@ __all__ = [
     "report",
     "requeue",
     "set_budget",
+    "split_costs",
     "stored_anomalies",
     "stored_forecast",
     "test_project",

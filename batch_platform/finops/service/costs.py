@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -179,7 +179,7 @@ def cost_keys(context: FinopsContext, project_id: str, months: Sequence[date]) -
     """The tags and cost categories of published months. Raises `NotFound` for one that is not."""
 
     def use(found: Sequence[Contents]) -> CostKeys:
-        known = [key for contents in found for key in _keys(context, contents)]
+        known = [key for contents in found for key in month_keys(context, contents)]
         return CostKeys(tuple(tag_keys.names("tag", known)), tuple(tag_keys.names("cost_category", known)))
 
     return with_contents(context, project_id, months, use)
@@ -235,7 +235,7 @@ def _compute(
     selection = lake_costs.Selection(query.groups, query.filters, query.start, query.end)
     known: Mapping[date, Mapping[Group, Key | None]] = {contents.stamp.month: {} for contents in found}
     if any(group.family for group in selection.asked):
-        keys = {contents.stamp.month: _keys(context, contents) for contents in found}
+        keys = {contents.stamp.month: month_keys(context, contents) for contents in found}
         known = lake_costs.known_keys(selection.asked, keys)
     with TemporaryDirectory(prefix="finops-", dir=context.scratch) as scratch, open_engine(Path(scratch)) as engine:
         lake_costs.create_table(engine, query.groups)
@@ -280,7 +280,7 @@ def _compute(
     )
 
 
-def _keys(context: FinopsContext, contents: Contents) -> list[Key]:
+def month_keys(context: FinopsContext, contents: Contents) -> list[Key]:
     """The tags and cost categories of a month, kept beside its line items."""
 
     def look(to: Path) -> None:
@@ -302,6 +302,11 @@ def _selected(query: CostQuery, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     for given in query.filters:
         wanted &= pl.col(GROUPS[given.group.text]).is_in(given.values)
     return pl.concat([empty_costs(), *(frame.filter(wanted) for frame in frames)])
+
+
+def summary_of(query: CostQuery, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The measures of cost summaries within the query's days, a row a currency; filters aside."""
+    return _totals(_selected(replace(query, filters=()), frames))
 
 
 def _totals(costs: pl.DataFrame) -> pl.DataFrame:
