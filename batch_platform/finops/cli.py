@@ -25,6 +25,8 @@ app.add_typer(projects_app, name="projects")
 
 app.command("report")(cost_cli.report)
 app.command("keys")(cost_cli.keys)
+app.command("commitments")(cost_cli.commitments)
+app.command("split")(cost_cli.split)
 
 
 @projects_app.command("add")

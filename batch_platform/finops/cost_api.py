@@ -1,9 +1,10 @@
-"""The finops API under `/api/projects/{projectId}`: costs by any groups of any days, and by which there are."""
+"""The finops API under `/api/projects/{projectId}`: costs by any groups of any days, commitments, containers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -11,6 +12,8 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.finops import cost_exports, exports, report, service
 from batch_platform.finops.answers import Measure
 from batch_platform.finops.api_parts import READ, ProjectId
+from batch_platform.finops.commitment_answers import CommitmentsAnswer, SplitAnswer
+from batch_platform.finops.model import Stamp
 from batch_platform.finops.months import month_start
 from batch_platform.finops.site import Site, Work
 from batch_platform.web.api.envelope import Envelope
@@ -31,6 +34,9 @@ Filters = Annotated[
         "value is a row without one. Several values of one group are alternatives, several groups must all be met.",
     ),
 ]
+
+
+Cursor = Annotated[Text | None, Query(description="`nextCursor` of the page before; opaque.", max_length=1_000)]
 
 
 class CostKeysAnswer(StrictModel):
@@ -74,31 +80,21 @@ async def show_costs(
             description="Rows of a page. Left out: all of them; groups of the line items in JSON: 1,000.",
         ),
     ] = None,
-    cursor: Annotated[
-        Text | None, Query(description="`nextCursor` of the page before; opaque.", max_length=1_000)
-    ] = None,
+    cursor: Cursor = None,
 ) -> Response:
     """Costs by group, of a billing month or of days. The ETag names costs and query: unchanged costs answer 304.
 
     Every answer states measure, currency, the state of its months and their manifest versions. `focus` is the whole
     month in the columns of FOCUS 1.2, whatever measure and groups are asked for.
     """
-    groups = tuple(group.strip() for group in group_by.split(",") if group.strip())
+    groups = _texts(group_by)
     plain = start is None and end is None and not filters and limit is None and cursor is None
     if plain and month is not None and (export == "focus" or all(group in report.GROUPS for group in groups)):
         query = exports.CostQuery(measure, groups, export)
         return await exports.answer(site.costs, project_id, month_start(month), query, request.headers)
     if export == "focus":
         raise InvalidInput("focus is a whole month: give the month alone", field="format")
-    asked = service.cost_query(
-        project_id,
-        month=month_start(month) if month else None,
-        start=start,
-        end=end,
-        measure=measure,
-        group_by=groups,
-        filters=filters or (),
-    )
+    asked = _query(project_id, month, start, end, measure=measure, group_by=groups, filters=filters or ())
     return await cost_exports.answer(site, asked, cost_exports.Page(export, limit, cursor), request.headers)
 
 
@@ -107,8 +103,7 @@ def list_cost_keys(
     project_id: ProjectId, work: Work, site: Site, month: MonthQuery = None, start: Start = None, end: End = None
 ) -> Envelope[CostKeysAnswer]:
     """The tags and cost categories that costs of a month, or of days, can be grouped by."""
-    at: date | None = month_start(month) if month else None
-    query = service.cost_query(project_id, month=at, start=start, end=end)
+    query = _query(project_id, month, start, end)
     months = [stamp.month for stamp in service.published_stamps(work, site.costs, query)]
     keys = service.cost_keys(work, project_id, months)
     return Envelope(
@@ -119,3 +114,69 @@ def list_cost_keys(
             cost_categories=list(keys.cost_categories),
         )
     )
+
+
+@router.get(
+    "/{projectId:name}/costs/split",
+    dependencies=READ,
+    response_class=Response,
+    responses=cost_exports.documented(Envelope[SplitAnswer]) | documented(404, 409, 503),
+)
+async def show_split_costs(
+    project_id: ProjectId,
+    request: Request,
+    site: Site,
+    month: MonthQuery = None,
+    start: Start = None,
+    end: End = None,
+    group_by: Annotated[
+        Text,
+        Query(
+            description="As of `GET …/costs`, by commas. Empty: by AWS's own tags of cluster, namespace and service, "
+            "as far as they are there."
+        ),
+    ] = "",
+    filters: Filters = None,
+    limit: Annotated[QueryInt, Query(ge=1, le=cost_exports.PAGE_AT_MOST, description="Rows of a page.")] = 1_000,
+    cursor: Cursor = None,
+) -> Response:
+    """What pods of EKS and tasks of ECS took of their machines: copies of costs, in no total, beside those totals."""
+    query = _query(project_id, month, start, end, group_by=_texts(group_by), filters=filters or ())
+
+    def make(stamps: Sequence[Stamp]) -> tuple[tuple[Stamp, ...], bytes]:
+        first = cost_exports.row_of(cursor, stamps, query)
+        found = service.split_costs(site.work, site.costs, query, first=first, limit=limit)
+        following = cost_exports.cursor_to(found.next_row, found.stamps, query)
+        return found.stamps, cost_exports.body(SplitAnswer.of(found, following))
+
+    return await cost_exports.kept(site, query, ("split", limit, cursor), request.headers, make)
+
+
+@router.get(
+    "/{projectId:name}/commitments",
+    dependencies=READ,
+    response_class=Response,
+    responses=cost_exports.documented(Envelope[CommitmentsAnswer]) | documented(404, 409, 503),
+)
+async def show_commitments(
+    project_id: ProjectId, request: Request, site: Site, month: Annotated[Month, Query(description="Billing month.")]
+) -> Response:
+    """Savings Plans and reservations of a month: used, unused, utilisation, savings; coverage by service."""
+    query = _query(project_id, month, None, None)
+
+    def make(_: Sequence[Stamp]) -> tuple[tuple[Stamp, ...], bytes]:
+        found = service.month_commitments(site.work, site.costs, project_id, month_start(month))
+        return (found.stamp,), cost_exports.body(CommitmentsAnswer.of(found))
+
+    return await cost_exports.kept(site, query, ("commitments",), request.headers, make)
+
+
+def _texts(group_by: str) -> tuple[str, ...]:
+    return tuple(group.strip() for group in group_by.split(",") if group.strip())
+
+
+def _query(
+    project_id: str, month: str | None, start: date | None, end: date | None, **asked: Any
+) -> service.CostQuery:
+    at = month_start(month) if month else None
+    return service.cost_query(project_id, month=at, start=start, end=end, **asked)

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.core.terminal import console, print_json
-from batch_platform.finops.cli_work import Json, ProjectId, open_work
+from batch_platform.core.terminal import console, print_json, print_rows
+from batch_platform.finops.cli_work import Json, Month, ProjectId, open_work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,6 +111,100 @@ def keys(
         print_json({"tags": found.tags, "cost_categories": found.cost_categories})
         return
     typer.echo("\n".join(groups) or "the line items have no tags and no cost categories")
+
+
+def commitments(project_id: ProjectId, month: Month, as_json: Json = False) -> None:
+    """Show Savings Plans and reservations: used, unused, utilisation, savings; coverage by service."""
+    from batch_platform.finops import service
+    from batch_platform.finops.commitments import total_coverage
+
+    with open_work() as work:
+        found = service.month_commitments(
+            work, service.CostReader(work.store), project_id, service.parse_month(month)
+        )
+    uses = [
+        {
+            "commitment": one.arn,
+            "kind": one.kind,
+            "currency": one.currency,
+            **{name: getattr(one, name) for name in ("used", "unused", "total", "covered_cost", "on_demand_cost")},
+            "utilization": one.utilisation,
+            "savings": one.savings,
+        }
+        for one in found.commitments.uses
+    ]
+    coverage = [
+        {
+            "service": one.service,
+            "currency": one.currency,
+            "covered_by_savings_plans": one.by_savings_plans,
+            "covered_by_reservations": one.by_reservations,
+            "on_demand": one.on_demand,
+            "coverage": one.share,
+        }
+        for one in (*found.commitments.coverage, *total_coverage(found.commitments.coverage))
+    ]
+    stamp = found.stamp
+    if as_json:
+        about = {"project_id": project_id, "month": f"{stamp.month:%Y-%m}", "state": stamp.state.value}
+        coverage = [one | {"service": one["service"] or None} for one in coverage]
+        print_json(about | {"manifest_version": stamp.version, "commitments": uses, "coverage": coverage})
+        return
+    typer.echo(f"{project_id} {stamp.month:%Y-%m} · amortized · {stamp.state} · manifest {stamp.version}")
+    print_rows(uses, empty="no commitments in the month")
+    named = [one | {"service": one["service"] or "total"} for one in coverage]
+    print_rows(named, empty="no usage that commitments cover")
+
+
+def split(
+    project_id: ProjectId,
+    month: AnyMonth = None,
+    start: Start = None,
+    end: End = None,
+    group_by: Annotated[
+        str, typer.Option(help="As of `cur report`; left out: AWS's own tags of cluster, namespace and service.")
+    ] = "",
+    filters: Filters = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Rows at most; the totals are of all.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what containers took of their machines: copies of costs, in no total, beside those totals."""
+    from batch_platform.finops import service
+
+    groups = [group.strip() for group in group_by.split(",") if group.strip()]
+    with open_work() as work:
+        query = _query(project_id, month, start, end, group_by=groups, filters=filters or ())
+        found = service.split_costs(work, service.CostReader(work.store), query, limit=limit)
+    outside = [
+        {"currency": row["currency"], **{name: row[name] for name in ("unblended", "amortized")}}
+        for row in found.left_out_of.iter_rows(named=True)
+    ]
+    if as_json:
+        print_json(
+            {
+                "project_id": project_id,
+                "start": query.start,
+                "end": query.end,
+                "months": [
+                    {"month": f"{one.month:%Y-%m}", "state": one.state.value, "manifest_version": one.version}
+                    for one in found.stamps
+                ],
+                "in_totals": False,
+                "group_by": found.groups,
+                "row_count": found.row_count,
+                "rows": found.rows.to_dicts(),
+                "totals": found.totals.to_dicts(),
+                "left_out_of": outside,
+            }
+        )
+        return
+    print_rows(found.rows.to_dicts(), empty="no containers in these days")
+    for row in found.totals.iter_rows(named=True):
+        amounts = f"{row['split_cost']:f} and {row['unused_cost']:f} unused"
+        typer.echo(f"containers: {amounts} {row['currency']}, in no total")
+    for row in outside:
+        amounts = f"{row['unblended']:f} unblended, {row['amortized']:f} amortized"
+        typer.echo(f"totals without them: {amounts} {row['currency']}")
 
 
 def print_report(out: Console, one: Report) -> None:

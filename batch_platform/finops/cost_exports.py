@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -13,7 +14,7 @@ from typing import Any, Final, Literal, cast
 from fastapi import Response
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.finops import groups, report, service
+from batch_platform.finops import exports, groups, report, service
 from batch_platform.finops.answers import CostReport, CostsAnswer, Measure
 from batch_platform.finops.exports import MEDIA, names_etag
 from batch_platform.finops.model import MonthState, Stamp
@@ -111,32 +112,80 @@ class Page:
 
 async def answer(site: FinopsSite, query: CostQuery, page: Page, headers: Mapping[str, str]) -> Response:
     """The answer, or 304 when the caller has it. Raises as `service.cost_rows` does."""
-    stamps: Sequence[Stamp] = await site.costs.stamps_soon(query.project_id, query.months)
-    if not stamps:  # for saying what is not found
-        stamps = await asyncio.to_thread(service.published_stamps, site.work, site.costs, query)
-    asked = (query, page)
-    if names_etag(headers.get("if-none-match", ""), _etag(stamps, asked)):
-        return Response(status_code=304, headers=_headers(stamps, query, page))
-    found = site.costs.kept_page(stamps, asked)
-    if found is None:
-        if query.in_summary:
-            found = await asyncio.to_thread(_make, site, stamps, query, page)
-        else:
-            async with site.heavy:
-                found = await asyncio.to_thread(_make, site, stamps, query, page)
-    stamps, body = found
-    return Response(body, media_type=MEDIA[page.export], headers=_headers(stamps, query, page))
 
-
-def _make(site: FinopsSite, stamps: Sequence[Stamp], query: CostQuery, page: Page) -> tuple[tuple[Stamp, ...], bytes]:
-    def make() -> tuple[tuple[Stamp, ...], bytes]:
-        first = 0 if page.cursor is None else _row(page.cursor, stamps, query)
+    def make(stamps: Sequence[Stamp]) -> Made:
+        first = row_of(page.cursor, stamps, query)
         rows = service.cost_rows(site.work, site.costs, query, first=first, limit=_limit(query, page))
         if first and list(rows.stamps) != list(stamps):
             raise _changed()
         return rows.stamps, _render(rows, page)
 
-    return site.costs.page(stamps, (query, page), make)
+    more = {"X-Measure": query.measure}
+    if page.export != "json":
+        more["Content-Disposition"] = f'attachment; filename="{_file_name(query)}.{page.export}"'
+    return await kept(
+        site, query, page, headers, make, media=MEDIA[page.export], more=more, heavy=not query.in_summary
+    )
+
+
+Made = tuple[tuple[Stamp, ...], bytes]
+"""An answer's body, and the stamps it was made from."""
+
+
+async def kept(
+    site: FinopsSite,
+    query: CostQuery,
+    part: Hashable,
+    headers: Mapping[str, str],
+    make: Callable[[Sequence[Stamp]], Made],
+    *,
+    media: str = MEDIA["json"],
+    more: Mapping[str, str] | None = None,
+    heavy: bool = True,
+) -> Response:
+    """What `make` gives for the months as they are now, made once and kept; or 304 when the caller has it.
+
+    `part` tells apart what is asked of the same query; what is `heavy` works on line items. Raises `NotFound` when
+    none of the months is published.
+    """
+    stamps: Sequence[Stamp] = await site.costs.stamps_soon(query.project_id, query.months)
+    if not stamps:  # for saying what is not found
+        stamps = await asyncio.to_thread(service.published_stamps, site.work, site.costs, query)
+    asked = (query, part)
+    if names_etag(headers.get("if-none-match", ""), _etag(stamps, asked)):
+        return Response(status_code=304, headers=_headers(stamps, asked, more))
+    found = site.costs.kept_page(stamps, asked)
+    if found is None:
+        async with site.heavy if heavy else nullcontext():
+            found = await asyncio.to_thread(site.costs.page, stamps, asked, lambda: make(stamps))
+    stamps, body = found
+    return Response(body, media_type=media, headers=_headers(stamps, asked, more))
+
+
+def body(answer: StrictModel) -> bytes:
+    return Envelope(data=answer).model_dump_json(by_alias=True).encode()
+
+
+def row_of(cursor: str | None, stamps: Sequence[Stamp], query: CostQuery) -> int:
+    """The row that a cursor of this query names; 0 without one. Raises `InvalidInput`."""
+    if cursor is None:
+        return 0
+    place = decode(cursor, {"of": str, "row": int})
+    if place["of"] != _digest(stamps, query):
+        raise _changed()
+    return int(place["row"])
+
+
+def cursor_to(row: int | None, stamps: Sequence[Stamp], query: CostQuery) -> str | None:
+    """The cursor that names a row of the query's answer, as long as no month of it changes."""
+    return None if row is None else encode({"of": _digest(stamps, query), "row": row})
+
+
+def documented(model: Any) -> dict[int | str, dict[str, Any]]:
+    """The answers as OpenAPI tells them."""
+    told = exports.documented(model)
+    headers = {name: header for name, header in told[200]["headers"].items() if name != "X-Measure"}
+    return {200: {"model": model, "headers": headers}, 304: told[304]}
 
 
 def _limit(query: CostQuery, page: Page) -> int | None:
@@ -145,20 +194,10 @@ def _limit(query: CostQuery, page: Page) -> int | None:
 
 def _render(rows: CostRows, page: Page) -> bytes:
     if page.export == "json":
-        following = None
-        if rows.next_row is not None:
-            following = encode({"of": _digest(rows.stamps, rows.query), "row": rows.next_row})
-        return CostsEnvelope(data=CostRowsAnswer.of(rows, following)).model_dump_json(by_alias=True).encode()
+        return body(CostRowsAnswer.of(rows, cursor_to(rows.next_row, rows.stamps, rows.query)))
     if page.export == "csv":
         return report.to_csv(rows.reports).encode()
     return report.to_parquet(rows.reports)
-
-
-def _row(cursor: str, stamps: Sequence[Stamp], query: CostQuery) -> int:
-    place = decode(cursor, {"of": str, "row": int})
-    if place["of"] != _digest(stamps, query):
-        raise _changed()
-    return int(place["row"])
 
 
 def _changed() -> InvalidInput:
@@ -168,17 +207,14 @@ def _changed() -> InvalidInput:
     )
 
 
-def _headers(stamps: Sequence[Stamp], query: CostQuery, page: Page) -> dict[str, str]:
-    headers = {
-        "ETag": _etag(stamps, (query, page)),
+def _headers(stamps: Sequence[Stamp], asked: object, more: Mapping[str, str] | None) -> dict[str, str]:
+    return {
+        "ETag": _etag(stamps, asked),
         "Cache-Control": "private, no-cache",
         "X-Month-State": ", ".join(stamp.state for stamp in stamps),
         "X-Manifest-Version": ", ".join(stamp.version for stamp in stamps),
-        "X-Measure": query.measure,
+        **(more or {}),
     }
-    if page.export != "json":
-        headers["Content-Disposition"] = f'attachment; filename="{_file_name(query)}.{page.export}"'
-    return headers
 
 
 def _file_name(query: CostQuery) -> str:

@@ -25,6 +25,7 @@ from batch_platform.finops import months
 from batch_platform.finops.model import REPORT_MEASURES
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project
+from batch_platform_tests.finops.test_commitments import pod, rows_of
 from batch_platform_tests.waiting import PATIENCE
 
 SECRET = "external-id-4f1c"
@@ -439,3 +440,19 @@ def test_a_month_is_read_again_on_request(run: Run, tagged: Project) -> None:
     assert tagged.statuses() == ["PENDING"]
     assert run("report", tagged.id, "2024-10", "--group-by", "tag:team", "--json").json["rows"]
     assert "name it" in failure(run("requeue", "--all"), 2)
+
+
+def test_commitments_and_containers(run: Run, project: Project) -> None:
+    rows = [*rows_of(project), pod(project, "3", "0.5", "shop")]
+    project.bucket.deliver(MONTH, [csv_gz(rows)])
+    project.run()
+    answer = run("commitments", project.id, "2024-10", "--json").json
+    assert [(one["used"], one["unused"], one["utilization"]) for one in answer["commitments"]] == [
+        ("6.000000000000", "2.000000000000", "0.7500"),
+        ("3.000000000000", "1.000000000000", "0.7500"),
+    ]
+    assert (answer["coverage"][-1]["service"], answer["coverage"][-1]["coverage"]) == (None, "0.6122")
+    assert "0.6122" in run("commitments", project.id, "2024-10").out
+    answer = run("split", project.id, "2024-10", "--json").json
+    assert (answer["in_totals"], answer["rows"][0]["split_cost"]) == (False, "3.000000000000")
+    assert "totals without them: 32.000000000000 unblended" in run("split", project.id, "2024-10").out
