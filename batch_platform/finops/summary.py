@@ -95,16 +95,14 @@ def summarise(
     with open_engine(scratch) as engine:
         sources = _sources(engine, files)
         engine.execute(f"CREATE VIEW line_items AS {_line_items(sources, accounts)}")
-        _measure(engine, layout, month, ["in_scope"])
+        _group(engine, layout, ["in_scope", "source"])
+        _measure(engine, layout, month, ["in_scope", "source"])
         counts = _record(engine, of_month(statements["row_counts"].as_string(), month))
         unknown = engine.execute(statements["unknown_types"].as_string()).fetchall()
         engine.execute(f"COPY ({statements['measures_by_group'].as_string()}) TO '{result}'")
         identity = Identity(tuple(Residual(**row) for row in _records(engine, statements["residuals"].as_string())))
         if layout == "cur" and identity.broken:
-            # by commitment only now: few reports need it
-            _measure(engine, layout, month, ["commitment", "source"])
-            found = _records(engine, statements["commitments"].as_string())
-            identity = replace(identity, commitments=tuple(_commitment(row, list(sources)) for row in found))
+            identity = replace(identity, commitments=_commitments(engine, month, sources))
     costs = pl.read_parquet(result).select(pl.col(name).cast(kind) for name, kind in SUMMARY_SCHEMA.items())
     return MonthSummary(
         costs=costs.sort(SUMMARY_KEYS),
@@ -172,15 +170,34 @@ def _line_items(sources: Mapping[_Columns, Sequence[str]], accounts: tuple[str, 
     return " UNION ALL ".join(parts)
 
 
+def _group(engine: DuckDBPyConnection, layout: str, keys: Sequence[str]) -> None:
+    """The table `grouped` of the view `line_items`, with these further keys."""
+    engine.execute(with_keys(load("batch_platform.finops.sql")[f"{layout}_groups"].as_string(), keys))
+
+
 def _measure(engine: DuckDBPyConnection, layout: str, month: date, keys: Sequence[str]) -> None:
-    """The table `grouped` and the view `measures`, of the view `line_items`, with these further keys."""
-    statements = load("batch_platform.finops.sql")
-    engine.execute("DROP VIEW IF EXISTS measures; DROP TABLE IF EXISTS grouped")
-    engine.execute(with_keys(statements[f"{layout}_groups"].as_string(), keys))
+    """The view `measures` of the table `grouped`, with these further keys."""
     if layout == "cur":
         find_spread(engine, "grouped")
-    measures = of_month(statements[f"{layout}_measures"].as_string(), month)
-    engine.execute(f"CREATE VIEW measures AS {with_keys(measures, keys)}")
+    measures = of_month(load("batch_platform.finops.sql")[f"{layout}_measures"].as_string(), month)
+    engine.execute(f"CREATE OR REPLACE VIEW measures AS {with_keys(measures, keys)}")
+
+
+def _commitments(
+    engine: DuckDBPyConnection, month: date, sources: Mapping[_Columns, Sequence[str]]
+) -> tuple[Commitment, ...]:
+    """What the report holds of each commitment; the rows are read again only where they name one, as few need be."""
+    statements = load("batch_platform.finops.sql")
+    engine.execute(statements["payers"].as_string())
+    [(named,)] = engine.execute(statements["names_commitments"].as_string()).fetchall()
+    if named:
+        rows = statements["commitment_rows"].as_string().replace("$line_items", _line_items(sources, None))
+        engine.execute(f"CREATE OR REPLACE VIEW line_items AS {rows}")
+        engine.execute("DROP VIEW measures; DROP TABLE grouped")
+        _group(engine, "cur", ["commitment", "source"])
+    _measure(engine, "cur", month, ["commitment" if named else "'' AS commitment", "source"])
+    found = _records(engine, statements["commitments"].as_string())
+    return tuple(_commitment(row, list(sources)) for row in found)
 
 
 def _commitment(row: dict[str, Any], sources: Sequence[_Columns]) -> Commitment:
