@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from alembic import command
 
 from batch_platform import migrations
 from batch_platform.core.failures import TransientFailure
@@ -97,6 +99,36 @@ def test_every_table_and_amount_says_what_it_means(database_url: str) -> None:
             "AND relname <> 'finops_restatements' AND col_description(attrelid, attnum) IS NULL"
         ).fetchall()
     assert (silent, mute) == ([], [])
+
+
+def test_closing_months_of_an_older_platform_are_looked_at_again(database_url: str) -> None:
+    """They may have waited for an invoice that no row tells of, or that a row of zero cost never gets."""
+    with migrations.engine(database_url).begin() as connection:
+        config = migrations._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "operations_0003")
+    with psycopg.connect(database_url) as older:
+        older.execute(
+            "INSERT INTO finops.finops_project_connections (project_id, name, bucket, prefix, report_name, region) "
+            "VALUES ('p1', 'P', 'cur-bucket', 'cur', 'report', 'ap-northeast-1')"
+        )
+        for month, state in (("2026-08-01", "final"), ("2026-09-01", "closing")):
+            older.execute(
+                "INSERT INTO finops.finops_billing_manifests (project_id, billing_month, version, assembly_id, "
+                "bucket, manifest_key, manifest_etag, manifest_last_modified, delivered_at, file_count, total_bytes, "
+                "status, registered_at, published_at) VALUES "
+                "('p1', %(month)s, 'v', 'a', 'b', 'k', 'e', %(at)s, %(at)s, 0, 0, 'PUBLISHED', %(at)s, %(at)s)",
+                {"month": month, "at": "2026-10-03T00:00:00Z"},
+            )
+            older.execute(
+                "INSERT INTO finops.finops_months (project_id, billing_month, state, version, row_count, file_count, "
+                "delivered_at, published_at) VALUES ('p1', %(month)s, %(state)s, 'v', 0, 0, %(at)s, %(at)s)",
+                {"month": month, "state": state, "at": "2026-10-03T00:00:00Z"},
+            )
+    migrations.upgrade(database_url)
+    with psycopg.connect(database_url) as newer:
+        rows = newer.execute("SELECT state, final_from FROM finops.finops_months ORDER BY billing_month").fetchall()
+    assert rows == [("final", None), ("closing", datetime(2026, 10, 13, tzinfo=UTC))]
 
 
 @pytest.fixture
