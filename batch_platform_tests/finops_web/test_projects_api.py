@@ -201,4 +201,6 @@ def test_a_month_says_when_it_is_final_and_what_it_cannot_prove(client: httpx.Cl
     assert check["description"].startswith(f"not provable, the fee rows of {arn} are not in the report; residual ")
     assert (check["passed"], check["blocking"]) == (False, False)
     assert "変更がなければ確定" in client.get(f"/console/projects/{project.id}").text
-    assert arn in client.get(f"/console/costs?project={project.id}").text
+    shown = client.get(f"/console/costs?project={project.id}").text
+    assert arn in shown
+    assert "証明不可" in shown
