@@ -41,6 +41,9 @@ CUR_TEXT: Final = {
     "description": ("line_item_line_item_description",),
     "pricing_unit": ("pricing_unit",),
     "pricing_term": ("pricing_term",),
+    "payer_account_name": ("bill_payer_account_name",),
+    "invoice_issuer": ("bill_invoicing_entity",),
+    "publisher": ("line_item_legal_entity",),
 }
 
 CUR_MONEY: Final = {
@@ -92,6 +95,10 @@ FOCUS_TEXT: Final = {
     "pricing_unit": ("PricingUnit",),
     "pricing_term": ("PricingCategory",),
     "service_category": ("ServiceCategory",),
+    "payer_account_name": ("BillingAccountName",),
+    "invoice_issuer": ("InvoiceIssuerName",),
+    "publisher": ("PublisherName",),
+    "correction": ("ChargeClass",),
 }
 
 FOCUS_MONEY: Final = {

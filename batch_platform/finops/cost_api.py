@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.finops import cost_exports, exports, report, service
+from batch_platform.finops import cost_exports, exports, focus, report, service
 from batch_platform.finops.answers import Measure
 from batch_platform.finops.api_parts import READ, ProjectId
 from batch_platform.finops.commitment_answers import CommitmentsAnswer, SplitAnswer
@@ -71,7 +71,13 @@ async def show_costs(
         ),
     ] = "service",
     filters: Filters = None,
-    export: Annotated[Literal["json", "csv", "parquet", "focus"], Query(alias="format")] = "json",
+    export: Annotated[
+        Literal["json", "csv", "parquet", "focus", "focus-parquet"],
+        Query(
+            alias="format",
+            description="`focus` is CSV in the columns of FOCUS 1.2, `focus-parquet` the same as Parquet.",
+        ),
+    ] = "json",
     limit: Annotated[
         QueryInt | None,
         Query(
@@ -84,17 +90,21 @@ async def show_costs(
 ) -> Response:
     """Costs by group, of a billing month or of days. The ETag names costs and query: unchanged costs answer 304.
 
-    Every answer states measure, currency, the state of its months and their manifest versions. `focus` is the whole
-    month in the columns of FOCUS 1.2, whatever measure and groups are asked for.
+    Every answer states measure, currency, the state of its months and their manifest versions. `focus` has the line
+    items of the days that meet the filters, a row a day, whatever measure and groups are asked for.
     """
     groups = _texts(group_by)
     plain = start is None and end is None and not filters and limit is None and cursor is None
-    if plain and month is not None and (export == "focus" or all(group in report.GROUPS for group in groups)):
+    in_summary = all(group in report.GROUPS for group in groups)
+    if plain and month is not None and in_summary and export in ("json", "csv", "parquet"):
         query = exports.CostQuery(measure, groups, export)
         return await exports.answer(site.costs, project_id, month_start(month), query, request.headers)
-    if export == "focus":
-        raise InvalidInput("focus is a whole month: give the month alone", field="format")
     asked = _query(project_id, month, start, end, measure=measure, group_by=groups, filters=filters or ())
+    if export == "focus" or export == "focus-parquet":
+        if limit is not None or cursor is not None:
+            raise InvalidInput("focus has no pages", field="limit" if cursor is None else "cursor")
+        kind: focus.Kind = "csv" if export == "focus" else "parquet"
+        return await cost_exports.focus_answer(site, asked, kind, request.headers)
     return await cost_exports.answer(site, asked, cost_exports.Page(export, limit, cursor), request.headers)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
-from typing import Any, Final, Literal, cast
+from typing import Any, BinaryIO, Final, Literal, cast
 
 from fastapi import Response
+from fastapi.responses import StreamingResponse
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.finops import exports, groups, report, service
+from batch_platform.finops import exports, focus, groups, report, service
 from batch_platform.finops.answers import CostReport, CostsAnswer, Measure
 from batch_platform.finops.exports import MEDIA, names_etag
 from batch_platform.finops.model import MonthState, Stamp
@@ -28,6 +29,8 @@ PAGE_AT_MOST: Final = 10_000
 
 _EDITION: Final = 1
 """Part of every ETag: counted up when the same costs and query are written differently."""
+_FOCUS_MEASURES: Final = "billed, amortized, list"
+_BLOCK: Final = 1 << 20
 _PAGE: Final = 1_000
 """Rows of a page of JSON, where nobody says how many and the line items decide how many there are."""
 
@@ -160,6 +163,27 @@ async def kept(
             found = await asyncio.to_thread(site.costs.page, stamps, asked, lambda: make(stamps))
     stamps, body = found
     return Response(body, media_type=media, headers=_headers(stamps, asked, more))
+
+
+async def focus_answer(site: FinopsSite, query: CostQuery, kind: focus.Kind, headers: Mapping[str, str]) -> Response:
+    """The file of FOCUS, or 304 when the caller has it. Raises as `service.focus_file` does."""
+    query = replace(query, measure="billed", groups=())
+    asked = ("focus", query, kind)
+    more = {"X-Measure": _FOCUS_MEASURES}
+    stamps: Sequence[Stamp] = await site.costs.stamps_soon(query.project_id, query.months)
+    if stamps and names_etag(headers.get("if-none-match", ""), _etag(stamps, asked)):
+        return Response(status_code=304, headers=_headers(stamps, asked, more))
+    async with site.heavy:
+        found = await asyncio.to_thread(service.focus_file, site.work, site.costs, query, kind)
+    name = f"{query.project_id}-{query.start}-{query.end}-focus.{kind}"
+    more |= {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(found.size)}
+    return StreamingResponse(_read(found.file), media_type=MEDIA[kind], headers=_headers(found.stamps, asked, more))
+
+
+def _read(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while block := file.read(_BLOCK):
+            yield block
 
 
 def body(answer: StrictModel) -> bytes:

@@ -19,7 +19,7 @@ from batch_platform.finops.model import Stamp
 from batch_platform.finops.service import CostReader
 from batch_platform.web.api.envelope import Envelope
 
-Export = Literal["json", "csv", "parquet", "focus"]
+Export = Literal["json", "csv", "parquet"]
 
 _EDITION: Final = 1
 """Part of every ETag: counted up when the same costs and query are written differently."""
@@ -28,9 +28,7 @@ MEDIA: Final[Mapping[str, str]] = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
-    "focus": "text/csv; charset=utf-8",
 }
-_FOCUS_MEASURES: Final = "billed, amortized, list"
 
 
 @dataclass(frozen=True)
@@ -60,13 +58,10 @@ async def answer(
 
 def render(stamp: Stamp, costs: pl.DataFrame, query: CostQuery) -> bytes:
     """The body: every row states what its figures mean."""
-    month = f"{stamp.month:%Y-%m}"
-    if query.export == "focus":
-        return report.to_focus(costs, month=month).encode()
     reports = report.build(
         costs,
         project_id=stamp.project_id,
-        month=month,
+        month=f"{stamp.month:%Y-%m}",
         state=stamp.state,
         manifest_version=stamp.version,
         measure=query.measure,
@@ -101,7 +96,7 @@ def _headers(stamp: Stamp, query: CostQuery) -> dict[str, str]:
         "Cache-Control": "private, no-cache",
         "X-Month-State": stamp.state.value,
         "X-Manifest-Version": stamp.version,
-        "X-Measure": _FOCUS_MEASURES if query.export == "focus" else query.measure,
+        "X-Measure": query.measure,
     }
     if query.export != "json":
         headers["Content-Disposition"] = f'attachment; filename="{_file_name(stamp, query)}"'
@@ -109,8 +104,8 @@ def _headers(stamp: Stamp, query: CostQuery) -> dict[str, str]:
 
 
 def _file_name(stamp: Stamp, query: CostQuery) -> str:
-    what = "focus" if query.export == "focus" else "-".join((query.measure, *query.group_by))
-    return f"{stamp.project_id}-{stamp.month:%Y-%m}-{what}.{'parquet' if query.export == 'parquet' else 'csv'}"
+    what = "-".join((query.measure, *query.group_by))
+    return f"{stamp.project_id}-{stamp.month:%Y-%m}-{what}.{query.export}"
 
 
 def _etag(stamp: Stamp, query: CostQuery) -> str:

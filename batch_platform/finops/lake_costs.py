@@ -26,7 +26,7 @@ from batch_platform.finops.summary import LINE_ITEM_COLUMNS, find_spread, of_mon
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_KEYS: Final = ("service", "payer_account_id", "usage_account_id", "region", "usage_date")
+KEYS: Final = ("service", "payer_account_id", "usage_account_id", "region", "usage_date")
 """Keys of the summary that a query may do without."""
 _DECIDING: Final = (
     "line_item_type",
@@ -80,33 +80,58 @@ def add_month(
     Raises `Conflict` for a month that was read before the lake kept a column asked for.
     """
     items = LineItemFiles(engine, month.files)
-    statements = load("batch_platform.finops.sql")
-    layout = "focus" if month.format is Format.FOCUS else "cur"
-    values = {group: _value(group, items, month, known) for group in selection.asked if not group.in_summary}
+    values = values_of(selection, items, month, known)
     extra = {f"key_{i}": values[group] for i, group in enumerate(selection.groups) if group in values}
-    engine.execute("SET VARIABLE accounts = ?", [list(month.accounts)])
-    for i, given in enumerate(selection.filters):
-        engine.execute(f"SET VARIABLE filter_{i} = ?", [list(given.values)])
-    if layout == "cur":
-        find_spread(engine, f"({_rows(items)})")
-    engine.execute(f"CREATE OR REPLACE TEMP VIEW line_items AS {_line_items(items, month, selection, values, extra)}")
-    engine.execute("DROP TABLE IF EXISTS grouped")
-    engine.execute(with_keys(statements[f"{layout}_groups"].as_string(), extra))
-    measures = with_keys(of_month(statements[f"{layout}_measures"].as_string(), month.month), extra)
+    used = {GROUPS[group.text] for group in selection.groups if group.in_summary}
+    measures = measured(
+        engine, items, month, selection, values, more=extra, by={name: name for name in extra}, used=used
+    )
     columns = [
         f"coalesce(key_{i}, '')" if f"key_{i}" in extra else GROUPS[group.text]
         for i, group in enumerate(selection.groups)
     ]
     sums = [f"sum({measure})::DECIMAL(38, 12)" for measure in MEASURES]
+    engine.execute(
+        f"INSERT INTO costs SELECT {', '.join((*columns, 'currency', *sums))} FROM ({measures}) GROUP BY ALL"
+    )
+
+
+def measured(
+    engine: DuckDBPyConnection,
+    items: LineItemFiles,
+    month: Month,
+    selection: Selection,
+    values: Mapping[Group, Expression],
+    *,
+    more: Mapping[str, Expression],
+    by: Mapping[str, str],
+    used: Collection[str],
+) -> str:
+    """A query of the rows asked for, as `*_measures` of measures.sql tell them; the table `grouped` is made for it.
+
+    `values`: of the groups that are no columns of the summary. `more`: columns the line items have beside their own;
+    `by`: columns the groups have beside their own, keys or aggregates of line items. `used`: the keys of the summary
+    that are wanted; the others come blank, so that fewer groups are made.
+    """
+    statements = load("batch_platform.finops.sql")
+    layout = "focus" if month.format is Format.FOCUS else "cur"
+    engine.execute("SET VARIABLE accounts = ?", [list(month.accounts)])
+    for i, given in enumerate(selection.filters):
+        engine.execute(f"SET VARIABLE filter_{i} = ?", [list(given.values)])
+    if layout == "cur":
+        find_spread(engine, f"({_rows(items)})")
+    rows = _line_items(items, month, selection, values, more, used)
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW line_items AS {rows}")
+    engine.execute("DROP TABLE IF EXISTS grouped")
+    expressions = [f"{expression} AS {name}" for name, expression in by.items()]
+    engine.execute(with_keys(statements[f"{layout}_groups"].as_string(), expressions))
+    measures = with_keys(of_month(statements[f"{layout}_measures"].as_string(), month.month), by)
     classes = [
         f"list_contains(getvariable('filter_{i}'), charge_class)"
         for i, given in enumerate(selection.filters)
         if given.group.text == "charge_class"
     ]
-    engine.execute(
-        f"INSERT INTO costs SELECT {', '.join((*columns, 'currency', *sums))} FROM ({measures}) "
-        f"WHERE {' AND '.join(classes) or 'true'} GROUP BY ALL"
-    )
+    return f"SELECT * FROM ({measures}) WHERE {' AND '.join(classes)}" if classes else measures
 
 
 def known_keys(asked: Sequence[Group], months: Mapping[date, Sequence[Key]]) -> dict[date, dict[Group, Key | None]]:
@@ -144,8 +169,9 @@ def _line_items(
     selection: Selection,
     values: Mapping[Group, Expression],
     extra: Mapping[str, Expression],
+    used: Collection[str],
 ) -> str:
-    """The rows asked for, with every key that nobody asks for blank: fewer groups are made."""
+    """The rows asked for, with every key that nobody asks for blank."""
     conditions = {
         f"filter_{i}": values.get(given.group, _column(given.group))
         for i, given in enumerate(selection.filters)
@@ -161,10 +187,9 @@ def _line_items(
         f"BETWEEN DATE '{selection.first}' AND DATE '{selection.last}'",
         *(f"list_contains(getvariable('{name}'), coalesce({name}, ''))" for name in conditions),
     ]
-    used = {GROUPS[group.text] for group in selection.groups if group.in_summary}
-    blank = [f"NULL::{_type(name)} AS {name}" for name in _KEYS if name not in used]
+    blank = [f"NULL::{_type(name)} AS {name}" for name in KEYS if name not in used]
     rows = select_line_items(f"(SELECT * FROM {relation} WHERE {' AND '.join(where)})", {*money}, list(extra))
-    return f"SELECT * REPLACE ({', '.join(blank)}) FROM ({rows})"
+    return f"SELECT * REPLACE ({', '.join(blank)}) FROM ({rows})" if blank else rows
 
 
 def expression(group: Group, items: LineItemFiles, month: Month, known: Mapping[Group, Key | None]) -> Expression:
@@ -179,6 +204,13 @@ def _column(group: Group) -> Expression:
 
 def _type(key: str) -> str:
     return "DATE" if key == "usage_date" else "VARCHAR"
+
+
+def values_of(
+    selection: Selection, items: LineItemFiles, month: Month, known: Mapping[Group, Key | None]
+) -> dict[Group, Expression]:
+    """The values of the groups asked for that are no columns of the summary."""
+    return {group: expression(group, items, month, known) for group in selection.asked if not group.in_summary}
 
 
 def _value(group: Group, items: LineItemFiles, month: Month, known: Mapping[Group, Key | None]) -> Expression:

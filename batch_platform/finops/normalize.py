@@ -8,7 +8,8 @@ Frame (a row a line item, in the file's order)
     line_item_type, service, region, usage_account_id, payer_account_id, currency, invoice_id, commitment_arn  text
     usage_date, billing_period                                       dates (UTC, as delivered; not yet clamped)
     split_allocation                                                 true: a copy of cost that stands elsewhere
-    resource_id, usage_type, operation, description, pricing_unit, pricing_term, FOCUS: service_category       text
+    resource_id, usage_type, operation, description, pricing_unit, pricing_term                      text
+    payer_account_name, invoice_issuer, publisher, FOCUS: service_category, correction (ChargeClass)  text
     usage_amount, split costs, FOCUS: pricing_quantity, contracted_cost   Decimal(38, 12), null where blank or failed
     money columns of the file's layout                               Decimal(38, 12), null where blank or failed
     failed_cells                                                     bit set of cells that hold no number
@@ -51,9 +52,12 @@ _DOUBLE_SCALE: Final = 10
 _SPLIT_OPERATIONS: Final = ("EKSPod-EC2", "ECSTask-EC2")
 _MARKETPLACE: Final = "AWS Marketplace"
 
-_KEPT: Final = ("resource_id", "usage_type", "operation", "description", "pricing_unit", "pricing_term")
+_KEPT: Final = (
+    *("resource_id", "usage_type", "operation", "description", "pricing_unit", "pricing_term"),
+    *("payer_account_name", "invoice_issuer", "publisher"),
+)
 """Text that decides no cost; it says what the cost was for."""
-_FOCUS_KEPT: Final = (*_KEPT, "service_category")
+_FOCUS_KEPT: Final = (*_KEPT, "service_category", "correction")
 DISCOUNT_TYPES: Final = (
     "EdpDiscount",
     "PrivateRateDiscount",

@@ -18,7 +18,7 @@ from typing import Final
 import polars as pl
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.finops.model import MEASURES, MONEY, REPORT_MEASURES, SUMMARY_KEYS, ZERO
+from batch_platform.finops.model import MEASURES, REPORT_MEASURES, ZERO
 
 GROUPS: Final = {
     "service": "service",
@@ -37,34 +37,6 @@ TOTALS: Final = {
 
 FORMULA_START: Final = r"^[=+\-@\t\r\n]"
 """What a spreadsheet may run as a formula (OWASP, "CSV Injection")."""
-
-FOCUS_CATEGORIES: Final = {
-    "usage": "Usage",
-    "commitment_fee": "Purchase",
-    "fee": "Purchase",
-    "tax": "Tax",
-    "credit": "Credit",
-}
-"""charge_class -> FOCUS ChargeCategory; every other class is an Adjustment (see `to_focus`)."""
-
-FOCUS_COLUMNS: Final = (
-    "BilledCost",
-    "BillingAccountId",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "EffectiveCost",
-    "InvoiceIssuerName",
-    "ListCost",
-    "ProviderName",
-    "RegionId",
-    "ServiceName",
-    "SubAccountId",
-)
 
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
@@ -157,57 +129,6 @@ def to_parquet(reports: Sequence[Report]) -> bytes:
     return buffer.getvalue()
 
 
-def to_focus(summary: pl.DataFrame, *, month: str) -> str:
-    """The cost summary of one billing month (YYYY-MM) as CSV in the columns of FOCUS 1.2 it can truly fill.
-
-    Times are UTC, ends exclusive. BilledCost is `billed`, EffectiveCost `amortized`, ListCost `list_cost`,
-    whose sums the file keeps. ChargePeriod is the day of the summary, also for charges that cover a longer
-    time. By the definitions of FOCUS 1.2:
-    - ChargeCategory: of refunds the summary does not know whether usage or a purchase was refunded, and
-      discounts and unknown charges are neither, so all three are Adjustment, "charges that do not fall into
-      other categories".
-    - ChargeClass is Correction for refunds, the specification's own example, and empty otherwise.
-    - A Purchase that covers future charges has no EffectiveCost. A commitment_fee is therefore two rows: the
-      purchase, and the commitment nobody used as Usage with EffectiveCost alone (left out where it is zero).
-    - InvoiceIssuerName is AWS, which issues the bill that was exported; PublisherName, ServiceCategory,
-      ContractedCost and quantities cannot be told from the summary and are absent.
-
-    Raises InvalidInput for a malformed month.
-    """
-    start = _first_day(month)
-    is_fee = pl.col("charge_class") == "commitment_fee"
-    zero = pl.lit(Decimal(0), dtype=MONEY)
-    charges = summary.with_columns(
-        amortized=pl.when(is_fee).then(zero).otherwise("amortized"),
-        category=pl.col("charge_class").replace_strict(FOCUS_CATEGORIES, default="Adjustment"),
-    )
-    unused = summary.filter(is_fee & (pl.col("amortized") != 0)).with_columns(
-        billed=zero, list_cost=zero, category=pl.lit("Usage")
-    )
-    day = pl.col("usage_date")
-    rows = pl.concat([charges, unused], how="diagonal").sort(*SUMMARY_KEYS, "category")
-    return _csv(
-        rows.select(
-            BilledCost="billed",
-            BillingAccountId="payer_account_id",
-            BillingCurrency="currency",
-            BillingPeriodEnd=_instant(pl.lit(start).dt.offset_by("1mo")),
-            BillingPeriodStart=_instant(pl.lit(start)),
-            ChargeCategory="category",
-            ChargeClass=pl.when(pl.col("charge_class") == "refund").then(pl.lit("Correction")),
-            ChargePeriodEnd=_instant(day.dt.offset_by("1d")),
-            ChargePeriodStart=_instant(day),
-            EffectiveCost="amortized",
-            InvoiceIssuerName=pl.lit("AWS"),
-            ListCost="list_cost",
-            ProviderName=pl.lit("AWS"),
-            RegionId=pl.when(pl.col("region") != "").then("region"),
-            ServiceName="service",
-            SubAccountId="usage_account_id",
-        ).select(FOCUS_COLUMNS)
-    )
-
-
 def _require(value: str, allowed: Mapping[str, str], field: str) -> None:
     if value not in allowed:
         raise InvalidInput(f"{field} must be one of {', '.join(allowed)}, not {value!r}.", field=field)
@@ -254,11 +175,6 @@ def _table(reports: Sequence[Report]) -> pl.DataFrame:
         )
         for report in reports
     )
-
-
-def _instant(day: pl.Expr) -> pl.Expr:
-    """Midnight UTC of a day, as FOCUS writes date and time (ISO 8601 with Z)."""
-    return day.dt.to_string("%Y-%m-%dT00:00:00Z")
 
 
 def _csv(table: pl.DataFrame) -> str:

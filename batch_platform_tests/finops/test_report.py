@@ -1,4 +1,4 @@
-"""Reports: rows add up to totals, text is exact and safe, FOCUS columns keep the specification's rules."""
+"""Reports: rows add up to totals, text is exact and safe."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ from hypothesis import strategies as st
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops.model import MEASURES, MONEY, REPORT_MEASURES, SUMMARY_KEYS
 from batch_platform.finops.report import (
-    FOCUS_COLUMNS,
     GROUPS,
     Report,
     build,
     to_csv,
-    to_focus,
     to_json,
     to_parquet,
 )
@@ -222,88 +220,7 @@ def test_refuses_what_it_does_not_know(changes: dict[str, object], field: str, n
 def test_csv_cells_do_not_become_formulas_and_numbers_stay_numbers():
     risky = ["=1+1", "+1", "-1", "@x", "\tx", "\rx"]
     frame = summary(*(line(service=name, unblended="-2.5") for name in [*risky, "a=b", 'say "x", y']))
-    for text, column in (
-        (to_csv(reports(frame, "service")), "service"),
-        (to_focus(frame, month="2026-10"), "ServiceName"),
-    ):
-        cells = {row[column] for row in csv.DictReader(StringIO(text, newline=""))}
-        assert cells == {*(f"'{name}" for name in risky), "a=b", 'say "x", y'}
+    text = to_csv(reports(frame, "service"))
+    cells = {row["service"] for row in csv.DictReader(StringIO(text, newline=""))}
+    assert cells == {*(f"'{name}" for name in risky), "a=b", 'say "x", y'}
     assert {row["amount"] for row in parsed(to_csv(reports(frame, "service")))} == {"-2.500000000000"}
-
-
-def test_focus_rows_follow_the_specification():
-    frame = summary(
-        line(31, billed="1.5", amortized="1.25", list_cost="2"),
-        line(charge_class="tax", region="", billed="0.1", amortized="0.1"),
-    )
-    tax, usage = parsed(to_focus(frame, month="2026-10"))
-    assert usage == {
-        "BilledCost": "1.500000000000",
-        "BillingAccountId": "000000000009",
-        "BillingCurrency": "USD",
-        "BillingPeriodEnd": "2026-11-01T00:00:00Z",
-        "BillingPeriodStart": "2026-10-01T00:00:00Z",
-        "ChargeCategory": "Usage",
-        "ChargeClass": "",
-        "ChargePeriodEnd": "2026-11-01T00:00:00Z",
-        "ChargePeriodStart": "2026-10-31T00:00:00Z",
-        "EffectiveCost": "1.250000000000",
-        "InvoiceIssuerName": "AWS",
-        "ListCost": "2.000000000000",
-        "ProviderName": "AWS",
-        "RegionId": "ap-northeast-1",
-        "ServiceName": "AmazonEC2",
-        "SubAccountId": "000000000001",
-    }
-    assert (tax["ChargeCategory"], tax["RegionId"]) == ("Tax", "")
-
-
-@pytest.mark.parametrize(
-    ("charge_class", "category", "focus_class"),
-    [
-        ("usage", "Usage", ""),
-        ("fee", "Purchase", ""),
-        ("tax", "Tax", ""),
-        ("credit", "Credit", ""),
-        ("refund", "Adjustment", "Correction"),
-        ("discount", "Adjustment", ""),
-        ("unknown", "Adjustment", ""),
-    ],
-)
-def test_focus_categories(charge_class: str, category: str, focus_class: str):
-    frame = summary(line(charge_class=charge_class, billed="3", amortized="3"))
-    (row,) = parsed(to_focus(frame, month="2026-10"))
-    assert (row["ChargeCategory"], row["ChargeClass"]) == (category, focus_class)
-    assert Decimal(row["EffectiveCost"]) == 3
-
-
-def test_focus_purchases_of_commitments_have_no_effective_cost():
-    frame = summary(
-        line(1, charge_class="commitment_fee", billed="72", amortized="5"),
-        line(2, charge_class="commitment_fee", billed="72"),
-    )
-    rows = parsed(to_focus(frame, month="2026-10"))
-    amounts = [(Decimal(row["BilledCost"]), Decimal(row["EffectiveCost"])) for row in rows]
-    assert [row["ChargeCategory"] for row in rows] == ["Purchase", "Usage", "Purchase"]
-    assert amounts == [(72, 0), (0, 5), (72, 0)]
-
-
-@given(summary_strategy)
-@settings(max_examples=50)
-def test_focus_keeps_the_sums(frame: pl.DataFrame):
-    rows = parsed(to_focus(frame, month="2026-10"))
-    for column, measure in (
-        ("BilledCost", "billed"),
-        ("EffectiveCost", "amortized"),
-        ("ListCost", "list_cost"),
-    ):
-        assert sum((Decimal(row[column]) for row in rows), Decimal(0)) == frame[measure].sum()
-
-
-def test_focus_of_an_empty_month_is_a_header():
-    assert to_focus(summary(), month="2026-10") == ",".join(FOCUS_COLUMNS) + "\n"
-
-
-def test_focus_refuses_a_malformed_month():
-    with pytest.raises(InvalidInput, match="YYYY-MM"):
-        to_focus(summary(), month="202610")

@@ -142,7 +142,7 @@ def test_keys_are_listed(client: httpx.Client, tagged: Project) -> None:
         ({"filter": "team"}, "filter", "GROUP=VALUE"),
         ({"cursor": "x"}, "cursor", "cursor"),
         ({"limit": "0"}, "limit", ""),
-        ({"format": "focus", "limit": "3"}, "format", "whole month"),
+        ({"format": "focus", "limit": "3"}, "limit", "no pages"),
     ],
 )
 def test_a_wrong_question_names_its_field(

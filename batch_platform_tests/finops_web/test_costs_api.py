@@ -81,11 +81,28 @@ def test_files_carry_every_digit_and_a_name(client: httpx.Client, published: Pro
     )
     frame = pl.read_parquet(io.BytesIO(costs(client, published, format="parquet").content))
     assert frame["amount"].to_list() == [Decimal("10.250000000001"), Decimal("2.09")]
+
+
+def test_focus_as_csv_and_parquet(client: httpx.Client, published: Project) -> None:
     focus = costs(client, published, format="focus")
-    assert sum(Decimal(row["BilledCost"]) for row in csv.DictReader(io.StringIO(focus.text))) == Decimal(
-        "12.340000000001"
+    rows = list(csv.DictReader(io.StringIO(focus.text)))
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal("12.340000000001")
+    assert (focus.headers["x-measure"], focus.headers["content-type"]) == (
+        "billed, amortized, list",
+        "text/csv; charset=utf-8",
     )
-    assert focus.headers["x-measure"] == "billed, amortized, list"
+    name = f"{published.id}-{AT}-01-{AT}-31-focus.csv"
+    assert focus.headers["content-disposition"] == f'attachment; filename="{name}"'
+    again = costs(client, published, {"If-None-Match": focus.headers["etag"]}, format="focus", measure="amortized")
+    assert (again.status_code, again.content) == (304, b"")
+    parquet = costs(client, published, format="focus-parquet")
+    assert pl.read_parquet(io.BytesIO(parquet.content))["BilledCost"].sum() == Decimal("12.340000000001")
+    assert parquet.headers["etag"] != focus.headers["etag"]
+    filtered = costs(client, published, format="focus", filter="service=AmazonS3").text
+    assert {row["ChargeCategory"] for row in csv.DictReader(io.StringIO(filtered))} == {"Usage", "Tax"}
+    days = {"start": f"{AT}-06", "end": f"{AT}-06"}
+    answer = client.get(f"/api/projects/{published.id}/costs", params={**days, "format": "focus-parquet"})
+    assert pl.read_parquet(io.BytesIO(answer.content))["BilledCost"].to_list() == [2]
 
 
 def test_unchanged_costs_are_not_sent_again(client: httpx.Client, published: Project) -> None:
@@ -133,6 +150,8 @@ def service_rows(session, project: Project) -> pl.DataFrame:
         ({"group_by": "service,tag"}, "group_by"),
         ({"group_by": "day,day"}, "group_by"),
         ({"format": "xlsx"}, "format"),
+        ({"format": "focus", "limit": "5"}, "limit"),
+        ({"format": "focus", "filter": "team"}, "filter"),
         ({"month": "2024-13"}, "month"),
         ({"month": "0"}, "month"),
         ({"groupby": "day"}, "groupby"),

@@ -9,6 +9,7 @@ publish     Batch B, second half: line items -> the month's cost tables
 sweep       both batches over every project, and their rehearsals
 commitments the use of plans and reservations, and what containers took
 costs       costs of any days by any groups
+focus       costs as a file of FOCUS
 insight     reports, anomalies, forecast
 readers     published costs for many readers, kept in memory
 budgets     what a month may cost
@@ -39,6 +40,7 @@ from batch_platform.finops.service.fetch import (
     fetch_project,
     late_deliveries,
 )
+from batch_platform.finops.service.focus import FocusFile, focus_file
 from batch_platform.finops.service.insight import (
     Insight,
     anomalies_of,
@@ -86,6 +88,7 @@ __all__ = [
     "FetchOutcome",
     "FetchStatus",
     "FinopsContext",
+    "FocusFile",
     "Insight",
     "LineItems",
     "LineItemsLost",
@@ -111,6 +114,7 @@ __all__ = [
     "fetch_all",
     "fetch_month",
     "fetch_project",
+    "focus_file",
     "forecast_of",
     "late_deliveries",
     "line_items",

@@ -7,7 +7,7 @@ a page of millions of groups is read as a slice of it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -232,30 +232,14 @@ def _compute(
     context: FinopsContext, reader: CostReader, query: CostQuery, found: Sequence[Contents], to: Path
 ) -> None:
     """Write rows.parquet, sorted, and totals.parquet, a row a currency."""
-    selection = lake_costs.Selection(query.groups, query.filters, query.start, query.end)
-    known: Mapping[date, Mapping[Group, Key | None]] = {contents.stamp.month: {} for contents in found}
-    if any(group.family for group in selection.asked):
-        keys = {contents.stamp.month: month_keys(context, contents) for contents in found}
-        known = lake_costs.known_keys(selection.asked, keys)
+    selection = selection_of(query)
     with TemporaryDirectory(prefix="finops-", dir=context.scratch) as scratch, open_engine(Path(scratch)) as engine:
         lake_costs.create_table(engine, query.groups)
         frames = []
-        for contents in found:
-            stamp, frame = reader.costs(contents.stamp)
-            if stamp != contents.stamp:
-                raise MonthReplaced(f"{query.project_id} {stamp.month:%Y-%m} was replaced meanwhile; ask again")
+        for month, known, frame in months_of(context, reader, query, found):
             frames.append(frame)
-            if not contents.files:
-                continue
-            with on_disk(context, contents) as files:
-                month = lake_costs.Month(
-                    query.project_id,
-                    stamp.month,
-                    contents.published.format or Format.CUR_LEGACY,
-                    files,
-                    frame["usage_account_id"].unique().to_list(),
-                )
-                lake_costs.add_month(engine, month, selection, known[stamp.month])
+            if month.files:
+                lake_costs.add_month(engine, month, selection, known)
         names = [f"key_{i}" for i in range(len(query.groups))]
         keyed = ", ".join([*names, "currency"])
         order = ", ".join(f"{name} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in _order(query))
@@ -267,8 +251,7 @@ def _compute(
         sums_file, rows_file = Path(scratch) / "sums.parquet", to / "rows.parquet"
         engine.execute(f"COPY (SELECT currency, {sums} FROM costs GROUP BY currency) TO '{sums_file}'")
         totals = pl.read_parquet(sums_file)
-    if all(given.group.in_summary for given in query.filters):
-        _require_equal(query, totals, _totals(_selected(query, frames)))
+    require_equal(query, totals, frames, MEASURES)
     counts = pl.scan_parquet(rows_file).group_by("currency").agg(pl.len().alias("row_count")).collect()
     currencies = pl.concat([empty_costs(), *frames]).select("currency").unique()
     (
@@ -278,6 +261,34 @@ def _compute(
         .sort("currency")
         .write_parquet(to / "totals.parquet")
     )
+
+
+def selection_of(query: CostQuery) -> lake_costs.Selection:
+    return lake_costs.Selection(query.groups, query.filters, query.start, query.end)
+
+
+def months_of(
+    context: FinopsContext, reader: CostReader, query: CostQuery, found: Sequence[Contents]
+) -> Iterator[tuple[lake_costs.Month, Mapping[Group, Key | None], pl.DataFrame]]:
+    """The query's months, each with the keys it asks for and its cost summary; files are good until the next one."""
+    selection = selection_of(query)
+    known: Mapping[date, Mapping[Group, Key | None]] = {contents.stamp.month: {} for contents in found}
+    if any(group.family for group in selection.asked):
+        keys = {contents.stamp.month: month_keys(context, contents) for contents in found}
+        known = lake_costs.known_keys(selection.asked, keys)
+    for contents in found:
+        stamp, frame = reader.costs(contents.stamp)
+        if stamp != contents.stamp:
+            raise MonthReplaced(f"{query.project_id} {stamp.month:%Y-%m} was replaced meanwhile; ask again")
+        with on_disk(context, contents) as files:
+            month = lake_costs.Month(
+                query.project_id,
+                stamp.month,
+                contents.published.format or Format.CUR_LEGACY,
+                files,
+                frame["usage_account_id"].unique().to_list(),
+            )
+            yield month, known[stamp.month], frame
 
 
 def month_keys(context: FinopsContext, contents: Contents) -> list[Key]:
@@ -313,10 +324,15 @@ def _totals(costs: pl.DataFrame) -> pl.DataFrame:
     return costs.group_by("currency").agg(pl.col(MEASURES).sum()).sort("currency")
 
 
-def _require_equal(query: CostQuery, of_line_items: pl.DataFrame, of_summary: pl.DataFrame) -> None:
-    """What the groups add up to is the published total, to the last digit."""
-    columns = ["currency", *MEASURES]
-    if not of_line_items.select(columns).sort("currency").equals(of_summary.select(columns)):
+def require_equal(
+    query: CostQuery, of_line_items: pl.DataFrame, frames: Iterable[pl.DataFrame], measures: Sequence[str]
+) -> None:
+    """What the groups add up to is what the summary (`frames`, by month) says, to the last digit."""
+    if not all(given.group.in_summary for given in query.filters):
+        return
+    columns = ["currency", *measures]
+    of_summary = _totals(_selected(query, frames)).select(columns)
+    if not of_line_items.select(columns).sort("currency").equals(of_summary):
         raise Conflict(
             f"the costs of {query.project_id} {_span(query.months)} were published by another version of the "
             "platform than their line items are read with; have them read and published again: "
