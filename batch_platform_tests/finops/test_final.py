@@ -190,6 +190,13 @@ def test_invoices_of_accounts_that_are_left_out_tell_that_there_are_invoices(pro
     assert published(project).state is MonthState.FINAL
 
 
+def test_a_project_that_keeps_no_row_of_an_invoiced_report_is_final(project: Project) -> None:
+    project.bucket.deliver(MONTH, [csv_gz([project.line()])])
+    project.reconnect(account_scope=("999999999999",))
+    project.run()
+    assert (published(project).row_count, published(project).state) == (0, MonthState.FINAL)
+
+
 def test_a_month_without_a_row_is_final_after_ten_days_too(project: Project, clock: SteppingClock) -> None:
     project.bucket.deliver(MONTH, [csv_gz([], list(project.line()))])
     project.run()

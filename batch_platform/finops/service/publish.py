@@ -156,7 +156,8 @@ def _replace(
         state = state_of(
             month,
             delivered_at=version.delivered_at,
-            row_count=summary.row_count,
+            # a project may keep none of a report's rows
+            row_count=summary.row_count or summary.invoiced_rows,
             uninvoiced_rows=summary.uninvoiced_rows,
             version=version.version,
             before=before,
