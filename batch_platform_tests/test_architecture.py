@@ -32,6 +32,7 @@ ENVIRONMENT = {
 FLOATS = {
     "finops/plots.py": "positions on a canvas",
     "finops/normalize.py": "recognises doubles of a Parquet file, to cast them at once",
+    "finops/parquet_columns.py": "recognises doubles of a Parquet file, to make them text",
 }
 LONG_FILES: dict[str, str] = {}
 STANDARD_FILES = {

@@ -127,7 +127,16 @@ def _tags(files: Sequence[FileFacts]) -> CheckOutcome:
         for column in file.columns:
             spellings.setdefault(column.lower(), set()).add(column)
     alike = [" / ".join(sorted(names)) for _, names in sorted(spellings.items()) if len(names) > 1]
-    return CheckOutcome(TAGS, not alike, False, f"kept apart: {'; '.join(alike)}" if alike else "all distinct")
+    repeated: dict[str, int] = {}
+    for file in files:
+        for column, entries in file.repeated_keys.items():
+            repeated[column] = repeated.get(column, 0) + entries
+    told = [f"kept apart: {'; '.join(alike)}"] if alike else []
+    told += [
+        f"{entries} entries of {column} whose key stands again in the same row, where the last one is kept"
+        for column, entries in sorted(repeated.items())
+    ]
+    return CheckOutcome(TAGS, not told, False, "; ".join(told) or "all distinct")
 
 
 def _period(summary: MonthSummary) -> CheckOutcome:

@@ -13,8 +13,8 @@ Frame (a row a line item, in the file's order)
     usage_amount, split costs, FOCUS: pricing_quantity, contracted_cost   Decimal(38, 12), null where blank or failed
     money columns of the file's layout                               Decimal(38, 12), null where blank or failed
     failed_cells                                                     bit set of cells that hold no number
-    tags, cost categories, unknown columns                           as they came, under their own names; a name of
-                                                                     this list gets `#delivered` behind it
+    tags, cost categories, unknown columns                           text, maps as JSON; under their own names, but a
+                                                                     name of this list gets `#delivered` behind it
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
-import polars.selectors as cs
 
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.finops.columns import (
@@ -37,6 +36,7 @@ from batch_platform.finops.columns import (
     recognise,
 )
 from batch_platform.finops.model import MONEY, Format
+from batch_platform.finops.parquet_columns import as_account, as_text, entry, is_text
 from batch_platform.finops.projection import scan_columns
 
 NUMBER_COLUMNS: Final = tuple(dict.fromkeys((*CUR_MONEY, *FOCUS_MONEY, *CUR_FIGURES, *FOCUS_FIGURES)))
@@ -79,9 +79,16 @@ def normalise_csv(path: Path, *, header: list[str], where: str) -> tuple[Layout,
 def normalise_parquet(path: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:
     """The frame of a Parquet file; its doubles are cast at the ten decimals AWS computes with."""
     frame = pl.scan_parquet(path)
-    layout = recognise(frame.collect_schema().names(), where=where)
-    text = cs.by_dtype(pl.String, pl.Categorical, pl.Enum, pl.Binary)
-    frame = frame.with_columns(text.cast(pl.String)).with_columns(pl.when(cs.string() != "").then(cs.string()))
+    types = frame.collect_schema()
+    layout = recognise(types.names(), where=where)
+    accounts = {layout.text[name] for name in ("usage_account_id", "payer_account_id")}
+    as_they_are = {theirs for theirs in layout.text.values() if types[theirs].is_temporal()}
+    as_they_are |= {layout.text["product_map"]} if "product_map" in layout.text else set()
+    text = {*layout.text.values(), *layout.carried} - as_they_are
+    text |= {theirs for theirs in (*layout.money.values(), *layout.figures.values()) if is_text(types[theirs])}
+    frame = frame.with_columns(
+        (as_account if name in accounts else as_text)(name, types[name]).alias(name) for name in text
+    )
     return layout, _normalise(frame, layout, where=where)
 
 
@@ -102,8 +109,8 @@ def _normalise(frame: pl.LazyFrame, layout: Layout, *, where: str) -> pl.LazyFra
         *(pl.col(name).alias(_carried_as(name)) for name in layout.carried),
     )
     types = source.collect_schema()
-    text = {name: _text(name, types[name]) for name in layout.text}
-    money = {name: _money(name, types[name], where=where) for name in layout.money}
+    text = {name: pl.col(name) for name in layout.text}
+    money = {name: _money(name, theirs, types[name], where=where) for name, theirs in layout.money.items()}
     figures = {name: _figure(name, types[name]) for name in layout.figures}
     focus = layout.format is Format.FOCUS
     build = _focus_columns if focus else _cur_columns
@@ -126,7 +133,8 @@ def _cur_columns(text: dict[str, pl.Expr], types: pl.Schema) -> dict[str, pl.Exp
     blank = pl.lit(None, dtype=pl.String)
     product_name = text.get("product_name")
     if product_name is None and "product_map" in types:
-        product_name = _map_value("product_map", "product_name", types)
+        value = entry("product_map", "product_name", types["product_map"])
+        product_name = pl.when(value != "").then(value)
     service = pl.coalesce(text.get("service_code", blank), text["product_code"])
     if product_name is not None and "billing_entity" in text:
         by_name = (text["billing_entity"] == _MARKETPLACE) & ~text["line_item_type"].is_in(DISCOUNT_TYPES)
@@ -168,15 +176,9 @@ def _focus_columns(text: dict[str, pl.Expr], types: pl.Schema) -> dict[str, pl.E
     }
 
 
-def _text(name: str, dtype: pl.DataType) -> pl.Expr:
-    """Text for everything, null for blank: an account id is never a number."""
-    column = pl.col(name)
-    return column if dtype == pl.String or dtype.is_nested() else column.cast(pl.String)
-
-
-def _money(name: str, dtype: pl.DataType, *, where: str) -> pl.Expr:
+def _money(name: str, theirs: str, dtype: pl.DataType, *, where: str) -> pl.Expr:
     if not _may_be_number(dtype):
-        raise PermanentFailure(f"{where}: column {name} holds {dtype}, which is not money")
+        raise PermanentFailure(f"{where}: column {theirs} holds {dtype}, which is not money")
     return _number(name, dtype)
 
 
@@ -207,17 +209,9 @@ def _failed_cells(numbers: dict[str, pl.Expr]) -> pl.Expr:
 
 def _date(name: str, types: pl.Schema) -> pl.Expr:
     """The UTC day of `2026-10-01T00:00:00Z`, `2026-10-01 00:00:00+00:00` or a timestamp; null if it is none."""
-    if types[name].is_temporal():
+    kind = types[name]
+    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
+        return pl.col(name).dt.convert_time_zone("UTC").dt.date()
+    if kind.is_temporal():
         return pl.col(name).cast(pl.Date)
     return pl.col(name).str.head(10).str.to_date("%Y-%m-%d", strict=False)
-
-
-def _map_value(name: str, key: str, types: pl.Schema) -> pl.Expr:
-    """One entry of a CUR 2.0 map: JSON text in CSV, a list of key and value in Parquet."""
-    column = pl.col(name)
-    if types[name] == pl.String:
-        value = column.str.json_path_match(f"$.{key}")
-    else:
-        entry = pl.element().filter(pl.element().struct.field("key") == key).struct.field("value")
-        value = column.list.eval(entry).list.first()
-    return pl.when(value != "").then(value)

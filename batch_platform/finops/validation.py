@@ -7,7 +7,8 @@ for a number. Costs of split cost allocation are copies that are left out, so no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -52,16 +53,16 @@ _NEVER_BLANK: Final = {
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What the tables keep of a file: rows, cells that are no number by column, and its raw totals.
+    """What the tables keep of a file: rows, and by column cells that are no number and entries of maps that are lost.
 
-    `raw_totals` are sums of unblended (FOCUS: billed) cost by currency, without split cost allocation: an
-    independent figure the published groups must reproduce.
+    `repeated_keys` are entries whose key stands again in the same map of a Parquet file: the last one is kept.
     """
 
     row_count: int
     failed_cells: dict[str, int]
     columns: tuple[str, ...]
     format: Format
+    repeated_keys: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,12 @@ def check_file(rows: pl.LazyFrame, layout: Layout, *, month: date, where: str) -
     )
 
 
-def raw_totals(rows: pl.LazyFrame, *, accounts: tuple[str, ...] | None) -> dict[str, str]:
+def raw_totals(files: Sequence[pl.LazyFrame], *, accounts: tuple[str, ...] | None) -> dict[str, str]:
     """Cost by currency straight from the line items, by another engine than the one that groups them."""
-    names = rows.collect_schema().names()
+    names = files[0].collect_schema().names()
     cost = "billed_cost" if "billed_cost" in names else "unblended_cost"
+    # of other columns, files of an older lake have different types
+    rows = pl.concat([rows.select("currency", "usage_account_id", "split_allocation", cost) for rows in files])
     if accounts is not None:
         rows = rows.filter(pl.col("usage_account_id").is_in(accounts))
     totals = (

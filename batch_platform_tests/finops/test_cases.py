@@ -51,6 +51,7 @@ PUBLISHED: Final = {
     # its invoice id is an empty text of a dictionary
     "p-invblank": Right({}, final=False),
     "c-scad-blank": Right({"unblended": "10"}),
+    "p-nullcol": Right({"unblended": "3"}),
     "q-blank-lines": Right({"unblended": "3"}),
 }
 

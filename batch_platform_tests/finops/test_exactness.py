@@ -185,7 +185,7 @@ def test_groups_add_up_to_pythons_own_sums(rows: list[tuple[object, ...]]) -> No
         for row in frame.iter_rows(named=True):
             by_currency[row["currency"]] = by_currency.get(row["currency"], Decimal(0)) + row["unblended_cost"]
     assert {currency: sums["unblended"] for currency, sums in totals(costs).items()} == by_currency
-    raw = raw_totals(frame.lazy(), accounts=None)
+    raw = raw_totals([frame.lazy()], accounts=None)
     assert {currency: Decimal(text) for currency, text in raw.items()} == by_currency
     assert costs["usage_rows"].sum() == len(rows)
     assert costs["usage_date"].is_between(MONTH, date(2024, 10, 31)).all()

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from gzip import BadGzipFile
 from hashlib import file_digest
@@ -29,7 +29,9 @@ from batch_platform.finops.columns import Layout
 from batch_platform.finops.container import BROKEN_STREAM, Container, container_of, csv_header, unzip
 from batch_platform.finops.model import ClaimedFile, FileStatus
 from batch_platform.finops.normalize import normalise_csv, normalise_parquet
+from batch_platform.finops.parquet_columns import repeated_keys
 from batch_platform.finops.service.context import ATTEMPTS, FinopsContext
+from batch_platform.finops.service.faults import one_sentence, reason_of
 from batch_platform.finops.validation import FileFacts, check_file
 
 _log = structlog.get_logger(__name__)
@@ -149,11 +151,12 @@ def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: A
 
 
 def _read_one(context: FinopsContext, file: ClaimedFile, download: Future[Path]) -> _Normalised:
-    source = download.result()
-    try:
-        return _normalise(context, file, source)
-    finally:
-        source.unlink()
+    with one_sentence(file.stored.uri):
+        source = download.result()
+        try:
+            return _normalise(context, file, source)
+        finally:
+            source.unlink()
 
 
 def _note(
@@ -221,6 +224,8 @@ def _normalise(context: FinopsContext, file: ClaimedFile, source: Path) -> _Norm
             target, compression="zstd", compression_level=1, statistics=False, row_group_size=_ROW_GROUP
         )
         facts = check_file(pl.scan_parquet(target), layout, month=file.month, where=where)
+        if container_of(source, where=where) is Container.PARQUET:
+            facts = replace(facts, repeated_keys=repeated_keys(source))
     prefix = context.line_items_prefix(file.project_id, file.month)
     key = f"{prefix}{file.version}/{file.file_no:05d}.parquet"
     objects.put_file(context.lake, target, context.lake_bucket, key)
@@ -270,7 +275,7 @@ def _reading(where: str) -> Iterator[None]:
     except _UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the machine's disk, not the file
-        reason = str(error).partition("\n")[0].strip()
+        reason = reason_of(error)
         if isinstance(error, BadGzipFile):
-            reason = f"wrong checksum or length: {reason}"
+            reason = f"wrong checksum or length: {error}"
         raise PermanentFailure(f"{where}: broken or truncated file ({reason})") from error

@@ -29,6 +29,7 @@ from batch_platform.finops.model import (
 )
 from batch_platform.finops.months import HISTORY_MONTHS, final_without_invoices, shift, state_of
 from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.service.faults import one_sentence
 from batch_platform.finops.service.fetch import head_manifest
 from batch_platform.finops.service.lake import LineItemsLost, download_line_items
 from batch_platform.finops.store import Session
@@ -85,11 +86,12 @@ def publish_month(context: FinopsContext, connection: Connection, month: date) -
         return _nothing(project_id, month, "files that the manifest lists are not delivered yet")
     if undone := [file for file in files if file["status"] != FileStatus.DONE]:
         return _nothing(project_id, month, *_undone(undone))
-    with TemporaryDirectory(prefix="finops-", dir=context.scratch) as folder:
-        summary, facts, raw = _summarise(context, connection, month, files, Path(folder))
-    _require_unmoved(context, connection, version)
-    outcome = _replace(context, connection, version, files, before, (summary, facts, raw))
-    _tidy_lake(context, outcome, version)
+    with one_sentence(f"{project_id} {month:%Y-%m}"):
+        with TemporaryDirectory(prefix="finops-", dir=context.scratch) as folder:
+            summary, facts, raw = _summarise(context, connection, month, files, Path(folder))
+        _require_unmoved(context, connection, version)
+        outcome = _replace(context, connection, version, files, before, (summary, facts, raw))
+        _tidy_lake(context, outcome, version)
     return outcome
 
 
@@ -111,8 +113,7 @@ def _summarise(
         summary = summarise(
             paths, month=month, format=formats.pop(), accounts=connection.account_scope, scratch=scratch
         )
-    rows = pl.concat([pl.scan_parquet(path) for path in paths], how="diagonal")
-    raw = raw_totals(rows, accounts=connection.account_scope)
+    raw = raw_totals([pl.scan_parquet(path) for path in paths], accounts=connection.account_scope)
     return summary, facts, {currency: Decimal(total) for currency, total in raw.items()}
 
 
@@ -261,6 +262,7 @@ def _facts(file: dict[str, Any]) -> FileFacts:
         failed_cells=stats["failed_cells"],
         columns=tuple(stats["columns"]),
         format=Format(stats["format"]),
+        repeated_keys=stats.get("repeated_keys", {}),
     )
 
 

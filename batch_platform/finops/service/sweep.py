@@ -10,6 +10,7 @@ from batch_platform.core.failures import PlatformError
 from batch_platform.finops.model import Connection, FileStatus
 from batch_platform.finops.service.aggregate import AggregateOutcome, read_files
 from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.service.faults import one_sentence
 from batch_platform.finops.service.fetch import FetchOutcome, fetch_month, polled_months
 from batch_platform.finops.service.insight import compute_anomalies, compute_forecast
 from batch_platform.finops.service.publish import PublishOutcome, publish_month
@@ -58,13 +59,16 @@ def fetch_all(
     for connection in connections:
         try:
             # listed in any case: a listing that fails is told, where a HEAD would only find no manifest
-            polled = polled_months(context, connection)
+            with one_sentence(connection.project_id):
+                polled = polled_months(context, connection)
         except PlatformError as error:
             yield Failed(connection.project_id, None, error)
             continue
         for at in polled if month is None else [month]:
             try:
-                yield fetch_month(context, connection, at, dry_run=dry_run)
+                with one_sentence(f"{connection.project_id} {at:%Y-%m}"):
+                    outcome = fetch_month(context, connection, at, dry_run=dry_run)
+                yield outcome
             except PlatformError as error:
                 yield Failed(connection.project_id, at, error)
 
@@ -81,12 +85,13 @@ def aggregate_all(
             continue
         project_id, at = waiting.project_id, waiting.month
         try:
-            outcome = read_files(context, project_id=project_id, month=at, limit=left)
-            left -= outcome.claimed
-            published = publish_month(context, context.connection(project_id), at)
-            if context.is_published(project_id, at):
-                compute_anomalies(context, project_id, at)
-                compute_forecast(context, project_id, at)
+            with one_sentence(f"{project_id} {at:%Y-%m}"):
+                outcome = read_files(context, project_id=project_id, month=at, limit=left)
+                left -= outcome.claimed
+                published = publish_month(context, context.connection(project_id), at)
+                if context.is_published(project_id, at):
+                    compute_anomalies(context, project_id, at)
+                    compute_forecast(context, project_id, at)
             yield AggregateStep(project_id, at, outcome, published)
         except PlatformError as error:
             yield Failed(project_id, at, error)
