@@ -61,21 +61,21 @@ def _benchmark(folder: Path, *, rows: int, rounds: int) -> None:
     provision.provision(load_settings(), os.environ)
     files = make_month(folder / "month", rows)
     compressed = sum(file.stat().st_size for file in files)
-    _say(f"{len(files)} files, {compressed / 2**20:.0f} MiB compressed")
-    _deliver(files)
+    say(f"{len(files)} files, {compressed / 2**20:.0f} MiB compressed")
+    deliver(files)
     gzips: list[Cost] = []
     pipelines: list[Cost] = []
     agains: list[Cost] = []
     for turn in range(rounds):
         gzips.append(_gzip(files))
         _forget()
-        pipelines.append(_worker_process("pipeline"))
-        agains.append(_worker_process("again"))
-        _say(f"round {turn + 1}: gzip {_line(gzips[-1])}; pipeline {_line(pipelines[-1])}; again {_line(agains[-1])}")
+        pipelines.append(worker_process("pipeline"))
+        agains.append(worker_process("again"))
+        say(f"round {turn + 1}: gzip {line(gzips[-1])}; pipeline {line(pipelines[-1])}; again {line(agains[-1])}")
     base, whole, again = median_cost(gzips), median_cost(pipelines), median_cost(agains)
-    _say(f"gzip -dc            {_line(base)}")
-    _say(f"pipeline            {_line(whole)}   CPU x{whole.cpu / base.cpu:.2f}  wall x{whole.wall / base.wall:.2f}")
-    _say(f"re-aggregate stored {_line(again)}")
+    say(f"gzip -dc            {line(base)}")
+    say(f"pipeline            {line(whole)}   CPU x{whole.cpu / base.cpu:.2f}  wall x{whole.wall / base.wall:.2f}")
+    say(f"re-aggregate stored {line(again)}")
     services.stop(Home(load_settings().home))
 
 
@@ -112,7 +112,7 @@ def _gzip(files: list[Path]) -> Cost:
     return run(["gzip", "-dc", *map(str, files)], stdout=subprocess.DEVNULL)
 
 
-def _worker_process(what: str) -> Cost:
+def worker_process(what: str) -> Cost:
     return run([sys.executable, "-m", "benchmarks.cur", "--worker", what])
 
 
@@ -138,7 +138,7 @@ def _context() -> Iterator[FinopsContext]:
         yield work
 
 
-def _deliver(files: list[Path]) -> None:
+def deliver(files: list[Path]) -> None:
     from botocore.exceptions import ClientError
 
     from batch_platform.core import aws, objects
@@ -174,11 +174,11 @@ def _forget() -> None:
             connection.execute(f"DELETE FROM finops.finops_{table} WHERE project_id = '{PROJECT}'".encode())
 
 
-def _line(cost: Cost) -> str:
+def line(cost: Cost) -> str:
     return f"cpu {cost.cpu:6.2f} s  wall {cost.wall:6.2f} s  rss {cost.rss:4.0f} MiB  lent {cost.lent:5.2f} s"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

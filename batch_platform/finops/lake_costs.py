@@ -134,12 +134,12 @@ def measured(
     return f"SELECT * FROM ({measures}) WHERE {' AND '.join(classes)}" if classes else measures
 
 
-def known_keys(asked: Sequence[Group], months: Mapping[date, Sequence[Key]]) -> dict[date, dict[Group, Key | None]]:
+def known_keys(selection: Selection, months: Mapping[date, Sequence[Key]]) -> dict[date, dict[Group, Key | None]]:
     """The tags and cost categories asked for, as each month spells them; None in a month that has none of that name.
 
     Raises `InvalidInput` naming the known ones for a name that no month has.
     """
-    wanted = [group for group in asked if group.family]
+    wanted = [group for group in selection.asked if group.family]
     found = {
         month: {group: keys.find(group.family, group.key, there) for group in wanted if group.family}
         for month, there in months.items()
@@ -152,7 +152,7 @@ def known_keys(asked: Sequence[Group], months: Mapping[date, Sequence[Key]]) -> 
             raise InvalidInput(
                 f"there is no {what} {group.key!r}; "
                 + (f"known are {shown}" if names else "the line items have none at all"),
-                field="group_by",
+                field="group_by" if group in selection.groups else "filter",
             )
     return found
 

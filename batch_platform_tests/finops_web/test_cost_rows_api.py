@@ -140,6 +140,7 @@ def test_keys_are_listed(client: httpx.Client, tagged: Project) -> None:
         ({"group_by": "tags"}, "group_by", "tag:KEY"),
         ({"start": "2024-10-01"}, "month", "either a month"),
         ({"filter": "team"}, "filter", "GROUP=VALUE"),
+        ({"filter": "tag:nothing=1"}, "filter", "known are user:team"),
         ({"cursor": "x"}, "cursor", "cursor"),
         ({"limit": "0"}, "limit", ""),
         ({"format": "focus", "limit": "3"}, "limit", "no pages"),

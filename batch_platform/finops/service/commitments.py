@@ -97,7 +97,7 @@ def _split(
     keys = {contents.stamp.month: month_keys(context, contents) for contents in found}
     groups = query.groups or _default_groups(keys)
     selection = Selection(groups, query.filters, query.start, query.end)
-    known = lake_costs.known_keys(selection.asked, keys)
+    known = lake_costs.known_keys(selection, keys)
     names = [f"key_{i}" for i in range(len(groups))]
     frames, summaries = [], []
     for contents in found:

@@ -275,7 +275,7 @@ def months_of(
     known: Mapping[date, Mapping[Group, Key | None]] = {contents.stamp.month: {} for contents in found}
     if any(group.family for group in selection.asked):
         keys = {contents.stamp.month: month_keys(context, contents) for contents in found}
-        known = lake_costs.known_keys(selection.asked, keys)
+        known = lake_costs.known_keys(selection, keys)
     for contents in found:
         stamp, frame = reader.costs(contents.stamp)
         if stamp != contents.stamp:

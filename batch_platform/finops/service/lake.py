@@ -205,7 +205,7 @@ class _Cache:
     def __init__(self, root: Path, room: int) -> None:
         self._root, self._room = root, room
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if root.stat().st_uid != os.getuid():
+        if root.is_symlink() or root.stat().st_uid != os.getuid():
             raise PermanentFailure(f"{root} belongs to another user; set TMPDIR to a folder of your own")
 
     def hold(self, name: str, count: int, held: ExitStack) -> Path | None:
@@ -215,7 +215,7 @@ class _Cache:
             if not folder.is_dir():
                 return None
             if len(list(folder.iterdir())) != count:  # who cleans temporary folders takes single files
-                self._remove(folder)
+                folder.rename(self._root / f"{_PART}{uuid4().hex}")
                 return None
             self._lock(folder, held)
             os.utime(folder)
