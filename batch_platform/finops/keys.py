@@ -73,9 +73,9 @@ def of_entry(column: str, entry: str) -> Key | None:
         found = of_column(entry)
         return None if found is None else Key(found.family, found.name, column, entry)
     family: Family = "cost_category" if column in ("cost_category", "x_CostCategories") else "tag"
-    if column in ("Tags", "x_CostCategories") or entry != folded(entry):
+    if column in ("Tags", "x_CostCategories"):
         return Key(family, entry, column, entry)
-    return Key(family, _unfolded(family, entry), column, entry, is_folded=True)
+    return Key(family, _unfolded(family, entry), column, entry, is_folded=entry == folded(entry))
 
 
 def find(family: Family, asked: str, keys: Iterable[Key]) -> Key | None:

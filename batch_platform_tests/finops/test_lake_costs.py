@@ -16,11 +16,11 @@ import polars as pl
 import pytest
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
-from batch_platform.finops import service
+from batch_platform.finops import keys, service
 from batch_platform.finops.model import REPORT_MEASURES, Format
 from batch_platform.finops.service import CostReader, FinopsContext
 from batch_platform.finops.service.costs import CostRows, cost_keys, cost_query, cost_rows
-from batch_platform_tests.finops.bucket import MONTH, as_cur2, csv_gz, parquet
+from batch_platform_tests.finops.bucket import MONTH, File, as_cur2, csv_gz, parquet
 from batch_platform_tests.finops.conftest import Project
 
 
@@ -102,6 +102,49 @@ def test_one_name_finds_a_tag_in_every_export(make_project: Any, spelling: str) 
         "costcenter",
     }
     assert [name.lower() for name in keys.cost_categories] == ["env"]
+
+
+def test_true_maps_hold_any_key(make_project: Any) -> None:
+    project, month = make_project(Format.CUR2), date(2026, 9, 1)
+    data = Path(__file__).parent.parent / "data" / "cur_parquet"
+    files = [File((data / name).read_bytes(), "snappy.parquet") for name in ("int96.parquet", "micros.parquet")]
+    project.bucket.export(month, files)
+    project.run(month)
+    days: dict[str, Any] = {"start": month, "end": date(2026, 9, 30)}
+    a, second, third = Decimal("0.1"), Decimal("0.3000000001"), Decimal("845116936.9904683") + 2
+    assert amounts(ask(project, "tag:team", **days)) == {('a,"b"',): a, ("second",): second, ("",): third}
+    assert amounts(ask(project, "tag:User_Team", **days)) == {("c\nd",): a, ("",): second + third}
+    assert amounts(ask(project, "tag:aws:x/y~z", **days)) == {("あ",): a, ("",): second + third}
+    names = cost_keys(project.work, project.id, [month])
+    assert names.tags == ("User_Team", "aws:x/y~z", "user:n", "user:team")
+    assert names.cost_categories == ("cc",)
+
+
+@pytest.mark.parametrize(
+    ("column", "asked", "found"),
+    [
+        ("resourceTags/user:CostCenter", "CostCenter", True),
+        ("resourceTags/user:CostCenter", "cost_center", False),
+        ("resource_tags_user_cost_center", "user:CostCenter", True),
+        ("resource_tags_aws_created_by", "aws:createdBy", True),
+        ("resource_tags_user_部門", "部門", True),
+        ("resource_tags_user_部門", "営業", False),
+        ("accountTag/team", "accountTag/team", True),
+        ("accountTag/team", "team", False),
+        ("costCategory/Cost Center", "Cost Center", True),
+    ],
+)
+def test_names_of_keys(column: str, asked: str, found: bool) -> None:
+    key = keys.of_column(column)
+    assert key is not None
+    assert (keys.find(key.family, asked, [key]) is key) is found
+
+
+@pytest.mark.parametrize("entry", ["user_CostCenter", "user_cost_center", "user:CostCenter"])
+def test_entries_of_the_map_of_tags(entry: str) -> None:
+    key = keys.of_entry("resource_tags", entry)
+    assert key is not None
+    assert keys.find("tag", "CostCenter", [key]) is key
 
 
 def test_keys_that_differ_by_case_stay_apart_in_any_order(project: Project) -> None:
