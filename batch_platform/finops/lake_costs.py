@@ -19,7 +19,7 @@ from batch_platform.finops.columns import CUR_MONEY, FOCUS_MONEY
 from batch_platform.finops.groups import LINE_ITEM_GROUPS, Filter, Group
 from batch_platform.finops.keys import Key
 from batch_platform.finops.line_items import FileGroup, LineItemFiles
-from batch_platform.finops.model import MEASURES, Format
+from batch_platform.finops.model import Format
 from batch_platform.finops.report import GROUPS
 from batch_platform.finops.summary import LINE_ITEM_COLUMNS, find_spread, of_month, select_line_items, with_keys
 
@@ -65,17 +65,22 @@ class Selection:
         return [*self.groups, *(given.group for given in self.filters)]
 
 
-def create_table(engine: DuckDBPyConnection, groups: Sequence[Group]) -> None:
-    """The table `costs` that `add_month` fills: key_0, key_1, … for the groups, currency, every measure."""
+def create_table(engine: DuckDBPyConnection, table: str, groups: Sequence[Group], measures: Sequence[str]) -> None:
+    """A table that `add_month` fills: key_0, key_1, … for the groups, currency, and measures."""
     columns = [f"key_{i} {'DATE' if group.text == 'day' else 'VARCHAR'}" for i, group in enumerate(groups)]
-    columns += ["currency VARCHAR", *(f"{measure} DECIMAL(38, 12)" for measure in MEASURES)]
-    engine.execute(f"CREATE TEMP TABLE costs ({', '.join(columns)})")
+    columns += ["currency VARCHAR", *(f"{measure} DECIMAL(38, 12)" for measure in measures)]
+    engine.execute(f"CREATE TEMP TABLE {table} ({', '.join(columns)})")
 
 
 def add_month(
-    engine: DuckDBPyConnection, month: Month, selection: Selection, known: Mapping[Group, Key | None]
+    engine: DuckDBPyConnection,
+    table: str,
+    month: Month,
+    selection: Selection,
+    known: Mapping[Group, Key | None],
+    measures: Sequence[str],
 ) -> None:
-    """Add a month's costs to the table `costs`. `known`: the tags and cost categories asked for, as it spells them.
+    """Add a month's costs to the table. `known`: the tags and cost categories asked for, as it spells them.
 
     Raises `Conflict` for a month that was read before the lake kept a column asked for.
     """
@@ -83,17 +88,16 @@ def add_month(
     values = values_of(selection, items, month, known)
     extra = {f"key_{i}": values[group] for i, group in enumerate(selection.groups) if group in values}
     used = {GROUPS[group.text] for group in selection.groups if group.in_summary}
-    measures = measured(
-        engine, items, month, selection, values, more=extra, by={name: name for name in extra}, used=used
+    rows = measured(
+        engine, items, month, selection, values, more=extra, by={name: name for name in extra}, used=used, lean=True
     )
     columns = [
         f"coalesce(key_{i}, '')" if f"key_{i}" in extra else GROUPS[group.text]
         for i, group in enumerate(selection.groups)
     ]
-    sums = [f"sum({measure})::DECIMAL(38, 12)" for measure in MEASURES]
-    engine.execute(
-        f"INSERT INTO costs SELECT {', '.join((*columns, 'currency', *sums))} FROM ({measures}) GROUP BY ALL"
-    )
+    sums = [f"sum({measure})::DECIMAL(38, 12)" for measure in measures]
+    wanted = ", ".join((*columns, "currency", *sums))
+    engine.execute(f"INSERT INTO {table} SELECT {wanted} FROM ({rows}) GROUP BY ALL")
 
 
 def measured(
@@ -106,12 +110,14 @@ def measured(
     more: Mapping[str, Expression],
     by: Mapping[str, str],
     used: Collection[str],
+    lean: bool = False,
 ) -> str:
     """A query of the rows asked for, as `*_measures` of measures.sql tell them; the table `grouped` is made for it.
 
     `values`: of the groups that are no columns of the summary. `more`: columns the line items have beside their own;
     `by`: columns the groups have beside their own, keys or aggregates of line items. `used`: the keys of the summary
-    that are wanted; the others come blank, so that fewer groups are made.
+    that are wanted; the others come blank, so that fewer groups are made. `lean`: the query is run once, so `grouped`
+    is a view, of which only what the query needs is computed.
     """
     statements = load("batch_platform.finops.sql")
     layout = "focus" if month.format is Format.FOCUS else "cur"
@@ -122,9 +128,13 @@ def measured(
         find_spread(engine, f"({_rows(items)})")
     rows = _line_items(items, month, selection, values, more, used)
     engine.execute(f"CREATE OR REPLACE TEMP VIEW line_items AS {rows}")
-    engine.execute("DROP TABLE IF EXISTS grouped")
     expressions = [f"{expression} AS {name}" for name, expression in by.items()]
-    engine.execute(with_keys(statements[f"{layout}_groups"].as_string(), expressions))
+    groups = with_keys(statements[f"{layout}_groups"].as_string(), expressions)
+    if lean:
+        engine.execute(groups.replace("CREATE TEMP TABLE", "CREATE OR REPLACE TEMP VIEW", 1))
+    else:
+        engine.execute("DROP TABLE IF EXISTS grouped")
+        engine.execute(groups)
     measures = with_keys(of_month(statements[f"{layout}_measures"].as_string(), month.month), by)
     classes = [
         f"list_contains(getvariable('filter_{i}'), charge_class)"

@@ -30,7 +30,7 @@ from batch_platform.finops.report import GROUPS, TOTALS, Report
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.lake import Contents, MonthReplaced, kept_folder, on_disk, with_contents
 from batch_platform.finops.service.readers import CostReader
-from batch_platform.finops.summary import empty_costs, open_engine
+from batch_platform.finops.summary import empty_costs, open_engine, quoted
 
 DAYS_AT_MOST: Final = 400
 """Days of one question."""
@@ -233,30 +233,36 @@ def _compute(
 ) -> None:
     """Write rows.parquet, sorted, and totals.parquet, a row a currency."""
     selection = selection_of(query)
+    measure = REPORT_MEASURES[query.measure]
+    whole = all(given.group.in_summary for given in query.filters)
+    rows_file, frames = to / "rows.parquet", []
     with TemporaryDirectory(prefix="finops-", dir=context.scratch) as scratch, open_engine(Path(scratch)) as engine:
-        lake_costs.create_table(engine, query.groups)
-        frames = []
+        lake_costs.create_table(engine, "costs", query.groups, [measure])
+        lake_costs.create_table(engine, "totals", (), MEASURES)
         for month, known, frame in months_of(context, reader, query, found):
             frames.append(frame)
             if month.files:
-                lake_costs.add_month(engine, month, selection, known)
+                lake_costs.add_month(engine, "costs", month, selection, known, [measure])
+            if month.files and not whole:  # else the summary has them
+                lake_costs.add_month(engine, "totals", month, replace(selection, groups=()), known, MEASURES)
         names = [f"key_{i}" for i in range(len(query.groups))]
         keyed = ", ".join([*names, "currency"])
         order = ", ".join(f"{name} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in _order(query))
         engine.execute(
-            f"COPY (SELECT {keyed}, sum({REPORT_MEASURES[query.measure]})::DECIMAL(38, 12) AS amount FROM costs "
-            f"GROUP BY {keyed} ORDER BY {order}) TO '{to / 'rows.parquet'}' (COMPRESSION zstd)"
+            f"COPY (SELECT {keyed}, sum({measure})::DECIMAL(38, 12) AS amount FROM costs "
+            f"GROUP BY {keyed} ORDER BY {order}) TO {quoted(str(rows_file))} (COMPRESSION zstd)"
         )
-        sums = ", ".join(f"sum({measure})::DECIMAL(38, 12) AS {measure}" for measure in MEASURES)
-        sums_file, rows_file = Path(scratch) / "sums.parquet", to / "rows.parquet"
-        engine.execute(f"COPY (SELECT currency, {sums} FROM costs GROUP BY currency) TO '{sums_file}'")
-        totals = pl.read_parquet(sums_file)
-    require_equal(query, totals, frames, MEASURES)
-    counts = pl.scan_parquet(rows_file).group_by("currency").agg(pl.len().alias("row_count")).collect()
+        sums_file = Path(scratch) / "sums.parquet"
+        sums = ", ".join(f"sum({name})::DECIMAL(38, 12) AS {name}" for name in MEASURES)
+        engine.execute(f"COPY (SELECT currency, {sums} FROM totals GROUP BY ALL) TO {quoted(str(sums_file))}")
+        totals = _totals(_selected(query, frames)) if whole else pl.read_parquet(sums_file)
+    found_rows = pl.scan_parquet(rows_file).group_by("currency")
+    by_currency = found_rows.agg(pl.col("amount").sum().alias(measure), pl.len().alias("row_count")).collect()
+    require_equal(query, by_currency, frames, [measure])
     currencies = pl.concat([empty_costs(), *frames]).select("currency").unique()
     (
         currencies.join(totals, on="currency", how="left")
-        .join(counts, on="currency", how="left")
+        .join(by_currency.select("currency", "row_count"), on="currency", how="left")
         .with_columns(pl.col(*MEASURES, "row_count").fill_null(0))
         .sort("currency")
         .write_parquet(to / "totals.parquet")
