@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from batch_platform.core import aws, logs, postgres
 from batch_platform.core.clock import Clock, utc_now
 from batch_platform.core.failures import InvalidInput, PlatformError, TransientFailure
+from batch_platform.core.numbers import parse_whole
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="batch_platform.server", description="API, console and the Dagster UI")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--descriptor", type=int, help="an open listening socket, in place of host and port")
+    parser.add_argument("--port", type=parse_whole, default=8000)
+    parser.add_argument("--descriptor", type=parse_whole, help="an open listening socket, in place of host and port")
     arguments = parser.parse_args()
     try:
         settings = load_settings()

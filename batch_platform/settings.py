@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.core.cron import cron_fault
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.numbers import PlainDecimal, PlainInt
 
 
 class Settings(BaseSettings):
@@ -45,15 +46,17 @@ class Settings(BaseSettings):
     project: str = Field("batch-platform", pattern=r"^[a-z0-9][a-z0-9-]{1,40}$", validation_alias="BTC_PROJECT")
     """First part of the names of btc's tables: `{project}-{env}-batch-operations` and so on."""
     btc_rounding: Literal["half_even", "half_up", "toward_zero"] = Field("half_even", validation_alias="BTC_ROUNDING")
-    btc_shards: int = Field(1, validation_alias="BTC_SHARDS")
+    btc_shards: PlainInt = Field(1, validation_alias="BTC_SHARDS")
     btc_require_approval: bool = Field(False, validation_alias="BTC_REQUIRE_APPROVAL")
     btc_second_approver: bool = Field(False, validation_alias="BTC_SECOND_APPROVER")
-    btc_max_rate: Decimal = Field(Decimal(100), gt=0, validation_alias="BTC_MAX_RATE")
+    btc_max_rate: PlainDecimal = Field(Decimal(100), gt=0, validation_alias="BTC_MAX_RATE")
     """Percent; a rate beyond it, either way, takes a typed confirmation."""
-    btc_write_units: int | None = Field(None, ge=4, validation_alias="BTC_WRITE_UNITS")
+    btc_write_units: PlainInt | None = Field(None, ge=4, validation_alias="BTC_WRITE_UNITS")
     """Write units a second on one partition key, 1,000 at most on AWS; unset is unlimited."""
     btc_adjustment_cron: str | None = Field(None, validation_alias="BTC_ADJUSTMENT_CRON")
-    btc_adjustment_rate: Decimal | None = Field(None, validation_alias="BTC_ADJUSTMENT_RATE")
+    btc_adjustment_rate: PlainDecimal | None = Field(
+        None, gt=-100, decimal_places=8, validation_alias="BTC_ADJUSTMENT_RATE"
+    )
 
     secret: SecretStr | None = Field(None, validation_alias="BATCH_PLATFORM_SECRET")
     """Signs sessions and tokens; 32 characters at least. The local environment generates its own."""
@@ -95,6 +98,9 @@ class Settings(BaseSettings):
     def _rate_for_its_cron(self) -> Settings:
         if self.btc_adjustment_cron is not None and self.btc_adjustment_rate is None:
             raise ValueError("BTC_ADJUSTMENT_CRON needs BTC_ADJUSTMENT_RATE")
+        rate = self.btc_adjustment_rate
+        if rate is not None and not 0 < rate.copy_abs() <= self.btc_max_rate:
+            raise ValueError("BTC_ADJUSTMENT_RATE must not be 0, nor beyond BTC_MAX_RATE: nobody confirms it")
         return self
 
     @model_validator(mode="after")

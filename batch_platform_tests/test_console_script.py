@@ -6,9 +6,15 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
+import typer
+
+from batch_platform import cli
+from batch_platform.core.terminal import whole
 
 SCRIPT = str(Path(sys.executable).parent / "batch-platform")
 CTRL_D = b"\x04"
@@ -37,6 +43,32 @@ def test_a_group_by_its_name_alone_shows_its_help(words: list[str]) -> None:
     process = subprocess.run([SCRIPT, *words], capture_output=True, text=True, check=False)
     assert (process.returncode, process.stderr) == (2, "")
     assert "Usage: batch-platform" in process.stdout
+
+
+def test_no_option_takes_a_number_otherwise_than_in_plain_digits() -> None:
+    """Typer alone reads 1_0 and １０ as 10; `core.terminal.whole` does not."""
+    numbers = dict(numbers_of(cli.app))
+    assert {"limit", "count", "users", "port"} <= {name.rpartition(" ")[2] for name in numbers}
+    assert [name for name, parser in numbers.items() if parser is None] == []
+    for text in ("1_0", "１０", "1e1", "٣", ""):
+        with pytest.raises(typer.BadParameter):
+            whole(1)(text)
+    assert (whole(1, 10)("10"), whole()("-3")) == (10, -3)
+    with pytest.raises(typer.BadParameter, match="11 is more than 10"):
+        whole(1, 10)("11")
+
+
+def numbers_of(app: typer.Typer, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every argument and option that is a whole number, with its parser."""
+    for command in app.registered_commands:
+        assert command.callback is not None
+        for name, hint in get_type_hints(command.callback, include_extras=True).items():
+            kind, *more = get_args(hint) or (hint,)
+            if int in (kind, *get_args(kind)):
+                yield f"{path} {command.name} {name}", getattr(more[0] if more else None, "parser", None)
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        yield from numbers_of(group.typer_instance, f"{path} {group.name}")
 
 
 def read(terminal: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -47,7 +48,8 @@ class BatchAnswer(Wire):
     """A batch. target = processed + skipped_zero + failed + pending at every moment; excluded users are no targets.
 
     `plan_sum` is what was sealed, `applied_sum` what was booked. `approvals_missing` people have to approve a planned
-    batch before it starts. `reverses` and `reversed_by` name the batch it takes back, and that which took it back.
+    batch before it starts. `reverses` and `reversed_by` name the batch it takes back, and that which takes it back,
+    whose status is `reversal_status` where a batch is read: it is in force until that has ended.
     """
 
     batch_id: Id
@@ -80,9 +82,10 @@ class BatchAnswer(Wire):
     lease_expires_at: datetime | None
     reverses: Id | None
     reversed_by: Id | None
+    reversal_status: BatchStatus | None
 
     @classmethod
-    def of(cls, batch: Batch, options: Options) -> BatchAnswer:
+    def of(cls, batch: Batch, options: Options, reversal: Batch | None = None) -> BatchAnswer:
         plain = (
             *("batch_id", "operation_type", "status", "target_user_count", "processed_user_count"),
             *("failed_user_count", "skipped_zero_count", "excluded_count", "created_by", "created_at", "started_at"),
@@ -92,6 +95,7 @@ class BatchAnswer(Wire):
         values: dict[str, Any] = {name: getattr(batch, name) for name in plain}
         return cls(
             **values,
+            reversal_status=None if reversal is None else reversal.status,
             adjustment_rate=_rate(batch.adjustment_rate),
             pending_user_count=batch.counters.pending,
             target_total=_btc(batch.target_total),
@@ -111,7 +115,7 @@ class HistoryAnswer(Wire):
 
     @classmethod
     def of(cls, page: HistoryPage, options: Options) -> HistoryAnswer:
-        items = [BatchAnswer.of(one, options) for one in page.batches]
+        items = [BatchAnswer.of(one, options, page.reversals.get(one.reversed_by or "")) for one in page.batches]
         return cls(items=items, total=page.total, next_cursor=page.cursor)
 
 
@@ -132,8 +136,7 @@ class TransactionAnswer(Wire):
     @classmethod
     def of(cls, row: LedgerRow) -> TransactionAnswer:
         return cls(
-            # where a batch has several partition keys they are nobody's business
-            transaction_id=row.transaction_id.partition("#")[0],
+            transaction_id=row.batch_id,
             user_id=row.user_id,
             amount=btc_text(row.amount),
             transaction_type=row.transaction_type.value,
@@ -144,6 +147,32 @@ class TransactionAnswer(Wire):
             committed_at=row.committed_at,
             created_by=row.created_by,
         )
+
+
+class UserRowAnswer(TransactionAnswer):
+    """A row of a user's history; of a batch also what it reverses, and what reverses it."""
+
+    reverses: Id | None
+    reversed_by: Id | None
+    reversal_status: BatchStatus | None
+
+    @classmethod
+    def of_user(cls, row: LedgerRow, batches: Mapping[str, Batch]) -> UserRowAnswer:
+        batch = batches.get(row.batch_id)
+        back = batches.get((batch and batch.reversed_by) or "")
+        return cls(
+            **TransactionAnswer.of(row).model_dump(),
+            reverses=batch and batch.reverses,
+            reversed_by=batch and batch.reversed_by,
+            reversal_status=back and back.status,
+        )
+
+
+class UserRowsAnswer(Wire):
+    """What was booked to a user, the newest first."""
+
+    items: list[UserRowAnswer]
+    next_cursor: str | None
 
 
 class TransactionsAnswer(Wire):
@@ -234,7 +263,7 @@ class DetailAnswer(Wire):
     @classmethod
     def of(cls, detail: Detail, options: Options) -> DetailAnswer:
         return cls(
-            operation=BatchAnswer.of(detail.batch, options),
+            operation=BatchAnswer.of(detail.batch, options, detail.reversal),
             transactions=[TransactionAnswer.of(row) for row in detail.transactions.rows],
             next_cursor=detail.transactions.cursor,
             summary=None if detail.summary is None else SummaryAnswer.of(detail.summary),

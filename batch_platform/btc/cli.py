@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +11,10 @@ from batch_platform.btc import frames, printing
 from batch_platform.btc.desk import Desk, apply, open_desk, open_work
 from batch_platform.btc.frames import Format
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus, Rounding, check
-from batch_platform.btc.money import parse_rate, to_satoshi
+from batch_platform.btc.money import parse_btc, parse_rate
 from batch_platform.btc.proving.command import prove_command
 from batch_platform.core.failures import Conflict, InvalidInput
-from batch_platform.core.terminal import showing
+from batch_platform.core.terminal import showing, whole
 
 if TYPE_CHECKING:
     from batch_platform.btc.service import BtcContext, Overrides
@@ -37,7 +36,7 @@ TargetTotal = Annotated[
 Confirm = Annotated[str | None, typer.Option(metavar="RATE", help="The rate again, where it is beyond the setting.")]
 Key = Annotated[str | None, typer.Option(metavar="TEXT", help="The same key and request make one batch only.")]
 Output = Annotated[str, typer.Option("--format", help="table, json or csv.")]
-Limit = Annotated[int, typer.Option(help="Rows at most, up to 100.")]
+Limit = Annotated[int, typer.Option(parser=whole(), metavar="N", help="Rows at most, up to 100.")]
 Cursor = Annotated[str | None, typer.Option(help="Where the page before has ended.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
@@ -45,7 +44,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 
 @app.command("seed")
 def seed_command(
-    users: Annotated[int | None, typer.Option(metavar="N", help="So many made-up users, always the same.")] = None,
+    users: Annotated[
+        int | None, typer.Option(parser=whole(), metavar="N", help="So many made-up users, always the same.")
+    ] = None,
     file: Annotated[
         Path | None, typer.Option(metavar="CSV", help="A file with the header user_id,balance,status.")
     ] = None,
@@ -77,7 +78,9 @@ def preview_command(
     rounding: RoundingName = None,
     target_total: TargetTotal = None,
     confirm: Confirm = None,
-    rows: Annotated[int | None, typer.Option(metavar="N", help="Rows to print; default: 20, in CSV all.")] = None,
+    rows: Annotated[
+        int | None, typer.Option(parser=whole(), metavar="N", help="Rows to print; default: 20, in CSV all.")
+    ] = None,
     output: Output = "table",
     as_json: Json = False,
 ) -> None:
@@ -101,7 +104,9 @@ def adjust_command(
     key: Key = None,
     rounding: RoundingName = None,
     target_total: TargetTotal = None,
-    shards: Annotated[int | None, typer.Option(help="1 or 16 partition keys; default: the setting.")] = None,
+    shards: Annotated[
+        int | None, typer.Option(parser=whole(), metavar="N", help="1 or 16 partition keys; default: the setting.")
+    ] = None,
     confirm: Confirm = None,
     account: As = None,
     dry_run: DryRun = False,
@@ -143,7 +148,7 @@ def adjust_command(
 @app.command("approve")
 def approve_command(
     batch_id: BatchId,
-    count: Annotated[int, typer.Option(help="The number of targets that was seen.")],
+    count: Annotated[int, typer.Option(parser=whole(), metavar="N", help="The number of targets that was seen.")],
     amount: Annotated[str, typer.Option("--sum", metavar="BTC", help="Their sum that was seen.")],
     plan_sha256: Annotated[str, typer.Option("--hash", metavar="SHA256", help="The hash that was seen.")],
     run: Annotated[bool, typer.Option("--run/--no-run", help="Apply it in this process once it is approved.")] = True,
@@ -154,7 +159,7 @@ def approve_command(
     """Approve a sealed batch as it was seen; with the last approval it is applied."""
     from batch_platform.btc import service
 
-    satoshi = _satoshi(amount, "sum")
+    satoshi = parse_btc(amount, field="sum")
     with open_desk(account) as desk:
         act = service.review.require_seen if dry_run else service.approve
         before = service.batch(desk.work, batch_id)
@@ -292,8 +297,9 @@ def history_command(
     """List what was booked to a user, newest first: deposits, batches, reversals."""
     from batch_platform.btc import service
 
-    rows, then = service.user_rows(open_work(), user_id, limit=limit, cursor=cursor)
-    printing.user_rows(rows, then, as_json=as_json, user_id=user_id)
+    work = open_work()
+    rows, then = service.user_rows(work, user_id, limit=limit, cursor=cursor)
+    printing.user_rows(rows, service.batches_of(work, rows), then, as_json=as_json, user_id=user_id)
 
 
 @app.command("proof")
@@ -361,16 +367,8 @@ def _overrides(rounding: str | None, target_total: str | None, shards: int | Non
 
     if rounding is not None and rounding not in set(Rounding):
         raise InvalidInput(f"--rounding is {', '.join(Rounding)}, not {rounding}", field="rounding")
-    total = None if target_total is None else _satoshi(target_total, "target_total")
+    total = None if target_total is None else parse_btc(target_total, field="target_total")
     return service.Overrides(None if rounding is None else Rounding(rounding), total, shards)
-
-
-def _satoshi(text: str, field: str) -> int:
-    try:
-        btc = Decimal(text)
-    except InvalidOperation:
-        raise InvalidInput(f"{field} must be BTC such as 12.00000001, not {text}", field=field) from None
-    return to_satoshi(btc, field=field)
 
 
 def _format(name: str, *, as_json: bool) -> Format:

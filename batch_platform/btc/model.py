@@ -77,6 +77,8 @@ class Exclusion(StrEnum):
     """Why a user is listed in a plan but is no target of it."""
 
     INACTIVE = "inactive"
+    CLOCK_AHEAD = "clock_ahead"
+    """The newest row bears a moment that was still to come: the clock of whoever wrote it is ahead."""
     ZERO_BALANCE = "zero_balance"
     BELOW_ZERO = "below_zero"
 
@@ -232,11 +234,43 @@ class Batch:
         )
 
     @property
+    def is_reversible(self) -> bool:
+        """Whether it may be taken back: once, after its end, and only what is no reversal itself."""
+        return self.reverses is None and self.reversed_by is None and self.status in REVERSIBLE
+
+    def require_reversible(self) -> None:
+        """Raises `Conflict` saying why, unless it `is_reversible`."""
+        if self.reverses is not None:
+            raise Conflict(
+                f"batch {self.batch_id} is the reversal of {self.reverses} and cannot be reversed itself: "
+                "a new batch books again",
+                field="batch_id",
+            )
+        if self.reversed_by is not None:
+            raise Conflict(f"batch {self.batch_id} is reversed by {self.reversed_by} already", field="batch_id")
+        if not self.is_reversible:
+            raise Conflict(f"batch {self.batch_id} is {self.status}: nothing to reverse", field="batch_id")
+
+    @property
     def is_open(self) -> bool:
         """Whether it keeps others of its type from starting: a batch that failed before its seal wrote nothing."""
         if self.status is BatchStatus.FAILED:
             return self.plan_sha256 is not None
         return self.status not in TERMINAL
+
+
+def reversal_of(batch: Batch, others: Mapping[str, Batch]) -> str:
+    """What a batch takes back, or how far it is taken back by one of the `others`, in words; empty for neither."""
+    if batch.reverses is not None:
+        return f"reverses {batch.reverses}"
+    if batch.reversed_by is None:
+        return ""
+    back = others.get(batch.reversed_by)
+    if back is None or back.status is BatchStatus.COMPLETED:
+        return f"reversed by {batch.reversed_by}"
+    if back.status is BatchStatus.COMPLETED_WITH_FAILURES:
+        return f"reversed by {batch.reversed_by}, but for {back.failed_user_count:,} user(s)"
+    return f"to be reversed by {batch.reversed_by}, which is {back.status}"
 
 
 @dataclass(frozen=True)
@@ -275,3 +309,8 @@ class LedgerRow:
     memo: str | None = None
     state: RowState = RowState.APPLIED
     reason: str | None = None
+
+    @property
+    def batch_id(self) -> str:
+        """The `transaction_id` without the shard, which is nobody's business."""
+        return self.transaction_id.partition("#")[0]

@@ -6,7 +6,6 @@ percentage. Int128 holds it for any 64-bit balance at any rate up to `RATE_CEILI
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Final
 
@@ -14,6 +13,7 @@ import polars as pl
 
 from batch_platform.btc.model import SATOSHI, Rounding
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.numbers import parse_decimal
 
 RATE_DECIMALS: Final = 8
 RATE_CEILING: Final = Decimal(10**9)
@@ -24,8 +24,7 @@ EXACT_DECIMALS: Final = SATOSHI + RATE_DECIMALS + 2
 DENOMINATOR: Final = 10 ** (RATE_DECIMALS + 2)
 """Parts of a satoshi in which a `numerator` counts."""
 
-_RATE: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf(inity)?)", re.ASCII | re.IGNORECASE)
-_LONGEST: Final = 64
+_NOT_FINITE: Final = ("nan", "inf", "infinity")
 _FIELD: Final = "adjustment_rate"
 
 
@@ -49,6 +48,16 @@ def to_satoshi(btc: Decimal, *, field: str = "amount") -> int:
     if whole and exponent + len(str(abs(whole))) > EXACT_DECIMALS:
         raise InvalidInput(f"{field} is more BTC than there can be.", field=field)
     return whole * 10 ** (exponent + SATOSHI) if whole else 0
+
+
+def parse_btc(text: str, *, field: str) -> int:
+    """Whole satoshi of BTC as people write it, in plain digits. Raises `InvalidInput`."""
+    try:
+        return to_satoshi(parse_decimal(text), field=field)
+    except ValueError:
+        raise InvalidInput(
+            f"{field} must be BTC in plain digits such as 12.00000001, not {text}", field=field
+        ) from None
 
 
 def parse_rate(value: str | int | Decimal, *, max_rate: Decimal, confirm_above: str | None = None) -> Decimal:
@@ -159,10 +168,12 @@ def _number(value: str | int | Decimal) -> Decimal:
         raise _refused("must be a number")
     if not isinstance(value, str):
         return Decimal(value)
-    text = value.strip()
-    if len(text) > _LONGEST or not _RATE.fullmatch(text):
-        raise _refused("must be a number")
-    return Decimal(text)
+    if value.strip().lstrip("+-").lower() in _NOT_FINITE:
+        raise _refused("must be a finite number")
+    try:
+        return parse_decimal(value)
+    except ValueError:
+        raise _refused("must be a number") from None
 
 
 def _whole(number: Decimal) -> tuple[int, int]:

@@ -5,6 +5,7 @@ The same users, balances and rate give the same rows and so the same hash, in wh
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -80,10 +81,13 @@ class Summary:
     distribution: tuple[Bucket, ...]
 
 
-def adjustment(users: pl.DataFrame, balances: pl.DataFrame, *, rate: Decimal, options: Options) -> pl.DataFrame:
+def adjustment(
+    users: pl.DataFrame, balances: pl.DataFrame, *, rate: Decimal, options: Options, ahead: Collection[str] = ()
+) -> pl.DataFrame:
     """The plan (`PLAN_SCHEMA`) of `rate` percent over the `balances` (`BALANCE_SCHEMA`) of `users` (`USER_SCHEMA`).
 
-    A user without a balance has none; a balance without a user is listed as inactive. The house is left out.
+    A user without a balance has none; a balance without a user is listed as inactive. The house is left out. The
+    balances of users `ahead` are of no certain moment: they are excluded by that name.
     InvalidInput where `options.target_total` cannot be met or an amount outgrows 64 bits, PermanentFailure for a user
     that is there twice.
     """
@@ -91,7 +95,7 @@ def adjustment(users: pl.DataFrame, balances: pl.DataFrame, *, rate: Decimal, op
     targeted = options.target_total is not None
     # with a target total an amount may be rounded either way: look at the one that takes most
     widest = away_from_zero(pl.col("numerator")) if targeted else rounded(pl.col("numerator"), options.rounding)
-    rows = rows.with_columns(amount=widest).with_columns(reason=_exclusion())
+    rows = rows.with_columns(amount=widest).with_columns(reason=_exclusion(ahead))
     targets = rows.filter(pl.col("reason").is_null())
     if options.target_total is not None:
         targets = targets.drop("amount").join(
@@ -217,12 +221,14 @@ def _only_once(rows: pl.DataFrame, where: str) -> pl.DataFrame:
     return rows
 
 
-def _exclusion() -> pl.Expr:
+def _exclusion(ahead: Collection[str]) -> pl.Expr:
     """Why a row is no target, from its rounded `amount`; null for targets."""
     after = pl.col("balance_before").cast(pl.Int128()) + pl.col("amount")
     return (
         pl.when(pl.col("status").ne_missing(pl.lit(str(UserStatus.ACTIVE))))
         .then(pl.lit(str(Exclusion.INACTIVE)))
+        .when(pl.col("user_id").is_in(list(ahead)))
+        .then(pl.lit(str(Exclusion.CLOCK_AHEAD)))
         .when(pl.col("balance_before") == 0)
         .then(pl.lit(str(Exclusion.ZERO_BALANCE)))
         # a balance that is below zero already is nothing to take a share of

@@ -9,12 +9,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from batch_platform.btc.frames import Format, grouped, print_csv, print_json, print_rows, print_table
-from batch_platform.btc.model import Batch, BatchStatus, LedgerRow, Options, RowState
+from batch_platform.btc.model import Batch, BatchStatus, LedgerRow, Options, RowState, reversal_of
 from batch_platform.btc.money import btc_text, rate_text
 from batch_platform.core.terminal import shown
 
@@ -112,15 +113,26 @@ def summed(summary: Summary) -> None:
         typer.echo("  smallest {}, median {}, largest {} BTC".format(*amounts))
 
 
-def batch(found: Batch, options: Options, *, as_json: bool, proof: Proof | None = None, **more: Any) -> None:
-    """A batch, its proof where it was applied just now, and for people what can be done next."""
+def batch(
+    found: Batch,
+    options: Options,
+    *,
+    as_json: bool,
+    proof: Proof | None = None,
+    others: Mapping[str, Batch] = MappingProxyType({}),
+    **more: Any,
+) -> None:
+    """A batch, its proof where it was applied just now, and for people what can be done next.
+
+    `others` has the batch that reverses it.
+    """
     from batch_platform.btc.answers import BatchAnswer, ProofAnswer
 
     if as_json:
         told = {} if proof is None else {"proof": ProofAnswer.of(proof).model_dump(mode="json")}
         print_answer(BatchAnswer.of(found, options), **told, **more)
         return
-    _told(found, options)
+    _told(found, options, others)
     if proof is not None:
         proved(proof)
     for line in next_steps(found, options):
@@ -163,6 +175,7 @@ def batches(page: HistoryPage, options: Options, *, as_json: bool) -> None:
             "created": shown(one.created_at),
             "rate": _rate(one.adjustment_rate),
             "status": one.status.value,
+            "reversal": reversal_of(one, page.reversals),
             "targets": f"{one.target_user_count:,}",
             "applied": f"{one.processed_user_count:,}",
             "failed": f"{one.failed_user_count:,}",
@@ -182,7 +195,8 @@ def detail(found: Detail, options: Options, *, as_json: bool) -> None:
     if as_json:
         print_answer(DetailAnswer.of(found, options))
         return
-    batch(found.batch, options, as_json=False)
+    back = {} if found.reversal is None else {found.reversal.batch_id: found.reversal}
+    batch(found.batch, options, as_json=False, others=back)
     if found.summary is not None:
         summed(found.summary)
     for one in found.failures:
@@ -202,11 +216,14 @@ def detail(found: Detail, options: Options, *, as_json: bool) -> None:
         typer.echo(f"… all of them: batch-platform btc plan {found.batch.batch_id} --format csv")
 
 
-def user_rows(rows: Sequence[LedgerRow], cursor: str | None, *, as_json: bool, user_id: str) -> None:
-    from batch_platform.btc.answers import TransactionAnswer, TransactionsAnswer
+def user_rows(
+    rows: Sequence[LedgerRow], batches: Mapping[str, Batch], cursor: str | None, *, as_json: bool, user_id: str
+) -> None:
+    from batch_platform.btc.answers import UserRowAnswer, UserRowsAnswer
 
     if as_json:
-        print_answer(TransactionsAnswer(items=[TransactionAnswer.of(row) for row in rows], next_cursor=cursor))
+        items = [UserRowAnswer.of_user(row, batches) for row in rows]
+        print_answer(UserRowsAnswer(items=items, next_cursor=cursor))
         return
     told = [
         {
@@ -214,7 +231,8 @@ def user_rows(rows: Sequence[LedgerRow], cursor: str | None, *, as_json: bool, u
             "type": row.transaction_type.value,
             "amount": grouped(row.amount),
             "state": row.state.value,
-            "transaction": row.transaction_id,
+            "transaction": row.batch_id,
+            "reversal": reversal_of(known, batches) if (known := batches.get(row.batch_id)) else "",
             "memo": row.memo or row.reason or "",
         }
         for row in rows
@@ -267,11 +285,11 @@ def _written(values: Mapping[str, Any]) -> str:
     return _RATE.sub(r"\1\2", json.dumps(values, ensure_ascii=False, indent=2))
 
 
-def _told(found: Batch, options: Options) -> None:
+def _told(found: Batch, options: Options, others: Mapping[str, Batch]) -> None:
     from batch_platform.btc.service import approvals_missing
 
     counters = found.counters
-    reversal = f", takes back {found.reverses}" if found.reverses else ""
+    reversal = f", {words}" if (words := reversal_of(found, others)) else ""
     memo = f": {found.memo}" if found.memo else ""
     typer.echo(f"batch {found.batch_id} is {found.status}, {_rate(found.adjustment_rate)}{reversal}{memo}")
     if found.plan_sha256 is not None:
@@ -287,8 +305,6 @@ def _told(found: Batch, options: Options) -> None:
         typer.echo(f"  approved by {given}")
     if missing:
         typer.echo(f"  waits for {missing} approval{'' if missing == 1 else 's'}")
-    if found.reversed_by is not None:
-        typer.echo(f"  reversed by {found.reversed_by}")
     if found.error_message is not None:
         typer.echo(f"  {found.error_message}")
 

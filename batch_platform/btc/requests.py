@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from batch_platform.btc.answers import Hash, Wire
 from batch_platform.btc.jobs import BATCH_ID
 from batch_platform.btc.model import Options, Rounding
-from batch_platform.btc.money import RATE_CEILING, parse_rate, rate_text, to_satoshi
+from batch_platform.btc.money import RATE_CEILING, parse_btc, parse_rate, rate_text
 from batch_platform.btc.service import Overrides
 from batch_platform.btc.service.lists import PAGE_AT_MOST
 from batch_platform.btc.service.plan import MEMO_AT_MOST
@@ -124,4 +124,4 @@ class ReverseRequest(Wire):
 
 
 def satoshi(text: str, field: str) -> int:
-    return to_satoshi(Decimal(text), field=field)
+    return parse_btc(text, field=field)

@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from batch_platform.btc import service, views
 from batch_platform.btc.files import FILES
 from batch_platform.btc.jobs import BATCH_TAG
-from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
+from batch_platform.btc.model import Batch, BatchStatus
 from batch_platform.btc.money import btc_text, rate_text
 from batch_platform.btc.plan import Summary
 from batch_platform.btc.sentences import said
@@ -72,6 +72,7 @@ def home(
         "history" if part else "batches",
         status_code=status_code,
         batches=shown.batches,
+        reversals=shown.reversals,
         going=any(batch.status in _GOING for batch in shown.batches),
         part=part,
         open_batch=_open(site),
@@ -125,7 +126,8 @@ def one(
         missing=service.approvals_missing(batch, work.options),
         approved=any(one.account == current(request).subject for one in batch.approvals),
         resumable=_resumable(site, batch),
-        reversible=batch.status in REVERSIBLE and batch.reversed_by is None and batch.processed_user_count > 0,
+        reversible=batch.is_reversible and batch.processed_user_count > 0,
+        reversals=service.reversals(work, [batch]),
         proof=service.proof(work, batch_id) if prove else None,
         own=here,
         live=f"{here}/live" + (f"?cursor={quote(cursor)}" if cursor else ""),
@@ -154,6 +156,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "zeros": views.zeros,
         "distribution": views.distribution,
         "options": views.options,
+        "taken_back": views.taken_back,
         "said": said,
         "home": HOME,
         "may_execute": current(request).may(EXECUTE),

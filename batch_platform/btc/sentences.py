@@ -27,6 +27,7 @@ _SENTENCES: Final = (
     N_("batch {} has to be approved by a second person"),
     N_("batch {} waits for {} more approval(s)"),
     N_("batch {} is reversed by {} already"),
+    N_("batch {} is the reversal of {} and cannot be reversed itself: a new batch books again"),
     N_("batch {} is {}: nothing to reverse"),
     N_("batch {} is {}: nothing to apply"),
     N_("batch {} is worked on: its lease ends at {}"),

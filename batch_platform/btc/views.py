@@ -31,6 +31,7 @@ ROW_STATES: Final[Words] = {
 }
 EXCLUSIONS: Final[Mapping[str, str]] = {
     "inactive": N_("Suspended or closed"),
+    "clock_ahead": N_("Newest row lies in the future"),
     "zero_balance": N_("Balance is zero"),
     "below_zero": N_("Would go below zero"),
 }
@@ -91,6 +92,18 @@ def total(batch: Batch) -> int | None:
     """What a batch has booked by now, or will book; None before its seal."""
     going = batch.status is BatchStatus.PROCESSING
     return batch.plan_sum if batch.applied_sum is None or going else batch.applied_sum
+
+
+def taken_back(batch: Batch, others: Mapping[str, Batch]) -> str | None:
+    """How far a batch is taken back by one of the `others`, as a msgid; None where nobody has begun to."""
+    if batch.reversed_by is None:
+        return None
+    back = others.get(batch.reversed_by)
+    if back is None or back.status is BatchStatus.COMPLETED:
+        return N_("Taken back")
+    if back.status is BatchStatus.COMPLETED_WITH_FAILURES:
+        return N_("Taken back in part")
+    return N_("Its reversal is not finished")
 
 
 def zeros(summary: Summary) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from datetime import date, datetime
@@ -17,8 +17,26 @@ from rich.console import Console
 from rich.table import Table
 
 from batch_platform.core import progress
+from batch_platform.core.numbers import parse_whole
 
 _WIDTH_OF_PIPES: Final = 220
+
+
+def whole(low: int | None = None, high: int | None = None) -> Callable[[str], int]:
+    """The `parser` of an option that is a whole number in plain digits, from `low` to `high`."""
+
+    def number(text: str) -> int:
+        try:
+            found = parse_whole(str(text))  # a default comes as it is
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not a whole number in plain digits.") from None
+        if low is not None and found < low:
+            raise typer.BadParameter(f"{found} is less than {low}.")
+        if high is not None and found > high:
+            raise typer.BadParameter(f"{found} is more than {high}.")
+        return found
+
+    return number
 
 
 def print_json(value: object) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from batch_platform.core.failures import InvalidInput, PermanentFailure
-from batch_platform.core.terminal import print_json, print_rows, showing
+from batch_platform.core.terminal import print_json, print_rows, showing, whole
 from batch_platform.finops import cost_cli
 from batch_platform.finops.cli_work import AnyProjectId, DryRun, Json, Month, ProjectId, open_work
 from batch_platform.settings import Settings, load_settings
@@ -141,7 +141,7 @@ def fetch(project_id: AnyProjectId = None, dry_run: DryRun = False, as_json: Jso
 @app.command("aggregate")
 def aggregate(
     project_id: AnyProjectId = None,
-    limit: Annotated[int, typer.Option(min=1, help="Files to claim at most.")] = 100,
+    limit: Annotated[int, typer.Option(parser=whole(1), metavar="N", help="Files to claim at most.")] = 100,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:

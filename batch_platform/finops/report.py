@@ -38,7 +38,7 @@ TOTALS: Final = {
 FORMULA_START: Final = r"^[=+\-@\t\r\n]"
 """What a spreadsheet may run as a formula (OWASP, "CSV Injection")."""
 
-_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True, eq=False)

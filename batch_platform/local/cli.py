@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from batch_platform.core.terminal import whole
 from batch_platform.local import doctor as doctor_checks
 from batch_platform.local import provision as provisioning
 from batch_platform.local import services, up
@@ -70,7 +71,7 @@ def services_env(as_json: Json = False) -> None:
 
 def up_command(
     port: Annotated[
-        int, typer.Option(envvar="BATCH_PLATFORM_PORT", min=1, max=65535, help="Port of the web.")
+        int, typer.Option(parser=whole(1, 65535), metavar="N", envvar="BATCH_PLATFORM_PORT", help="Port of the web.")
     ] = 8000,
 ) -> None:
     """Run the whole platform on this machine until ctrl-C: services, code server, daemon, web."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.core.terminal import print_rows, showing
+from batch_platform.core.terminal import print_rows, showing, whole
 from batch_platform.settings import load_settings
 from batch_platform.zengin import printing
 from batch_platform.zengin.desk import Desk, open_desk, open_work
@@ -31,7 +31,7 @@ Day = Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="B
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The master as it was on that day.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
-Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Rows at most.")]
+Limit = Annotated[int, typer.Option(parser=whole(1, 10_000), metavar="N", help="Rows at most.")]
 
 
 @app.command("snapshot")
@@ -112,7 +112,8 @@ def approve_command(
         str | None, typer.Option("--hash", help="The payload hash that was reviewed; default: the present one.")
     ] = None,
     count: Annotated[
-        int | None, typer.Option(help="The rows that were reviewed; default: the present number.")
+        int | None,
+        typer.Option(parser=whole(), metavar="N", help="The rows that were reviewed; default: the present number."),
     ] = None,
     not_before: Annotated[
         str | None, typer.Option("--not-before", metavar="YYYY-MM-DD", help="Apply on this day at the earliest.")

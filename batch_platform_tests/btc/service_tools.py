@@ -93,6 +93,8 @@ class Stage:
         self.dynamodb = dynamodb
         self.tables = tables
         self.clock = clock
+        self.s3 = s3
+        self.bucket = bucket
         self._lake = PlanLake(s3, bucket)
 
     def context(self, requests: Requests | None = None, **options: Any) -> BtcContext:

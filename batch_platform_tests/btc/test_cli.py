@@ -178,7 +178,10 @@ def test_the_history_is_walked_by_cursor(shell: Shell) -> None:
     assert [(row["transaction_type"], row["amount"]) for row in rows["items"]] == [("deposit", "20999999.97690000")]
 
 
-@pytest.mark.parametrize("rate", ["-100", "-100.5", "0", "-0.0", "abc", "", "NaN", "Infinity", "1e9", "5.123456789"])
+@pytest.mark.parametrize(
+    "rate",
+    ["-100", "-100.5", "0", "-0.0", "abc", "", "NaN", "Infinity", "1000000000", "1e2", "1_0", "５", "5.123456789"],
+)
 def test_a_rate_that_cannot_be(shell: Shell, rate: str) -> None:
     for command in (
         ("preview",),
@@ -209,6 +212,15 @@ def test_a_rate_beyond_the_setting_is_typed_twice(shell: Shell) -> None:
         (("preview", "--rate", "5", "--format", "xml"), "--format is table, json, csv, not xml"),
         (("preview", "--rate", "5", "--rows", "-1"), "--rows must not be negative"),
         (("preview", "--rate", "5", "--target-total", "much"), "target_total must be BTC"),
+        *(
+            (
+                (*command, "--target-total", number, *AS_KEI[: len(command) - 3]),
+                "target_total must be BTC in plain digits",
+            )
+            for command in (("preview", "--rate", "5"), ADJUST)
+            for number in ("1_0", "１０", "1e2", "５")
+        ),
+        *((("list", "--limit", number), "Invalid value for '--limit'") for number in ("1_0", "１０", "1e1")),
         (("preview", "--rate", "5", "--target-total", "0.000000001"), "a satoshi cannot be split"),
         (("preview", "--rate", "5", "--target-total", "1"), "target_total 1.00000000 BTC cannot be met"),
         ((*ADJUST, "--shards", "3", *AS_KEI), "shards must be 1 or 16"),

@@ -6,6 +6,8 @@ import os
 import pty
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -93,7 +95,7 @@ def test_a_batch_is_applied_proved_and_taken_back(shell: Shell) -> None:
     seen = ("--count", str(planned["target_user_count"]), "--sum", planned["plan_sum"], "--hash")
     shell.patch.setenv("BTC_WRITE_UNITS", "10000")
     told = shell("approve", planned["batch_id"], *seen, planned["plan_sha256"], *AS_KEI).out
-    assert f"batch {planned['batch_id']} is completed, -5 %, takes back {own}: wrong rate" in told
+    assert f"batch {planned['batch_id']} is completed, -5 %, reverses {own}: wrong rate" in told
     assert told.endswith("proof: equal\n")
     assert balances(shell) == before
     assert "is reversed by" in shell("rollback", own, *AS_KEI).failed(2)
@@ -106,6 +108,62 @@ def test_a_batch_is_applied_proved_and_taken_back(shell: Shell) -> None:
     assert (verified["ok"], len(verified["batches"]), verified["balances"]["ok"]) == (True, 2, True)
     assert shell("verify", own).out.endswith("all equal\n")
     assert shell.json("proof", own)["ok"]
+
+
+DYING = """
+import os, signal, sys
+from batch_platform import cli
+from batch_platform.btc.store import Batches
+
+def dying(name, status, after):
+    real = getattr(Batches, name)
+
+    def deed(self, batch, *given, **fields):
+        if name != "move" or given[0] == status:
+            done = real(self, batch, *given, **fields) if after else None
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(self, batch, *given, **fields)
+
+    setattr(Batches, name, deed)
+
+name, status, after, *words = sys.argv[1:]
+dying(name, status, after == "after")
+sys.argv = ["batch-platform", "btc", *words]
+cli.main()
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("deed", "left"),
+    [
+        (("create", "-", "after"), "pending"),
+        (("move", "planned", "before"), "pending"),
+        (("move", "planned", "after"), "planned"),
+        (("approve", "-", "before"), "planned"),
+        (("approve", "-", "after"), "planned"),
+        (("move", "processing", "after"), "processing"),
+        (("acquire", "-", "after"), "processing"),
+    ],
+)
+def test_a_killed_command_goes_on_by_the_same_command_and_key(shell: Shell, deed: tuple[str, ...], left: str) -> None:
+    shell.seeded(20)
+    before = balances(shell)
+    words = (*ADJUST, "--approve", "--key", "nov", *AS_KEI)
+    killed = subprocess.run([sys.executable, "-c", DYING, *deed, *words], check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    [batch] = shell.json("list")["items"]
+    assert batch["status"] == left
+    done = shell.json(*words)
+    assert (done["batch_id"], done["status"], done["proof"]["ok"]) == (batch["batch_id"], "completed", True)
+    assert [one["account"] for one in done["approvals"]] == ["local:kei"]
+    after = balances(shell)
+    for row in shell("plan", done["batch_id"], "--format", "csv").csv:
+        assert after[row["user_id"]] == before[row["user_id"]] + Decimal(row["amount"])
+    # and once more: nothing happens twice
+    assert shell.json(*words)["batch_id"] == done["batch_id"]
+    assert balances(shell) == after
+    assert [row[1] for row in shell.audited(done["batch_id"])] == ["btc-batch.create"]
 
 
 def test_what_differs_is_named(shell: Shell, tables: Tables, dynamodb: DynamoDBClient) -> None:

@@ -18,6 +18,7 @@ from batch_platform.btc.money import (
     exact_text,
     largest_remainder,
     numerator,
+    parse_btc,
     parse_rate,
     rate_text,
     rate_units,
@@ -111,6 +112,21 @@ def test_more_digits_than_a_context_has_are_kept():
     assert to_satoshi(Decimal("2e3")) == 2000 * 10**8
 
 
+@pytest.mark.parametrize(
+    "text", ["1_0", "１０", "1e2", "５", "", " ", "+", ".", "1,5", "0x10", "٣", "\u30005", "NaN", "9" * 65]
+)
+def test_btc_is_written_in_plain_digits(text):
+    with pytest.raises(InvalidInput, match="sum must be BTC in plain digits"):
+        parse_btc(text, field="sum")
+
+
+@pytest.mark.parametrize(
+    ("text", "satoshi"), [("10", 10**9), ("-0.00000001", -1), ("+5.0", 5 * 10**8), (" .5 ", 5 * 10**7)]
+)
+def test_btc_reads_like_this(text, satoshi):
+    assert parse_btc(text, field="sum") == satoshi
+
+
 @pytest.mark.parametrize("text", ["0.000000001", "1.1234567890123", "1e-400000", "1e400000", "NaN", "-Infinity"])
 def test_what_is_no_amount_is_refused(text):
     with pytest.raises(InvalidInput) as refused:
@@ -125,14 +141,15 @@ def test_what_is_no_amount_is_refused(text):
         ("-100", "above -100"),
         (-100, "above -100"),
         (Decimal("-100.00000001"), "above -100"),
-        ("-1e999999999", "above -100"),
+        ("-1e999999999", "must be a number"),
         ("0", "not be 0"),
         (0, "not be 0"),
         ("-0.000", "not be 0"),
-        ("0e-999999", "not be 0"),
-        ("1e9", "typing 1000000000 again"),
+        ("0e-999999", "must be a number"),
+        ("1000000000", "typing 1000000000 again"),
         (Decimal("1E+9"), "typing 1000000000 again"),
-        ("1e999999999", "at most 1,000,000,000"),
+        ("1e2", "must be a number"),
+        ("9" * 64, "at most 1,000,000,000"),
         ("1000000000.00000001", "at most 1,000,000,000"),
         ("NaN", "finite"),
         (Decimal("sNaN"), "finite"),
@@ -148,6 +165,7 @@ def test_what_is_no_amount_is_refused(text):
         ("5 %", "must be a number"),
         ("1_000", "must be a number"),
         ("５", "must be a number"),
+        ("\u30005", "must be a number"),
         ("1,5", "must be a number"),
         ("--5", "must be a number"),
         ("1" * 65, "must be a number"),
@@ -182,7 +200,7 @@ def test_a_rate_survives_its_text(rate):
         ("+5.0", "5"),
         ("-3.000000000", "-3"),
         (".5", "0.5"),
-        ("1e1", "10"),
+        ("5.", "5"),
         ("100", "100"),
         (Decimal("-99.5"), "-99.5"),
     ],
@@ -194,7 +212,7 @@ def test_a_rate_reads_like_this(value, text):
 def test_a_rate_beyond_the_limit_is_typed_again():
     assert parse_rate("150.50", max_rate=HUNDRED, confirm_above="150.5") == Decimal("150.5")
     assert parse_rate("-50", max_rate=Decimal(10), confirm_above=" -50 ") == Decimal(-50)
-    assert parse_rate("1e9", max_rate=HUNDRED, confirm_above="1000000000") == RATE_CEILING
+    assert parse_rate("1000000000", max_rate=HUNDRED, confirm_above="1000000000") == RATE_CEILING
     for typed in ("150", "yes", "", None):
         with pytest.raises(InvalidInput, match=r"typing 150\.5 again"):
             parse_rate("150.50", max_rate=HUNDRED, confirm_above=typed)

@@ -264,7 +264,7 @@ def test_a_summary_says_what_people_ask():
     assert summary.rows == 35
     assert summary.targets == 29
     assert summary.counts == {"pending": 28, "skipped_zero": 1, "excluded": 6, "applied": 0, "failed": 0}
-    assert summary.excluded == {"inactive": 3, "zero_balance": 2, "below_zero": 1}
+    assert summary.excluded == {"inactive": 3, "clock_ahead": 0, "zero_balance": 2, "below_zero": 1}
     per_user = [-100] * 6 + [-101] * 9 + [-102] * 10
     assert summary.amount == sum(per_user) - 209_999_999_769_000 - 3 - 1
     assert summary.balance_before == sum(range(1000, 1025)) + 2_099_999_997_690_000 + 41

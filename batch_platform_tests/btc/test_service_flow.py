@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from batch_platform.btc import service
-from batch_platform.btc.model import HOUSE, BatchStatus, Rounding, RowState, UserStatus
+from batch_platform.btc.model import HOUSE, BatchStatus, Exclusion, Rounding, RowState, UserStatus, reversal_of
 from batch_platform.btc.service.review import consent
 from batch_platform.btc.store import BELOW_ZERO, BtcStore
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure, TransientFailure
 from batch_platform.core.progress import listening
+from batch_platform_tests.btc.clock import SteppingClock
 from batch_platform_tests.btc.service_tools import (
     ANN,
     BOB,
@@ -389,3 +391,89 @@ def test_what_may_pass_leaves_the_batch_to_the_next_worker(
     done = service.run(stage.context(), batch.batch_id)
     assert booked(context, done) == expected(before, "5")
     assert service.verify(context).ok
+
+
+def test_a_reversal_is_once_only_and_the_story_is_one(stage: Stage) -> None:
+    context = stage.context()
+    before = open_users(context)
+    done = service.run(context, made(context).batch_id)
+    # one that never began leaves the batch in force, and it may be reversed again
+    for number in (1, 2):
+        tried = service.reverse(context, done.batch_id, by=ANN)
+        story = reversal_of(service.batch(context, done.batch_id), {tried.batch_id: tried})
+        assert story == f"to be reversed by {tried.batch_id}, which is planned", number
+        service.cancel(context, tried.batch_id, by=ANN)
+        assert service.batch(context, done.batch_id).is_reversible
+    spent = before["user-05"] + 1
+    context.store.accounts.deposit("user-05", -spent, transaction_id="w-1", created_by="x")
+    back = service.run(context, service.reverse(context, done.batch_id, by=ANN, approve=True).batch_id)
+    done = service.batch(context, done.batch_id)
+    assert (done.is_reversible, back.is_reversible, done.status) == (False, False, BatchStatus.COMPLETED)
+    refusal = f"batch {back.batch_id} is the reversal of {done.batch_id} and cannot be reversed itself"
+    for refused in (
+        lambda: service.preview_reversal(context, back.batch_id),
+        lambda: service.reverse(context, back.batch_id, by=ANN),
+        lambda: context.store.batches.create(replace(done, batch_id="x", reverses=back.batch_id, reversed_by=None)),
+    ):
+        with pytest.raises(Conflict, match=refusal):
+            refused()
+    assert context.store.batches.open_batch_id() is None
+    page = service.history(context)
+    words = {one.batch_id: reversal_of(one, page.reversals) for one in page.batches}
+    assert words[back.batch_id] == f"reverses {done.batch_id}"
+    assert words[done.batch_id] == f"reversed by {back.batch_id}, but for 1 user(s)"
+    assert service.detail(context, done.batch_id).reversal == back
+    rows, _ = service.user_rows(context, "user-06")
+    known = service.batches_of(context, rows)
+    told = [reversal_of(known[row.batch_id], known) for row in rows if row.batch_id in known]
+    assert told == [words[back.batch_id], words[done.batch_id]]
+
+
+def test_a_writer_whose_clock_is_ahead(stage: Stage) -> None:
+    """A little ahead is waited for; beyond the tolerance the user is named and left out, not planned as of before."""
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        stage.clock.now += timedelta(seconds=seconds)
+
+    def paid_in(user: str, ahead: timedelta) -> None:
+        fast = Stage(stage.dynamodb, stage.tables, stage.s3, stage.bucket, SteppingClock(stage.clock.now + ahead))
+        fast.context().store.accounts.deposit(user, BTC, transaction_id=f"{user}-{ahead}", created_by="x")
+
+    context = replace(stage.context(), sleep=sleep)
+    before = open_users(context)
+    paid_in("user-05", timedelta(seconds=3))
+    paid_in("user-06", timedelta(seconds=4))
+    found = service.preview(context, "5")
+    assert 3.9 < sum(slept) < 4.1
+    rows = {row["user_id"]: row for row in found.plan.iter_rows(named=True)}
+    assert [rows[user]["balance_before"] - before[user] for user in ("user-05", "user-06")] == [BTC, BTC]
+    assert found.summary.excluded[Exclusion.CLOCK_AHEAD] == 0
+    # a writer that stays ahead is not waited for again and again
+    slept.clear()
+    paid_in("user-07", timedelta(seconds=4))
+    paid_in("user-08", timedelta(hours=1))
+    paid_in("x-sus", timedelta(hours=1))
+    batch = service.create(context, "5", by=ANN, approve=True)
+    assert 3.9 < sum(slept) < 5
+    rows = {row["user_id"]: row for row in service.sealed_rows(context, batch.batch_id).iter_rows(named=True)}
+    assert rows["user-07"]["balance_before"] == before["user-07"] + BTC
+    assert (rows["user-08"]["state"], rows["user-08"]["reason"], rows["x-sus"]["reason"]) == (
+        *("excluded", "clock_ahead"),
+        "inactive",
+    )
+    assert rows["user-08"]["balance_before"] == before["user-08"] + BTC
+    done = service.run(context, batch.batch_id)
+    assert done.status is BatchStatus.COMPLETED
+    assert "user-08" not in booked(context, done)
+    # taking back asks no clock: its amounts are those of the ledger
+    paid_in("user-07", timedelta(hours=1))
+    back = service.run(context, service.reverse(context, done.batch_id, by=ANN, approve=True).batch_id)
+    assert back.applied_sum == -(done.applied_sum or 0)
+    assert service.verify(context).ok
+    assert service.check_balances_after(context, back.batch_id).ok
+    # who is far ahead is not waited for
+    slept.clear()
+    assert service.preview(context, "5").summary.excluded[Exclusion.CLOCK_AHEAD] == 2
+    assert slept == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from batch_platform.btc.model import HOUSE, UserStatus
 from batch_platform.btc.store import BtcStore, Opening
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure, TransientFailure
 from batch_platform_tests.btc.conftest import SteppingClock
+from batch_platform_tests.btc.service_tools import Stage
 from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 
 BTC = 10**8
@@ -98,10 +100,24 @@ def test_balances_are_taken_back_to_the_cutoff(store: BtcStore, clock: SteppingC
         store.accounts.deposit("user-0005", 100, transaction_id=f"later-{number}", created_by="x")
     store.accounts.deposit("user-0002", -ODD, transaction_id="later-9", created_by="x")
     store.accounts.open_many(openings(41), created_by="seed")
-    then = dict(store.accounts.balances_at(cutoff).rows())
+    then = dict(store.accounts.balances_at(cutoff).balances.rows())
     assert (then["user-0005"], then["user-0002"], then["user-0006"], then["user-0040"]) == (BTC + 7, ODD, BTC, 0)
-    now = dict(store.accounts.balances_at(clock()).rows())
+    now = dict(store.accounts.balances_at(clock()).balances.rows())
     assert (now["user-0005"], now["user-0002"], now["user-0040"]) == (BTC + 307, 0, BTC)
+
+
+def test_a_clock_that_is_ahead_is_told_and_takes_nothing_back(
+    store: BtcStore, stage: Stage, clock: SteppingClock
+) -> None:
+    store.accounts.open_many(openings(8), created_by="seed")
+    fast = Stage(stage.dynamodb, stage.tables, stage.s3, stage.bucket, SteppingClock(clock.now + timedelta(hours=1)))
+    fast.context().store.accounts.deposit("user-0005", 7, transaction_id="early", created_by="x")
+    cutoff = clock()
+    store.accounts.deposit("user-0006", 7, transaction_id="later", created_by="x")
+    found = store.accounts.balances_at(cutoff)
+    then = dict(found.balances.rows())
+    assert (then["user-0005"], then["user-0006"]) == (BTC + 7, BTC)
+    assert {user: at > clock() + timedelta(minutes=59) for user, at in found.ahead.items()} == {"user-0005": True}
 
 
 def answer(*rows: Any) -> bytes:
@@ -115,7 +131,7 @@ def test_an_index_that_lags_is_asked_again(
     cutoff = clock()
     store.accounts.deposit("user-0005", 100, transaction_id="later", created_by="x")
     dynamo_proxy.freeze("Query", answer())
-    assert dict(distant.accounts.balances_at(cutoff).rows())["user-0005"] == BTC
+    assert dict(distant.accounts.balances_at(cutoff).balances.rows())["user-0005"] == BTC
     assert dynamo_proxy.count("Query") == 2
     for _ in range(4):
         dynamo_proxy.freeze("Query", answer())

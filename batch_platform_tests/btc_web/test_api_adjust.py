@@ -174,7 +174,7 @@ def test_a_preview_has_the_hash_of_the_batch_that_follows(office: Office, admini
     amounts = expected(office.before, "-3")
     assert seen["target_user_count"] == len(amounts) + seen["summary"]["skipped_zero_count"]
     assert round(float(seen["plan_sum"]) * 10**8) == sum(amounts.values())
-    assert seen["summary"]["excluded"] == {"inactive": 2, "zero_balance": 1, "below_zero": 0}
+    assert seen["summary"]["excluded"] == {"inactive": 2, "clock_ahead": 0, "zero_balance": 1, "below_zero": 0}
     assert seen["summary"]["top_changes"][0]["user_id"] == "user-02"
     assert sum(one["users"] for one in seen["summary"]["distribution"]) == len(amounts)
     first = seen["rows"][0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from batch_platform.core.terminal import print_json, print_rows, showing
+from batch_platform.core.terminal import print_json, print_rows, showing, whole
 from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
@@ -18,10 +18,17 @@ _SHOWN: Final = 12
 
 
 def prove_command(
-    users: Annotated[int, typer.Option(min=1, max=500, help="Users of a batch; more where processes run it.")] = 14,
-    seed: Annotated[int | None, typer.Option(help="Where chance begins; default: another each time.")] = None,
+    users: Annotated[
+        int, typer.Option(parser=whole(1, 500), metavar="N", help="Users of a batch; more where processes run it.")
+    ] = 14,
+    seed: Annotated[
+        int | None, typer.Option(parser=whole(), metavar="N", help="Where chance begins; default: another each time.")
+    ] = None,
     kills: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="Real processes killed by SIGKILL; default: 4, 16 or 100.")
+        int | None,
+        typer.Option(
+            parser=whole(1, 10_000), metavar="N", help="Real processes killed by SIGKILL; default: 4, 16 or 100."
+        ),
     ] = None,
     quick: Annotated[
         bool | None, typer.Option("--quick/--full", help="Seconds, or everything; default: about a minute.")

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from typing import Final
 
 import polars as pl
 
 from batch_platform.btc.model import HOUSE, Batch, Options, RowState
 from batch_platform.btc.plan import Summary, adjustment, plan_sha256, plan_sum, reversal, summarise
 from batch_platform.btc.service.context import BtcContext
+from batch_platform.btc.store.accounts import AsOf
 from batch_platform.core.failures import NotFound
+
+CLOCK_TOLERANCE: Final = timedelta(seconds=5)
+"""So far a writer's clock may be ahead of the planner's for a plan to wait for its rows; beyond it they are named."""
+_SHORTEST_WAIT: Final = timedelta(milliseconds=10)
 
 
 @dataclass(frozen=True)
@@ -39,20 +45,18 @@ class Draft:
 
 def of_rate(context: BtcContext, rate: Decimal, options: Options) -> Draft:
     """The rows of a rate over all balances. Raises `InvalidInput` where the rate or the target total does not fit."""
-    cutoff = context.clock()
-    accounts = context.store.accounts
-    balances = accounts.balances_at(cutoff)
-    users = accounts.scan_users()
-    return Draft(rate, cutoff, adjustment(users, balances, rate=rate, options=options))
+    cutoff, then = _balances(context)
+    users = context.store.accounts.scan_users()
+    return Draft(rate, cutoff, adjustment(users, then.balances, rate=rate, options=options, ahead=then.ahead.keys()))
 
 
 def of_reversal(context: BtcContext, target: Batch) -> Draft:
     """The rows that take back what a batch has applied."""
-    cutoff = context.clock()
+    cutoff, then = _balances(context)
     booked = context.store.ledger.rows(target.batch_id, target.shards)
     applied = booked.filter((pl.col("state") == RowState.APPLIED) & (pl.col("user_id") != HOUSE))
-    balances = context.store.accounts.balances_at(cutoff)
-    return Draft(-target.adjustment_rate, cutoff, reversal(applied.select("user_id", "amount"), balances))
+    # its amounts are those of the ledger: whose clock is ahead is taken back from as anybody is
+    return Draft(-target.adjustment_rate, cutoff, reversal(applied.select("user_id", "amount"), then.balances))
 
 
 def of_batch(context: BtcContext, batch: Batch) -> Draft:
@@ -61,6 +65,22 @@ def of_batch(context: BtcContext, batch: Batch) -> Draft:
         return of_reversal(context, context.store.batches.get(batch.reverses))
     options = replace(context.options, rounding=batch.rounding, target_total=batch.target_total)
     return of_rate(context, batch.adjustment_rate, options)
+
+
+def _balances(context: BtcContext) -> tuple[datetime, AsOf]:
+    """A cut-off and the balances as of it. Rows of a clock that is ahead are waited for, `CLOCK_TOLERANCE` in all."""
+    left = CLOCK_TOLERANCE
+    while True:
+        cutoff = context.clock()
+        then = context.store.accounts.balances_at(cutoff)
+        now = context.clock()
+        soon = [at for at in then.ahead.values() if at <= now + left]
+        if not soon or left <= timedelta(0):
+            return cutoff, then
+        pause = max(max(soon) - now, _SHORTEST_WAIT)
+        context.progress(f"{len(soon)} users have rows of {pause.total_seconds():.1f} s from now: waiting")
+        context.sleep(pause.total_seconds())
+        left -= pause
 
 
 def sealed(context: BtcContext, batch: Batch) -> pl.DataFrame:

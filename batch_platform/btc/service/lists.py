@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
-from batch_platform.btc.model import HOUSE, Batch, BatchStatus, LedgerRow, RowState
+from batch_platform.btc.model import HOUSE, Batch, BatchStatus, LedgerRow, RowState, TransactionType
 from batch_platform.btc.plan import Summary, summarise
 from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import BtcContext
@@ -22,11 +23,15 @@ _SUMMARIES_KEPT: Final = 16
 
 @dataclass(frozen=True)
 class HistoryPage:
-    """Some batches, the newest first, how many there are in all, and the cursor of the next page."""
+    """Some batches, the newest first, how many there are in all, and the cursor of the next page.
+
+    `reversals` are the batches that reverse one of them, by id.
+    """
 
     batches: tuple[Batch, ...]
     total: int
     cursor: str | None
+    reversals: Mapping[str, Batch]
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,11 @@ class FailedUser:
 
 @dataclass(frozen=True)
 class Detail:
-    """A batch with its first rows; `summary` once its plan is sealed, and while that can be read."""
+    """A batch with its first rows and the batch that reverses it; `summary` once its plan is sealed, and while that
+    can be read."""
 
     batch: Batch
+    reversal: Batch | None
     transactions: RowPage
     failures: tuple[FailedUser, ...]
     summary: Summary | None
@@ -67,7 +74,20 @@ def history(
     if offset and cursor is not None:
         raise InvalidInput("Give a cursor or an offset, not both.", field="cursor")
     page = context.store.batches.page(status=status, limit=limit, cursor=cursor, offset=offset)
-    return HistoryPage(page.batches, context.store.batches.count(status), page.cursor)
+    total = context.store.batches.count(status)
+    return HistoryPage(page.batches, total, page.cursor, reversals(context, page.batches))
+
+
+def reversals(context: BtcContext, batches: Iterable[Batch]) -> dict[str, Batch]:
+    """The batches that reverse one of these, or are to, by their own ids."""
+    return context.store.batches.many([one.reversed_by for one in batches if one.reversed_by is not None])
+
+
+def batches_of(context: BtcContext, rows: Iterable[LedgerRow]) -> dict[str, Batch]:
+    """The batches that booked these rows, and those that reverse one of them, by id."""
+    ids = {row.batch_id for row in rows if row.transaction_type is TransactionType.ADJUSTMENT}
+    found = context.store.batches.many(ids)
+    return {**found, **reversals(context, found.values())}
 
 
 def detail(context: BtcContext, batch_id: str, *, limit: int = PAGE) -> Detail:
@@ -79,10 +99,11 @@ def detail(context: BtcContext, batch_id: str, *, limit: int = PAGE) -> Detail:
     found = context.store.batches.get(batch_id)
     rows = context.store.ledger.page(batch_id, found.shards, limit=limit)
     failures = _failures(context, found)[:FAILURES_SHOWN]
+    reversal = reversals(context, [found]).get(found.reversed_by or "")
     try:
-        return Detail(found, rows, failures, summary(context, found))
+        return Detail(found, reversal, rows, failures, summary(context, found))
     except (NotFound, PermanentFailure):
-        return Detail(found, rows, failures, None)
+        return Detail(found, reversal, rows, failures, None)
 
 
 def summary(context: BtcContext, found: Batch) -> Summary:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from batch_platform.btc.model import REVERSIBLE, Batch
+from batch_platform.btc.model import Batch
 from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.service.draft import Draft
 from batch_platform.btc.service.plan import begin, new_batch
 from batch_platform.btc.store import IdempotencyKey
-from batch_platform.core.failures import Conflict
 
 
 def preview_reversal(context: BtcContext, batch_id: str) -> Draft:
     """What a reversal would do now; nothing is written. Raises `Conflict` when there can be none."""
     target = context.store.batches.get(batch_id)
-    if target.status not in REVERSIBLE:
-        raise Conflict(f"batch {batch_id} is {target.status}: nothing to reverse", field="batch_id")
-    if target.reversed_by is not None:
-        raise Conflict(f"batch {batch_id} is reversed by {target.reversed_by} already", field="batch_id")
+    target.require_reversible()
     return draft.of_reversal(context, target)
 
 
@@ -35,7 +31,8 @@ def reverse(
     """A batch with the negated amounts of one that has ended, planned and sealed, to be approved and run as any.
 
     A user who has spent what is to be taken back fails alone. Raises `Conflict` when the batch has not ended, is
-    reversed already, or another batch is open; a reversal that is cancelled gives it free again.
+    reversed already or is a reversal itself, or another batch is open; a reversal that is cancelled, or fails before
+    its seal, gives it free again.
     """
     target = context.store.batches.get(batch_id)
     options = replace(context.options, target_total=None)

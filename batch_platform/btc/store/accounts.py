@@ -6,7 +6,7 @@ balance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +16,7 @@ import polars as pl
 from batch_platform.btc.items import (
     Item,
     balance_item,
+    moment,
     moment_text,
     row_item,
     satoshi,
@@ -50,6 +51,17 @@ class Opening:
     user_id: str
     balance: int
     status: UserStatus
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """Balances as of a cut-off, `user_id` and `balance`; those of users `ahead` as they are now.
+
+    Their newest row bears a moment that was still to come.
+    """
+
+    balances: pl.DataFrame
+    ahead: Mapping[str, datetime]
 
 
 class Accounts:
@@ -170,13 +182,23 @@ class Accounts:
         """Every balance as it is now (`SCAN_SCHEMA`), sorted by user; the house's is among them."""
         return self._scan(self._tables.balances, tuple(SCAN_SCHEMA), _balances)
 
-    def balances_at(self, cutoff: datetime) -> pl.DataFrame:
-        """Every balance as of a moment that has passed, `user_id` and `balance`; the house's is among them.
+    def balances_at(self, cutoff: datetime) -> AsOf:
+        """Every balance as of a moment that has passed; the house's is among them.
 
-        What was committed later is taken back by the ledger. Raises `TransientFailure` when its index lags for long.
+        What was committed later is taken back by the ledger. A row of a moment that had not come yet when it was read
+        was written by a clock that is ahead: whether it is earlier or later than the cut-off nobody can tell, so
+        nothing of that user is taken back, and `ahead` names him. Raises `TransientFailure` when the ledger's index
+        lags for long.
         """
-        now = self.scan_balances()
-        later = now.filter(pl.col("updated_at") > moment_text(cutoff))
+        now = self._scan(
+            self._tables.balances,
+            tuple(SCAN_SCHEMA),
+            # page by page: what is ahead is so at the moment of its reading
+            lambda items: _balances(items).with_columns(ahead=pl.col("updated_at") > moment_text(self._clock())),
+        )
+        early = now.filter(pl.col("ahead") & (pl.col("user_id") != HOUSE)).select("user_id", "updated_at")
+        ahead = {user: moment(at) for user, at in early.iter_rows()}
+        later = now.filter((pl.col("updated_at") > moment_text(cutoff)) & ~pl.col("ahead"))
         booked = in_threads(
             lambda row: self._booked_after(cutoff, *row), later.select("user_id", "version", "updated_at").rows()
         )
@@ -184,9 +206,10 @@ class Accounts:
             {"user_id": later.get_column("user_id"), "later": booked},
             schema={"user_id": pl.String(), "later": pl.Int64()},
         )
-        return now.join(change, on="user_id", how="left", maintain_order="left").select(
+        then = now.join(change, on="user_id", how="left", maintain_order="left").select(
             "user_id", pl.col("balance") - pl.col("later").fill_null(0)
         )
+        return AsOf(then, ahead)
 
     def _booked_after(self, cutoff: datetime, user_id: str, version: int, updated_at: str) -> int:
         """Satoshi of the rows that are in a balance but were committed after the cut-off."""

@@ -6,7 +6,7 @@ and the checkpoints. An index is a hint: whatever it names is read again by its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -91,13 +91,7 @@ class Batches:
         if mine is not None:
             return to_batch(mine)  # the reply had been lost, not the write
         if batch.reverses is not None:
-            target = self.get(batch.reverses)
-            if target.reversed_by is not None:
-                raise Conflict(
-                    f"batch {target.batch_id} is reversed by {target.reversed_by} already", field="batch_id"
-                )
-            if target.status not in REVERSIBLE:
-                raise Conflict(f"batch {target.batch_id} is {target.status}: nothing to reverse", field="batch_id")
+            self.get(batch.reverses).require_reversible()
         open_id = self.open_batch_id(batch.operation_type)
         if open_id is not None:
             raise Conflict(f"batch {open_id} is open: finish or cancel it first", field="batch_id")
@@ -125,6 +119,11 @@ class Batches:
         if item is None or "status" not in item:
             raise NotFound(f"there is no batch {batch_id}", field="batch_id")
         return to_batch(item)
+
+    def many(self, ids: Collection[str]) -> dict[str, Batch]:
+        """Batches by id, those that are there."""
+        items = self._requests.get_many(self._table, [batch_key(one) for one in ids]) if ids else []
+        return {item["batch_id"]["S"]: to_batch(item) for item in items}
 
     def page(
         self, *, status: BatchStatus | None = None, limit: int, cursor: str | None = None, offset: int = 0
@@ -182,10 +181,8 @@ class Batches:
 
     def _as_they_are(self, hints: list[Item], status: BatchStatus | None) -> list[Batch]:
         ids = [hint["batch_id"]["S"] for hint in hints]
-        items = self._requests.get_many(self._table, [batch_key(one) for one in ids]) if ids else []
-        there = {item["batch_id"]["S"]: to_batch(item) for item in items}
-        batches = [there[one] for one in ids if one in there]
-        return [one for one in batches if status is None or one.status is status]
+        there = self.many(ids)
+        return [there[one] for one in ids if one in there and status in (None, there[one].status)]
 
     # moving
 
@@ -348,7 +345,8 @@ class Batches:
                 "TableName": self._table,
                 "Key": batch_key(batch_id),
                 "UpdateExpression": "SET reversed_by = :by",
-                "ConditionExpression": f"attribute_not_exists(reversed_by) AND #status IN ({', '.join(ends)})",
+                "ConditionExpression": "attribute_not_exists(reversed_by) AND attribute_not_exists(reverses) "
+                f"AND #status IN ({', '.join(ends)})",
                 "ExpressionAttributeNames": {"#status": "status"},
                 "ExpressionAttributeValues": {":by": {"S": by}, **ends},
             }

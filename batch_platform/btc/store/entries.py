@@ -145,6 +145,8 @@ class _Write:
         self._mark = mark
         self._where = f"rows of {header.transaction_id}"
         self._at = entries._clock()
+        self._late: dict[str, datetime] = {}
+        """Users whose newest row bears a later moment than the others' will: theirs come after it."""
         self._failures = 0
         self._outcome = Outcome()
 
@@ -168,17 +170,18 @@ class _Write:
         return self._outcome
 
     def _writes(self) -> list[Any]:
-        at = {"S": moment_text(self._at)}
         transactions, balances = self._tables.transactions, self._tables.balances
-        common, header = {**self._common, "committed_at": at}, self._header
+        header = self._header
         writes: list[Any] = []
         for user_id, amount in self._left.items():
             user = {"S": user_id}
             booked = {"N": btc_text(amount)}
             key = partition(header.transaction_id, user_id, header.shards)
+            at = {"S": moment_text(self._moment_of(user_id))}
+            own = {"transaction_id": {"S": key}, "user_id": user, "amount": booked, "committed_at": at}
             put = {
                 "TableName": transactions,
-                "Item": {"transaction_id": {"S": key}, "user_id": user, "amount": booked, **common},
+                "Item": {**self._common, **own},
                 "ConditionExpression": "attribute_not_exists(transaction_id)",
             }
             values = {":amount": booked, ":one": _ONE, ":at": at}
@@ -196,6 +199,10 @@ class _Write:
             writes += ({"Put": put}, {"Update": update})
         return [*writes, self._mark] if self._mark else writes
 
+    def _moment_of(self, user_id: str) -> datetime:
+        """When a row is committed: a user's rows follow each other in time, whatever clocks have written them."""
+        return max(self._at, self._late.get(user_id, self._at))
+
     def _settle(self, users: Sequence[str], reasons: Sequence[Reason]) -> None:
         """Find out what refused the transaction, and take it out or wait."""
         if self._meet_rows(users):
@@ -207,9 +214,12 @@ class _Write:
         if hopeless:
             self._fail(hopeless)
             return
-        newest = [moment(item["updated_at"]["S"]) for item in balances.values() if item]
-        if newest and max(newest) >= self._at:
-            self._at = max(max(newest) + _STEP, self._entries._clock())
+        newest = {user: moment(item["updated_at"]["S"]) for user, item in balances.items() if item}
+        late = {user: at + _STEP for user, at in newest.items() if at >= self._moment_of(user)}
+        if late:
+            # each by himself: where one user's newest row was written by a clock that is ahead, no other's is to be
+            self._late |= late
+            self._at = max(self._at, self._entries._clock())
             return
         # whatever refused it was mended meanwhile
         self._again("balances change too fast")
