@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     btc_second_approver: bool = Field(False, validation_alias="BTC_SECOND_APPROVER")
     btc_max_rate: PlainDecimal = Field(Decimal(100), gt=0, validation_alias="BTC_MAX_RATE")
     """Percent; a rate beyond it, either way, takes a typed confirmation."""
+    btc_confirm_above: PlainDecimal | None = Field(
+        None, ge=0, lt=10**8, decimal_places=8, validation_alias="BTC_CONFIRM_ABOVE"
+    )
+    """BTC; a batch whose sum is beyond it, either way, starts only once somebody has typed that sum."""
     btc_write_units: PlainInt | None = Field(None, ge=4, validation_alias="BTC_WRITE_UNITS")
     """Write units a second on one partition key, 1,000 at most on AWS; unset is unlimited."""
     btc_adjustment_cron: str | None = Field(None, validation_alias="BTC_ADJUSTMENT_CRON")

@@ -210,6 +210,7 @@ class SummaryAnswer(Wire):
     plan_sum: Amount
     balance_before: Amount
     balance_after: Amount
+    balance_excluded: Amount
     smallest_amount: Amount | None
     median_amount: Amount | None
     largest_amount: Amount | None
@@ -236,6 +237,7 @@ class SummaryAnswer(Wire):
             plan_sum=btc_text(summary.amount),
             balance_before=btc_text(summary.balance_before),
             balance_after=btc_text(summary.balance_after),
+            balance_excluded=btc_text(summary.balance_excluded),
             smallest_amount=_btc(summary.smallest),
             median_amount=_btc(summary.median),
             largest_amount=_btc(summary.largest),

@@ -236,7 +236,8 @@ def _begun(request: Request, site: BtcSite, made: Batch) -> Response:
 
 def _decided(site: BtcSite, batch: Batch, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     answer = BatchAnswer.of(batch, site.work.options)
-    waits = f", {answer.approvals_missing} more approval(s) needed" if answer.approvals_missing else ""
+    named = " that name its sum" if service.asks_for_sum(batch.plan_sum or 0, site.work.options) else ""
+    waits = f", {answer.approvals_missing} more approval(s) needed{named}" if answer.approvals_missing else ""
     return _answer(answer, f"batch {batch.batch_id} is {batch.status}{waits}", status=status, headers=headers)
 
 

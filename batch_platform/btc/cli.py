@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,7 +132,7 @@ def adjust_command(
             else:
                 printing.batch(known, work.options, as_json=as_json, dry_run=True)
             return
-        with showing("planning"):
+        with showing("planning"), _saying_how_to_go_on(desk):
             batch = service.create(
                 work,
                 percent,
@@ -232,7 +234,7 @@ def rollback_command(
             else:
                 printing.batch(known, work.options, as_json=as_json, dry_run=True)
             return
-        with showing("planning"):
+        with showing("planning"), _saying_how_to_go_on(desk):
             batch = service.reverse(work, batch_id, by=desk.by, memo=memo, key=named, approve=approve)
         desk.told_once("btc-batch.create", batch)
         _finish(desk, batch, run=approve, as_json=as_json)
@@ -346,6 +348,19 @@ def _finish(desk: Desk, batch: Batch, *, run: bool, as_json: bool) -> None:
     printing.batch(batch, desk.work.options, as_json=as_json, proof=proof)
     if proof is not None and not proof.ok:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _saying_how_to_go_on(desk: Desk) -> Iterator[None]:
+    """A refusal because of an open batch, such as one whose command was killed, says what brings that one on."""
+    try:
+        yield
+    except Conflict as error:
+        open_id = desk.work.store.batches.open_batch_id()
+        if open_id is None or open_id not in error.message:
+            raise
+        first, *_ = printing.next_steps(desk.work.store.batches.get(open_id), desk.work.options, acting=True)
+        raise Conflict(f"{error.message}; {first}", field=error.field) from None
 
 
 def _approved(desk: Desk, batch: Batch) -> bool:

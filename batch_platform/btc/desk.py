@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus, Options, Rounding
+from batch_platform.btc.money import to_satoshi
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure, TransientFailure
 from batch_platform.settings import Settings, load_settings
@@ -66,12 +67,14 @@ class Desk:
 
 def options_of(settings: Settings) -> Options:
     """How batches are planned, approved and written here."""
+    above = settings.btc_confirm_above
     return Options(
         rounding=Rounding(settings.btc_rounding),
         shards=settings.btc_shards,
         require_approval=settings.btc_require_approval,
         second_approver=settings.btc_second_approver,
         max_rate=settings.btc_max_rate,
+        confirm_above=None if above is None else to_satoshi(above, field="BTC_CONFIRM_ABOVE"),
         rate_limit=settings.btc_write_units,
     )
 

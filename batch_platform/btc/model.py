@@ -149,6 +149,8 @@ class Options:
     """Write units a second on one partition key; None is unlimited."""
     max_rate: Decimal = Decimal(100)
     """A rate beyond this, in percent either way, takes a typed confirmation."""
+    confirm_above: int | None = None
+    """A sum beyond this, in satoshi either way, is approved only by who names it; None: however it is."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from batch_platform.btc import screens, service
 from batch_platform.btc.api import EXECUTE
 from batch_platform.btc.model import Batch, BatchStatus
-from batch_platform.btc.money import RATE_CEILING, parse_rate, rate_text
+from batch_platform.btc.money import RATE_CEILING, btc_text, parse_btc, parse_rate, rate_text
 from batch_platform.btc.screens import Question
 from batch_platform.btc.sentences import said
 from batch_platform.btc.site import HOME, BtcSite, Site, resumed, started, subject, told, told_once
@@ -72,6 +72,7 @@ def execute(request: Request, site: Site, form: Form) -> Response:
     asked = {"adjustment_rate": _plain(form.get("adjustment_rate", "")), "memo": _memo(form)}
     try:
         seen = Seen.of(form)
+        _require_sum(site, form, seen)
         made = service.create(
             site.work,
             asked["adjustment_rate"],
@@ -91,6 +92,7 @@ def approve(request: Request, site: Site, batch_id: str, form: Form) -> Response
     """Approve a batch that waits, as its page had shown it, and start it when that was the last approval."""
     try:
         seen = Seen.of(form)
+        _require_sum(site, form, seen)
     except InvalidInput as error:
         return redirect(request, f"{HOME}/{batch_id}", message=error.message, tone="bad")
     return _confirmed(request, site, service.batch(site.work, batch_id), seen)
@@ -134,6 +136,7 @@ def reverse(request: Request, site: Site, batch_id: str, form: Form) -> Response
     asked = {"reverses": batch_id, "memo": _memo(form)}
     try:
         seen = Seen.of(form)
+        _require_sum(site, form, seen)
         made = service.reverse(
             site.work,
             batch_id,
@@ -196,6 +199,7 @@ def _asked(request: Request, site: BtcSite, form: dict[str, str], error: Invalid
         screens.request_id(request),
         memo=values["memo"],
         confirm=percent.copy_abs() > site.work.options.max_rate,
+        confirm_sum=service.asks_for_sum(found.plan_sum, site.work.options),
     )
     errors: dict[str, str] | None = None
     if error is not None:
@@ -218,6 +222,7 @@ def _asked_reversal(
         found.cutoff_at,
         screens.request_id(request),
         memo=_memo(form),
+        confirm_sum=service.asks_for_sum(found.plan_sum, site.work.options),
     )
     errors = None if error is None else {error.field or "": said(error.message)}
     return screens.one(request, site, batch_id, question=question, errors=errors, status_code=422 if errors else 200)
@@ -231,6 +236,19 @@ def _memo(form: dict[str, str]) -> str:
 def _plain(text: str) -> str:
     """A rate as Japanese keyboards write it, `＋５％` or `−3`, in the characters of numbers."""
     return unicodedata.normalize("NFKC", text).replace("−", "-").removesuffix("%").strip()
+
+
+def _require_sum(site: BtcSite, form: dict[str, str], seen: Seen) -> None:
+    """Raises `InvalidInput` unless a sum beyond the setting was typed again, grouped or not."""
+    if not service.asks_for_sum(seen.amount, site.work.options):
+        return
+    try:
+        typed = parse_btc(_plain(form.get("confirm_sum", "")).replace(",", ""), field="confirm_sum")
+    except InvalidInput:
+        typed = None
+    if typed != seen.amount:
+        sentence = _("To confirm, type the sum again: %(sum)s", sum=btc_text(seen.amount))
+        raise InvalidInput(sentence, field="confirm_sum")
 
 
 def _digits(text: str) -> int:

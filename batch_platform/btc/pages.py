@@ -60,6 +60,12 @@ def batch_live(request: Request, site: Site, batch_id: str, cursor: Cursor = Non
     return screens.one(request, site, batch_id, cursor=cursor or None, part=True)
 
 
+@router.get(f"{HOME}/{{batch_id}}/proof", dependencies=READ)
+def batch_proof(request: Request, site: Site, batch_id: str) -> Response:
+    """The proof of a batch alone, computed now: its page asks for it when the batch has ended."""
+    return screens.one(request, site, batch_id, prove=True, section="proof")
+
+
 def _newest(request: Request) -> dict[str, Any] | None:
     """The newest batches; None while there has been none."""
     site: BtcSite = request.app.state.btc

@@ -63,8 +63,9 @@ class Summary:
     """What people see of a plan before they approve it; amounts in satoshi.
 
     `counts` are rows by state and `excluded` those by reason, all states and reasons named. `balance_before` and
-    `balance_after` add up the targets, pending and skipped. The smallest, largest and median amount and the `top`
-    changes look at sizes without signs; of an even number of rows the median is the lower one. None without rows.
+    `balance_after` add up the targets, pending and skipped, `balance_excluded` everybody else. The smallest, largest
+    and median amount and the `top` changes look at sizes without signs; of an even number of rows the median is the
+    lower one. None without rows.
     """
 
     rows: int
@@ -74,6 +75,7 @@ class Summary:
     amount: int
     balance_before: int
     balance_after: int
+    balance_excluded: int
     smallest: int | None
     largest: int | None
     median: int | None
@@ -173,6 +175,7 @@ def summarise(plan: pl.DataFrame) -> Summary:
         amount=plan_sum(plan),
         balance_before=_total(targets, "balance_before"),
         balance_after=_total(targets, "balance_after"),
+        balance_excluded=_total(plan.filter(pl.col("state") == RowState.EXCLUDED), "balance_before"),
         smallest=amounts[-1] if len(amounts) else None,
         largest=amounts[0] if len(amounts) else None,
         median=amounts[len(amounts) // 2] if len(amounts) else None,

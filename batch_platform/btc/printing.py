@@ -104,7 +104,7 @@ def summed(summary: Summary) -> None:
     left_out = summary.rows - summary.targets
     typer.echo(
         f"  {summary.targets:,} targets, {skipped:,} of them rounded to zero; {left_out:,} excluded"
-        + (f" ({reasons})" if reasons else "")
+        + (f" ({reasons}), who have {grouped(summary.balance_excluded)} BTC" if reasons else "")
     )
     before, after = grouped(summary.balance_before), grouped(summary.balance_after)
     typer.echo(f"  together {grouped(summary.amount)} BTC: from {before} to {after} BTC")
@@ -139,8 +139,8 @@ def batch(
         typer.echo(line)
 
 
-def next_steps(found: Batch, options: Options) -> list[str]:
-    """The commands that bring a batch on."""
+def next_steps(found: Batch, options: Options, *, acting: bool = False) -> list[str]:
+    """The commands that bring a batch on; only those that do something to it, where somebody is `acting`."""
     from batch_platform.btc.service import approvals_missing
 
     own, command = found.batch_id, "batch-platform btc"
@@ -148,8 +148,9 @@ def next_steps(found: Batch, options: Options) -> list[str]:
         case BatchStatus.PLANNED if missing := approvals_missing(found, options):
             counted = f"--count {found.target_user_count} --sum {btc_text(found.plan_sum or 0)}"
             who = "" if missing == 1 and not found.approvals else f" ({missing} more)"
+            look = [] if acting else [f"look at it: {command} plan {own}"]
             return [
-                f"look at it: {command} plan {own}",
+                *look,
                 f"approve it{who}: {command} approve {own} {counted} --hash {found.plan_sha256}",
                 f"or drop it: {command} cancel {own}",
             ]
@@ -286,7 +287,7 @@ def _written(values: Mapping[str, Any]) -> str:
 
 
 def _told(found: Batch, options: Options, others: Mapping[str, Batch]) -> None:
-    from batch_platform.btc.service import approvals_missing
+    from batch_platform.btc.service import approvals_missing, asks_for_sum
 
     counters = found.counters
     reversal = f", {words}" if (words := reversal_of(found, others)) else ""
@@ -304,7 +305,8 @@ def _told(found: Batch, options: Options, others: Mapping[str, Batch]) -> None:
     if given:
         typer.echo(f"  approved by {given}")
     if missing:
-        typer.echo(f"  waits for {missing} approval{'' if missing == 1 else 's'}")
+        named = " that names its sum (BTC_CONFIRM_ABOVE)" if asks_for_sum(found.plan_sum or 0, options) else ""
+        typer.echo(f"  waits for {missing} approval{'' if missing == 1 else 's'}{named}")
     if found.error_message is not None:
         typer.echo(f"  {found.error_message}")
 

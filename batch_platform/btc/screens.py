@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from batch_platform.btc import service, views
 from batch_platform.btc.files import FILES
 from batch_platform.btc.jobs import BATCH_TAG
-from batch_platform.btc.model import Batch, BatchStatus
+from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
 from batch_platform.btc.money import btc_text, rate_text
 from batch_platform.btc.plan import Summary
 from batch_platform.btc.sentences import said
@@ -30,6 +30,9 @@ ROWS: Final = 20
 TRANSACTIONS: Final = 10
 EXECUTE: Final = "batch:execute"
 
+PROVED_AT_SIGHT: Final = 100_000
+"""So many targets at most are proved by themselves when their page is looked at: it takes about a second."""
+
 STALE: Final = timedelta(minutes=1)
 """A batch that has been started for so long and has no worker may be pushed by a person."""
 
@@ -41,7 +44,7 @@ class Question:
     """What the dialog asks: the figures of a plan, and what the form had that led to it.
 
     `request_id` names one showing of the dialog: an answer that is sent twice makes one batch. `confirm` says that
-    the rate has to be typed again.
+    the rate has to be typed again, `confirm_sum` that the sum has to be.
     """
 
     figures: Figures
@@ -49,6 +52,7 @@ class Question:
     request_id: str
     memo: str = ""
     confirm: bool = False
+    confirm_sum: bool = False
 
 
 def home(
@@ -86,6 +90,7 @@ def home(
         values={"adjustment_rate": "", "memo": "", **(values or {})},
         errors=errors,
         max_rate=site.work.options.max_rate,
+        confirm_above=site.work.options.confirm_above,
     )
 
 
@@ -98,13 +103,15 @@ def one(
     part: bool = False,
     prove: bool = False,
     moved: bool = False,
+    section: str | None = None,
     question: Question | None = None,
     errors: Mapping[str, str] | None = None,
     status_code: int = 200,
 ) -> Response:
     """One batch with its plan, its first rows and, where asked for, its proof. Raises `NotFound`.
 
-    `moved` says that it was planned by other balances than its creator had seen; `question` is that of a reversal.
+    `moved` says that it was planned by other balances than its creator had seen; `question` is that of a reversal;
+    `section` is the one that is shown alone.
     """
     work = site.work
     batch = service.batch(work, batch_id)
@@ -113,11 +120,16 @@ def one(
     here = f"{HOME}/{batch_id}"
     return page(
         request,
-        "progress" if part else "batch",
+        section or ("progress" if part else "batch"),
         status_code=status_code,
         batch=batch,
         figures=_figures(site, batch),
         going=batch.status in _GOING,
+        part=part,
+        ended=batch.status in REVERSIBLE,
+        proving=batch.status in REVERSIBLE and batch.target_user_count <= PROVED_AT_SIGHT,
+        confirm_sum=service.asks_for_sum(batch.plan_sum or 0, work.options),
+        confirm_above=work.options.confirm_above,
         rows=rows.rows,
         cursor=cursor,
         following=rows.cursor,
@@ -157,6 +169,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "distribution": views.distribution,
         "options": views.options,
         "taken_back": views.taken_back,
+        "share": views.share,
         "said": said,
         "home": HOME,
         "may_execute": current(request).may(EXECUTE),

@@ -60,6 +60,7 @@ CHECKS: Final[Mapping[str, tuple[str, str]]] = {
 """Name and meaning of each check of a proof."""
 
 SHORT_ID: Final = 13
+_HUNDREDTH: Final = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,14 @@ def taken_back(batch: Batch, others: Mapping[str, Batch]) -> str | None:
     if back.status is BatchStatus.COMPLETED_WITH_FAILURES:
         return N_("Taken back in part")
     return N_("Its reversal is not finished")
+
+
+def share(part: int, whole: int) -> str:
+    """`12.34%` of a whole, halves to even; never 100% of what is not all; a dash of nothing."""
+    if not whole:
+        return "–"
+    percent = (Decimal(part) * 100 / Decimal(whole)).quantize(_HUNDREDTH)
+    return ">99.99%" if percent == 100 and part != whole else f"{percent:,f}%"
 
 
 def zeros(summary: Summary) -> int:

@@ -53,7 +53,7 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
             if why := _in_the_way(work, first):
                 step(f"  left out: {why}")
                 return
-            done = service.seed_users(work, USERS, by=BY)
+            done = service.seed_users(work, USERS, by=BY, believable=True)
             step(f"  {done.opened:,} opened, {done.users - done.opened:,} were there")
             first = _adjusted(desk, first, step, launcher, number=len(made))
             back = _taken_back(desk, first, back, step, launcher)
@@ -141,14 +141,14 @@ def _made(work: BtcContext) -> Iterator[Batch]:
 
 def _in_the_way(work: BtcContext, first: Batch | None) -> str | None:
     """Why the demo keeps away from these balances, if it does."""
-    from batch_platform.btc.service.seed import generated
+    from batch_platform.btc.service.seed import customers
 
     open_id = work.store.batches.open_batch_id()
     if open_id is not None and work.store.batches.get(open_id).created_by != BY:
         return f"batch {open_id} is open"
     if first is not None:
         return None
-    ours = [*generated(USERS).get_column("user_id"), HOUSE]
+    ours = [*customers(USERS).get_column("user_id"), HOUSE]
     others = work.store.accounts.scan_users().filter(~pl.col("user_id").is_in(ours)).height
     return f"there are {others:,} other users, whose balances stay as they are" if others else None
 

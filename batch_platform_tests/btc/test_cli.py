@@ -156,6 +156,8 @@ def test_one_open_batch_and_one_batch_a_key(shell: Shell) -> None:
     for more in ((), ("--dry-run",)):
         assert "another body" in shell(*other, "--key", "nov", *more).failed(2)
         assert f"batch {first['batch_id']} is open" in shell(*other, *more).failed(2)
+    hint = f"; approve it: batch-platform btc approve {' '.join(seen(first))}"
+    assert shell(*other).failed(2) == f"batch {first['batch_id']} is open: finish or cancel it first{hint}"
     assert shell.json("list")["total"] == 1
     assert len(shell.audited(first["batch_id"])) == 1
 
@@ -281,6 +283,44 @@ def test_where_a_look_is_required_an_approval_in_advance_is_none(shell: Shell) -
     assert (told.code, told.err) == (0, "")
     assert "waits for 1 approval" in told.out
     assert "approve it: batch-platform btc approve" in told.out
+
+
+def test_a_large_sum_waits_for_an_approval_that_names_it(shell: Shell) -> None:
+    shell.seeded()
+    shell.patch.setenv("BTC_CONFIRM_ABOVE", "1_000")
+    assert shell("list").failed(2) == "BTC_CONFIRM_ABOVE: must be a number in plain digits"
+    shell.patch.setenv("BTC_CONFIRM_ABOVE", "1000")
+    told = shell(*ADJUST, "--approve", *AS_KEI)
+    assert told.code == 0
+    assert "waits for 1 approval that names its sum (BTC_CONFIRM_ABOVE)" in told.out
+    [batch] = shell.json("list")["items"]
+    assert (batch["status"], batch["approvals"]) == ("planned", [])
+    wrong = seen(batch | {"plan_sum": "1000.00000000"})
+    assert "look at the plan again" in shell("approve", *wrong, "--no-run", *AS_KEI).failed(2)
+    assert shell.json("approve", *seen(batch), "--no-run", *AS_KEI)["approvals_missing"] == 0
+    shell.json("cancel", batch["batch_id"], *AS_KEI)
+    shell.patch.setenv("BTC_CONFIRM_ABOVE", batch["plan_sum"])
+    assert shell.json(*ADJUST, "--dry-run", *AS_KEI)["plan_sum"] == batch["plan_sum"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("BTC_MAX_RATE", "1_00", "must be a number in plain digits"),
+        ("BTC_MAX_RATE", "１００", "must be a number in plain digits"),
+        ("BTC_ADJUSTMENT_RATE", "1e1", "must be a number in plain digits"),
+        ("BTC_ADJUSTMENT_RATE", "-100", "should be greater than -100"),
+        ("BTC_SHARDS", "1_6", "must be a number in plain digits"),
+        ("BTC_WRITE_UNITS", "４", "must be a number in plain digits"),
+        ("BTC_CONFIRM_ABOVE", "-1", "should be greater than or equal to 0"),
+        ("BTC_CONFIRM_ABOVE", "0.000000001", "no more than 8 decimal places"),
+    ],
+)
+def test_a_setting_is_written_in_plain_digits(shell: Shell, variable: str, value: str, told: str) -> None:
+    shell.patch.setenv(variable, value)
+    said = shell("list").failed(2)
+    assert said.startswith(f"{variable}: ")
+    assert told in said
 
 
 def test_a_dry_run_writes_nothing(shell: Shell) -> None:

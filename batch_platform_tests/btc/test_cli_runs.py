@@ -160,6 +160,21 @@ def test_a_killed_command_goes_on_by_the_same_command_and_key(shell: Shell, deed
     after = balances(shell)
     for row in shell("plan", done["batch_id"], "--format", "csv").csv:
         assert after[row["user_id"]] == before[row["user_id"]] + Decimal(row["amount"])
+    if deed == ("approve", "-", "before"):
+        back = ("rollback", done["batch_id"], "--approve", "--key", "back", *AS_KEI)
+        assert subprocess.run([sys.executable, "-c", DYING, *deed, *back], check=False).returncode == -signal.SIGKILL
+        assert "reversed by" in shell("list").out
+        taken = shell.json(*back)
+        assert (taken["status"], taken["reverses"]) == ("completed", done["batch_id"])
+        refused = shell("rollback", taken["batch_id"], *AS_KEI).failed(2)
+        assert f"batch {taken['batch_id']} is the reversal of {done['batch_id']} and cannot be reversed" in refused
+        assert balances(shell) == before
+        items = shell.json("history", "user-0000009")["items"]
+        assert [(row["reverses"], row["reversed_by"], row["reversal_status"]) for row in items[:2]] == [
+            (done["batch_id"], None, None),
+            (None, taken["batch_id"], "completed"),
+        ]
+        after = before
     # and once more: nothing happens twice
     assert shell.json(*words)["batch_id"] == done["batch_id"]
     assert balances(shell) == after

@@ -19,7 +19,7 @@ import pytest
 from batch_platform.btc import service
 from batch_platform.btc.desk import open_work
 from batch_platform.btc.model import HOUSE, REVERSIBLE, UserStatus
-from batch_platform.btc.service.seed import generated
+from batch_platform.btc.service.seed import customers
 from batch_platform.btc.store import Opening, table_names
 from batch_platform.local import demo_btc
 from batch_platform.local.provision import restore
@@ -69,7 +69,7 @@ def balances(work: BtcContext) -> dict[str, int]:
 
 def expected() -> dict[str, int]:
     """What the users were given and what was paid in and out since: adjustment and reversal leave nothing."""
-    before = dict(generated(USERS).select("user_id", "balance").rows())
+    before = dict(customers(USERS).select("user_id", "balance").rows())
     return {HOUSE: 0, **{user: balance + PAID.get(user, 0) for user, balance in before.items()}}
 
 

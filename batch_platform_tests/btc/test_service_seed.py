@@ -7,7 +7,7 @@ import pytest
 
 from batch_platform.btc import service
 from batch_platform.btc.model import HOUSE
-from batch_platform.btc.service.seed import generated, read_csv
+from batch_platform.btc.service.seed import customers, generated, read_csv
 from batch_platform.core.failures import InvalidInput
 from batch_platform_tests.btc.service_tools import ANN, BTC, Stage, balances
 
@@ -45,6 +45,18 @@ def test_made_up_users_at_large() -> None:
     assert 4 * BTC < rest["balance"].max() < 5 * BTC  # type: ignore[operator]
     assert rest.get_column("balance").n_unique() > 60_000
     assert set(users.get_column("status")) == {"active", "suspended", "closed"}
+
+
+def test_believable_users_at_large() -> None:
+    users, awkward = customers(100_000), generated(100_000)
+    assert users.drop("balance").equals(awkward.drop("balance"))
+    assert users.head(2_000).equals(customers(2_000))
+    balance = users.get_column("balance")
+    # nothing and dust are where they are; nobody has what nobody has
+    assert (balance <= 10).equals(awkward.get_column("balance") <= 10)
+    for share, wanted in ((0.5, 800_000), (0.9, BTC // 5), (0.995, 3 * BTC)):
+        assert abs((balance.quantile(share) or 0) - wanted) < wanted // 10, share
+    assert 11 * BTC < (balance.max() or 0) <= 12 * BTC  # type: ignore[operator]
 
 
 def test_a_file_of_users(stage: Stage) -> None:

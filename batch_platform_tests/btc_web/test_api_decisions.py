@@ -9,7 +9,7 @@ import pytest
 
 from batch_platform.btc import service
 from batch_platform.btc.model import BatchStatus
-from batch_platform_tests.btc.service_tools import expected
+from batch_platform_tests.btc.service_tools import BTC, expected
 from batch_platform_tests.btc_web.asking import HERE, data, send, together
 from batch_platform_tests.btc_web.conftest import Office
 from batch_platform_tests.web.rig import Call
@@ -253,6 +253,32 @@ def test_a_reversal_gives_back_what_was_booked_and_leaves_later_activity(
     for path in (f"/{made}/reverse", f"/{made}/reverse/preview"):
         twice = send(administrator, path=path)
         assert (twice.status_code, back["batch_id"] in twice.json()["detail"]) == (409, True)
+        again = send(administrator, path=path.replace(made, back["batch_id"]))
+        told = f"batch {back['batch_id']} is the reversal of {made} and cannot be reversed itself"
+        assert (again.status_code, told in again.json()["detail"]) == (409, True)
+    listed = {one["batch_id"]: one for one in data(administrator.get(HERE))["items"]}
+    shown = data(administrator.get(f"{HERE}/{made}"))["operation"]
+    for one in (listed[made], shown):
+        assert (one["reversed_by"], one["reversal_status"]) == (back["batch_id"], "completed")
+    assert (listed[back["batch_id"]]["reverses"], listed[back["batch_id"]]["reversal_status"]) == (made, None)
+
+
+def test_a_large_sum_starts_by_an_approval_that_names_it(office: Office, administrator: httpx.Client) -> None:
+    office.set(confirm_above=BTC)
+    answer = send(administrator, {"adjustment_rate": 5}, key="large")
+    made = data(answer)
+    assert (made["status"], made["approvals"], made["approvals_missing"]) == ("planned", [], 1)
+    assert answer.json()["message"].endswith("1 more approval(s) needed that name its sum")
+    wrong = send(administrator, seen(made) | {"sum": "1.00000000"}, path=f"/{made['batch_id']}/approve")
+    assert (wrong.status_code, wrong.json()["field"]) == (409, "sum")
+    started = data(send(administrator, seen(made), path=f"/{made['batch_id']}/approve"))
+    assert started["status"] == "processing"
+    office.apply()
+    back = data(send(administrator, path=f"/{made['batch_id']}/reverse"))
+    assert back["status"] == "planned"
+    data(send(administrator, path=f"/{back['batch_id']}/cancel"))
+    office.set(confirm_above=10**16)
+    assert data(send(administrator, path=f"/{made['batch_id']}/reverse"))["status"] == "processing"
 
 
 def test_a_batch_is_reversed_once_however_many_ask(office: Office, administrator: httpx.Client) -> None:

@@ -266,3 +266,74 @@ def test_a_reversal_that_was_seen_starts_at_once(office: Office, administrator: 
     assert office.batch(back).memo == "a b"
     office.apply()
     assert office.balances() == office.before
+
+
+def test_a_large_sum_is_typed_again(office: Office, administrator: httpx.Client) -> None:
+    """Where it is beyond the setting: by the form, for a batch that waits, and for a reversal."""
+    office.set(confirm_above=1_000_000 * BTC)
+    question = form(administrator, "/preview", adjustment_rate="5", memo="")
+    assert "±1,000,000.00000000 BTC を超えています" in flat(question)
+    sent = hidden(question, "question")
+    for typed in ("", "1050006.54668500", "-1050006.54668501", "1050006.5466850１１", "1_050_006.54668501"):
+        refused = form(administrator, "/execute", **sent, confirm_sum=typed)
+        assert refused.status_code == 422
+        assert "確認のため増減合計 1050006.54668501 をもう一度入力してください。" in flat(refused)
+        assert 'id="question-confirm_sum-error"' in refused.text
+    assert service.history(office.work).total == 0
+    batch_id = led_to(form(administrator, "/execute", **sent, confirm_sum="+1,050,006.54668501"))
+    assert office.batch(batch_id).status is BatchStatus.PROCESSING
+    office.apply()
+    # the API's one call plans and seals it, and its approval names the sum
+    back = service.reverse(office.work, batch_id, by="token:ann", approve=True)
+    assert (back.status, back.approvals) == (BatchStatus.PLANNED, ())
+    shown = administrator.get(f"{HOME}/{back.batch_id}", headers=HTML)
+    seal = hidden(shown, "approve")
+    assert 'id="approve-confirm_sum"' in shown.text
+    refused = form(administrator, f"/{back.batch_id}/approve", **seal, confirm_sum="1050006.54668501")
+    assert "増減合計 -1050006.54668501 をもう一度" in said(administrator, refused)
+    assert office.batch(back.batch_id).approvals == ()
+    service.cancel(office.work, back.batch_id, by="x")
+    again = hidden(form(administrator, f"/{batch_id}/preview-reversal"), "question")
+    assert form(administrator, f"/{batch_id}/reverse", **again).status_code == 422
+    led = led_to(form(administrator, f"/{batch_id}/reverse", **again, confirm_sum="-1050006.54668501"))
+    assert office.batch(led).status is BatchStatus.PROCESSING
+    office.apply()
+    # a sum within the setting is approved as ever
+    office.set(confirm_above=2_000_000 * BTC)
+    assert "confirm_sum" not in form(administrator, "/preview", adjustment_rate="5").text
+
+
+def test_the_whole_risk_is_shown_and_the_result_at_the_end(office: Office, administrator: httpx.Client) -> None:
+    shown = flat(form(administrator, "/preview", adjustment_rate="5", memo=""))
+    for words in (
+        # computed apart: 21,000,130.93370028 BTC of targets, 2 BTC of the two who are inactive
+        "対象ユーザーの残高の 5.00%",
+        "全ユーザーの残高の >99.99%",
+        "対象外の残高 2.00000000 BTC は変わりません",
+        "1 人の最大の増減",
+        "+1,049,999.99884500",
+        "増減合計の >99.99%",
+        "1 人の最小の増減と中央値",
+        "+0.00000002",
+        "途中では止められず",
+    ):
+        assert words in shown, words
+    batch = office.make()
+    here = f"{HOME}/{batch.batch_id}"
+    shown = page(administrator, here)
+    assert "計画どおり完了しました。 9 人に記帳し、 合計は +1,050,006.54668501 BTC です。" in shown
+    assert f'hx-get="{here}/proof" hx-trigger="load"' in shown
+    proof = page(administrator, f"{here}/proof")
+    assert "すべて一致しました" in proof
+    assert "hx-get" not in proof
+    live = page(administrator, f"{here}/live")
+    assert live.count('hx-swap-oob="outerMorph"') == 1
+    back = service.run(
+        office.work, service.reverse(office.work, batch.batch_id, by="local:setup", approve=True).batch_id
+    )
+    shown = page(administrator, f"{HOME}/{back.batch_id}")
+    assert "逆取引は逆取引できません" in shown
+    assert "preview-reversal" not in shown
+    refused = said(administrator, form(administrator, f"/{back.batch_id}/preview-reversal"))
+    assert f"一括調整 {back.batch_id} は {batch.batch_id} の逆取引であり、逆取引できません" in refused
+    assert "逆取引済み" in page(administrator, here)

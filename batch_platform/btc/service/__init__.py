@@ -46,7 +46,7 @@ from batch_platform.btc.service.plan import (
 )
 from batch_platform.btc.service.proof import proof
 from batch_platform.btc.service.reverse import preview_reversal, reverse
-from batch_platform.btc.service.review import approvals_missing, approve, cancel, is_approved
+from batch_platform.btc.service.review import approvals_missing, approve, asks_for_sum, cancel, is_approved
 from batch_platform.btc.service.seed import SeedOutcome, seed_csv, seed_users
 from batch_platform.btc.service.standby import stand_by
 from batch_platform.btc.service.verify import Verification, check_balances, check_balances_after, verify
@@ -64,6 +64,7 @@ __all__ = [
     "abandoned",
     "approvals_missing",
     "approve",
+    "asks_for_sum",
     "balances",
     "batch",
     "batches_of",

@@ -77,7 +77,8 @@ def create(
 ) -> Batch:
     """A batch of this rate, planned and sealed; the one that the same `key` has made before, if it has.
 
-    With `approve` it also has the approval of its creator, unless the setting asks for a look at the plan first.
+    With `approve` it also has the approval of its creator, unless a setting asks for a look at the plan first, or for
+    an approval that names a sum as large as this one.
     `confirm` repeats a rate beyond the setting's largest. Raises `InvalidInput` for a rate, an option or a memo that
     cannot be, `Conflict` while another batch is open. After a `TransientFailure` the batch may stay pending: the same
     key, or `replan`, goes on with it.

@@ -38,14 +38,24 @@ def require_seen(context: BtcContext, batch_id: str, *, by: str, count: int, amo
 
 
 def consent(context: BtcContext, batch: Batch, *, by: str) -> Batch:
-    """The approval of whoever creates a batch in one call; nothing where it has that, or is beyond it."""
+    """The approval of whoever creates a batch in one call; nothing where it has that, or is beyond it.
+
+    None is given in advance for a sum that has to be named.
+    """
     if batch.status is not BatchStatus.PLANNED or by in _approvers(batch):
+        return batch
+    if asks_for_sum(batch.plan_sum or 0, context.options):
         return batch
     try:
         return context.store.batches.approve(batch, Approval(by, context.clock()))
     except Conflict:
         # the same call at once from another thread, or somebody who looked at the batch
         return context.store.batches.get(batch.batch_id)
+
+
+def asks_for_sum(amount: int, options: Options) -> bool:
+    """Whether a sum is so large that it takes an approval that names it, as `approve` does."""
+    return options.confirm_above is not None and abs(amount) > options.confirm_above
 
 
 def approvals_missing(batch: Batch, options: Options) -> int:

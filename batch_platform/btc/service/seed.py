@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import pairwise
 from typing import Final
 
 import polars as pl
@@ -31,6 +32,13 @@ _AWKWARD: Final = {
     7: (30, UserStatus.ACTIVE),
 }
 """Nothing, one satoshi, almost all BTC there are, users who are no targets, and halves of a satoshi at 5 %."""
+_CUSTOMERS: Final = (
+    *((0, 100), (250, 100_000), (500, 800_000), (750, 5_000_000), (900, 20_000_000)),
+    *((970, 80_000_000), (995, 300_000_000), (1_000, 1_200_000_000)),
+)
+"""How balances lie at an exchange: thousandths of its users, and the satoshi that so many of them have at most."""
+_DUST: Final = 10
+"""Satoshi that are left over: less than a satoshi at 5 %."""
 _MULTIPLIER: Final = 6_364_136_223_846_793_005
 _LARGEST: Final = 5 * 10**SATOSHI
 
@@ -43,11 +51,17 @@ class SeedOutcome:
     opened: int
 
 
-def seed_users(context: BtcContext, count: int, *, by: str, dry_run: bool = False) -> SeedOutcome:
-    """Open `user-0000001` and so on: each number has the same balance and status always. Who is there stays."""
+def seed_users(
+    context: BtcContext, count: int, *, by: str, dry_run: bool = False, believable: bool = False
+) -> SeedOutcome:
+    """Open `user-0000001` and so on: each number has the same balance and status always. Who is there stays.
+
+    Their balances are those that tests want, or `believable` ones.
+    """
     if not 0 <= count <= USERS_AT_MOST:
         raise InvalidInput(f"users must be 0 to {USERS_AT_MOST:,}.", field="users")
-    return _open(context, generated(count), by, dry_run=dry_run)
+    users = customers(count) if believable else generated(count)
+    return _open(context, users, by, dry_run=dry_run)
 
 
 def seed_csv(context: BtcContext, data: bytes, *, by: str, dry_run: bool = False) -> SeedOutcome:
@@ -58,9 +72,7 @@ def seed_csv(context: BtcContext, data: bytes, *, by: str, dry_run: bool = False
 def generated(count: int) -> pl.DataFrame:
     """`user_id`, `balance` in satoshi, `status` of the first users."""
     number = pl.int_range(1, count + 1, dtype=pl.Int64(), eager=True).alias("number")
-    # the upper bits of a product that wraps around: spread over all sizes up to a few BTC, and the same everywhere
-    spread = (pl.col("number").cast(pl.UInt64()) * pl.lit(_MULTIPLIER, dtype=pl.UInt64())) // 2**32
-    size = spread % pl.lit(_LARGEST, dtype=pl.UInt64())
+    size = _spread(pl.col("number")) % pl.lit(_LARGEST, dtype=pl.UInt64())
     digits = pl.lit(10, dtype=pl.Int64()).pow(pl.col("number") % 8)
     frame = pl.DataFrame(number).with_columns(
         user_id="user-" + pl.col("number").cast(pl.String()).str.zfill(7),
@@ -77,6 +89,25 @@ def generated(count: int) -> pl.DataFrame:
         orient="row",
     )
     return frame.update(awkward, on="number").select(COLUMNS)
+
+
+def customers(count: int) -> pl.DataFrame:
+    """As `generated`, and whoever has more than dust has as much as customers have: half of them less than 0.008 BTC,
+    one in ten more than 0.2, nobody more than 12."""
+    number = pl.int_range(1, count + 1, dtype=pl.Int64(), eager=True)
+    # where in the distribution a user stands, in millionths
+    place = (_spread(pl.lit(number)) % pl.lit(1_000_000, dtype=pl.UInt64())).cast(pl.Int64())
+    balance = pl.lit(0, dtype=pl.Int64())
+    for (low, least), (high, most) in pairwise(_CUSTOMERS):
+        inside = least + (place - low * 1_000) * (most - least) // ((high - low) * 1_000)
+        balance = pl.when(place >= low * 1_000).then(inside).otherwise(balance)
+    left_over = pl.col("balance") <= _DUST
+    return generated(count).with_columns(balance=pl.when(left_over).then("balance").otherwise(balance))
+
+
+def _spread(number: pl.Expr) -> pl.Expr:
+    """The upper bits of a product that wraps around: numbers spread over all sizes, the same everywhere."""
+    return (number.cast(pl.UInt64()) * pl.lit(_MULTIPLIER, dtype=pl.UInt64())) // 2**32
 
 
 def read_csv(data: bytes) -> pl.DataFrame:
