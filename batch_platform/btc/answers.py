@@ -159,12 +159,13 @@ class UserRowAnswer(TransactionAnswer):
     @classmethod
     def of_user(cls, row: LedgerRow, batches: Mapping[str, Batch]) -> UserRowAnswer:
         batch = batches.get(row.batch_id)
-        back = batches.get((batch and batch.reversed_by) or "")
+        reversed_by = None if batch is None else batch.reversed_by
+        back = batches.get(reversed_by or "")
         return cls(
             **TransactionAnswer.of(row).model_dump(),
-            reverses=batch and batch.reverses,
-            reversed_by=batch and batch.reversed_by,
-            reversal_status=back and back.status,
+            reverses=None if batch is None else batch.reverses,
+            reversed_by=reversed_by,
+            reversal_status=None if back is None else back.status,
         )
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.core.terminal import console, print_json, print_rows
+from batch_platform.core.terminal import console, print_json, print_rows, whole
 from batch_platform.finops.cli_work import Json, Month, ProjectId, open_work
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def report(
     ] = "service",
     filters: Filters = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Rows at most, the largest first; totals are of all.")
+        int | None,
+        typer.Option(parser=whole(1), metavar="N", help="Rows at most, the largest first; totals are of all."),
     ] = None,
     output: Annotated[
         ReportFormat, typer.Option("--format", help="How to print it; focus: CSV in the columns of FOCUS 1.2.")
@@ -171,7 +172,9 @@ def split(
         str, typer.Option(help="As of `cur report`; left out: AWS's own tags of cluster, namespace and service.")
     ] = "",
     filters: Filters = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Rows at most; the totals are of all.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(parser=whole(1), metavar="N", help="Rows at most; the totals are of all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what containers took of their machines: copies of costs, in no total, beside those totals."""
