@@ -18,8 +18,7 @@ import pytest
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.finops import keys, service
 from batch_platform.finops.model import REPORT_MEASURES, Format
-from batch_platform.finops.service import CostReader, FinopsContext
-from batch_platform.finops.service.costs import CostRows, cost_keys, cost_query, cost_rows
+from batch_platform.finops.service import CostReader, CostRows, FinopsContext, cost_keys, cost_query, cost_rows
 from batch_platform_tests.finops.bucket import MONTH, File, as_cur2, csv_gz, parquet
 from batch_platform_tests.finops.conftest import Project
 

@@ -8,6 +8,7 @@ lake        the line items of published months on local disk
 publish     Batch B, second half: line items -> the month's cost tables
 sweep       both batches over every project, and their rehearsals
 commitments the use of plans and reservations, and what containers took
+cost_query  what is asked of published costs
 costs       costs of any days by any groups
 focus       costs as a file of FOCUS
 insight     reports, anomalies, forecast
@@ -20,15 +21,13 @@ from batch_platform.finops.service.aggregate import AggregateOutcome, read_files
 from batch_platform.finops.service.budgets import budget_statuses, delete_budget, parse_amount, set_budget
 from batch_platform.finops.service.commitments import MonthCommitments, SplitCosts, month_commitments, split_costs
 from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.service.cost_query import CostQuery, cost_query, parse_day
 from batch_platform.finops.service.costs import (
     CostKeys,
     CostPage,
-    CostQuery,
     CostRows,
     cost_keys,
-    cost_query,
     cost_rows,
-    parse_day,
     published_stamps,
 )
 from batch_platform.finops.service.fetch import (

@@ -20,7 +20,8 @@ from batch_platform.finops.keys import Key, find
 from batch_platform.finops.lake_costs import Month, Selection
 from batch_platform.finops.model import MONEY, Format, Stamp
 from batch_platform.finops.service.context import FinopsContext
-from batch_platform.finops.service.costs import CostQuery, cost_query, month_keys, published_stamps, summary_of
+from batch_platform.finops.service.cost_query import CostQuery, cost_query
+from batch_platform.finops.service.costs import month_keys, published_stamps, summary_of
 from batch_platform.finops.service.lake import Contents, on_disk, with_contents
 from batch_platform.finops.service.readers import CostReader
 from batch_platform.finops.summary import open_engine

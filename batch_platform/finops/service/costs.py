@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,19 +21,17 @@ import polars as pl
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.finops import keys as tag_keys
 from batch_platform.finops import lake_costs
-from batch_platform.finops.groups import Filter, Group, parse_filters, parse_groups
+from batch_platform.finops.groups import Group
 from batch_platform.finops.keys import Key
 from batch_platform.finops.line_items import LineItemFiles
 from batch_platform.finops.model import MEASURES, MONEY, REPORT_MEASURES, ZERO, Format, Stamp
-from batch_platform.finops.months import next_month, shift
 from batch_platform.finops.report import GROUPS, TOTALS, Report
 from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.service.cost_query import CostQuery, span, span_of
 from batch_platform.finops.service.lake import Contents, MonthReplaced, kept_folder, on_disk, with_contents
 from batch_platform.finops.service.readers import CostReader
 from batch_platform.finops.summary import empty_costs, open_engine, quoted
 
-DAYS_AT_MOST: Final = 400
-"""Days of one question."""
 ROWS_AT_MOST: Final = 1_000_000
 """Rows of one answer: it is made in memory."""
 _EDITION: Final = 1
@@ -46,29 +44,6 @@ _KEY_SCHEMA: Final = {
 
 _computing = threading.Lock()
 _looking = threading.Lock()
-
-
-@dataclass(frozen=True)
-class CostQuery:
-    """What is asked: a measure of `REPORT_MEASURES` by groups, of the days `start` to `end`, both included (UTC)."""
-
-    project_id: str
-    start: date
-    end: date
-    measure: str
-    groups: tuple[Group, ...] = ()
-    filters: tuple[Filter, ...] = ()
-
-    @property
-    def months(self) -> list[date]:
-        """The billing months that hold the days."""
-        first = self.start.replace(day=1)
-        count = (self.end.year - first.year) * 12 + self.end.month - first.month + 1
-        return [shift(first, number) for number in range(count)]
-
-    @property
-    def in_summary(self) -> bool:
-        return all(group.in_summary for group in (*self.groups, *(given.group for given in self.filters)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,42 +79,6 @@ class CostKeys:
     cost_categories: tuple[str, ...]
 
 
-def cost_query(
-    project_id: str,
-    *,
-    month: date | None = None,
-    start: date | None = None,
-    end: date | None = None,
-    measure: str = "unblended",
-    group_by: Iterable[str] = (),
-    filters: Iterable[str] = (),
-) -> CostQuery:
-    """A query of a billing month, or of the days `start` to `end`. Raises `InvalidInput` naming the field."""
-    if (month is None) == (start is None and end is None):
-        raise InvalidInput("choose either a month, or days by start and end", field="month")
-    if month is not None:
-        start, end = month.replace(day=1), next_month(month) - timedelta(days=1)
-    if start is None or end is None:
-        raise InvalidInput("days have a start and an end", field="end" if end is None else "start")
-    if end < start:
-        raise InvalidInput(f"the end {end} lies before the start {start}", field="end")
-    if (end - start).days >= DAYS_AT_MOST:
-        raise InvalidInput(f"{DAYS_AT_MOST} days at most, not {(end - start).days + 1}", field="end")
-    if measure not in REPORT_MEASURES:
-        raise InvalidInput(f"measure must be one of {', '.join(REPORT_MEASURES)}, not {measure!r}", field="measure")
-    return CostQuery(project_id, start, end, measure, parse_groups(group_by), parse_filters(filters))
-
-
-def parse_day(text: str, field: str) -> date:
-    """`YYYY-MM-DD` as typed by users. Raises `InvalidInput`."""
-    try:
-        if len(text) != len("2026-10-01"):
-            raise ValueError
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(f"{text!r} is not a day; write YYYY-MM-DD", field=field) from None
-
-
 def cost_rows(
     context: FinopsContext, reader: CostReader, query: CostQuery, *, first: int = 0, limit: int | None = None
 ) -> CostRows:
@@ -171,7 +110,7 @@ def published_stamps(context: FinopsContext, reader: CostReader, query: CostQuer
     stamps = sorted(reader.stamps(query.project_id, query.months), key=lambda stamp: stamp.month)
     if not stamps:
         context.connection(query.project_id)
-        raise NotFound(f"project {query.project_id} has no published costs for {_span(query.months)}", field="month")
+        raise NotFound(f"project {query.project_id} has no published costs for {span(query.months)}", field="month")
     return stamps
 
 
@@ -340,7 +279,7 @@ def require_equal(
     of_summary = _totals(_selected(query, frames)).select(columns)
     if not of_line_items.select(columns).sort("currency").equals(of_summary):
         raise Conflict(
-            f"the costs of {query.project_id} {_span(query.months)} were published by another version of the "
+            f"the costs of {query.project_id} {span(query.months)} were published by another version of the "
             "platform than their line items are read with; have them read and published again: "
             f"batch-platform cur requeue {query.project_id} --month {query.months[0]:%Y-%m} --all",
             field="month",
@@ -368,7 +307,7 @@ def _answer(
     reports = tuple(
         CostPage(
             project_id=query.project_id,
-            month=_span_of(query),
+            month=span_of(query),
             state=", ".join(stamp.state for stamp in stamps),
             manifest_version=", ".join(stamp.version for stamp in stamps),
             currency=currency,
@@ -392,13 +331,3 @@ def _answer(
         reports,
         seen if seen < row_count and page.height else None,
     )
-
-
-def _span_of(query: CostQuery) -> str:
-    """The billing month, or the days as an ISO 8601 interval."""
-    whole = query.start.day == 1 and query.end == next_month(query.start) - timedelta(days=1)
-    return f"{query.start:%Y-%m}" if whole else f"{query.start}/{query.end}"
-
-
-def _span(months: Sequence[date]) -> str:
-    return f"{months[0]:%Y-%m}" if len(months) == 1 else f"{months[0]:%Y-%m} to {months[-1]:%Y-%m}"

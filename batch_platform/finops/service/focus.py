@@ -15,8 +15,8 @@ import polars as pl
 from batch_platform.finops import focus
 from batch_platform.finops.model import Stamp
 from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.service.cost_query import CostQuery
 from batch_platform.finops.service.costs import (
-    CostQuery,
     months_of,
     published_stamps,
     require_equal,
