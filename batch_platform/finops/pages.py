@@ -172,7 +172,8 @@ def files_page(request: Request, work: Work, project_id: str, status: str = "", 
 def requeue_files(request: Request, work: Work, project_id: str, form: Form) -> Response:
     here = f"{HOME}/{project_id}/files"
     try:
-        files = service.requeue(work, project_id, form.get("objectKey") or None, trail=trail_of(request))
+        key, every = form.get("objectKey") or None, form.get("allFiles") == "1"
+        files = service.requeue(work, project_id, key, all_files=every, trail=trail_of(request))
     except InvalidInput as error:
         return redirect(request, here, message=error.message, tone="bad")
     message = _("%(count)s files are put back; the next aggregation reads them.", count=len(files))

@@ -147,6 +147,12 @@ def test_writes_of_a_project(client: httpx.Client, project: Project) -> None:
     assert "zero bytes" in files
     assert form(client, f"{base}/files/requeue").status_code == 303
     assert project.statuses() == ["PENDING", "DONE"]
+    read = project.files()[1]["object_key"]
+    assert f'value="{read}"' in page(client, f"{base}/files?status=DONE")
+    assert form(client, f"{base}/files/requeue", objectKey=read).status_code == 303
+    assert project.statuses() == ["PENDING", "DONE"], "nothing is wrong with it"
+    assert form(client, f"{base}/files/requeue", objectKey=read, allFiles="1").status_code == 303
+    assert project.statuses() == ["PENDING", "PENDING"]
     tested = form(client, f"{base}/test")
     assert (tested.status_code, "s3://" in tested.text) == (200, True)
     wrong = form(client, f"{base}/budgets", measure="unblended", currency="usd", monthly_amount="1,5")

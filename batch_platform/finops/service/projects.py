@@ -139,7 +139,8 @@ def requeue(
             session.project(project_id)
         found = session.files_to_requeue(project_id, object_key, month=month, all_files=all_files)
         if object_key is not None and not found:
-            raise NotFound(f"no file {object_key} is in ERROR", field="file")
+            state = "of a newest delivery" if all_files else "in ERROR"
+            raise NotFound(f"no file {object_key} is {state}", field="file")
         if not dry_run:
             session.requeue(found)
         files = [
