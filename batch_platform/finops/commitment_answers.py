@@ -33,11 +33,11 @@ class CommitmentAnswer(StrictModel):
     arn: str
     kind: Literal["savings_plan", "reservation"]
     currency: Currency | None
-    used: Amount
+    used: Amount | None
     unused: Amount | None
     total: Amount | None
     utilization: Share | None
-    covered_cost: Amount
+    covered_cost: Amount | None
     on_demand_cost: Amount | None
     savings: Amount | None
 
@@ -47,11 +47,11 @@ class CommitmentAnswer(StrictModel):
             arn=use.arn,
             kind="savings_plan" if use.kind == "savings_plan" else "reservation",
             currency=use.currency,
-            used=f"{use.used:f}",
+            used=_digits(use.used),
             unused=_digits(use.unused),
             total=_digits(use.total),
             utilization=_digits(use.utilisation),
-            covered_cost=f"{use.covered_cost:f}",
+            covered_cost=_digits(use.covered_cost),
             on_demand_cost=_digits(use.on_demand_cost),
             savings=_digits(use.savings),
         )

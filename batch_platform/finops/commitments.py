@@ -59,32 +59,31 @@ Savings Plans are not in the table.
 
 @dataclass(frozen=True)
 class CommitmentUse:
-    """One commitment in the month; amounts in `currency`.
+    """One commitment in the month; amounts in `currency`. None is what the report does not tell.
 
-    `unused`, and with it what follows from it, is None where no fee row of it is in the report (it belongs to
-    another account). `used` of a plan is of all accounts; `covered_cost` (amortised) and `on_demand_cost` are of the
-    covered usage in this report. `on_demand_cost` is None where the export does not tell it.
+    `unused` stands in the fee rows, which are in the report of the account that bought it. `used` of a plan is of all
+    accounts; `covered_cost` (amortised) and `on_demand_cost` are of the covered usage in this report.
     """
 
     arn: str
     kind: str
     currency: str | None
-    used: Decimal
+    used: Decimal | None
     unused: Decimal | None
-    covered_cost: Decimal
+    covered_cost: Decimal | None
     on_demand_cost: Decimal | None
 
     @property
     def total(self) -> Decimal | None:
-        return None if self.unused is None else self.used + self.unused
+        return None if self.used is None or self.unused is None else self.used + self.unused
 
     @property
     def utilisation(self) -> Decimal | None:
-        return share_of(self.used, self.total) if self.total else None
+        return share_of(self.used, self.total) if self.used is not None and self.total else None
 
     @property
     def savings(self) -> Decimal | None:
-        if self.unused is None or self.on_demand_cost is None:
+        if self.unused is None or self.covered_cost is None or self.on_demand_cost is None:
             return None
         return self.on_demand_cost - self.covered_cost - self.unused
 

@@ -150,6 +150,23 @@ def test_what_the_report_does_not_tell_is_not_made_up(project: Project) -> None:
     assert (coverage.on_demand, coverage.share) == (None, None)
 
 
+def test_plans_without_plan_columns_are_not_told(project: Project) -> None:
+    of_plan = {"savingsPlan/SavingsPlanARN": PLAN, "lineItem/UsageType": ""}
+    kinds = {"SavingsPlanCoveredUsage": "10", "SavingsPlanNegation": "-10", "SavingsPlanRecurringFee": "6"}
+    project.bucket.deliver(MONTH, [csv_gz([project.line(kind, cost, of_plan) for kind, cost in kinds.items()])])
+    project.run()
+    [plan] = use_of(project).uses
+    assert (plan.used, plan.unused, plan.total, plan.utilisation, plan.savings) == (None,) * 5
+
+
+def test_a_reservation_that_nobody_used(project: Project) -> None:
+    fee = {"ri_unused": "4", "ri_unused_upfront": "0", "ri_upfront": "0"}
+    project.bucket.deliver(MONTH, [csv_gz([used(project, "RIFee", "4", reservation=RESERVED, **fee)])])
+    project.run()
+    [reserved] = use_of(project).uses
+    assert (reserved.used, reserved.unused, reserved.utilisation, reserved.savings) == (0, 4, 0, -4)
+
+
 def test_an_older_lake_says_what_to_do(project: Project) -> None:
     project.bucket.deliver(MONTH, [csv_gz([project.line()])])
     project.run()

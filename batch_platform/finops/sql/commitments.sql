@@ -3,29 +3,30 @@
 -- Sources: AWS CUR user guide (savingsPlan, reservation and pricing columns), FOCUS 1.2 (CommitmentDiscountStatus).
 
 -- name: cur_commitment_use
--- A row a commitment and currency. `unused` is null where no fee row tells it, `on_demand_cost` where a covered row has
--- none. UsedCommitment and TotalCommitmentToDate are of the whole plan, whichever accounts used it.
+-- A row a commitment and currency; null is what no row tells. UsedCommitment and TotalCommitmentToDate are of the whole
+-- plan, whichever accounts used it.
 SELECT
     commitment_arn AS arn, currency,
     CASE WHEN commitment_arn LIKE 'arn:%:savingsplans:%' THEN 'savings_plan' ELSE 'reservation' END AS kind,
-    CASE WHEN kind = 'savings_plan'
-        THEN coalesce(sum(sp_used_commitment) FILTER (line_item_type = 'SavingsPlanRecurringFee'),
-                      sum(sp_effective_cost) FILTER (line_item_type = 'SavingsPlanCoveredUsage'), 0)
-        ELSE coalesce(sum(ri_effective_cost) FILTER (line_item_type = 'DiscountedUsage'), 0)
-    END::DECIMAL(38, 12) AS used,
-    CASE WHEN kind = 'savings_plan'
-        THEN sum(sp_total_commitment - coalesce(sp_used_commitment, 0))
-            FILTER (line_item_type = 'SavingsPlanRecurringFee')
-        ELSE sum(coalesce(ri_unused_upfront, 0) + coalesce(ri_unused_recurring, 0))
-            FILTER (line_item_type = 'RIFee' AND coalesce(ri_unused_upfront, ri_unused_recurring) IS NOT NULL)
+    CASE WHEN count(*) FILTER (covered) = 0 THEN 0 ELSE sum(effective) FILTER (covered) END::DECIMAL(38, 12)
+        AS covered_cost,
+    coalesce(sum(sp_used_commitment) FILTER (line_item_type = 'SavingsPlanRecurringFee'), covered_cost)::DECIMAL(38, 12)
+        AS used,
+    CASE
+        WHEN kind = 'reservation'
+            THEN sum(coalesce(ri_unused_upfront, 0) + coalesce(ri_unused_recurring, 0))
+                FILTER (line_item_type = 'RIFee' AND coalesce(ri_unused_upfront, ri_unused_recurring) IS NOT NULL)
+        WHEN count(sp_used_commitment) FILTER (line_item_type = 'SavingsPlanRecurringFee') > 0
+            THEN sum(sp_total_commitment - coalesce(sp_used_commitment, 0))
+                FILTER (line_item_type = 'SavingsPlanRecurringFee')
     END::DECIMAL(38, 12) AS unused,
-    coalesce(sum(coalesce(sp_effective_cost, ri_effective_cost)) FILTER (covered), 0)::DECIMAL(38, 12) AS covered_cost,
     CASE WHEN count(*) FILTER (covered AND equivalent IS NULL) = 0
         THEN coalesce(sum(equivalent) FILTER (covered), 0)
     END::DECIMAL(38, 12) AS on_demand_cost
 FROM (
     SELECT
         *, line_item_type IN ('SavingsPlanCoveredUsage', 'DiscountedUsage') AS covered,
+        coalesce(sp_effective_cost, ri_effective_cost) AS effective,
         -- what covered usage of a plan is charged with before SavingsPlanNegation is its cost on demand
         coalesce(on_demand_cost, CASE WHEN line_item_type = 'SavingsPlanCoveredUsage' THEN unblended_cost END)
             AS equivalent
