@@ -27,7 +27,10 @@ OWNERS = {"finops": "team:finops", "zengin": "team:zengin", "btc": "team:btc"}
 def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
     """All definitions for these settings; `overrides` replace resources by name, in tests."""
     resources: dict[str, Any] = {**build_resources(settings), **overrides}
-    resources.setdefault("finops", FinopsResource(postgres=resources["postgres"], s3=resources["s3"]))
+    resources.setdefault(
+        "finops",
+        FinopsResource(postgres=resources["postgres"], s3=resources["s3"], still_minutes=settings.cur_still_minutes),
+    )
     shared = {name: resources[name] for name in ("postgres", "s3", "dynamodb", "secrets")}
     secret_id = settings.zengin_database_secret_id
     resources.setdefault("zengin", ZenginResource(**shared, env=settings.env, database_secret_id=secret_id))

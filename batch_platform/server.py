@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -91,7 +92,13 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         workspace = _open_workspace(stack)
         operations = _operations_context(settings, context, workspace)
         lake = aws.client("s3", settings)
-        work = build_context(pool=context.pool, lake=lake, lake_bucket=settings.lake_bucket, settings=settings)
+        work = build_context(
+            pool=context.pool,
+            lake=lake,
+            lake_bucket=settings.lake_bucket,
+            settings=settings,
+            still_for=timedelta(minutes=settings.cur_still_minutes),
+        )
         bank_master = stack.enter_context(open_zengin(settings))
         monitor = _monitor(settings, operations, stack)
         app = build_app(

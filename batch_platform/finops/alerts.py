@@ -7,7 +7,7 @@ from typing import Final
 
 from batch_platform.core.sql import load
 from batch_platform.finops.invariants import TYPES
-from batch_platform.finops.service.fetch import LATE_AFTER
+from batch_platform.finops.service.poll import LATE_AFTER
 from batch_platform.operations.alerts import Rule
 from batch_platform.operations.model import Severity
 

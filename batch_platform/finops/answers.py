@@ -14,16 +14,15 @@ from batch_platform.finops.model import (
     REPORT_MEASURES,
     Budget,
     CheckOutcome,
-    Connection,
     FileStatus,
     Format,
     MonthState,
     PublishedMonth,
+    RestatementReason,
 )
 from batch_platform.finops.report import Report, to_json
 from batch_platform.finops.restatement import KEYS
 from batch_platform.finops.service import Insight
-from batch_platform.finops.service.projects import TestStep
 from batch_platform.web.api.strict import StrictModel
 
 Amount = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["1234.560000000000"])]
@@ -32,58 +31,6 @@ Amount = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["1234.
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["USD"])]
 Measure = Literal["unblended", "amortized", "net_unblended", "net_amortized", "billed", "list"]
 FormatName = Literal["auto", "cur_legacy", "cur2", "focus"]
-
-OWN_CREDENTIALS = "no role is named: the bucket is read with the platform's own credentials, a stop-gap"
-
-
-class ProjectAnswer(StrictModel):
-    """Where a project's reports lie. The external id is never told, only whether there is one."""
-
-    project_id: str
-    name: str
-    bucket: str
-    prefix: str
-    report_name: str
-    region: str
-    format: Format
-    role_arn: str | None
-    has_external_id: bool
-    account_scope: list[str] | None
-    enabled: bool
-    warnings: list[str]
-
-    @classmethod
-    def of(cls, project: Connection) -> ProjectAnswer:
-        plain = ("project_id", "name", "bucket", "prefix", "report_name", "region", "format", "role_arn", "enabled")
-        return cls(
-            **{name: getattr(project, name) for name in plain},
-            has_external_id=project.external_id is not None,
-            account_scope=None if project.account_scope is None else list(project.account_scope),
-            warnings=[] if project.role_arn else [OWN_CREDENTIALS],
-        )
-
-
-class StepAnswer(StrictModel):
-    """One step of a connection test; the first that fails is the last."""
-
-    name: str
-    passed: bool
-    detail: str
-
-
-class TestAnswer(StrictModel):
-    """Whether the project's role, bucket, newest manifest and files can be read."""
-
-    __test__ = False
-
-    project_id: str
-    passed: bool
-    steps: list[StepAnswer]
-
-    @classmethod
-    def of(cls, project_id: str, steps: Iterable[TestStep]) -> TestAnswer:
-        told = [StepAnswer(**vars(step)) for step in steps]
-        return cls(project_id=project_id, passed=all(step.passed for step in told), steps=told)
 
 
 class CheckAnswer(StrictModel):
@@ -103,6 +50,8 @@ class MonthAnswer(StrictModel):
     """A published billing month. `totals` has each measure's sum by currency.
 
     `final_from`: when a closing month whose rows carry no InvoiceId is final, if nothing newer is delivered.
+    `formerConnection`: it is of a place or account scope that is no longer the project's, and will be replaced or
+    withdrawn.
     """
 
     month: str
@@ -115,6 +64,7 @@ class MonthAnswer(StrictModel):
     published_at: datetime
     final_from: datetime | None
     checks: list[CheckAnswer]
+    former_connection: bool
     totals: dict[str, dict[str, Amount]]
 
     @classmethod
@@ -130,6 +80,7 @@ class MonthAnswer(StrictModel):
             published_at=month.published_at,
             final_from=month.final_from,
             checks=[CheckAnswer.of(check) for check in month.checks],
+            former_connection=month.of_former_connection,
             totals={
                 row["currency"]: {name: digits(row[column]) for name, column in REPORT_MEASURES.items()}
                 for row in totals
@@ -207,10 +158,11 @@ class Change(StrictModel):
 
 
 class RestatementAnswer(StrictModel):
-    """Money that AWS changed in a month already final, for one account, service and charge class."""
+    """Money that changed in a month already final, for one account, service and charge class."""
 
     month: str
     detected_at: datetime
+    reason: RestatementReason
     from_version: str
     to_version: str
     usage_account_id: str
@@ -233,6 +185,7 @@ class RestatementAnswer(StrictModel):
             for name in ("unblended", "amortized", "net_unblended")
         }
         values: dict[str, Any] = {name: row[name] for name in plain} | changes
+        values["reason"] = RestatementReason(row["reason"])
         return cls(**values, month=f"{row['billing_month']:%Y-%m}")
 
 

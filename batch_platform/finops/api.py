@@ -1,4 +1,7 @@
-"""The finops API under `/api/projects`: connections, both batches, files, insight, budgets; costs in cost_api.py."""
+"""The finops API under `/api/projects`: both batches, files, insight, budgets.
+
+Projects are in connection_api.py, costs in cost_api.py.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,10 @@ from batch_platform.finops.answers import (
     Currency,
     FileAnswer,
     ForecastAnswer,
-    FormatName,
     Measure,
     MonthAnswer,
-    ProjectAnswer,
     RequeuedAnswer,
     RestatementAnswer,
-    TestAnswer,
 )
 from batch_platform.finops.api_parts import (
     OPERATE,
@@ -34,7 +34,7 @@ from batch_platform.finops.api_parts import (
     page_of,
     wire_names,
 )
-from batch_platform.finops.model import Budget, Connection, FileStatus, Format
+from batch_platform.finops.model import Budget, FileStatus
 from batch_platform.finops.months import month_start
 from batch_platform.finops.site import trail_of
 from batch_platform.operations import actions
@@ -49,51 +49,14 @@ from batch_platform.web.api.strict import Month, StrictBool, StrictModel, Text
 
 router = APIRouter(prefix="/api/projects", tags=["finops"])
 
-ROLE: Final = "arn:aws:iam::123456789012:role/reader"
 STARTED: Final = documented(404, 409, 503)
 
 NewestMonth = Annotated[Month | None, Query(description="Billing month, YYYY-MM; the newest published.")]
 Operations = Annotated[OperationsContext, Depends(actions.operations_of)]
-AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", examples=["123456789012"])]
-
-
-class ConnectionRequest(StrictModel):
-    """Where a project's reports lie. `externalId` left out keeps the one that is stored, null removes it."""
-
-    name: Text = Field(min_length=1, examples=["Acme production"])
-    bucket: Text = Field(examples=["acme-billing"], json_schema_extra=like(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))
-    prefix: Text = Field(default="", examples=["cur/acme"], description="The key prefix before the report's folder.")
-    report_name: Text = Field(examples=["cur"], json_schema_extra=like(r"^[^/]+$"))
-    region: Text = Field(examples=["ap-northeast-1"], json_schema_extra=like(r"^[a-z]{2}(-[a-z]{1,12}){1,2}-[0-9]$"))
-    format: FormatName = "auto"
-    role_arn: Text | None = Field(
-        default=None, examples=[ROLE], json_schema_extra=like(r"^arn:aws:iam::\d{12}:role/\w+$")
-    )
-    external_id: Text | None = Field(default=None, min_length=1, description="Write only.")
-    account_scope: list[AccountId] | None = Field(
-        default=None, min_length=1, max_length=1_000, description="Only these usage accounts; null: all."
-    )
-    enabled: StrictBool = True
-
-    def connection(self, project_id: str) -> Connection:
-        given = self.model_dump(exclude={"project_id", "format", "account_scope", "prefix"})
-        return Connection(
-            **given,
-            project_id=project_id,
-            prefix=self.prefix.strip("/"),
-            format=Format(self.format),
-            account_scope=None if self.account_scope is None else tuple(self.account_scope),
-        )
-
-
-class ProjectRequest(ConnectionRequest):
-    """A new project."""
-
-    project_id: Text = Field(examples=["acme"], json_schema_extra=like(r"^[a-z0-9][a-z0-9_-]{0,62}$"))
 
 
 class BatchRequest(StrictModel):
-    """`parameters` are the job's own: dryRun, targetDate (its month), for cur-aggregate also limit."""
+    """`parameters` are the job's own: dryRun, targetDate (its month), cur-fetch's since, cur-aggregate's limit."""
 
     parameters: dict[str, Any] = Field(default_factory=dict, examples=[{"dryRun": True, "targetDate": "2026-10-01"}])
 
@@ -121,60 +84,6 @@ class BudgetRequest(StrictModel):
     )
 
 
-@router.get("", dependencies=READ)
-def list_projects(work: Work, page: Paging) -> Envelope[Page[ProjectAnswer]]:
-    """The projects, by id."""
-    after = page.after(project=str)
-    with work.store.transaction() as session:
-        found = session.projects_page(
-            after=after["project"] if after else None, offset=page.offset, limit=page.limit + 1
-        )
-    shown, more = found[: page.limit], len(found) > page.limit
-    return page_of([ProjectAnswer.of(one) for one in shown], {"project": shown[-1].project_id} if more else None)
-
-
-@router.post("", status_code=201, dependencies=WRITE, responses=documented(409))
-def create_project(body: ProjectRequest, request: Request, response: Response, work: Work) -> Envelope[ProjectAnswer]:
-    """Add a project. Its deliveries are polled from now on; `:test` says whether they can be read."""
-    project = body.connection(body.project_id)
-    with wire_names():
-        service.create_project(work, project, trail=trail_of(request))
-    response.headers["Location"] = f"/api/projects/{project.project_id}"
-    return Envelope(data=ProjectAnswer.of(project), message=f"project {project.project_id} is added")
-
-
-@router.get("/{projectId:name}", dependencies=READ, responses=documented(404))
-def show_project(project_id: ProjectId, work: Work) -> Envelope[ProjectAnswer]:
-    """One project."""
-    return Envelope(data=ProjectAnswer.of(work.connection(project_id)))
-
-
-@router.put("/{projectId:name}", dependencies=WRITE, responses=documented(404))
-def change_project(
-    project_id: ProjectId, body: ConnectionRequest, request: Request, work: Work
-) -> Envelope[ProjectAnswer]:
-    """Replace a project's connection."""
-    keep = "external_id" not in body.model_fields_set
-    with wire_names():
-        project = service.change_project(
-            work, body.connection(project_id), keep_external_id=keep, trail=trail_of(request)
-        )
-    return Envelope(data=ProjectAnswer.of(project))
-
-
-@router.delete("/{projectId:name}", dependencies=WRITE, responses=documented(404))
-def disable_project(project_id: ProjectId, request: Request, work: Work) -> Envelope[ProjectAnswer]:
-    """Stop polling a project. Its costs stay, and PUT with `enabled` brings it back."""
-    project = service.disable_project(work, project_id, trail=trail_of(request))
-    return Envelope(data=ProjectAnswer.of(project), message=f"project {project_id} is disabled")
-
-
-@router.post("/{projectId:name}:test", dependencies=OPERATE, responses=documented(404))
-def try_project(project_id: ProjectId, work: Work) -> Envelope[TestAnswer]:
-    """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
-    return Envelope(data=TestAnswer.of(project_id, service.test_project(work, project_id)))
-
-
 @router.post("/{projectId:name}/batch/cur-fetch", status_code=202, dependencies=OPERATE, responses=STARTED)
 def start_fetch(
     project_id: ProjectId,
@@ -185,7 +94,10 @@ def start_fetch(
     body: Annotated[BatchRequest | None, Body()] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Envelope[RunAnswer]:
-    """Batch A for the project: register what AWS delivered for its months, or for targetDate's month."""
+    """Batch A for the project: register what AWS delivered for its last 13 months, `since` one, or for targetDate's.
+
+    The run's output names keys that a manifest lists and the bucket lacks, and months that are withdrawn.
+    """
     work.connection(project_id)
     return _start("cur-fetch", project_id, request, response, operations, body, idempotency_key)
 
@@ -265,7 +177,7 @@ def requeue_files(
 
 @router.get("/{projectId:name}/restatements", dependencies=READ, responses=documented(404))
 def list_restatements(project_id: ProjectId, work: Work, page: Paging) -> Envelope[Page[RestatementAnswer]]:
-    """Money that AWS changed in months already final, newest first."""
+    """Money that changed in months already final, newest first, with the reason."""
     names = ("detected", "month", "account", "service", "class", "currency")
     after = page.after(**dict.fromkeys(names, str))
     with work.store.snapshot() as session:

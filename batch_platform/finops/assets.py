@@ -34,12 +34,21 @@ class ReadConfig(dg.Config):
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def cur_manifest(context: dg.AssetExecutionContext, finops: FinopsResource) -> None:
+    absent: dict[str, bool] = {}
+
+    def fetch(project: str, month: date) -> Metadata:
+        outcome = service.fetch_month(work, work.connection(project), month)
+        absent[project] = absent.get(project, True) and outcome.status is service.FetchStatus.ABSENT
+        if outcome.note:
+            context.log.warning(f"{project} {month:%Y-%m}: {outcome.note}")
+        return preview.of_fetch(outcome)
+
     with finops.work() as work:
-        _each(
-            context,
-            lambda project, month: preview.of_fetch(service.fetch_month(work, work.connection(project), month)),
-            key=cur_manifest.key,
-        )
+        _each(context, fetch, key=cur_manifest.key)
+        first = min(month for _, _, month in places(context))
+        for project in [project for project, nothing in absent.items() if nothing]:
+            if sentence := service.nothing_newer(work, work.connection(project), since=first):
+                context.log.info(sentence)
 
 
 @dg.asset(

@@ -12,7 +12,7 @@ from batch_platform.finops.months import shift
 from batch_platform.finops.partitions import PROJECTS, partition_key
 from batch_platform.finops.resource import FinopsResource
 from batch_platform.finops.service.context import QUIET
-from batch_platform.finops.service.fetch import MonthToRun
+from batch_platform.finops.service.poll import MonthToRun
 from batch_platform.resources.failures import dagster_failures
 from batch_platform.settings import Settings
 
@@ -52,8 +52,9 @@ cur_month: Final = dg.define_asset_job(
     job=cur_month,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Polls every enabled project's manifests of the last 13 months (one HEAD each when unchanged), adds "
-    "partitions, and requests one run for each new delivery or stalled month.",
+    description="Polls every enabled project's manifests of the last 13 months (one HEAD each when unchanged), and "
+    "those of every known month after its connection has changed; adds partitions, and requests one run for each new "
+    "delivery, withdrawn or stalled month.",
 )
 def cur_manifest_sensor(context: dg.SensorEvaluationContext, finops: FinopsResource) -> dg.SensorResult:
     requested: dict[str, str] = json.loads(context.cursor or "{}")
@@ -99,6 +100,8 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     def cur_fetch_schedule(context: dg.ScheduleEvaluationContext, finops: FinopsResource) -> Iterator[dg.RunRequest]:
         with dagster_failures(), finops.work() as work:
             projects = [connection.project_id for connection in work.enabled_connections()]
+            with work.store.transaction() as session:
+                stale = {project: session.stale_months(project) for project in projects}
         context.instance.add_dynamic_partitions(PROJECTS.name or "", projects)
         last = context.scheduled_execution_time.date().replace(day=1)
         for project in projects:
@@ -110,6 +113,13 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
                     "finops/project": project,
                 },
             )
+            for month in stale[project]:
+                if month < shift(last, 1 - POLLED_MONTHS):
+                    yield dg.RunRequest(
+                        run_key=f"{context.scheduled_execution_time.isoformat()}/{project}/{month:%Y-%m}",
+                        partition_key=partition_key(project, month),
+                        tags={"finops/project": project, "finops/month": f"{month:%Y-%m}"},
+                    )
 
     @dg.schedule(
         name="cur_aggregate_schedule",

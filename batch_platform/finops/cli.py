@@ -3,138 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from batch_platform.core.failures import InvalidInput, PermanentFailure
-from batch_platform.core.terminal import print_json, print_rows, showing, whole
-from batch_platform.finops import cost_cli
-from batch_platform.finops.cli_work import AnyProjectId, DryRun, Json, Month, ProjectId, open_work
-from batch_platform.settings import Settings, load_settings
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.core.terminal import print_rows, showing, whole
+from batch_platform.finops import cost_cli, project_cli
+from batch_platform.finops.cli_work import AnyProjectId, DryRun, Json, Month, ProjectId, open_launcher, open_work
+from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
+    from batch_platform.finops.model import Connection
     from batch_platform.finops.service import Discovery, FinopsContext
-    from batch_platform.operations.launch import Launcher, RunResult
+    from batch_platform.operations.launch import RunResult
 
 app = typer.Typer(no_args_is_help=True, help="AWS cost and usage reports: fetch, aggregate, report.")
-projects_app = typer.Typer(no_args_is_help=True, help="Where the projects' reports lie.")
-app.add_typer(projects_app, name="projects")
-
+app.add_typer(project_cli.app, name="projects")
+app.command("archive")(project_cli.archive)
 app.command("report")(cost_cli.report)
 app.command("keys")(cost_cli.keys)
 app.command("commitments")(cost_cli.commitments)
 app.command("split")(cost_cli.split)
 
 
-@projects_app.command("add")
-def projects_add(
-    project_id: ProjectId,
-    bucket: Annotated[str, typer.Option(help="The bucket of the reports.")],
-    prefix: Annotated[str, typer.Option(help="The key prefix before the report's folder.")],
-    report_name: Annotated[str, typer.Option(help="The report's or export's name.")],
-    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
-    region: Annotated[str | None, typer.Option(help="The bucket's region; default: the platform's.")] = None,
-    role_arn: Annotated[str | None, typer.Option(help="The role to assume.")] = None,
-    external_id: Annotated[str | None, typer.Option(help="The external id its trust policy asks for.")] = None,
-    report_format: Annotated[str, typer.Option("--format", help="auto, cur_legacy, cur2 or focus.")] = "auto",
-    account: Annotated[list[str] | None, typer.Option(help="Only this usage account; repeatable.")] = None,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Keep it, but do not poll it.")] = False,
+@app.command("fetch")
+def fetch(
+    project_id: AnyProjectId = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="Months older than the last 13, from this one on.")
+    ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Add a project, or change it."""
+    """Batch A: register what AWS delivered in the last 13 months, or since a month."""
     from batch_platform.finops import service
-    from batch_platform.finops.model import Connection, Format
-
-    if report_format not in list(Format):
-        raise InvalidInput(f"--format is {', '.join(Format)}, not {report_format}", field="format")
-    settings = load_settings()
-    connection = Connection(
-        project_id=project_id,
-        name=name or project_id,
-        bucket=bucket,
-        prefix=prefix.strip("/"),
-        report_name=report_name,
-        region=region or settings.aws_region,
-        format=Format(report_format),
-        role_arn=role_arn,
-        external_id=external_id,
-        account_scope=tuple(account) if account else None,
-        enabled=not disabled,
-    )
-    with open_work(settings) as work:
-        changed = service.add_project(work, connection, dry_run=dry_run)
-    if as_json:
-        print_json({"project_id": project_id, "changed": changed, "dry_run": dry_run})
-        return
-    verb = "would be saved" if dry_run else "saved"
-    typer.echo(f"project {project_id} {verb if changed else 'is already so'}")
-
-
-@projects_app.command("list")
-def projects_list(as_json: Json = False) -> None:
-    """List the projects."""
-    with open_work() as work, work.store.transaction() as session:
-        projects = session.projects()
-    rows = [
-        {
-            "project_id": p.project_id,
-            "name": p.name,
-            "location": f"s3://{p.bucket}/{p.prefix}/{p.report_name}",
-            "format": p.format.value,
-            "role": p.role_arn,
-            "accounts": None if p.account_scope is None else list(p.account_scope),
-            "enabled": p.enabled,
-        }
-        for p in projects
-    ]
-    print_rows(rows, as_json=as_json, empty="no projects; add one with: batch-platform cur projects add")
-
-
-@projects_app.command("test")
-def projects_test(project_id: ProjectId, as_json: Json = False) -> None:
-    """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
-    from batch_platform.finops import service
-
-    with open_work() as work:
-        steps = service.test_project(work, project_id)
-    passed = all(step.passed for step in steps)
-    if as_json:
-        print_json({"project_id": project_id, "passed": passed, "steps": [vars(step) for step in steps]})
-    for step in [] if as_json else steps:
-        typer.echo(f"{'ok  ' if step.passed else 'FAIL'}  {step.name}: {step.detail}")
-    if not passed:
-        raise typer.Exit(1)
-
-
-@app.command("fetch")
-def fetch(project_id: AnyProjectId = None, dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Batch A: register what AWS delivered in the last 13 months."""
-    from batch_platform.finops import service
-    from batch_platform.finops.manifest import POLLED_MONTHS
-    from batch_platform.finops.months import shift
-    from batch_platform.finops.partitions import PROJECTS, partition_key
+    from batch_platform.finops.jobs import FetchParameters, fetch_launch, parse_since
 
     settings = load_settings()
     with open_work(settings) as work:
         projects = [work.connection(project_id)] if project_id else work.enabled_connections()
-        if dry_run:
-            _print_discovery(service.discover(work, projects, requested={}, at_most=10_000), as_json=as_json)
-            return
-        last = work.clock().date().replace(day=1)
-        first = shift(last, 1 - POLLED_MONTHS)
+        began = work.clock()
+        oldest = parse_since(since, began)
         results: list[tuple[str, RunResult]] = []
-        with _launcher(settings) as launcher:
-            launcher.instance.add_dynamic_partitions(PROJECTS.name or "", [p.project_id for p in projects])
+        if dry_run:
+            found = service.discover(work, projects, requested={}, at_most=10_000, since=oldest)
+            told = [] if found.wanted or found.errors else _nothing_newer(work, projects, oldest)
+            _print_discovery(found, told, as_json=as_json)
+            return
+        with open_launcher(settings) as launcher:
             for project in projects:
-                keys = (partition_key(project.project_id, first), partition_key(project.project_id, last))
+                asked = FetchParameters(project_id=project.project_id, since=f"{oldest:%Y-%m}" if oldest else None)
+                launch = fetch_launch(work.store, asked, began)
+                for name, keys in launch.dynamic_partitions.items():
+                    launcher.instance.add_dynamic_partitions(name, list(keys))
                 with showing(f"fetching {project.project_id}"):
-                    results.append((project.project_id, launcher.run("cur_fetch", partition_range=keys)))
-        rows = [_file_counts(work, project.project_id) for project in projects]
-    print_rows([row for group in rows for row in group], as_json=as_json, empty="nothing is delivered")
+                    ended = launcher.run(
+                        launch.job,
+                        partition_range=launch.partition_range,
+                        partition=launch.partition,
+                        config=launch.config,
+                        tags=launch.tags,
+                    )
+                    results.append((project.project_id, ended))
+        rows = [row for project in projects for row in _file_counts(work, project.project_id)]
+        told = [sentence for project in projects for sentence in _fetch_notes(work, project.project_id, began)]
+        succeeded = [project for project, (_, result) in zip(projects, results, strict=True) if result.success]
+        told += _nothing_newer(work, succeeded, oldest)
+    if rows or as_json or not told:
+        print_rows(rows, as_json=as_json, empty="nothing is delivered")
+    for sentence in told:
+        typer.echo(sentence, err=as_json)
     _raise_failures(results)
 
 
@@ -159,7 +99,7 @@ def aggregate(
             return
         results: list[tuple[str, RunResult]] = []
         left = limit
-        with _launcher(settings) as launcher:
+        with open_launcher(settings) as launcher:
             launcher.instance.add_dynamic_partitions(PROJECTS.name or "", sorted({m.project_id for m in months}))
             for month in months:
                 if left <= 0:
@@ -268,16 +208,6 @@ def forecast(
     print_rows(expected.to_dicts(), as_json=as_json, empty="no history to forecast from")
 
 
-@contextmanager
-def _launcher(settings: Settings) -> Iterator[Launcher]:
-    from batch_platform.operations.launch import Launcher
-
-    with showing("loading the jobs"):
-        launcher = Launcher(settings)
-    launcher.end_dead_runs()
-    yield launcher
-
-
 def _done(work: FinopsContext, project_id: str, month: date) -> int:
     with work.store.transaction() as session:
         files = session.files(project_id, month=month)
@@ -320,9 +250,35 @@ def _month_row(work: FinopsContext, project_id: str, month: date) -> dict[str, A
     }
 
 
-def _print_discovery(found: Discovery, *, as_json: bool) -> None:
+def _fetch_notes(work: FinopsContext, project_id: str, began: datetime) -> Iterator[str]:
+    """What deliveries wait for, and what a fetch that `began` then has withdrawn."""
+    from batch_platform.finops import service
+
+    with work.store.snapshot() as session:
+        under_way = session.deliveries_under_way(project_id)
+        withdrawn = session.withdrawn_months(project_id)
+    for row in under_way:
+        if row["status"] == "WAITING":
+            waits = service.waiting_for(work, tuple(row["missing_keys"]), row["first_seen_at"])
+            yield f"{project_id} {row['billing_month']:%Y-%m}: {waits}"
+    for month in withdrawn:
+        if month.withdrawn_at >= began:
+            yield f"{project_id} {month.published.month:%Y-%m}: withdrawn: {month.detail}"
+
+
+def _nothing_newer(work: FinopsContext, projects: Sequence[Connection], since: date | None) -> list[str]:
+    from batch_platform.finops import service
+
+    told = [service.nothing_newer(work, project, since=since) for project in projects]
+    return [sentence for sentence in told if sentence]
+
+
+def _print_discovery(found: Discovery, told: Sequence[str], *, as_json: bool) -> None:
     rows = [{"project_id": m.project_id, "month": f"{m.month:%Y-%m}", "new": m.run_key} for m in found.wanted]
-    print_rows(rows, as_json=as_json, empty="every manifest is as it was registered")
+    if rows or as_json or not told:
+        print_rows(rows, as_json=as_json, empty="every manifest is as it was registered")
+    for sentence in told:
+        typer.echo(sentence, err=as_json)
     for sentence in (*found.errors, *found.waiting):
         typer.echo(sentence, err=True)
 

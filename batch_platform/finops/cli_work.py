@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,7 +36,13 @@ def open_work(settings: Settings | None = None) -> Iterator[FinopsContext]:
     pool = postgres.open_pool(settings.database_url.get_secret_value(), application_name="batch-platform cur")
     try:
         lake = aws.client("s3", settings)
-        yield build_context(pool=pool, lake=lake, lake_bucket=settings.lake_bucket, settings=settings)
+        yield build_context(
+            pool=pool,
+            lake=lake,
+            lake_bucket=settings.lake_bucket,
+            settings=settings,
+            still_for=timedelta(minutes=settings.cur_still_minutes),
+        )
     finally:
         pool.close()
 

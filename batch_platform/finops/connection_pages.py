@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.finops import service
-from batch_platform.finops.api import ConnectionRequest
 from batch_platform.finops.api_parts import WRITE
+from batch_platform.finops.connection_api import ConnectionRequest
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.site import Form, Work, page, trail_of
 from batch_platform.web.console import field_errors, redirect
@@ -55,11 +55,17 @@ def change_project(request: Request, work: Work, project_id: str, form: Form) ->
         keep = not form.get("externalId") and form.get("forgetExternalId") != "true"
         if form.get("step") != "save":
             service.add_project(work, project, dry_run=True)
-            return _form_page(request, known, form, asking=True)
+            return _form_page(request, known, form, asking=True, wanted=project)
         service.change_project(work, project, keep_external_id=keep, trail=trail_of(request))
     except (InvalidInput, ValidationError) as error:
         return _form_page(request, known, form, error=error)
     return redirect(request, f"{HOME}/{project_id}", message=_("The project is saved."))
+
+
+@router.post(f"{HOME}/{{project_id}}/remove", dependencies=WRITE)
+def remove_project(request: Request, work: Work, project_id: str) -> Response:
+    service.remove_project(work, project_id, trail=trail_of(request))
+    return redirect(request, HOME, message=_("The project is removed; its costs are archived."))
 
 
 def _form_page(
@@ -68,6 +74,7 @@ def _form_page(
     values: dict[str, str],
     *,
     asking: bool = False,
+    wanted: Connection | None = None,
     error: InvalidInput | ValidationError | None = None,
 ) -> Response:
     errors = {_wire(name): text for name, text in field_errors(error).items()} if error else None
@@ -79,6 +86,8 @@ def _form_page(
         project=project,
         values=values,
         asking=asking,
+        moves=project is not None and wanted is not None and project.place != wanted.place,
+        rescoped=project is not None and wanted is not None and project.published_from != wanted.published_from,
         errors=errors,
         formats=[one.value for one in Format],
     )
@@ -93,7 +102,8 @@ def _connection(form: dict[str, str], project_id: str) -> Connection:
     given |= {name: form[name] for name in ("roleArn", "externalId", "format") if form.get(name)}
     if accounts:
         given["accountScope"] = accounts
-    return ConnectionRequest(**given, enabled=form.get("enabled") == "true").connection(project_id)
+    given |= {name: form.get(name) == "true" for name in ("enabled", "withoutManifest")}
+    return ConnectionRequest(**given).connection(project_id)
 
 
 def _values(project: Connection) -> dict[str, str]:
@@ -108,6 +118,7 @@ def _values(project: Connection) -> dict[str, str]:
         "roleArn": project.role_arn or "",
         "accountScope": " ".join(project.account_scope or ()),
         "enabled": "true" if project.enabled else "",
+        "withoutManifest": "true" if project.without_manifest else "",
     }
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import Field
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.finops.manifest import POLLED_MONTHS
-from batch_platform.finops.months import shift
+from batch_platform.finops.months import month_start
 from batch_platform.finops.partitions import PROJECTS, partition_key
+from batch_platform.finops.service.fetch import oldest_polled
 from batch_platform.finops.store import FinopsStore
 from batch_platform.operations.model import Job, JobParameters, Launch, Schedule, Sensor
+from batch_platform.web.api.strict import Month
 from batch_platform.web.i18n import N_
 
 if TYPE_CHECKING:
@@ -25,16 +26,26 @@ FIRST_MONTH: Final = date(2016, 1, 1)
 FILES_AT_MOST: Final = 100
 
 
+OptionalProject = Annotated[str, Field(min_length=1, max_length=63)] | None
+
+
 class FetchParameters(JobParameters):
     """What cur-fetch takes: nothing named is every enabled project and every polled month."""
 
-    project_id: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
+    project_id: OptionalProject = Field(
         default=None, title=N_("Project"), description=N_("Empty: every enabled project.")
+    )
+    since: Month | None = Field(
+        default=None, title=N_("Since month"), description=N_("Months older than the last 13, from this one on.")
     )
 
 
-class AggregateParameters(FetchParameters):
+class AggregateParameters(JobParameters):
     """What cur-aggregate takes; `limit` is how many files it claims at most."""
+
+    project_id: OptionalProject = Field(
+        default=None, title=N_("Project"), description=N_("Empty: every enabled project.")
+    )
 
     limit: int = Field(default=FILES_AT_MOST, ge=1, le=10_000, title=N_("Files at most"))
 
@@ -80,22 +91,28 @@ def build_jobs(settings: Settings) -> tuple[Job, ...]:
 
 def plan_fetch(pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
     """One run: a project's months, or every enabled project's. Raises `NotFound`, `InvalidInput`."""
-    asked = _as(FetchParameters, parameters)
-    month = _month(asked.target_date, now)
-    _require_project(pool, asked.project_id)
+    return fetch_launch(FinopsStore(pool), _as(FetchParameters, parameters), now)
+
+
+def fetch_launch(store: FinopsStore, asked: FetchParameters, now: datetime) -> Launch:
+    """As `plan_fetch`. Months that a former connection left and a range does not reach make it the run of a sweep."""
+    month, since = _month(asked.target_date, now), parse_since(asked.since, now)
+    if since and month:
+        raise InvalidInput("name since or targetDate, not both", field="since")
+    _require_project(store, asked.project_id)
     if asked.dry_run:
-        return _of_op("cur_fetch_dry_run", "rehearse_fetch", asked.project_id, month)
-    if asked.project_id is None:
-        return _of_op("cur_fetch_all", "fetch_projects", None, month)
-    last = month or now.date().replace(day=1)
-    return _of_months("cur_fetch", asked.project_id, month or shift(last, 1 - POLLED_MONTHS), last)
+        return _of_op("cur_fetch_dry_run", "rehearse_fetch", asked.project_id, month, since=asked.since)
+    first, last = month or since or oldest_polled(now.date()), month or now.date().replace(day=1)
+    if asked.project_id is None or (month is None and _knows_stale_before(store, asked.project_id, first)):
+        return _of_op("cur_fetch_all", "fetch_projects", asked.project_id, month, since=asked.since)
+    return _of_months("cur_fetch", asked.project_id, first, last)
 
 
 def plan_aggregate(pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
     """One run: a project's months with files to read, or every enabled one's. Raises `NotFound`, `InvalidInput`."""
     asked = _as(AggregateParameters, parameters)
     month = _month(asked.target_date, now)
-    _require_project(pool, asked.project_id)
+    _require_project(FinopsStore(pool), asked.project_id)
     if asked.dry_run:
         return _of_op("cur_aggregate_dry_run", "rehearse_aggregate", asked.project_id, month, limit=asked.limit)
     if asked.project_id is None:
@@ -110,10 +127,30 @@ def _as(kind: type[Any], parameters: JobParameters) -> Any:
     return parameters if isinstance(parameters, kind) else kind(**parameters.model_dump())
 
 
-def _require_project(pool: Pool, project_id: str | None) -> None:
+def _require_project(store: FinopsStore, project_id: str | None) -> None:
     if project_id is not None:
-        with FinopsStore(pool).transaction() as session:
+        with store.transaction() as session:
             session.project(project_id)
+
+
+def parse_since(text: str | None, now: datetime) -> date | None:
+    """The month to fetch from, `YYYY-MM` as typed. Raises `InvalidInput`."""
+    if text is None:
+        return None
+    try:
+        since = month_start(text)
+    except ValueError:
+        raise InvalidInput(f"{text!r} is not a month; write YYYY-MM", field="since") from None
+    if not FIRST_MONTH <= since <= now.date():
+        raise InvalidInput(
+            f"{text} lies outside the billing months {FIRST_MONTH:%Y-%m} to {now:%Y-%m}", field="since"
+        )
+    return since
+
+
+def _knows_stale_before(store: FinopsStore, project_id: str, first: date) -> bool:
+    with store.transaction() as session:
+        return any(month < first for month in session.stale_months(project_id))
 
 
 def _month(target: date | None, now: datetime) -> date | None:

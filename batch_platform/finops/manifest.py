@@ -1,7 +1,10 @@
-"""What a manifest says, for both kinds AWS writes: CUR legacy and Data Exports (CUR 2.0, FOCUS).
+"""Where deliveries lie, and what a manifest says of them.
 
-CUR legacy   <prefix>/<report>/<yyyymmdd-yyyymmdd>/<report>-Manifest.json          `reportKeys`
+CUR legacy   <prefix>/<report>/<yyyymmdd-yyyymmdd>/<report>-Manifest.json               `reportKeys`
 Data Exports <prefix>/<export>/metadata/BILLING_PERIOD=YYYY-MM/<export>-Manifest.json   `dataFiles`
+
+AWS writes the prefix as it was typed and a slash after it: `cur/` gives `cur//<report>/`, an empty one `/<report>/`.
+So the literal form is looked for first, and the one without empty parts after it.
 """
 
 from __future__ import annotations
@@ -17,20 +20,31 @@ from batch_platform.core.failures import PermanentFailure
 from batch_platform.finops.model import Connection, Format, ManifestContent
 
 _LEGACY_FOLDER: Final = re.compile(r"(\d{4})(\d{2})01-\d{8}/$")
-_EXPORT_FOLDER: Final = re.compile(r"BILLING_PERIOD=(\d{4})-(\d{2})/$")
+_EXPORT_FOLDER: Final = re.compile(r"BILLING_PERIOD=(\d{4})-(\d{2})/$", re.IGNORECASE)
+_EXPORT: Final = "/metadata/"
 POLLED_MONTHS: Final = 13
 """AWS restates a month up to a year after it closed; older ones are read only when asked for."""
 
 
+def bases(connection: Connection) -> tuple[str, ...]:
+    """The key prefixes, without the last slash, that the report's folder may have; likeliest first."""
+    literal = f"{connection.prefix}/{connection.report_name}"
+    plain = "/".join(filter(None, literal.split("/")))
+    return tuple(dict.fromkeys((literal, plain)))
+
+
 def folders(connection: Connection) -> tuple[str, ...]:
-    """The key prefixes under which the project's month folders lie."""
-    base = "/".join(part.strip("/") for part in (connection.prefix, connection.report_name) if part.strip("/"))
-    legacy, export = f"{base}/", f"{base}/metadata/"
+    """The key prefixes under which the project's month folders lie.
+
+    Those of Data Exports first: who has both moves from CUR legacy to CUR 2.0.
+    """
+    exports = tuple(f"{base}{_EXPORT}" for base in bases(connection))
+    legacy = tuple(f"{base}/" for base in bases(connection))
     if connection.format is Format.CUR_LEGACY:
-        return (legacy,)
+        return legacy
     if connection.format in (Format.CUR2, Format.FOCUS):
-        return (export,)
-    return (legacy, export)
+        return exports
+    return (*exports, *legacy)
 
 
 def month_of_folder(folder: str) -> date | None:
@@ -41,13 +55,21 @@ def month_of_folder(folder: str) -> date | None:
     return date(int(match[1]), int(match[2]), 1)
 
 
-def manifest_keys(connection: Connection, month: date) -> tuple[str, ...]:
-    """Where the manifest of `month` may stand, likeliest first."""
-    last = date(month.year, month.month, monthrange(month.year, month.month)[1]) + timedelta(days=1)
+def legacy_period(month: date) -> str:
+    """The name of a month's folder in CUR legacy: `20261001-20261101`."""
+    after = date(month.year, month.month, monthrange(month.year, month.month)[1]) + timedelta(days=1)
+    return f"{month:%Y%m%d}-{after:%Y%m%d}"
+
+
+def manifest_keys(connection: Connection, month: date, *, known: str | None = None) -> tuple[str, ...]:
+    """Where the manifest of `month` may stand: the layout that counts first, in it the `known` key."""
     name = f"{connection.report_name}-Manifest.json"
-    legacy = f"{month:%Y%m%d}-{last:%Y%m%d}/{name}"
-    export = f"BILLING_PERIOD={month:%Y-%m}/{name}"
-    return tuple(f"{folder}{export if folder.endswith('/metadata/') else legacy}" for folder in folders(connection))
+    legacy, export = f"{legacy_period(month)}/{name}", f"BILLING_PERIOD={month:%Y-%m}/{name}"
+    keys = [
+        (folder.endswith(_EXPORT), f"{folder}{export if folder.endswith(_EXPORT) else legacy}")
+        for folder in folders(connection)
+    ]
+    return tuple(key for is_export, key in sorted(keys, key=lambda pair: (not pair[0], pair[1] != known)))
 
 
 def read_manifest(body: bytes, month: date, *, where: str) -> ManifestContent:

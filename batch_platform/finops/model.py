@@ -85,6 +85,20 @@ class ManifestStatus(StrEnum):
     SUPERSEDED = "SUPERSEDED"
 
 
+class RestatementReason(StrEnum):
+    """`finops_restatements.reason`: why money of a final month is another one."""
+
+    REDELIVERED = "redelivered"
+    CONNECTION_CHANGED = "connection_changed"
+
+
+class ArchiveReason(StrEnum):
+    """`finops_archives.reason`."""
+
+    MONTH_WITHDRAWN = "month_withdrawn"
+    PROJECT_REMOVED = "project_removed"
+
+
 class MonthState(StrEnum):
     """`finops_months.state`."""
 
@@ -96,7 +110,10 @@ class MonthState(StrEnum):
 
 @dataclass(frozen=True)
 class Connection:
-    """Where one project's reports lie and how to reach them (`finops_project_connections`)."""
+    """Where one project's reports lie and how to reach them (`finops_project_connections`).
+
+    `prefix` is as AWS was given it: `cur/` and `cur` are two places. `without_manifest`: only data files are there.
+    """
 
     project_id: str
     name: str
@@ -109,6 +126,23 @@ class Connection:
     external_id: str | None = field(default=None, repr=False)
     account_scope: tuple[str, ...] | None = None
     enabled: bool = True
+    without_manifest: bool = False
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where deliveries lie and how they are laid out."""
+        return self.bucket, self.prefix, self.report_name, self.format, self.without_manifest
+
+    @property
+    def published_from(self) -> tuple[object, ...]:
+        """What published costs depend on: the place and the accounts. All else may change freely."""
+        return *self.place, None if self.account_scope is None else tuple(sorted(set(self.account_scope)))
+
+    @property
+    def location(self) -> str:
+        """Where the report lies, for people."""
+        parts = f"{self.prefix}/{self.report_name}".split("/")
+        return "/".join(["s3:/", self.bucket, *filter(None, parts)])
 
 
 @dataclass(frozen=True)
@@ -124,6 +158,8 @@ class ManifestContent:
 class Delivery:
     """One version of one billing month: a manifest and the objects it lists, in its order.
 
+    Without a manifest, `manifest` stands for the listing: its folder, and an ETag made of what lies there.
+
     `missing` names listed keys that are not in the bucket yet: the delivery is then waiting, not wrong.
     """
 
@@ -136,8 +172,8 @@ class Delivery:
 
     @property
     def version(self) -> str:
-        """Names the content: assembly and (key, ETag, size, LastModified) of every listed object."""
-        lines = [self.assembly_id]
+        """Names the content: bucket, assembly and (key, ETag, size, LastModified) of every listed object."""
+        lines = [self.manifest.bucket, self.assembly_id]
         lines += [f"{f.key}\t{f.etag}\t{f.size}\t{f.last_modified.isoformat()}" for f in self.files]
         lines += [f"{key}\tmissing" for key in self.missing]
         return sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -154,7 +190,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """The newest version of a month the tables know (`finops_billing_manifests`)."""
+    """The newest version of a month the tables know (`finops_billing_manifests`).
+
+    `place` names where it was registered from. `stale`: the month has something of a former place, so that what lies
+    in the present one must be read again, whatever its time.
+    """
 
     project_id: str
     month: date
@@ -162,6 +202,9 @@ class RegisteredVersion:
     manifest: StoredObject
     delivered_at: datetime
     status: ManifestStatus
+    first_seen_at: datetime
+    place: str
+    stale: bool
 
     def still_is(self, head: StoredObject) -> bool:
         """Whether the manifest in the bucket is the one that was registered."""
@@ -198,6 +241,8 @@ class PublishedMonth:
     """A row of `finops_months`: what the cost tables of a month were computed from.
 
     `final_from`: when a closing month whose rows carry no InvoiceId is final, if nothing newer is delivered.
+    `of_former_connection`: of a place or an account scope that is no longer the project's. `of_former_place`: of the
+    former.
     """
 
     project_id: str
@@ -211,13 +256,25 @@ class PublishedMonth:
     published_at: datetime
     checks: tuple[CheckOutcome, ...]
     final_from: datetime | None = None
+    of_former_place: bool = False
+    of_former_connection: bool = False
+
+
+@dataclass(frozen=True)
+class WithdrawnMonth:
+    """A month that was published under a former connection and is not published now."""
+
+    published: PublishedMonth
+    detail: str
+    withdrawn_at: datetime
 
 
 @dataclass(frozen=True)
 class Stamp:
     """Names the costs of a published month: equal stamps, equal costs.
 
-    `revision` counts how often they were replaced, which a code that computes otherwise does without a new version.
+    `revision` is another one each time they are replaced, which a code that computes otherwise does without a new
+    version.
     """
 
     project_id: str

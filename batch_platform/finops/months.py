@@ -60,7 +60,7 @@ def state_of(
     (`final_without_invoices`). restated: a newer version changed money after that. `difference` is the money
     difference to `before` (restatement.py).
     """
-    if before is not None and _was_final(before, delivered_at):
+    if before is not None and was_final(before, delivered_at):
         if before.version != version and difference.height:
             return MonthState.RESTATED
         return before.state if before.state is MonthState.RESTATED else MonthState.FINAL
@@ -80,8 +80,8 @@ def final_without_invoices(month: date, *, delivered_at: datetime, invoiced_rows
     return None if invoiced_rows else max(delivered_at, end_of(month)) + UNCHANGED_FOR
 
 
-def _was_final(before: PublishedMonth, delivered_at: datetime) -> bool:
-    """Whether a month was final when a version was delivered, even if nobody has looked at it since."""
+def was_final(before: PublishedMonth, at: datetime) -> bool:
+    """Whether a month was final at a moment, such as a delivery's, even if nobody had looked at it by then."""
     if before.state in (MonthState.FINAL, MonthState.RESTATED):
         return True
-    return before.final_from is not None and delivered_at >= before.final_from
+    return before.final_from is not None and at >= before.final_from

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from batch_platform.core.failures import InvalidInput, PlatformError
-from batch_platform.finops import api, connection_pages, cost_api, report, service, views
+from batch_platform.finops import api, connection_api, connection_pages, cost_api, report, service, views
 from batch_platform.finops.api_parts import OPERATE, READ, WRITE
 from batch_platform.finops.budgets import BudgetStatus
 from batch_platform.finops.connection_pages import HOME
@@ -120,7 +120,8 @@ def disable_project(request: Request, work: Work, project_id: str) -> Response:
 def start_batch(request: Request, work: Work, project_id: str, job_name: str, form: Form) -> Response:
     work.connection(project_id)
     job = actions.operations_of(request).registry.get(job_name)
-    parameters = checked(job, {"projectId": project_id, "dryRun": form.get("dryRun") == "true"})
+    since = {"since": form["since"]} if form.get("since") else {}
+    parameters = checked(job, {"projectId": project_id, "dryRun": form.get("dryRun") == "true", **since})
     try:
         run = actions.start(request, job, parameters, idempotency_key=form.get("request_id"))
     except PlatformError as error:
@@ -253,7 +254,7 @@ CARD: Final = DashboardCard(
 
 
 PART: Final = Part(
-    routers=(cost_api.router, api.router),
+    routers=(connection_api.router, cost_api.router, api.router),
     pages=(connection_pages.router, router),
     navigation=NAVIGATION,
     templates="batch_platform.finops",
@@ -276,6 +277,7 @@ def _project_page(
         project = session.project(project_id)
         months, totals = session.months(project_id), session.totals(project_id)
         waiting = session.deliveries_under_way(project_id)
+        withdrawn = session.withdrawn_months(project_id)
     budgets, statuses = service.budget_statuses(work, project_id)
     of: dict[Budget, BudgetStatus] = {one.budget: one for one in statuses}
     return page(
@@ -286,6 +288,7 @@ def _project_page(
         months=months[::-1],
         totals=totals,
         waiting=waiting,
+        withdrawn=withdrawn,
         budgets=[(budget, of.get(budget)) for budget in budgets],
         steps=steps,
         values=values or {"measure": "unblended", "currency": totals[-1]["currency"] if totals else "USD"},

@@ -25,6 +25,8 @@ def of_fetch(outcome: FetchOutcome) -> dict[str, Any]:
         shown["manifest_version"] = outcome.version
     if outcome.missing:
         shown["missing"] = list(outcome.missing[:_ROWS_SHOWN])
+    if outcome.note:
+        shown["note"] = outcome.note
     return shown
 
 

@@ -17,6 +17,7 @@ class RehearsalConfig(dg.Config):
 
     project: str | None = None
     month: str | None = None  # YYYY-MM
+    since: str | None = None  # YYYY-MM, for the fetch
     limit: int = 100  # files to claim at most, for the aggregation
 
 
@@ -27,12 +28,15 @@ def rehearse_fetch(
     with dagster_failures(), finops.work() as work:
         connections = [work.connection(config.project)] if config.project else work.enabled_connections()
         month = month_start(config.month) if config.month else None
-        found = list(service.fetch_all(work, connections, month, dry_run=True))
+        since = month_start(config.since) if config.since else None
+        found = list(service.fetch_all(work, connections, month, since=since, dry_run=True))
         failed = [one for one in found if isinstance(one, service.Failed)]
         for failure in failed:
             context.log.error(failure.message)
         if failed and len(failed) == len(found):
             raise PermanentFailure("; ".join(failure.message for failure in failed))
+        empty = [] if found or month else connections
+        told = [sentence for one in empty if (sentence := service.nothing_newer(work, one, since=since))]
     seen = [one for one in found if isinstance(one, service.FetchOutcome)]
     rows: list[dict[str, Any]] = [
         {
@@ -42,11 +46,16 @@ def rehearse_fetch(
             "files": one.files,
             "bytes": one.total_bytes,
             "manifest_version": one.version or "",
+            "note": one.note or "",
         }
         for one in seen
     ]
     new = sum(1 for one in seen if one.status is service.FetchStatus.REGISTERED)
-    return dry_run_result(rows, f"{new} of {len(seen)} months have a new delivery; {len(failed)} could not be read")
+    withdrawn = sum(1 for one in seen if one.status is service.FetchStatus.WITHDRAWN)
+    sentences = [f"{new} of {len(seen)} months have a new delivery", f"{len(failed)} could not be read", *told]
+    if withdrawn:
+        sentences.insert(1, f"{withdrawn} would be withdrawn")
+    return dry_run_result(rows, "; ".join(sentences))
 
 
 @dg.op(description="Looks at the registered files as cur-aggregate does and tells which it would read.")

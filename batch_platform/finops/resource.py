@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import dagster as dg
 
-from batch_platform.finops.service.context import FinopsContext, build_context
+from batch_platform.finops.service.context import STILL_FOR, FinopsContext, build_context
 from batch_platform.resources.aws import S3Resource
 from batch_platform.resources.postgres import PostgresResource
 
@@ -15,6 +16,7 @@ class FinopsResource(dg.ConfigurableResource["FinopsResource"]):
 
     postgres: dg.ResourceDependency[PostgresResource]
     s3: dg.ResourceDependency[S3Resource]
+    still_minutes: int = int(STILL_FOR / timedelta(minutes=1))
 
     @contextmanager
     def work(self) -> Iterator[FinopsContext]:
@@ -23,4 +25,5 @@ class FinopsResource(dg.ConfigurableResource["FinopsResource"]):
             lake=self.s3.get_client(),
             lake_bucket=self.s3.lake_bucket,
             settings=self.s3,
+            still_for=timedelta(minutes=self.still_minutes),
         )

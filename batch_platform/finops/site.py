@@ -78,6 +78,7 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> Re
         "groups": views.GROUPS,
         "charge_classes": views.CHARGE_CLASSES,
         "month_states": views.MONTH_STATES,
+        "restatement_reasons": views.RESTATEMENT_REASONS,
         "file_states": views.FILE_STATES,
         "budget_states": views.BUDGET_STATES,
         "directions": views.DIRECTIONS,

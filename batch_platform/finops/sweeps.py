@@ -20,9 +20,11 @@ from batch_platform.resources.failures import dagster_failures
 
 
 class SweepConfig(dg.Config):
-    """Nothing named: every polled month."""
+    """Nothing named: every enabled project, every polled month."""
 
+    project: str | None = None  # for the fetch
     month: str | None = None  # YYYY-MM
+    since: str | None = None  # YYYY-MM, for the fetch
     limit: int = 100  # files to claim at most, for the aggregation
 
 
@@ -30,13 +32,23 @@ class SweepConfig(dg.Config):
 def fetch_projects(context: dg.OpExecutionContext, config: SweepConfig, finops: FinopsResource) -> None:
     failures: list[service.Failed] = []
     with dagster_failures(context, STANDARD_RETRY), finops.work() as work:
-        projects = work.enabled_connections()
+        projects = [work.connection(config.project)] if config.project else work.enabled_connections()
         context.instance.add_dynamic_partitions(PROJECTS.name or "", [project.project_id for project in projects])
-        for one in service.fetch_all(work, projects, _month(config)):
+        since = month_start(config.since) if config.since else None
+        looked_at = set()
+        for one in service.fetch_all(work, projects, _month(config), since=since):
+            looked_at.add(one.project_id)
             if isinstance(one, service.Failed):
                 failures.append(_told(context, one))
             else:
+                if one.note:
+                    context.log.warning(f"{one.project_id} {one.month:%Y-%m}: {one.note}")
                 _materialized(context, "cur_manifest", one.project_id, one.month, preview.of_fetch(one))
+        for project in projects:
+            if project.project_id not in looked_at and (
+                sentence := service.nothing_newer(work, project, since=since)
+            ):
+                context.log.info(sentence)
         _raise(failures)
 
 

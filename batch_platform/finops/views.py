@@ -52,6 +52,10 @@ CHARGE_CLASSES: Final[Mapping[str, str]] = {
     "discount": N_("Discount"),
     "unknown": N_("Unknown"),
 }
+RESTATEMENT_REASONS: Final[Mapping[str, str]] = {
+    "redelivered": N_("delivered again by AWS"),
+    "connection_changed": N_("connection changed"),
+}
 # label and tone of badges
 MONTH_STATES: Final[Mapping[str, tuple[str, str]]] = {
     "open": (N_("In progress"), "busy"),
@@ -201,7 +205,7 @@ def restated_months(rows: pl.DataFrame) -> list[dict[str, Any]]:
     if rows.is_empty():
         return []
     return (
-        rows.group_by("billing_month", "from_version", "to_version", "detected_at", "currency")
+        rows.group_by("billing_month", "from_version", "to_version", "detected_at", "reason", "currency")
         .agg(
             pl.len().alias("groups"),
             pl.col("unblended_before").sum().alias("before"),

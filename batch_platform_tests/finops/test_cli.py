@@ -176,6 +176,77 @@ def test_fetch_and_aggregate(run: Run, project: Project, recent: date) -> None:
     assert run("months", project.id, "--json").json == [done]
 
 
+def test_older_months_are_fetched_since_one(run: Run, project: Project) -> None:
+    assert run("fetch", project.id).out == f"{project.id}: nothing is delivered under {project.connection.location}\n"
+    project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "3")])])
+    nothing = f"{project.id}: nothing newer than 2024-10; older: --since 2024-10\n"
+    for dry_run in ((), ("--dry-run",)):
+        told = run("fetch", project.id, *dry_run)
+        assert (told.code, told.out, project.files(None)) == (0, nothing, [])
+    listed = run("fetch", project.id, "--json")
+    assert (listed.json, listed.err) == ([], nothing)
+    [would] = run("fetch", project.id, "--since", "2024-09", "--dry-run", "--json").json
+    assert would["month"] == "2024-10"
+    [fetched] = run("fetch", project.id, "--since", "2024-09", "--json").json
+    assert (fetched["month"], fetched["PENDING"]) == ("2024-10", 1)
+    for wrong in ("2015-12", "2999-01", "October"):
+        failure(run("fetch", project.id, "--since", wrong), 2)
+
+
+def test_keys_that_a_manifest_lists_and_the_bucket_lacks_are_named(run: Run, project: Project, recent: date) -> None:
+    keys = project.bucket.deliver(recent, [csv_gz([project.line(month=recent)])] * 3)
+    project.bucket.delete(*keys[1:])
+    told = run("fetch", project.id)
+    expected = (
+        f"{project.id} {recent:%Y-%m}: 2 files not delivered yet that the manifest lists: {keys[1]}, {keys[2]}\n"
+    )
+    assert (told.code, told.out) == (0, expected)
+    assert run("fetch", project.id, "--json").err == expected
+
+
+def test_a_corrected_connection_from_the_command_line(run: Run, project: Project, recent: date) -> None:
+    """The repointed project ends on the new place; what that lacks is withdrawn, also far back, and archived."""
+    for month, cost in ((MONTH, "5"), (recent, "1000")):
+        project.bucket.deliver(month, [csv_gz([project.line("Usage", cost, month=month)])])
+    assert run("fetch", project.id, "--since", "2024-10").code == 0
+    assert len(run("aggregate", project.id, "--json").json) == 2
+    other = replace(project.bucket, prefix="cur/right", name=f"{project.bucket.name}-2")
+    other.deliver(recent, [csv_gz([project.line("Usage", "7", month=recent)])])
+    place = ["--bucket", other.name, "--prefix", "cur/right", "--report-name", "cur", "--format", "cur_legacy"]
+    assert run("projects", "add", project.id, *place).code == 0
+    told = run("fetch", project.id)
+    assert f"{project.id} 2024-10: withdrawn: s3://{other.name}/cur/right/cur has no 2024-10" in told.out
+    [done] = run("aggregate", project.id, "--json").json
+    assert (done["month"], done["unblended"]) == (f"{recent:%Y-%m}", {"USD": "7.000000000000"})
+    [only] = run("months", project.id, "--json").json
+    assert only["month"] == f"{recent:%Y-%m}"
+    reasons = [row["reason"] for row in run("restatements", project.id, "--json").json]
+    assert set(reasons) == {"connection_changed"}
+    [withdrawn] = run("archive", project.id, "--json").json
+    assert (withdrawn["month"], withdrawn["unblended"]) == ("2024-10", {"USD": "5.000000000000"})
+    assert withdrawn["reason"] == "month_withdrawn"
+    # narrowed to an account it has nothing of, without a fetch
+    assert run("projects", "add", project.id, *place, "--account", "1" * 12).code == 0
+    [narrowed] = run("aggregate", project.id, "--json").json
+    assert narrowed["unblended"] == {}
+
+    assert run("projects", "remove", project.id, "--dry-run").out == (
+        f"project {project.id} would be removed; to be archived: {recent:%Y-%m}\n"
+    )
+    assert run("projects", "remove", project.id, "--json").json == {
+        "project_id": project.id,
+        "archived": [f"{recent:%Y-%m}"],
+        "dry_run": False,
+    }
+    assert run("projects", "remove", project.id).out.startswith(f"project {project.id} is already removed")
+    assert project.id not in run("projects", "list").out
+    assert [row["reason"] for row in run("archive", project.id, "--json").json] == [
+        "project_removed",
+        "month_withdrawn",
+    ]
+    assert "no project" in failure(run("projects", "remove", f"{project.id}-never"), 2)
+
+
 def test_a_file_in_error_is_told_listed_and_requeued(run: Run, project: Project, recent: date) -> None:
     [key] = project.bucket.deliver(recent, [csv_gz([project.line("Usage", "None", month=recent)])])
     assert run("fetch", project.id).code == 0

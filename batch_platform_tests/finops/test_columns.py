@@ -115,9 +115,28 @@ def test_where_manifests_stand() -> None:
     assert manifest.manifest_keys(connection(Format.CUR_LEGACY), december) == (legacy,)
     assert manifest.manifest_keys(connection(Format.CUR2), december) == (export,)
     assert manifest.manifest_keys(connection(Format.FOCUS), december) == (export,)
-    assert manifest.manifest_keys(connection(Format.AUTO), december) == (legacy, export)
-    [bare] = manifest.manifest_keys(connection(Format.CUR_LEGACY, prefix=""), december)
-    assert bare == "cur/20261201-20270101/cur-Manifest.json"
+    assert manifest.manifest_keys(connection(Format.AUTO), december) == (export, legacy)
+    # where it is known to stand comes first in its layout, and no layout before the one that counts
+    assert manifest.manifest_keys(connection(Format.AUTO), december, known=legacy) == (export, legacy)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "folders"),
+    [
+        ("", ("/cur/", "cur/")),
+        ("a", ("a/cur/",)),
+        ("a/", ("a//cur/", "a/cur/")),
+        ("/a", ("/a/cur/", "a/cur/")),
+        ("/a//b/", ("/a//b//cur/", "a/b/cur/")),
+    ],
+)
+def test_a_prefix_is_taken_literally_and_then_without_empty_parts(prefix: str, folders: tuple[str, ...]) -> None:
+    assert manifest.folders(connection(Format.CUR_LEGACY, prefix)) == folders
+    exports = tuple(f"{folder}metadata/" for folder in folders)
+    assert manifest.folders(connection(Format.AUTO, prefix)) == (*exports, *folders)
+    plain = f"{folders[-1]}20261201-20270101/cur-Manifest.json"
+    keys = manifest.manifest_keys(connection(Format.CUR_LEGACY, prefix), date(2026, 12, 1), known=plain)
+    assert keys[0] == plain
 
 
 @pytest.mark.parametrize(

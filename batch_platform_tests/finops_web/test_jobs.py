@@ -63,6 +63,31 @@ def test_a_month_outside_is_refused(pool: postgres.Pool, target: date) -> None:
         assert refused.value.field == "targetDate"
 
 
+def test_older_months_are_asked_for_since_one(pool: postgres.Pool, project: Project) -> None:
+    launch = fetch(pool, project_id=project.id, since="2020-03")
+    assert launch.partition_range == (f"2020-03|{project.id}", f"2026-11|{project.id}")
+    everyone = fetch(pool, since="2020-03")
+    assert everyone.config == {"ops": {"fetch_projects": {"config": {"since": "2020-03"}}}}
+    for wrong in ({"since": "2015-12"}, {"since": "2026-12"}, {"since": "2020-03", "target_date": date(2026, 9, 1)}):
+        with pytest.raises(InvalidInput) as refused:
+            fetch(pool, project_id=project.id, **wrong)
+        assert refused.value.field == "since"
+
+
+def test_months_of_a_former_connection_that_a_range_does_not_reach_make_it_a_sweep(
+    pool: postgres.Pool, project: Project, settings: Settings
+) -> None:
+    project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "5")])])
+    project.run()
+    project.reconnect(prefix="cur/other")
+    launch = fetch(pool, project_id=project.id)
+    assert (launch.job, launch.partition_range) == ("cur_fetch_all", None)
+    assert Launcher(settings).run(launch.job, config=launch.config).success
+    with project.work.store.transaction() as session:
+        assert session.months(project.id) == []
+    assert fetch(pool, project_id=project.id).job == "cur_fetch"
+
+
 def test_an_unknown_project_is_refused(pool: postgres.Pool) -> None:
     for dry_run in (False, True):
         with pytest.raises(NotFound):

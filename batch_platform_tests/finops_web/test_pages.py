@@ -165,6 +165,47 @@ def test_writes_of_a_project(client: httpx.Client, project: Project) -> None:
     assert form(client, f"{base}/budgets/delete", measure="unblended", currency="USD").status_code == 303
     assert form(client, f"{base}/disable").status_code == 303
     assert client.get(f"/api/projects/{project.id}").json()["data"]["enabled"] is False
+    assert "プロジェクトを削除" in page(client, base)
+    removed = form(client, f"{base}/remove")
+    assert (removed.status_code, removed.headers["location"]) == (303, "/console/projects")
+    assert client.get(f"/api/projects/{project.id}").status_code == 404
+
+
+def test_a_changed_connection_is_told_before_and_after(client: httpx.Client, project: Project) -> None:
+    base = f"/console/projects/{project.id}"
+    project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "5")])])
+    project.run()
+    values = {
+        "name": "Acme",
+        "bucket": project.bucket.name,
+        "prefix": "cur/acme",
+        "reportName": "cur",
+        "region": project.bucket.region,
+        "format": "cur_legacy",
+        "enabled": "true",
+    }
+    moved, narrowed = "接続先が変わります", "対象アカウントが変わります"
+    same = form(client, f"{base}/edit", **values).text
+    assert (moved in same, narrowed in same) == (False, False)
+    assert narrowed in form(client, f"{base}/edit", **values, accountScope=project.account).text
+    values |= {"prefix": "cur/other", "withoutManifest": "true"}
+    assert moved in form(client, f"{base}/edit", **values).text
+    assert form(client, f"{base}/edit", **values, step="save").status_code == 303
+    project.connection = project.work.connection(project.id)
+    assert (project.connection.without_manifest, project.connection.prefix) == (True, "cur/other")
+    shown = page(client, base)
+    assert "変更前の接続" in shown
+    [month] = client.get(f"/api/projects/{project.id}/months").json()["data"]
+    assert month["formerConnection"] is True
+    project.fetch()
+    shown = page(client, base)
+    assert f"{project.connection.location} has no {MONTH:%Y-%m}" in shown
+    assert "取り下げた月" in shown
+    [archived] = client.get(f"/api/projects/{project.id}/archive").json()["data"]
+    assert (archived["month"], archived["unblended"]) == (f"{MONTH:%Y-%m}", {"USD": "5.000000000000"})
+    assert "接続の変更" in page(client, f"{base}/restatements")
+    [change] = client.get(f"/api/projects/{project.id}/restatements").json()["data"]["items"]
+    assert (change["reason"], change["unblended"]["after"]) == ("connection_changed", "0.000000000000")
 
 
 def test_a_viewer_sees_no_button_that_writes(viewer: httpx.Client, filled: Project) -> None:
@@ -173,7 +214,16 @@ def test_a_viewer_sees_no_button_that_writes(viewer: httpx.Client, filled: Proje
         posts = re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', shown)
         assert {action for action in posts if action.startswith("/console/projects")} == set()
     assert page(viewer, "/console/projects/~new", status=403)
-    for action in ("test", "disable", "budgets", "budgets/delete", "files/requeue", "batch/cur-fetch", "edit"):
+    for action in (
+        "test",
+        "disable",
+        "budgets",
+        "budgets/delete",
+        "files/requeue",
+        "batch/cur-fetch",
+        "edit",
+        "remove",
+    ):
         assert form(viewer, f"/console/projects/{filled.id}/{action}").status_code == 403
 
 

@@ -46,8 +46,8 @@ def test_a_project_lives(client: httpx.Client, body: dict[str, Any], audit_rows:
     assert shown == {
         **connection(body),
         "projectId": name,
-        "prefix": "cur/acme",
         "format": "auto",
+        "withoutManifest": False,
         "hasExternalId": True,
         "warnings": [],
     }
@@ -59,7 +59,16 @@ def test_a_project_lives(client: httpx.Client, body: dict[str, Any], audit_rows:
     bare = client.put(f"/api/projects/{name}", json=connection(body, roleArn=None, enabled=True)).json()["data"]
     assert bare["warnings"]
     for _ in range(2):
-        assert client.delete(f"/api/projects/{name}").json()["data"]["enabled"] is False
+        assert client.post(f"/api/projects/{name}:disable").json()["data"]["enabled"] is False
+    would = client.delete(f"/api/projects/{name}", params={"dryRun": True}).json()["data"]
+    assert would == {"projectId": name, "archivedMonths": [], "dryRun": True}
+    assert client.get(f"/api/projects/{name}").status_code == 200
+    for _ in range(2):
+        assert client.delete(f"/api/projects/{name}").json()["data"] == would | {"dryRun": False}
+    assert client.get(f"/api/projects/{name}").status_code == 404
+    [archived] = client.get(f"/api/projects/{name}/archive").json()["data"]
+    assert (archived["reason"], archived["month"]) == ("project_removed", None)
+    assert client.delete("/api/projects/never-was").status_code == 404
     rows = audit_rows(name)
     assert [row[1] for row in rows] == [
         "cost-project.create",
@@ -67,6 +76,7 @@ def test_a_project_lives(client: httpx.Client, body: dict[str, Any], audit_rows:
         "cost-project.change",
         "cost-project.change",
         "cost-project.disable",
+        "cost-project.remove",
     ]
     assert {row[0] for row in rows} == {"token:administrator"}
     assert SECRET not in str(rows) + created.text + kept.text

@@ -2,7 +2,10 @@
 
 context     what every use case works with
 projects    connections: add, list, test
-fetch       Batch A: find and register what AWS delivered
+source      what lies in a project's bucket
+fetch       Batch A: register what AWS delivered
+poll        what the sensor polls: which project-months want a run
+withdrawal  taking back what a former connection published
 aggregate   Batch B, first half: delivered files -> normalised line items
 lake        the line items of published months on local disk
 publish     Batch B, second half: line items -> the month's cost tables
@@ -31,13 +34,12 @@ from batch_platform.finops.service.costs import (
     published_stamps,
 )
 from batch_platform.finops.service.fetch import (
-    Discovery,
     FetchOutcome,
     FetchStatus,
-    discover,
     fetch_month,
     fetch_project,
-    late_deliveries,
+    nothing_newer,
+    waiting_for,
 )
 from batch_platform.finops.service.focus import FocusFile, focus_file
 from batch_platform.finops.service.insight import (
@@ -54,11 +56,14 @@ from batch_platform.finops.service.insight import (
     stored_forecast,
 )
 from batch_platform.finops.service.lake import LineItems, LineItemsLost, line_items
+from batch_platform.finops.service.poll import Discovery, discover, late_deliveries
 from batch_platform.finops.service.projects import (
+    Removal,
     add_project,
     change_project,
     create_project,
     disable_project,
+    remove_project,
     requeue,
     test_project,
 )
@@ -94,6 +99,7 @@ __all__ = [
     "MonthCommitments",
     "PublishOutcome",
     "ReadyMonth",
+    "Removal",
     "SplitCosts",
     "add_project",
     "aggregate_all",
@@ -119,6 +125,7 @@ __all__ = [
     "line_items",
     "month_commitments",
     "month_costs",
+    "nothing_newer",
     "parse_amount",
     "parse_day",
     "parse_month",
@@ -126,6 +133,7 @@ __all__ = [
     "published_stamps",
     "read_files",
     "ready_months",
+    "remove_project",
     "report",
     "requeue",
     "set_budget",
@@ -133,4 +141,5 @@ __all__ = [
     "stored_anomalies",
     "stored_forecast",
     "test_project",
+    "waiting_for",
 ]

@@ -128,6 +128,10 @@ def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: A
     """Normalise a batch, two files at once, the next one's bytes arriving meanwhile; note them in their order."""
     with context.store.transaction() as session:
         connections = {c.project_id: c for c in session.projects()}
+    # a project that was removed meanwhile took its files along
+    removed = [file for file in batch if file.project_id not in connections]
+    outcome.lost += len(removed)
+    batch = [file for file in batch if file.project_id in connections]
     with (
         TemporaryDirectory(prefix="finops-", dir=context.scratch) as folder,
         ThreadPoolExecutor(1, thread_name_prefix="finops-download") as downloads,

@@ -28,6 +28,13 @@ ATTEMPTS: Final = 5
 """How often a file is taken up again after a failure that may pass, before it becomes an ERROR."""
 
 
+STILL_FOR: Final = timedelta(minutes=15)
+"""How long a listing without a manifest must stand still to be taken: what S3 promises for a replication."""
+
+LINE_ITEMS: Final = "finops/cur_line_items/"
+COST_SUMMARY: Final = "finops/cost_summary/"
+"""Where the lake has them, a folder a month below."""
+
 QUIET: Final = timedelta(minutes=5)
 """How long nothing must have happened in a month before sensor and schedule take it for abandoned."""
 
@@ -39,7 +46,8 @@ LINE_ITEMS_BYTES: Final = 8 * 1024**3
 class FinopsContext:
     """Clients, clock and identity of one worker.
 
-    `source` gives the S3 client that may read a project's bucket; `scratch` is where temporary folders and the cache
+    `source` gives the S3 client that may read a project's bucket; `still_for`: how long a listing without a manifest
+    must stand still; `scratch` is where temporary folders and the cache
     of line items go (None: the system's).
     """
 
@@ -51,6 +59,7 @@ class FinopsContext:
     owner: str = field(default_factory=worker_name)
     lease: timedelta = LEASE
     shard_bytes: int = SHARD_BYTES
+    still_for: timedelta = STILL_FOR
     backoff: Backoff = field(default_factory=Backoff)
     scratch: Path | None = None
     line_items_bytes: int = LINE_ITEMS_BYTES
@@ -86,10 +95,21 @@ class FinopsContext:
 
     def line_items_prefix(self, project_id: str, month: date) -> str:
         """Where the normalised files of a project-month stand in the lake, a folder a version below it."""
-        return f"finops/cur_line_items/{month:%Y-%m}/{project_id}/"
+        return f"{LINE_ITEMS}{month:%Y-%m}/{project_id}/"
+
+    def cost_summary_prefix(self, project_id: str, month: date) -> str:
+        """Where the cost frame of a published project-month stands in the lake."""
+        return f"{COST_SUMMARY}{month:%Y-%m}/{project_id}/"
 
 
-def build_context(*, pool: Pool, lake: S3Client, lake_bucket: str, settings: aws.AwsSettings) -> FinopsContext:
+def build_context(
+    *,
+    pool: Pool,
+    lake: S3Client,
+    lake_bucket: str,
+    settings: aws.AwsSettings,
+    still_for: timedelta = STILL_FOR,
+) -> FinopsContext:
     """The context of this process: projects are read with their own roles."""
     clients: dict[Connection, S3Client] = {}
 
@@ -105,4 +125,4 @@ def build_context(*, pool: Pool, lake: S3Client, lake_bucket: str, settings: aws
             clients[connection] = aws.client("s3", settings, using=session)
         return clients[connection]
 
-    return FinopsContext(FinopsStore(pool), lake, lake_bucket, source)
+    return FinopsContext(FinopsStore(pool), lake, lake_bucket, source, still_for=still_for)

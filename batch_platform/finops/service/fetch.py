@@ -1,35 +1,26 @@
-"""Batch A: find what AWS delivered and register it, a manifest version of a project's month at a time."""
+"""Batch A: register what AWS delivered, a manifest version of a project's month at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime
 from enum import StrEnum
-from itertools import islice
-from math import ceil
-from posixpath import commonpath, dirname
 from typing import Final
 
 import structlog
 
 from batch_platform.core import objects
-from batch_platform.core.aws import ObjectMoved
-from batch_platform.core.failures import PlatformError, TransientFailure
 from batch_platform.core.objects import StoredObject
-from batch_platform.finops.manifest import POLLED_MONTHS, folders, manifest_keys, month_of_folder, read_manifest
+from batch_platform.finops.manifest import POLLED_MONTHS
 from batch_platform.finops.model import Connection, Delivery, ManifestStatus, RegisteredVersion
 from batch_platform.finops.months import shift
-from batch_platform.finops.service.context import QUIET, FinopsContext
+from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.service.source import delivered_months, head_manifest, read_delivery
+from batch_platform.finops.service.withdrawal import withdraw_former
 
 _log = structlog.get_logger(__name__)
 
-_MANIFEST_BYTES_AT_MOST: Final = 16 * 1024 * 1024
-_READS_OF_A_MOVING_MANIFEST: Final = 5
-
-
-LATE_AFTER: Final = timedelta(days=3)
-"""AWS writes an open month at least once a day."""
+_KEYS_TOLD: Final = 20
 
 
 class FetchStatus(StrEnum):
@@ -37,11 +28,12 @@ class FetchStatus(StrEnum):
     UNCHANGED = "unchanged"
     WAITING = "waiting"
     REGISTERED = "registered"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
 class FetchOutcome:
-    """What a fetch found for one project-month."""
+    """What a fetch found for one project-month; `note` is a sentence where people should know more of it."""
 
     project_id: str
     month: date
@@ -50,36 +42,15 @@ class FetchOutcome:
     files: int = 0
     total_bytes: int = 0
     missing: tuple[str, ...] = ()
+    note: str | None = None
 
 
-@dataclass(frozen=True)
-class MonthToRun:
-    """A project-month a run is wanted for. `run_key` names the content, so the same is never asked for twice."""
-
-    project_id: str
-    month: date
-    run_key: str
-    shards: int
-    token: str | None = None
-
-    @property
-    def place(self) -> str:
-        return f"{self.project_id}/{self.month:%Y-%m}"
-
-
-@dataclass(frozen=True)
-class Discovery:
-    """What one poll found: runs wanted, and what users should know of the rest."""
-
-    wanted: tuple[MonthToRun, ...]
-    errors: tuple[str, ...]
-    waiting: tuple[str, ...]
-
-
-def fetch_project(context: FinopsContext, connection: Connection) -> list[FetchOutcome]:
+def fetch_project(context: FinopsContext, connection: Connection, *, since: date | None = None) -> list[FetchOutcome]:
     """Register every polled month of a project that has news; oldest first."""
     _log.info("cur_fetch_started", project_id=connection.project_id)
-    outcomes = [fetch_month(context, connection, month) for month in polled_months(context, connection)]
+    outcomes = [
+        fetch_month(context, connection, month) for month in months_to_fetch(context, connection, since=since)
+    ]
     registered = sum(o.files for o in outcomes if o.status is FetchStatus.REGISTERED)
     _log.info("cur_fetch_finished", project_id=connection.project_id, months=len(outcomes), files=registered)
     return outcomes
@@ -90,7 +61,8 @@ def fetch_month(
 ) -> FetchOutcome:
     """Register the month's newest delivery. An unchanged manifest costs one HEAD and no bytes.
 
-    A dry run tells what would be registered and writes nothing.
+    After the connection's place changed, what lies there counts whatever its time; a month it lacks is withdrawn.
+    A dry run tells what would be done and writes nothing.
     """
     project_id = connection.project_id
     with context.store.transaction() as session:
@@ -99,23 +71,23 @@ def fetch_month(
     if head is None:
         # a HEAD does not tell a missing manifest from a missing bucket
         objects.require_bucket(context.source(connection), connection.bucket)
-        return FetchOutcome(project_id, month, FetchStatus.ABSENT)
-    if _is_unchanged(known, head):
+        return _absent(context, connection, month, dry_run=dry_run)
+    if is_unchanged(known, head):
         assert known is not None
         return FetchOutcome(project_id, month, FetchStatus.UNCHANGED, known.version)
     delivery = read_delivery(context, connection, month, head=head)
     if delivery is None:
-        return FetchOutcome(project_id, month, FetchStatus.ABSENT)
+        return _absent(context, connection, month, dry_run=dry_run)
     if dry_run:
-        return _outcome(delivery)
+        return _outcome(context, delivery, _seen_since(context, connection, known, delivery))
     with context.store.transaction() as session:
+        session.hold_connection(connection)
         session.lock_month(project_id, month)
         known = session.newest_version(project_id, month)
-        if known is not None and known.manifest.last_modified > delivery.manifest.last_modified:
-            # a fetch that was overtaken must not bring an older delivery back
+        if known is not None and _overtakes(known, delivery, connection):
             return FetchOutcome(project_id, month, FetchStatus.UNCHANGED, known.version)
-        session.save_delivery(delivery, now=context.clock())
-    outcome = _outcome(delivery)
+        outcome = _outcome(context, delivery, _seen_since(context, connection, known, delivery))
+        session.save_delivery(delivery, settled=outcome.status is not FetchStatus.WAITING, now=context.clock())
     _log.info(
         "cur_delivery_seen",
         project_id=project_id,
@@ -123,163 +95,92 @@ def fetch_month(
         status=outcome.status.value,
         version=outcome.version,
         files=outcome.files,
+        missing=len(outcome.missing),
     )
     context.progress(f"{project_id} {month:%Y-%m}: {outcome.status.value}, {outcome.files} files")
     return outcome
 
 
-def _outcome(delivery: Delivery) -> FetchOutcome:
+def months_to_fetch(context: FinopsContext, connection: Connection, *, since: date | None = None) -> list[date]:
+    """The delivered months of the last 13, or `since` a month, and those known from a former place; oldest first."""
+    oldest = since or oldest_polled(context.clock().date())
+    delivered = {month for month in delivered_months(context, connection) if month >= oldest}
+    with context.store.transaction() as session:
+        return sorted(delivered.union(session.stale_months(connection.project_id)))
+
+
+def oldest_polled(today: date) -> date:
+    """The first of the months that are looked for without being asked for."""
+    return shift(today.replace(day=1), 1 - POLLED_MONTHS)
+
+
+def nothing_newer(context: FinopsContext, connection: Connection, *, since: date | None = None) -> str | None:
+    """What to say when all that is delivered lies before the months that are looked at; None otherwise."""
+    oldest = since or oldest_polled(context.clock().date())
+    months = delivered_months(context, connection)
+    if not months:
+        return f"{connection.project_id}: nothing is delivered under {connection.location}"
+    if months[-1] >= oldest:
+        return None
+    return f"{connection.project_id}: nothing newer than {months[-1]:%Y-%m}; older: --since {months[0]:%Y-%m}"
+
+
+def is_unchanged(known: RegisteredVersion | None, head: StoredObject) -> bool:
+    """Whether the manifest needs no second look: what it lists is registered already."""
+    if known is None or known.stale:
+        return False
+    return known.status is not ManifestStatus.WAITING and known.still_is(head)
+
+
+def waiting_for(context: FinopsContext, missing: tuple[str, ...], seen_since: datetime) -> str:
+    """What a delivery waits for: its missing keys by name, or that its listing stands still."""
+    if missing:
+        keys = ", ".join(missing[:_KEYS_TOLD])
+        more = f" and {len(missing) - _KEYS_TOLD} more" if len(missing) > _KEYS_TOLD else ""
+        return f"{len(missing)} files not delivered yet that the manifest lists: {keys}{more}"
+    taken_at = seen_since + context.still_for
+    return f"no manifest: stands still since {seen_since:%Y-%m-%d %H:%M} UTC, taken at {taken_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _overtakes(known: RegisteredVersion, delivery: Delivery, connection: Connection) -> bool:
+    """A fetch that was overtaken must not bring an older delivery back.
+
+    Only times of one manifest tell which is older: not those of two places or layouts, nor of a listing.
+    """
+    if known.stale or connection.without_manifest or known.manifest.key != delivery.manifest.key:
+        return False
+    return known.manifest.last_modified > delivery.manifest.last_modified
+
+
+def _absent(context: FinopsContext, connection: Connection, month: date, *, dry_run: bool) -> FetchOutcome:
+    project_id = connection.project_id
+    reason = f"{connection.location} has no {month:%Y-%m}"
+    if not withdraw_former(context, connection, month, reason=reason, dry_run=dry_run):
+        return FetchOutcome(project_id, month, FetchStatus.ABSENT)
+    return FetchOutcome(project_id, month, FetchStatus.WITHDRAWN, note=f"withdrawn: {reason}")
+
+
+def _seen_since(
+    context: FinopsContext, connection: Connection, known: RegisteredVersion | None, delivery: Delivery
+) -> datetime | None:
+    """Since when a listing is seen as it is; None where there is no need to wait."""
+    if not connection.without_manifest:
+        return None
+    if known is None or known.version != delivery.version:
+        return context.clock()
+    return known.first_seen_at if known.status is ManifestStatus.WAITING else None
+
+
+def _outcome(context: FinopsContext, delivery: Delivery, seen_since: datetime | None) -> FetchOutcome:
+    settles = seen_since is not None and context.clock() < seen_since + context.still_for
+    waits = settles or bool(delivery.missing)
     return FetchOutcome(
         delivery.project_id,
         delivery.month,
-        FetchStatus.WAITING if delivery.missing else FetchStatus.REGISTERED,
+        FetchStatus.WAITING if waits else FetchStatus.REGISTERED,
         delivery.version,
         len(delivery.files),
         delivery.total_bytes,
         delivery.missing,
+        waiting_for(context, delivery.missing, seen_since or context.clock()) if waits else None,
     )
-
-
-def discover(
-    context: FinopsContext, connections: Iterable[Connection], *, requested: dict[str, str], at_most: int
-) -> Discovery:
-    """Which project-months want a run: a delivery not yet seen, or registered files nobody works on.
-
-    `requested` maps `project/YYYY-MM` to the manifest token a run was asked for before. A project that cannot be
-    read is an error of its own; the others are polled all the same.
-    """
-    wanted: list[MonthToRun] = []
-    errors: list[str] = []
-    waiting: list[str] = []
-    for connection in connections:
-        try:
-            for found in _news(context, connection, requested):
-                if isinstance(found, MonthToRun):
-                    wanted.append(found)
-                else:
-                    waiting.append(found)
-        except PlatformError as error:
-            errors.append(f"{connection.project_id}: {error.message}")
-            _log.warning("cur_poll_failed", project_id=connection.project_id, reason=error.message)
-    return Discovery(tuple(islice(wanted, at_most)), tuple(errors), tuple(waiting))
-
-
-def late_deliveries(context: FinopsContext) -> list[str]:
-    """A sentence for each enabled project whose newest published month was delivered too long ago."""
-    late = []
-    for connection in context.enabled_connections():
-        with context.store.transaction() as session:
-            months = session.months(connection.project_id)
-        if not months:
-            late.append(f"{connection.project_id}: nothing published yet")
-            continue
-        newest = max(month.delivered_at for month in months)
-        if context.clock() - newest > LATE_AFTER:
-            late.append(f"{connection.project_id}: last delivery {newest:%Y-%m-%d %H:%M} UTC")
-    return late
-
-
-def _news(context: FinopsContext, connection: Connection, requested: dict[str, str]) -> Iterable[MonthToRun | str]:
-    project_id = connection.project_id
-    stalled = context.months_to_aggregate(project_id, quiet_for=QUIET)
-    asked = set()
-    for month in polled_months(context, connection):
-        with context.store.transaction() as session:
-            known = session.newest_version(project_id, month)
-        head = head_manifest(context, connection, month, known)
-        if head is None:
-            continue
-        token = f"{head.etag}@{head.last_modified.isoformat()}"
-        place = f"{project_id}/{month:%Y-%m}"
-        if requested.get(place) == token or _is_unchanged(known, head):
-            continue
-        delivery = read_delivery(context, connection, month, head=head)
-        if delivery is None:
-            continue
-        if delivery.missing:
-            yield f"{place}: {len(delivery.missing)} files not delivered yet, {delivery.missing[0]} first"
-            continue
-        asked.add(month)
-        yield MonthToRun(
-            project_id, month, f"{place}/{delivery.version}", _shards(context, delivery.total_bytes), token
-        )
-    for left in stalled:
-        if left.month not in asked:
-            key = f"{project_id}/{left.month:%Y-%m}/{left.version}/{left.attempts}"
-            yield MonthToRun(project_id, left.month, key, _shards(context, left.total_bytes))
-
-
-def _shards(context: FinopsContext, total_bytes: int) -> int:
-    return max(1, ceil(total_bytes / context.shard_bytes))
-
-
-def _is_unchanged(known: RegisteredVersion | None, head: StoredObject) -> bool:
-    return known is not None and known.status is not ManifestStatus.WAITING and known.still_is(head)
-
-
-def polled_months(context: FinopsContext, connection: Connection) -> list[date]:
-    """The delivered months of the last 13, oldest first."""
-    oldest = shift(context.clock().date().replace(day=1), -POLLED_MONTHS + 1)
-    return [month for month in delivered_months(context, connection) if month >= oldest]
-
-
-def delivered_months(context: FinopsContext, connection: Connection) -> list[date]:
-    """The months that have a folder, oldest first. A failed listing raises: it is never 'no files'."""
-    client = context.source(connection)
-    found = {
-        month
-        for folder in folders(connection)
-        for name in objects.list_folders(client, connection.bucket, folder)
-        if (month := month_of_folder(name)) is not None
-    }
-    return sorted(found)
-
-
-def head_manifest(
-    context: FinopsContext, connection: Connection, month: date, known: RegisteredVersion | None = None
-) -> StoredObject | None:
-    """The manifest's ETag and time; None when the month has none. Where it is known to stand is asked first."""
-    client = context.source(connection)
-    keys = manifest_keys(connection, month)
-    if known is not None and known.manifest.key in keys:
-        keys = (known.manifest.key, *(key for key in keys if key != known.manifest.key))
-    for key in keys:
-        if (head := objects.head(client, connection.bucket, key)) is not None:
-            return head
-    return None
-
-
-def read_delivery(
-    context: FinopsContext, connection: Connection, month: date, *, head: StoredObject | None = None
-) -> Delivery | None:
-    """The manifest and the objects it lists, as of one moment: read again when it moved meanwhile."""
-    client = context.source(connection)
-    for _ in range(_READS_OF_A_MOVING_MANIFEST):
-        head = head or head_manifest(context, connection, month)
-        if head is None:
-            return None
-        try:
-            body = objects.read_bytes(client, head, limit=_MANIFEST_BYTES_AT_MOST, backoff=context.backoff)
-        except ObjectMoved:
-            head = None
-            continue
-        content = read_manifest(body, month, where=head.uri)
-        there = _listed_objects(context, connection, content.keys)
-        after = objects.head(client, head.bucket, head.key)
-        if after == head:
-            files = tuple(there[key] for key in content.keys if key in there)
-            missing = tuple(key for key in content.keys if key not in there)
-            return Delivery(connection.project_id, month, head, content.assembly_id, files, missing)
-        head = after
-    raise TransientFailure(f"{connection.project_id} {month:%Y-%m}: the manifest keeps changing while it is read")
-
-
-def _listed_objects(context: FinopsContext, connection: Connection, keys: tuple[str, ...]) -> dict[str, StoredObject]:
-    if not keys:
-        return {}
-    client = context.source(connection)
-    folder = commonpath([dirname(key) for key in keys]) if all(map(dirname, keys)) else ""
-    prefix = f"{folder}/" if folder else ""
-    wanted = set(keys)
-    listing = objects.list_objects(client, connection.bucket, prefix)
-    return {found.key: found for found in listing if found.key in wanted}

@@ -7,13 +7,18 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, Final
 
+import structlog
+
+from batch_platform.core import objects
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
-from batch_platform.finops.manifest import POLLED_MONTHS
 from batch_platform.finops.model import Connection
-from batch_platform.finops.months import shift
-from batch_platform.finops.service.context import FinopsContext
-from batch_platform.finops.service.fetch import delivered_months, read_delivery
+from batch_platform.finops.service.context import COST_SUMMARY, LINE_ITEMS, FinopsContext
+from batch_platform.finops.service.fetch import oldest_polled
+from batch_platform.finops.service.source import delivered_months, read_delivery
 from batch_platform.finops.service.trail import Trail, untold
+from batch_platform.finops.store import Session
+
+_log = structlog.get_logger(__name__)
 
 _PROJECT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -34,13 +39,14 @@ class TestStep:
 def add_project(context: FinopsContext, connection: Connection, *, dry_run: bool = False) -> bool:
     """Register a connection, or change it; False when it was already so. A dry run only tells.
 
-    Raises `InvalidInput` naming the field.
+    Raises `InvalidInput` naming the field, `Conflict` as `change_project` does.
     """
     _check(connection)
     with context.store.transaction() as session:
         if dry_run:
             return connection not in session.projects(connection.project_id)
-        return session.save_project(connection, now=context.clock())
+        session.lock_projects()
+        return _save(context, session, connection)
 
 
 def create_project(context: FinopsContext, connection: Connection, *, trail: Trail = untold) -> None:
@@ -50,7 +56,7 @@ def create_project(context: FinopsContext, connection: Connection, *, trail: Tra
         session.lock_projects()
         if session.projects(connection.project_id):
             raise Conflict(f"project {connection.project_id} exists already", field="project_id")
-        session.save_project(connection, now=context.clock())
+        _save(context, session, connection)
         trail(session.connection, "cost-project.create", connection.project_id, None, shown(connection))
 
 
@@ -59,7 +65,8 @@ def change_project(
 ) -> Connection:
     """Replace a connection; what it is now. `keep_external_id`: the stored one stays while the role is the same.
 
-    Raises `NotFound`, or `InvalidInput` naming the field.
+    Its months are read again when the place is another one, and computed again when the account scope is. Raises
+    `NotFound`, `InvalidInput` naming the field, or `Conflict` when it would have accounts that are another's by now.
     """
     with context.store.transaction() as session:
         session.lock_projects()
@@ -67,7 +74,7 @@ def change_project(
         if keep_external_id and connection.role_arn == before.role_arn:
             connection = replace(connection, external_id=before.external_id)
         _check(connection)
-        if session.save_project(connection, now=context.clock()):
+        if _save(context, session, connection):
             new_secret = connection.external_id != before.external_id
             after = shown(connection) | ({"external_id": "changed"} if new_secret else {})
             trail(session.connection, "cost-project.change", connection.project_id, shown(before), after)
@@ -75,14 +82,70 @@ def change_project(
 
 
 def disable_project(context: FinopsContext, project_id: str, *, trail: Trail = untold) -> Connection:
-    """Stop polling a project; its costs stay. Repeatable. Raises `NotFound`."""
+    """Stop polling a project; its costs stay, its accounts are free for another. Repeatable. Raises `NotFound`."""
     with context.store.transaction() as session:
         session.lock_projects()
         before = session.project(project_id)
         disabled = replace(before, enabled=False)
-        if session.save_project(disabled, now=context.clock()):
+        if _save(context, session, disabled):
             trail(session.connection, "cost-project.disable", project_id, shown(before), shown(disabled))
     return disabled
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A project that is removed, or would be: its published months, which are archived.
+
+    Not `changed`: it was removed before.
+    """
+
+    project_id: str
+    months: tuple[date, ...]
+    changed: bool = True
+
+
+def remove_project(
+    context: FinopsContext, project_id: str, *, dry_run: bool = False, trail: Trail = untold
+) -> Removal:
+    """Archive a project's published costs, and delete the project with all it has. A dry run only tells.
+
+    One transaction, then the lake; runs in flight find nothing to write to. Repeatable. Raises `NotFound` for one
+    that never was.
+    """
+    with context.store.transaction() as session:
+        session.lock_projects()
+        known = session.projects(project_id)
+        if known:
+            removal = Removal(project_id, tuple(month.month for month in session.months(project_id)))
+        elif (months := session.removed_months(project_id)) is not None:
+            removal = Removal(project_id, tuple(months), changed=False)
+        else:
+            raise NotFound(f"no project {project_id}", field="project_id")
+        if dry_run:
+            return removal
+        if known:
+            [before] = known
+            session.lock_insight(project_id)
+            session.remove_project(project_id, detail=f"{before.name} ({before.location})", now=context.clock())
+            trail(session.connection, "cost-project.remove", project_id, shown(before), None)
+            _log.warning("cur_project_removed", project_id=project_id, months=len(removal.months))
+    for root in (LINE_ITEMS, COST_SUMMARY):
+        for month in objects.list_folders(context.lake, context.lake_bucket, root):
+            objects.delete_prefix(context.lake, context.lake_bucket, f"{month}{project_id}/")
+    return removal
+
+
+def _save(context: FinopsContext, session: Session, connection: Connection) -> bool:
+    """Save a connection unless it would have accounts that are another project's; False when it was already so."""
+    if not session.save_project(connection, now=context.clock()):
+        return False
+    if claimed := session.accounts_claimed_twice(connection.project_id):
+        raise Conflict(
+            f"project {connection.project_id} would have accounts that are another's: {'; '.join(claimed)}; "
+            "narrow one by its accounts, or remove it",
+            field="account_scope",
+        )
+    return True
 
 
 def shown(connection: Connection) -> dict[str, Any]:
@@ -167,16 +230,18 @@ def test_project(context: FinopsContext, project_id: str) -> list[TestStep]:
     try:
         months = delivered_months(context, connection)
         steps.append(TestStep("role and bucket", True, f"s3://{connection.bucket}: {len(months)} months delivered"))
-        oldest = shift(context.clock().date().replace(day=1), -POLLED_MONTHS + 1)
+        oldest = oldest_polled(context.clock().date())
         if not months or max(months) < oldest:
-            where = f"s3://{connection.bucket}/{connection.prefix}/{connection.report_name}"
-            return [*steps, TestStep("manifest", False, f"nothing delivered since {oldest:%Y-%m} under {where}")]
+            detail = f"nothing delivered since {oldest:%Y-%m} under {connection.location}"
+            older = f"; nothing newer than {max(months):%Y-%m}; older: cur fetch --since" if months else ""
+            return [*steps, TestStep("manifest", False, f"{detail}{older}")]
         delivery = read_delivery(context, connection, max(months))
     except PlatformError as error:
         return [*steps, TestStep("manifest" if steps else "role and bucket", False, error.message)]
     if delivery is None:
         return [*steps, TestStep("manifest", False, f"no manifest for {max(months):%Y-%m}")]
-    steps.append(TestStep("manifest", True, delivery.manifest.uri))
+    kind = "no manifest; the listing of " if connection.without_manifest else ""
+    steps.append(TestStep("manifest", True, f"{kind}{delivery.manifest.uri}"))
     listed = len(delivery.files) + len(delivery.missing)
     detail = f"{len(delivery.files)} of {listed} files of {max(months):%Y-%m} are there"
     return [*steps, TestStep("files", not delivery.missing, detail)]

@@ -26,12 +26,14 @@ from batch_platform.finops.model import (
     MonthState,
     PublishedMonth,
     RegisteredVersion,
+    RestatementReason,
 )
-from batch_platform.finops.months import HISTORY_MONTHS, final_without_invoices, shift, state_of
+from batch_platform.finops.months import HISTORY_MONTHS, final_without_invoices, shift, state_of, was_final
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.faults import one_sentence
-from batch_platform.finops.service.fetch import head_manifest
 from batch_platform.finops.service.lake import LineItemsLost, download_line_items
+from batch_platform.finops.service.source import head_manifest
+from batch_platform.finops.service.withdrawal import withdraw_former
 from batch_platform.finops.store import Session
 from batch_platform.finops.summary import MonthSummary, empty_costs, empty_summary, service_monthly, summarise
 from batch_platform.finops.validation import FileFacts, raw_totals
@@ -39,6 +41,7 @@ from batch_platform.finops.validation import FileFacts, raw_totals
 _log = structlog.get_logger(__name__)
 
 _DOWNLOADS: Final = 4
+_NOT_DELIVERED: Final = "files that the manifest lists are not delivered yet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +75,10 @@ class ChecksFailed(PermanentFailure):
 def publish_month(context: FinopsContext, connection: Connection, month: date) -> PublishOutcome:
     """Replace the month's cost tables from all files of its newest version.
 
-    Repeatable: the same version gives the same rows, and writes none when they stand already. Raises `ChecksFailed`
-    when an invariant is broken, `TransientFailure` when the manifest moved while its files were read.
+    Repeatable: the same version gives the same rows, and writes none when they stand already. What a former place
+    published does not outlast a delivery of the present one that cannot be published: it is withdrawn. Raises
+    `ChecksFailed` when an invariant is broken, `TransientFailure` when the manifest moved while its files were read
+    or the connection was changed.
     """
     project_id = connection.project_id
     with context.store.transaction() as session:
@@ -82,15 +87,28 @@ def publish_month(context: FinopsContext, connection: Connection, month: date) -
         before = session.month(project_id, month)
     if version is None:
         return _nothing(project_id, month, "nothing is delivered")
+    if version.stale:
+        return _nothing(project_id, month, "what is registered is of a former connection; fetch again")
     if version.status is ManifestStatus.WAITING:
-        return _nothing(project_id, month, "files that the manifest lists are not delivered yet")
+        waits = "its listing has not stood still yet" if connection.without_manifest else _NOT_DELIVERED
+        return _nothing(project_id, month, waits)
     if undone := [file for file in files if file["status"] != FileStatus.DONE]:
-        return _nothing(project_id, month, *_undone(undone))
-    with one_sentence(f"{project_id} {month:%Y-%m}"):
-        with TemporaryDirectory(prefix="finops-", dir=context.scratch) as folder:
+        outcome = _nothing(project_id, month, *_undone(undone))
+        if outcome.in_error:
+            withdraw_former(context, connection, month, reason=f"not published: {outcome.waiting_for}")
+        return outcome
+    try:
+        with (
+            one_sentence(f"{project_id} {month:%Y-%m}"),
+            TemporaryDirectory(prefix="finops-", dir=context.scratch) as folder,
+        ):
             summary, facts, raw = _summarise(context, connection, month, files, Path(folder))
-        _require_unmoved(context, connection, version)
-        outcome = _replace(context, connection, version, files, before, (summary, facts, raw))
+            _require_unmoved(context, connection, version)
+            outcome = _replace(context, connection, version, files, before, (summary, facts, raw))
+    except PermanentFailure as error:
+        withdraw_former(context, connection, month, reason=error.message)
+        raise
+    with one_sentence(f"{project_id} {month:%Y-%m}"):
         _tidy_lake(context, outcome, version)
     return outcome
 
@@ -143,12 +161,13 @@ def _replace(
     project_id, month = connection.project_id, version.month
     layout = facts[0].format if facts else None
     with context.store.transaction() as session:
+        session.hold_connection(connection)
         session.lock_publication(month)
         session.lock_month(project_id, month)
         session.lock_insight(project_id)
         _require_current(session, version)
         old = session.costs(project_id, month, month)
-        before = session.month(project_id, month)
+        before = session.month(project_id, month) or session.withdrawn_month(project_id, month)
         difference = restatement.difference(old, summary.costs)
         final_from = final_without_invoices(
             month, delivered_at=version.delivered_at, invoiced_rows=summary.invoiced_rows
@@ -166,6 +185,9 @@ def _replace(
             final_from=final_from,
             now=now,
         )
+        moved = before is not None and before.of_former_connection
+        if before is not None and moved and was_final(before, now) and difference.height:
+            state = MonthState.RESTATED
         checks = invariants.check_month(
             summary,
             facts,
@@ -177,11 +199,18 @@ def _replace(
         )
         if any(check.blocking and not check.passed for check in checks):
             raise ChecksFailed(project_id, month, checks)
-        restates = before is not None and before.version != version.version and state is MonthState.RESTATED
+        replaced = before is not None and (moved or before.version != version.version)
+        restates = replaced and state is MonthState.RESTATED
         if restates and difference.height:
             assert before is not None
-            session.add_restatement(before, version.version, difference, now=now)
-        same = before is not None and before.version == version.version and old.equals(summary.costs)
+            reason = RestatementReason.CONNECTION_CHANGED if moved else RestatementReason.REDELIVERED
+            session.add_restatement(before, version.version, difference, reason=reason, now=now)
+        same = (
+            before is not None
+            and before.version == version.version
+            and old.equals(summary.costs)
+            and session.month(project_id, month) is not None
+        )
         if not same:
             session.replace_costs(
                 project_id,
@@ -226,7 +255,7 @@ def _columns_of(session: Session, before: PublishedMonth | None) -> list[str]:
 def _require_current(session: Session, version: RegisteredVersion) -> None:
     now = session.newest_version(version.project_id, version.month)
     place = f"{version.project_id} {version.month:%Y-%m}"
-    if now is None or now.version != version.version:
+    if now is None or now.version != version.version or now.stale:
         raise TransientFailure(f"{place}: a newer delivery was registered while this one was aggregated")
     if session.files_not_done(version.project_id, version.month, version.version):
         raise TransientFailure(f"{place}: files were put back while the month was aggregated")
@@ -234,8 +263,10 @@ def _require_current(session: Session, version: RegisteredVersion) -> None:
 
 def _require_unmoved(context: FinopsContext, connection: Connection, version: RegisteredVersion) -> None:
     """The manifest after its last file was read must still be the one that was registered."""
+    if version.status is not ManifestStatus.REGISTERED:
+        return
     head = head_manifest(context, connection, version.month, version)
-    if version.status is ManifestStatus.REGISTERED and (head is None or not version.still_is(head)):
+    if head is None or not version.still_is(head):
         raise TransientFailure(
             f"{connection.project_id} {version.month:%Y-%m}: the manifest moved meanwhile; fetch again"
         )
@@ -245,7 +276,7 @@ def _tidy_lake(context: FinopsContext, outcome: PublishOutcome, version: Registe
     """Put the month's cost frame into the lake and drop line items of versions that no longer count."""
     body = BytesIO()
     outcome.costs.write_parquet(body, compression="zstd", statistics=False)
-    key = f"finops/cost_summary/{version.month:%Y-%m}/{version.project_id}/cost_summary.parquet"
+    key = f"{context.cost_summary_prefix(version.project_id, version.month)}cost_summary.parquet"
     objects.put_bytes(context.lake, context.lake_bucket, key, body.getvalue())
     prefix = context.line_items_prefix(version.project_id, version.month)
     with context.store.transaction() as session:

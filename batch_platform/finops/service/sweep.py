@@ -11,7 +11,7 @@ from batch_platform.finops.model import Connection, FileStatus
 from batch_platform.finops.service.aggregate import AggregateOutcome, read_files
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.faults import one_sentence
-from batch_platform.finops.service.fetch import FetchOutcome, fetch_month, polled_months
+from batch_platform.finops.service.fetch import FetchOutcome, fetch_month, months_to_fetch
 from batch_platform.finops.service.insight import compute_anomalies, compute_forecast
 from batch_platform.finops.service.publish import PublishOutcome, publish_month
 
@@ -53,14 +53,19 @@ class ReadyMonth:
 
 
 def fetch_all(
-    context: FinopsContext, connections: Sequence[Connection], month: date | None = None, *, dry_run: bool = False
+    context: FinopsContext,
+    connections: Sequence[Connection],
+    month: date | None = None,
+    *,
+    since: date | None = None,
+    dry_run: bool = False,
 ) -> Iterator[FetchOutcome | Failed]:
-    """Batch A for these projects: one month, or all that are polled."""
+    """Batch A for these projects: one month, or all that are polled, or all `since` one."""
     for connection in connections:
         try:
             # listed in any case: a listing that fails is told, where a HEAD would only find no manifest
             with one_sentence(connection.project_id):
-                polled = polled_months(context, connection)
+                polled = months_to_fetch(context, connection, since=since)
         except PlatformError as error:
             yield Failed(connection.project_id, None, error)
             continue

@@ -1,14 +1,17 @@
 -- Alert rules of finops: a row (subject, job, summary) for each thing that is wrong now.
 
 -- name: rule_month_restated
-SELECT format('%%s %%s %%s %%s', project_id, to_char(billing_month, 'YYYY-MM'), to_version, currency) AS subject,
+SELECT DISTINCT ON (1)
+       format('%%s %%s %%s %%s', project_id, to_char(billing_month, 'YYYY-MM'), to_version, currency) AS subject,
        'cur-aggregate' AS job,
-       format('project %%s: AWS changed the final month %%s by %%s %%s (unblended)', project_id,
-              to_char(billing_month, 'YYYY-MM'),
+       format(CASE reason WHEN 'redelivered' THEN 'project %%s: AWS changed the final month %%s by %%s %%s (unblended)'
+                          ELSE 'project %%s: a changed connection changed the final month %%s by %%s %%s (unblended)' END,
+              project_id, to_char(billing_month, 'YYYY-MM'),
               trim_scale(sum(unblended_after) - sum(unblended_before)), currency) AS summary
 FROM finops.finops_restatements
 WHERE detected_at > %(now)s - %(told_for)s::interval
-GROUP BY project_id, billing_month, to_version, currency
+GROUP BY project_id, billing_month, to_version, currency, reason, detected_at
+ORDER BY 1, detected_at DESC
 
 -- name: rule_unknown_types
 SELECT format('%%s %%s', project_id, to_char(billing_month, 'YYYY-MM')) AS subject, 'cur-aggregate' AS job,

@@ -9,14 +9,14 @@ WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(
 
 -- name: accounts_claimed_elsewhere
 SELECT DISTINCT format('account %%s of payer %%s is in project %%s', usage_account_id, payer_account_id, project_id) AS sentence
-FROM finops.finops_cost_summary
+FROM finops.finops_account_claims
 JOIN unnest(%(payers)s::text[], %(accounts)s::text[]) AS ours (payer_account_id, usage_account_id)
     USING (payer_account_id, usage_account_id)
 WHERE billing_month = %(month)s AND project_id <> %(project_id)s
 ORDER BY 1
 
 -- name: bump_costs_revision
-UPDATE finops.finops_months SET costs_revision = costs_revision + 1
+UPDATE finops.finops_months SET costs_revision = nextval('finops.finops_costs_revision')
 WHERE project_id = %(project_id)s AND billing_month = %(month)s
 
 -- name: costs_stamps
@@ -34,21 +34,23 @@ DELETE FROM finops.finops_cost_service_monthly WHERE project_id = %(project_id)s
 -- name: upsert_month
 INSERT INTO finops.finops_months AS known (
     project_id, billing_month, state, version, format, row_count, file_count, delivered_at, published_at, checks,
-    final_from
-) VALUES (
-    %(project_id)s, %(month)s, %(state)s, %(version)s, %(format)s, %(row_count)s, %(file_count)s, %(delivered_at)s,
-    %(now)s, %(checks)s, %(final_from)s
+    final_from, place, account_scope
 )
+SELECT %(project_id)s, %(month)s, %(state)s, %(version)s, %(format)s, %(row_count)s, %(file_count)s, %(delivered_at)s,
+       %(now)s, %(checks)s, %(final_from)s, project.place, project.account_scope
+FROM finops.finops_project_connections AS project
+WHERE project.project_id = %(project_id)s
 ON CONFLICT (project_id, billing_month) DO UPDATE SET
     state = excluded.state, version = excluded.version, format = excluded.format, row_count = excluded.row_count,
     file_count = excluded.file_count, delivered_at = excluded.delivered_at, published_at = excluded.published_at,
-    checks = excluded.checks, final_from = excluded.final_from
+    checks = excluded.checks, final_from = excluded.final_from, place = excluded.place,
+    account_scope = excluded.account_scope
 -- computing the same version again is no news
 WHERE (known.state, known.version, known.format, known.row_count, known.file_count, known.delivered_at, known.checks,
-       known.final_from)
+       known.final_from, known.place, known.account_scope)
     IS DISTINCT FROM
       (excluded.state, excluded.version, excluded.format, excluded.row_count, excluded.file_count,
-       excluded.delivered_at, excluded.checks, excluded.final_from)
+       excluded.delivered_at, excluded.checks, excluded.final_from, excluded.place, excluded.account_scope)
 
 -- name: publish_manifest
 UPDATE finops.finops_billing_manifests SET status = 'PUBLISHED', published_at = coalesce(published_at, %(now)s)
@@ -63,9 +65,12 @@ UPDATE finops.finops_billing_files SET status = 'SUPERSEDED'
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version <> %(version)s AND status = 'DONE'
 
 -- name: months
-SELECT project_id, billing_month, state, version, format, row_count, file_count, delivered_at, published_at, checks,
-       final_from
-FROM finops.finops_months
+SELECT project_id, billing_month, state, version, month.format, row_count, file_count, delivered_at, published_at,
+       checks, final_from, month.place <> project.place AS of_former_place,
+       (month.place, month.account_scope) IS DISTINCT FROM (project.place, project.account_scope)
+           AS of_former_connection
+FROM finops.finops_months AS month
+JOIN finops.finops_project_connections AS project USING (project_id)
 WHERE project_id = %(project_id)s AND (%(month)s::date IS NULL OR billing_month = %(month)s)
 ORDER BY billing_month
 
@@ -87,7 +92,7 @@ ORDER BY billing_month, currency COLLATE "C"
 -- name: restatements_page
 SELECT billing_month, from_version, to_version, usage_account_id, service, charge_class, currency,
        unblended_before, unblended_after, amortized_before, amortized_after, net_unblended_before,
-       net_unblended_after, detected_at
+       net_unblended_after, detected_at, reason
 FROM finops.finops_restatements
 WHERE project_id = %(project_id)s
   AND (%(detected_at)s::timestamptz IS NULL
@@ -101,7 +106,7 @@ LIMIT %(limit)s OFFSET %(offset)s
 -- name: restatements
 SELECT billing_month, from_version, to_version, usage_account_id, service, charge_class, currency,
        unblended_before, unblended_after, amortized_before, amortized_after, net_unblended_before,
-       net_unblended_after, detected_at
+       net_unblended_after, detected_at, reason
 FROM finops.finops_restatements
 WHERE project_id = %(project_id)s
 ORDER BY billing_month, detected_at, usage_account_id, service, charge_class, currency

@@ -4,20 +4,37 @@
 SELECT pg_advisory_xact_lock(hashtextextended('finops ' || %(project_id)s || ' ' || %(month)s::text, 0))
 
 -- name: newest_version
-SELECT version, bucket, manifest_key, manifest_etag, manifest_last_modified, delivered_at, status
-FROM finops.finops_billing_manifests
+SELECT manifest.version, manifest.bucket, manifest.manifest_key, manifest.manifest_etag,
+       manifest.manifest_last_modified, manifest.delivered_at, manifest.first_seen_at, manifest.status, manifest.place,
+       manifest.place <> project.place
+       OR bool_or(manifest.place <> project.place AND manifest.status <> 'PUBLISHED') OVER () AS stale
+FROM finops.finops_billing_manifests AS manifest
+JOIN finops.finops_project_connections AS project USING (project_id)
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND status <> 'SUPERSEDED'
-ORDER BY manifest_last_modified DESC, coalesce(registered_at, first_seen_at) DESC
+-- of the present place before that of a former one; what waits to be published, of which there is one, before what is
+ORDER BY manifest.place <> project.place, status = 'PUBLISHED', manifest_last_modified DESC
 LIMIT 1
+
+-- name: stale_months
+SELECT billing_month
+FROM finops.finops_billing_manifests AS manifest
+JOIN finops.finops_project_connections AS project USING (project_id)
+WHERE project_id = %(project_id)s AND status <> 'SUPERSEDED'
+GROUP BY billing_month
+HAVING NOT bool_or(manifest.place = project.place)
+    OR bool_or(manifest.place <> project.place AND manifest.status <> 'PUBLISHED')
+ORDER BY billing_month
 
 -- name: deliveries_under_way
 SELECT manifest.billing_month, manifest.version, manifest.status, manifest.file_count, manifest.delivered_at,
-       manifest.missing_keys,
+       manifest.missing_keys, manifest.first_seen_at,
        count(file.object_key) FILTER (WHERE file.status = 'DONE') AS files_read,
        count(file.object_key) FILTER (WHERE file.status = 'ERROR') AS files_in_error
 FROM finops.finops_billing_manifests AS manifest
+JOIN finops.finops_project_connections AS project USING (project_id)
 LEFT JOIN finops.finops_billing_files AS file USING (project_id, billing_month, version)
 WHERE manifest.project_id = %(project_id)s AND manifest.status IN ('WAITING', 'REGISTERED')
+  AND manifest.place = project.place
 GROUP BY manifest.project_id, manifest.billing_month, manifest.version
 ORDER BY manifest.billing_month DESC, manifest.delivered_at DESC
 
@@ -28,19 +45,24 @@ WHERE project_id = %(project_id)s AND billing_month = %(month)s AND status = 'SU
 -- name: insert_manifest
 INSERT INTO finops.finops_billing_manifests AS known (
     project_id, billing_month, version, assembly_id, bucket, manifest_key, manifest_etag, manifest_last_modified,
-    delivered_at, file_count, total_bytes, status, missing_keys, first_seen_at, registered_at
-) VALUES (
-    %(project_id)s, %(month)s, %(version)s, %(assembly_id)s, %(bucket)s, %(manifest_key)s, %(manifest_etag)s,
-    %(manifest_last_modified)s, %(delivered_at)s, %(file_count)s, %(total_bytes)s, %(status)s, %(missing)s,
-    %(now)s, %(registered_at)s
+    delivered_at, file_count, total_bytes, status, missing_keys, first_seen_at, registered_at, place
 )
--- a manifest written again with the same content, or a version that was superseded and came back
+SELECT %(project_id)s, %(month)s, %(version)s, %(assembly_id)s, %(bucket)s, %(manifest_key)s, %(manifest_etag)s,
+       %(manifest_last_modified)s, %(delivered_at)s, %(file_count)s, %(total_bytes)s, %(status)s, %(missing)s,
+       %(now)s, %(registered_at)s, project.place
+FROM finops.finops_project_connections AS project
+WHERE project.project_id = %(project_id)s
+-- a manifest written again with the same content, one that stands still now, or a version that came back
 ON CONFLICT (project_id, billing_month, version) DO UPDATE SET
+    manifest_key = excluded.manifest_key,
     manifest_etag = excluded.manifest_etag,
     manifest_last_modified = excluded.manifest_last_modified,
     delivered_at = excluded.delivered_at,
-    status = CASE WHEN known.status = 'SUPERSEDED' THEN excluded.status ELSE known.status END,
-    registered_at = CASE WHEN known.status = 'SUPERSEDED' THEN excluded.registered_at ELSE known.registered_at END
+    place = excluded.place,
+    first_seen_at = CASE WHEN known.status = 'SUPERSEDED' THEN excluded.first_seen_at ELSE known.first_seen_at END,
+    status = CASE WHEN known.status IN ('SUPERSEDED', 'WAITING') THEN excluded.status ELSE known.status END,
+    registered_at =
+        CASE WHEN known.status IN ('SUPERSEDED', 'WAITING') THEN excluded.registered_at ELSE known.registered_at END
 
 -- name: insert_files
 INSERT INTO finops.finops_billing_files AS known (
@@ -66,6 +88,22 @@ UPDATE finops.finops_billing_files SET
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version <> %(version)s
   AND status IN ('PENDING', 'PROCESSING', 'ERROR')
 
+-- name: supersede_former_manifests
+UPDATE finops.finops_billing_manifests AS manifest SET status = 'SUPERSEDED'
+FROM finops.finops_project_connections AS project
+WHERE manifest.project_id = %(project_id)s AND manifest.billing_month = %(month)s
+  AND project.project_id = manifest.project_id AND manifest.place <> project.place
+  AND manifest.status <> 'SUPERSEDED'
+
+-- name: supersede_former_files
+UPDATE finops.finops_billing_files AS file SET
+    status = 'SUPERSEDED', owner = NULL, lease_expires_at = NULL, fencing = fencing + 1
+FROM finops.finops_billing_manifests AS manifest
+WHERE file.project_id = %(project_id)s AND file.billing_month = %(month)s AND file.status <> 'SUPERSEDED'
+  AND (manifest.project_id, manifest.billing_month, manifest.version)
+    = (file.project_id, file.billing_month, file.version)
+  AND manifest.status = 'SUPERSEDED'
+
 -- name: owners
 SELECT DISTINCT owner FROM finops.finops_billing_files WHERE status = 'PROCESSING'
 
@@ -76,14 +114,17 @@ WHERE status = 'PROCESSING' AND (lease_expires_at < %(now)s OR owner = ANY(%(dea
 
 -- name: claim_files
 WITH candidates AS (
-    SELECT project_id, billing_month, version, object_key, file_no, size_bytes
-    FROM finops.finops_billing_files
-    WHERE status = 'PENDING'
-      AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
-      AND (%(month)s::date IS NULL OR billing_month = %(month)s)
-    ORDER BY billing_month, project_id, file_no
+    -- what a former connection left is read no more
+    SELECT file.project_id, file.billing_month, file.version, file.object_key, file.file_no, file.size_bytes
+    FROM finops.finops_billing_files AS file
+    JOIN finops.finops_billing_manifests AS manifest USING (project_id, billing_month, version)
+    JOIN finops.finops_project_connections AS project USING (project_id)
+    WHERE file.status = 'PENDING' AND manifest.place = project.place
+      AND (%(project_id)s::text IS NULL OR file.project_id = %(project_id)s)
+      AND (%(month)s::date IS NULL OR file.billing_month = %(month)s)
+    ORDER BY file.billing_month, file.project_id, file.file_no
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE OF file SKIP LOCKED
 ), claimable AS (
     -- the first file always, further ones while the shard has room
     SELECT *, sum(size_bytes) OVER (ORDER BY billing_month, project_id, file_no) - size_bytes AS bytes_before
@@ -170,7 +211,7 @@ SELECT file.project_id, file.billing_month, file.version,
 FROM finops.finops_billing_files AS file
 JOIN finops.finops_billing_manifests AS manifest USING (project_id, billing_month, version)
 JOIN finops.finops_project_connections AS project USING (project_id)
-WHERE manifest.status = 'REGISTERED'
+WHERE manifest.status = 'REGISTERED' AND manifest.place = project.place
   AND (project_id = %(project_id)s OR (%(project_id)s::text IS NULL AND project.enabled))
 GROUP BY file.project_id, file.billing_month, file.version
 HAVING count(*) FILTER (WHERE file.status = 'ERROR') < count(*)
@@ -182,9 +223,21 @@ ORDER BY file.billing_month, file.project_id
 
 -- name: empty_registered_months
 SELECT project_id, billing_month, version
-FROM finops.finops_billing_manifests
+FROM finops.finops_billing_manifests AS manifest
+JOIN finops.finops_project_connections AS project USING (project_id)
 WHERE status = 'REGISTERED' AND file_count = 0 AND registered_at <= %(quiet_since)s
+  AND manifest.place = project.place
   AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
+ORDER BY billing_month, project_id
+
+-- name: months_to_recompute
+SELECT project_id, billing_month, version
+FROM finops.finops_months AS month
+JOIN finops.finops_project_connections AS project USING (project_id)
+JOIN finops.finops_billing_manifests AS manifest USING (project_id, billing_month, version)
+WHERE (month.place, month.account_scope) IS DISTINCT FROM (project.place, project.account_scope)
+  AND manifest.place = project.place AND manifest.status = 'PUBLISHED'
+  AND (project_id = %(project_id)s OR (%(project_id)s::text IS NULL AND project.enabled))
 ORDER BY billing_month, project_id
 
 -- name: files

@@ -7,6 +7,7 @@ repeated publication change nothing.
 from __future__ import annotations
 
 from batch_platform.core.store import BaseStore
+from batch_platform.finops.store.archive import Archive
 from batch_platform.finops.store.budgets import Budgets
 from batch_platform.finops.store.costs import FORECAST_SCHEMA, RESTATEMENT_SCHEMA, Costs
 from batch_platform.finops.store.deliveries import Deliveries
@@ -14,7 +15,7 @@ from batch_platform.finops.store.deliveries import Deliveries
 __all__ = ["FORECAST_SCHEMA", "RESTATEMENT_SCHEMA", "FinopsStore", "Session"]
 
 
-class Session(Deliveries, Costs, Budgets):
+class Session(Deliveries, Costs, Archive, Budgets):
     """The statements of one transaction."""
 
 

@@ -19,6 +19,7 @@ from batch_platform.finops.model import (
     Format,
     MonthState,
     PublishedMonth,
+    RestatementReason,
     Stamp,
 )
 from batch_platform.finops.store.statements import FinopsStatements
@@ -35,6 +36,7 @@ RESTATEMENT_SCHEMA: Final[dict[str, pl.DataType]] = {
         for side in ("before", "after")
     },
     "detected_at": pl.Datetime("us", "UTC"),
+    "reason": pl.String(),
 }
 
 
@@ -50,7 +52,7 @@ class Costs(FinopsStatements):
         return int(row["count"])
 
     def accounts_claimed_elsewhere(self, project_id: str, month: date, costs: pl.DataFrame) -> list[str]:
-        """Accounts of these costs that another project has published for the month, as sentences."""
+        """Accounts of these costs that belong to another enabled project in the month, as sentences."""
         pairs = costs.select("payer_account_id", "usage_account_id").unique().sort(pl.all())
         rows = self._rows(
             "accounts_claimed_elsewhere",
@@ -74,9 +76,15 @@ class Costs(FinopsStatements):
         self._append("finops_cost_service_monthly", by_service, **constants)
 
     def add_restatement(
-        self, before: PublishedMonth, to_version: str, difference: pl.DataFrame, *, now: datetime
+        self,
+        before: PublishedMonth,
+        to_version: str,
+        difference: pl.DataFrame,
+        *,
+        reason: RestatementReason,
+        now: datetime,
     ) -> None:
-        """Keep the money difference between two versions of a month."""
+        """Keep the money difference between what was published of a month and what is now."""
         self._append(
             "finops_restatements",
             difference,
@@ -85,6 +93,7 @@ class Costs(FinopsStatements):
             from_version=before.version,
             to_version=to_version,
             detected_at=now,
+            reason=reason.value,
         )
 
     def save_month(self, month: PublishedMonth) -> bool:
@@ -109,22 +118,7 @@ class Costs(FinopsStatements):
         return changed == 1
 
     def months(self, project_id: str, month: date | None = None) -> list[PublishedMonth]:
-        return [
-            PublishedMonth(
-                project_id=row["project_id"],
-                month=row["billing_month"],
-                state=MonthState(row["state"]),
-                version=row["version"],
-                format=Format(row["format"]) if row["format"] else None,
-                row_count=row["row_count"],
-                file_count=row["file_count"],
-                delivered_at=row["delivered_at"],
-                published_at=row["published_at"],
-                checks=tuple(CheckOutcome(**check) for check in row["checks"]),
-                final_from=row["final_from"],
-            )
-            for row in self._rows("months", project_id=project_id, month=month)
-        ]
+        return [month_of(row) for row in self._rows("months", project_id=project_id, month=month)]
 
     def month(self, project_id: str, month: date) -> PublishedMonth | None:
         found = self.months(project_id, month)
@@ -199,3 +193,22 @@ class Costs(FinopsStatements):
     def forecast(self, project_id: str, month: date) -> pl.DataFrame:
         rows = self._frame("forecast", FORECAST_SCHEMA, project_id=project_id, month=month)
         return rows.sort("target_date", "currency")
+
+
+def month_of(row: dict[str, Any]) -> PublishedMonth:
+    """A row of `finops_months`, or one that was archived."""
+    return PublishedMonth(
+        project_id=row["project_id"],
+        month=row["billing_month"],
+        state=MonthState(row["state"]),
+        version=row["version"],
+        format=Format(row["format"]) if row["format"] else None,
+        row_count=row["row_count"],
+        file_count=row["file_count"],
+        delivered_at=row["delivered_at"],
+        published_at=row["published_at"],
+        checks=tuple(CheckOutcome(**check) for check in row["checks"]),
+        final_from=row.get("final_from"),
+        of_former_place=row.get("of_former_place", True),
+        of_former_connection=row.get("of_former_connection", True),
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 from psycopg.types.json import Jsonb
 
-from batch_platform.core.failures import NotFound
+from batch_platform.core.failures import NotFound, TransientFailure
 from batch_platform.core.objects import StoredObject
 from batch_platform.finops.model import (
     ClaimedFile,
@@ -32,7 +32,7 @@ class Deliveries(FinopsStatements):
     def save_project(self, connection: Connection, *, now: datetime) -> bool:
         """Add or change a connection; False when it was already so."""
         row = asdict(connection) | {"format": connection.format.value, "now": now}
-        row["account_scope"] = None if connection.account_scope is None else list(connection.account_scope)
+        row["account_scope"] = None if connection.account_scope is None else sorted(set(connection.account_scope))
         return self._run("upsert_project", **row) == 1
 
     def projects(self, project_id: str | None = None) -> list[Connection]:
@@ -47,8 +47,30 @@ class Deliveries(FinopsStatements):
         return found[0]
 
     def lock_projects(self) -> None:
-        """Until the end of the transaction, nobody else adds or changes a project."""
+        """Until the end of the transaction, nobody else adds or changes a project, registers or publishes."""
         self._run("lock_projects")
+
+    def hold_connection(self, connection: Connection) -> None:
+        """Until the end of the transaction, no project is added, changed or removed.
+
+        Raises `TransientFailure` when the project's place or account scope is another one by now, `NotFound` when it
+        was removed: what was found there counts no more.
+        """
+        self._run("hold_projects")
+        if self.project(connection.project_id).published_from != connection.published_from:
+            raise TransientFailure(f"{connection.project_id}: its connection was changed meanwhile; fetch again")
+
+    def connected_at(self, project_id: str) -> datetime:
+        """When the project's place or account scope changed last."""
+        return cast(datetime, self._value("connected_at", project_id=project_id))
+
+    def projects_changed_at(self) -> datetime:
+        """When a project was added, changed or removed last: a month that another's blocked may be free since."""
+        return cast(datetime, self._value("projects_changed_at"))
+
+    def accounts_claimed_twice(self, project_id: str) -> list[str]:
+        """Some accounts that this project and another enabled one have published for a month, as sentences."""
+        return [row["sentence"] for row in self._rows("accounts_claimed_twice", project_id=project_id)]
 
     def projects_page(self, *, after: str | None, offset: int, limit: int) -> list[Connection]:
         """A page of the projects, by id."""
@@ -70,13 +92,33 @@ class Deliveries(FinopsStatements):
             row["bucket"], row["manifest_key"], row["manifest_etag"], 0, row["manifest_last_modified"]
         )
         return RegisteredVersion(
-            project_id, month, row["version"], manifest, row["delivered_at"], ManifestStatus(row["status"])
+            project_id,
+            month,
+            row["version"],
+            manifest,
+            row["delivered_at"],
+            ManifestStatus(row["status"]),
+            row["first_seen_at"],
+            row["place"],
+            row["stale"],
         )
 
-    def save_delivery(self, delivery: Delivery, *, now: datetime) -> None:
-        """Register a version and its files, and supersede what other versions left undone. Repeatable."""
+    def stale_months(self, project_id: str) -> list[date]:
+        """Known months that were not looked for yet since the project's place changed; oldest first."""
+        return [row["billing_month"] for row in self._rows("stale_months", project_id=project_id)]
+
+    def supersede_former_place(self, project_id: str, month: date) -> None:
+        """What was registered or published of a month under another place counts no more."""
+        self._run("supersede_former_manifests", project_id=project_id, month=month)
+        self._run("supersede_former_files", project_id=project_id, month=month)
+
+    def save_delivery(self, delivery: Delivery, *, now: datetime, settled: bool = True) -> None:
+        """Register a version and its files, and supersede what other versions left undone. Repeatable.
+
+        It is WAITING while files are missing, or until it is `settled`.
+        """
+        waiting = bool(delivery.missing) or not settled
         place = {"project_id": delivery.project_id, "month": delivery.month, "version": delivery.version}
-        waiting = bool(delivery.missing)
         self._run(
             "insert_manifest",
             **place,
@@ -208,6 +250,7 @@ class Deliveries(FinopsStatements):
     ) -> list[MonthToAggregate]:
         """Months with work left that nobody does and where nothing happened since: files, tables, then insight.
 
+        Months of another account scope than the project's are computed again at once: their files are read already.
         Last, those that stood unchanged until they may be final: publishing them again makes them so.
         """
         rows = self._rows("months_to_aggregate", project_id=project_id, now=now, quiet_since=quiet_since)
@@ -218,7 +261,13 @@ class Deliveries(FinopsStatements):
             for row in rows
         ]
         empty = self._rows("empty_registered_months", project_id=project_id, quiet_since=quiet_since)
-        months += [MonthToAggregate(row["project_id"], row["billing_month"], row["version"], 0, 0) for row in empty]
+        recompute = self._rows("months_to_recompute", project_id=project_id)
+        known = {(month.project_id, month.month) for month in months}
+        months += [
+            MonthToAggregate(row["project_id"], row["billing_month"], row["version"], 0, 0)
+            for row in (*empty, *recompute)
+            if (row["project_id"], row["billing_month"]) not in known
+        ]
         known = {(month.project_id, month.month) for month in months}
         unfinished = self._rows("months_without_insight", project_id=project_id, quiet_since=quiet_since)
         # no file waits: -1 keeps their run key apart from that of the month's files
