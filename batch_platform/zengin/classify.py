@@ -2,11 +2,12 @@
 
 An update keeps its code. Its class is decided by the first of these that holds, names and kana compared loosely
 (folded, without 営業部 or 出張所):
-    orthography   the kana is the same but for its writing: 本店 and 本店営業部, 澤田 and 沢田
+    orthography   the kana is the same, and both names are read so or are one but for their writing: 員弁 and いなべ
     kana          the name is the same but for its writing, the kana that transfers carry is another
-    rename        one name contains the other, or they share a good part of their letters
-    reuse         the name has nothing to do with the one the code had
+    rename        one name is part of the other or begins as it is read, or they share a good part of their letters
+    reuse         the name has nothing to do with the one the code had; its kana may have been left as it was
 
+What leaves a bank or branch without a kana that a transfer can carry is of high risk whatever its class.
 Where the old name of a code turns up under another code of the bank, a transfer by name and one by code part ways:
 that is of high risk whatever the class, as is every change by which a whole bank goes or grows. Additions, deletions,
 and updates of a bank that grows are explained by `mergers.proposals` where it has a successor.
@@ -19,8 +20,9 @@ from typing import Final
 
 import polars as pl
 
-from batch_platform.zengin.kana import fold_expr
-from batch_platform.zengin.mergers import loosely
+from batch_platform.zengin import readings
+from batch_platform.zengin.kana import fold_expr, writable_expr
+from batch_platform.zengin.mergers import loosely, without_kind
 from batch_platform.zengin.model import CLASSIFIED_SCHEMA, ChangeClass, DiffType, Risk, Table
 
 ALIKE: Final = 400
@@ -60,6 +62,7 @@ def classify(changes: pl.DataFrame, successors: pl.DataFrame, *, closed: pl.Data
         .join(_former_names(changes, closed), on=["table", "key"], how="left")
         .join(_gone_banks(changes), on="bank_code", how="left")
         .join(_names_elsewhere(changes), on=["table", "key"], how="left")
+        .join(_likeness(changes), on=["table", "key"], how="left")
         .sort("place")
         .with_columns(
             was=pl.col("old").struct.field("name"),
@@ -67,6 +70,7 @@ def classify(changes: pl.DataFrame, successors: pl.DataFrame, *, closed: pl.Data
             was_kana=pl.col("old").struct.field("kana"),
             becomes_kana=pl.col("new").struct.field("kana"),
         )
+        .with_columns(mute=_MUTE)
     )
     added, deleted = (pl.col("diff_type") == one for one in (DiffType.ADDITION, DiffType.DELETION))
     change_class = pl.when(added).then(_class_of_addition()).when(deleted).then(_class_of_deletion())
@@ -75,7 +79,11 @@ def classify(changes: pl.DataFrame, successors: pl.DataFrame, *, closed: pl.Data
     whole_bank = _IS_BANK & pl.col("change_class").is_in([ChangeClass.BANK_CLOSED, ChangeClass.MERGER])
     parted = pl.col("elsewhere").is_not_null()
     return classed.with_columns(
-        risk=pl.when(whole_bank | parted).then(pl.lit(str(Risk.HIGH))).otherwise(usual),
+        risk=pl.when(whole_bank | parted | pl.col("mute"))
+        .then(pl.lit(str(Risk.HIGH)))
+        .when(_LOSES_LETTERS & (usual == Risk.LOW))
+        .then(pl.lit(str(Risk.MEDIUM)))
+        .otherwise(usual),
         reason=pl.when(added)
         .then(_reason_of_addition())
         .when(deleted)
@@ -113,7 +121,7 @@ def _former_names(changes: pl.DataFrame, closed: pl.DataFrame | None) -> pl.Data
     if pairs.is_empty():
         return pl.DataFrame(schema=schema)
     becomes = pl.col("new").struct.field("name")
-    related = _same_loosely(pl.col("name"), becomes) | _related(pl.col("name"), becomes)
+    related = (loosely(pl.col("name")) == loosely(becomes)) | _related(pl.col("name"), becomes)
     return (
         pairs.group_by("table", "key", maintain_order=True)
         .agg(known=related.any(), former=pl.col("name").last())
@@ -141,7 +149,45 @@ def _names_elsewhere(changes: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _likeness(changes: pl.DataFrame) -> pl.DataFrame:
+    """What the two names and kana of each update have in common."""
+    sides = [(f"{side}_{value}", pl.col(side).struct.field(value)) for side in ("old", "new") for value in _SAID]
+    updates = (
+        changes.filter(pl.col("diff_type") == DiffType.UPDATE)
+        .select("table", "key", *(text.alias(name) for name, text in sides))
+        .with_columns(loosely(pl.col(name)).name.prefix("loose_") for name, _ in sides)
+    )
+    same_name, same_kana = (pl.col(f"loose_old_{value}") == pl.col(f"loose_new_{value}") for value in _SAID)
+    related = _related(pl.col("old_name"), pl.col("new_name"))
+    judged = updates.with_columns(same_name=same_name, same_kana=same_kana, related=related)
+    names = judged.select("same_name", pl.col(f"loose_{name}" for name, _ in sides)).iter_rows()
+    read = [(None, None) if same else (_fit(*said), _begin(*said)) for same, *said in names]
+    schema = {"both_read": pl.Boolean(), "begins": pl.Boolean()}
+    return judged.hstack(pl.DataFrame(read, schema=schema, orient="row")).select(
+        "table", "key", "same_name", "same_kana", "both_read", related=pl.col("related") | pl.col("begins")
+    )
+
+
+def _fit(was: str, was_kana: str, becomes: str, becomes_kana: str) -> bool:
+    return readings.fits(was, was_kana) and readings.fits(becomes, becomes_kana)
+
+
+def _begin(was: str, was_kana: str, becomes: str, becomes_kana: str) -> bool:
+    """Whether one name, read whole, is how the other begins; where the kana ends inside a word it is an accident."""
+    short, long = sorted(((was, was_kana), (becomes, becomes_kana)), key=lambda one: len(one[1]))
+    if len(short[1]) < SHORTEST_PART or not long[1].startswith(short[1]):
+        return False
+    return readings.fits(*short) and readings.begins(long[0], short[1])
+
+
+_SAID: Final = ("name", "kana")
 _IS_BANK: Final = pl.col("table") == Table.BANKS
+_MUTE: Final = ~writable_expr(pl.col("becomes_kana")) & pl.col("was_kana").ne_missing(pl.col("becomes_kana"))
+"""The kana becomes one that no transfer can carry."""
+_LOSES_LETTERS: Final = pl.any_horizontal(
+    (pl.col("old").struct.field(value) != "") & (pl.col("new").struct.field(value) == "")
+    for value in ("hira", "roma")
+).fill_null(False)
 
 
 def _class_of_addition() -> pl.Expr:
@@ -160,41 +206,38 @@ def _class_of_deletion() -> pl.Expr:
 
 
 def _class_of_update() -> pl.Expr:
-    name, kana = ("was", "becomes"), ("was_kana", "becomes_kana")
-    same_name, same_kana = (_same_loosely(pl.col(one), pl.col(other)) for one, other in (name, kana))
-    related = _related(pl.col("was"), pl.col("becomes")) | _contains(pl.col("was_kana"), pl.col("becomes_kana"))
     return (
         pl.when(_IS_BANK & pl.col("takes_over").is_not_null())
         .then("takes_over")
-        .when(same_kana & (pl.col("becomes_kana") != ""))
+        .when(pl.col("same_kana") & (pl.col("becomes_kana") != "") & (pl.col("same_name") | pl.col("both_read")))
         .then(pl.lit(str(ChangeClass.ORTHOGRAPHY)))
-        .when(same_name)
+        .when(pl.col("same_name"))
         .then(pl.lit(str(ChangeClass.KANA)))
-        .when(related)
+        .when(pl.col("related"))
         .then(pl.lit(str(ChangeClass.RENAME)))
         .otherwise(pl.lit(str(ChangeClass.REUSE)))
     )
 
 
-def _same_loosely(one: pl.Expr, other: pl.Expr) -> pl.Expr:
-    return loosely(one) == loosely(other)
-
-
 def _related(one: pl.Expr, other: pl.Expr) -> pl.Expr:
-    """Whether one name contains the other or shares a good part of its pairs of letters."""
-    pairs, others = _pairs(fold_expr(one)), _pairs(fold_expr(other))
-    shared = pairs.list.set_intersection(others).list.len().cast(pl.Int64)
+    """Whether one name is part of the other, or they share a good part of their pairs of letters and among those one
+    that names something: neither a number nor the kind of bank or office."""
+    pairs, others = (_pairs(fold_expr(name)) for name in (one, other))
     total = pairs.list.len().cast(pl.Int64) + others.list.len().cast(pl.Int64)
-    return _contains(one, other) | ((shared * 2000 >= total * ALIKE) & (shared > 0))
+    one, other = (without_kind(loosely(name)) for name in (one, other))
+    naming = [_pairs(name.str.replace_all("[0-9]", "")) for name in (one, other)]
+    akin = (_shared(pairs, others) * 2000 >= total * ALIKE) & (_shared(*naming) > 0)
+    return _part_of(one, other) | _part_of(other, one) | akin
 
 
-def _contains(one: pl.Expr, other: pl.Expr) -> pl.Expr:
-    one, other = loosely(one), loosely(other)
-    whole, part = (other, one), (one, other)
-    return pl.any_horizontal(
-        outer.str.contains(inner, literal=True) & (inner.str.len_chars() >= SHORTEST_PART)
-        for outer, inner in (whole, part)
-    )
+def _shared(pairs: pl.Expr, others: pl.Expr) -> pl.Expr:
+    return pairs.list.set_intersection(others).list.len().cast(pl.Int64)
+
+
+def _part_of(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """Whether a name stands in another one: kana only where it begins, as syllables recur in unrelated words."""
+    inside = whole.str.contains(part, literal=True) & part.str.contains(r"\p{Han}")
+    return (whole.str.starts_with(part) | inside) & (part.str.len_chars() >= SHORTEST_PART)
 
 
 def _pairs(text: pl.Expr) -> pl.Expr:
@@ -212,6 +255,8 @@ def _reason_of_addition() -> pl.Expr:
                 "{} seems to take over from {} {} (score {}).", "becomes", "from_key", "from_name", "from_score"
             )
         )
+        .when(pl.col("mute"))
+        .then(pl.format("{} is new, without a kana that a transfer can carry.", "becomes"))
         .otherwise(pl.format("{} is new.", "becomes"))
     )
 
@@ -238,6 +283,7 @@ def _reason_of_deletion() -> pl.Expr:
 
 def _reason_of_update() -> pl.Expr:
     kind = pl.col("change_class")
+    kana_stays = (pl.col("was_kana") == pl.col("becomes_kana")) & (pl.col("becomes_kana") != "")
     grows = "{} becomes {} and seems to take over from {} {} (score {})."
     said = (
         pl.when(kind == ChangeClass.MERGER)
@@ -248,9 +294,26 @@ def _reason_of_update() -> pl.Expr:
         .then(pl.format("{} is now written {}.", "was", "becomes"))
         .when(kind == ChangeClass.KANA)
         .then(pl.format("{} is now written {}, with another kana.", "was", "becomes"))
+        .when((kind == ChangeClass.RENAME) & kana_stays)
+        .then(pl.format("{} is renamed {}, while its kana {} stays.", "was", "becomes", "becomes_kana"))
         .when(kind == ChangeClass.RENAME)
         .then(pl.format("{} is renamed {}.", "was", "becomes"))
+        .when(kana_stays)
+        .then(
+            pl.format(
+                "The code of {} now belongs to {}, an unrelated name, while its kana {} stays.",
+                "was",
+                "becomes",
+                "becomes_kana",
+            )
+        )
         .otherwise(pl.format("The code of {} now belongs to {}, an unrelated name.", "was", "becomes"))
+    )
+    emptied = (pl.col("becomes_kana") == "") & (pl.col("was_kana") != "") & (pl.col("was") != pl.col("becomes"))
+    said = (
+        pl.when(emptied)
+        .then(pl.format("{}, and its kana {} is gone.", said.str.strip_suffix("."), "was_kana"))
+        .otherwise(said)
     )
     moved = pl.format("{}, and {} is now the name of {}.", said.str.strip_suffix("."), "was", "elsewhere")
     return pl.coalesce(moved, said)
@@ -258,7 +321,9 @@ def _reason_of_update() -> pl.Expr:
 
 def _reason_of_kana() -> pl.Expr:
     return (
-        pl.when(pl.col("was_kana") == pl.col("becomes_kana"))
+        pl.when((pl.col("was_kana") == pl.col("becomes_kana")) & _LOSES_LETTERS)
+        .then(pl.format("{} loses its hiragana or letters.", "becomes"))
+        .when(pl.col("was_kana") == pl.col("becomes_kana"))
         .then(pl.format("Only the hiragana or letters of {} change.", "becomes"))
         .when(pl.col("becomes_kana") == "")
         .then(pl.format("{} loses its kana {}.", "becomes", "was_kana"))

@@ -38,7 +38,7 @@ NAMESAKE_BONUS: Final = 400
 _GENERIC: Final = ("本店", "東京", "中央", "東", "西", "南", "北", "東部", "西部", "南部", "北部", "駅前")
 """Names so common that one alone says nothing about whose branch it is."""
 
-_DUTIES: Final = r"^(.+?)(?:営業部|出張所|代理店|支所|エイギヨウブ|シユツチヨウジヨ|ダイリテン|シシヨ)+$"
+_DUTIES: Final = r"^(.+?)(?:営業部|特別出張所|出張所|代理店|支所|エイギヨウブ|シユツチヨウジヨ|ダイリテン|シシヨ)+$"
 
 
 def proposals(changes: pl.DataFrame, new_banks: pl.DataFrame, new_branches: pl.DataFrame) -> pl.DataFrame:
@@ -62,6 +62,11 @@ def proposals(changes: pl.DataFrame, new_banks: pl.DataFrame, new_branches: pl.D
 def loosely(name: pl.Expr) -> pl.Expr:
     """A name for comparison: folded, without the words for what kind of office it is; every head office is 本店."""
     return fold_expr(name).str.replace(_DUTIES, "$1").str.replace("^(?:本所|本部|営業部)$", "本店")
+
+
+def without_kind(name: pl.Expr) -> pl.Expr:
+    """A folded name without what kind of bank it is; one that is only a kind stays."""
+    return name.str.replace(f"^(.+?){_KIND}", "$1")
 
 
 def _deleted_banks(changes: pl.DataFrame) -> pl.DataFrame:
