@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from batch_platform.zengin.model import (
     Table,
     Verdict,
 )
-from batch_platform.zengin.service import ChangesetDecision, Decision
+from batch_platform.zengin.service import ChangesetDecision, Decision, IngestCheck
 
 BankCode = Annotated[str, Field(pattern=r"^[0-9]{4}$", examples=["0001"])]
 BranchCode = Annotated[str, Field(pattern=r"^[0-9]{3}$", examples=["001"])]
@@ -155,6 +155,25 @@ class ChangesetAnswer(StrictModel):
             counts=dict(changeset.counts),
             approvals=[ApprovalAnswer.of(one) for one in changeset.approvals],
         )
+
+
+class CheckAnswer(StrictModel):
+    """Something a release failed on the way in."""
+
+    name: str
+    description: str
+
+
+class ChangesetDetailAnswer(ChangesetAnswer):
+    """A changeset with the checks that its release failed."""
+
+    failed_checks: list[CheckAnswer]
+
+    @classmethod
+    def with_checks(cls, changeset: Changeset, failed: Sequence[IngestCheck]) -> ChangesetDetailAnswer:
+        plain = ChangesetAnswer.of(changeset).model_dump()
+        checks = [CheckAnswer(name=one.name, description=one.description) for one in failed]
+        return cls(**plain, failed_checks=checks)
 
 
 class ChangesetDecisionAnswer(StrictModel):

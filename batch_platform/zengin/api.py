@@ -12,8 +12,8 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.web.access.dependencies import current, requires
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.paging import MAX_LIMIT, Page
-from batch_platform.web.api.problems import documented
-from batch_platform.web.api.strict import IsoDate, QueryInt, StrictModel, Text
+from batch_platform.web.api.problems import Problem, documented, plain
+from batch_platform.web.api.strict import IsoDate, QueryBool, QueryInt, StrictModel, Text
 from batch_platform.zengin import service
 from batch_platform.zengin.answers import (
     BankAnswer,
@@ -21,6 +21,7 @@ from batch_platform.zengin.answers import (
     BranchAnswer,
     ChangesetAnswer,
     ChangesetDecisionAnswer,
+    ChangesetDetailAnswer,
     DecisionAnswer,
     RecordAnswer,
 )
@@ -200,11 +201,11 @@ def list_changesets(
 
 
 @router.get("/changesets/{id}", dependencies=READ, responses=documented(404))
-def show_changeset(changeset_id: ChangesetId, work: Work, response: Response) -> Envelope[ChangesetAnswer]:
-    """One changeset. Its ETag is its version."""
+def show_changeset(changeset_id: ChangesetId, work: Work, response: Response) -> Envelope[ChangesetDetailAnswer]:
+    """One changeset, and what its release failed on the way in. Its ETag is its version."""
     changeset = service.changeset(work, changeset_id)
     response.headers["ETag"] = f'"{changeset.version}"'
-    return Envelope(data=ChangesetAnswer.of(changeset))
+    return Envelope(data=ChangesetDetailAnswer.with_checks(changeset, service.failed_checks(work, changeset)))
 
 
 @router.get("/changesets/{id}/diffs", dependencies=READ, responses=documented(404))
@@ -311,18 +312,26 @@ def list_branches(
     "/export",
     dependencies=READ,
     response_class=Response,
-    responses={200: {"description": "The file.", "content": {"text/csv": {}}}},
+    responses={200: {"description": "The file.", "content": {"text/csv": {}}}, **documented(409)},
 )
 def export_master(
+    request: Request,
     work: Work,
     kind: Annotated[
         Literal["csv", "zengin"],
         Query(alias="format", description="csv: UTF-8; zengin: half-width kana of at most 15 bytes, cp932, CRLF."),
     ] = "csv",
     as_of: AsOf = None,
+    skip_unwritable: Annotated[
+        QueryBool, Query(description="zengin: leave out what a transfer file cannot carry instead of answering 409.")
+    ] = False,
 ) -> Response:
-    """The whole master as a file: a row a branch, with its bank."""
-    return download(service.export(work, kind, as_of=as_of))
+    """The whole master as a file: a row a branch, with its bank. A 409 names what cannot be written in `errors`."""
+    try:
+        return download(service.export(work, kind, as_of=as_of, skip_unwritable=skip_unwritable))
+    except service.UnwritableError as error:
+        errors = tuple({"field": row["key"], "message": f"{row['name']}: {row['why']}"} for row in error.rows)
+        return plain(request, Problem(409, error.message, error.field, errors))
 
 
 def download(export: service.Export) -> Response:

@@ -101,7 +101,8 @@ def show_command(
             printing.record(service.record(work, which), as_json=as_json)
         else:
             found = service.changeset(work, which)
-            printing.changeset(found, service.changes_of(work, which), as_json=as_json)
+            failed = service.failed_checks(work, found)
+            printing.changeset(found, service.changes_of(work, which), failed, as_json=as_json)
 
 
 @app.command("approve")
@@ -273,13 +274,21 @@ def search_command(
 def export_command(
     kind: Annotated[str, typer.Option("--format", help="csv (UTF-8) or zengin (half-width, cp932).")] = "csv",
     output: Annotated[Path | None, typer.Option(help="The file to write; default: standard output.")] = None,
+    skip_unwritable: Annotated[
+        bool, typer.Option("--skip-unwritable", help="Leave out what a transfer file cannot carry.")
+    ] = False,
     as_of: AsOf = None,
 ) -> None:
-    """Write the whole master as a file."""
+    """Write the whole master as a file. What a transfer file cannot carry is named, and nothing is written."""
     from batch_platform.zengin import service
 
     with open_work() as work:
-        file = service.export(work, kind, as_of=_date(as_of, "as_of"))
+        try:
+            file = service.export(work, kind, as_of=_date(as_of, "as_of"), skip_unwritable=skip_unwritable)
+        except service.UnwritableError as error:
+            printing.unwritable(error.rows)
+            raise
+    printing.unwritable(file.left_out)
     if output is None:
         sys.stdout.buffer.write(file.content)
     else:

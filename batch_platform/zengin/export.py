@@ -2,10 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import polars as pl
 
-from batch_platform.zengin.kana import export_kana
+from batch_platform.core.failures import Conflict
+from batch_platform.zengin.kana import TRANSFER_BYTES, export_kana, to_half_width, unexportable
 from batch_platform.zengin.model import BANK_COLUMNS, BRANCH_COLUMNS
+
+UNWRITABLE_SCHEMA: Final = {"key": pl.String(), "name": pl.String(), "why": pl.String()}
+"""Banks and branches that a transfer file cannot carry, by key ("0001", "0001-001")."""
+SHOWN: Final = 20
+"""So many are named in an error's text; `rows` has all of them."""
+
+
+class UnwritableError(Conflict):
+    """Rows of the master that a transfer file cannot carry: `rows` are those of `UNWRITABLE_SCHEMA`."""
+
+    exit_code = 1
+
+    def __init__(self, found: pl.DataFrame) -> None:
+        self.rows: Sequence[dict[str, str]] = found.to_dicts()
+        named = ", ".join(f"{row['key']} {row['name']} ({row['why']})" for row in self.rows[:SHOWN])
+        rest = len(self.rows) - SHOWN
+        super().__init__(
+            f"what cannot be written for transfers, {len(self.rows)} of the master: {named}"
+            + (f" and {rest} more" if rest > 0 else ""),
+            field="format",
+        )
+
+
+def unwritable(banks: pl.DataFrame, branches: pl.DataFrame) -> pl.DataFrame:
+    """What a transfer file cannot carry whole, sorted by key: `UNWRITABLE_SCHEMA`."""
+    rows = pl.concat(
+        [
+            banks.select(pl.col("bank_code").alias("key"), *_named("bank")),
+            branches.select(pl.concat_str("bank_code", "branch_code", separator="-").alias("key"), *_named("branch")),
+        ]
+    ).sort("key")
+    found = [(key, name, why) for key, kana, name in rows.iter_rows() if (why := _obstacle(name, kana))]
+    return pl.DataFrame(found, schema=UNWRITABLE_SCHEMA, orient="row")
+
+
+def without(banks: pl.DataFrame, branches: pl.DataFrame, left_out: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The tables without some keys; a bank takes its branches along."""
+    keys = left_out.get_column("key").implode()
+    kept = banks.filter(~pl.col("bank_code").is_in(keys))
+    own = pl.concat_str("bank_code", "branch_code", separator="-")
+    return kept, branches.filter(~own.is_in(keys)).join(kept, on="bank_code", how="semi")
 
 
 def to_transfer(banks: pl.DataFrame, branches: pl.DataFrame) -> bytes:
@@ -32,6 +77,22 @@ def to_csv(banks: pl.DataFrame, branches: pl.DataFrame) -> bytes:
     columns = [*BANK_COLUMNS, *BRANCH_COLUMNS[1:]]
     joined = banks.join(branches, on="bank_code", how="left").sort("bank_code", "branch_code").select(columns)
     return joined.write_csv().encode()
+
+
+def _obstacle(name: str, kana: str) -> str | None:
+    """Why a row cannot be written; None when it can."""
+    if odd := unexportable(kana):
+        return f"its kana holds {odd}"
+    half = to_half_width(kana).strip()
+    if not half:
+        return "it has no kana"
+    if len(half) > TRANSFER_BYTES:
+        return f"its kana has {len(half)} bytes, not {TRANSFER_BYTES} at most"
+    try:
+        name.encode("cp932")
+    except UnicodeEncodeError as error:
+        return f"its name holds {name[error.start : error.end]}, which cp932 lacks"
+    return None
 
 
 def _named(table: str) -> tuple[pl.Expr, pl.Expr]:

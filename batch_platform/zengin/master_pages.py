@@ -8,11 +8,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
+from batch_platform.core.failures import InvalidInput
 from batch_platform.web.api.paging import decode, encode
-from batch_platform.web.api.strict import IsoDate
+from batch_platform.web.api.strict import IsoDate, QueryBool
 from batch_platform.web.i18n import gettext as _
 from batch_platform.zengin import service
-from batch_platform.zengin.api import READ
+from batch_platform.zengin.api import READ, download
 from batch_platform.zengin.site import HOME, Work, page
 
 ROWS: Final = 100
@@ -99,6 +100,18 @@ def history_page(
         cursor=cursor,
         following=following,
     )
+
+
+@router.get(f"{HOME}/export", dependencies=READ)
+def export_page(request: Request, work: Work, as_of: str = "", skip_unwritable: QueryBool = False) -> Response:
+    """The file for transfers; or, where it would lack something, what that is and the question whether to go on."""
+    day, errors = _day(as_of)
+    if errors:
+        raise InvalidInput(errors["as_of"], field="as_of")
+    try:
+        return download(service.export(work, "zengin", as_of=day, skip_unwritable=skip_unwritable))
+    except service.UnwritableError as error:
+        return page(request, "unwritable", status_code=409, rows=error.rows, as_of=day or "")
 
 
 def _day(text: str) -> tuple[date | None, dict[str, str] | None]:

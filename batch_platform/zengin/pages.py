@@ -125,6 +125,7 @@ def changeset_page(
         "changeset",
         changeset=changeset,
         snapshot=snapshot,
+        failed_checks=service.failed_checks(work, changeset),
         count_rows=views.count_rows(changeset),
         class_counts=views.class_counts(changeset),
         risk_counts=views.risk_counts(changeset),

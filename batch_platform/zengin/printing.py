@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ApplyOutcome,
         ChangesetDecision,
         Decision,
+        IngestCheck,
         Proposal,
         SnapshotOutcome,
     )
@@ -127,11 +128,14 @@ def changesets(found: Sequence[Changeset], *, as_json: bool, single: bool = Fals
     print_rows(rows, as_json=False, empty="no changeset")
 
 
-def changeset(one: Changeset, changes: pl.DataFrame, *, as_json: bool) -> None:
+def changeset(one: Changeset, changes: pl.DataFrame, failed_checks: Sequence[IngestCheck], *, as_json: bool) -> None:
     if as_json:
-        print_json({**changeset_answer(one), "changes": changes.to_dicts()})
+        failed = [asdict(check) for check in failed_checks]
+        print_json({**changeset_answer(one), "failed_checks": failed, "changes": changes.to_dicts()})
         return
     changesets([one], as_json=False)
+    for check in failed_checks:
+        typer.echo(f"  warning  {check.name}: {check.description}")
     if one.approvals:
         verb = "overridden" if one.status is ChangesetStatus.HELD else "approved as a whole"
         given = ", ".join(f"{approval.account} ({shown(approval.at)})" for approval in one.approvals)
@@ -188,6 +192,12 @@ def record(one: Record, *, as_json: bool) -> None:
         return
     rows = [{"": name, "value": value} for name, value in record_answer(one).items() if value not in (None, {}, [])]
     print_rows(rows, as_json=False, empty="")
+
+
+def unwritable(rows: Sequence[Mapping[str, str]]) -> None:
+    """On standard error, as standard output may be the file itself."""
+    for row in rows:
+        typer.echo(f"cannot be written: {row['key']} {row['name']}: {row['why']}", err=True)
 
 
 def decision(done: Decision, *, as_json: bool) -> None:

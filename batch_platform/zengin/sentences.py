@@ -48,6 +48,15 @@ _SENTENCES: Final = (
     N_("It equals the master, while what a newer release proposed has still to be decided or applied."),
     N_("Held ({}), and overridden by {} and {}."),
     N_("Undoes {}."),
+    N_("{} files of banks that are gone, new: {}"),
+    N_("{} names hold letters that a transfer cannot carry: {}"),
+    N_("{} banks and branches lack kana, hiragana or letters: {}"),
+    N_("without a branch: {}"),
+    N_("it has no kana"),
+    N_("its kana holds {}"),
+    N_("its kana has {} bytes, not {} at most"),
+    N_("its name holds {}, which cp932 lacks"),
+    N_("{} and {} more"),
 )
 _WORDS: Final = {
     "banks": N_("banks"),

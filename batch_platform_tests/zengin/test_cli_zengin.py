@@ -321,6 +321,42 @@ def test_exports(shell: Shell, tmp_path: Path) -> None:
     assert "みずほ" in shell.text("export")
 
 
+def test_an_export_that_would_lack_something_is_refused(shell: Shell, tmp_path: Path) -> None:
+    """34 banks of a release of 2017 had no kana: none of them may be missing from a file without a word."""
+    files = release(SMALL)
+    files["banks.json"]["0005"]["kana"] = ""
+    files["branches/0009.json"]["001"]["kana"] = "漢字"
+    taken = shell("snapshot", written(tmp_path / "emptied", files), "--bootstrap")
+    [complete] = [check for check in taken["checks"] if check["name"] == "complete"]
+    assert not complete["passed"]
+    assert "0005 三菱ＵＦＪ" in complete["description"]
+    found = shell("diff")
+    assert [check["name"] for check in shell("show", found["changeset_id"])["failed_checks"]] == [
+        "characters",
+        "complete",
+    ]
+    assert "0005 三菱ＵＦＪ" in shell.text("show", found["changeset_id"])
+    shell.approve(found)
+    shell("apply")
+    file = tmp_path / "banks.txt"
+    words = ("export", "--format", "zengin", "--output", str(file))
+    ended = CliRunner().invoke(cli.app, list(words))
+    assert isinstance(ended.exception, Conflict)
+    assert ended.exception.exit_code == 1
+    assert not file.exists()
+    for key, why in (("0005 三菱ＵＦＪ", "it has no kana"), ("0009-001 本店営業部", "its kana holds 漢字")):
+        assert f"cannot be written: {key}: {why}" in ended.stderr
+        assert f"{key} ({why})" in str(ended.exception)
+    shell.text(*words, "--skip-unwritable")
+    assert [line[:10] for line in file.read_bytes().decode("cp932").splitlines()] == [
+        '"0001","00',
+        '"0001","00',
+        '"0001","00',
+        '"0009","00',
+    ]
+    assert "三菱ＵＦＪ" in shell.text("export")
+
+
 def test_people_read_tables(shell: Shell) -> None:
     shell.load(SMALL)
     assert "kept" in shell.text("snapshot", shell.release(SMALL | {"0001-001": "東京"}))

@@ -7,7 +7,7 @@ import io
 
 from hypothesis import given
 
-from batch_platform.zengin.export import to_csv, to_transfer
+from batch_platform.zengin.export import to_csv, to_transfer, unwritable, without
 from batch_platform_tests.zengin.masters import AFTER, EMPTY, Master, banks, branches, excerpt, masters, thrifty
 
 
@@ -34,6 +34,41 @@ def test_every_master_can_be_written_for_transfers(master: Master):
 
 def test_real_names_lose_nothing():
     assert b"?" not in to_transfer(*excerpt(AFTER))
+    assert unwritable(*excerpt(AFTER)).is_empty()
+
+
+def test_what_a_transfer_cannot_carry_is_named():
+    home = banks(("0001", "みずほ", "ミズホ"), ("0403", "アメリカ", ""), ("0404", "印度", "　"))
+    rows = branches(
+        ("0001-001", "本店", "ホンテン"),
+        ("0001-002", "漢", "漢字"),
+        ("0001-003", "長", "ガギグゲゴガギ"),
+        ("0001-004", "長い", "ガギグゲゴガギグ"),
+        ("0001-005", "\N{GRINNING FACE}", "エガオ"),
+        ("0403-001", "東京", "トウキヨウ"),
+    )
+    found = unwritable(home, rows)
+    assert found.rows() == [
+        ("0001-002", "漢", "its kana holds 漢字"),
+        ("0001-004", "長い", "its kana has 16 bytes, not 15 at most"),
+        ("0001-005", "\N{GRINNING FACE}", "its name holds \N{GRINNING FACE}, which cp932 lacks"),
+        ("0403", "アメリカ", "it has no kana"),
+        ("0404", "印度", "it has no kana"),
+    ]
+    kept = without(home, rows, found)
+    assert kept[0].get_column("bank_code").to_list() == ["0001"]
+    assert kept[1].get_column("branch_code").to_list() == ["001", "003"]
+
+
+@thrifty
+@given(masters)
+def test_the_rest_is_written_whole(master: Master):
+    kept = without(*master, unwritable(*master))
+    assert unwritable(*kept).is_empty()
+    lines = list(csv.reader(io.StringIO(to_transfer(*kept).decode("cp932"), newline="")))
+    names = kept[0].get_column("bank_name").to_list() + kept[1].get_column("branch_name").to_list()
+    assert sorted(line[3] for line in lines) == sorted(names)
+    assert all(line[2] for line in lines)
 
 
 def test_a_table_for_everything_else():

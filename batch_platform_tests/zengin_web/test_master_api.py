@@ -87,6 +87,39 @@ def test_the_export_for_transfers(approver: httpx.Client, changed: Master) -> No
     assert max(widths) <= 15
 
 
+def test_what_no_transfer_can_carry_is_named(approver: httpx.Client, master: Master) -> None:
+    release = first(8)
+    release.banks["0902"]["kana"] = ""
+    release.branches["0903"]["002"]["kana"] = "通"
+    changeset = master.propose(release, bootstrap=True)
+    answer = approver.get(f"/api/zengin/changesets/{changeset.id}").json()["data"]
+    assert [check["name"] for check in answer["failedChecks"]] == ["characters", "complete"]
+    shown = approver.get(f"/console/zengin/changesets/{changeset.id}", headers={"Accept": "text/html"}).text
+    assert "1 件の銀行・支店で、カナ・ひらがな・ローマ字のいずれかが空です：0902 みどり" in shown
+    master.approve(changeset)
+    service.apply(master.work, master.work.business_date())
+    refused = approver.get("/api/zengin/export", params={"format": "zengin"})
+    assert refused.status_code == 409
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["errors"] == [
+        {"field": "0902", "message": "みどり: it has no kana"},
+        {"field": "0903-002", "message": "センター通: its kana holds 通"},
+    ]
+    page = approver.get("/console/zengin/export", headers={"Accept": "text/html"})
+    assert page.status_code == 409
+    assert "みどり" in page.text
+    assert "カナに使えない文字があります：通" in page.text
+    for path, params in (("/api/zengin/export", {"format": "zengin"}), ("/console/zengin/export", {})):
+        done = approver.get(path, params={**params, "skip_unwritable": "true"})
+        rows = list(csv.reader(io.StringIO(done.content.decode("cp932"), newline="")))
+        assert [(row[0], row[1]) for row in rows] == [
+            *(("0901", code) for code in ("000", "001", "002", "003")),
+            *(("0903", code) for code in ("000", "001")),
+            *(("0904", code) for code in ("000", "001")),
+        ]
+    assert approver.get("/console/zengin/export", params={"as_of": "x"}).status_code == 422
+
+
 def test_the_export_as_the_feed_writes_it(approver: httpx.Client, changed: Master) -> None:
     now = approver.get("/api/zengin/export", params={"format": "csv"}).content.decode("utf-8-sig")
     assert "霞ケ関" in now

@@ -19,6 +19,7 @@ from batch_platform.zengin.service.lists import (
     changes_of,
     changeset,
     changesets,
+    failed_checks,
     history_of,
     record,
     records,
@@ -38,7 +39,15 @@ from batch_platform.zengin.service.review import (
     revoke,
 )
 from batch_platform.zengin.service.rollback import rollback
-from batch_platform.zengin.service.search import EXPORTS, Export, banks, branches, export, master_as_of
+from batch_platform.zengin.service.search import (
+    EXPORTS,
+    Export,
+    UnwritableError,
+    banks,
+    branches,
+    export,
+    master_as_of,
+)
 from batch_platform.zengin.service.snapshot import INGEST_CHECKS, IngestCheck, SnapshotOutcome, take_snapshot
 from batch_platform.zengin.service.sources import Drop, drops
 from batch_platform.zengin.service.sweep import Digest, SweepOutcome, digest, purge, sweep
@@ -59,6 +68,7 @@ __all__ = [
     "Proposal",
     "SnapshotOutcome",
     "SweepOutcome",
+    "UnwritableError",
     "ZenginContext",
     "apply",
     "approve",
@@ -73,6 +83,7 @@ __all__ = [
     "digest",
     "drops",
     "export",
+    "failed_checks",
     "history_of",
     "master_as_of",
     "override",

@@ -10,6 +10,7 @@ from batch_platform.zengin.model import Changeset, ChangesetStatus, Record, Stat
 from batch_platform.zengin.service import pages
 from batch_platform.zengin.service.context import ZenginContext
 from batch_platform.zengin.service.rows import changes_of_records
+from batch_platform.zengin.service.snapshot import IngestCheck
 
 
 def record(context: ZenginContext, record_id: str) -> Record:
@@ -40,6 +41,14 @@ def changeset(context: ZenginContext, changeset_id: str) -> Changeset:
     """Raises `NotFound`."""
     with context.store.snapshot() as session:
         return session.changeset(changeset_id)
+
+
+def failed_checks(context: ZenginContext, changeset: Changeset) -> list[IngestCheck]:
+    """What the snapshot of a changeset failed on the way in; nothing for an undoing, which has no snapshot."""
+    with context.store.snapshot() as session:
+        snapshot = None if changeset.inverse_of else session.snapshot(changeset.snapshot_hash)
+    checks = [IngestCheck(**check) for check in (snapshot.checks if snapshot else ())]
+    return [check for check in checks if not check.passed]
 
 
 def changesets(

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from batch_platform.core.failures import InvalidInput, NotFound
-from batch_platform.zengin.export import to_csv, to_transfer
+from batch_platform.zengin.export import UnwritableError, to_csv, to_transfer, unwritable, without
 from batch_platform.zengin.service import pages
 from batch_platform.zengin.service.context import ZenginContext
 
@@ -26,6 +26,8 @@ class Export:
     name: str
     media_type: str
     content: bytes
+    left_out: tuple[dict[str, str], ...] = ()
+    """Rows that it could not carry and was told to leave out: `key`, `name`, `why`."""
 
 
 def banks(
@@ -62,12 +64,20 @@ def master_as_of(context: ZenginContext, day: date | None) -> tuple[pl.DataFrame
         return session.current_master() if day is None else session.master_as_of(day)
 
 
-def export(context: ZenginContext, kind: str, *, as_of: date | None = None) -> Export:
-    """The whole master as a file. Raises `InvalidInput` for a format that is not in `EXPORTS`."""
+def export(context: ZenginContext, kind: str, *, as_of: date | None = None, skip_unwritable: bool = False) -> Export:
+    """The whole master as a file. Raises `InvalidInput` for a format that is not in `EXPORTS`.
+
+    A file for transfers that could not carry every bank and branch whole is refused with `UnwritableError`, or
+    leaves those out (`skip_unwritable`), a bank with its branches.
+    """
     if kind not in EXPORTS:
         raise InvalidInput(f"the format is {' or '.join(EXPORTS)}, not {kind}", field="format")
     frames = master_as_of(context, as_of)
     day = f"{as_of or context.business_date():%Y%m%d}"
     if kind == "zengin":
-        return Export(f"zengin-{day}.txt", "text/csv; charset=Shift_JIS", to_transfer(*frames))
+        lacking = unwritable(*frames)
+        if lacking.height and not skip_unwritable:
+            raise UnwritableError(lacking)
+        content = to_transfer(*without(*frames, lacking))
+        return Export(f"zengin-{day}.txt", "text/csv; charset=Shift_JIS", content, tuple(lacking.to_dicts()))
     return Export(f"banks-{day}.csv", "text/csv; charset=utf-8", to_csv(*frames))
