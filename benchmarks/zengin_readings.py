@@ -86,10 +86,11 @@ def _of_unihan(text: str) -> Table:
 def _syllables() -> dict[str, str]:
     """Letters of Unihan's romanisation -> kana, the longer ones first."""
     found = {"FU": "フ", "SHI": "シ", "CHI": "チ", "TSU": "ツ", "JI": "ジ", "N": "ン", "N'": "ン"}
-    for consonant, *row in _ROWS.split(","):
-        found |= {f"{consonant}{vowel}".strip(): kana for vowel, kana in zip("AIUEO", row, strict=True)}
-    for *consonant, kana in _GLIDES.split():
-        found |= {f"{''.join(consonant)}{vowel}": kana + small for vowel, small in zip("AUO", "ヤユヨ", strict=True)}
+    for row in _ROWS.split(","):
+        consonant, sounds = row[0], row[1:]
+        found |= {f"{consonant}{vowel}".strip(): kana for vowel, kana in zip("AIUEO", sounds, strict=True)}
+    for glide in _GLIDES.split():
+        found |= {f"{glide[:-1]}{vowel}": glide[-1] + small for vowel, small in zip("AUO", "ヤユヨ", strict=True)}
     found |= {double * 2: f"ツ{double}" for double in "KSTP"}
     return {letters: found[letters] for letters in sorted(found, key=len, reverse=True) if found[letters] != " "}
 

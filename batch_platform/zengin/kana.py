@@ -11,14 +11,20 @@ import polars as pl
 TRANSFER_BYTES: Final = 15
 """The width of the name of a bank or branch in a transfer file."""
 
-_KANA: Final = [chr(code) for code in range(0xFF66, 0xFF9E) if chr(code) != "ｰ"]
 _MARKS: Final = "ﾞﾟ"
+_COMBINING: Final = dict(zip(_MARKS, "\u3099\u309a", strict=True))
 _FULL: Final = {
-    half: full
-    for half in (*_KANA, *(kana + mark for kana in _KANA for mark in _MARKS))
-    if len(full := unicodedata.normalize("NFKC", half)) == 1
+    **{half: unicodedata.normalize("NFKC", half) for half in map(chr, range(0xFF61, 0xFF9E))},
+    **dict(zip(_MARKS, "゛゜", strict=True)),
 }
-"""Half-width kana, with its mark, -> the one full-width letter."""
+"""Half-width kana, points and marks -> the full-width letter."""
+_VOICED: Final = {
+    voiced: half + mark
+    for half, full in _FULL.items()
+    for mark, combining in _COMBINING.items()
+    if len(voiced := unicodedata.normalize("NFC", full + combining)) == 1
+}
+"""Full-width kana with a mark -> the half-width letter and its mark."""
 
 _SMALL: Final = dict(zip("ァィゥェォッャュョヮヵヶ", "アイウエオツヤユヨワカケ", strict=True))
 _DASHES: Final = "-ー－ｰ‐‑‒–—―−─━"
@@ -27,15 +33,18 @@ _HIRAGANA: Final = {code: code + 0x60 for code in range(ord("ぁ"), ord("ゖ") +
 _KATAKANA: Final = {code: code - 0x60 for code in range(ord("ァ"), ord("ン") + 1)}
 _WIDE: Final = {0x20: 0x3000, **{code: code + 0xFEE0 for code in range(0x21, 0x7F)}}
 
+_AS_RELEASED: Final = str.maketrans("ｰ･", "－．")
+_HALF_KANA: Final = re.compile("[｡-ﾟ]")
 _LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ ()/,"
 """What a name in a transfer file may hold besides kana, hyphens and points."""
 
 
 def _half_widths() -> dict[str, str]:
     """Each letter that has a place in a transfer file -> how it is written there, small kana large."""
-    halves = {full: half for half, full in _FULL.items()}
+    kana = {half: full for half, full in _FULL.items() if half >= "ｦ" and half not in f"ｰ{_MARKS}"}
+    halves = {**{full: half for half, full in kana.items()}, **_VOICED}
     table = {**halves, **{small: halves[large] for small, large in _SMALL.items()}}
-    table |= {half: table[full] for half, full in _FULL.items() if len(half) == 1}
+    table |= {half: table[full] for half, full in kana.items()}
     table |= dict(zip("ﾞﾟ゛゜､、", "ﾞﾟﾞﾟ,,", strict=True))
     table |= {**dict.fromkeys(_DASHES, "-"), **dict.fromkeys(_DOTS, ".")}
     for letter in _LETTERS:
@@ -68,8 +77,13 @@ _N_BEFORE_LIPS: Final = re.compile("ン(?=[バビブベボパピプペポマミ�
 
 
 def to_full_width(half: str) -> str:
-    """Half-width kana as the `zengin-code` releases write it: full width throughout, hyphens U+FF0D."""
-    return unicodedata.normalize("NFC", _joined(half)).translate(_WIDE)
+    """Half-width kana as the `zengin-code` releases write it: full width throughout, ｰ as U+FF0D and ･ as U+FF0E."""
+    return _composed(_joined(half.translate(_AS_RELEASED))).translate(_WIDE)
+
+
+def kana_to_full_width(text: str) -> str:
+    """A text whose half-width kana are full, ｰ as ー and ･ as ・; nothing else is changed."""
+    return _joined(text) if _HALF_KANA.search(text) else text
 
 
 def to_half_width(kana: str) -> str:
@@ -136,15 +150,19 @@ def fold_expr(text: pl.Expr) -> pl.Expr:
 
 
 def _joined(half: str) -> str:
-    """Half-width kana and its marks as full-width letters; everything else as it is."""
+    """Half-width kana, points and marks as full-width letters, a mark with its letter; everything else as it is."""
     letters: list[str] = []
     for letter in half:
-        together = _FULL.get(letters[-1] + letter) if letters and letter in _MARKS else None
-        if together:
+        full = _FULL.get(letter, letter)
+        if letter in _COMBINING and letters and len(together := _composed(letters[-1] + _COMBINING[letter])) == 1:
             letters[-1] = together
         else:
-            letters.append(letter)
-    return "".join(_FULL.get(letter, letter) for letter in letters)
+            letters.append(full)
+    return "".join(letters)
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 # Forms of a kanji that 常用漢字表 and 人名用漢字表 give beside the usual one, and a few more of place names.

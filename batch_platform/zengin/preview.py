@@ -28,6 +28,7 @@ def of_snapshot(outcome: SnapshotOutcome) -> dict[str, Any]:
         "orphans": list(outcome.orphans[:_ROWS_SHOWN]),
         "source": provenance.source,
         "version": provenance.version,
+        "encoding": outcome.encoding,
         "sha256": provenance.sha256,
         "content_hash": provenance.content_hash,
         "new": outcome.taken,

@@ -39,6 +39,7 @@ def snapshot(taken: SnapshotOutcome, *, as_json: bool, dry_run: bool) -> None:
         "branches": taken.branches,
         "orphans": list(taken.orphans),
         "checks": [asdict(check) for check in taken.checks],
+        "encoding": taken.encoding,
     }
     if as_json:
         print_json(answer)
@@ -46,7 +47,7 @@ def snapshot(taken: SnapshotOutcome, *, as_json: bool, dry_run: bool) -> None:
     verb = "would be kept" if dry_run and taken.taken else "kept" if taken.taken else "was kept before"
     typer.echo(
         f"snapshot {taken.snapshot_id} of {taken.business_date} {verb}: {taken.provenance.version}, "
-        f"{taken.banks:,} banks, {taken.branches:,} branches"
+        f"{taken.banks:,} banks, {taken.branches:,} branches, read as {taken.encoding}"
     )
     for check in taken.checks:
         typer.echo(f"  {'ok     ' if check.passed else 'warning'}  {check.name}: {check.description}")

@@ -1,20 +1,22 @@
 """The files of a release as tables. What is wrong with a file is said with its name, row and field.
 
 Two layouts are known: that of the `zengin-code` releases (a folder of JSON, or the one JavaScript file of the npm
-package) and that of `ginkositen.txt` (CSV in cp932, five columns, or six where several rows may share a code).
+package) and that of `ginkositen.txt` (CSV in cp932, UTF-8 or UTF-16; five columns, or six where several rows may
+share a code).
 """
 
 from __future__ import annotations
 
 import csv
-import json
+import io
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 
-from batch_platform.core.failures import PermanentFailure
-from batch_platform.zengin.kana import hiragana, romaji, to_full_width
+from batch_platform.zengin.decoding import ReadError, decoded, parsed
+from batch_platform.zengin.kana import hiragana, kana_to_full_width, romaji, to_full_width
 from batch_platform.zengin.model import BANK_COLUMNS, BANK_SCHEMA, BRANCH_COLUMNS, BRANCH_SCHEMA, VALUES
 
 LONGEST: Final = 100
@@ -25,10 +27,6 @@ SHOWN: Final = 20
 _SCRIPT: Final = "zengin-data.js"
 _SCRIPT_OPENS: Final = "module.exports = "
 _BANK, _BRANCH = "1", "2"
-
-
-class ReadError(PermanentFailure):
-    """A release that cannot be taken as it is."""
 
 
 Entry = tuple[tuple[str, ...], Any]
@@ -43,6 +41,30 @@ def read_release(files: Mapping[str, bytes], *, where: str) -> Tables:
     Raises `ReadError` for files that are missing or malformed, codes that are not four and three digits, empty or
     overlong names, control characters, and keys that come twice, which it names.
     """
+    index = _index(files, where)
+    if index.endswith("banks.json"):
+        tables = _from_folder(files, index, where)
+    elif index.endswith(_SCRIPT):
+        tables = _from_script(files[index], f"{where}: {index}")
+    else:
+        tables = _from_list(files[index], f"{where}: {index}")
+    banks, branches, orphans = tables
+    if banks.is_empty():
+        raise ReadError(f"{where} has no banks.")
+    _check("bank", banks, where)
+    _check("branch", branches, where)
+    return banks.sort("bank_code"), branches.sort("bank_code", "branch_code"), orphans
+
+
+def encoding_of(files: Mapping[str, bytes], *, where: str) -> str:
+    """The name of the encoding that `read_release` takes the files to be in. Raises `ReadError` as it does."""
+    index = _index(files, where)
+    is_list = not index.endswith(("banks.json", _SCRIPT))
+    return decoded(files[index], f"{where}: {index}", cp932=is_list)[1]
+
+
+def _index(files: Mapping[str, bytes], where: str) -> str:
+    """The path of the file that a release begins with: the banks, the script or the list."""
     folders = [path for path in files if path.rpartition("/")[2] == "banks.json"]
     scripts = [path for path in files if path.rpartition("/")[2] == _SCRIPT]
     lists = [path for path in files if path.lower().endswith((".txt", ".csv"))]
@@ -51,18 +73,7 @@ def read_release(files: Mapping[str, bytes], *, where: str) -> Tables:
         raise ReadError(f"{where} has neither banks.json nor {_SCRIPT} nor a CSV.")
     if len(found) > 1:
         raise ReadError(f"{where} has more than one release: {', '.join(sorted(found))}.")
-    if folders:
-        tables = _from_folder(files, found[0], where)
-    elif scripts:
-        tables = _from_script(files[found[0]], f"{where}: {found[0]}")
-    else:
-        tables = _from_list(files[found[0]], f"{where}: {found[0]}")
-    banks, branches, orphans = tables
-    if banks.is_empty():
-        raise ReadError(f"{where} has no banks.")
-    _check("bank", banks, where)
-    _check("branch", branches, where)
-    return banks.sort("bank_code"), branches.sort("bank_code", "branch_code"), orphans
+    return found[0]
 
 
 def _from_folder(files: Mapping[str, bytes], index: str, where: str) -> Tables:
@@ -82,10 +93,10 @@ def _from_folder(files: Mapping[str, bytes], index: str, where: str) -> Tables:
 
 def _from_script(content: bytes, where: str) -> Tables:
     """The npm package's file: banks with their branches inside; such a file has no orphans."""
-    text = _decoded(content, "utf-8", where).strip()
+    text = decoded(content, where)[0].strip()
     if not text.startswith(_SCRIPT_OPENS):
         raise ReadError(f"{where} does not begin with {_SCRIPT_OPENS.strip()!r}.")
-    banks = _entries(text.removeprefix(_SCRIPT_OPENS).rstrip(";").encode(), where)
+    banks = _parsed_entries(text.removeprefix(_SCRIPT_OPENS).rstrip(";"), where)
     branches = {
         code: _object(bank.get("branches") if isinstance(bank, dict) else None, f"{where}: {code}: branches")
         for code, bank in banks.items()
@@ -105,14 +116,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _entries(content: bytes, where: str, *, bank: str = "") -> dict[str, Any]:
+    return _parsed_entries(decoded(content, f"{where} is not JSON")[0], where, bank=bank)
+
+
+def _parsed_entries(text: str, where: str, *, bank: str = "") -> dict[str, Any]:
     """A JSON object by code; JSON itself would take the last of several equal keys without a word."""
     try:
-        return _object(json.loads(content, object_pairs_hook=_unique), where)
+        return _object(parsed(text, where, pairs=_unique), where)
     except _TwiceError as error:
         of_bank = f" of bank {bank}" if bank else ""
         raise ReadError(f"{where} has more than once the key{of_bank}: {error}.") from error
-    except ValueError as error:
-        raise ReadError(f"{where} is not JSON: {error}.") from error
 
 
 def _object(value: object, where: str) -> dict[str, Any]:
@@ -153,14 +166,16 @@ def _wrong(entries: Iterable[Entry], where: str) -> ReadError:
             if field not in fields:
                 return ReadError(f"{place} has no {field}.")
             if not isinstance(fields[field], str):
-                return ReadError(f"{place}: {field} is {fields[field]!r}, not text.")
+                return ReadError(f"{place}: {field} is {reprlib.repr(fields[field])}, not text.")
         if fields["code"] != key[-1]:
-            return ReadError(f"{place}: code is {fields['code']!r}.")
+            return ReadError(f"{place}: code is {reprlib.repr(fields['code'])}.")
     return ReadError(f"{where} has entries that are no rows.")
 
 
 def _from_list(content: bytes, where: str) -> Tables:
     """`ginkositen.txt`: bank code, branch code, half-width kana, name, 1 for a bank or 2 for a branch.
+
+    Half-width kana are what they mean in full width, also in names; everything else is as it is written.
 
     With a sixth column several rows may share a code, numbered there: the first of them is the one transfers go by,
     the others (sub-branches that use its code) are left out. Hiragana and letters come from the kana.
@@ -176,7 +191,7 @@ def _from_list(content: bytes, where: str) -> Tables:
             raise ReadError(f"{where}, row {number} has {len(row)} columns, not {width}.")
         bank_code, branch_code, half, name, kind = row[:5]
         kana = to_full_width(half.strip())
-        values = (name.strip(), kana, hiragana(kana), romaji(kana))
+        values = (kana_to_full_width(name.strip()), kana, hiragana(kana), romaji(kana))
         place = row[5].strip().zfill(4) if width == 6 else ""
         if kind == _BANK:
             banks.append((bank_code, *values, place))
@@ -193,7 +208,8 @@ def _from_list(content: bytes, where: str) -> Tables:
 
 def _numbered(content: bytes, where: str) -> list[tuple[int, list[str]]]:
     """The rows of a CSV with the line each ends on."""
-    reader = csv.reader(_decoded(content, "cp932", where).splitlines(), strict=True)
+    text, _ = decoded(content, where, cp932=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         return [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
@@ -204,14 +220,6 @@ def _first_of_code(rows: Sequence[tuple[str, ...]], columns: Sequence[str], key:
     """Of the rows that share a code, those with the lowest number in the last column, which is dropped."""
     frame = pl.DataFrame(rows, schema=dict.fromkeys((*columns, "place"), pl.String()), orient="row")
     return frame.filter(pl.col("place") == pl.col("place").min().over(key)).drop("place")
-
-
-def _decoded(content: bytes, encoding: str, where: str) -> str:
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        raise ReadError(f"{where}, row {row} is not {encoding}.") from error
 
 
 def _check(kind: str, table: pl.DataFrame, where: str) -> None:

@@ -319,6 +319,9 @@ def test_exports(shell: Shell, tmp_path: Path) -> None:
     assert lines[0] == '"0001","000","ｶﾅ","みずほ","1"'
     assert len(lines) == len(SMALL) + 1
     assert "みずほ" in shell.text("export")
+    assert shell("snapshot", str(file), "--dry-run")["encoding"] == "cp932"
+    file.write_bytes(file.read_bytes().decode("cp932").encode("utf-8-sig") + b"\x1a")
+    assert "read as UTF-8 with a byte order mark" in shell.text("snapshot", str(file), "--dry-run")
 
 
 def test_an_export_that_would_lack_something_is_refused(shell: Shell, tmp_path: Path) -> None:

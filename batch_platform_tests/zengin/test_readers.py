@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.zengin.export import to_transfer
-from batch_platform.zengin.readers import ReadError, read_release
+from batch_platform.zengin.readers import ReadError, encoding_of, read_release
 from batch_platform_tests.zengin.masters import AFTER, BEFORE, Master, excerpt, files, masters, thrifty
 
 BANK = {"code": "0001", "name": "みずほ", "kana": "ミズホ", "hira": "みずほ", "roma": "mizuho"}
@@ -90,6 +92,55 @@ def test_a_list_is_read():
     assert branches.rows() == [("0001", "001", "東京営業部", "トウキヨウ", "とうきよう", "toukiyou")]
 
 
+LINES = ('0001,000,"ｽﾃｰﾄ･ｽﾄﾘｰﾄ","ﾊﾟｰｸ･ﾀｳﾝ",1', '0001,001,"ﾄﾞｺﾓﾞ ","カﾞ-ｱﾞ",2')
+
+
+def test_half_width_letters_mean_the_full_ones():
+    """In kana as the releases write them, in names as anybody does; a hyphen in a name stays what it is."""
+    banks, branches = read(listed(*LINES))
+    assert banks.row(0)[1:3] == ("パーク・タウン", "ステ－ト．ストリ－ト")
+    assert branches.row(0)[2:4] == ("ガ-ア゛", "ドコモ゛")
+
+
+@pytest.mark.parametrize(
+    ("encode", "encoding"),
+    [
+        (lambda text: text.encode("cp932"), "cp932"),
+        (lambda text: text.encode("cp932") + b"\x1a", "cp932"),
+        (lambda text: text.encode("cp932") + b"\x1a\x1a\r\n", "cp932"),
+        (lambda text: text.encode(), "UTF-8"),
+        (lambda text: text.encode() + b"\x1a", "UTF-8"),
+        (lambda text: text.encode("utf-8-sig"), "UTF-8 with a byte order mark"),
+        (lambda text: codecs.BOM_UTF16_LE + text.encode("utf-16-le"), "UTF-16 (little-endian)"),
+        (lambda text: codecs.BOM_UTF16_BE + f"{text}\x1a".encode("utf-16-be"), "UTF-16 (big-endian)"),
+    ],
+)
+def test_a_list_in_any_usual_encoding(encode: Callable[[str], bytes], encoding: str):
+    """A whole real list, its long vowels and points in half width, reads as the release it was made from."""
+    banks, branches = excerpt(AFTER)
+    text = to_transfer(banks, branches).decode("cp932").replace("-", "ｰ").replace(".", "･")
+    found = {"ginkositen.txt": encode(text)}
+    assert encoding_of(found, where="list") == encoding
+    for one, other in zip(read(found), (banks, branches), strict=True):
+        assert_frame_equal(one, other)
+
+
+def test_half_width_kana_alone_are_no_utf_8():
+    """ﾂｱ in cp932 are the bytes of one Latin letter in UTF-8."""
+    assert read({"list.csv": "0001,000,ﾂｱ,ﾂｱ,1\r\n".encode("cp932")})[0].row(0)[1:3] == ("ツア", "ツア")
+
+
+def test_json_with_a_byte_order_mark_is_read():
+    for encode in (
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: codecs.BOM_UTF16_LE + text.encode("utf-16-le"),
+    ):
+        found = {name: encode(content.decode()) for name, content in release().items()}
+        for one, other in zip(read(found), read(release()), strict=True):
+            assert_frame_equal(one, other)
+    assert encoding_of(found, where="folder") == "UTF-16 (little-endian)"
+
+
 def test_of_rows_that_share_a_code_the_first_is_kept():
     lines = ('0001,000,"ﾐｽﾞﾎ","みずほ",1,1', '0001,001,"ｼﾃﾝ","支所",2,2', '0001,001,"ﾎﾝﾃﾝ","本店",2,1')
     assert read(listed(*lines))[1].row(0)[2] == "本店"
@@ -132,6 +183,13 @@ def _entry(row: tuple[str, ...]) -> dict[str, str]:
     return dict(zip(("code", "name", "kana", "hira", "roma"), row, strict=True))
 
 
+def deep(levels: int) -> Any:
+    nested: Any = []
+    for _ in range(levels):
+        nested = [nested]
+    return nested
+
+
 TWICE = b'{"001": %s, "001": %s}' % (_bytes(BRANCH), _bytes(BRANCH))
 
 
@@ -160,7 +218,28 @@ TWICE = b'{"001": %s, "001": %s}' % (_bytes(BRANCH), _bytes(BRANCH))
         (listed("0001,000,ﾐｽﾞﾎ,みずほ,1", "0001,001,ﾎﾝﾃﾝ,本店,2,1"), "row 2 has 6 columns, not 5"),
         (listed("0001,000,ﾐｽﾞﾎ,みずほ,3"), "row 1: column 5 is '3'"),
         (listed('0001,000,"ﾐｽﾞﾎ,みずほ,1'), "row 1 is not CSV"),
-        ({"list.csv": "0001,000,ﾐｽﾞﾎ,みずほ,1\n0002,000,ﾐｽﾞﾎ,\N{GRINNING FACE},1".encode()}, "row . is not cp932"),
+        ({"list.csv": "0001,000,ﾐｽﾞﾎ,みずほ,1\n".encode("cp932") + b"0002,000,\xff,a,1"}, "row 2 is not cp932"),
+        ({"list.csv": codecs.BOM_UTF8 + b"0001,000,\xff,a,1"}, "row 1 is not UTF-8 with a byte order mark"),
+        ({"list.csv": codecs.BOM_UTF16_LE + b"0\x000"}, r"row 1 is not UTF-16 \(little-endian\)"),
+        ({"list.csv": "0001,000,ﾐｽﾞﾎ,みずほ,1\n".encode("utf-16-le")}, "row 1 "),
+        ({"list.csv": b"0001,000,a,b,1\n0002,000,a\0,b,1"}, "row 2 has a NUL character"),
+        (listed('0001,000,ﾐｽﾞﾎ,"みず\nほ",1'), "bank_name .* control characters: 0001"),
+        (release(banks=b'{"0001": "\0"}'), "data/banks.json is not JSON, row 1 has a NUL character"),
+        (
+            release(banks=_bytes({"0001": BANK}).decode().encode("cp932")),
+            "data/banks.json is not JSON, row 1 is not UTF-8",
+        ),
+        (release(banks=b"[" * 100_000), "data/banks.json is nested too deeply"),
+        (release(banks=b'{"0001": ' * 5_000 + b"1" + b"}" * 5_000), "data/banks.json is nested too deeply"),
+        (release(banks={"0001": {**BANK, "kana": deep(300)}}), r"0001: kana is \[+.*, not text"),
+        (
+            release(branches=b'{"001":\n{"name": "\\uD800"}}'),
+            r"0001.json has '\\ud800', half of a surrogate pair in row 2",
+        ),
+        (release(branches=b'{"\\udfff": {}}'), r"0001.json has '\\udfff', half of a surrogate pair in row 1"),
+        ({"zengin-data.js": b'module.exports = {"0001": "\\ud800"};'}, "zengin-data.js has .* half of a surrogate"),
+        ({"zengin-data.js": b"module.exports = " + b"[" * 100_000}, "zengin-data.js is nested too deeply"),
+        ({"zengin-data.js": b"\xff"}, "zengin-data.js, row 1 is not UTF-8"),
         (listed("0001,000,ﾐｽﾞﾎ,みずほ,1", "0001,000,ﾐｽﾞﾎ,みずほ,1"), "more than once the bank: 0001"),
         ({"zengin-data.js": b"export {}"}, "does not begin with"),
         ({"zengin-data.js": b'module.exports = {"0001": []};'}, "0001: branches is not an object"),

@@ -116,3 +116,9 @@ def test_a_package_without_data_is_refused(tmp_path: Path, s3: S3Client) -> None
     path.write_bytes(npm()[:400])
     with pytest.raises(PermanentFailure, match="cannot be unpacked"):
         read_source(str(path), s3)
+    wheel_path = tmp_path / "zengin_code-1.1.0.20260824-py2.py3-none-any.whl"
+    locked = bytearray(wheel())
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1  # its first member is said to be encrypted
+    wheel_path.write_bytes(locked)
+    with pytest.raises(PermanentFailure, match=r"cannot be unpacked: .*encrypted"):
+        read_source(str(wheel_path), s3)

@@ -13,6 +13,7 @@ search      the master: folded search, branches, exports, as of a day
 lists       records and changesets, a page at a time
 """
 
+from batch_platform.zengin.export import UnwritableError
 from batch_platform.zengin.service.apply import AppliedChangeset, ApplyOutcome, apply
 from batch_platform.zengin.service.context import ZenginContext, build_context
 from batch_platform.zengin.service.lists import (
@@ -42,7 +43,6 @@ from batch_platform.zengin.service.rollback import rollback
 from batch_platform.zengin.service.search import (
     EXPORTS,
     Export,
-    UnwritableError,
     banks,
     branches,
     export,

@@ -14,7 +14,7 @@ from batch_platform.core.failures import PermanentFailure
 from batch_platform.zengin import kana
 from batch_platform.zengin.content import content_hash
 from batch_platform.zengin.model import CHANGESET_TRANSITIONS, VALUES, ChangesetStatus, Provenance
-from batch_platform.zengin.readers import read_release
+from batch_platform.zengin.readers import encoding_of, read_release
 from batch_platform.zengin.service.context import ZenginContext
 from batch_platform.zengin.service.sources import read_source
 from batch_platform.zengin.store.snapshots import SnapshotRow
@@ -55,6 +55,8 @@ class SnapshotOutcome:
     orphans: tuple[str, ...]
     checks: tuple[IngestCheck, ...]
     taken: bool
+    encoding: str
+    """Of the files that were read now: `cp932`, `UTF-8` …"""
 
 
 def take_snapshot(
@@ -72,6 +74,7 @@ def take_snapshot(
     day = day or context.business_date()
     release = read_source(source, context.s3)
     context.progress(f"reading {len(release.files)} files of {release.where}")
+    encoding = encoding_of(release.files, where=release.where)
     banks, branches, orphans = read_release(release.files, where=release.where)
     provenance = Provenance(
         release.where, release.version, release.sha256, content_hash(banks, branches), context.clock()
@@ -83,7 +86,7 @@ def take_snapshot(
         session.lock_proposals()
         newest = session.newest_snapshot()
         known = _same(session, newest, day, provenance.content_hash)
-        checks = tuple(_checks(banks, branches, orphans, known or newest))
+        checks = tuple(_checks(banks, branches, orphans, known or newest, encoding))
         row = known or SnapshotRow(
             id=_id(day, provenance.content_hash, newest),
             business_date=day,
@@ -99,7 +102,7 @@ def take_snapshot(
         if known is None and not saved:
             raise PermanentFailure(f"snapshot {row.id} of {release.where} was not registered")
     return SnapshotOutcome(
-        row.id, day, row.provenance, row.banks, row.branches, row.orphans, checks, taken=known is None
+        row.id, day, row.provenance, row.banks, row.branches, row.orphans, checks, known is None, encoding
     )
 
 
@@ -138,9 +141,10 @@ def _after(provenance: Provenance, newest: SnapshotRow | None) -> Provenance:
 
 
 def _checks(
-    banks: pl.DataFrame, branches: pl.DataFrame, orphans: tuple[str, ...], before: SnapshotRow | None
+    banks: pl.DataFrame, branches: pl.DataFrame, orphans: tuple[str, ...], before: SnapshotRow | None, encoding: str
 ) -> Iterator[IngestCheck]:
-    yield IngestCheck("keys_and_shape", True, f"{banks.height:,} banks and {branches.height:,} branches, each once")
+    found = f"{banks.height:,} banks and {branches.height:,} branches, each once"
+    yield IngestCheck("keys_and_shape", True, f"{found}; read as {encoding}")
     known = set(before.orphans) if before else set(orphans)
     new = [code for code in orphans if code not in known]
     told = f"new: {_some(new)}" if new else "none of them new"

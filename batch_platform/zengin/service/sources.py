@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import lzma
 import re
 import tarfile
 import zipfile
@@ -33,6 +34,8 @@ _WANTED: Final = re.compile(
     r"(^|/)(banks\.json|branches/[^/]+\.json|zengin-data\.js|updated_at)$|(^|/)[^/]*\.(txt|csv)$"
 )
 _LICENCES: Final = re.compile(r"licen[cs]e|notice|readme|(dist|egg)-info/", re.IGNORECASE)
+_UNPACKABLE: Final = (RuntimeError, NotImplementedError, lzma.LZMAError)
+"""What zipfile says of members that are encrypted, or packed in a way it does not know."""
 _BYTES_AT_MOST: Final = 256 * 1024 * 1024  # unpacked; a release has about 8 MiB
 _DAY: Final = re.compile(r"(?<!\d)(20\d{2})-?(\d{2})-?(\d{2})(?!\d)")
 _VERSION: Final = re.compile(r"(?<![\d.])(\d+(?:\.\d+)+(?:-p\d+)?)(?![\d])")  # 1.1.0.20260824, at npm 1.0.0-p20260824
@@ -156,7 +159,7 @@ def _unpacked(name: str, content: bytes, where: str) -> dict[str, bytes]:
             return dict(_zipped(content, where))
         if name.endswith((".tgz", ".tar.gz")):
             return dict(_tarred(content, where))
-    except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, *_UNPACKABLE) as error:
         raise PermanentFailure(f"{where} cannot be unpacked: {error}") from error
     return {name: content}
 
@@ -196,7 +199,7 @@ def _version(where: str, files: Mapping[str, bytes]) -> str:
         return named[1]
     for name, content in files.items():
         if PurePosixPath(name).name == "updated_at":
-            return content.decode("utf-8", "replace").strip()[:40]
+            return re.sub(r"[^\x20-\x7e]", "", content.decode("utf-8", "replace")).strip()[:40]
     dated = _DAY.search(PurePosixPath(where.rstrip("/")).name)
     return dated[0] if dated else ""
 

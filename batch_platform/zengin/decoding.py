@@ -1,0 +1,91 @@
+"""The bytes of a release as text: which encoding they are in, and JSON that holds nothing but text."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from batch_platform.core.failures import PermanentFailure
+
+Pairs = Callable[[list[tuple[str, Any]]], Any]
+
+CP932: Final = "cp932"
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8", "UTF-8 with a byte order mark"),
+    (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16 (little-endian)"),
+    (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16 (big-endian)"),
+)
+_END_OF_FILE: Final = re.compile(r"\x1a[\x1a\s]*\Z")
+"""What DOS writes at the end of a file, and whatever follows it."""
+_STRAY: Final = re.compile("[\x80\uf8f0-\uf8f3]")
+"""What Python makes of bytes that begin no letter of cp932."""
+
+
+class ReadError(PermanentFailure):
+    """A release that cannot be taken as it is."""
+
+
+def decoded(content: bytes, where: str, *, cp932: bool = False) -> tuple[str, str]:
+    """The text of a file without byte order mark and DOS's end of file, and the name of its encoding.
+
+    A byte order mark decides; without one it is UTF-8, or with `cp932` that where it cannot be UTF-8. Raises
+    `ReadError` for anything else, with the row, and for NUL characters.
+    """
+    for mark, encoding, name in _MARKS:
+        if content.startswith(mark):
+            text = _strictly(content[len(mark) :], encoding, name, where)
+            break
+    else:
+        name = CP932 if cp932 and not _is_utf8(content) else "UTF-8"
+        text = _strictly(content, name, name, where)
+    if "\0" in text:
+        row = text.count("\n", 0, text.index("\0")) + 1
+        raise ReadError(f"{where}, row {row} has a NUL character; UTF-16 needs a byte order mark.")
+    return _END_OF_FILE.sub("", text), name
+
+
+def parsed(text: str, where: str, *, pairs: Pairs) -> Any:
+    """A JSON text, its objects made by `pairs`. Raises `ReadError` for what is no JSON, is nested too deeply, or has
+    half of a surrogate pair, which no text can hold."""
+    try:
+        found = json.loads(text, object_pairs_hook=pairs)
+        if "\\u" in text:
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ReadError(f"{where} is nested too deeply.") from None
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise ReadError(f"{where} has {half}, half of a surrogate pair{_place(text, error)}.") from None
+    except ValueError as error:
+        raise ReadError(f"{where} is not JSON: {error}.") from error
+    return found
+
+
+def _place(text: str, error: UnicodeEncodeError) -> str:
+    """Where the escape of it stands, if it is spelt as usual."""
+    at = text.lower().find(f"\\u{ord(error.object[error.start]):04x}")
+    return f" in row {text.count(chr(10), 0, at) + 1}" if at >= 0 else ""
+
+
+def _strictly(content: bytes, encoding: str, name: str, where: str) -> str:
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        row = content.count("\n".encode(encoding), 0, error.start) + 1
+        raise ReadError(f"{where}, row {row} is not {name}.") from error
+    if encoding == CP932 and (stray := _STRAY.search(text)):
+        raise ReadError(f"{where}, row {text.count(chr(10), 0, stray.start()) + 1} is not {name}.")
+    return text
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Whether bytes are a Japanese text in UTF-8: two half-width kana of cp932 may be one letter of it, a Latin or
+    Greek one."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return False
+    return content.isascii() or any(letter >= "\u0800" for letter in text)
