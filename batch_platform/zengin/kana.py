@@ -137,8 +137,7 @@ def fold_expr(text: pl.Expr) -> pl.Expr:
         .str.to_lowercase()
         .str.replace_all(r"[\p{M}\p{Z}\p{C}ᄀ-ᇿ・.,、。゛゜'’]", "")
         .str.replace_many(_FOLDS)
-        .str.replace_all(r"[ガケ](\p{Han})", "ケ$1")
-        .str.replace_all(r"(\p{Han})ガ", "${1}ケ")
+        .str.replace_all(f"[ガケ]([{_KANJI}--[{_AFTER_A_NAME}]])", "ケ$1")
     )
     for names in (_KINDS_OF_UNIONS, _KINDS):
         plain = plain.str.replace_many(names)
@@ -146,6 +145,7 @@ def fold_expr(text: pl.Expr) -> pl.Expr:
         plain.str.replace(f"^(?:{_COMPANY})+(.+)$", "$1")
         .str.replace(f"^(.+?)(?:{_COMPANY})+$", "$1")
         .str.replace(r"^(.+?)(?:銀行|支店|ギンコウ|シテン)+$", "$1")
+        .str.replace(f"({_KANJI})ガ$", "${1}ケ")
     )
 
 
@@ -222,4 +222,7 @@ _KINDS: Final = {
     "ギヨギヨウキヨウドウクミアイ": "ギヨキヨウ",
     "ロウドウキンコ": "ロウキン",
 }
+_KANJI: Final = r"[々〇\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}]"
+_AFTER_A_NAME: Final = "銀信農労漁支出本営代特"
+"""How the kind of a bank or office begins: the ガ of スルガ銀行 is no ヶ."""
 _COMPANY: Final = r"株式会社|\(株\)|カブシキガイシヤ|\(カ\)"

@@ -19,7 +19,7 @@ from batch_platform.zengin.site import HOME, Work, page
 ROWS: Final = 100
 
 _DATE: Final[TypeAdapter[date]] = TypeAdapter(IsoDate)
-_PLACE: Final = {"bank": str, "branch": str, "since": str, "gone": int}
+_PLACE: Final = {"bank": str, "branch": str, "since": str, "gone": int, "other": int}
 
 Text = Annotated[str, Query(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Cursor = Annotated[str | None, Query(max_length=2_000)]
@@ -129,6 +129,7 @@ def _cursor(last: dict[str, Any]) -> str:
             "branch": last["branch_code"],
             "since": last["valid_from"].isoformat(),
             "gone": int(last["valid_to"] is not None),
+            "other": int(last["other"]),
         }
     )
 
@@ -144,4 +145,5 @@ def _place(cursor: str | None) -> dict[str, Any] | None:
         "branch_code": place["branch"],
         "valid_from": since,
         "valid_to": since if place["gone"] else None,
+        "other": bool(place["other"]),
     }

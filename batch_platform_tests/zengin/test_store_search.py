@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from importlib import resources
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,8 @@ import pytest
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import NotFound, PermanentFailure
+from batch_platform.migrations import versions
+from batch_platform.zengin.kana import fold_expr
 from batch_platform.zengin.model import BANK_SCHEMA, BRANCH_SCHEMA
 from batch_platform.zengin.store import ZenginStore
 from batch_platform.zengin.store.lake import PREFIX, SnapshotLake
@@ -116,6 +119,109 @@ def test_search_pages(filled: ZenginStore) -> None:
             "0010",
         ]
         assert [row["branch_code"] for row in session.branches_page("0001", after="001", limit=2)] == ["002"]
+
+
+FORMAL = {
+    "0001": [
+        "株式会社みずほ銀行",
+        "㈱みずほ銀行",
+        "みずほ銀行（株）",
+        "みずほ 銀行",
+        "株式会社　みずほ　銀行",
+        "み ず ほ 銀 行",
+    ],
+    "0150": ["スルガ銀行", "株式会社スルガ銀行"],
+    "1120": ["秋田信用金庫", "秋田　信用金庫", "秋田信金", "ｱｷﾀｼﾝﾖｳｷﾝｺ", "アキタシンヨウキンコ"],
+    "1201": ["髙崎信用金庫", "高﨑信用金庫", "高崎信金"],
+    "2030": ["青森県信用組合", "青森県信用協同組合", "青森県 信用 組合"],
+    "2954": ["東北労働金庫", "トウホクロウドウキンコ"],
+    "3016": ["長野県信用農業協同組合連合会", "長野県信農連"],
+    "3771": ["秋田たかのす農業協同組合", "ＪＡ秋田たかのす", "JA秋田たかのす"],
+    "4237": ["竜が崎農業協同組合", "龍ヶ崎農協", "竜ケ崎農業協同組合"],
+    "9477": ["なぎさ信用漁業協同組合連合会"],
+    "9484": ["山口県漁業協同組合"],
+    "2004": ["株式会社商工組合中央金庫", "商工組合中央金庫"],
+    "3000": ["農林中央金庫"],
+    "0300": ["〇一信託銀行", "○一信託", "株式会社◯一信託銀行"],
+    "0119": ["秋田銀行", "秋田 銀行"],
+}
+"""Banks as other registries write them, by code."""
+
+
+@pytest.fixture
+def kinds(store: ZenginStore) -> ZenginStore:
+    """Banks of every kind, as the releases write them; some have namesakes."""
+    rows = [
+        *(("0001", "みずほ", "ミズホ"), ("0119", "秋田", "アキタ"), ("0150", "スルガ", "スルガ")),
+        *(("0289", "みずほ信託", "ミズホシンタク"), ("0300", "〇一信託", "マルイチシンタク")),
+        *(("1120", "秋田信金", "アキタシンキン"), ("1201", "高崎信金", "タカサキシンキン")),
+        *(("2004", "商工中金", "シヨウコウチユウキン"), ("2030", "青森県信組", "アオモリケンシンクミ")),
+        *(("2954", "東北労金", "トウホクロウキン"), ("3000", "農林中金", "ノウリンチユウキン")),
+        *(("3016", "長野県信連", "ナガノケンシンレン"), ("3771", "秋田たかのす農協", "アキタタカノスノウキヨウ")),
+        *(("4237", "竜ヶ崎農協", "リユウガサキノウキヨウ"), ("9477", "なぎさ信漁連", "ナギサシンギヨレン")),
+        ("9484", "山口県漁協", "ヤマグチケンギヨキヨウ"),
+    ]
+    banks = pl.DataFrame([(*row, "", "") for row in rows], schema=BANK_SCHEMA, orient="row")
+    put(store, "a", EMPTY, (banks, pl.DataFrame(schema=BRANCH_SCHEMA)), DAY)
+    put(store, "b", (banks, EMPTY[1]), (banks.with_columns(bank_roma=pl.lit("x")), EMPTY[1]), LATER)
+    return store
+
+
+@pytest.mark.parametrize("code", FORMAL)
+def test_a_bank_by_its_formal_name(kinds: ZenginStore, code: str) -> None:
+    """The first that is found, in both searches and of a past day; others only when they hold the whole name."""
+    for text in FORMAL[code]:
+        found = banks(kinds, text)
+        assert found[0] == code, text
+        assert banks(kinds, text, as_of=DAY)[0] == code, text
+        assert len(found) == 1 or code in ("0001", "0119"), (text, found)
+        with kinds.snapshot() as session:
+            assert session.search(text, limit=10)[0]["bank_code"] == code
+
+
+def test_what_is_called_so_comes_first_on_every_page(kinds: ZenginStore) -> None:
+    assert banks(kinds, "秋田信金") == ["1120"]
+    assert banks(kinds, "アキタ") == ["0119", "1120", "3771"]
+    with kinds.snapshot() as session:
+        pages = [session.banks_page("みずほ信託", limit=1), session.banks_page("信", limit=2)]
+        assert [[row["bank_code"] for row in page] for page in pages] == [["0289"], ["0289", "0300"]]
+        page, seen = session.banks_page("秋田", limit=1), []
+        while page:
+            seen += [row["bank_code"] for row in page]
+            page = session.banks_page("秋田", after=seen[-1], limit=1)
+        assert seen == ["0119", "1120", "3771"]
+        rows: list[dict[str, Any]] = []
+        while found := session.search("アキタ", after=rows[-1] if rows else None, limit=1):
+            rows += found
+        assert [row["bank_code"] for row in rows if row["valid_to"] is None] == ["0119", "1120", "3771"]
+    assert banks(kinds, "信用組合")[:1] == ["2030"]
+    assert banks(kinds, "株式会社") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kana", "was"),
+    [
+        ("株式会社みずほ銀行", "カブシキガイシャ ミズホギンコウ", "株式会社ミズホ カブシキガイシヤミズホ a"),
+        ("秋田信用金庫", "アキタシンヨウキンコ", "秋田信用金庫 アキタシンヨウキンコ a"),
+        ("みずほ銀行（株）", "", "ミズホ銀行(株)  a"),
+        ("澤田ヶ丘", "サワダガオカ", "澤田ケ丘 サワダガオカ a"),
+        ("三ヵ日", "ミツカビ", "三カ日 ミツカビ a"),
+        ("霞が関支店", "", "霞ガ関  a"),
+        ("スルガ信金", "スルガシンキン", "スルガ信金 スルガシンキン a"),
+        ("○一", "", "○一  a"),
+    ],
+)
+def test_what_was_stored_before_is_folded_as_now(pool: postgres.Pool, name: str, kana: str, was: str) -> None:
+    """`was` is what the rule before `zengin_0002` made of it."""
+    statements = resources.files(versions).joinpath("zengin_0002.sql").read_text("utf-8")
+    functions = statements[statements.index("CREATE FUNCTION") : statements.index("WITH folded")]
+    row = pl.DataFrame({"name": [name], "kana": [kana], "roma": ["a"]})
+    now = row.select(pl.concat_str([fold_expr(pl.col(part)) for part in row.columns], separator=" ")).item()
+    with postgres.transaction(pool) as connection:
+        connection.execute(functions.encode())
+        [(folded,)] = connection.execute("SELECT zengin.search_further(%s, %s)", [was, name]).fetchall()
+        connection.execute(statements[statements.index("DROP FUNCTION") :].encode())
+    assert folded == now
 
 
 def test_an_edit_by_hand_is_found_at_once_and_folded_later(filled: ZenginStore, pool: postgres.Pool) -> None:

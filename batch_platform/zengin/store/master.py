@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final
@@ -14,6 +15,8 @@ from batch_platform.zengin.model import BANK_SCHEMA, BRANCH_SCHEMA, Table
 from batch_platform.zengin.store.statements import ZenginStatements
 
 _FOLDED: Final = ("name", "kana", "roma")
+_KINDS: Final = frozenset({"銀行", "支店", "ギンコウ", "シテン", "株式会社", "(株)", "カブシキガイシヤ", "(カ)"})
+"""Words of a search that a name is found without."""
 _UNFOLDED: Final = dict.fromkeys(("bank_code", "branch_code", *_FOLDED), pl.String())
 
 
@@ -39,24 +42,23 @@ class Master(ZenginStatements):
     def banks_page(
         self, text: str = "", *, as_of: date | None = None, after: str | None = None, limit: int
     ) -> list[dict[str, Any]]:
-        """Banks (now, or on a day) by code or by any name they ever had, in order of code.
+        """Banks (now, or on a day) by code or by any name they ever had, in order of code: those called so first.
 
         `after` is the last page's last code. `matched` is the old name where the present one does not match.
         """
-        return self._rows("banks_page", terms=terms(text), as_of=as_of, after=after, limit=limit)
+        return self._rows("banks_page", **_asked(text), as_of=as_of, after=after, limit=limit)
 
     def branches_page(
         self, bank_code: str, text: str = "", *, as_of: date | None = None, after: str | None = None, limit: int
     ) -> list[dict[str, Any]]:
         """The branches of a bank, as `banks_page`."""
-        return self._rows(
-            "branches_page", bank_code=bank_code, terms=terms(text), as_of=as_of, after=after, limit=limit
-        )
+        return self._rows("branches_page", bank_code=bank_code, **_asked(text), as_of=as_of, after=after, limit=limit)
 
     def search(
         self, text: str, *, as_of: date | None = None, after: Mapping[str, Any] | None = None, limit: int
     ) -> list[dict[str, Any]]:
-        """Banks, then branches, by every name they have or had; of each those that stand come first.
+        """Banks, then branches, by every name they have or had; of each those that stand come first, and of these the
+        ones that are called so (not `other`).
 
         Every word must occur, in the branch or in its bank: "みずほ 本店". A bank's `branch_code` is empty.
         `after` is the last page's last row.
@@ -66,8 +68,9 @@ class Master(ZenginStatements):
             "after_bank": after and after["bank_code"],
             "after_branch": after and after["branch_code"],
             "after_from": after and after["valid_from"],
+            "after_other": after and after["other"],
         }
-        return self._rows("search_page", terms=terms(text), as_of=as_of, limit=limit, **place)
+        return self._rows("search_page", **_asked(text), as_of=as_of, limit=limit, **place)
 
     def versions(self, bank_code: str, branch_code: str | None = None) -> list[dict[str, Any]]:
         """Every row a key ever had with its dates, the newest first."""
@@ -110,10 +113,20 @@ class Master(ZenginStatements):
         return pl.DataFrame(dict(zip(schema, (column or [] for column in row), strict=True)), schema=schema)
 
 
-def terms(text: str) -> list[str]:
-    """The words of a search, folded as the rows are."""
-    folded = (kana.fold(word) for word in text.split())
-    return [word for word in folded if word]
+def _asked(text: str) -> dict[str, Any]:
+    """A search, folded as the rows are: its words (`terms`), and all of it as one (`phrase`), as "信用 金庫" is 信金.
+
+    Of several words those that say no more than that it is a bank or a company are left out.
+    """
+    folded = [word for word in map(kana.fold, text.split()) if word]
+    telling = [word for word in folded if word not in _KINDS]
+    phrase = _without_ja(kana.fold("".join(text.split())))
+    return {"terms": list(map(_without_ja, telling or folded)), "phrase": phrase}
+
+
+def _without_ja(word: str) -> str:
+    """ＪＡ秋田しんせい is 秋田しんせい農協 in the lists."""
+    return re.sub("^ja(?=[^ -~])", "", word)
 
 
 def search_expr(struct: str) -> pl.Expr:

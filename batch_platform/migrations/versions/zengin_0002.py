@@ -1,0 +1,15 @@
+"""Bank master: names are folded further for search."""
+
+from __future__ import annotations
+
+from batch_platform.migrations.script import execute_file_beside
+
+revision = "zengin_0002"
+down_revision = "operations_0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Fold the texts for search that are there."""
+    execute_file_beside(__file__)
