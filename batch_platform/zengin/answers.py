@@ -142,12 +142,13 @@ class ChangesetAnswer(StrictModel):
     needs_approvals: int
     approvals: list[ApprovalAnswer]
     inverse_of: str | None
+    proposed_by: Annotated[str | None, Field(description="Who asked for an undoing; never its only approver.")]
 
     @classmethod
     def of(cls, changeset: Changeset) -> ChangesetAnswer:
         plain = (
             *("id", "status", "version", "verdict", "hold_reason", "reason", "business_date", "created_at"),
-            *("payload_hash", "snapshot_hash", "base_content_hash", "needs_approvals", "inverse_of"),
+            *("payload_hash", "snapshot_hash", "base_content_hash", "needs_approvals", "inverse_of", "proposed_by"),
         )
         values: dict[str, Any] = {name: getattr(changeset, name) for name in plain}
         return cls(

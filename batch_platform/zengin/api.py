@@ -284,7 +284,8 @@ def roll_changeset_back(
     work: Work,
     version: Seen,
 ) -> Envelope[ChangesetAnswer]:
-    """Propose the changeset that undoes an applied one. It needs approval itself; asked again, it is the same."""
+    """Propose the changeset that undoes an applied one; asked again, it is the same. It needs approval by somebody
+    else than its proposer, and by as many accounts as the one it undoes."""
     before = service.changeset(work, changeset_id)
     inverse = service.rollback(work, changeset_id, by=current(request).subject, version=version)
     told_changeset(request, "bank-changeset.rollback", before, before, inverse=inverse.id)

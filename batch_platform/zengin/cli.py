@@ -133,8 +133,7 @@ def approve_command(
         if changeset is None:
             before = [service.record(desk.work, one) for one in ids or []]
             if dry_run:
-                needed = review.needed_for(desk.work, before)
-                printing.outlook(before, needed=needed, by=desk.by, as_json=as_json)
+                printing.outlook(before, review.quorums(desk.work, before), by=desk.by, as_json=as_json)
                 return
             done = service.approve(desk.work, ids or [], by=desk.by, not_before=day)
             desk.told("bank-diff.approve", before, done.records)
@@ -239,7 +238,7 @@ def rollback_command(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Propose the changeset that undoes another; it has to be approved as any other."""
+    """Propose the changeset that undoes another. Somebody else must approve it, and no fewer than the other one."""
     from batch_platform.zengin import service
 
     with open_desk(load_settings(), account) as desk:
@@ -247,7 +246,7 @@ def rollback_command(
         inverse = service.rollback(desk.work, changeset, by=desk.by, dry_run=dry_run)
         if not dry_run:
             desk.told_changeset("bank-changeset.rollback", undone, undone, inverse=inverse.id)
-    printing.changesets([inverse], as_json=as_json, single=True)
+    printing.undoing(inverse, as_json=as_json)
 
 
 @app.command("search")

@@ -5,7 +5,7 @@ Codes are text with leading zeros everywhere. A row is compared and stored exact
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -245,6 +245,19 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class Quorum:
+    """How many distinct accounts must approve; one at least is another than `proposer`, who asked for the change."""
+
+    needed: int
+    proposer: str | None = None
+
+    def lacking(self, approvals: Sequence[Approval]) -> int:
+        """How many accounts must still approve; 0 when it is approved."""
+        accounts = {given.account for given in approvals}
+        return max(self.needed - len(accounts), 0 if accounts - {self.proposer} else 1)
+
+
+@dataclass(frozen=True)
 class Change:
     """One row of a classified diff. `old` and `new` map columns of the table (key included) to text.
 
@@ -315,7 +328,8 @@ class Changeset:
     """All changes one snapshot proposes, and what the brake says of them.
 
     `counts` has the keys `rows`, `{table}.{diff_type}`, `class.{change_class}` and `risk.{risk}`, those that
-    are not zero (`rows` always). `payload_hash` names the exact changes; `inverse_of` the changeset this one undoes.
+    are not zero (`rows` always). `payload_hash` names the exact changes; `inverse_of` the changeset this one undoes,
+    as `proposed_by` asked for.
     """
 
     id: str
@@ -333,6 +347,12 @@ class Changeset:
     version: int = 1
     approvals: tuple[Approval, ...] = ()
     inverse_of: str | None = None
+    proposed_by: str | None = None
+
+    @property
+    def quorum(self) -> Quorum:
+        """Who must approve each of its records, approved together."""
+        return Quorum(self.needs_approvals, self.proposed_by)
 
 
 def business_day(day: date | None, now: datetime, *, field: str = "date") -> date:

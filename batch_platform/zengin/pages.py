@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from batch_platform.core.failures import Conflict
 from batch_platform.operations.pages import DashboardCard
 from batch_platform.web.access.dependencies import current
 from batch_platform.web.api.strict import QueryInt
@@ -16,13 +17,14 @@ from batch_platform.web.i18n import N_
 from batch_platform.zengin import api, master_pages, review_pages, service, views
 from batch_platform.zengin.api import READ
 from batch_platform.zengin.files import FILES
-from batch_platform.zengin.model import OPEN, ChangesetStatus, DiffType, Record, Status
+from batch_platform.zengin.model import OPEN, Changeset, ChangesetStatus, DiffType, Record, Status
 from batch_platform.zengin.review_pages import matching
 from batch_platform.zengin.service import ZenginContext, review
 from batch_platform.zengin.site import HOME, Work, page
 
 PAGE_ROWS: Final = 100
 HISTORY_ROWS: Final = 20
+_UNDOABLE: Final = (ChangesetStatus.APPLIED, ChangesetStatus.PARTIALLY_APPLIED)
 
 NAVIGATION: Final = (NavItem(key="zengin", label=N_("Bank master"), path=HOME, permission="zengin:read", order=60),)
 
@@ -73,7 +75,7 @@ def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0
         "record",
         record=record,
         fields_shown=views.field_diffs(record),
-        needed=review.needed_for(work, [record]),
+        quorum=review.quorums(work, [record])[record.changeset_id],
         mine=review.has_approved(record.approvals, current(request).subject),
         may_decide=_may_decide(request),
         transitions=transitions,
@@ -126,6 +128,7 @@ def changeset_page(
         changeset=changeset,
         snapshot=snapshot,
         failed_checks=service.failed_checks(work, changeset),
+        undoing=_undoing(request, work, changeset),
         count_rows=views.count_rows(changeset),
         class_counts=views.class_counts(changeset),
         risk_counts=views.risk_counts(changeset),
@@ -149,6 +152,16 @@ def changeset_page(
         more_history=len(history) > HISTORY_ROWS,
         **_paging(offset, len(found)),
     )
+
+
+def _undoing(request: Request, work: ZenginContext, changeset: Changeset) -> Changeset | None:
+    """What the reversal of an applied changeset would come to, for whoever may propose it."""
+    if not _may_decide(request) or changeset.status not in _UNDOABLE:
+        return None
+    try:
+        return service.rollback(work, changeset.id, by=current(request).subject, dry_run=True)
+    except Conflict:  # it applied no row, or its history is not kept any more
+        return None
 
 
 def _waiting(request: Request) -> dict[str, Any] | None:

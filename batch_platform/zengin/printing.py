@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from batch_platform.core.terminal import print_json, print_rows, shown
-from batch_platform.zengin.model import Changeset, ChangesetStatus, DiffType, Record, Status, Table
+from batch_platform.zengin.model import Changeset, ChangesetStatus, DiffType, Quorum, Record, Status, Table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -106,6 +106,7 @@ def changeset_answer(one: Changeset) -> dict[str, Any]:
         "needs_approvals": one.needs_approvals,
         "approvals": [{"account": given.account, "at": given.at} for given in one.approvals],
         "inverse_of": one.inverse_of,
+        "proposed_by": one.proposed_by,
     }
 
 
@@ -129,12 +130,23 @@ def changesets(found: Sequence[Changeset], *, as_json: bool, single: bool = Fals
     print_rows(rows, as_json=False, empty="no changeset")
 
 
+def undoing(one: Changeset, *, as_json: bool) -> None:
+    """An undoing as it is proposed, with its risks and who must approve it."""
+    changesets([one], as_json=as_json, single=True)
+    if not as_json:
+        counted(one)
+        needed = _many(one.needs_approvals, "account")
+        typer.echo(f"{needed} must approve it, one at least another than {one.proposed_by}, who has proposed it")
+
+
 def changeset(one: Changeset, changes: pl.DataFrame, failed_checks: Sequence[IngestCheck], *, as_json: bool) -> None:
     if as_json:
         failed = [asdict(check) for check in failed_checks]
         print_json({**changeset_answer(one), "failed_checks": failed, "changes": changes.to_dicts()})
         return
     changesets([one], as_json=False)
+    if one.proposed_by:
+        typer.echo(f"  proposed by {one.proposed_by}, who is not enough to approve it")
     for check in failed_checks:
         typer.echo(f"  warning  {check.name}: {check.description}")
     if one.approvals:
@@ -209,11 +221,13 @@ def decision(done: Decision, *, as_json: bool) -> None:
     _waiting(len(done.waiting))
 
 
-def outlook(found: Sequence[Record], *, needed: int, by: str, as_json: bool) -> None:
+def outlook(found: Sequence[Record], quorums: Mapping[str, Quorum], *, by: str, as_json: bool) -> None:
     """What an approval by an account would come to, record by record."""
     from batch_platform.zengin.service.review import refusal, still_needed
 
-    told = [{"still_needed": still_needed(one, needed), "refusal": refusal(one, by)} for one in found]
+    told = [
+        {"still_needed": still_needed(one, quorums[one.changeset_id]), "refusal": refusal(one, by)} for one in found
+    ]
     if as_json:
         print_json([{**record_answer(one), **more} for one, more in zip(found, told, strict=True)])
         return
@@ -229,6 +243,7 @@ def outlook(found: Sequence[Record], *, needed: int, by: str, as_json: bool) -> 
         for one, more in zip(found, told, strict=True)
     ]
     print_rows(rows, as_json=False, empty="no record")
+    _proposer(by, {quorum.proposer for quorum in quorums.values()})
 
 
 def changeset_outlook(one: Changeset, found: Sequence[Record], *, by: str, as_json: bool) -> None:
@@ -236,7 +251,7 @@ def changeset_outlook(one: Changeset, found: Sequence[Record], *, by: str, as_js
     from batch_platform.zengin.service.review import refusal, still_needed
 
     pending = [record for record in found if record.status is Status.PENDING]
-    needed = Counter(still_needed(record, one.needs_approvals) for record in pending)
+    needed = Counter(still_needed(record, one.quorum) for record in pending)
     mine = sum(1 for record in pending if refusal(record, by) is None)
     if as_json:
         answer = {"pending": len(pending), "still_needed": max(needed, default=0), "would_approve": mine}
@@ -252,6 +267,7 @@ def changeset_outlook(one: Changeset, found: Sequence[Record], *, by: str, as_js
         typer.echo(f"  {by} has approved it already: another account must")
     else:
         typer.echo(f"  {by} may approve {_many(mine, 'record')} of it")
+        _proposer(by, {one.proposed_by})
 
 
 def changeset_decision(done: ChangesetDecision, *, as_json: bool, verb: str) -> None:
@@ -289,6 +305,11 @@ _APPLIED: Final = ("applied", "already", "conflicts", "waiting")
 def _waiting(records_left: int) -> None:
     if records_left:
         typer.echo(f"{_many(records_left, 'record')} need{_s(records_left)} the approval of another account")
+
+
+def _proposer(by: str, proposers: Collection[str | None]) -> None:
+    if by in proposers:
+        typer.echo(f"{by} has proposed it: another account must approve it too")
 
 
 def _accounts(one: Record) -> list[str]:

@@ -211,7 +211,7 @@ def _question(
         selection=selection,
         groups=views.grouped(selection.records),
         shown=SHOWN,
-        needed=review.needed_for(work, selection.records),
+        quorums=review.quorums(work, selection.records).values(),
         back=local_path(form.get("next"), HOME),
         values={"reason": form.get("reason"), "not_before": form.get("not_before")},
         errors=field_errors(error) if error else None,

@@ -75,6 +75,8 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "summary": views.SUMMARY,
         "options": views.options,
         "said": said,
+        "risks_in": views.risk_counts,
+        "classes_in": views.class_counts,
         "now": request.app.state.zengin.clock(),
     }
     return render(request, f"zengin/{name}.html", status=status_code, **words, **values)

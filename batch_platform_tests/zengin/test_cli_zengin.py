@@ -124,7 +124,16 @@ def test_a_release_from_snapshot_to_apply(shell: Shell) -> None:
     assert found["branch_code"] == "001"
     inverse = shell("rollback", changed["changeset_id"], "--as", "hana")
     assert inverse["inverse_of"] == changed["changeset_id"]
-    shell.approve(inverse)
+    assert (inverse["proposed_by"], inverse["needs_approvals"]) == ("local:hana", 1)
+    rehearsed = shell.text("approve", "--changeset", inverse["changeset_id"], "--dry-run", "--as", "hana")
+    assert "local:hana has proposed it: another account must approve it too" in rehearsed
+    own = shell("approve", "--changeset", inverse["changeset_id"], "--as", "hana")
+    assert (own["moved"], own["waiting"], own["status"]) == (1, 1, "pending")
+    [undone] = shell("show", inverse["changeset_id"])["changes"]
+    assert shell("approve", undone["diff_id"], "--dry-run", "--as", "jiro")[0]["still_needed"] == 1
+    assert isinstance(shell.refused("approve", undone["diff_id"], "--as", "hana"), Conflict)
+    assert shell("apply")["applied"] == 0
+    assert shell("approve", undone["diff_id"], "--as", "jiro")["records"][0]["status"] == "approved"
     shell("apply")
     assert shell("search", "東京営業部", "--bank", "0001")
 

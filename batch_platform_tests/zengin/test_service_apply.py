@@ -11,7 +11,7 @@ from batch_platform.core.failures import Conflict
 from batch_platform.zengin import service
 from batch_platform.zengin.model import ChangesetStatus, Status
 from batch_platform_tests.zengin.service_fixtures import context, work
-from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, Work, release
+from batch_platform_tests.zengin.workflow import ANN, BEN, CAT, SMALL, Work, release
 
 __all__ = ["context", "work"]
 
@@ -110,11 +110,77 @@ def test_a_changeset_is_undone_by_one_that_is_approved_itself(work: Work) -> Non
 def test_an_undoing_outlives_the_next_release(work: Work) -> None:
     work.load(SMALL)
     changeset = work.follow(release(CHANGED))
-    inverse = service.rollback(work.context, changeset.id, by=ANN)
+    inverse = service.rollback(work.context, changeset.id, by=BEN)
     work.propose(release(CHANGED | {"0009-001": "本店"}))
     work.approve(inverse)
     work.apply()
     assert work.names()["0001-001"] == SMALL["0001-001"]
+
+
+def test_whoever_proposes_an_undoing_is_not_its_only_approver(work: Work) -> None:
+    """As a whole or record by record, first or last: somebody else has to agree."""
+    work.load(SMALL)
+    changeset = work.follow(release(CHANGED))
+    inverse = service.rollback(work.context, changeset.id, by=ANN)
+    assert (inverse.proposed_by, inverse.needs_approvals) == (ANN, 1)
+    first, second = work.records(inverse).values()
+    alone = service.approve(work.context, [first.id], by=ANN)
+    assert (alone.records[0].status, alone.waiting) == (Status.PENDING, (first.id,))
+    with pytest.raises(Conflict, match="has approved"):
+        service.approve(work.context, [first.id], by=ANN)
+    assert work.approve(inverse, ANN).waiting == 2
+    assert work.apply() is None
+    assert service.approve(work.context, [second.id], by=BEN).records[0].status is Status.APPROVED
+    service.revoke(work.context, [second.id], by=ANN)
+    assert service.approve(work.context, [second.id], by=ANN).waiting == (second.id,)
+    done = work.approve(inverse, BEN)
+    assert (done.moved, done.waiting) == (2, 0)
+    work.apply()
+    assert work.names() == SMALL
+
+
+def test_another_approver_alone_is_enough_where_one_was(work: Work) -> None:
+    work.load(SMALL)
+    changeset = work.follow(release(CHANGED))
+    inverse = service.rollback(work.context, changeset.id, by=ANN)
+    assert service.rollback(work.context, changeset.id, by=BEN).proposed_by == ANN
+    assert work.approve(inverse, BEN).waiting == 0
+
+
+def test_an_undoing_needs_as_many_as_what_it_undoes(work: Work) -> None:
+    """A bank's deletion takes two; adding it again would take one. So it goes for the undoing of the undoing."""
+    work.load(SMALL)
+    closing = work.follow(release({key: name for key, name in SMALL.items() if not key.startswith("0009")}))
+    assert closing.needs_approvals == 2
+    inverse = service.rollback(work.context, closing.id, by=ANN)
+    assert (inverse.counts["banks.addition"], inverse.needs_approvals) == (1, 2)
+    bank = work.records(inverse)["0009"]
+    assert service.approve(work.context, [bank.id], by=BEN).waiting == (bank.id,)
+    assert service.approve(work.context, [bank.id], by=CAT).waiting == ()
+    work.approve(inverse, ANN, BEN)
+    work.apply()
+    again = service.rollback(work.context, inverse.id, by=BEN)
+    assert (again.inverse_of, again.needs_approvals) == (inverse.id, 2)
+
+
+def test_an_undoing_needs_as_many_as_its_original_had(work: Work) -> None:
+    """Two accounts agreed on one record, though one would have been enough; so did two on a hold."""
+    work.load(SMALL)
+    careful = work.limited(two_person_rows=1)
+    changeset = careful.propose(release(CHANGED)).changeset
+    assert changeset.needs_approvals == 2
+    work.approve(changeset, ANN, BEN)
+    work.apply()
+    assert service.rollback(work.context, changeset.id, by=ANN, dry_run=True).needs_approvals == 2
+    held = work.limited(branch_updates_percent=0).propose(release(SMALL)).changeset
+    assert held.hold_reason is not None
+    for account in (ANN, BEN):
+        service.override(work.context, held.id, by=account)
+    raised = work.now(held)
+    assert raised.needs_approvals == 1
+    work.approve(raised, ANN)
+    work.apply()
+    assert service.rollback(work.context, held.id, by=ANN).needs_approvals == 2
 
 
 def test_nobody_decides_in_time(work: Work) -> None:

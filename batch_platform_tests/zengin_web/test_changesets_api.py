@@ -140,6 +140,31 @@ def test_an_applied_changeset_is_undone_by_another(
     assert rows[0][3]["inverse"] == told["id"]
 
 
+def test_whoever_proposes_a_reversal_is_not_its_only_approver(
+    approver: httpx.Client, colleague: httpx.Client, master: Master
+) -> None:
+    master.load(first(8))
+    release = first(8)
+    release.branch("0901", "002", "駅前通", "エキマエドオリ")
+    changeset = master.propose(release)
+    master.approve(changeset)
+    service.apply(master.work, master.work.business_date())
+    inverse = decide(approver, changeset, "rollback").json()["data"]
+    assert (inverse["proposedBy"], inverse["needsApprovals"]) == ("token:ann", 1)
+    body = {"payloadHash": inverse["payloadHash"], "count": 1}
+    path = f"{CHANGESETS}/{inverse['id']}/approve"
+    own = approver.post(path, json=body).json()
+    assert (own["data"]["moved"], own["data"]["waiting"]) == (1, 1)
+    assert own["data"]["changeset"]["status"] == "pending"
+    [record] = approver.get(f"{CHANGESETS}/{inverse['id']}/diffs").json()["data"]
+    one = f"/api/zengin/diffs/{record['id']}/approve"
+    refused = approver.post(one)
+    assert refused.status_code == 409
+    assert "has approved record" in refused.json()["detail"]
+    done = colleague.post(one).json()["data"]
+    assert (done["record"]["status"], done["waiting"]) == ("approved", False)
+
+
 def test_a_held_changeset_is_rejected_as_a_whole(approver: httpx.Client, app: Any, master: Master) -> None:
     master.load(first(8))
     master.work = app.state.zengin = replace(master.work, limits=Limits())

@@ -71,6 +71,11 @@ def said(answer: httpx.Response) -> str:
     return unescape(found[-1])
 
 
+def dialog(shown: str, name: str) -> str:
+    """One dialog of a page."""
+    return shown[shown.index(f'<dialog class="confirm" id="{name}"') :].partition("</dialog>")[0]
+
+
 def named(master: Master, changeset: Changeset, *keys: str) -> list[str]:
     records = master.records(changeset)
     return [f"{records[key].id}:{records[key].version}" for key in keys]
@@ -207,7 +212,9 @@ def test_two_approvers_of_a_bank_that_closes(
     assert master.status(record) == "approved"
 
 
-def test_the_whole_changeset(approver: httpx.Client, colleague: httpx.Client, master: Master, few: Changeset) -> None:
+def test_the_whole_changeset(
+    approver: httpx.Client, colleague: httpx.Client, viewer: httpx.Client, master: Master, few: Changeset
+) -> None:
     base = f"{HOME}/changesets/{few.id}"
     assert "10 行を承認" in page(approver, base)
     values = {"version": few.version, "count": 10, "payload_hash": few.payload_hash}
@@ -222,11 +229,24 @@ def test_the_whole_changeset(approver: httpx.Client, colleague: httpx.Client, ma
     shown = page(approver, base)
     assert "適用済み" in shown
     assert "取消を起案" in shown
+    assert "取消を起案" not in page(viewer, base)
+    question = dialog(shown, "rollback")
+    risks = dict(re.findall(r'リスク(高|中|低)</span> <span class="money">(\d+)<', question))
+    # 新町1 to 3 become 第1 to 3; a bank comes back, a branch closes, a kana changes; spellings and openings
+    assert risks == {"高": "3", "中": "3", "低": "4"}
+    assert re.search(r'店舗の新設 <span class="money">\d+<', question)
+    assert "取消の起案者だけでは承認できません" in question
     undone = form(approver, f"{base}/rollback")
     assert undone.status_code == 303
-    inverse = undone.headers["location"].rsplit("/", 1)[1]
-    assert service.changeset(master.work, inverse).inverse_of == few.id
-    assert few.id in page(approver, f"{HOME}/changesets/{inverse}")
+    inverse = service.changeset(master.work, undone.headers["location"].rsplit("/", 1)[1])
+    assert (inverse.inverse_of, inverse.proposed_by, inverse.needs_approvals) == (few.id, "token:ann", 2)
+    there = f"{HOME}/changesets/{inverse.id}"
+    shown = page(approver, there)
+    assert few.id in shown
+    question = dialog(shown, "approve-all")
+    assert "取消の起案者だけでは承認できません" in question
+    assert re.search(r"リスク.</span> <span", question)
+    assert "取消の起案者だけでは承認できません" not in page(colleague, there)
     history = page(approver, f"{HOME}/history?key=0901-001")
     assert "本店営業部" in history
     assert "名称の推移" in history

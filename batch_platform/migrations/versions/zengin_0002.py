@@ -1,4 +1,4 @@
-"""Bank master: names are folded further for search."""
+"""Bank master: names are folded further for search; who proposed an undoing is known."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Fold the texts for search that are there."""
+    """Fold the texts for search that are there, and name the proposers of undoings."""
     execute_file_beside(__file__)

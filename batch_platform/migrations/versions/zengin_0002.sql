@@ -71,3 +71,16 @@ WHERE kept.ctid = folded.ctid AND kept.search IS DISTINCT FROM folded.search;
 
 DROP FUNCTION zengin.search_further(text, text);
 DROP FUNCTION zengin.folded_further(text);
+
+-- Whoever proposes an undoing is never its only approver, and it needs as many accounts as what it undoes.
+
+ALTER TABLE zengin.changesets ADD COLUMN proposed_by text;
+COMMENT ON COLUMN zengin.changesets.proposed_by IS 'Who asked for an undoing; NULL for what a snapshot proposes.';
+UPDATE zengin.changesets AS inverse SET
+    proposed_by = (
+        SELECT who FROM zengin.transitions
+        WHERE target = 'changeset' AND target_id = inverse.id ORDER BY version LIMIT 1),
+    needs_approvals = greatest(inverse.needs_approvals, undone.needs_approvals,
+                               CASE WHEN undone.hold_reason IS NOT NULL THEN 2 ELSE 1 END)
+FROM zengin.changesets AS undone
+WHERE undone.id = inverse.inverse_of;

@@ -13,7 +13,15 @@ from datetime import date
 from typing import Any
 
 from batch_platform.core.failures import Conflict, InvalidInput
-from batch_platform.zengin.model import Approval, Changeset, ChangesetStatus, Record, Status, approvals_needed
+from batch_platform.zengin.model import (
+    Approval,
+    Changeset,
+    ChangesetStatus,
+    Quorum,
+    Record,
+    Status,
+    approvals_needed,
+)
 from batch_platform.zengin.service.context import SYSTEM, ZenginContext
 from batch_platform.zengin.service.propose import raise_held
 from batch_platform.zengin.service.rows import changes_of_records
@@ -54,7 +62,7 @@ def approve(
     records = _seen(context, ids, versions, Status.PENDING)
     for record in records:
         _require_new(record.approvals, by, f"record {record.id}")
-    moved = _approve(context, records, by=by, needed=needed_for(context, records), not_before=not_before)
+    moved = _approve(context, records, quorums(context, records), by=by, not_before=not_before)
     return Decision(moved, tuple(record.id for record in moved if record.status is Status.PENDING))
 
 
@@ -143,7 +151,7 @@ def approve_changeset(
     if not mine:
         raise Conflict(f"{by} has approved changeset {changeset_id} already: another account must", field="by")
     _remember(context, changeset, by)
-    moved = _approve(context, mine, by=by, needed=changeset.needs_approvals, not_before=not_before)
+    moved = _approve(context, mine, {changeset_id: changeset.quorum}, by=by, not_before=not_before)
     waiting = sum(1 for record in moved if record.status is Status.PENDING) + len(pending) - len(mine)
     return ChangesetDecision(_now(context, changeset_id), len(moved), waiting)
 
@@ -162,9 +170,9 @@ def require_reviewed(changeset: Changeset, *, payload_hash: str, count: int) -> 
         raise Conflict(f"changeset {changeset.id} is held: it has to be overridden first", field="changeset_id")
 
 
-def still_needed(record: Record, needed: int) -> int:
-    """How many approvals a record lacks when `needed` accounts must approve it."""
-    return max(needed - len(record.approvals), 0) if record.status is Status.PENDING else 0
+def still_needed(record: Record, quorum: Quorum) -> int:
+    """How many approvals a record lacks."""
+    return quorum.lacking(record.approvals) if record.status is Status.PENDING else 0
 
 
 def refusal(record: Record, by: str) -> str | None:
@@ -242,12 +250,19 @@ def _changesets_of(context: ZenginContext, records: Sequence[Record]) -> list[Ch
         return session.changesets(ids=ids, limit=len(ids))
 
 
-def needed_for(context: ZenginContext, records: Sequence[Record]) -> int:
-    """How many accounts must approve these records together; one that somebody has approved already needs another."""
+def quorums(context: ZenginContext, records: Sequence[Record]) -> dict[str, Quorum]:
+    """Who must approve these records together, by changeset; one that somebody has approved already needs another.
+
+    The records of an undoing need what it needs as a whole, also one by one.
+    """
     counts: Counter[str] = Counter()
     for record in records:
         counts.update(rows_of(record))
-    return max(approvals_needed(counts, context.limits), 2 if any(record.approvals for record in records) else 1)
+    needed = max(approvals_needed(counts, context.limits), 2 if any(record.approvals for record in records) else 1)
+    return {
+        one.id: Quorum(needed if one.inverse_of is None else max(needed, one.needs_approvals), one.proposed_by)
+        for one in _changesets_of(context, records)
+    }
 
 
 def rows_of(record: Record) -> Mapping[str, int]:
@@ -258,7 +273,12 @@ def rows_of(record: Record) -> Mapping[str, int]:
 
 
 def _approve(
-    context: ZenginContext, records: Sequence[Record], *, by: str, needed: int, not_before: date | None
+    context: ZenginContext,
+    records: Sequence[Record],
+    quorum_of: Mapping[str, Quorum],
+    *,
+    by: str,
+    not_before: date | None,
 ) -> tuple[Record, ...]:
     """Put the approval on each; those that have enough of them are approved. The later `not_before` holds."""
     approval = Approval(by, context.clock())
@@ -267,8 +287,9 @@ def _approve(
         days = [day for day in (record.not_before, not_before) if day is not None]
         return {"approvals": (*record.approvals, approval), "not_before": max(days, default=None)}
 
-    enough = [record for record in records if len(record.approvals) + 1 >= needed]
-    few = [record for record in records if len(record.approvals) + 1 < needed]
+    lacking = [quorum_of[record.changeset_id].lacking((*record.approvals, approval)) for record in records]
+    enough = [record for record, lacks in zip(records, lacking, strict=True) if not lacks]
+    few = [record for record, lacks in zip(records, lacking, strict=True) if lacks]
     moved = [*_move(context, enough, Status.APPROVED, fields), *_move(context, few, Status.PENDING, fields)]
     note(context, moved, who=by, reason="approved")
     return tuple(moved)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from batch_platform.core.failures import Conflict
@@ -16,6 +18,9 @@ from batch_platform.zengin.service.context import ZenginContext
 from batch_platform.zengin.service.rows import raise_records
 from batch_platform.zengin.service.trail import note
 
+if TYPE_CHECKING:
+    from batch_platform.zengin.store import Session
+
 _APPLIED = (ChangesetStatus.APPLIED, ChangesetStatus.PARTIALLY_APPLIED)
 
 
@@ -24,10 +29,12 @@ def rollback(
 ) -> Changeset:
     """Propose the inverse of what a changeset applied; called again, it answers the same changeset.
 
+    Whoever proposes it is never its only approver, and it needs as many accounts as what it undoes needed or had.
     Raises `NotFound`, and `Conflict` for one that has applied nothing, or is not of the version that was seen.
     """
-    with context.store.transaction() as guard:
-        guard.lock_proposals()
+    with context.store.snapshot() if dry_run else context.store.transaction() as guard:
+        if not dry_run:
+            guard.lock_proposals()
         undone = guard.changeset(changeset_id)
         if version is not None and undone.version != version:
             raise Conflict(f"changeset {changeset_id} was changed meanwhile: look at it again", field="version")
@@ -59,9 +66,10 @@ def rollback(
             payload_hash=payload_hash(classified),
             base_content_hash=content_hash(banks, branches),
             status=ChangesetStatus.PENDING,
-            needs_approvals=approvals_needed(counts, context.limits),
+            needs_approvals=max(approvals_needed(counts, context.limits), _approvals_of(guard, undone)),
             created_at=now,
             inverse_of=changeset_id,
+            proposed_by=by,
         )
         if dry_run:
             return changeset
@@ -73,3 +81,9 @@ def rollback(
         note(context, raised, who=by, reason="raised")
         with context.store.snapshot() as session:
             return session.changeset(own_id)
+
+
+def _approvals_of(session: Session, undone: Changeset) -> int:
+    """How many accounts it took to apply a changeset; a hold was overridden by two."""
+    overridden = 2 if undone.hold_reason is not None else 1
+    return max(undone.needs_approvals, overridden, session.most_approvals(undone.id))

@@ -38,11 +38,11 @@ ORDER BY max(judged_at)
 -- name: insert_changeset
 INSERT INTO zengin.changesets (
     id, snapshot_hash, business_date, verdict, hold_reason, reason, counts, payload_hash, base_content_hash, status,
-    version, needs_approvals, approvals, inverse_of, created_at, updated_at)
+    version, needs_approvals, approvals, inverse_of, proposed_by, created_at, updated_at)
 VALUES (
     %(id)s, %(snapshot_hash)s, %(business_date)s, %(verdict)s, %(hold_reason)s, %(reason)s, %(counts)s,
     %(payload_hash)s, %(base_content_hash)s, %(status)s, %(version)s, %(needs_approvals)s, %(approvals)s,
-    %(inverse_of)s, %(created_at)s, %(now)s)
+    %(inverse_of)s, %(proposed_by)s, %(created_at)s, %(now)s)
 ON CONFLICT (id) DO NOTHING
 
 -- name: update_changeset
@@ -60,7 +60,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('zengin proposals', 0))
 
 -- name: changesets
 SELECT id, snapshot_hash, business_date, verdict, hold_reason, reason, counts, payload_hash, base_content_hash,
-       status, version, needs_approvals, approvals, inverse_of, created_at
+       status, version, needs_approvals, approvals, inverse_of, proposed_by, created_at
 FROM zengin.changesets
 WHERE (%(ids)s::text[] IS NULL OR id = ANY(%(ids)s))
   AND (%(statuses)s::text[] IS NULL OR status = ANY(%(statuses)s))
@@ -69,6 +69,20 @@ WHERE (%(ids)s::text[] IS NULL OR id = ANY(%(ids)s))
   AND (%(before)s::timestamptz IS NULL OR (created_at, id) < (%(before)s, %(before_id)s::text))
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s
+
+-- name: most_approvals
+SELECT coalesce(max(accounts), 0) AS accounts
+FROM (
+    SELECT count(DISTINCT given.who) AS accounts
+    FROM zengin.records AS record
+    JOIN zengin.transitions AS given ON given.target = 'record' AND given.target_id = record.id
+    WHERE record.changeset_id = %(changeset_id)s AND record.status = 'completed' AND given.reason = 'approved'
+      AND NOT EXISTS (
+          SELECT FROM zengin.transitions AS back
+          WHERE back.target = 'record' AND back.target_id = record.id AND back.reason = 'approval taken back'
+            AND back.version > given.version)
+    GROUP BY record.id
+) AS approved
 
 -- name: create_mirrored
 CREATE TEMPORARY TABLE zengin_mirrored (

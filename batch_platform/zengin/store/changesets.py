@@ -36,7 +36,12 @@ class Changesets(ZenginStatements):
         """Add a changeset; False when there is one of this id already, which stays as it is."""
         row = _parameters(changeset)
         added = self._run(
-            "insert_changeset", **row, inverse_of=changeset.inverse_of, created_at=changeset.created_at, now=now
+            "insert_changeset",
+            **row,
+            inverse_of=changeset.inverse_of,
+            proposed_by=changeset.proposed_by,
+            created_at=changeset.created_at,
+            now=now,
         )
         if added:
             self._audit(changeset, None, who=who, now=now, reason=changeset.reason)
@@ -87,6 +92,11 @@ class Changesets(ZenginStatements):
             limit=limit,
         )
         return [_changeset(row) for row in rows]
+
+    def most_approvals(self, changeset_id: str) -> int:
+        """The most accounts that approved one of its applied records, without approvals that were taken back."""
+        [row] = self._rows("most_approvals", changeset_id=changeset_id)
+        return int(row["accounts"])
 
     def transitions(self, target: str, target_id: str) -> list[dict[str, Any]]:
         """Who moved a `record`, `changeset` or `snapshot` from where to where, in order."""
