@@ -257,7 +257,7 @@ def search_command(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Search banks, or the branches of a bank; width, kana and 銀行/支店 do not matter."""
+    """Search banks, or the branches of a bank, in any writing; formal names (信用金庫, 株式会社) too."""
     from batch_platform.zengin import service
 
     with open_work() as work:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from batch_platform.zengin.decoding import ReadError, decoded, parsed
-from batch_platform.zengin.kana import hiragana, kana_to_full_width, romaji, to_full_width
+from batch_platform.zengin.kana import hiragana, kana_to_full_width, romaji, to_full_width, writable_expr
 from batch_platform.zengin.model import BANK_COLUMNS, BANK_SCHEMA, BRANCH_COLUMNS, BRANCH_SCHEMA, VALUES
 
 LONGEST: Final = 100
@@ -201,9 +201,17 @@ def _from_list(content: bytes, where: str) -> Tables:
             raise ReadError(f"{where}, row {number}: column 5 is {kind!r}, not 1 (bank) or 2 (branch).")
     bank_frame = _first_of_code(banks, BANK_COLUMNS, ["bank_code"])
     branch_frame = _first_of_code(branches, BRANCH_COLUMNS, ["bank_code", "branch_code"])
+    _check_kana(pl.concat([bank_frame.get_column("bank_kana"), branch_frame.get_column("branch_kana")]), where)
     known = branch_frame.join(bank_frame, on="bank_code", how="semi")
     orphans = branch_frame.join(bank_frame, on="bank_code", how="anti").get_column("bank_code").unique().sort()
     return bank_frame, known, tuple(orphans)
+
+
+def _check_kana(kana: pl.Series, where: str) -> None:
+    """Where most of it are no kana, the bytes were taken for what they are not: EUC-JP is often legal cp932."""
+    odd = kana.to_frame("kana").select(((pl.col("kana") != "") & ~writable_expr(pl.col("kana"))).sum()).item()
+    if odd * 2 > kana.len():
+        raise ReadError(f"{where} is no list in cp932, UTF-8 or UTF-16: most of its kana are none.")
 
 
 def _numbered(content: bytes, where: str) -> list[tuple[int, list[str]]]:

@@ -224,6 +224,7 @@ TWICE = b'{"001": %s, "001": %s}' % (_bytes(BRANCH), _bytes(BRANCH))
         ({"list.csv": "0001,000,ﾐｽﾞﾎ,みずほ,1\n".encode("utf-16-le")}, "row 1 "),
         ({"list.csv": b"0001,000,a,b,1\n0002,000,a\0,b,1"}, "row 2 has a NUL character"),
         (listed('0001,000,ﾐｽﾞﾎ,"みず\nほ",1'), "bank_name .* control characters: 0001"),
+        ({"list.csv": "0001,000,ﾐｽﾞﾎ,みずほ,1\r\n".encode("euc_jp")}, "is no list in cp932, UTF-8 or UTF-16"),
         (release(banks=b'{"0001": "\0"}'), "data/banks.json is not JSON, row 1 has a NUL character"),
         (
             release(banks=_bytes({"0001": BANK}).decode().encode("cp932")),
