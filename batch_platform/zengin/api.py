@@ -295,7 +295,7 @@ def roll_changeset_back(
 
 @router.get("/banks", dependencies=READ)
 def list_banks(work: Work, paging: Paged, text: Search = "", as_of: AsOf = None) -> Envelope[Page[BankAnswer]]:
-    """The banks, by code, first those that are called so. Writing does not matter, nor 株式会社, 信用金庫 for 信金."""
+    """The banks, by code, first those that are called so: in any writing, by their formal names (信用金庫) too."""
     found, following = service.banks(work, text, as_of=as_of, limit=paging.limit, cursor=paging.cursor)
     return Envelope(data=Page(items=[BankAnswer.of(one) for one in found], next_cursor=following))
 
