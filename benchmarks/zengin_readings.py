@@ -4,7 +4,8 @@
 
 `UNIHAN_READINGS` is `Unihan_Readings.txt` of Unicode 15.0.0: on and kun readings of the kanji that cp932 has. Each
 RELEASE is a wheel of `zengin-code`, whose names carry their kana: a kanji gets every reading that three names share,
-and a name that is still not readable is a word of its own.
+and what is still not readable is a word: a whole name, or what two names have in common. The file was made of the
+releases of 2017-04-27, 2020-10-06 and 2026-08-24.
 """
 
 from __future__ import annotations
@@ -46,6 +47,19 @@ _LETTERS: Final = (
     "0 ゼロ レイ,1 イチ,2 ニ,3 サン,4 ヨン シ,5 ゴ,6 ロク,7 ナナ シチ,8 ハチ,9 キユウ ク,〇 ゼロ マル"
 )
 
+# Old provinces, and places that began to write themselves in kana, whose names are not read kanji by kanji.
+_PLACES: Final = (
+    "山城 ヤマシロ,大和 ヤマト,河内 カワチ,和泉 イズミ,摂津 セツツ,尾張 オワリ,遠江 トオトウミ,相模 サガミ,"
+    "武蔵 ムサシ,安房 アワ,上総 カズサ,下総 シモウサ,常陸 ヒタチ,近江 オウミ,飛騨 ヒダ,信濃 シナノ,"
+    "上野 コウズケ,下野 シモツケ,陸奥 ムツ,出羽 デワ,若狭 ワカサ,能登 ノト,佐渡 サド,但馬 タジマ,"
+    "因幡 イナバ,伯耆 ホウキ,出雲 イズモ,石見 イワミ,隠岐 オキ,播磨 ハリマ,美作 ミマサカ,備前 ビゼン,"
+    "備後 ビンゴ,安芸 アキ,周防 スオウ,長門 ナガト,淡路 アワジ,阿波 アワ,讃岐 サヌキ,土佐 トサ,"
+    "豊前 ブゼン,豊後 ブンゴ,日向 ヒユウガ,大隅 オオスミ,薩摩 サツマ,壱岐 イキ,対馬 ツシマ,員弁 イナベ,"
+    "芦原 アワラ,海部 アマ,行方 ナメガタ,雲雀 ヒバリ,飛鳥 アスカ,宍粟 シソウ,奥入瀬 オイラセ,鵡川 ムカワ,"
+    "周参見 スサミ,浮羽 ウキハ,夷隅 イスミ,瀬棚 セタナ,仁賀保 ニカホ,東雲 シノノメ,春日 カスガ,服部 ハツトリ,"
+    "長谷 ハセ"
+)
+
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -77,6 +91,8 @@ def _of_unihan(text: str) -> Table:
             if kind == "Kun" and kana[-1] in _VERB_ENDS:
                 stems += [kana[:-1], kana[:-2] if len(kana) > 3 else ""]
             table[fold(kanji)] |= {stem for stem in stems if stem and len(stem) <= LONGEST_READING}
+    for place, sound in map(str.split, _PLACES.split(",")):
+        table[fold(place)].add(one_sound(sound))
     for entry in _LETTERS.split(","):
         letter, *sounds = entry.lower().split()
         table[letter] |= {letter, *sounds}
@@ -114,21 +130,25 @@ def _unread(table: Table, pairs: list[Pair]) -> list[Pair]:
 
 
 def _learn(table: Table, pairs: list[Pair]) -> None:
-    while True:  # readings of single kanji that several names agree on
-        found: dict[Pair, set[str]] = defaultdict(set)
-        for name, kana in _unread(table, pairs):
-            gaps = _gaps(table, name, kana)
-            if len(gaps) == 1:  # else nobody knows which of the kanji is read so
-                found[gaps.pop()].add(name)
-        new = [gap for gap, names in found.items() if len(gap[0]) == 1 and len(names) >= NAMES_AT_LEAST]
-        if not new:
-            break
+    while new := _agreed(table, pairs, range(1, 2), NAMES_AT_LEAST):
         for kanji, kana in new:
             table[kanji].add(kana)
     for size in range(2, LONGEST + 1):  # then words, so that longer names are made of shorter ones
         for name, kana in _unread(table, [pair for pair in pairs if len(pair[0]) == size]):
             if _KANJI.fullmatch(name) and size // 2 < len(kana) <= size * 4:
                 table.setdefault(name, set()).add(kana)
+    for word, kana in _agreed(table, pairs, range(2, 3), 2):  # longer ones are often said in short
+        table.setdefault(word, set()).add(kana)
+
+
+def _agreed(table: Table, pairs: list[Pair], sizes: range, least: int) -> list[Pair]:
+    """What stands in the same gap of several names that cannot be read, with the same kana."""
+    found: dict[Pair, set[str]] = defaultdict(set)
+    for name, kana in _unread(table, pairs):
+        gaps = _gaps(table, name, kana)
+        if len(gaps) == 1:  # else nobody knows which of the kanji is read so
+            found[gaps.pop()].add(name)
+    return [gap for gap, names in found.items() if len(gap[0]) in sizes and len(names) >= least]
 
 
 def _gaps(table: Table, name: str, kana: str) -> set[Pair]:
