@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from importlib import resources
 from typing import Any
 
 import polars as pl
@@ -11,8 +10,6 @@ import pytest
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import NotFound, PermanentFailure
-from batch_platform.migrations import versions
-from batch_platform.zengin.kana import fold_expr
 from batch_platform.zengin.model import BANK_SCHEMA, BRANCH_SCHEMA
 from batch_platform.zengin.store import ZenginStore
 from batch_platform.zengin.store.lake import PREFIX, SnapshotLake
@@ -196,32 +193,6 @@ def test_what_is_called_so_comes_first_on_every_page(kinds: ZenginStore) -> None
         assert [row["bank_code"] for row in rows if row["valid_to"] is None] == ["0119", "1120", "3771"]
     assert banks(kinds, "信用組合")[:1] == ["2030"]
     assert banks(kinds, "株式会社") == []
-
-
-@pytest.mark.parametrize(
-    ("name", "kana", "was"),
-    [
-        ("株式会社みずほ銀行", "カブシキガイシャ ミズホギンコウ", "株式会社ミズホ カブシキガイシヤミズホ a"),
-        ("秋田信用金庫", "アキタシンヨウキンコ", "秋田信用金庫 アキタシンヨウキンコ a"),
-        ("みずほ銀行（株）", "", "ミズホ銀行(株)  a"),
-        ("澤田ヶ丘", "サワダガオカ", "澤田ケ丘 サワダガオカ a"),
-        ("三ヵ日", "ミツカビ", "三カ日 ミツカビ a"),
-        ("霞が関支店", "", "霞ガ関  a"),
-        ("スルガ信金", "スルガシンキン", "スルガ信金 スルガシンキン a"),
-        ("○一", "", "○一  a"),
-    ],
-)
-def test_what_was_stored_before_is_folded_as_now(pool: postgres.Pool, name: str, kana: str, was: str) -> None:
-    """`was` is what the rule before `zengin_0002` made of it."""
-    statements = resources.files(versions).joinpath("zengin_0002.sql").read_text("utf-8")
-    functions = statements[statements.index("CREATE FUNCTION") : statements.index("WITH folded")]
-    row = pl.DataFrame({"name": [name], "kana": [kana], "roma": ["a"]})
-    now = row.select(pl.concat_str([fold_expr(pl.col(part)) for part in row.columns], separator=" ")).item()
-    with postgres.transaction(pool) as connection:
-        connection.execute(functions.encode())
-        [(folded,)] = connection.execute("SELECT zengin.search_further(%s, %s)", [was, name]).fetchall()
-        connection.execute(statements[statements.index("DROP FUNCTION") :].encode())
-    assert folded == now
 
 
 def test_an_edit_by_hand_is_found_at_once_and_folded_later(filled: ZenginStore, pool: postgres.Pool) -> None:
