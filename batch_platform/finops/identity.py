@@ -24,7 +24,7 @@ class Term:
     """A column of the identity: in which type of line item it counts, and what it does there (measures.sql).
 
     `sign`: +1 is added and -1 subtracted, so without the column, which is never negative, the sum can only be too low
-    or too high. 0: the row's cost is another one altogether without it.
+    or too high. 0: without it, the row has no figure to spread it by.
     """
 
     line_item_type: str
@@ -32,13 +32,13 @@ class Term:
 
 
 TERMS: Final = {
-    "ri_effective_cost": Term("DiscountedUsage", +1),
+    "ri_effective_cost": Term("DiscountedUsage", 0),
     "ri_unused_upfront": Term("RIFee", +1),
-    "ri_unused_recurring": Term("RIFee", 0),
+    "ri_unused_recurring": Term("RIFee", +1),
     "ri_amortized_upfront": Term("RIFee", -1),
     "sp_effective_cost": Term("SavingsPlanCoveredUsage", 0),
     "sp_total_commitment": Term("SavingsPlanRecurringFee", 0),
-    "sp_used_commitment": Term("SavingsPlanRecurringFee", 0),
+    "sp_used_commitment": Term("SavingsPlanRecurringFee", -1),
     "sp_amortized_upfront": Term("SavingsPlanRecurringFee", -1),
 }
 
@@ -90,8 +90,6 @@ class Commitment:
             return None
         if self.usage_rows and not self.fee_rows:
             return "the fee rows of {} are not in the report"
-        if self.unamortized_rows:
-            return "not all rows of {} carry amortisation figures"
         lacking = sorted(CUR_MONEY[term] for term in self.absent if TERMS[term].sign * self.residual <= 0)
         if lacking:
             return (
@@ -99,6 +97,8 @@ class Commitment:
                 if len(lacking) == 1
                 else f"columns {', '.join(lacking)} are missing"
             )
+        if self.unamortized_rows:
+            return "not all rows of {} carry amortisation figures"
         # a plan says itself what was used of it; of a reservation it is known only where nobody else is in the report
         used_elsewhere = self.owner_only or (self.savings_plan and not self.usage_rows)
         if self.residual < 0 and self.fee_rows and used_elsewhere:

@@ -204,6 +204,29 @@ def test_a_column_that_is_missing_proves_nothing(project: Project, organisation:
         verdict(project, rows)
 
 
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        (R + "EffectiveCost", "reservation_effective_cost"),
+        (R + "UnusedRecurringFee", "reservation_unused_recurring_fee"),
+        (S + "SavingsPlanEffectiveCost", "savings_plan_savings_plan_effective_cost"),
+        (S + "TotalCommitmentToDate", "savings_plan_total_commitment_to_date"),
+        (S + "UsedCommitment", "savings_plan_used_commitment"),
+        (
+            S + "AmortizedUpfrontCommitmentForBillingPeriod",
+            "savings_plan_amortized_upfront_commitment_for_billing_period",
+        ),
+    ],
+)
+def test_whichever_column_is_missing_it_is_named_or_its_rows_count_as_charged(
+    project: Project, organisation: Organisation, column: str, told: str
+) -> None:
+    rows = [{key: text for key, text in row.items() if key != column} for row in organisation.rows]
+    found = verdict(project, rows)
+    assert (found.passed, found.blocking) == (False, False)
+    assert f"column {told} is missing" in found.description or "carry no amortisation figures" in found.description
+
+
 def test_a_column_that_is_missing_in_one_file_counts_where_its_rows_are(
     project: Project, organisation: Organisation
 ) -> None:
