@@ -260,6 +260,27 @@ def test_any_grouping_adds_up_to_the_summary(project: Project, group_by: str) ->
     assert by_tag == expected
 
 
+def test_random_groups_and_filters_add_up(project: Project) -> None:
+    project.bucket.deliver(MONTH, [csv_gz(month_rows(project)[:60]), csv_gz(month_rows(project)[60:])])
+    project.run()
+    chance = random.Random(2)
+    known = ["service", "account", "region", "charge_class", "day", "resource", "usage_type", "operation", "tag:team"]
+    [total] = ask(project, "").reports
+    for _ in range(6):
+        groups = chance.sample(known, chance.randint(1, 4))
+        measure = chance.choice(list(REPORT_MEASURES))
+        parts = [
+            ask(project, ",".join(groups), measure=measure, filters=[f"tag:team={team}"]) for team in ("", "web")
+        ]
+        parts.append(ask(project, ",".join(groups), measure=measure, filters=["tag:team=db", "tag:team=none"]))
+        sums = [page.rows["amount"].sum() for part in parts for page in part.reports]
+        assert sum(sums) == total.totals[measure], (groups, measure)
+        assert (
+            sum(page.totals["net_amortized"] for part in parts for page in part.reports)
+            == (total.totals["net_amortized"])
+        )
+
+
 def test_days_across_months(project: Project) -> None:
     before = date(2024, 9, 1)
     project.bucket.deliver(before, [csv_gz([project.line(cost=str(day), month=before, day=day) for day in (28, 30)])])
