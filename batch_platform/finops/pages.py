@@ -7,14 +7,14 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from batch_platform.core.failures import InvalidInput, PlatformError
-from batch_platform.finops import api, connection_api, connection_pages, cost_api, report, service, views
+from batch_platform.finops import api, connection_api, connection_pages, cost_api, cost_pages, service, views
 from batch_platform.finops.api_parts import OPERATE, READ, WRITE
 from batch_platform.finops.budgets import BudgetStatus
 from batch_platform.finops.connection_pages import HOME
-from batch_platform.finops.model import REPORT_MEASURES, Budget, Connection, FileStatus
+from batch_platform.finops.model import Budget, FileStatus
 from batch_platform.finops.months import month_start
 from batch_platform.finops.service import FinopsContext
-from batch_platform.finops.site import Form, Site, Work, page, trail_of
+from batch_platform.finops.site import Form, Work, page, trail_of
 from batch_platform.operations import actions
 from batch_platform.operations.pages import DashboardCard
 from batch_platform.operations.parameters import checked
@@ -35,60 +35,6 @@ NAVIGATION: Final = (
 Offset = Annotated[QueryInt, Query(ge=0, le=1_000_000)]
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/console/costs", dependencies=READ)
-def costs_page(
-    request: Request,
-    site: Site,
-    project: str = "",
-    month: str = "",
-    measure: str = "unblended",
-    group_by: str = "service",
-) -> Response:
-    """One month of one project; what is not named, or not known, is the first project's newest month with rows."""
-    with site.work.store.snapshot() as session:
-        projects = session.projects()
-        chosen = next((one for one in projects if one.project_id == project), None) or _first(projects)
-        published = session.months(chosen.project_id)[::-1] if chosen else []
-    months = [one.month for one in published]
-    if chosen is None or not months:
-        return page(request, "costs", projects=projects, project=chosen, reports=[], month=None)
-    newest = next((one.month for one in published if one.row_count), months[0])
-    at = next((one for one in months if f"{one:%Y-%m}" == month), newest)
-    measure = measure if measure in REPORT_MEASURES else "unblended"
-    group_by = group_by if group_by in report.GROUPS else "service"
-    stamp, costs = site.costs.costs(site.costs.stamp(chosen.project_id, at))
-    reports = report.build(
-        costs,
-        project_id=chosen.project_id,
-        month=f"{at:%Y-%m}",
-        state=stamp.state,
-        manifest_version=stamp.version,
-        measure=measure,
-        group_by=[group_by],
-    )
-    column = REPORT_MEASURES[measure]
-    return page(
-        request,
-        "costs",
-        projects=projects,
-        project=chosen,
-        month=f"{at:%Y-%m}",
-        months=[f"{one:%Y-%m}" for one in months],
-        measure=measure,
-        group_by=group_by,
-        stamp=stamp,
-        published=next(one for one in published if one.month == at),
-        reports=[
-            {
-                "report": one,
-                "lines": views.lines(one),
-                "chart": one.currency and views.stacked_days(costs, stamp, column=column, currency=one.currency),
-            }
-            for one in reports
-        ],
-    )
 
 
 @router.get(HOME, dependencies=READ)
@@ -255,7 +201,7 @@ CARD: Final = DashboardCard(
 
 PART: Final = Part(
     routers=(connection_api.router, cost_api.router, api.router),
-    pages=(connection_pages.router, router),
+    pages=(connection_pages.router, cost_pages.router, router),
     navigation=NAVIGATION,
     templates="batch_platform.finops",
     locale="batch_platform.finops",
@@ -295,7 +241,3 @@ def _project_page(
         errors=errors,
         request_id=request.app.state.web.random(16).hex(),
     )
-
-
-def _first(projects: list[Connection]) -> Connection | None:
-    return next((one for one in projects if one.enabled), projects[0] if projects else None)

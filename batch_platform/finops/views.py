@@ -6,7 +6,6 @@ Charts carry every digit; tables show two decimals, half-even, of amounts whose 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
@@ -14,9 +13,6 @@ from typing import Any, Final
 import polars as pl
 
 from batch_platform.finops.budgets import share_of
-from batch_platform.finops.model import Stamp
-from batch_platform.finops.months import next_month
-from batch_platform.finops.report import Report
 from batch_platform.finops.service import Insight
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
@@ -81,15 +77,6 @@ DIRECTIONS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Line:
-    """A row of the costs table; `share` in per cent of the total, None of a total of zero."""
-
-    key: str
-    amount: Decimal
-    share: Decimal | None
-
-
 def cents(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT, rounding=ROUND_HALF_EVEN)
 
@@ -114,44 +101,9 @@ def named_states(states: Mapping[str, tuple[str, str]], counts: Mapping[str, int
     return [(key, f"{_(label)} ({counts.get(key, 0):,})") for key, (label, _tone) in states.items()]
 
 
-def lines(report: Report) -> list[Line]:
-    """The rows of a report by one group."""
-    total = report.totals[report.measure]
-    return [
-        Line(str(key), amount, percent(share_of(amount, total)) if total else None)
-        for key, amount in report.rows.iter_rows()
-    ]
-
-
-def stacked_days(costs: pl.DataFrame, stamp: Stamp, *, column: str, currency: str) -> dict[str, Any] | None:
-    """Bars per day of the month, stacked by service: those that weigh most, the rest summed; None without costs."""
-    rows = costs.filter(pl.col("currency") == currency).select("usage_date", "service", amount=pl.col(column))
-    if rows.is_empty():
-        return None
-    weights = (
-        rows.group_by("service").agg(pl.col("amount").abs().sum()).sort("amount", "service", descending=[True, False])
-    )
-    top = weights["service"].head(TOP).to_list()
-    daily = (
-        rows.with_columns(service=pl.when(pl.col("service").is_in(top)).then("service"))
-        .group_by("usage_date", "service")
-        .agg(pl.col("amount").sum())
-    )
-    amounts = {(day, service): amount for day, service, amount in daily.iter_rows()}
-    last = next_month(stamp.month) - timedelta(days=1)
-    days = _days(stamp.month, last)
-    series = [(service or _("No service"), service) for service in top]
-    if weights.height > TOP:
-        series.append((_("Other services"), None))
-    return {
-        "kind": "bars",
-        "stacked": True,
-        "x": [str(day) for day in days],
-        "series": [
-            {"name": name, "values": [_plain(amounts.get((day, key))) for day in days]} for name, key in series
-        ],
-        "unit": currency,
-    }
+def share_in_percent(amount: Decimal, total: Decimal) -> Decimal | None:
+    """None of a total of zero."""
+    return percent(share_of(amount, total)) if total else None
 
 
 def anomaly_chart(insight: Insight, *, currency: str) -> dict[str, Any] | None:
@@ -165,11 +117,11 @@ def anomaly_chart(insight: Insight, *, currency: str) -> dict[str, Any] | None:
         "kind": "lines",
         "x": [str(day) for day in days],
         "series": [
-            {"name": _("Cost per day"), "values": [_plain(totals.get(day)) for day in days]},
+            {"name": _("Cost per day"), "values": [plain(totals.get(day)) for day in days]},
             {
                 "name": _("Anomaly"),
                 "style": "points",
-                "values": [_plain(totals.get(day)) if day in flagged else None for day in days],
+                "values": [plain(totals.get(day)) if day in flagged else None for day in days],
             },
         ],
         "unit": currency,
@@ -185,13 +137,13 @@ def forecast_chart(insight: Insight, *, currency: str) -> dict[str, Any] | None:
     days = _days(min([*actual, *expected]), max(expected))
 
     def of(name: str) -> list[str | None]:
-        return [_plain(expected[day][name]) if day in expected else None for day in days]
+        return [plain(expected[day][name]) if day in expected else None for day in days]
 
     return {
         "kind": "lines",
         "x": [str(day) for day in days],
         "series": [
-            {"name": _("Actual"), "values": [_plain(actual.get(day)) for day in days]},
+            {"name": _("Actual"), "values": [plain(actual.get(day)) for day in days]},
             {"name": _("Forecast"), "style": "dashed", "values": of("amount")},
             {"name": _("Lower bound"), "style": "band_low", "values": of("lower_bound")},
             {"name": _("Upper bound"), "style": "band_high", "values": of("upper_bound")},
@@ -230,7 +182,7 @@ def _days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=day) for day in range((last - first).days + 1)]
 
 
-def _plain(amount: Decimal | None) -> str | None:
+def plain(amount: Decimal | None) -> str | None:
     """Every digit that says something: at least two decimals, no zeros behind them."""
     if amount is None:
         return None

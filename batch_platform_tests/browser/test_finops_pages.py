@@ -85,6 +85,12 @@ def test_pages_fit_their_window(sign_in: Callable[..., Page], bundled: Project, 
     paths = {
         "costs": costs,
         "costs-account": f"{costs}&group_by=account&measure=amortized",
+        "costs-days": f"{costs}&group_by=day&then=service",
+        "costs-range": f"/console/costs?project={bundled.id}&period=range&start=2026-10-05&end=2026-10-11"
+        "&group_by=resource&then=usage_type&filter=service%3DAmazonEC2",
+        "costs-yesterday": f"/console/costs?project={bundled.id}&period=yesterday",
+        "commitments": f"/console/costs/commitments?project={bundled.id}&month={OCTOBER:%Y-%m}",
+        "containers": f"/console/costs/containers?project={bundled.id}&month={OCTOBER:%Y-%m}",
         "projects": "/console/projects",
         "project": base,
         "files": f"{base}/files",

@@ -229,5 +229,5 @@ def test_a_viewer_sees_no_button_that_writes(viewer: httpx.Client, filled: Proje
 
 def test_english_by_the_switch(client: httpx.Client, filled: Project, make_project: Callable[[], Project]) -> None:
     client.cookies.set("language", "en")
-    assert "Cost per day by service" in page(client, f"/console/costs?project={filled.id}")
+    assert "Cost per day" in page(client, f"/console/costs?project={filled.id}")
     assert "four fifths" in page(client, f"/console/projects/{filled.id}/insight?month={OPEN_MONTH:%Y-%m}")
