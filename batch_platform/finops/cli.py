@@ -247,6 +247,7 @@ def _month_row(work: FinopsContext, project_id: str, month: date) -> dict[str, A
         "unblended": {currency: str(by_measure["unblended"]) for currency, by_measure in sums.items()},
         "amortized": {currency: str(by_measure["amortized"]) for currency, by_measure in sums.items()},
         "warnings": [f"{check.name}: {check.description}" for check in published.checks if not check.passed],
+        "former_connection": published.of_former_connection,
     }
 
 

@@ -131,6 +131,47 @@ def test_closing_months_of_an_older_platform_are_looked_at_again(database_url: s
     assert rows == [("final", None), ("closing", datetime(2026, 10, 13, tzinfo=UTC))]
 
 
+def test_what_an_older_platform_published_from_another_place_is_told_apart(database_url: str) -> None:
+    """A connection that was corrected before is found by where its deliveries were registered from."""
+    with migrations.engine(database_url).begin() as connection:
+        config = migrations._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "finops_0003")
+    with psycopg.connect(database_url) as older:
+        older.execute(
+            "INSERT INTO finops.finops_project_connections (project_id, name, bucket, prefix, report_name, region) "
+            "VALUES ('p1', 'P', 'right', 'cur', 'report', 'ap-northeast-1')"
+        )
+        keys = {
+            "2026-07-01": ("right", "cur/report/20260701-20260801/report-Manifest.json"),
+            "2026-08-01": ("wrong", "cur/report/20260801-20260901/report-Manifest.json"),
+            "2026-09-01": ("right", "cur/reporter/20260901-20261001/reporter-Manifest.json"),
+        }
+        for month, (bucket, key) in keys.items():
+            older.execute(
+                "INSERT INTO finops.finops_billing_manifests (project_id, billing_month, version, assembly_id, "
+                "bucket, manifest_key, manifest_etag, manifest_last_modified, delivered_at, file_count, total_bytes, "
+                "status, registered_at, published_at) VALUES "
+                "('p1', %(month)s, 'v', 'a', %(bucket)s, %(key)s, 'e', %(at)s, %(at)s, 0, 0, 'PUBLISHED', %(at)s, "
+                "%(at)s)",
+                {"month": month, "bucket": bucket, "key": key, "at": "2026-10-03T00:00:00Z"},
+            )
+            older.execute(
+                "INSERT INTO finops.finops_months (project_id, billing_month, state, version, row_count, file_count, "
+                "delivered_at, published_at) VALUES ('p1', %(month)s, 'final', 'v', 0, 0, %(at)s, %(at)s)",
+                {"month": month, "at": "2026-10-03T00:00:00Z"},
+            )
+    migrations.upgrade(database_url)
+    with psycopg.connect(database_url) as newer:
+        rows = newer.execute(
+            "SELECT month.place = project.place, manifest.place = project.place "
+            "FROM finops.finops_months AS month JOIN finops.finops_project_connections AS project USING (project_id) "
+            "JOIN finops.finops_billing_manifests AS manifest USING (project_id, billing_month) "
+            "ORDER BY billing_month"
+        ).fetchall()
+    assert rows == [(True, True), (False, False), (False, False)]
+
+
 @pytest.fixture
 def finops(database_url: str) -> Iterator[psycopg.Connection]:
     """A migrated database with one project."""

@@ -123,7 +123,7 @@ def routes_of(stack: Stack) -> list[Route]:
 
 @contextmanager
 def kept(client: httpx.Client) -> Iterator[None]:
-    """The projects are as they were at the end of the block; new ones are disabled."""
+    """The projects are as they were at the end of the block; new ones are removed."""
     before = {project["projectId"]: project for project in items(client, "/api/projects?limit=500")}
     names = client.get("/openapi.json").json()["components"]["schemas"]["ConnectionRequest"]["properties"]
     yield

@@ -17,7 +17,7 @@ from batch_platform.finops import service
 from batch_platform.finops.model import Budget, Format, MonthState
 from batch_platform.finops.service import ChecksFailed, FetchStatus, FinopsContext
 from batch_platform.finops.service.withdrawal import withdraw_former
-from batch_platform_tests.fault_proxy import Before, FaultProxy
+from batch_platform_tests.fault_proxy import Answer, Before, FaultProxy
 from batch_platform_tests.finops.bucket import MONTH, CurBucket, File, as_cur2, csv_gz
 from batch_platform_tests.finops.conftest import Project, SteppingClock
 
@@ -223,6 +223,25 @@ def test_what_does_not_change_the_costs_reads_nothing(
     ]
 
 
+def test_a_withdrawal_that_is_cut_short_is_made_again(
+    project: Project, through_proxy: FinopsContext, proxy: FaultProxy
+) -> None:
+    deliver(project, "5")
+    project.run()
+    key = project.files()[0]["line_items_key"]
+    project.reconnect(prefix="cur/other")
+    proxy.add(Answer("", method="POST", status=503, times=9))
+    cut_short = replace(project.work, lake=through_proxy.source(project.connection))
+    with pytest.raises(TransientFailure):
+        project.fetch(work=cut_short)
+    assert (unblended(project), restated(project)) == (5, [])
+    assert project.fetch().status is FetchStatus.WITHDRAWN
+    assert (unblended(project), len(restated(project))) == (None, 1)
+    assert project.fetch().status is FetchStatus.ABSENT
+    listed = project.work.lake.list_objects_v2(Bucket=project.work.lake_bucket, Prefix=key)
+    assert listed["KeyCount"] == 0
+
+
 # work in flight
 
 
@@ -336,6 +355,8 @@ def test_a_disabled_project_releases_its_accounts_and_cannot_take_them_back(make
         Conflict, match=f"account {one.account} of payer {one.payer} is in project {two.id} for 2024-10"
     ):
         service.add_project(one.work, replace(one.connection, enabled=True))
+    with pytest.raises(Conflict):
+        service.add_project(one.work, replace(one.connection, enabled=True), dry_run=True)
     assert not one.work.connection(one.id).enabled
     # narrowed to what is its own it may be polled again
     one.reconnect(enabled=True, account_scope=("9" * 12,))

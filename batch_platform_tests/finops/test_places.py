@@ -86,6 +86,17 @@ def _named(bucket: CurBucket, prefix: str) -> CurBucket:
     return other
 
 
+def test_a_copy_without_empty_parts_is_found_by_the_keys_of_its_manifest(project: Project) -> None:
+    manifest = "cur/acme/cur/20241001-20241101/cur-Manifest.json"
+    key = "cur//acme//cur/20241001-20241101/first/cur-1.csv.gz"
+    project.bucket.put(key.replace("//", "/"), csv_gz([project.line("Usage", "1.5")]).body)
+    project.bucket.put(manifest, json.dumps({"assemblyId": "first", "reportKeys": [key, key[1:]]}).encode())
+    outcome = project.fetch()
+    assert (outcome.files, outcome.missing) == (1, (key[1:],))
+    project.bucket.put(manifest, json.dumps({"assemblyId": "first", "reportKeys": [key]}).encode())
+    assert project.run().costs["unblended"].to_list() == [Decimal("1.5")]
+
+
 # without a manifest
 
 

@@ -43,10 +43,9 @@ def add_project(context: FinopsContext, connection: Connection, *, dry_run: bool
     """
     _check(connection)
     with context.store.transaction() as session:
-        if dry_run:
-            return connection not in session.projects(connection.project_id)
         session.lock_projects()
-        return _save(context, session, connection)
+        with session.connection.transaction(force_rollback=dry_run):
+            return _save(context, session, connection)
 
 
 def create_project(context: FinopsContext, connection: Connection, *, trail: Trail = untold) -> None:

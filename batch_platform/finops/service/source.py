@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from os.path import commonprefix
 from typing import Final
@@ -96,10 +96,17 @@ def _partitions(context: FinopsContext, connection: Connection) -> Iterator[date
 
 
 def _listed_objects(context: FinopsContext, connection: Connection, keys: tuple[str, ...]) -> dict[str, StoredObject]:
+    """What lies under each key, or under the key without its empty parts, as a copy may have it."""
+    there = _stored(context, connection, keys)
+    plain = {key: "/".join(filter(None, key.split("/"))) for key in keys if key not in there}
+    copied = _stored(context, connection, [name for key, name in plain.items() if name != key])
+    return there | {key: copied[name] for key, name in plain.items() if name in copied}
+
+
+def _stored(context: FinopsContext, connection: Connection, keys: Sequence[str]) -> dict[str, StoredObject]:
     if not keys:
         return {}
-    client = context.source(connection)
     folder, slash, _ = commonprefix(keys).rpartition("/")  # noqa: RUF071 (as text: a path's `//` would become `/`)
     wanted = set(keys)
-    stored = objects.list_objects(client, connection.bucket, folder + slash)
+    stored = objects.list_objects(context.source(connection), connection.bucket, folder + slash)
     return {found.key: found for found in stored if found.key in wanted}

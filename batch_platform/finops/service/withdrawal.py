@@ -12,6 +12,7 @@ from batch_platform.finops import restatement
 from batch_platform.finops.model import Connection, RestatementReason
 from batch_platform.finops.months import HISTORY_MONTHS, shift, was_final
 from batch_platform.finops.service.context import FinopsContext
+from batch_platform.finops.store import Session
 from batch_platform.finops.summary import empty_costs
 
 _log = structlog.get_logger(__name__)
@@ -27,6 +28,8 @@ def withdraw_former(
 
     Its costs are archived; money of a final month is a restatement. What was registered of the former place and is
     not published counts no more either. Raises as `Session.hold_connection`.
+
+    The lake is cleared before the end of the transaction: who is killed in between withdraws again.
     """
     project_id = connection.project_id
     with context.store.transaction() as session:
@@ -52,17 +55,15 @@ def withdraw_former(
             )
         session.withdraw_month(project_id, month, detail=reason, now=now)
         session.mark_insight_stale(project_id, month, shift(month, HISTORY_MONTHS))
+        _clear_lake(context, session, project_id, month)
     _log.warning("cur_month_withdrawn", project_id=project_id, month=f"{month:%Y-%m}", reason=reason)
     context.progress(f"{project_id} {month:%Y-%m}: withdrawn, {reason}")
-    _clear_lake(context, project_id, month)
     return True
 
 
-def _clear_lake(context: FinopsContext, project_id: str, month: date) -> None:
+def _clear_lake(context: FinopsContext, session: Session, project_id: str, month: date) -> None:
     """Delete what the lake has of the month, but what waits to be published."""
-    with context.store.transaction() as session:
-        superseded = session.superseded_versions(project_id, month)
-    for version in superseded:
+    for version in session.superseded_versions(project_id, month):
         folder = f"{context.line_items_prefix(project_id, month)}{version}/"
         objects.delete_prefix(context.lake, context.lake_bucket, folder)
     objects.delete_prefix(context.lake, context.lake_bucket, context.cost_summary_prefix(project_id, month))
