@@ -76,7 +76,9 @@ def newest_delivery(project_id: str, month: date, folder: str, objects: Iterable
     if not groups:
         return None
     name = max(groups, key=lambda group: (_delivered_at(group, groups[group]), group))
-    files = tuple(sorted(groups[name], key=lambda file: file.key))
+    # where a delivery has fewer files than the last one, AWS overwrites those that are left with empty data
+    filled = [file for file in groups[name] if file.size] or groups[name]
+    files = tuple(sorted(filled, key=lambda file: file.key))
     lines = [f"{file.key}\t{file.etag}\t{file.size}\t{file.last_modified.isoformat()}" for file in files]
     listing = StoredObject(
         bucket=files[0].bucket,

@@ -179,9 +179,11 @@ def test_what_cannot_be_published_from_the_new_place_withdraws_the_former_one(
     project.fetch()
     project.read()
     if fault == "a file":
-        assert project.publish().in_error
+        told = project.publish()
+        assert told.in_error
+        assert (told.waiting_for or "").endswith("; what was published from the former connection is withdrawn")
     else:
-        with pytest.raises(ChecksFailed, match=f"is in project {other.id}"):
+        with pytest.raises(ChecksFailed, match=f"is in project {other.id}.*; what was published .* is withdrawn"):
             project.publish()
     assert unblended(project) is None
     other.reconnect(enabled=False)
@@ -208,6 +210,24 @@ def test_from_cur_legacy_to_cur_2(make_project: Make, format: Format) -> None:  
     assert catch_up(project) == [FetchStatus.REGISTERED]
     assert (unblended(project), state(project)) == (8, MonthState.RESTATED)
     assert catch_up(project) == [FetchStatus.UNCHANGED]
+
+
+def test_the_same_deliveries_under_another_name_of_the_place_are_not_read_again(
+    project: Project, through_proxy: FinopsContext, proxy: FaultProxy
+) -> None:
+    deliver(project, "5")
+    project.run()
+    for change in ({"prefix": "cur/acme/"}, {"format": Format.AUTO}):
+        project.reconnect(**change)
+        assert project.fetch().status is FetchStatus.REGISTERED
+        assert project.read(work=through_proxy).claimed == 0
+        project.publish(work=through_proxy)
+        with project.work.store.transaction() as session:
+            [month] = session.months(project.id)
+        assert (month.of_former_place, month.of_former_connection) == (False, False)
+        assert project.fetch().status is FetchStatus.UNCHANGED
+    assert (unblended(project), state(project), restated(project)) == (5, MonthState.FINAL, [])
+    assert proxy.requests == []
 
 
 def test_what_does_not_change_the_costs_reads_nothing(

@@ -205,6 +205,7 @@ def test_layouts_without_a_manifest(bare: Project, clock: SteppingClock, files: 
     for key, cost in files.items():
         put(bare, key, cost, legacy=not key.startswith("data/"))
     put(bare, "data/BILLING_PERIOD=2024-10/readme.txt", "9")
+    bare.bucket.put(f"{bare.bucket.base}/{next(reversed(files))}-00009.csv.gz", b"")  # a chunk that was emptied
     bare.bucket.put(f"{bare.bucket.base}/data/BILLING_PERIOD=2024-10/", b"")
     assert settle(bare, clock).costs["unblended"].sum() == total
 

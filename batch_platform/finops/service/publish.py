@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from io import BytesIO
@@ -41,6 +41,7 @@ from batch_platform.finops.validation import FileFacts, raw_totals
 _log = structlog.get_logger(__name__)
 
 _DOWNLOADS: Final = 4
+_WITHDRAWN: Final = "what was published from the former connection is withdrawn"
 _NOT_DELIVERED: Final = "files that the manifest lists are not delivered yet"
 
 
@@ -94,8 +95,9 @@ def publish_month(context: FinopsContext, connection: Connection, month: date) -
         return _nothing(project_id, month, waits)
     if undone := [file for file in files if file["status"] != FileStatus.DONE]:
         outcome = _nothing(project_id, month, *_undone(undone))
-        if outcome.in_error:
-            withdraw_former(context, connection, month, reason=f"not published: {outcome.waiting_for}")
+        reason = f"not published: {outcome.waiting_for}"
+        if outcome.in_error and withdraw_former(context, connection, month, reason=reason):
+            return replace(outcome, waiting_for=f"{outcome.waiting_for}; {_WITHDRAWN}")
         return outcome
     try:
         with (
@@ -106,7 +108,8 @@ def publish_month(context: FinopsContext, connection: Connection, month: date) -
             _require_unmoved(context, connection, version)
             outcome = _replace(context, connection, version, files, before, (summary, facts, raw))
     except PermanentFailure as error:
-        withdraw_former(context, connection, month, reason=error.message)
+        if withdraw_former(context, connection, month, reason=error.message):
+            error.args = (f"{error.message}; {_WITHDRAWN}",)
         raise
     with one_sentence(f"{project_id} {month:%Y-%m}"):
         _tidy_lake(context, outcome, version)
