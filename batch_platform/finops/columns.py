@@ -67,13 +67,15 @@ CUR_MONEY: Final = {
     "sp_net_recurring": "savings_plan_net_recurring_commitment_for_billing_period",
 }
 
-CUR_FIGURES: Final = {
-    "usage_amount": ("line_item_usage_amount",),
+CUR_FIGURES: Final = {"usage_amount": ("line_item_usage_amount",)}
+
+CUR_SPLIT_FIGURES: Final = {
     "split_cost": ("split_line_item_split_cost",),
     "unused_split_cost": ("split_line_item_unused_cost",),
     "net_split_cost": ("split_line_item_net_split_cost",),
     "net_unused_split_cost": ("split_line_item_net_unused_cost",),
 }
+"""Only of exports that tell split cost allocation."""
 
 FOCUS_TEXT: Final = {
     "line_item_type": ("ChargeCategory",),
@@ -187,7 +189,7 @@ def _cur_layout(names: tuple[str, ...], *, where: str) -> Layout:
     _require(_CUR_REQUIRED, {*text, *money}, {**{k: v[0] for k, v in CUR_TEXT.items()}, **CUR_MONEY}, where=where)
     legacy = "lineItem/UnblendedCost" in names or "product" not in names
     carried = tuple(name for name in names if _is_carried(name))
-    figures = _pick(CUR_FIGURES, by_canonical)
+    figures = _pick({**CUR_FIGURES, **CUR_SPLIT_FIGURES}, by_canonical)
     return Layout(Format.CUR_LEGACY if legacy else Format.CUR2, text, money, figures, carried)
 
 

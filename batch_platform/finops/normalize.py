@@ -10,7 +10,8 @@ Frame (a row a line item, in the file's order)
     split_allocation                                                 true: a copy of cost that stands elsewhere
     resource_id, usage_type, operation, description, pricing_unit, pricing_term                      text
     payer_account_name, invoice_issuer, publisher, FOCUS: service_category, correction (ChargeClass)  text
-    usage_amount, split costs, FOCUS: pricing_quantity, contracted_cost   Decimal(38, 12), null where blank or failed
+    usage_amount, FOCUS: pricing_quantity, contracted_cost           Decimal(38, 12), null where blank or failed
+    split_cost, unused_split_cost and net ones, where the file has them   likewise
     money columns of the file's layout                               Decimal(38, 12), null where blank or failed
     failed_cells                                                     bit set of cells that hold no number
     tags, cost categories, unknown columns                           text, maps as JSON; under their own names, but a
@@ -28,6 +29,7 @@ from batch_platform.core.failures import PermanentFailure
 from batch_platform.finops.columns import (
     CUR_FIGURES,
     CUR_MONEY,
+    CUR_SPLIT_FIGURES,
     CUR_TEXT,
     FOCUS_FIGURES,
     FOCUS_MONEY,
@@ -39,7 +41,9 @@ from batch_platform.finops.model import MONEY, Format
 from batch_platform.finops.parquet_columns import as_account, as_text, entry, is_text
 from batch_platform.finops.projection import scan_columns
 
-NUMBER_COLUMNS: Final = tuple(dict.fromkeys((*CUR_MONEY, *FOCUS_MONEY, *CUR_FIGURES, *FOCUS_FIGURES)))
+NUMBER_COLUMNS: Final = tuple(
+    dict.fromkeys((*CUR_MONEY, *FOCUS_MONEY, *CUR_FIGURES, *FOCUS_FIGURES, *CUR_SPLIT_FIGURES))
+)
 
 _OURS: Final = frozenset(
     {*NUMBER_COLUMNS, *CUR_TEXT, *FOCUS_TEXT}
@@ -117,7 +121,7 @@ def _normalise(frame: pl.LazyFrame, layout: Layout, *, where: str) -> pl.LazyFra
     return source.select(
         **build(text, types),
         **{name: text.get(name, pl.lit(None, dtype=pl.String)) for name in (_FOCUS_KEPT if focus else _KEPT)},
-        **{name: figures.get(name, pl.lit(None, dtype=MONEY)) for name in (FOCUS_FIGURES if focus else CUR_FIGURES)},
+        **{name: pl.lit(None, dtype=MONEY) for name in (FOCUS_FIGURES if focus else CUR_FIGURES)} | figures,
         **money,
         failed_cells=_failed_cells(money | figures),
         **{name: pl.col(name) for name in map(_carried_as, layout.carried)},

@@ -45,9 +45,7 @@ def split_costs(
     if any(group.text == "charge_class" for group in selection.asked):
         raise InvalidInput("the rows of containers have no charge class", field="group_by")
     items = LineItemFiles(engine, month.files)
-    for column in _COLUMNS:
-        if month.files and "unblended_cost" in items.columns:  # FOCUS has no such rows
-            require_column(items, column, month)
+    require_column(items, "usage_type", month)  # kept since split costs are, where the export has them
     named = {f"key_{i}": expression(group, items, month, known) for i, group in enumerate(selection.groups)}
     filters = {
         f"filter_{i}": expression(given.group, items, month, known) for i, given in enumerate(selection.filters)

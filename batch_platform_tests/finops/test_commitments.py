@@ -170,7 +170,7 @@ def test_a_reservation_that_nobody_used(project: Project) -> None:
 def test_an_older_lake_says_what_to_do(project: Project) -> None:
     project.bucket.deliver(MONTH, [csv_gz([project.line()])])
     project.run()
-    older(project, without=["usage_type", "split_cost"])
+    older(project, without=["usage_type"])
     for question in (lambda: use_of(project), lambda: split_of(project)):
         with pytest.raises(Conflict, match=f"requeue {project.id} --month 2024-10 --all"):
             question()
