@@ -130,14 +130,16 @@ def test_the_document_is_true(machine: Machine, stack: Stack, client: httpx.Clie
     `cursor` is opaque and `Idempotency-Key` must be new for another body: neither can be made up from its schema, so
     both are left out of the document that is asked, and tested elsewhere. The daemon is paused meanwhile: the runs
     that are asked for stay in the queue, to be cancelled. `/health/ready` tells of such a daemon, by a 503: it is
-    left out. Projects that were changed are put back as they were; none is removed, which nothing would undo.
+    left out. Projects that were changed are put back as they were; only one that is not there is removed.
     """
     document = client.get("/openapi.json").json()
     del document["paths"]["/health/ready"]
-    del document["paths"]["/api/projects/{projectId}"]["delete"]
     for operation in (operation for item in document["paths"].values() for operation in item.values()):
         given = operation.get("parameters", ())
         operation["parameters"] = [one for one in given if one["name"] not in ("cursor", "Idempotency-Key")]
+    for parameter in document["paths"]["/api/projects/{projectId}"]["delete"]["parameters"]:
+        if parameter["name"] == "projectId":
+            parameter["schema"] = {"type": "string", "enum": ["nobody"]}
     (tmp_path / "openapi.json").write_text(json.dumps(document))
     (tmp_path / "schemathesis.toml").write_text(SCHEMATHESIS)
     command = [

@@ -26,6 +26,7 @@ from batch_platform.finops.model import REPORT_MEASURES
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project
 from batch_platform_tests.finops.test_commitments import pod, rows_of
+from batch_platform_tests.finops.test_places import put_case
 from batch_platform_tests.waiting import PATIENCE
 
 SECRET = "external-id-4f1c"
@@ -191,6 +192,22 @@ def test_older_months_are_fetched_since_one(run: Run, project: Project) -> None:
     assert (fetched["month"], fetched["PENDING"]) == ("2024-10", 1)
     for wrong in ("2015-12", "2999-01", "October"):
         failure(run("fetch", project.id, "--since", wrong), 2)
+
+
+@pytest.mark.parametrize("case", ["e-noprefix", "e-dslash", "e-no-manifest"])
+def test_deliveries_that_were_not_found(
+    run: Run, project: Project, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = case == "e-no-manifest"
+    place = ["--bucket", project.bucket.name, "--prefix", put_case(project.bucket, case), "--report-name", "rep"]
+    assert run("projects", "add", project.id, *place, *(["--without-manifest"] if bare else [])).code == 0
+    if bare:
+        told = run("fetch", project.id, "--since", "2026-09").out
+        assert told.startswith(f"{project.id} 2026-09: no manifest: stands still since ")
+        monkeypatch.setenv("CUR_STILL_MINUTES", "0")
+    assert len(run("fetch", project.id, "--since", "2026-09", "--json").json) == 1
+    [month] = run("aggregate", project.id, "--json").json
+    assert (month["month"], month["unblended"]) == ("2026-09", {"USD": "1.000000000000"})
 
 
 def test_keys_that_a_manifest_lists_and_the_bucket_lacks_are_named(run: Run, project: Project, recent: date) -> None:

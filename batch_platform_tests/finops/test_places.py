@@ -246,11 +246,8 @@ def test_where_months_without_a_manifest_lie() -> None:
 # small deliveries that were not found
 
 
-@pytest.mark.parametrize("case", ["e-noprefix", "e-dslash", "e-no-manifest"])
-def test_deliveries_that_were_not_found(make_project: Make, clock: SteppingClock, case: str) -> None:
-    """Objects as they lie in a bucket; what these cost is written beside them: 1."""
-    clock.now = datetime(2026, 10, 5, tzinfo=UTC)
-    project = make_project(Format.AUTO)
+def put_case(bucket: CurBucket, case: str) -> str:
+    """Put a case's objects where AWS writes them; the prefix that it was given."""
     folder = Path(__file__).parent.parent / "data" / "cur_cases" / case / "s3"
     for file in sorted(folder.rglob("*.*")):
         key = file.relative_to(folder).as_posix()
@@ -258,8 +255,16 @@ def test_deliveries_that_were_not_found(make_project: Make, clock: SteppingClock
             key = f"/{key}"
         if case == "e-dslash":
             key = key.replace("cur/rep", "cur//rep")
-        project.bucket.put(key, file.read_bytes())
-    prefix = {"e-noprefix": "", "e-dslash": "e-dslash/cur/", "e-no-manifest": "e-no-manifest/cur"}[case]
+        bucket.put(key, file.read_bytes())
+    return {"e-noprefix": "", "e-dslash": "e-dslash/cur/", "e-no-manifest": "e-no-manifest/cur"}[case]
+
+
+@pytest.mark.parametrize("case", ["e-noprefix", "e-dslash", "e-no-manifest"])
+def test_deliveries_that_were_not_found(make_project: Make, clock: SteppingClock, case: str) -> None:
+    """Objects as they lie in a bucket; what these cost is written beside them: 1."""
+    clock.now = datetime(2026, 10, 5, tzinfo=UTC)
+    project = make_project(Format.AUTO)
+    prefix = put_case(project.bucket, case)
     project.reconnect(prefix=prefix, report_name="rep", without_manifest=case == "e-no-manifest")
     [fetched] = service.fetch_project(project.work, project.connection)
     if case == "e-no-manifest":
