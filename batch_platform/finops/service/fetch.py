@@ -71,13 +71,13 @@ def fetch_month(
     if head is None:
         # a HEAD does not tell a missing manifest from a missing bucket
         objects.require_bucket(context.source(connection), connection.bucket)
-        return _absent(context, connection, month, dry_run=dry_run)
+        return _absent(context, connection, month, known, dry_run=dry_run)
     if is_unchanged(known, head):
         assert known is not None
         return FetchOutcome(project_id, month, FetchStatus.UNCHANGED, known.version)
     delivery = read_delivery(context, connection, month, head=head)
     if delivery is None:
-        return _absent(context, connection, month, dry_run=dry_run)
+        return _absent(context, connection, month, known, dry_run=dry_run)
     if dry_run:
         return _outcome(context, delivery, _seen_since(context, connection, known, delivery))
     with context.store.transaction() as session:
@@ -152,10 +152,12 @@ def _overtakes(known: RegisteredVersion, delivery: Delivery, connection: Connect
     return known.manifest.last_modified > delivery.manifest.last_modified
 
 
-def _absent(context: FinopsContext, connection: Connection, month: date, *, dry_run: bool) -> FetchOutcome:
+def _absent(
+    context: FinopsContext, connection: Connection, month: date, known: RegisteredVersion | None, *, dry_run: bool
+) -> FetchOutcome:
     project_id = connection.project_id
     reason = f"{connection.location} has no {month:%Y-%m}"
-    if not withdraw_former(context, connection, month, reason=reason, dry_run=dry_run):
+    if known is None or not withdraw_former(context, connection, month, reason=reason, dry_run=dry_run):
         return FetchOutcome(project_id, month, FetchStatus.ABSENT)
     return FetchOutcome(project_id, month, FetchStatus.WITHDRAWN, note=f"withdrawn: {reason}")
 
