@@ -9,7 +9,8 @@ Frame (a row a line item, in the file's order)
     usage_date, billing_period                                       dates (UTC, as delivered; not yet clamped)
     split_allocation                                                 true: a copy of cost that stands elsewhere
     resource_id, usage_type, operation, description, pricing_unit, pricing_term                      text
-    payer_account_name, invoice_issuer, publisher, FOCUS: service_category, correction (ChargeClass)  text
+    publisher, FOCUS: service_category, correction (ChargeClass)     text
+    payer_account_name, invoice_issuer, where the file has them      text
     usage_amount, FOCUS: pricing_quantity, contracted_cost           Decimal(38, 12), null where blank or failed
     split_cost, unused_split_cost and net ones, where the file has them   likewise
     money columns of the file's layout                               Decimal(38, 12), null where blank or failed
@@ -61,6 +62,8 @@ _KEPT: Final = (
     *("payer_account_name", "invoice_issuer", "publisher"),
 )
 """Text that decides no cost; it says what the cost was for."""
+_SELDOM: Final = frozenset({"payer_account_name", "invoice_issuer"})
+"""Columns that are left out where a file has none: even a column of nulls takes its time to write."""
 _FOCUS_KEPT: Final = (*_KEPT, "service_category", "correction")
 DISCOUNT_TYPES: Final = (
     "EdpDiscount",
@@ -120,7 +123,11 @@ def _normalise(frame: pl.LazyFrame, layout: Layout, *, where: str) -> pl.LazyFra
     build = _focus_columns if focus else _cur_columns
     return source.select(
         **build(text, types),
-        **{name: text.get(name, pl.lit(None, dtype=pl.String)) for name in (_FOCUS_KEPT if focus else _KEPT)},
+        **{
+            name: text.get(name, pl.lit(None, dtype=pl.String))
+            for name in (_FOCUS_KEPT if focus else _KEPT)
+            if name in text or name not in _SELDOM
+        },
         **{name: pl.lit(None, dtype=MONEY) for name in (FOCUS_FIGURES if focus else CUR_FIGURES)} | figures,
         **money,
         failed_cells=_failed_cells(money | figures),

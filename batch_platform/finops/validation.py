@@ -158,10 +158,12 @@ def _rules(layout: Layout, month: date) -> list[_Rule]:
 def _no_account(name: str, layout: Layout) -> pl.Expr:
     """What is no account id: 1.23457E+11, 123456789012.0, one without its leading zeros. FOCUS may name accounts."""
     account = pl.col(name)
-    wrong = ~account.str.contains("^[0-9]{12,}$")
+    # a number of that length, which is told at a fifth of what a pattern costs
+    number = account.cast(pl.UInt64, strict=False)
+    wrong = number.is_null() | (account.str.len_bytes() < 12) | account.str.starts_with("+")
     if layout.format is Format.FOCUS:
         wrong &= account.str.contains(r"^[0-9.,]+([Ee][+-]?[0-9]+)?$")
-    return wrong.fill_null(False)
+    return account.is_not_null() & wrong
 
 
 def _has_failed(name: str) -> pl.Expr:

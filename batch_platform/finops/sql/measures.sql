@@ -48,7 +48,7 @@ SELECT
         AS uninvoiced_rows,
     bool_or(tells_net) AS tells_net,
     count(*) FILTER (line_item_type = 'SavingsPlanRecurringFee'
-        AND coalesce(sp_net_recurring, sp_net_amortized_upfront) IS NOT NULL)::BIGINT AS derived_net_rows,
+        AND (sp_net_recurring IS NOT NULL OR sp_net_amortized_upfront IS NOT NULL))::BIGINT AS derived_net_rows,
     coalesce(sum(unblended_cost), 0) AS unblended_cost,
     coalesce(sum(blended_cost), 0) AS blended_cost,
     coalesce(sum(coalesce(net_unblended_cost, unblended_cost)), 0) AS net_unblended_cost,
@@ -70,7 +70,7 @@ SELECT
     -- no recurring part
     coalesce(sum(CASE
         WHEN line_item_type <> 'SavingsPlanRecurringFee' THEN 0
-        WHEN coalesce(sp_net_recurring, sp_net_amortized_upfront) IS NOT NULL AND sp_total_commitment > 0
+        WHEN (sp_net_recurring IS NOT NULL OR sp_net_amortized_upfront IS NOT NULL) AND sp_total_commitment > 0
             THEN share_of(coalesce(sp_net_recurring, sp_total_commitment - coalesce(sp_amortized_upfront, 0))
                               + coalesce(sp_net_amortized_upfront, 0),
                           sp_total_commitment - coalesce(sp_used_commitment, 0), sp_total_commitment)
