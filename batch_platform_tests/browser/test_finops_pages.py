@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from uuid import uuid4
@@ -19,7 +20,7 @@ from batch_platform.finops.site import FinopsSite
 from batch_platform.local.demo import DATA
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, add_user
-from batch_platform_tests.browser.conftest import WIDE, OpenPage, in_both_widths, overflow, until, watch
+from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, until, watch
 from batch_platform_tests.finops.conftest import Project, SteppingClock
 from batch_platform_tests.finops_web.conftest import app, clock, make_project, pool, project, work
 from batch_platform_tests.web.served import served
@@ -115,6 +116,26 @@ def test_charts_are_drawn_and_told(sign_in: Callable[..., Page], bundled: Projec
     assert page.evaluate(f"{chart}.data.datasets.length") <= 9
     page.locator("figure.chart summary").click()
     assert page.locator("figure.chart tbody tr").count() == 31
+
+
+def test_a_period_and_groups_are_chosen_by_keyboard(sign_in: Callable[..., Page], bundled: Project) -> None:
+    page = sign_in(f"/console/costs?project={bundled.id}&month={OCTOBER:%Y-%m}", width=NARROW, language="en")
+    # the tags of the line items are offered once they are found
+    expect(page.locator("#cost-groups[hx-get]")).to_have_count(0)
+    page.get_by_role("link", name="Days from – to").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("From").fill("2026-10-05")
+    page.get_by_label("To", exact=False).and_(page.locator("input[name=end]")).fill("2026-10-06")
+    page.get_by_label("Group by").select_option("day")
+    page.get_by_label("Then by").select_option("usage_type")
+    page.get_by_label("Then by").press("Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("start=2026-10-05&end=2026-10-06.*group_by=day&then=usage_type"))
+    expect(page.locator("tbody th a").first).to_have_text("2026-10-05")
+    assert overflow(page) == 0
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV", exact=True).click()
+    assert download.value.suggested_filename.endswith("2026-10-05-2026-10-06-unblended-day-usage_type.csv")
 
 
 def test_a_project_is_added_after_a_question(sign_in: Callable[..., Page], bundled: Project) -> None:
