@@ -274,7 +274,7 @@ def test_commitments_and_containers(make_project: Callable[..., Any], client: ht
     nothing = make_project()
     nothing.bucket.deliver(MONTH, [csv_gz([nothing.line()])])
     nothing.run()
-    assert "Savings Plans もリザーブドもありません" in seen(
+    assert "Savings Plans・リザーブドの記載はありません" in seen(
         client, f"/console/costs/commitments?project={nothing.id}"
     )
     assert "分割コスト配分データがありません" in seen(client, f"/console/costs/containers?project={nothing.id}")
