@@ -39,7 +39,7 @@ class Settings(BaseSettings):
 
     cur_scheduler_enabled: bool = Field(False, validation_alias="CUR_BATCH_SCHEDULER_ENABLED")
     cur_fetch_cron: str = Field("0 * * * *", validation_alias="CUR_FETCH_CRON")
-    cur_still_minutes: int = Field(15, ge=0, le=1440, validation_alias="CUR_STILL_MINUTES")
+    cur_still_minutes: PlainInt = Field(15, ge=0, le=1440, validation_alias="CUR_STILL_MINUTES")
     """How long a listing without a manifest must stand still to be taken."""
     cur_aggregate_cron: str = Field("15 * * * *", validation_alias="CUR_AGGREGATE_CRON")
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from batch_platform.core.clock import parse_day
 from batch_platform.finops.model import MonthState, PublishedMonth
 
 UNCHANGED_FOR: Final = timedelta(days=10)
@@ -22,7 +23,7 @@ HISTORY_MONTHS: Final = 3
 
 def month_start(text: str) -> date:
     """`YYYY-MM` or `YYYY-MM-DD` -> the first day of that month. Raises `ValueError`."""
-    return date.fromisoformat(f"{text}-01" if len(text) == len("2026-10") else text).replace(day=1)
+    return parse_day(f"{text}-01" if len(text) == len("2026-10") else text).replace(day=1)
 
 
 def next_month(month: date) -> date:

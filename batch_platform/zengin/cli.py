@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_rows, showing, whole
 from batch_platform.settings import load_settings
@@ -291,7 +292,10 @@ def export_command(
     if output is None:
         sys.stdout.buffer.write(file.content)
     else:
-        output.write_bytes(file.content)
+        try:
+            output.write_bytes(file.content)
+        except OSError as error:
+            raise InvalidInput(f"{output} cannot be written: {error.strerror}", field="output") from None
 
 
 def _decide(
@@ -313,8 +317,7 @@ def _date(text: str | None, field: str) -> date | None:
     if text is None:
         return None
     try:
-        # fromisoformat alone would take 20261120 and dates by week as well
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 (a day has no zone)
+        return parse_day(text)
     except ValueError:
         raise InvalidInput(f"{text} is not a date YYYY-MM-DD", field=field) from None
 

@@ -31,19 +31,14 @@ class ReadError(PermanentFailure):
 def decoded(content: bytes, where: str, *, cp932: bool = False) -> tuple[str, str]:
     """The text of a file without byte order mark and DOS's end of file, and the name of its encoding.
 
-    A byte order mark decides; without one it is UTF-8, or with `cp932` that where it cannot be UTF-8. Raises
-    `ReadError` for anything else, with the row, and for NUL characters.
+    A byte order mark decides; without one it is UTF-16 where a first ASCII character has a NUL beside it, else UTF-8,
+    or with `cp932` that where it cannot be UTF-8. Raises `ReadError` for anything else, with the row, and for NUL
+    characters.
     """
-    for mark, encoding, name in _MARKS:
-        if content.startswith(mark):
-            text = _strictly(content[len(mark) :], encoding, name, where)
-            break
-    else:
-        name = CP932 if cp932 and not _is_utf8(content) else "UTF-8"
-        text = _strictly(content, name, name, where)
+    mark, encoding, name = _encoding(content, cp932=cp932)
+    text = _strictly(content.removeprefix(mark), encoding, name, where)
     if "\0" in text:
-        row = text.count("\n", 0, text.index("\0")) + 1
-        raise ReadError(f"{where}, row {row} has a NUL character; UTF-16 needs a byte order mark.")
+        raise ReadError(f"{where}, row {text.count(chr(10), 0, text.index(chr(0))) + 1} has a NUL character.")
     return _END_OF_FILE.sub("", text), name
 
 
@@ -79,6 +74,18 @@ def _strictly(content: bytes, encoding: str, name: str, where: str) -> str:
     if encoding == CP932 and (stray := _STRAY.search(text)):
         raise ReadError(f"{where}, row {text.count(chr(10), 0, stray.start()) + 1} is not {name}.")
     return text
+
+
+def _encoding(content: bytes, *, cp932: bool) -> tuple[bytes, str, str]:
+    """The byte order mark of a file, its encoding, and that one's name."""
+    for mark, encoding, name in _MARKS:
+        if content.startswith(mark):
+            return mark, encoding, name
+    first = content[:2]
+    if len(first) == 2 and first.count(0) == 1:
+        return b"", *_MARKS[2 if first[0] == 0 else 1][1:]
+    name = CP932 if cp932 and not _is_utf8(content) else "UTF-8"
+    return b"", name, name
 
 
 def _is_utf8(content: bytes) -> bool:

@@ -33,7 +33,7 @@ _HIRAGANA: Final = {code: code + 0x60 for code in range(ord("ぁ"), ord("ゖ") +
 _KATAKANA: Final = {code: code - 0x60 for code in range(ord("ァ"), ord("ン") + 1)}
 _WIDE: Final = {0x20: 0x3000, **{code: code + 0xFEE0 for code in range(0x21, 0x7F)}}
 
-_AS_RELEASED: Final = str.maketrans("ｰ･", "－．")
+_AS_RELEASED: Final = str.maketrans("ｰー･・", "－－．．")
 _HALF_KANA: Final = re.compile("[｡-ﾟ]")
 _LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ ()/,"
 """What a name in a transfer file may hold besides kana, hyphens and points."""
@@ -77,7 +77,7 @@ _N_BEFORE_LIPS: Final = re.compile("ン(?=[バビブベボパピプペポマミ�
 
 
 def to_full_width(half: str) -> str:
-    """Half-width kana as the `zengin-code` releases write it: full width throughout, ｰ as U+FF0D and ･ as U+FF0E."""
+    """Kana as the `zengin-code` releases write it: full width throughout, ー as U+FF0D and ・ as U+FF0E."""
     return _composed(_joined(half.translate(_AS_RELEASED))).translate(_WIDE)
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import dagster as dg
 
+from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import InvalidInput
 from batch_platform.operations.dry_run import dry_run_result
 from batch_platform.resources.failures import dagster_failures
@@ -46,8 +47,7 @@ def rehearse_snapshot(config: RehearsalConfig, zengin: ZenginResource) -> dg.Out
 @dg.op(description="Compares the newest snapshot as zengin-diff does and tells what it would raise.")
 def rehearse_diff(config: RehearsalConfig, zengin: ZenginResource) -> dg.Output[None]:
     with dagster_failures(), zengin.work() as work:
-        day = date.fromisoformat(config.date) if config.date else None
-        changeset = service.propose(work, day, dry_run=True).changeset
+        changeset = service.propose(work, _day(config, work) if config.date else None, dry_run=True).changeset
     rows = [{"count": name, "rows": count} for name, count in changeset.counts.items()]
     return dry_run_result(rows, f"{changeset.verdict}: {changeset.reason}")
 
@@ -87,7 +87,7 @@ def rehearse_retention(zengin: ZenginResource) -> dg.Output[None]:
 
 def _day(config: RehearsalConfig, work: ZenginContext) -> date:
     try:
-        return date.fromisoformat(config.date) if config.date else work.business_date()
+        return parse_day(config.date) if config.date else work.business_date()
     except ValueError:
         raise InvalidInput(f"{config.date} is not a date YYYY-MM-DD", field="date") from None
 

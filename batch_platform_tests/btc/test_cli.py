@@ -312,6 +312,7 @@ def test_a_large_sum_waits_for_an_approval_that_names_it(shell: Shell) -> None:
         ("BTC_ADJUSTMENT_RATE", "-100", "should be greater than -100"),
         ("BTC_SHARDS", "1_6", "must be a number in plain digits"),
         ("BTC_WRITE_UNITS", "４", "must be a number in plain digits"),
+        ("CUR_STILL_MINUTES", "1_5", "must be a number in plain digits"),
         ("BTC_CONFIRM_ABOVE", "-1", "should be greater than or equal to 0"),
         ("BTC_CONFIRM_ABOVE", "0.000000001", "no more than 8 decimal places"),
     ],

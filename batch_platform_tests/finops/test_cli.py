@@ -406,6 +406,8 @@ def test_an_unknown_project_is_bad_input(run: Run, arguments: list[str], told: s
     [
         (["october"], "'october' is not a month; write YYYY-MM"),
         (["2024-13"], "'2024-13' is not a month; write YYYY-MM"),
+        (["2024-W40"], "'2024-W40' is not a month; write YYYY-MM"),
+        (["20241001"], "'20241001' is not a month; write YYYY-MM"),
         (["2023-01"], "no published costs for 2023-01"),
         (["2024-10", "--measure", "gross"], "gross"),
         (["2024-10", "--group-by", "planet"], "planet"),
@@ -511,6 +513,7 @@ def test_a_report_by_tag(run: Run, tagged: Project) -> None:
         ([], "name a month, or days by --start and --end"),
         (["--start", "2024-10-01"], "days have a start and an end"),
         (["--start", "yesterday", "--end", "2024-10-01"], "'yesterday' is not a day; write YYYY-MM-DD"),
+        (["--start", "2024-W40-1", "--end", "2024-10-01"], "'2024-W40-1' is not a day; write YYYY-MM-DD"),
         (["2024-10", "--filter", "team=web"], "filter knows service"),
     ],
 )

@@ -324,6 +324,9 @@ def test_exports(shell: Shell, tmp_path: Path) -> None:
     shell.load(SMALL)
     file = tmp_path / "banks.txt"
     shell.text("export", "--format", "zengin", "--output", str(file))
+    nowhere = shell.refused("export", "--output", str(tmp_path / "none" / "banks.txt"))
+    assert isinstance(nowhere, InvalidInput)
+    assert "cannot be written: No such file or directory" in str(nowhere)
     lines = file.read_bytes().decode("cp932").split("\r\n")
     assert lines[0] == '"0001","000","ｶﾅ","みずほ","1"'
     assert len(lines) == len(SMALL) + 1
@@ -378,8 +381,8 @@ def test_people_read_tables(shell: Shell) -> None:
     assert "0001-001" in shell.text("list")
     [changeset, *_] = shell("changesets")
     assert "東京営業部" in shell.text("show", changeset["changeset_id"])
-    assert isinstance(shell.refused("diff", "--date", "2026-13-01"), InvalidInput)
-    assert isinstance(shell.refused("diff", "--date", "20261101"), InvalidInput)
+    for day in ("2026-13-01", "20261101", "2026-W45-1", "2026-1-5", "２０２６-11-01"):
+        assert isinstance(shell.refused("diff", "--date", day), InvalidInput)
 
 
 def _prod() -> Settings:

@@ -97,6 +97,7 @@ LINES = ('0001,000,"ｽﾃｰﾄ･ｽﾄﾘｰﾄ","ﾊﾟｰｸ･ﾀｳﾝ",1
 
 def test_half_width_letters_mean_the_full_ones():
     """In kana as the releases write them, in names as anybody does; a hyphen in a name stays what it is."""
+    assert read(listed("0001,000,ステート・ストリート,a,1"))[0].item(0, "bank_kana") == "ステ－ト．ストリ－ト"
     banks, branches = read(listed(*LINES))
     assert banks.row(0)[1:3] == ("パーク・タウン", "ステ－ト．ストリ－ト")
     assert branches.row(0)[2:4] == ("ガ-ア゛", "ドコモ゛")
@@ -113,6 +114,8 @@ def test_half_width_letters_mean_the_full_ones():
         (lambda text: text.encode("utf-8-sig"), "UTF-8 with a byte order mark"),
         (lambda text: codecs.BOM_UTF16_LE + text.encode("utf-16-le"), "UTF-16 (little-endian)"),
         (lambda text: codecs.BOM_UTF16_BE + f"{text}\x1a".encode("utf-16-be"), "UTF-16 (big-endian)"),
+        (lambda text: text.encode("utf-16-le"), "UTF-16 (little-endian)"),
+        (lambda text: text.encode("utf-16-be"), "UTF-16 (big-endian)"),
     ],
 )
 def test_a_list_in_any_usual_encoding(encode: Callable[[str], bytes], encoding: str):
@@ -221,7 +224,7 @@ TWICE = b'{"001": %s, "001": %s}' % (_bytes(BRANCH), _bytes(BRANCH))
         ({"list.csv": "0001,000,ﾐｽﾞﾎ,みずほ,1\n".encode("cp932") + b"0002,000,\xff,a,1"}, "row 2 is not cp932"),
         ({"list.csv": codecs.BOM_UTF8 + b"0001,000,\xff,a,1"}, "row 1 is not UTF-8 with a byte order mark"),
         ({"list.csv": codecs.BOM_UTF16_LE + b"0\x000"}, r"row 1 is not UTF-16 \(little-endian\)"),
-        ({"list.csv": "0001,000,ﾐｽﾞﾎ,みずほ,1\n".encode("utf-16-le")}, "row 1 "),
+        ({"list.csv": "0001,000,ﾐｽﾞﾎ,みずほ,1\n".encode("utf-32")}, "row 1 has a NUL character"),
         ({"list.csv": b"0001,000,a,b,1\n0002,000,a\0,b,1"}, "row 2 has a NUL character"),
         (listed('0001,000,ﾐｽﾞﾎ,"みず\nほ",1'), "bank_name .* control characters: 0001"),
         ({"list.csv": "0001,000,ﾐｽﾞﾎ,みずほ,1\r\n".encode("euc_jp")}, "is no list in cp932, UTF-8 or UTF-16"),

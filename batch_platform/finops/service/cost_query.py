@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from batch_platform.core import clock
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops.groups import Filter, Group, parse_filters, parse_groups
 from batch_platform.finops.model import REPORT_MEASURES
@@ -68,9 +69,7 @@ def cost_query(
 def parse_day(text: str, field: str) -> date:
     """`YYYY-MM-DD` as typed by users. Raises `InvalidInput`."""
     try:
-        if len(text) != len("2026-10-01"):
-            raise ValueError
-        return date.fromisoformat(text)
+        return clock.parse_day(text)
     except ValueError:
         raise InvalidInput(f"{text!r} is not a day; write YYYY-MM-DD", field=field) from None
 

@@ -125,8 +125,8 @@ def _asked(text: str) -> dict[str, Any]:
 
 
 def _without_ja(word: str) -> str:
-    """ＪＡ秋田しんせい is 秋田しんせい農協 in the lists."""
-    return re.sub("^ja(?=[^ -~])", "", word)
+    """ＪＡ秋田しんせい and ＪＡバンク秋田しんせい are 秋田しんせい農協 in the lists."""
+    return re.sub("^ja(?:バンク)?(?=[^ -~])", "", word)
 
 
 def search_expr(struct: str) -> pl.Expr:
