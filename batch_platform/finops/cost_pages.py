@@ -117,7 +117,7 @@ def costs_page(
 
 @router.get("/console/costs/groups", dependencies=READ)
 def groups_fragment(
-    request: Request, site: Site, project: str, start: str, end: str, group_by: str = "service"
+    request: Request, site: Site, project: str = "", start: str = "", end: str = "", group_by: str = "service"
 ) -> Response:
     """The selects of groups, with the tags and cost categories of the days; those look into the line items."""
     keys: CostKeys | None = None

@@ -46,7 +46,7 @@ LAKE = "local-batch-platform"
 # When something happened and how often it was tried: the only columns that a disturbed run may fill otherwise.
 CIRCUMSTANCES = (
     *("created_at", "updated_at", "first_seen_at", "registered_at", "published_at", "finished_at", "detected_at"),
-    *("attempts", "failures", "owner", "fencing", "lease_expires_at"),
+    *("attempts", "failures", "owner", "fencing", "lease_expires_at", "connected_at", "costs_revision"),
 )
 # What stands in a delivery's name and therefore differs between two buckets with the same content.
 OF_THE_BUCKET = (
