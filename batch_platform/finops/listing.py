@@ -22,6 +22,8 @@ from batch_platform.finops.manifest import bases, legacy_period
 from batch_platform.finops.model import Connection, Delivery, Format
 
 DATA_ENDINGS: Final = (".csv.gz", ".csv.zip", ".zip", ".parquet", ".csv")
+_HIDDEN: Final = ("_", ".")
+"""How files begin that are no data, as to Athena and Spark: what a copying tool has not finished, or left behind."""
 _EXECUTION: Final = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)Z-")
 _PARTITION: Final = re.compile(r"(?:^|/)month=(\d{1,2})/$")
 _YEAR: Final = re.compile(r"(?:^|/)year=(\d{4})/$")
@@ -71,7 +73,7 @@ def newest_delivery(project_id: str, month: date, folder: str, objects: Iterable
     groups: dict[str, list[StoredObject]] = defaultdict(list)
     for found in objects:
         subfolder, slash, name = found.key.removeprefix(folder).rpartition("/")
-        if name.lower().endswith(DATA_ENDINGS) and "/" not in subfolder:
+        if name.lower().endswith(DATA_ENDINGS) and not name.startswith(_HIDDEN) and "/" not in subfolder:
             groups[subfolder + slash].append(found)
     if not groups:
         return None

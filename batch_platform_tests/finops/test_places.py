@@ -207,6 +207,9 @@ def test_layouts_without_a_manifest(bare: Project, clock: SteppingClock, files: 
     put(bare, "data/BILLING_PERIOD=2024-10/readme.txt", "9")
     bare.bucket.put(f"{bare.bucket.base}/{next(reversed(files))}-00009.csv.gz", b"")  # a chunk that was emptied
     bare.bucket.put(f"{bare.bucket.base}/data/BILLING_PERIOD=2024-10/", b"")
+    folder, _, name = next(reversed(files)).rpartition("/")
+    for hidden in (f".{name}", f"_{name}"):  # what a copying tool has not finished
+        put(bare, f"{folder}/{hidden}", "100", legacy=not folder.startswith("data/"))
     assert settle(bare, clock).costs["unblended"].sum() == total
 
 
