@@ -384,6 +384,17 @@ def test_a_disabled_project_releases_its_accounts_and_cannot_take_them_back(make
     assert unblended(one) == 0
 
 
+def test_work_of_a_disabled_project_is_not_offered(project: Project) -> None:
+    def offered() -> bool:
+        return project.id in {month.project_id for month in project.work.months_to_aggregate()}
+
+    project.bucket.deliver(MONTH, [])
+    project.fetch()
+    assert offered()
+    project.reconnect(enabled=False)
+    assert not offered()
+
+
 def test_a_removed_project_is_archived_and_its_payer_moves(
     make_project: Make, pool: postgres.Pool, clock: SteppingClock
 ) -> None:

@@ -227,7 +227,7 @@ FROM finops.finops_billing_manifests AS manifest
 JOIN finops.finops_project_connections AS project USING (project_id)
 WHERE status = 'REGISTERED' AND file_count = 0 AND registered_at <= %(quiet_since)s
   AND manifest.place = project.place
-  AND (%(project_id)s::text IS NULL OR project_id = %(project_id)s)
+  AND (project_id = %(project_id)s OR (%(project_id)s::text IS NULL AND project.enabled))
 ORDER BY billing_month, project_id
 
 -- name: months_to_recompute
