@@ -12,7 +12,8 @@ Clock = Callable[[], datetime]
 
 BUSINESS_ZONE = ZoneInfo("Asia/Tokyo")
 
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Years that calendars of a business hold: the month after 9999-12 overflows.
+_DAY: Final = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}")
 
 
 def utc_now() -> datetime:
@@ -21,8 +22,8 @@ def utc_now() -> datetime:
 
 
 def parse_day(text: str) -> date:
-    """A day written YYYY-MM-DD. Raises `ValueError` for any other writing: `fromisoformat` alone takes 20261120 and
-    2026-W48-1 too."""
+    """A day written YYYY-MM-DD, of the years 1000 to 2999. Raises `ValueError` for any other: `fromisoformat` alone
+    takes 20261120 and 2026-W48-1 too."""
     if not _DAY.fullmatch(text):
         raise ValueError("a day is written YYYY-MM-DD")
     return date.fromisoformat(text)

@@ -408,6 +408,7 @@ def test_an_unknown_project_is_bad_input(run: Run, arguments: list[str], told: s
         (["2024-13"], "'2024-13' is not a month; write YYYY-MM"),
         (["2024-W40"], "'2024-W40' is not a month; write YYYY-MM"),
         (["20241001"], "'20241001' is not a month; write YYYY-MM"),
+        (["9999-12"], "'9999-12' is not a month; write YYYY-MM"),
         (["2023-01"], "no published costs for 2023-01"),
         (["2024-10", "--measure", "gross"], "gross"),
         (["2024-10", "--group-by", "planet"], "planet"),

@@ -393,6 +393,7 @@ QUESTIONS: list[tuple[Callable[[], Any], str]] = [
     (lambda: cost_query("p", month=MONTH, filters=["tag:team"]), "GROUP=VALUE"),
     (lambda: cost_query("p", month=MONTH, filters=["day=2024-10-01"]), "start and end"),
     (lambda: service.parse_day("2024-1-1", "start"), "not a day"),
+    (lambda: service.parse_day("2024-W01-1", "start"), "not a day"),
 ]
 
 

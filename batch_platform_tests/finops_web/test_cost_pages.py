@@ -195,6 +195,7 @@ def test_empty_periods_say_what_to_do(client: httpx.Client, filled: Project, clo
     [
         ("period=range&start=2024-10-05&end=2024-10-01", 422, "before the start"),
         ("period=range&start=&end=", 422, "not a day"),
+        ("period=range&start=9999-12-01&end=9999-12-31", 422, "not a day"),
         ("period=range&start=2020-01-01&end=2024-10-01", 422, "400 days at most"),
         ("month=2024-10&group_by=tag:nobody", 422, "no tag 'nobody'"),
         (
