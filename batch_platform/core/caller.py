@@ -1,4 +1,4 @@
-"""Who runs this process."""
+"""Who runs this process, and who stands behind an account."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ def system_user() -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:  # a container's user without a name
         return str(uid)
+
+
+def person(account: str) -> str:
+    """Who acts as `local:ann` and by `token:ann`: a token is named after who uses it, so that where two people have
+    to agree, an account and a token of its name are one."""
+    kind, _, name = account.partition(":")
+    return name.casefold() if name and kind in ("local", "token") else account

@@ -13,6 +13,7 @@ from typing import Final
 
 import polars as pl
 
+from batch_platform.core.caller import person
 from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.core.failures import Conflict, InvalidInput
 
@@ -246,15 +247,16 @@ class Approval:
 
 @dataclass(frozen=True)
 class Quorum:
-    """How many distinct accounts must approve; one at least is another than `proposer`, who asked for the change."""
+    """How many people must approve; one at least is another than `proposer`, who asked for the change."""
 
     needed: int
     proposer: str | None = None
 
     def lacking(self, approvals: Sequence[Approval]) -> int:
         """How many accounts must still approve; 0 when it is approved."""
-        accounts = {given.account for given in approvals}
-        return max(self.needed - len(accounts), 0 if accounts - {self.proposer} else 1)
+        people = {person(given.account) for given in approvals}
+        others = people - {person(self.proposer or "")}
+        return max(self.needed - len(people), 0 if others else 1)
 
 
 @dataclass(frozen=True)

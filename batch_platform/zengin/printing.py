@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from batch_platform.core.caller import person
 from batch_platform.core.terminal import print_json, print_rows, shown
 from batch_platform.zengin.model import Changeset, ChangesetStatus, DiffType, Quorum, Record, Status, Table
 
@@ -308,7 +309,7 @@ def _waiting(records_left: int) -> None:
 
 
 def _proposer(by: str, proposers: Collection[str | None]) -> None:
-    if by in proposers:
+    if person(by) in {person(one or "") for one in proposers}:
         typer.echo(f"{by} has proposed it: another account must approve it too")
 
 

@@ -168,6 +168,8 @@ def test_two_people_approve_where_the_setting_says_so(stage: Stage) -> None:
     assert service.approvals_missing(batch, context.options) == 1
     with pytest.raises(Conflict, match="by a second person"):
         approved(context, batch, ANN)
+    with pytest.raises(Conflict, match="by a second person"):
+        approved(context, batch, "token:ann")
     with pytest.raises(Conflict, match="waits for 1 more approval"):
         service.run(context, batch.batch_id)
     both = approved(context, batch, BOB)

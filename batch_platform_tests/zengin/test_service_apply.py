@@ -118,7 +118,7 @@ def test_an_undoing_outlives_the_next_release(work: Work) -> None:
 
 
 def test_whoever_proposes_an_undoing_is_not_its_only_approver(work: Work) -> None:
-    """As a whole or record by record, first or last: somebody else has to agree."""
+    """As a whole or record by record, first or last, by a token of their name: somebody else has to agree."""
     work.load(SMALL)
     changeset = work.follow(release(CHANGED))
     inverse = service.rollback(work.context, changeset.id, by=ANN)
@@ -128,7 +128,11 @@ def test_whoever_proposes_an_undoing_is_not_its_only_approver(work: Work) -> Non
     assert (alone.records[0].status, alone.waiting) == (Status.PENDING, (first.id,))
     with pytest.raises(Conflict, match="has approved"):
         service.approve(work.context, [first.id], by=ANN)
-    assert work.approve(inverse, ANN).waiting == 2
+    with pytest.raises(Conflict, match="has approved"):
+        service.approve(work.context, [first.id], by="token:Ann")
+    assert service.approve(work.context, [second.id], by="token:ann").waiting == (second.id,)
+    with pytest.raises(Conflict, match="has approved"):
+        work.approve(inverse, ANN)
     assert work.apply() is None
     assert service.approve(work.context, [second.id], by=BEN).records[0].status is Status.APPROVED
     service.revoke(work.context, [second.id], by=ANN)

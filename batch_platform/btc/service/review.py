@@ -5,6 +5,7 @@ from __future__ import annotations
 from batch_platform.btc.model import Approval, Batch, BatchStatus, Options
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.service.context import BtcContext
+from batch_platform.core.caller import person
 from batch_platform.core.failures import Conflict
 
 
@@ -32,7 +33,7 @@ def require_seen(context: BtcContext, batch_id: str, *, by: str, count: int, amo
     ):
         if seen != found:
             raise Conflict(f"{field} of batch {batch_id} is {found}, not {seen}: look at the plan again", field=field)
-    if by in _approvers(batch) and not is_approved(batch, context.options):
+    if person(by) in _approvers(batch) and not is_approved(batch, context.options):
         raise Conflict(f"batch {batch_id} has to be approved by a second person", field="approvals")
     return batch
 
@@ -42,7 +43,7 @@ def consent(context: BtcContext, batch: Batch, *, by: str) -> Batch:
 
     None is given in advance for a sum that has to be named.
     """
-    if batch.status is not BatchStatus.PLANNED or by in _approvers(batch):
+    if batch.status is not BatchStatus.PLANNED or person(by) in _approvers(batch):
         return batch
     if asks_for_sum(batch.plan_sum or 0, context.options):
         return batch
@@ -81,4 +82,4 @@ def cancel(context: BtcContext, batch_id: str, *, by: str) -> Batch:
 
 
 def _approvers(batch: Batch) -> frozenset[str]:
-    return frozenset(approval.account for approval in batch.approvals)
+    return frozenset(person(approval.account) for approval in batch.approvals)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from batch_platform.core.caller import person
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.zengin.model import (
     Approval,
@@ -364,7 +365,7 @@ def _by_changeset(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def has_approved(approvals: Sequence[Approval], by: str) -> bool:
-    return any(approval.account == by for approval in approvals)
+    return any(person(approval.account) == person(by) for approval in approvals)
 
 
 def _require_new(approvals: Sequence[Approval], by: str, what: str) -> None:
