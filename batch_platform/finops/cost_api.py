@@ -31,7 +31,8 @@ Filters = Annotated[
         alias="filter",
         max_length=20,
         description="Only rows that meet it: GROUP=VALUE, such as `service=AmazonEC2` or `tag:team=web`; an empty "
-        "value is a row without one. Several values of one group are alternatives, several groups must all be met.",
+        "value is a row without one, a `=` of a key is written `%3D`. Several values of one "
+        "group are alternatives, several groups must all be met.",
     ),
 ]
 

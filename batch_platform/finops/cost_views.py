@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops import service, views
 from batch_platform.finops.commitments import CommitmentUse, Coverage
-from batch_platform.finops.groups import Filter, Group, parse_filters, parse_groups
+from batch_platform.finops.groups import Filter, Group, filter_text, parse_filters, parse_groups, split_filter
 from batch_platform.finops.model import REPORT_MEASURES
 from batch_platform.finops.months import month_start, next_month
 from batch_platform.finops.service import CostKeys, CostQuery, CostRows
@@ -86,7 +86,7 @@ class Seen:
             day = date.fromisoformat(value)
             groups = tuple(one for one in self.groups if one != "day") or ("service",)
             return replace(self, period="range", start=day, end=day, groups=groups)
-        return replace(self, filters=tuple(dict.fromkeys((*self.filters, f"{group}={value}"))))
+        return replace(self, filters=tuple(dict.fromkeys((*self.filters, filter_text(group, value)))))
 
     def without(self, given: str) -> Seen:
         return replace(self, filters=tuple(one for one in self.filters if one != given))
@@ -154,7 +154,7 @@ def named_group(group: str) -> str:
 
 
 def named_filter(given: str) -> str:
-    group, _sign, value = given.partition("=")
+    group, value = split_filter(given)
     return f"{named_group(group)}: {named_value(group, value)}"
 
 

@@ -3,6 +3,8 @@
 service account region charge_class day      in the cost summary
 resource usage_type operation                in the line items
 tag:KEY  cost_category:NAME                  in the line items, found by keys.py
+
+In a filter, GROUP=VALUE, a `=` of a key is written %3D.
 """
 
 from __future__ import annotations
@@ -44,6 +46,19 @@ class Filter:
     values: tuple[str, ...]
 
 
+def filter_text(group: str, value: str) -> str:
+    """A filter as `parse_filters` reads it."""
+    return f"{group.replace('=', '%3D')}={value}"
+
+
+def split_filter(text: str) -> tuple[str, str]:
+    """Group and value of a filter. Raises `InvalidInput`."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InvalidInput(f"a filter is written GROUP=VALUE, not {text!r}", field="filter")
+    return name.strip().replace("%3D", "="), value
+
+
 def parse_groups(texts: Iterable[str]) -> tuple[Group, ...]:
     """Raises `InvalidInput` for an unknown group, one that is named twice, or too many."""
     groups = tuple(_group(text, "group_by") for text in texts)
@@ -63,10 +78,8 @@ def parse_filters(texts: Iterable[str]) -> tuple[Filter, ...]:
     """
     values: dict[Group, dict[str, None]] = {}
     for text in texts:
-        name, sign, value = text.partition("=")
-        if not sign:
-            raise InvalidInput(f"a filter is written GROUP=VALUE, not {text!r}", field="filter")
-        group = _group(name.strip(), "filter")
+        name, value = split_filter(text)
+        group = _group(name, "filter")
         if group.text == "day":
             raise InvalidInput("days are chosen by start and end, not by a filter", field="filter")
         values.setdefault(group, {})[value] = None
@@ -75,7 +88,7 @@ def parse_filters(texts: Iterable[str]) -> tuple[Filter, ...]:
 
 def texts(filters: Sequence[Filter]) -> list[str]:
     """The filters as they were written."""
-    return [f"{one.group.text}={value}" for one in filters for value in one.values]
+    return [filter_text(one.group.text, value) for one in filters for value in one.values]
 
 
 def _by_text(item: tuple[Group, object]) -> str:

@@ -279,3 +279,27 @@ def test_commitments_and_containers(make_project: Callable[..., Any], client: ht
         client, f"/console/costs/commitments?project={nothing.id}"
     )
     assert "分割コスト配分データがありません" in seen(client, f"/console/costs/containers?project={nothing.id}")
+
+
+def test_a_tag_whose_key_has_an_equals_sign_is_filtered_by(client: httpx.Client, project: Project) -> None:
+    tagged = {"resourceTags/user:a=b": "x=y"}
+    project.bucket.deliver(MONTH, [csv_gz([project.line(cost="1", more=tagged), project.line(cost="2")])])
+    project.run()
+    shown = seen(client, f"/console/costs?project={project.id}&month=2024-10&group_by=tag:a%3Db")
+    [narrow] = {
+        link for link in re.findall(r'href="(/console/costs\?[^"]+)"', shown) if "filter=" in link and "x" in link
+    }
+    narrowed = seen(client, narrow)
+    assert rows_of(narrowed) == [("x=y", "1.000000000000")]
+    report = client.get(exports(narrowed)["json"]).json()["data"]
+    assert (report["filters"], report["reports"][0]["rows"]) == (
+        ["tag:a%3Db=x=y"],
+        [{"tag:a=b": "x=y", "amount": "1.000000000000"}],
+    )
+
+
+def test_costs_of_a_former_connection_say_so(client: httpx.Client, filled: Project) -> None:
+    page = f"/console/costs?project={filled.id}&month=2024-10"
+    assert "変更前の接続" not in seen(client, page)
+    filled.reconnect(prefix="elsewhere")
+    assert "変更前の接続" in seen(client, page)
