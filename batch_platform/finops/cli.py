@@ -244,8 +244,8 @@ def _month_row(work: FinopsContext, project_id: str, month: date) -> dict[str, A
         "final_from": published.final_from and published.final_from.isoformat(),
         "version": published.version,
         "line_items": published.row_count,
-        "unblended": {currency: str(by_measure["unblended"]) for currency, by_measure in sums.items()},
-        "amortized": {currency: str(by_measure["amortized"]) for currency, by_measure in sums.items()},
+        "unblended": {currency: f"{by_measure['unblended']:f}" for currency, by_measure in sums.items()},
+        "amortized": {currency: f"{by_measure['amortized']:f}" for currency, by_measure in sums.items()},
         "warnings": [f"{check.name}: {check.description}" for check in published.checks if not check.passed],
         "former_connection": published.of_former_connection,
     }

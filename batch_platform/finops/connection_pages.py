@@ -32,7 +32,7 @@ def create_project(request: Request, work: Work, form: Form) -> Response:
     try:
         project = _connection(form, form.get("projectId", ""))
         if form.get("step") != "save":
-            service.add_project(work, project, dry_run=True)
+            service.create_project(work, project, dry_run=True)
             return _form_page(request, None, form, asking=True)
         service.create_project(work, project, trail=trail_of(request))
     except (InvalidInput, ValidationError) as error:

@@ -117,7 +117,7 @@ def raw_totals(files: Sequence[pl.LazyFrame], *, accounts: tuple[str, ...] | Non
         .sort("currency")
         .collect(engine="streaming")
     )
-    return {currency: str(total) for currency, total in totals.iter_rows()}
+    return {currency: f"{total:f}" for currency, total in totals.iter_rows()}
 
 
 def _rules(layout: Layout, month: date) -> list[_Rule]:

@@ -226,6 +226,11 @@ def test_a_batch_is_reversed_as_it_was_previewed(office: Office, administrator: 
     assert question.status_code == 200
     assert "この一括調整を逆取引で取り消しますか" in flat(question)
     assert "-1,050,006.54668501" in flat(question)
+    # its plan holds those who were booked: it tells nothing of the others
+    dialog = question.text.partition('id="question"')[2].partition("</dialog>")[0]
+    assert "途中では止められず" in dialog
+    assert "対象外" not in dialog
+    assert "全ユーザーの残高" not in dialog
     sent = hidden(question, "question")
     # somebody has spent what is to be taken back: the plan is another one by now
     gone = office.balances()["user-07"]

@@ -352,6 +352,13 @@ def test_a_report_as_parquet(published: Project, form: str, column: str) -> None
     assert (amounts.sum(), amounts.dtype) == (Decimal("12.34"), pl.Decimal(38, 12))
 
 
+def test_a_month_that_cost_nothing_is_told_in_plain_digits(run: Run, project: Project) -> None:
+    project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "0")])])
+    project.run()
+    [month] = run("months", project.id, "--json").json
+    assert (month["unblended"], month["amortized"]) == ({"USD": "0.000000000000"}, {"USD": "0.000000000000"})
+
+
 def test_several_currencies_are_several_reports(run: Run, project: Project) -> None:
     rows = [project.line("Usage", "3"), project.line("Usage", "500", {"lineItem/CurrencyCode": "JPY"})]
     project.bucket.deliver(MONTH, [csv_gz(rows)])

@@ -116,10 +116,13 @@ def test_a_project_is_asked_about_before_it_is_saved(client: httpx.Client) -> No
     asked = form(client, "/console/projects/~new", **values)
     assert asked.status_code == 200
     assert "data-open" in asked.text
+    # who cancels and changes the form is asked again, about what it says then
+    assert 'command="show-modal" commandfor="confirm"' not in asked.text
     assert client.get(f"/api/projects/{name}").status_code == 404
     saved = form(client, "/console/projects/~new", **values, step="save")
     assert (saved.status_code, saved.headers["location"]) == (303, f"/console/projects/{name}")
     assert form(client, "/console/projects/~new", **values, step="save").status_code == 409
+    assert form(client, "/console/projects/~new", **values).status_code == 409
     edit = page(client, f"/console/projects/{name}/edit")
     assert secret not in edit + page(client, f"/console/projects/{name}")
     assert "123456789012 210987654321" in edit

@@ -48,15 +48,21 @@ def add_project(context: FinopsContext, connection: Connection, *, dry_run: bool
             return _save(context, session, connection)
 
 
-def create_project(context: FinopsContext, connection: Connection, *, trail: Trail = untold) -> None:
-    """Register a connection under an id that is free. Raises `InvalidInput` naming the field, or `Conflict`."""
+def create_project(
+    context: FinopsContext, connection: Connection, *, dry_run: bool = False, trail: Trail = untold
+) -> None:
+    """Register a connection under an id that is free. A dry run only tells.
+
+    Raises `InvalidInput` naming the field, or `Conflict`.
+    """
     _check(connection)
     with context.store.transaction() as session:
         session.lock_projects()
         if session.projects(connection.project_id):
             raise Conflict(f"project {connection.project_id} exists already", field="project_id")
-        _save(context, session, connection)
-        trail(session.connection, "cost-project.create", connection.project_id, None, shown(connection))
+        with session.connection.transaction(force_rollback=dry_run):
+            _save(context, session, connection)
+            trail(session.connection, "cost-project.create", connection.project_id, None, shown(connection))
 
 
 def change_project(
