@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from batch_platform.btc import definitions as btc
-from batch_platform.btc.resource import BtcResource
-from batch_platform.finops import definitions as finops
-from batch_platform.finops.resource import FinopsResource
+from batch_platform.btc.dagster import definitions as btc
+from batch_platform.btc.dagster.resource import BtcResource
+from batch_platform.finops.dagster import definitions as finops
+from batch_platform.finops.dagster.resource import FinopsResource
 from batch_platform.resources import build_resources
 from batch_platform.settings import load_settings
-from batch_platform.zengin import definitions as zengin
-from batch_platform.zengin.resource import ZenginResource
+from batch_platform.zengin.dagster import definitions as zengin
+from batch_platform.zengin.dagster.resource import ZenginResource
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.monitor import Monitor
-    from batch_platform.operations.pages import DashboardCard
+    from batch_platform.operations.web.pages import DashboardCard
     from batch_platform.web.app import Lifespan, Part
     from batch_platform.web.context import WebContext
 
@@ -77,15 +77,15 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     Raises `InvalidInput` for a setting that is missing. A code server that is away is no reason not to start: the
     workspace loads when it comes.
     """
-    from batch_platform.btc import pages as btc
     from batch_platform.btc.desk import open_work as open_btc
-    from batch_platform.btc.site import BtcSite
-    from batch_platform.finops import pages as finops
+    from batch_platform.btc.web import pages as btc
+    from batch_platform.btc.web.context import BtcSite
     from batch_platform.finops.service.context import build_context
-    from batch_platform.finops.site import FinopsSite
+    from batch_platform.finops.web import pages as finops
+    from batch_platform.finops.web.context import FinopsSite
     from batch_platform.web.app import build_app
-    from batch_platform.zengin import pages as zengin
     from batch_platform.zengin.desk import open_work as open_zengin
+    from batch_platform.zengin.web import pages as zengin
 
     with ExitStack() as stack:
         context = _web_context(settings, stack, clock)
@@ -173,7 +173,7 @@ def _open_workspace(stack: ExitStack) -> WorkspaceProcessContext:
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import WorkspaceFileTarget
 
-    from batch_platform.operations.launch import open_instance
+    from batch_platform.operations.dagster.launch import open_instance
 
     instance = stack.enter_context(open_instance())
     # connections are kept, as in Dagster's own webserver: otherwise each question makes a new one
@@ -187,8 +187,8 @@ def _operations_context(
     settings: Settings, context: WebContext, workspace: WorkspaceProcessContext
 ) -> OperationsContext:
     from batch_platform.operations.context import OperationsContext
-    from batch_platform.operations.dagster_storage import DagsterInstanceStorage
-    from batch_platform.operations.queue import QueueRunner
+    from batch_platform.operations.dagster.queue import QueueRunner
+    from batch_platform.operations.dagster.storage import DagsterInstanceStorage
     from batch_platform.registry import build_registry
 
     registry = build_registry(settings)
@@ -211,10 +211,10 @@ def _monitor(settings: Settings, operations: OperationsContext, stack: ExitStack
 
 
 def _operations_part(cards: Sequence[DashboardCard]) -> Part:
-    from batch_platform.operations import api, pages
+    from batch_platform.operations.web import api, pages
     from batch_platform.web.app import Part
 
-    package = "batch_platform.operations"
+    package = "batch_platform.operations.web"
     return Part(
         routers=(api.router, api.metrics_router),
         pages=(pages.build_pages(cards),),

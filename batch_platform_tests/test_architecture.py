@@ -35,14 +35,8 @@ FLOATS = {
     "finops/parquet_columns.py": "recognises doubles of a Parquet file, to make them text",
 }
 LONG_FILES: dict[str, str] = {}
-STANDARD_FILES = {
-    *("definitions", "assets", "checks", "automation", "partitions", "jobs"),
-    *("service", "model", "store", "sql", "api", "pages"),
-}
-DAGSTER_FILES = {
-    *("definitions", "assets", "checks", "automation", "partitions"),
-    *("preview", "rehearsal", "resource", "sweeps"),
-}
+STANDARD_ROOMS = {"README.md", "dagster", "web", "cli", "jobs", "service", "model", "store", "sql"}
+DAGSTER_ROOM = {"definitions", "assets", "checks", "automation", "partitions", "run_metadata", "dry_runs", "resource"}
 MONEY_LIBRARIES = {"polars", "duckdb", "decimal"}
 
 
@@ -163,31 +157,35 @@ def test_long_files_are_named() -> None:
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_a_domain_has_the_standard_files(domain: str) -> None:
+def test_a_domain_has_the_standard_rooms(domain: str) -> None:
     folder = PACKAGE / domain
     there = {path.stem if path.suffix == ".py" else path.name for path in folder.iterdir()}
-    assert there >= STANDARD_FILES
+    assert there >= STANDARD_ROOMS
+    assert {path.stem for path in (folder / "dagster").glob("*.py")} >= DAGSTER_ROOM
     assert [path.name for path in (folder / "sql").iterdir() if path.suffix != ".sql"] == []
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_dagster_is_imported_where_it_is_expected(domain: str) -> None:
-    importing = {
-        source.name.removeprefix(f"{domain}/").removesuffix(".py")
+def test_a_domain_meets_a_framework_in_its_room_alone(domain: str) -> None:
+    rooms = {"dagster": f"{domain}/dagster/", "fastapi": f"{domain}/web/", "starlette": f"{domain}/web/"}
+    strays = [
+        f"{source.name} imports {framework}"
         for source in sources()
-        if source.name.startswith(f"{domain}/") and "dagster" in imports(source)
-    }
-    assert importing <= DAGSTER_FILES
-    assert "assets" in importing
+        if source.name.startswith(f"{domain}/")
+        for framework, room in rooms.items()
+        if framework in imports(source) and not source.name.startswith(room)
+    ]
+    assert strays == []
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_the_service_layer_hides_no_money_arithmetic_in_dagster_files(domain: str) -> None:
-    """What Dagster sees computes nothing: frames are shown by `preview`, amounts come from the service."""
+    """What Dagster sees computes nothing: frames are shown by `run_metadata`, amounts come from the service."""
     computing = {
         source.name
         for source in sources()
-        if source.name in {f"{domain}/{name}.py" for name in DAGSTER_FILES - {"preview"}}
+        if source.name.startswith(f"{domain}/dagster/")
+        and not source.name.endswith("/run_metadata.py")
         and imports(source) & MONEY_LIBRARIES
     }
     assert computing == set()

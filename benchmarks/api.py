@@ -207,8 +207,8 @@ def _bare() -> FastAPI:
 
 def _platform() -> FastAPI:
     """The platform's app with the cost pages alone: no Dagster UI, no limits on the rate."""
-    from batch_platform.finops import pages
-    from batch_platform.finops.site import FinopsSite
+    from batch_platform.finops.web import pages
+    from batch_platform.finops.web.context import FinopsSite
     from batch_platform.web.app import build_app
     from batch_platform.web.context import Limits, WebContext
 

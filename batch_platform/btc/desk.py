@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from batch_platform.btc.service import BtcContext
     from batch_platform.core.clock import Clock
     from batch_platform.core.postgres import Pool
-    from batch_platform.operations.launch import Launcher, RunResult
+    from batch_platform.operations.dagster.launch import Launcher, RunResult
 
 _PERMISSION: Final = "batch:execute"
 
@@ -37,7 +37,7 @@ class Desk:
 
     def told(self, what: str, before: Batch | None, after: Batch) -> None:
         """A row for a decision about a batch."""
-        from batch_platform.btc.site import brief
+        from batch_platform.btc.web.context import brief
 
         self.record(what, after.batch_id, None if before is None else brief(before), brief(after))
 
@@ -165,7 +165,7 @@ def _run(launcher: Launcher, desk: Desk, batch_id: str) -> RunResult:
 
 
 def _launcher(settings: Settings) -> Launcher:
-    from batch_platform.operations.launch import Launcher
+    from batch_platform.operations.dagster.launch import Launcher
 
     launcher = Launcher(settings)
     launcher.end_dead_runs()

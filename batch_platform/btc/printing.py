@@ -61,7 +61,7 @@ def seeded(done: SeedOutcome, *, as_json: bool, dry_run: bool) -> None:
 
 def draft(found: Draft, *, rows: int | None, kind: Format) -> None:
     """A preview: what it comes to, and `rows` of its rows; in CSV the rows alone, all unless told otherwise."""
-    from batch_platform.btc.answers import PlanRow, PreviewAnswer
+    from batch_platform.btc.web.schemas import PlanRow, PreviewAnswer
 
     if kind is Format.CSV:
         print_csv(found.plan if rows is None else found.plan.head(rows), PLAN_COLUMNS)
@@ -83,7 +83,7 @@ def draft(found: Draft, *, rows: int | None, kind: Format) -> None:
 
 def rehearsed(found: Draft, *, as_json: bool) -> None:
     """A preview in the place of a batch that a dry run does not make."""
-    from batch_platform.btc.answers import PreviewAnswer
+    from batch_platform.btc.web.schemas import PreviewAnswer
 
     if as_json:
         print_answer(PreviewAnswer.of(found, rows=0), dry_run=True)
@@ -126,7 +126,7 @@ def batch(
 
     `others` has the batch that reverses it.
     """
-    from batch_platform.btc.answers import BatchAnswer, ProofAnswer
+    from batch_platform.btc.web.schemas import BatchAnswer, ProofAnswer
 
     if as_json:
         told = {} if proof is None else {"proof": ProofAnswer.of(proof).model_dump(mode="json")}
@@ -165,7 +165,7 @@ def next_steps(found: Batch, options: Options, *, acting: bool = False) -> list[
 
 
 def batches(page: HistoryPage, options: Options, *, as_json: bool) -> None:
-    from batch_platform.btc.answers import HistoryAnswer
+    from batch_platform.btc.web.schemas import HistoryAnswer
 
     if as_json:
         print_answer(HistoryAnswer.of(page, options))
@@ -191,7 +191,7 @@ def batches(page: HistoryPage, options: Options, *, as_json: bool) -> None:
 
 
 def detail(found: Detail, options: Options, *, as_json: bool) -> None:
-    from batch_platform.btc.answers import DetailAnswer
+    from batch_platform.btc.web.schemas import DetailAnswer
 
     if as_json:
         print_answer(DetailAnswer.of(found, options))
@@ -220,7 +220,7 @@ def detail(found: Detail, options: Options, *, as_json: bool) -> None:
 def user_rows(
     rows: Sequence[LedgerRow], batches: Mapping[str, Batch], cursor: str | None, *, as_json: bool, user_id: str
 ) -> None:
-    from batch_platform.btc.answers import UserRowAnswer, UserRowsAnswer
+    from batch_platform.btc.web.schemas import UserRowAnswer, UserRowsAnswer
 
     if as_json:
         items = [UserRowAnswer.of_user(row, batches) for row in rows]
@@ -244,7 +244,7 @@ def user_rows(
 
 
 def proof(found: Proof, *, as_json: bool) -> None:
-    from batch_platform.btc.answers import ProofAnswer
+    from batch_platform.btc.web.schemas import ProofAnswer
 
     if as_json:
         print_answer(ProofAnswer.of(found))
@@ -259,7 +259,7 @@ def proved(found: Proof) -> None:
 
 
 def verified(found: Verification, *, as_json: bool) -> None:
-    from batch_platform.btc.answers import CheckAnswer, ProofAnswer
+    from batch_platform.btc.web.schemas import CheckAnswer, ProofAnswer
 
     if as_json:
         proofs = [ProofAnswer.of(one).model_dump(mode="json") for one in found.proofs]

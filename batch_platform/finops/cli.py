@@ -17,7 +17,7 @@ from batch_platform.settings import load_settings
 if TYPE_CHECKING:
     from batch_platform.finops.model import Connection
     from batch_platform.finops.service import Discovery, FinopsContext
-    from batch_platform.operations.launch import RunResult
+    from batch_platform.operations.dagster.launch import RunResult
 
 app = typer.Typer(no_args_is_help=True, help="AWS cost and usage reports: fetch, aggregate, report.")
 app.add_typer(project_cli.app, name="projects")
@@ -86,7 +86,7 @@ def aggregate(
     as_json: Json = False,
 ) -> None:
     """Batch B: read registered files and publish the months they complete."""
-    from batch_platform.finops.partitions import PROJECTS, partition_key
+    from batch_platform.finops.dagster.partitions import PROJECTS, partition_key
 
     settings = load_settings()
     with open_work(settings) as work:

@@ -15,7 +15,7 @@ from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from batch_platform.finops.service import FinopsContext
-    from batch_platform.operations.launch import Launcher
+    from batch_platform.operations.dagster.launch import Launcher
 
 ProjectId = Annotated[str, typer.Argument(metavar="ID", help="The project.")]
 AnyProjectId = Annotated[str | None, typer.Argument(metavar="[ID]", help="The project; all when left out.")]
@@ -50,7 +50,7 @@ def open_work(settings: Settings | None = None) -> Iterator[FinopsContext]:
 @contextmanager
 def open_launcher(settings: Settings) -> Iterator[Launcher]:
     """Runs jobs in this process; runs that a killed command left are ended."""
-    from batch_platform.operations.launch import Launcher
+    from batch_platform.operations.dagster.launch import Launcher
 
     with showing("loading the jobs"):
         launcher = Launcher(settings)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import Field
 
 from batch_platform.core.failures import InvalidInput
+from batch_platform.finops.dagster.partitions import PROJECTS, partition_key
 from batch_platform.finops.months import month_start
-from batch_platform.finops.partitions import PROJECTS, partition_key
 from batch_platform.finops.service.fetch import oldest_polled
 from batch_platform.finops.store import FinopsStore
 from batch_platform.operations.model import Job, JobParameters, Launch, Schedule, Sensor

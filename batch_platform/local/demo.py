@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from batch_platform.finops.service import FinopsContext
-    from batch_platform.operations.launch import Launcher
+    from batch_platform.operations.dagster.launch import Launcher
 
 DATA: Final = Path(__file__).parent / "demo_data"
 BUCKET: Final = "acme-billing"
@@ -53,7 +53,7 @@ def _run(settings: Settings, step: Any) -> None:
     from batch_platform.finops import service
     from batch_platform.finops.cli_work import open_work
     from batch_platform.finops.model import Connection
-    from batch_platform.operations.launch import Launcher
+    from batch_platform.operations.dagster.launch import Launcher
 
     s3 = aws.client("s3", settings)
     new = sum(1 for _ in _deliver(s3, settings.aws_region))
@@ -103,7 +103,7 @@ def _left_over(work: FinopsContext, instance: dg.DagsterInstance) -> Iterator[tu
     """
     import dagster as dg
 
-    from batch_platform.finops.partitions import partition_key
+    from batch_platform.finops.dagster.partitions import partition_key
 
     for month in work.months_to_aggregate(PROJECT):
         yield "cur_month", partition_key(month.project_id, month.month)

@@ -17,7 +17,7 @@ from batch_platform.settings import Settings
 
 if TYPE_CHECKING:
     from batch_platform.btc.service import BtcContext
-    from batch_platform.operations.launch import Launcher
+    from batch_platform.operations.dagster.launch import Launcher
 
 Step = Callable[[str], None]
 

@@ -17,7 +17,7 @@ from batch_platform.settings import Settings
 if TYPE_CHECKING:
     import polars as pl
 
-    from batch_platform.operations.launch import Launcher
+    from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.zengin.service import ZenginContext
 
 Step = Callable[[str], None]

@@ -195,13 +195,13 @@ def _web(url: str) -> Check:
 
 def _heartbeat(variables: Mapping[str, str], running: bool) -> Check:
     """The oldest heartbeat counts: each of the daemon's threads has its own."""
-    from batch_platform.operations import dagster_tables
+    from batch_platform.operations.dagster import tables
 
     name = "Dagster daemon"
     url = variables.get("DAGSTER_POSTGRES_URL")
     if not url:
         return Check(name, "no DAGSTER_POSTGRES_URL", _START)
-    if dagster_tables.pending(url):
+    if tables.pending(url):
         return Check(name, "its tables are not known to be whole", "batch-platform provision")
     with _connect(url) as connection:
         age = "SELECT extract(epoch FROM now() AT TIME ZONE 'UTC' - min(timestamp)) FROM daemon_heartbeats"

@@ -27,7 +27,7 @@ def provision(settings: Settings, variables: Mapping[str, str]) -> list[str]:
             f"--template-file deploy/aws.yaml --stack-name {stack} --parameter-overrides Env={settings.env}"
         )
     from batch_platform import migrations
-    from batch_platform.operations import dagster_tables
+    from batch_platform.operations.dagster import tables
 
     changes = restore(variables, project=settings.project)
     database = variables.get("DATABASE_URL")
@@ -35,8 +35,8 @@ def provision(settings: Settings, variables: Mapping[str, str]) -> list[str]:
         changes += [f"migration {name}" for name in migrations.pending(database)]
         migrations.upgrade(database)
     dagster = variables.get("DAGSTER_POSTGRES_URL")
-    if dagster and dagster_tables.pending(dagster):
-        dagster_tables.upgrade(dagster)
+    if dagster and tables.pending(dagster):
+        tables.upgrade(dagster)
         changes.append("Dagster's tables")
     return changes
 

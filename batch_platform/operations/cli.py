@@ -36,7 +36,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 def list_jobs(as_json: Json = False) -> None:
     """List the jobs with their state, newest success and next due moment."""
     from batch_platform.operations import service
-    from batch_platform.operations.answers import JobAnswer, written
+    from batch_platform.operations.web.schemas import JobAnswer, written
 
     with _operations() as operations:
         now = operations.clock()
@@ -60,8 +60,8 @@ def list_jobs(as_json: Json = False) -> None:
 def status(name: JobName, as_json: Json = False) -> None:
     """Show how a job stands and what parameters it takes."""
     from batch_platform.operations import service
-    from batch_platform.operations.answers import JobStatusAnswer, written
     from batch_platform.operations.parameters import inputs
+    from batch_platform.operations.web.schemas import JobStatusAnswer, written
 
     with _operations() as operations:
         overview = service.status(operations, name)
@@ -92,8 +92,8 @@ def history(
 ) -> None:
     """Show a job's runs, newest first."""
     from batch_platform.operations import service
-    from batch_platform.operations.answers import RunAnswer, written
     from batch_platform.operations.model import RunStatus
+    from batch_platform.operations.web.schemas import RunAnswer, written
 
     if state is not None and state not in set(RunStatus):
         raise InvalidInput(f"--status is {', '.join(RunStatus)}, not {state}", field="status")
@@ -119,8 +119,8 @@ def run_job(
 ) -> None:
     """Run a job now, in this process. It stands in the history as any other run."""
     from batch_platform.operations import service
-    from batch_platform.operations.answers import RunDetailAnswer, brief, written
     from batch_platform.operations.parameters import parse
+    from batch_platform.operations.web.schemas import RunDetailAnswer, brief, written
 
     texts = dict(_pair(text) for text in param or [])
     if date is not None:
@@ -153,8 +153,8 @@ def list_letters(
 ) -> None:
     """List dead letters, newest first."""
     from batch_platform.operations import service
-    from batch_platform.operations.answers import DeadLetterAnswer, written
     from batch_platform.operations.model import DeadLetterState
+    from batch_platform.operations.web.schemas import DeadLetterAnswer, written
 
     if state not in {*DeadLetterState, "all"}:
         raise InvalidInput(f"--state is {', '.join(DeadLetterState)} or all, not {state}", field="state")
@@ -169,7 +169,7 @@ def list_letters(
 def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Run a dead letter again, in this process; it is resolved when that run succeeds."""
     from batch_platform.operations import service
-    from batch_platform.operations.answers import DeadLetterAnswer, brief, written
+    from batch_platform.operations.web.schemas import DeadLetterAnswer, brief, written
 
     with _operations(runs=not dry_run) as operations:
         before = after = service.dead_letter(operations, letter_id)
@@ -193,7 +193,7 @@ def discard_letter(
 ) -> None:
     """Close a dead letter without running it again."""
     from batch_platform.operations import service
-    from batch_platform.operations.answers import DeadLetterAnswer, brief, written
+    from batch_platform.operations.web.schemas import DeadLetterAnswer, brief, written
 
     with _operations() as operations:
         before = after = service.dead_letter(operations, letter_id)
@@ -213,7 +213,7 @@ def incidents(
 ) -> None:
     """Show what the alert rules found."""
     from batch_platform.operations import service
-    from batch_platform.operations.answers import IncidentAnswer, written
+    from batch_platform.operations.web.schemas import IncidentAnswer, written
 
     with _operations() as operations:
         found, _ = service.incidents(operations, open_only=not all_states, limit=limit)
@@ -270,8 +270,8 @@ def _operations(*, runs: bool = False) -> Iterator[OperationsContext]:
     from batch_platform.core import postgres
     from batch_platform.core.clock import utc_now
     from batch_platform.operations.context import OperationsContext
-    from batch_platform.operations.dagster_storage import DagsterInstanceStorage
-    from batch_platform.operations.launch import InProcessRunner, Launcher, open_instance
+    from batch_platform.operations.dagster.launch import InProcessRunner, Launcher, open_instance
+    from batch_platform.operations.dagster.storage import DagsterInstanceStorage
     from batch_platform.registry import build_registry
 
     settings = load_settings()

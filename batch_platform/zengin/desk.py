@@ -30,14 +30,14 @@ class Desk:
 
     def told(self, what: str, before: Sequence[Record], after: Sequence[Record]) -> None:
         """A row for each record that a decision was about."""
-        from batch_platform.zengin.site import rows_of_records, written_down
+        from batch_platform.zengin.web.context import rows_of_records, written_down
 
         rows = rows_of_records(before, after, via=_via())
         written_down(self.pool, rows, who=self.by, what=what, now=self.work.clock())
 
     def told_changeset(self, what: str, before: Changeset, after: Changeset, **more: str | int | None) -> None:
         """A row for a decision about a whole changeset."""
-        from batch_platform.zengin.site import row_of_changeset, written_down
+        from batch_platform.zengin.web.context import row_of_changeset, written_down
 
         row = row_of_changeset(before, after, **more, via=_via())
         written_down(self.pool, [row], who=self.by, what=what, now=self.work.clock())

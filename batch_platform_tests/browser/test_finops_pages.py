@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.finops.service import compute_anomalies, compute_forecast
-from batch_platform.finops.site import FinopsSite
+from batch_platform.finops.web.context import FinopsSite
 from batch_platform.local.demo import DATA
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, add_user

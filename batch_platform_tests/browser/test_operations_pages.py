@@ -14,7 +14,7 @@ from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import TransientFailure
 from batch_platform.operations import service
 from batch_platform.operations.monitor import Monitor, Orders
-from batch_platform.operations.pages import DashboardCard
+from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.settings import Settings
 from batch_platform_tests.browser.conftest import WIDE, OpenPage, in_both_widths, overflow, until, watch
 from batch_platform_tests.operations_web.rig import GATE, MENDED, PASSWORD, Rig, rigged

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import dagster as dg
 
-from batch_platform.btc import assets, definitions
+from batch_platform.btc.dagster import assets, definitions
+from batch_platform.btc.dagster.resource import BtcResource
 from batch_platform.btc.jobs import BATCHES
-from batch_platform.btc.resource import BtcResource
 from batch_platform.btc.service import BtcContext
 from batch_platform.resources import build_resources
 from batch_platform.settings import Settings

@@ -22,7 +22,7 @@ from batch_platform.btc.jobs import BATCH_TAG, BATCHES
 from batch_platform.btc.model import Batch
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.service import BtcContext, standby
-from batch_platform.operations.launch import Launcher, RunResult
+from batch_platform.operations.dagster.launch import Launcher, RunResult
 from batch_platform.operations.model import REQUESTED_BY_TAG
 from batch_platform.settings import Settings, load_settings
 from batch_platform_tests.btc.cli_shell import AS_KEI, Shell, accounts, shell

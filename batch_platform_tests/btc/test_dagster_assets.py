@@ -12,13 +12,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from batch_platform.btc import assets, plots, service
-from batch_platform.btc.checks import CHECKS, OF_EVERY_BATCH, OF_SOME
+from batch_platform.btc import plots, service
+from batch_platform.btc.dagster import assets
+from batch_platform.btc.dagster.checks import CHECKS, OF_EVERY_BATCH, OF_SOME
+from batch_platform.btc.dagster.resource import BtcResource
 from batch_platform.btc.items import row_item
 from batch_platform.btc.model import HOUSE, Batch, BatchStatus, LedgerRow, TransactionType
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.plan import Bucket
-from batch_platform.btc.resource import BtcResource
 from batch_platform.btc.service import BtcContext, standby
 from batch_platform.btc.store import BtcStore
 from batch_platform.core.clock import utc_now

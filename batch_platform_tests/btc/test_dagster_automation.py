@@ -11,10 +11,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from batch_platform.btc import automation, definitions, jobs, service
+from batch_platform.btc import jobs, service
+from batch_platform.btc.dagster import automation, definitions
+from batch_platform.btc.dagster.resource import BtcResource
 from batch_platform.btc.model import BatchStatus
 from batch_platform.btc.money import btc_text
-from batch_platform.btc.resource import BtcResource
 from batch_platform.core.clock import utc_now
 from batch_platform.definitions import build_definitions
 from batch_platform.registry import build_registry

@@ -25,7 +25,7 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.operations import notify
 from batch_platform.operations.alerts import judge
 from batch_platform.operations.context import OperationsContext
-from batch_platform.operations.dagster_storage import DagsterInstanceStorage
+from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Registry
 from batch_platform.operations.monitor import Monitor, Orders, Pass
 from batch_platform.settings import Settings

@@ -16,17 +16,18 @@ import pytest
 from fastapi import FastAPI
 
 from batch_platform import migrations
-from batch_platform.btc import pages, service
+from batch_platform.btc import service
 from batch_platform.btc.jobs import build_jobs
 from batch_platform.btc.model import HOUSE, Batch, Options, UserStatus
 from batch_platform.btc.service import BtcContext, build_context
-from batch_platform.btc.site import BtcSite
 from batch_platform.btc.store import Opening
+from batch_platform.btc.web import pages
+from batch_platform.btc.web.context import BtcSite
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.operations.context import OperationsContext
-from batch_platform.operations.dagster_storage import DagsterInstanceStorage
-from batch_platform.operations.launch import open_instance
+from batch_platform.operations.dagster.launch import open_instance
+from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Registry
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role

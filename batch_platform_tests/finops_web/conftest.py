@@ -10,12 +10,12 @@ from fastapi import FastAPI
 
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
-from batch_platform.finops import pages
 from batch_platform.finops.jobs import build_jobs
 from batch_platform.finops.service import FinopsContext
-from batch_platform.finops.site import FinopsSite
-from batch_platform.operations.dagster_storage import DagsterInstanceStorage
-from batch_platform.operations.launch import InProcessRunner, Launcher
+from batch_platform.finops.web import pages
+from batch_platform.finops.web.context import FinopsSite
+from batch_platform.operations.dagster.launch import InProcessRunner, Launcher
+from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Registry
 from batch_platform.operations.service import OperationsContext
 from batch_platform.settings import Settings

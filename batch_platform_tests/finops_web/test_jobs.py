@@ -16,7 +16,7 @@ from batch_platform.core.failures import InvalidInput, NotFound
 from batch_platform.finops import jobs, service
 from batch_platform.finops.model import Budget
 from batch_platform.finops.months import shift
-from batch_platform.operations.launch import Launcher
+from batch_platform.operations.dagster.launch import Launcher
 from batch_platform.operations.model import Schedule, Sensor
 from batch_platform.operations.service import OperationsContext
 from batch_platform.settings import Settings

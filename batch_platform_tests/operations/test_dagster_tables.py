@@ -12,7 +12,7 @@ import pytest
 from dagster_postgres.storage import DagsterPostgresStorage
 
 from batch_platform.core.failures import Conflict
-from batch_platform.operations import dagster_tables
+from batch_platform.operations.dagster import tables as dagster_tables
 from batch_platform.settings import Settings
 from batch_platform_tests.databases import empty_database, of_dagster
 from batch_platform_tests.waiting import PATIENCE, eventually

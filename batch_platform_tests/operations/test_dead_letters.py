@@ -10,7 +10,7 @@ import pytest
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure, TransientFailure
 from batch_platform.operations import service
-from batch_platform.operations.launch import InProcessRunner
+from batch_platform.operations.dagster.launch import InProcessRunner
 from batch_platform.operations.model import DeadLetter, DeadLetterState, Launch, RunStatus
 from batch_platform_tests.operations.world import OUTCOMES, World, await_stopped, kill
 

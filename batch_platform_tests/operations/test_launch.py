@@ -12,9 +12,9 @@ import pytest
 
 from batch_platform.core import aws, workers
 from batch_platform.core.failures import InvalidInput
-from batch_platform.finops.partitions import PROJECTS, partition_key
+from batch_platform.finops.dagster.partitions import PROJECTS, partition_key
 from batch_platform.local.provision import provision
-from batch_platform.operations.launch import WORKER_TAG, Launcher
+from batch_platform.operations.dagster.launch import WORKER_TAG, Launcher
 from batch_platform.settings import Settings
 from batch_platform_tests.end_to_end.machine import ended_months, month_files
 from batch_platform_tests.finops.bucket import CurBucket, File

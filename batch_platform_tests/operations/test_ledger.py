@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from batch_platform.operations.dagster_storage import DagsterInstanceStorage
+from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import JOB_TAG, PARAMETERS_TAG, REQUESTED_BY_TAG, Registry, RunStatus, Trigger
 from batch_platform_tests.operations.world import World, dagster_execute
 

@@ -24,10 +24,10 @@ from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, TransientFailure
 from batch_platform.local import dagster_processes
 from batch_platform.local.home import REPOSITORY, Home
-from batch_platform.operations import run_launcher
-from batch_platform.operations.launch import WORKER_TAG
+from batch_platform.operations.dagster import run_launcher
+from batch_platform.operations.dagster.launch import WORKER_TAG
+from batch_platform.operations.dagster.queue import QueueRunner
 from batch_platform.operations.model import Launch
-from batch_platform.operations.queue import QueueRunner
 from batch_platform_tests.site import Site
 from batch_platform_tests.waiting import PATIENCE, eventually
 

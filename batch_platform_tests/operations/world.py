@@ -25,9 +25,9 @@ from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.core.retry import RetryConfig
 from batch_platform.operations import ledger
 from batch_platform.operations.context import OperationsContext
-from batch_platform.operations.dagster_storage import DagsterInstanceStorage
-from batch_platform.operations.dry_run import dry_run_result
-from batch_platform.operations.launch import InProcessRunner, Launcher
+from batch_platform.operations.dagster.dry_run import dry_run_result
+from batch_platform.operations.dagster.launch import InProcessRunner, Launcher
+from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Schedule, Sensor
 from batch_platform.resources.failures import dagster_failures
 from batch_platform.settings import Settings

@@ -21,11 +21,12 @@ from batch_platform import migrations
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
-from batch_platform.operations import api, pages, service
+from batch_platform.operations import service
 from batch_platform.operations.context import OperationsContext
-from batch_platform.operations.dagster_storage import DagsterInstanceStorage
+from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Run, Schedule
 from batch_platform.operations.monitor import Monitor, Orders
+from batch_platform.operations.web import api, pages
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, add_user
@@ -221,7 +222,7 @@ def _rig(
     context = WebContext(
         pool, utc_now, SECRET, "http://127.0.0.1", secure_cookies=False, random=os.urandom, limits=limits
     )
-    package = "batch_platform.operations"
+    package = "batch_platform.operations.web"
     part = Part(
         routers=[api.router, api.metrics_router],
         pages=[pages.build_pages(cards)],

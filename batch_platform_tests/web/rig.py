@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
-from batch_platform.operations import pages as operations_pages
+from batch_platform.operations.web import pages as operations_pages
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.tokens import Tokens
 from batch_platform.web.app import Part, build_app
@@ -37,8 +37,8 @@ def app_of(pool: postgres.Pool, part: Part, card: operations_pages.DashboardCard
     )
     dashboard = Part(
         pages=[operations_pages.build_pages([card])],
-        templates="batch_platform.operations",
-        locale="batch_platform.operations",
+        templates="batch_platform.operations.web",
+        locale="batch_platform.operations.web",
     )
     return build_app(context, parts=[part, dashboard])
 

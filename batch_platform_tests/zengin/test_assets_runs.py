@@ -18,9 +18,10 @@ from batch_platform.core import postgres
 from batch_platform.registry import build_registry
 from batch_platform.resources import build_resources
 from batch_platform.settings import Settings
-from batch_platform.zengin import assets, automation, definitions, jobs, service
+from batch_platform.zengin import jobs, service
+from batch_platform.zengin.dagster import assets, automation, definitions
+from batch_platform.zengin.dagster.resource import ZenginResource
 from batch_platform.zengin.model import ChangesetStatus
-from batch_platform.zengin.resource import ZenginResource
 from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, release, written
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from batch_platform.core import aws, postgres
 from batch_platform.local.tables import ensure_table
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
-from batch_platform.zengin import pages, service
+from batch_platform.zengin import service
 from batch_platform.zengin.model import Changeset, Limits, Record
 from batch_platform.zengin.service import ZenginContext, build_context
+from batch_platform.zengin.web import pages
 from batch_platform_tests.web.rig import Call, app_of, audited, caller
 from batch_platform_tests.web.served import served
 from batch_platform_tests.zengin_web.releases import Release

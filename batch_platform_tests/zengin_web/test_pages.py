@@ -348,7 +348,7 @@ def test_many_hits_come_in_pages(approver: httpx.Client, master: Master, changes
 
 
 def test_the_dashboard_has_a_card(approver: httpx.Client, app: Any, master: Master, few: Changeset) -> None:
-    from batch_platform.zengin.pages import CARD
+    from batch_platform.zengin.web.pages import CARD
 
     class Asking:
         pass

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from batch_platform.web import i18n
-from batch_platform.zengin.sentences import said
+from batch_platform.zengin.web.sentences import said
 from batch_platform_tests.zengin.masters import Master, classified, masters
 from batch_platform_tests.zengin.workflow import frames, replay
 
 
 @pytest.fixture
 def japanese() -> Iterator[None]:
-    with i18n.speaking(i18n.load(["batch_platform.zengin"])["ja"]):
+    with i18n.speaking(i18n.load(["batch_platform.zengin.web"])["ja"]):
         yield
 
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_platform.web import i18n
-from batch_platform.zengin import views
 from batch_platform.zengin.model import (
     ChangeClass,
     ChangesetStatus,
@@ -20,6 +19,7 @@ from batch_platform.zengin.model import (
     Status,
     Table,
 )
+from batch_platform.zengin.web import words
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 BRANCH = {"bank_code": "0001", "bank_name": "あおば", "branch_code": "001"}
@@ -46,7 +46,7 @@ def record(key: str | None = "0001-001", **more: object) -> Record:
     return Record(**{**values, **more})  # type: ignore[arg-type]
 
 
-def marked(found: tuple[views.Span, ...]) -> str:
+def marked(found: tuple[words.Span, ...]) -> str:
     return "".join(f"[{span.text}]" if span.changed else span.text for span in found)
 
 
@@ -63,16 +63,16 @@ def marked(found: tuple[views.Span, ...]) -> str:
     ],
 )
 def test_what_differs_is_marked(old: str, new: str, left: str, right: str) -> None:
-    before, after = views.spans(old, new)
+    before, after = words.spans(old, new)
     assert (marked(before), marked(after)) == (left, right)
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_nothing_is_lost(old: str, new: str) -> None:
-    before, after = views.spans(old, new)
+    before, after = words.spans(old, new)
     assert "".join(span.text for span in before) == old
     assert "".join(span.text for span in after) == new
-    assert any(span.changed for span in (*before, *after)) == (views.letters(old) != views.letters(new))
+    assert any(span.changed for span in (*before, *after)) == (words.letters(old) != words.letters(new))
 
 
 @pytest.mark.parametrize(
@@ -87,26 +87,26 @@ def test_nothing_is_lost(old: str, new: str) -> None:
     ],
 )
 def test_look_alikes_are_told_by_their_code_points(old: str, new: str, note: str | None) -> None:
-    assert views.field_diff("branch_name", old, new).note == note
+    assert words.field_diff("branch_name", old, new).note == note
 
 
 def test_fields_of_a_record() -> None:
-    found = {field.column: field for field in views.field_diffs(record())}
+    found = {field.column: field for field in words.field_diffs(record())}
     assert list(found) == ["bank_code", "bank_name", "branch_code", "branch_name"]
     assert [name for name, field in found.items() if field.changed] == ["branch_name"]
-    assert [field.column for field in views.changed_diffs(record())] == ["branch_name"]
+    assert [field.column for field in words.changed_diffs(record())] == ["branch_name"]
     both = {**BRANCH, "branch_kana": "ホンテン", "branch_hira": "ほんてん"}
     kana = record(current_data=both, zengin_data={**both, "branch_kana": "シテン", "branch_hira": "してん"})
-    assert [field.column for field in views.changed_diffs(kana)] == ["branch_kana"]
-    assert views.other_columns(kana) == ["branch_hira"]
+    assert [field.column for field in words.changed_diffs(kana)] == ["branch_kana"]
+    assert words.other_columns(kana) == ["branch_hira"]
     hira = record(current_data=both, zengin_data={**both, "branch_hira": "してん"})
-    assert [field.column for field in views.changed_diffs(hira)] == ["branch_hira"]
+    assert [field.column for field in words.changed_diffs(hira)] == ["branch_hira"]
     new = record(diff_type=DiffType.ADDITION, current_data=None, changes={})
-    [name] = views.changed_diffs(new)
+    [name] = words.changed_diffs(new)
     assert (name.old, marked(name.new or ())) == (None, "[本店]")
-    assert views.names(new) == ("あおば", "本店")
+    assert words.names(new) == ("あおば", "本店")
     gone = record(diff_type=DiffType.DELETION, zengin_data=None, table=Table.BANKS, key="0001")
-    assert views.names(gone) == ("あおば", None)
+    assert words.names(gone) == ("あおば", None)
 
 
 def test_groups_begin_with_what_is_riskiest() -> None:
@@ -115,23 +115,23 @@ def test_groups_begin_with_what_is_riskiest() -> None:
     kana = record("0001-003", change_class=ChangeClass.KANA)
     high = record("0009", risk=Risk.HIGH, change_class=ChangeClass.BANK_CLOSED, table=Table.BANKS)
     bulk = record(None, risk=Risk.HIGH, change_class=None, diff_type=DiffType.BULK_UPDATE)
-    groups = views.grouped([low, kana, high, other, bulk])
+    groups = words.grouped([low, kana, high, other, bulk])
     assert [group.key for group in groups] == ["bulk-high", "bank_closed-high", "kana-low", "orthography-low"]
     assert [one.key for one in groups[-1].records] == ["0001-001", "0001-002"]
 
 
 def test_every_state_and_class_has_its_word() -> None:
-    assert set(views.STATUSES) == set(Status)
-    assert list(views.CLASSES) == list(ChangeClass) == list(views.CLASS_NOTES)
-    assert set(views.RISKS) == set(Risk)
-    assert set(views.DIFF_TYPES) == set(DiffType)
-    assert set(views.HOLD_NAMES) == set(views.HOLD_NOTES) == set(HoldReason)
-    assert set(views.CHANGESET_STATUSES) == set(ChangesetStatus)
+    assert set(words.STATUSES) == set(Status)
+    assert list(words.CLASSES) == list(ChangeClass) == list(words.CLASS_NOTES)
+    assert set(words.RISKS) == set(Risk)
+    assert set(words.DIFF_TYPES) == set(DiffType)
+    assert set(words.HOLD_NAMES) == set(words.HOLD_NOTES) == set(HoldReason)
+    assert set(words.CHANGESET_STATUSES) == set(ChangesetStatus)
 
 
 def test_ages() -> None:
-    with i18n.speaking(i18n.load(["batch_platform.zengin"])["ja"]):
-        assert views.age(timedelta(days=3, hours=23)) == "3 日"
-        assert views.age(timedelta(hours=5)) == "5 時間"
-        assert views.age(timedelta(minutes=59)) == "1 時間未満"
-        assert views.age(timedelta(seconds=-1)) == "1 時間未満"
+    with i18n.speaking(i18n.load(["batch_platform.zengin.web"])["ja"]):
+        assert words.age(timedelta(days=3, hours=23)) == "3 日"
+        assert words.age(timedelta(hours=5)) == "5 時間"
+        assert words.age(timedelta(minutes=59)) == "1 時間未満"
+        assert words.age(timedelta(seconds=-1)) == "1 時間未満"

@@ -1,0 +1,151 @@
+"""The assets: each body calls one use case per batch and tells the UI what it did."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+import dagster as dg
+
+from batch_platform.btc import service
+from batch_platform.btc.dagster import run_metadata
+from batch_platform.btc.dagster.checks import CHECKS, proof_results
+from batch_platform.btc.dagster.partitions import BATCHES, batches
+from batch_platform.btc.dagster.resource import BtcResource
+from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
+from batch_platform.btc.proof import Proof
+from batch_platform.btc.service import BtcContext
+from batch_platform.core.failures import Conflict, NotFound, PermanentFailure, PlatformError
+from batch_platform.core.progress import overhearing
+from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.resources.failures import dagster_failures
+
+GROUP: Final = "btc"
+Metadata = Mapping[str, Any]
+
+_STEPS: Final = 10
+_USERS_DONE: Final = re.compile(r"(\d+) of (\d+) users")
+
+
+@dg.asset(
+    key=["btc", "btc_adjustment_plan"],
+    group_name=GROUP,
+    kinds={"dynamodb", "polars", "s3"},
+    description="The sealed rows of a batch as Parquet in the lake, with the count, sum and hash that are approved. "
+    "A batch whose creator died before the seal is planned again; a sealed one stays as it is.",
+    partitions_def=BATCHES,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def btc_adjustment_plan(context: dg.AssetExecutionContext, btc: BtcResource) -> None:
+    with btc.work() as work:
+        _each(context, lambda batch_id: _planned(work, batch_id), key=btc_adjustment_plan.key)
+
+
+@dg.asset(
+    key=["btc", "btc_adjustment_transactions"],
+    group_name=GROUP,
+    kinds={"dynamodb"},
+    deps=[btc_adjustment_plan],
+    description="The rows of an approved batch in the ledger, each written once with its balance whoever writes it: "
+    "a batch whose worker died is resumed, what another one has is waited for. One that has ended, or was "
+    "cancelled, stays as it is.",
+    partitions_def=BATCHES,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=CHECKS,
+)
+def btc_adjustment_transactions(context: dg.AssetExecutionContext, btc: BtcResource) -> Iterator[Any]:
+    proofs: list[Proof] = []
+    with dagster_failures(context, STANDARD_RETRY), btc.work() as work:
+        for batch_id in batches(context):
+            try:
+                ended = _applied(context, work, batch_id)
+            except PermanentFailure:
+                # what is wrong is shown by the checks, too
+                with suppress(PlatformError):
+                    proofs.append(service.proof(work, batch_id))
+                yield from proof_results(proofs)
+                raise
+            proofs.append(_proof(work, ended))
+            context.add_asset_metadata(
+                run_metadata.of_transactions(ended), asset_key=btc_adjustment_transactions.key, partition_key=batch_id
+            )
+    yield dg.MaterializeResult()
+    yield from proof_results(proofs)
+
+
+@dg.asset(
+    key=["btc", "btc_adjustment_report"],
+    group_name=GROUP,
+    kinds={"polars"},
+    deps=[btc_adjustment_transactions],
+    description="What a batch has booked: counts, sum, amounts by size, the largest changes and who failed. Whoever "
+    "is to be told of the batch is told now.",
+    partitions_def=BATCHES,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def btc_adjustment_report(context: dg.AssetExecutionContext, btc: BtcResource) -> None:
+    with btc.work() as work:
+        _each(
+            context,
+            lambda batch_id: run_metadata.of_report(work, service.batch(work, batch_id)),
+            key=btc_adjustment_report.key,
+        )
+        with dagster_failures(context, STANDARD_RETRY):
+            service.publish(work, btc.pool())
+
+
+def _planned(work: BtcContext, batch_id: str) -> Metadata:
+    batch = service.replan(work, batch_id)
+    try:
+        return run_metadata.of_plan(work, batch)
+    except (NotFound, PermanentFailure) as error:
+        # lost or tampered with: whoever applies the batch must meet it, and so fail it
+        return {"plan": error.message}
+
+
+def _applied(context: dg.AssetExecutionContext, work: BtcContext, batch_id: str) -> Batch:
+    """Apply one batch, or stand by while another worker does; the batch as it has ended. Raises `Conflict`."""
+    batch = service.batch(work, batch_id)
+    if batch.status is BatchStatus.CANCELLED:
+        context.log.info(f"batch {batch_id} is cancelled: nothing to apply")
+        return batch
+    with overhearing(Tenths(context.log.info)):
+        ended = service.stand_by(work, batch_id)
+    if ended.status not in REVERSIBLE:
+        why = ended.error_message
+        raise Conflict(f"batch {batch_id} was {ended.status} by another worker: {why}", field="batch_id")
+    return ended
+
+
+def _proof(work: BtcContext, batch: Batch) -> Proof:
+    """The proof of a batch that has ended, with the balances where its rows can be read."""
+    proof = service.proof(work, batch.batch_id)
+    if "hash_equal" not in {check.name for check in proof.checks if check.ok}:
+        return proof
+    return replace(proof, checks=(*proof.checks, service.check_balances_after(work, batch.batch_id)))
+
+
+class Tenths:
+    """Passes on what is reported, of users who are done each tenth only."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._told = -1
+
+    def __call__(self, message: str) -> None:
+        found = _USERS_DONE.search(message)
+        if found is not None:
+            done, users = int(found[1]), int(found[2])
+            step = done * _STEPS // users if users else _STEPS
+            if step <= self._told:
+                return
+            self._told = step
+        self._tell(message)
+
+
+def _each(context: dg.AssetExecutionContext, act: Callable[[str], Metadata], *, key: dg.AssetKey) -> None:
+    """Act on every batch of the run, the oldest first; the first failure ends it."""
+    with dagster_failures(context, STANDARD_RETRY):
+        for batch_id in batches(context):
+            context.add_asset_metadata(dict(act(batch_id)), asset_key=key, partition_key=batch_id)

@@ -1,0 +1,156 @@
+"""The finops API of connections: projects are added, changed, tested, disabled and removed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+
+from batch_platform.finops import service
+from batch_platform.finops.model import Connection, Format
+from batch_platform.finops.web.connection_schemas import ArchivedMonth, ProjectAnswer, RemovalAnswer, TestAnswer
+from batch_platform.finops.web.context import trail_of
+from batch_platform.finops.web.parameters import (
+    OPERATE,
+    READ,
+    WRITE,
+    Paging,
+    ProjectId,
+    Work,
+    like,
+    page_of,
+    wire_names,
+)
+from batch_platform.finops.web.schemas import FormatName
+from batch_platform.web.api.envelope import Envelope
+from batch_platform.web.api.paging import Page
+from batch_platform.web.api.problems import documented
+from batch_platform.web.api.strict import QueryBool, StrictBool, StrictModel, Text
+
+router = APIRouter(prefix="/api/projects", tags=["finops"])
+
+ROLE: Final = "arn:aws:iam::123456789012:role/reader"
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", examples=["123456789012"])]
+
+
+class ConnectionRequest(StrictModel):
+    """Where a project's reports lie. `externalId` left out keeps the one that is stored, null removes it."""
+
+    name: Text = Field(min_length=1, examples=["Acme production"])
+    bucket: Text = Field(examples=["acme-billing"], json_schema_extra=like(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))
+    prefix: Text = Field(
+        default="",
+        examples=["cur/acme"],
+        description="The key prefix before the report's folder, as AWS was given it.",
+    )
+    report_name: Text = Field(examples=["cur"], json_schema_extra=like(r"^[^/]+$"))
+    region: Text = Field(examples=["ap-northeast-1"], json_schema_extra=like(r"^[a-z]{2}(-[a-z]{1,12}){1,2}-[0-9]$"))
+    format: FormatName = "auto"
+    role_arn: Text | None = Field(
+        default=None, examples=[ROLE], json_schema_extra=like(r"^arn:aws:iam::\d{12}:role/\w+$")
+    )
+    external_id: Text | None = Field(default=None, min_length=1, description="Write only.")
+    account_scope: list[AccountId] | None = Field(
+        default=None, min_length=1, max_length=1_000, description="Only these usage accounts; null: all."
+    )
+    enabled: StrictBool = True
+    without_manifest: StrictBool = Field(
+        default=False, description="Only data files are there: a listing that stands still is taken."
+    )
+
+    def connection(self, project_id: str) -> Connection:
+        given = self.model_dump(exclude={"project_id", "format", "account_scope"})
+        return Connection(
+            **given,
+            project_id=project_id,
+            format=Format(self.format),
+            account_scope=None if self.account_scope is None else tuple(self.account_scope),
+        )
+
+
+class ProjectRequest(ConnectionRequest):
+    """A new project."""
+
+    project_id: Text = Field(examples=["acme"], json_schema_extra=like(r"^[a-z0-9][a-z0-9_-]{0,62}$"))
+
+
+@router.get("", dependencies=READ)
+def list_projects(work: Work, page: Paging) -> Envelope[Page[ProjectAnswer]]:
+    """The projects, by id."""
+    after = page.after(project=str)
+    with work.store.transaction() as session:
+        found = session.projects_page(
+            after=after["project"] if after else None, offset=page.offset, limit=page.limit + 1
+        )
+    shown, more = found[: page.limit], len(found) > page.limit
+    return page_of([ProjectAnswer.of(one) for one in shown], {"project": shown[-1].project_id} if more else None)
+
+
+@router.post("", status_code=201, dependencies=WRITE, responses=documented(409))
+def create_project(body: ProjectRequest, request: Request, response: Response, work: Work) -> Envelope[ProjectAnswer]:
+    """Add a project. Its deliveries are polled from now on; `:test` says whether they can be read."""
+    project = body.connection(body.project_id)
+    with wire_names():
+        service.create_project(work, project, trail=trail_of(request))
+    response.headers["Location"] = f"/api/projects/{project.project_id}"
+    return Envelope(data=ProjectAnswer.of(project), message=f"project {project.project_id} is added")
+
+
+@router.get("/{projectId:name}", dependencies=READ, responses=documented(404))
+def show_project(project_id: ProjectId, work: Work) -> Envelope[ProjectAnswer]:
+    """One project."""
+    return Envelope(data=ProjectAnswer.of(work.connection(project_id)))
+
+
+@router.put("/{projectId:name}", dependencies=WRITE, responses=documented(404, 409))
+def change_project(
+    project_id: ProjectId, body: ConnectionRequest, request: Request, work: Work
+) -> Envelope[ProjectAnswer]:
+    """Replace a project's connection.
+
+    Another place (bucket, prefix, report, format, manifests): every known month is read again, and withdrawn where
+    the new place lacks it. Other accounts: published months are computed again.
+    """
+    keep = "external_id" not in body.model_fields_set
+    with wire_names():
+        project = service.change_project(
+            work, body.connection(project_id), keep_external_id=keep, trail=trail_of(request)
+        )
+    return Envelope(data=ProjectAnswer.of(project))
+
+
+@router.delete("/{projectId:name}", dependencies=WRITE, responses=documented(404))
+def remove_project(
+    project_id: ProjectId,
+    request: Request,
+    work: Work,
+    dry_run: Annotated[QueryBool, Query(alias="dryRun", description="Only tell what would be archived.")] = False,
+) -> Envelope[RemovalAnswer]:
+    """Remove a project with all it has; its costs are archived, its accounts are free for another project."""
+    removal = service.remove_project(work, project_id, dry_run=dry_run, trail=trail_of(request))
+    message = f"project {project_id} {'would be' if dry_run else 'is'} removed"
+    return Envelope(data=RemovalAnswer.of(removal, dry_run=dry_run), message=message)
+
+
+@router.get("/{projectId:name}/archive", dependencies=READ, responses=documented(404))
+def list_archive(project_id: ProjectId, work: Work) -> Envelope[list[ArchivedMonth]]:
+    """Months of this project, or of a removed one of this id, that left the cost tables, newest first."""
+    with work.store.snapshot() as session:
+        rows = session.archived_months(project_id)
+        if not rows:
+            session.project(project_id)
+    return Envelope(data=[ArchivedMonth.of(row) for row in rows])
+
+
+@router.post("/{projectId:name}:disable", dependencies=WRITE, responses=documented(404))
+def disable_project(project_id: ProjectId, request: Request, work: Work) -> Envelope[ProjectAnswer]:
+    """Stop polling a project. Its costs stay, its accounts are free, and PUT with `enabled` brings it back."""
+    project = service.disable_project(work, project_id, trail=trail_of(request))
+    return Envelope(data=ProjectAnswer.of(project), message=f"project {project_id} is disabled")
+
+
+@router.post("/{projectId:name}:test", dependencies=OPERATE, responses=documented(404))
+def try_project(project_id: ProjectId, work: Work) -> Envelope[TestAnswer]:
+    """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
+    return Envelope(data=TestAnswer.of(project_id, service.test_project(work, project_id)))

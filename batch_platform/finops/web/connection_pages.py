@@ -1,0 +1,128 @@
+"""The console's form for a project's connection: add and change, asked about before it is saved."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.finops import service
+from batch_platform.finops.model import Connection, Format
+from batch_platform.finops.web.connection_api import ConnectionRequest
+from batch_platform.finops.web.context import Form, Work, page, trail_of
+from batch_platform.finops.web.parameters import WRITE
+from batch_platform.web.console import field_errors, redirect
+from batch_platform.web.i18n import gettext as _
+
+HOME: Final = "/console/projects"
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(f"{HOME}/~new", dependencies=WRITE)
+def new_project_page(request: Request) -> Response:
+    return _form_page(request, None, {"region": "ap-northeast-1", "format": "auto", "enabled": "true"})
+
+
+@router.post(f"{HOME}/~new", dependencies=WRITE)
+def create_project(request: Request, work: Work, form: Form) -> Response:
+    """One form, two steps: `ask` shows the question, `save` writes."""
+    try:
+        project = _connection(form, form.get("projectId", ""))
+        if form.get("step") != "save":
+            service.create_project(work, project, dry_run=True)
+            return _form_page(request, None, form, asking=True)
+        service.create_project(work, project, trail=trail_of(request))
+    except (InvalidInput, ValidationError) as error:
+        return _form_page(request, None, form, error=error)
+    return redirect(request, f"{HOME}/{project.project_id}", message=_("The project is added."))
+
+
+@router.get(f"{HOME}/{{project_id}}/edit", dependencies=WRITE)
+def edit_project_page(request: Request, work: Work, project_id: str) -> Response:
+    project = work.connection(project_id)
+    return _form_page(request, project, _values(project))
+
+
+@router.post(f"{HOME}/{{project_id}}/edit", dependencies=WRITE)
+def change_project(request: Request, work: Work, project_id: str, form: Form) -> Response:
+    """As `create_project`; an external id left empty stays as it is."""
+    known = work.connection(project_id)
+    try:
+        project = _connection(form, project_id)
+        keep = not form.get("externalId") and form.get("forgetExternalId") != "true"
+        if form.get("step") != "save":
+            service.add_project(work, project, dry_run=True)
+            return _form_page(request, known, form, asking=True, wanted=project)
+        service.change_project(work, project, keep_external_id=keep, trail=trail_of(request))
+    except (InvalidInput, ValidationError) as error:
+        return _form_page(request, known, form, error=error)
+    return redirect(request, f"{HOME}/{project_id}", message=_("The project is saved."))
+
+
+@router.post(f"{HOME}/{{project_id}}/remove", dependencies=WRITE)
+def remove_project(request: Request, work: Work, project_id: str) -> Response:
+    service.remove_project(work, project_id, trail=trail_of(request))
+    return redirect(request, HOME, message=_("The project is removed; its costs are archived."))
+
+
+def _form_page(
+    request: Request,
+    project: Connection | None,
+    values: dict[str, str],
+    *,
+    asking: bool = False,
+    wanted: Connection | None = None,
+    error: InvalidInput | ValidationError | None = None,
+) -> Response:
+    errors = {_wire(name): text for name, text in field_errors(error).items()} if error else None
+    status = 200 if error is None else 409 if isinstance(error, Conflict) else 422
+    return page(
+        request,
+        "project_form",
+        status=status,
+        project=project,
+        values=values,
+        asking=asking,
+        moves=project is not None and wanted is not None and project.place != wanted.place,
+        rescoped=project is not None and wanted is not None and project.published_from != wanted.published_from,
+        errors=errors,
+        formats=[one.value for one in Format],
+    )
+
+
+def _connection(form: dict[str, str], project_id: str) -> Connection:
+    """What the form says, through the API's own model."""
+    accounts = form.get("accountScope", "").replace(",", " ").split()
+    given: dict[str, Any] = {
+        name: form.get(name, "") for name in ("name", "bucket", "prefix", "reportName", "region")
+    }
+    given |= {name: form[name] for name in ("roleArn", "externalId", "format") if form.get(name)}
+    if accounts:
+        given["accountScope"] = accounts
+    given |= {name: form.get(name) == "true" for name in ("enabled", "withoutManifest")}
+    return ConnectionRequest(**given).connection(project_id)
+
+
+def _values(project: Connection) -> dict[str, str]:
+    """A connection as its form has it; the external id is never shown."""
+    return {
+        "name": project.name,
+        "bucket": project.bucket,
+        "prefix": project.prefix,
+        "reportName": project.report_name,
+        "region": project.region,
+        "format": project.format.value,
+        "roleArn": project.role_arn or "",
+        "accountScope": " ".join(project.account_scope or ()),
+        "enabled": "true" if project.enabled else "",
+        "withoutManifest": "true" if project.without_manifest else "",
+    }
+
+
+def _wire(name: str) -> str:
+    """The form's field of a name the service uses: `accountScope` of `account_scope` or `accountScope.0`."""
+    first, *rest = name.partition(".")[0].split("_")
+    return first + "".join(part.capitalize() for part in rest)

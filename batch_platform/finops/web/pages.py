@@ -1,0 +1,244 @@
+"""Console pages of finops: costs, projects, and what stands behind a project's months. They only show and ask."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from batch_platform.core.failures import InvalidInput, PlatformError
+from batch_platform.finops import service
+from batch_platform.finops.budgets import BudgetStatus
+from batch_platform.finops.model import Budget, FileStatus
+from batch_platform.finops.months import month_start
+from batch_platform.finops.service import FinopsContext
+from batch_platform.finops.web import api, connection_api, connection_pages, cost_api, cost_pages, words
+from batch_platform.finops.web.connection_pages import HOME
+from batch_platform.finops.web.context import Form, Work, page, trail_of
+from batch_platform.finops.web.parameters import OPERATE, READ, WRITE
+from batch_platform.operations.parameters import checked
+from batch_platform.operations.web import actions
+from batch_platform.operations.web.pages import DashboardCard
+from batch_platform.web.api.strict import QueryInt
+from batch_platform.web.app import Part
+from batch_platform.web.console import NavItem, field_errors, redirect
+from batch_platform.web.i18n import N_
+from batch_platform.web.i18n import gettext as _
+
+PAGE_ROWS: Final = 50
+CARD_ROWS: Final = 6
+
+NAVIGATION: Final = (
+    NavItem(key="costs", label=N_("Costs"), path="/console/costs", permission="finops:read", order=40),
+    NavItem(key="projects", label=N_("Cost projects"), path=HOME, permission="finops:read", order=50),
+)
+
+Offset = Annotated[QueryInt, Query(ge=0, le=1_000_000)]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(HOME, dependencies=READ)
+def projects_page(request: Request, work: Work) -> Response:
+    with work.store.snapshot() as session:
+        projects = session.projects()
+        newest = {one.project_id: months[-1] for one in projects if (months := session.months(one.project_id))}
+        errors = {one.project_id: session.file_counts(one.project_id).get(FileStatus.ERROR, 0) for one in projects}
+    return page(request, "projects", projects=projects, newest=newest, errors_of=errors)
+
+
+@router.get(f"{HOME}/{{project_id}}", dependencies=READ)
+def project_page(request: Request, work: Work, project_id: str) -> Response:
+    return _project_page(request, work, project_id)
+
+
+@router.post(f"{HOME}/{{project_id}}/test", dependencies=OPERATE)
+def test_connection(request: Request, work: Work, project_id: str) -> Response:
+    return _project_page(request, work, project_id, steps=service.test_project(work, project_id))
+
+
+@router.post(f"{HOME}/{{project_id}}/disable", dependencies=WRITE)
+def disable_project(request: Request, work: Work, project_id: str) -> Response:
+    service.disable_project(work, project_id, trail=trail_of(request))
+    return redirect(request, f"{HOME}/{project_id}", message=_("The project is disabled; its costs stay."))
+
+
+@router.post(f"{HOME}/{{project_id}}/batch/{{job_name}}", dependencies=OPERATE)
+def start_batch(request: Request, work: Work, project_id: str, job_name: str, form: Form) -> Response:
+    work.connection(project_id)
+    job = actions.operations_of(request).registry.get(job_name)
+    since = {"since": form["since"]} if form.get("since") else {}
+    parameters = checked(job, {"projectId": project_id, "dryRun": form.get("dryRun") == "true", **since})
+    try:
+        run = actions.start(request, job, parameters, idempotency_key=form.get("request_id"))
+    except PlatformError as error:
+        return redirect(request, f"{HOME}/{project_id}", message=error.message, tone="bad")
+    return redirect(request, f"/console/runs/{run.run_id}", message=_("The run is asked for."))
+
+
+@router.post(f"{HOME}/{{project_id}}/budgets", dependencies=WRITE)
+def set_budget(request: Request, work: Work, project_id: str, form: Form) -> Response:
+    try:
+        amount = service.parse_amount(form.get("monthly_amount", ""))
+        budget = Budget(project_id, form.get("measure", ""), form.get("currency", "").upper(), amount)
+        service.set_budget(work, budget, trail=trail_of(request))
+    except InvalidInput as error:
+        return _project_page(request, work, project_id, status=422, values=form, errors=field_errors(error))
+    return redirect(request, f"{HOME}/{project_id}", message=_("The budget is set."))
+
+
+@router.post(f"{HOME}/{{project_id}}/budgets/delete", dependencies=WRITE)
+def delete_budget(request: Request, work: Work, project_id: str, form: Form) -> Response:
+    service.delete_budget(
+        work, project_id, form.get("measure", ""), form.get("currency", ""), trail=trail_of(request)
+    )
+    return redirect(request, f"{HOME}/{project_id}", message=_("The budget is removed."))
+
+
+@router.get(f"{HOME}/{{project_id}}/files", dependencies=READ)
+def files_page(request: Request, work: Work, project_id: str, status: str = "", offset: Offset = 0) -> Response:
+    wanted = FileStatus(status) if status in set(FileStatus) else None
+    with work.store.snapshot() as session:
+        project = session.project(project_id)
+        counts = session.file_counts(project_id)
+        files = session.files_page(
+            project_id, month=None, status=wanted, after=None, offset=offset, limit=PAGE_ROWS + 1
+        )
+    return page(
+        request,
+        "files",
+        project=project,
+        counts=counts,
+        wanted=wanted or "",
+        files=files[:PAGE_ROWS],
+        previous_offset=max(0, offset - PAGE_ROWS) if offset else None,
+        next_offset=offset + PAGE_ROWS if len(files) > PAGE_ROWS else None,
+    )
+
+
+@router.post(f"{HOME}/{{project_id}}/files/requeue", dependencies=OPERATE)
+def requeue_files(request: Request, work: Work, project_id: str, form: Form) -> Response:
+    here = f"{HOME}/{project_id}/files"
+    try:
+        key, every = form.get("objectKey") or None, form.get("allFiles") == "1"
+        files = service.requeue(work, project_id, key, all_files=every, trail=trail_of(request))
+    except InvalidInput as error:
+        return redirect(request, here, message=error.message, tone="bad")
+    message = _("%(count)s files are put back; the next aggregation reads them.", count=len(files))
+    return redirect(request, here, message=message)
+
+
+@router.get(f"{HOME}/{{project_id}}/restatements", dependencies=READ)
+def restatements_page(request: Request, work: Work, project_id: str, offset: Offset = 0) -> Response:
+    with work.store.snapshot() as session:
+        project = session.project(project_id)
+        summed = words.restated_months(session.restatements(project_id))
+        rows = session.restatements_page(project_id, after=None, offset=offset, limit=PAGE_ROWS + 1)
+    return page(
+        request,
+        "restatements",
+        project=project,
+        summed=summed,
+        rows=rows[:PAGE_ROWS],
+        previous_offset=max(0, offset - PAGE_ROWS) if offset else None,
+        next_offset=offset + PAGE_ROWS if len(rows) > PAGE_ROWS else None,
+    )
+
+
+@router.get(f"{HOME}/{{project_id}}/insight", dependencies=READ)
+def insight_page(request: Request, work: Work, project_id: str, month: str = "") -> Response:
+    with work.store.snapshot() as session:
+        project = session.project(project_id)
+        months = [f"{one.month:%Y-%m}" for one in session.months(project_id)][::-1]
+    if not months:
+        return page(request, "insight", project=project, month=None)
+    chosen = month if month in months else months[0]
+    found = service.anomalies_of(work, project_id, month_start(chosen))
+    expected = service.forecast_of(work, project_id, month_start(chosen))
+    return page(
+        request,
+        "insight",
+        project=project,
+        month=chosen,
+        months=months,
+        found=found,
+        expected=expected,
+        anomalies=found.rows.sort("score", descending=True).to_dicts(),
+        anomaly_charts=[(one, words.anomaly_chart(found, currency=one)) for one in words.currencies(found.daily)],
+        forecasts=[
+            {
+                "currency": one,
+                "chart": words.forecast_chart(expected, currency=one),
+                "rows": expected.rows.filter(currency=one).to_dicts(),
+            }
+            for one in words.currencies(expected.rows)
+        ],
+    )
+
+
+def _cost_of_month(request: Request) -> list[dict[str, Any]] | None:
+    """The two newest months of each enabled project, with its budgets; None where nothing is published."""
+    work: FinopsContext = request.app.state.finops.work
+    shown: list[dict[str, Any]] = []
+    with work.store.snapshot() as session:
+        for project in [one for one in session.projects() if one.enabled][:CARD_ROWS]:
+            months = session.months(project.project_id)[-2:][::-1]
+            totals = session.totals(project.project_id) if months else []
+            if months:
+                sums = [[row for row in totals if row["billing_month"] == month.month] for month in months]
+                shown.append({"project": project, "months": list(zip(months, sums, strict=True))})
+    for one in shown:
+        _budgets, one["budgets"] = service.budget_statuses(work, one["project"].project_id)
+    return [
+        one | {"cents": words.cents, "budget_states": words.BUDGET_STATES, "month_states": words.MONTH_STATES}
+        for one in shown
+    ] or None
+
+
+CARD: Final = DashboardCard(
+    title=N_("Cost of the month"), permission="finops:read", load=_cost_of_month, template="finops/card.html"
+)
+
+
+PART: Final = Part(
+    routers=(connection_api.router, cost_api.router, api.router),
+    pages=(connection_pages.router, cost_pages.router, router),
+    navigation=NAVIGATION,
+    templates="batch_platform.finops.web",
+    locale="batch_platform.finops.web",
+)
+"""What the app needs of finops; with a `FinopsSite` at `app.state.finops`."""
+
+
+def _project_page(
+    request: Request,
+    work: FinopsContext,
+    project_id: str,
+    *,
+    status: int = 200,
+    steps: list[Any] | None = None,
+    values: dict[str, str] | None = None,
+    errors: dict[str, str] | None = None,
+) -> Response:
+    with work.store.snapshot() as session:
+        project = session.project(project_id)
+        months, totals = session.months(project_id), session.totals(project_id)
+        waiting = session.deliveries_under_way(project_id)
+        withdrawn = session.withdrawn_months(project_id)
+    budgets, statuses = service.budget_statuses(work, project_id)
+    of: dict[Budget, BudgetStatus] = {one.budget: one for one in statuses}
+    return page(
+        request,
+        "project",
+        status=status,
+        project=project,
+        months=months[::-1],
+        totals=totals,
+        waiting=waiting,
+        withdrawn=withdrawn,
+        budgets=[(budget, of.get(budget)) for budget in budgets],
+        steps=steps,
+        values=values or {"measure": "unblended", "currency": totals[-1]["currency"] if totals else "USD"},
+        errors=errors,
+        request_id=request.app.state.web.random(16).hex(),
+    )

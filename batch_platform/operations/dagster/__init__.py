@@ -1,0 +1,1 @@
+"""Where operations meets Dagster: starting runs, and reading what became of them."""

@@ -1,0 +1,197 @@
+"""The operations API: jobs, runs, dead letters and incidents under `/api/admin/batch`, and `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from pydantic import Field
+
+from batch_platform.operations import metrics, service
+from batch_platform.operations.context import OperationsContext
+from batch_platform.operations.model import DeadLetterState, RunStatus
+from batch_platform.operations.parameters import checked
+from batch_platform.operations.web import actions
+from batch_platform.operations.web.schemas import (
+    DeadLetterAnswer,
+    IncidentAnswer,
+    JobAnswer,
+    JobStatusAnswer,
+    RunAnswer,
+    RunDetailAnswer,
+)
+from batch_platform.web.access.dependencies import requires
+from batch_platform.web.api.envelope import Envelope
+from batch_platform.web.api.idempotency import token
+from batch_platform.web.api.paging import Page, PageQuery, encode
+from batch_platform.web.api.problems import documented
+from batch_platform.web.api.strict import QueryBool, StrictModel, Text
+
+router = APIRouter(prefix="/api/admin/batch", tags=["batch"])
+metrics_router = APIRouter(tags=["metrics"])
+
+JobName = Annotated[Text, Path(alias="jobName", description="A job's name or id.", examples=["cur-aggregate"])]
+RunId = Annotated[Text, Path(alias="runId", description="A run's id.")]
+LetterId = Annotated[Text, Path(alias="deadLetterId", description="A dead letter's id.")]
+
+RUN_PATH: Final = "/api/admin/batch/runs/{}"
+ASKED: Final[dict[int | str, dict[str, Any]]] = {
+    202: {"headers": {"Location": {"description": "Where the run can be followed.", "schema": {"type": "string"}}}}
+}
+PARAMETERS: Final = {"dryRun": True, "targetDate": "2026-10-01"}
+
+
+class ExecuteRequest(StrictModel):
+    """`parameters` are the job's own: `parametersSchema` of its status says which it takes."""
+
+    parameters: dict[str, Any] = Field(default_factory=dict, examples=[PARAMETERS])
+
+
+class VersionRequest(StrictModel):
+    """`version` is the one that the caller has seen: another one is a conflict."""
+
+    version: int = Field(ge=0, le=2**31 - 1, examples=[1])
+
+
+class DiscardRequest(VersionRequest):
+    """A discarded dead letter is never run again; `reason` says why that is right."""
+
+    reason: Text = Field(min_length=1, examples=["AWS delivered the month anew; the run is not needed"])
+
+
+async def _operations(request: Request) -> OperationsContext:
+    return actions.operations_of(request)  # a coroutine costs no thread
+
+
+Operations = Annotated[OperationsContext, Depends(_operations)]
+
+
+@router.get("/jobs", dependencies=[requires("batch:read")])
+def list_jobs(operations: Operations) -> Envelope[list[JobAnswer]]:
+    """Every job with its state, newest run, next due moment and what is wrong with it."""
+    now = operations.clock()
+    return Envelope(data=[JobAnswer.of(overview, now) for overview in service.jobs(operations)])
+
+
+@router.get("/jobs/{jobName}/status", dependencies=[requires("batch:read")])
+def job_status(name: JobName, operations: Operations) -> Envelope[JobStatusAnswer]:
+    """How one job stands, its limits, and what parameters it takes."""
+    return Envelope(data=JobStatusAnswer.of_status(service.status(operations, name), operations.clock()))
+
+
+@router.get("/jobs/{jobName}/history", dependencies=[requires("batch:read")])
+def job_history(
+    name: JobName,
+    operations: Operations,
+    page: Annotated[PageQuery, Depends()],
+    status: Annotated[RunStatus | None, Query(description="Only runs of this state.")] = None,
+) -> Envelope[Page[RunAnswer]]:
+    """A job's runs, newest first."""
+    runs, following = service.history(
+        operations, name, limit=page.limit, offset=page.offset, cursor=page.after(at=str, id=str), status=status
+    )
+    return Envelope(data=Page(items=[RunAnswer.of(run) for run in runs], next_cursor=_cursor(following)))
+
+
+@router.post("/jobs/{jobName}/execute", status_code=202, dependencies=[requires("jobs:run")], responses=ASKED)
+def execute_job(
+    name: JobName,
+    body: Annotated[
+        ExecuteRequest,
+        Body(
+            openapi_examples={
+                "dry run": {"value": {"parameters": PARAMETERS}},
+                "one day": {"value": {"parameters": {"dryRun": False, "targetDate": "2026-01-01"}}},
+            }
+        ),
+    ],
+    request: Request,
+    response: Response,
+    operations: Operations,
+) -> Envelope[RunAnswer]:
+    """Ask for a run. `targetDate` chooses the partition, so a run by hand is the same as a backfill."""
+    job = operations.registry.get(name)
+    parameters = checked(job, body.parameters)
+    run = actions.start(request, job, parameters, idempotency_key=token(request))
+    response.headers["Location"] = RUN_PATH.format(run.run_id)
+    return Envelope(data=RunAnswer.of(run), message=f"{job.name} is asked for as run {run.run_id}")
+
+
+@router.get("/runs/{runId}", dependencies=[requires("batch:read")])
+def run_detail(run_id: RunId, operations: Operations) -> Envelope[RunDetailAnswer]:
+    """A run's state, steps, failure, newest log lines and, after a dry run, its rows."""
+    return Envelope(data=RunDetailAnswer.of_detail(service.run(operations, run_id)))
+
+
+@router.post("/runs/{runId}/cancel", status_code=202, dependencies=[requires("jobs:run")])
+def cancel_run(run_id: RunId, request: Request) -> Envelope[RunAnswer]:
+    """Ask a run to stop. 409 when it has ended."""
+    run = actions.cancel(request, run_id)
+    return Envelope(data=RunAnswer.of(run), message=f"run {run.run_id} is asked to stop")
+
+
+@router.get("/dead-letters", dependencies=[requires("batch:read")], responses=documented(404))
+def list_dead_letters(
+    operations: Operations,
+    page: Annotated[PageQuery, Depends()],
+    state: Annotated[DeadLetterState | None, Query(description="Only those of this state.")] = None,
+    job_name: Annotated[Text | None, Query(alias="jobName", description="Only those of this job.")] = None,
+) -> Envelope[Page[DeadLetterAnswer]]:
+    """Runs that used their attempts, newest first."""
+    letters, following = service.dead_letters(
+        operations, state, job=job_name, limit=page.limit, offset=page.offset, cursor=page.after(at=str, id=str)
+    )
+    return Envelope(
+        data=Page(items=[DeadLetterAnswer.of(letter) for letter in letters], next_cursor=_cursor(following))
+    )
+
+
+@router.get("/dead-letters/{deadLetterId}", dependencies=[requires("batch:read")])
+def dead_letter_detail(letter_id: LetterId, operations: Operations) -> Envelope[DeadLetterAnswer]:
+    """One dead letter with its cause and what was done about it."""
+    return Envelope(data=DeadLetterAnswer.of(service.dead_letter(operations, letter_id)))
+
+
+@router.post("/dead-letters/{deadLetterId}/retry", status_code=202, dependencies=[requires("dead-letters:handle")])
+def retry_dead_letter(letter_id: LetterId, body: VersionRequest, request: Request) -> Envelope[DeadLetterAnswer]:
+    """Run it again with its own parameters; the dead letter is resolved when that run succeeds."""
+    letter = actions.retry(request, letter_id, body.version)
+    return Envelope(
+        data=DeadLetterAnswer.of(letter), message=f"dead letter {letter.id} is run again as {letter.retry_run_id}"
+    )
+
+
+@router.post("/dead-letters/{deadLetterId}/discard", dependencies=[requires("dead-letters:handle")])
+def discard_dead_letter(letter_id: LetterId, body: DiscardRequest, request: Request) -> Envelope[DeadLetterAnswer]:
+    """Close it without running it again. 409 when somebody has handled it meanwhile."""
+    letter = actions.discard(request, letter_id, body.version, body.reason)
+    return Envelope(data=DeadLetterAnswer.of(letter), message=f"dead letter {letter.id} is discarded")
+
+
+@router.get("/incidents", dependencies=[requires("batch:read")])
+def list_incidents(
+    operations: Operations,
+    page: Annotated[PageQuery, Depends()],
+    open_only: Annotated[QueryBool, Query(alias="openOnly", description="Leave out what is resolved.")] = True,
+) -> Envelope[Page[IncidentAnswer]]:
+    """What the alert rules found, newest first."""
+    found, following = service.incidents(
+        operations, open_only=open_only, limit=page.limit, offset=page.offset, cursor=page.after(id=int)
+    )
+    return Envelope(data=Page(items=[IncidentAnswer.of(one) for one in found], next_cursor=_cursor(following)))
+
+
+@metrics_router.get(
+    "/metrics",
+    dependencies=[requires("batch:read")],
+    response_class=Response,
+    responses={200: {"description": "Text exposition.", "content": {metrics.CONTENT_TYPE: {}}}},
+)
+def scrape(operations: Operations) -> Response:
+    """Prometheus metrics, computed from durable state at each scrape."""
+    return Response(metrics.exposition(operations), media_type=metrics.CONTENT_TYPE)
+
+
+def _cursor(following: Mapping[str, Any] | None) -> str | None:
+    return None if following is None else encode(following)

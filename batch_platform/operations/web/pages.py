@@ -1,0 +1,350 @@
+"""Console pages of operations: dashboard, jobs, runs, dead letters, incidents. They only show and ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
+from batch_platform.operations import service
+from batch_platform.operations.context import OperationsContext
+from batch_platform.operations.model import DeadLetterState, Run, RunStatus
+from batch_platform.operations.parameters import checked, inputs, read, written
+from batch_platform.operations.web import actions
+from batch_platform.operations.web.actions import operations_of
+from batch_platform.operations.web.schemas import overview_state
+from batch_platform.web.access.dependencies import authorize, current, requires
+from batch_platform.web.api.strict import QueryBool, QueryInt
+from batch_platform.web.console import STATES, NavItem, field_errors, redirect, render
+from batch_platform.web.context import web_of
+from batch_platform.web.formats import in_japan
+from batch_platform.web.i18n import N_
+from batch_platform.web.i18n import gettext as _
+
+PAGE_ROWS: Final = 25
+CARD_ROWS: Final = 8
+PARAMETER: Final = "parameters."
+ZERO: Final = timedelta(0)
+
+NAVIGATION: Final = (
+    NavItem(key="dashboard", label=N_("Dashboard"), path="/console", permission="batch:read", order=0),
+    NavItem(key="jobs", label=N_("Jobs"), path="/console/jobs", permission="batch:read", order=10),
+    NavItem(
+        key="dead-letters", label=N_("Dead letters"), path="/console/dead-letters", permission="batch:read", order=20
+    ),
+    NavItem(key="incidents", label=N_("Incidents"), path="/console/incidents", permission="batch:read", order=30),
+)
+WORDS: Final[Mapping[str, str]] = {
+    "schedule": N_("Schedule"),
+    "sensor": N_("Sensor"),
+    "backfill": N_("Backfill"),
+    "manual": N_("By hand"),
+    "retry": N_("Retry"),
+    "critical": N_("Critical"),
+    "warning": N_("Warning"),
+    "info": N_("Information"),
+    "fixed": N_("fixed"),
+    "linear": N_("linear"),
+    "exponential": N_("exponential"),
+}
+"""Names of triggers, severities and backoffs; those of states are the console's own."""
+
+Offset = Annotated[QueryInt, Query(ge=0, le=1_000_000)]
+
+
+@dataclass(frozen=True)
+class DashboardCard:
+    """A domain's card on the dashboard for those who hold `permission`; `title` is a msgid.
+
+    `template` is included with what `load` gives as `card`; None leaves the card out.
+    """
+
+    title: str
+    permission: str
+    load: Callable[[Request], Any]
+    template: str
+
+
+router = APIRouter(include_in_schema=False)
+
+
+def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
+    """All pages of operations; the dashboard shows the domains' cards in this order."""
+    pages = APIRouter(include_in_schema=False)
+
+    @pages.get("/console", dependencies=[requires("batch:read")])
+    def dashboard(request: Request) -> Response:
+        operations = operations_of(request)
+        jobs, now = service.jobs(operations), operations.clock()
+        incidents, more_incidents = service.incidents(operations, limit=CARD_ROWS)
+        letters, more_letters = service.dead_letters(operations, DeadLetterState.OPEN, limit=CARD_ROWS)
+        return _page(
+            request,
+            "dashboard",
+            jobs=jobs,
+            due=sorted((job for job in jobs if job.deadline_at), key=lambda job: job.deadline_at or now),
+            incidents=incidents,
+            more_incidents=more_incidents is not None,
+            letters=letters,
+            more_letters=more_letters is not None,
+            cards=[shown for card in cards if (shown := _card(request, card))],
+        )
+
+    pages.include_router(router)
+    return pages
+
+
+@router.get("/console/jobs", dependencies=[requires("batch:read")])
+def jobs_page(request: Request) -> Response:
+    return _page(request, "jobs", jobs=service.jobs(operations_of(request)))
+
+
+@router.get("/console/jobs/{name}", dependencies=[requires("batch:read")])
+def job_page(request: Request, name: str, status: str = "", offset: Offset = 0) -> Response:
+    return _job_page(request, name, wanted=RunStatus(status) if status in set(RunStatus) else None, offset=offset)
+
+
+async def _texts(request: Request) -> dict[str, str]:
+    return {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
+
+
+@router.post("/console/jobs/{name}/run", dependencies=[requires("jobs:run")])
+def run_job(request: Request, name: str, form: Annotated[dict[str, str], Depends(_texts)]) -> Response:
+    """One form, three steps: `dry_run`; `ask`, which shows the question; `run`."""
+    job = operations_of(request).registry.get(name)
+    authorize(request, job.permission)
+    step = form.get("step", "ask")
+    unchecked = {PARAMETER + field.name: "false" for field in inputs(job.parameters) if field.type == "checkbox"}
+    values = unchecked | {key: text for key, text in form.items() if key.startswith(PARAMETER)}
+    given = read(job.parameters, {key.removeprefix(PARAMETER): text for key, text in values.items()})
+    try:
+        parameters = checked(job, given | {"dryRun": step == "dry_run"})
+        if step == "ask":
+            return _job_page(request, name, values=values, asking=True)
+        run = actions.start(request, job, parameters, idempotency_key=form.get("request_id"))
+    except (InvalidInput, RequestValidationError) as error:
+        status = 409 if isinstance(error, Conflict) else 422
+        return _job_page(request, name, values=values, errors=field_errors(error), status=status)
+    return redirect(request, f"/console/runs/{run.run_id}", message=_("The run is asked for."))
+
+
+@router.get("/console/runs/{run_id}", dependencies=[requires("batch:read")])
+def run_page(request: Request, run_id: str) -> Response:
+    return _run_page(request, "run", run_id)
+
+
+@router.get("/console/runs/{run_id}/live", dependencies=[requires("batch:read")])
+def run_live(request: Request, run_id: str) -> Response:
+    """The part of a run's page that changes while it runs."""
+    return _run_page(request, "run_live", run_id)
+
+
+@router.post("/console/runs/{run_id}/cancel", dependencies=[requires("jobs:run")])
+def cancel_run(request: Request, run_id: str) -> Response:
+    here = f"/console/runs/{run_id}"
+    try:
+        actions.cancel(request, run_id)
+    except Conflict as error:
+        return redirect(request, here, message=error.message, tone="warning")
+    return redirect(request, here, message=_("The run is asked to stop."))
+
+
+@router.get("/console/dead-letters", dependencies=[requires("batch:read")])
+def dead_letters_page(request: Request, state: str = "open", job: str = "", offset: Offset = 0) -> Response:
+    operations = operations_of(request)
+    wanted = DeadLetterState(state) if state in set(DeadLetterState) else None
+    letters, more = service.dead_letters(operations, wanted, job=job or None, limit=PAGE_ROWS, offset=offset)
+    return _page(
+        request,
+        "dead_letters",
+        letters=letters,
+        state=state,
+        job=job,
+        jobs=[("", _("All")), *((one.name, _(one.title)) for one in operations.registry)],
+        **_paging(offset, more=more is not None),
+    )
+
+
+@router.get("/console/dead-letters/{letter_id}", dependencies=[requires("batch:read")])
+def dead_letter_page(request: Request, letter_id: str) -> Response:
+    return _letter_page(request, letter_id)
+
+
+@router.post("/console/dead-letters/{letter_id}/retry", dependencies=[requires("dead-letters:handle")])
+def retry_dead_letter(request: Request, letter_id: str, version: Annotated[QueryInt, Form()]) -> Response:
+    try:
+        letter = actions.retry(request, letter_id, version)
+    except InvalidInput as error:
+        return _refused(request, letter_id, error)
+    run_id = letter.retry_run_id or letter.run_id  # it may have ended already
+    return redirect(request, f"/console/runs/{run_id}", message=_("The run is asked for again."))
+
+
+@router.post("/console/dead-letters/{letter_id}/discard", dependencies=[requires("dead-letters:handle")])
+def discard_dead_letter(
+    request: Request,
+    letter_id: str,
+    version: Annotated[QueryInt, Form()],
+    reason: Annotated[str, Form(max_length=1_000)] = "",
+) -> Response:
+    try:
+        actions.discard(request, letter_id, version, reason.strip())
+    except InvalidInput as error:
+        return _refused(request, letter_id, error, reason=reason)
+    return redirect(request, "/console/dead-letters", message=_("The dead letter is discarded."))
+
+
+@router.get("/console/incidents", dependencies=[requires("batch:read")])
+def incidents_page(request: Request, resolved: QueryBool = False, offset: Offset = 0) -> Response:
+    operations = operations_of(request)
+    found, more = service.incidents(operations, open_only=not resolved, limit=PAGE_ROWS, offset=offset)
+    return _page(
+        request,
+        "incidents",
+        incidents=found,
+        resolved=resolved,
+        **_paging(offset, more=more is not None),
+    )
+
+
+def _job_page(
+    request: Request,
+    name: str,
+    *,
+    wanted: RunStatus | None = None,
+    offset: int = 0,
+    values: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    asking: bool = False,
+    status: int = 200,
+) -> Response:
+    operations = operations_of(request)
+    overview = service.status(operations, name)
+    job = overview.job
+    runs, more = service.history(operations, job.name, limit=PAGE_ROWS, offset=offset, status=wanted)
+    newest = runs if not (wanted or offset) else service.history(operations, job.name, limit=PAGE_ROWS)[0]
+    fields = inputs(job.parameters)
+    shown = {PARAMETER + field.name: field.default for field in fields} | dict(values or {})
+    return _page(
+        request,
+        "job",
+        status_code=status,
+        overview=overview,
+        missed=[gap for gap in reversed(overview.missing) if gap.overdue],
+        job=job,
+        runs=runs,
+        filters=[("", _("All")), *((state.value, _(STATES[state.value][1])) for state in RunStatus)],
+        wanted=wanted or "",
+        durations=_durations(newest),
+        fields=fields,
+        values=shown,
+        chosen=[(_(field.label), shown[PARAMETER + field.name] or "–") for field in fields],
+        errors=errors,
+        asking=asking,
+        request_id=_request_id(request),
+        may_run=current(request).may(job.permission),
+        **_paging(offset, more=more is not None),
+    )
+
+
+def _run_page(request: Request, template: str, run_id: str) -> Response:
+    operations = operations_of(request)
+    detail = service.run(operations, run_id)
+    run = detail.run
+    job = next((job for job in operations.registry if job.name == run.job), None)
+    return _page(
+        request,
+        template,
+        detail=detail,
+        run=run,
+        job=job,
+        letter_id=_letter_of(operations, run),
+        again={PARAMETER + name: written(value) for name, value in run.parameters.items() if name != "dryRun"},
+        request_id=_request_id(request),
+        may_run=job is not None and current(request).may(job.permission),
+        columns=_columns(detail.dry_run_rows or ()),
+    )
+
+
+def _letter_of(operations: OperationsContext, run: Run) -> str | None:
+    """The dead letter that a failed run made or belongs to."""
+    if run.status is not RunStatus.FAILURE or run.dry_run:
+        return None
+    try:
+        return service.dead_letter(operations, run.dead_letter_id or run.root_run_id).id
+    except NotFound:  # it is tried again, or the monitor has not met it yet
+        return None
+
+
+def _letter_page(request: Request, letter_id: str, *, status: int = 200, **values: Any) -> Response:
+    letter = service.dead_letter(operations_of(request), letter_id)
+    shown = {"reason": "", "errors": {}, "may_handle": current(request).may("dead-letters:handle"), **values}
+    return _page(request, "dead_letter", status_code=status, letter=letter, **shown)
+
+
+def _refused(request: Request, letter_id: str, error: InvalidInput, *, reason: str = "") -> Response:
+    """The dead letter as it is now, and why nothing was done to it."""
+    status = 409 if isinstance(error, Conflict) else 422
+    return _letter_page(request, letter_id, status=status, reason=reason, errors=field_errors(error))
+
+
+def _page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
+    operations = operations_of(request)
+    titles, now = {job.name: job.title for job in operations.registry}, operations.clock()
+    common = {"state_of": partial(overview_state, now=now), "words": WORDS, "titles": titles, "now": now}
+    return render(request, f"operations/{name}.html", status=status_code, **common, **values)
+
+
+def _paging(offset: int, *, more: bool) -> dict[str, Any]:
+    """Offsets of the neighbouring pages."""
+    return {
+        "previous_offset": max(0, offset - PAGE_ROWS) if offset else None,
+        "next_offset": offset + PAGE_ROWS if more else None,
+    }
+
+
+def _card(request: Request, card: DashboardCard) -> dict[str, Any] | None:
+    """A card that cannot be loaded says so; the dashboard stays."""
+    if not current(request).may(card.permission):
+        return None
+    try:
+        data = card.load(request)
+    except PlatformError as error:
+        return {"title": card.title, "problem": error.message}
+    return None if data is None else {"title": card.title, "template": card.template, "data": data}
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every name that a row has; whole columns of numbers stand to the right."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    values = {name: [row[name] for row in rows if row.get(name) is not None] for name in names}
+    return [{"label": name, "number": all(type(value) in (int, float) for value in values[name])} for name in names]
+
+
+def _durations(runs: Sequence[Run]) -> dict[str, Any] | None:
+    """A chart of how long the newest runs took, in seconds, oldest first; None with fewer than two."""
+    ended = [run for run in reversed(runs) if run.started_at and run.duration is not None and not run.dry_run]
+    if len(ended) < 2:
+        return None
+    seconds = [(run.status is RunStatus.SUCCESS, f"{(run.duration or ZERO).total_seconds():.1f}") for run in ended]
+    return {
+        "kind": "bars",
+        "stacked": True,
+        "x": [in_japan(run.started_at or run.created_at)[5:] for run in ended],
+        "series": [
+            {"name": _("Succeeded"), "values": [text if good else None for good, text in seconds]},
+            {"name": _("Failed or canceled"), "values": [None if good else text for good, text in seconds]},
+        ],
+        "unit": _("seconds"),
+    }
+
+
+def _request_id(request: Request) -> str:
+    """Names one showing of a form: sending it twice starts one run."""
+    return web_of(request).random(16).hex()

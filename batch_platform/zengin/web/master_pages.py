@@ -1,0 +1,149 @@
+"""Console pages of the master itself: search, branches of a bank, what was applied; now or as of a day."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import TypeAdapter, ValidationError
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.web.api.paging import decode, encode
+from batch_platform.web.api.strict import IsoDate, QueryBool
+from batch_platform.web.i18n import gettext as _
+from batch_platform.zengin import service
+from batch_platform.zengin.web.api import READ, download
+from batch_platform.zengin.web.context import HOME, Work, page
+
+ROWS: Final = 100
+
+_DATE: Final[TypeAdapter[date]] = TypeAdapter(IsoDate)
+_PLACE: Final = {"bank": str, "branch": str, "since": str, "gone": int, "other": int}
+
+Text = Annotated[str, Query(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Cursor = Annotated[str | None, Query(max_length=2_000)]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(f"{HOME}/banks", dependencies=READ)
+def banks_page(request: Request, work: Work, q: Text = "", as_of: str = "", cursor: Cursor = None) -> Response:
+    """The banks by code; with words, the banks and branches that have or had such a name."""
+    day, errors = _day(as_of)
+    banks: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
+    if q.strip():
+        after = _place(cursor)
+        with work.store.snapshot() as session:
+            found = session.search(q, as_of=day, after=after, limit=ROWS + 1)
+        following = _cursor(found[ROWS - 1]) if len(found) > ROWS else None
+    else:
+        banks, following = service.banks(work, as_of=day, limit=ROWS, cursor=cursor or None)
+    return page(
+        request,
+        "banks",
+        status_code=422 if errors else 200,
+        banks=banks,
+        found=found[:ROWS],
+        q=q.strip(),
+        as_of=day or "",
+        errors=errors,
+        cursor=cursor,
+        following=following,
+    )
+
+
+@router.get(f"{HOME}/banks/{{code}}", dependencies=READ)
+def branches_page(
+    request: Request, work: Work, code: str, q: Text = "", as_of: str = "", cursor: Cursor = None
+) -> Response:
+    day, errors = _day(as_of)
+    found, following = service.branches(work, code, q.strip(), as_of=day, limit=ROWS, cursor=cursor or None)
+    banks, _more = service.banks(work, code, as_of=day, limit=1)
+    return page(
+        request,
+        "branches",
+        status_code=422 if errors else 200,
+        code=code,
+        bank=next((bank for bank in banks if bank["bank_code"] == code), None),
+        branches=found,
+        q=q.strip(),
+        as_of=day or "",
+        errors=errors,
+        cursor=cursor,
+        following=following,
+    )
+
+
+@router.get(f"{HOME}/history", dependencies=READ)
+def history_page(
+    request: Request, work: Work, key: Text = "", changeset: Text = "", cursor: Cursor = None
+) -> Response:
+    """Applied changes, the newest first: all, of a changeset, or of a code, with the rows it ever had."""
+    key = key.strip()
+    rows, following = service.history_of(
+        work, changeset_id=changeset or None, key=key or None, limit=ROWS, cursor=cursor or None
+    )
+    versions: list[dict[str, Any]] = []
+    if key:
+        bank, _dash, branch = key.partition("-")
+        with work.store.snapshot() as session:
+            versions = session.versions(bank, branch or None)
+    return page(
+        request,
+        "history",
+        rows=rows,
+        versions=versions,
+        key=key,
+        changeset=changeset,
+        cursor=cursor,
+        following=following,
+    )
+
+
+@router.get(f"{HOME}/export", dependencies=READ)
+def export_page(request: Request, work: Work, as_of: str = "", skip_unwritable: QueryBool = False) -> Response:
+    """The file for transfers; or, where it would lack something, what that is and the question whether to go on."""
+    day, errors = _day(as_of)
+    if errors:
+        raise InvalidInput(errors["as_of"], field="as_of")
+    try:
+        return download(service.export(work, "zengin", as_of=day, skip_unwritable=skip_unwritable))
+    except service.UnwritableError as error:
+        return page(request, "unwritable", status_code=409, rows=error.rows, as_of=day or "")
+
+
+def _day(text: str) -> tuple[date | None, dict[str, str] | None]:
+    """The day, or why there is none: what is not a date shows the master of today."""
+    try:
+        return (_DATE.validate_python(text) if text else None), None
+    except ValidationError:
+        return None, {"as_of": _("A date is written YYYY-MM-DD.")}
+
+
+def _cursor(last: dict[str, Any]) -> str:
+    return encode(
+        {
+            "bank": last["bank_code"],
+            "branch": last["branch_code"],
+            "since": last["valid_from"].isoformat(),
+            "gone": int(last["valid_to"] is not None),
+            "other": int(last["other"]),
+        }
+    )
+
+
+def _place(cursor: str | None) -> dict[str, Any] | None:
+    """The last row of the page before, as the search wants it."""
+    if not cursor:
+        return None
+    place = decode(cursor, _PLACE)
+    since = date.fromisoformat(place["since"])
+    return {
+        "bank_code": place["bank"],
+        "branch_code": place["branch"],
+        "valid_from": since,
+        "valid_to": since if place["gone"] else None,
+        "other": bool(place["other"]),
+    }

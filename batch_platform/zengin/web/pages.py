@@ -1,0 +1,225 @@
+"""Console pages of zengin that show: records by status, one record, changesets. They decide nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from batch_platform.core.failures import Conflict
+from batch_platform.operations.web.pages import DashboardCard
+from batch_platform.web.access.dependencies import current
+from batch_platform.web.api.strict import QueryInt
+from batch_platform.web.app import Part
+from batch_platform.web.console import NavItem
+from batch_platform.web.i18n import N_
+from batch_platform.zengin import service
+from batch_platform.zengin.model import OPEN, Changeset, ChangesetStatus, DiffType, Record, Status
+from batch_platform.zengin.service import ZenginContext, review
+from batch_platform.zengin.web import api, master_pages, review_pages, words
+from batch_platform.zengin.web.api import READ
+from batch_platform.zengin.web.context import HOME, Work, page
+from batch_platform.zengin.web.files import FILES
+from batch_platform.zengin.web.review_pages import matching
+
+PAGE_ROWS: Final = 100
+HISTORY_ROWS: Final = 20
+_UNDOABLE: Final = (ChangesetStatus.APPLIED, ChangesetStatus.PARTIALLY_APPLIED)
+
+NAVIGATION: Final = (NavItem(key="zengin", label=N_("Bank master"), path=HOME, permission="zengin:read", order=60),)
+
+Offset = Annotated[QueryInt, Query(ge=0, le=10_000_000)]
+Cursor = Annotated[str | None, Query(max_length=2_000)]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(HOME, dependencies=READ)
+def records_page(request: Request, work: Work, status: str = "pending", cursor: Cursor = None) -> Response:
+    """The review: records of a status over all changesets, those of a page grouped by class and risk."""
+    wanted = Status(status) if status in set(Status) else Status.PENDING
+    found, following = service.records(work, wanted, limit=PAGE_ROWS, cursor=cursor or None)
+    waiting = service.digest(work)
+    counts, whole = _open_counts(work, wanted)
+    return page(
+        request,
+        "records",
+        wanted=wanted.value,
+        counts=counts,
+        waiting=waiting,
+        held=waiting.held,
+        records=found,
+        groups=words.grouped(found),
+        whole=whole,
+        choose=_may_decide(request) and wanted in (Status.PENDING, Status.APPROVED),
+        cursor=cursor,
+        following=following,
+    )
+
+
+@router.get(f"{HOME}/records/{{record_id}}", dependencies=READ)
+def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0) -> Response:
+    record = service.record(work, record_id)
+    bulk: dict[str, Any] = {"bulk": None}
+    if record.diff_type is DiffType.BULK_UPDATE:
+        rows = service.changes_of(work, record.changeset_id)
+        rows = rows.filter(rows["diff_id"] == record.id)
+        bulk = {"bulk": rows.slice(offset, PAGE_ROWS).to_dicts(), **_paging(offset, rows.height)}
+    history: list[dict[str, Any]] = []
+    with work.store.snapshot() as session:
+        transitions = session.transitions("record", record_id)
+        if record.key is not None:
+            history = session.history_page(key=record.key, limit=HISTORY_ROWS)
+    return page(
+        request,
+        "record",
+        record=record,
+        fields_shown=words.field_diffs(record),
+        quorum=review.quorums(work, [record])[record.changeset_id],
+        mine=review.has_approved(record.approvals, current(request).subject),
+        may_decide=_may_decide(request),
+        transitions=transitions,
+        history=history,
+        **bulk,
+    )
+
+
+@router.get(f"{HOME}/changesets", dependencies=READ)
+def changesets_page(request: Request, work: Work, status: str = "", cursor: Cursor = None) -> Response:
+    wanted = ChangesetStatus(status) if status in set(ChangesetStatus) else None
+    found, following = service.changesets(work, wanted, limit=PAGE_ROWS // 2, cursor=cursor or None)
+    return page(
+        request,
+        "changesets",
+        changesets=found,
+        wanted=wanted.value if wanted else "",
+        cursor=cursor,
+        following=following,
+    )
+
+
+@router.get(f"{HOME}/changesets/{{changeset_id}}", dependencies=READ)
+def changeset_page(
+    request: Request,
+    work: Work,
+    changeset_id: str,
+    status: str = "",
+    change_class: str = "",
+    risk: str = "",
+    offset: Offset = 0,
+) -> Response:
+    """The changeset as a whole, and its records to work through: by default what is pending."""
+    changeset = service.changeset(work, changeset_id)
+    records = service.records_of(work, changeset_id)
+    tally = _tally(records)
+    chosen = status if status in tally else next((name for name in words.STATUSES if name in tally), "")
+    found = [
+        record for group in words.grouped(matching(records, chosen, change_class, risk)) for record in group.records
+    ]
+    with work.store.snapshot() as session:
+        transitions = session.transitions("changeset", changeset_id)
+        conflicts = session.conflicts(changeset_id, limit=PAGE_ROWS)
+        history = session.history_page(changeset_id=changeset_id, limit=HISTORY_ROWS + 1)
+        snapshot = session.snapshot(changeset.snapshot_hash)
+    shown = found[offset : offset + PAGE_ROWS]
+    return page(
+        request,
+        "changeset",
+        changeset=changeset,
+        snapshot=snapshot,
+        failed_checks=service.failed_checks(work, changeset),
+        undoing=_undoing(request, work, changeset),
+        count_rows=words.count_rows(changeset),
+        class_counts=words.class_counts(changeset),
+        risk_counts=words.risk_counts(changeset),
+        tally=tally,
+        total=len(records),
+        wanted=chosen,
+        change_class=change_class,
+        risk=risk,
+        records=shown,
+        groups=words.grouped(shown),
+        whole={group.key: len(group.records) for group in words.grouped(found)},
+        may_decide=_may_decide(request),
+        left=sum(
+            one.status is Status.PENDING and not review.has_approved(one.approvals, current(request).subject)
+            for one in records
+        ),
+        choose=_may_decide(request) and chosen in (Status.PENDING, Status.APPROVED),
+        transitions=transitions,
+        conflicts=conflicts,
+        history=history[:HISTORY_ROWS],
+        more_history=len(history) > HISTORY_ROWS,
+        **_paging(offset, len(found)),
+    )
+
+
+def _undoing(request: Request, work: ZenginContext, changeset: Changeset) -> Changeset | None:
+    """What the reversal of an applied changeset would come to, for whoever may propose it."""
+    if not _may_decide(request) or changeset.status not in _UNDOABLE:
+        return None
+    try:
+        return service.rollback(work, changeset.id, by=current(request).subject, dry_run=True)
+    except Conflict:  # it applied no row, or its history is not kept any more
+        return None
+
+
+def _waiting(request: Request) -> dict[str, Any] | None:
+    """What waits for an approver; None when nothing does."""
+    waiting = service.digest(request.app.state.zengin)
+    if not waiting.pending and not waiting.held:
+        return None
+    return {
+        "pending": waiting.pending,
+        "by_risk": waiting.by_risk,
+        "oldest": waiting.oldest and words.age(waiting.oldest),
+        "held": waiting.held,
+        "risks": words.RISKS,
+    }
+
+
+CARD: Final = DashboardCard(
+    title=N_("Bank master"), permission="zengin:read", load=_waiting, template="zengin/card.html"
+)
+
+PART: Final = Part(
+    routers=(api.router,),
+    pages=(router, review_pages.router, master_pages.router, FILES.router),
+    navigation=NAVIGATION,
+    templates="batch_platform.zengin.web",
+    locale="batch_platform.zengin.web",
+)
+"""What the app needs of zengin; with a `ZenginContext` at `app.state.zengin`."""
+
+
+def _may_decide(request: Request) -> bool:
+    return current(request).may("zengin:approve")
+
+
+def _open_counts(work: ZenginContext, wanted: Status) -> tuple[Counter[str], Counter[str]]:
+    """How many records of each status that is not an end, and of each group of the status that is shown."""
+    counts: Counter[str] = Counter()
+    whole: Counter[str] = Counter()
+    with work.store.snapshot() as session:
+        for row in session.record_counts(statuses=sorted(OPEN)):
+            counts[row["status"]] += row["records"]
+            if row["status"] == wanted:
+                whole[words.group_key(row["change_class"], row["risk"])] += row["records"]
+    return counts, whole
+
+
+def _tally(records: list[Record]) -> dict[str, int]:
+    """How many records of each status, those there are."""
+    statuses = [record.status.value for record in records]
+    return {name: statuses.count(name) for name in words.STATUSES if name in statuses}
+
+
+def _paging(offset: int, total: int) -> dict[str, Any]:
+    """Offsets of the neighbouring pages, and where this one stands."""
+    last = min(offset + PAGE_ROWS, total)
+    return {
+        "previous_offset": max(0, offset - PAGE_ROWS) if offset else None,
+        "next_offset": last if last < total else None,
+        "range_text": f"{min(offset + 1, total):,}–{last:,} / {total:,}" if total > PAGE_ROWS else None,
+    }
