@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 # Debian packages that the tests need beyond what Python brings: a browser with Japanese letters, and promtool.
-TEST_PACKAGES := chromium fonts-noto-cjk prometheus
+TEST_PACKAGES := chromium-headless-shell fonts-noto-cjk prometheus
 
 # Whatever the shell says: of the processes that start here, each would compile the platform anew.
 unexport PYTHONDONTWRITEBYTECODE

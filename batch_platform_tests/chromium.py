@@ -16,7 +16,7 @@ from batch_platform_tests.waiting import PATIENCE, eventually
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-CHROMIUM: Final = "/usr/bin/chromium"
+CHROMIUM: Final = "/usr/bin/chromium-headless-shell"
 ARGUMENTS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -64,7 +64,7 @@ OpenPage = Callable[..., "Page"]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, headless, one process for the session."""
+    """Debian's Chromium without the browser around its pages, one process for the session."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=PATIENCE * 1_000)
