@@ -10,22 +10,36 @@ import os
 import sys
 import traceback
 import warnings
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from typer.exceptions import TyperException
 
-from batch_platform.btc.cli import app as btc_app
+from batch_platform import domains, registry
 from batch_platform.core import logs
 from batch_platform.core.failures import PlatformError
-from batch_platform.finops.cli import app as cur_app
 from batch_platform.local import services
 from batch_platform.local.cli import doctor_command, provision_command, services_app, up_command
 from batch_platform.local.demo import demo_command
+from batch_platform.operations import platform
 from batch_platform.operations.cli import jobs_app
 from batch_platform.settings import load_settings
 from batch_platform.web.access.cli import token_command, users_app
-from batch_platform.zengin.cli import app as zengin_app
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from batch_platform.settings import Settings
+
+
+def _definitions(settings: Settings) -> dg.Definitions:
+    from batch_platform.definitions import build_definitions
+
+    return build_definitions(settings)
+
+
+PLATFORM: Final = platform.Platform(registry.build_registry, registry.build_rules, _definitions)
+"""What every command below works with."""
 
 # These start, or look at, the embedded services themselves.
 _MANAGES_SERVICES = frozenset({"services", "doctor", "provision", "up", "demo"})
@@ -44,9 +58,9 @@ app.command("token")(token_command)
 app.add_typer(services_app, name="services")
 app.add_typer(users_app, name="users")
 app.add_typer(jobs_app, name="jobs")
-app.add_typer(cur_app, name="cur")
-app.add_typer(zengin_app, name="zengin")
-app.add_typer(btc_app, name="btc")
+for domain in domains.DOMAINS:
+    for name, commands in domain.commands.items():
+        app.add_typer(commands(), name=name)
 
 
 @app.callback()
@@ -57,6 +71,7 @@ def prepare(
     """Settings, log and, on a machine that has none, the services a command needs."""
     settings = load_settings()
     logs.configure(settings.env, level=logging.INFO if verbose else logging.ERROR)
+    platform.give(PLATFORM)
     if "--help" not in sys.argv and context.invoked_subcommand not in _MANAGES_SERVICES:
         os.environ.update(services.ensure_running(settings))
 

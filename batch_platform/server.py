@@ -12,12 +12,12 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
+from batch_platform import domains
 from batch_platform.core import aws, logs, postgres
 from batch_platform.core.clock import Clock, utc_now
 from batch_platform.core.failures import InvalidInput, PlatformError, TransientFailure
@@ -77,44 +77,30 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     Raises `InvalidInput` for a setting that is missing. A code server that is away is no reason not to start: the
     workspace loads when it comes.
     """
-    from batch_platform.btc.desk import open_work as open_btc
-    from batch_platform.btc.web import pages as btc
-    from batch_platform.btc.web.context import BtcSite
-    from batch_platform.finops.service.context import build_context
-    from batch_platform.finops.web import pages as finops
-    from batch_platform.finops.web.context import FinopsSite
+    from batch_platform.kit.domain import AppContext
     from batch_platform.web.app import build_app
-    from batch_platform.zengin.desk import open_work as open_zengin
-    from batch_platform.zengin.web import pages as zengin
 
+    rooms = {domain.name: domain.web() for domain in domains.DOMAINS}
     with ExitStack() as stack:
         context = _web_context(settings, stack, clock)
         workspace = _open_workspace(stack)
         operations = _operations_context(settings, context, workspace)
-        lake = aws.client("s3", settings)
-        work = build_context(
-            pool=context.pool,
-            lake=lake,
-            lake_bucket=settings.lake_bucket,
-            settings=settings,
-            still_for=timedelta(minutes=settings.cur_still_minutes),
-        )
-        bank_master = stack.enter_context(open_zengin(settings))
+        around = AppContext(settings, context, operations, stack)
+        states = {name: room.open_state(around) for name, room in rooms.items()}
         monitor = _monitor(settings, operations, stack)
         app = build_app(
             context,
             parts=[
-                _operations_part([finops.CARD, zengin.CARD, btc.CARD]),
-                finops.PART,
-                zengin.PART,
-                btc.PART,
+                _operations_part([room.card for room in rooms.values()]),
+                *(room.part for room in rooms.values()),
                 _dagster_part(workspace),
             ],
             ready=_probes(settings, context, workspace),
             lifespan=_lifespan(stack.pop_all(), monitor),
         )
-    app.state.operations, app.state.finops, app.state.zengin = operations, FinopsSite.of(work), bank_master
-    app.state.btc = BtcSite(open_btc(settings, clock=clock), operations)
+    app.state.operations = operations
+    for name, state in states.items():
+        setattr(app.state, name, state)
     return app
 
 
@@ -139,7 +125,7 @@ def _lifespan(opened: ExitStack, monitor: Monitor) -> Lifespan:
 def _web_context(settings: Settings, stack: ExitStack, clock: Clock) -> WebContext:
     from batch_platform.web.context import OidcSettings, WebContext
 
-    database = _needed(settings.database_url, "DATABASE_URL")
+    database = settings.database()
     secret = _needed(settings.secret, "BATCH_PLATFORM_SECRET")
     oidc = None
     if settings.oidc_issuer is not None:
@@ -202,7 +188,7 @@ def _monitor(settings: Settings, operations: OperationsContext, stack: ExitStack
     from batch_platform.operations.notify import destinations
     from batch_platform.registry import build_rules
 
-    database = _needed(settings.database_url, "DATABASE_URL")
+    database = settings.database()
     pool = postgres.open_pool(database, application_name="batch-platform monitor", max_size=3)
     stack.callback(pool.close)
     to = destinations(_told(settings.alert_urls), _told(settings.smtp_url))

@@ -128,6 +128,12 @@ class Settings(BaseSettings):
                 )
         return self
 
+    def database(self) -> str:
+        """The address of the application's database, password included. Raises `InvalidInput` when it is not set."""
+        if self.database_url is None:
+            raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
+        return self.database_url.get_secret_value()
+
     @cached_property
     def lake_bucket(self) -> str:
         """The bucket of all Parquet frames: `s3://<env>-batch-platform/<domain>/<asset>/<partition>/`."""

@@ -132,7 +132,7 @@ def _worker(what: str) -> None:
 
 @contextmanager
 def _context() -> Iterator[FinopsContext]:
-    from batch_platform.finops.cli_work import open_work
+    from batch_platform.finops.opening import open_work
 
     with open_work() as work:
         yield work

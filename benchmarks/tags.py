@@ -94,7 +94,7 @@ def _peer(files: list[str]) -> dict[str, str]:
 
 def _report() -> dict[str, str]:
     from batch_platform.finops import service
-    from batch_platform.finops.cli_work import open_work
+    from batch_platform.finops.opening import open_work
 
     with open_work() as work:
         query = service.cost_query(cur.PROJECT, month=cur.MONTH, group_by=["tag:team"])

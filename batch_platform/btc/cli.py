@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from batch_platform.btc import frames, printing
-from batch_platform.btc.desk import Desk, apply, open_desk, open_work
+from batch_platform.btc.desk import Desk, apply, open_desk
 from batch_platform.btc.frames import Format
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus, Rounding, check
 from batch_platform.btc.money import parse_btc, parse_rate
+from batch_platform.btc.opening import open_work
 from batch_platform.btc.proving.command import prove_command
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.core.terminal import showing, whole

@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus, Options, Rounding
-from batch_platform.btc.money import to_satoshi
+from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
+from batch_platform.btc.opening import open_work
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure, TransientFailure
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from batch_platform.btc.service import BtcContext
-    from batch_platform.core.clock import Clock
     from batch_platform.core.postgres import Pool
     from batch_platform.operations.dagster.launch import Launcher, RunResult
 
@@ -65,38 +64,6 @@ class Desk:
             )
 
 
-def options_of(settings: Settings) -> Options:
-    """How batches are planned, approved and written here."""
-    above = settings.btc_confirm_above
-    return Options(
-        rounding=Rounding(settings.btc_rounding),
-        shards=settings.btc_shards,
-        require_approval=settings.btc_require_approval,
-        second_approver=settings.btc_second_approver,
-        max_rate=settings.btc_max_rate,
-        confirm_above=None if above is None else to_satoshi(above, field="BTC_CONFIRM_ABOVE"),
-        rate_limit=settings.btc_write_units,
-    )
-
-
-def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -> BtcContext:
-    """The context of this process. It holds nothing that has to be closed."""
-    from batch_platform.btc import service
-    from batch_platform.core import aws
-    from batch_platform.core.clock import utc_now
-
-    settings = settings or load_settings()
-    return service.build_context(
-        dynamodb=aws.client("dynamodb", settings),
-        s3=aws.client("s3", settings),
-        lake_bucket=settings.lake_bucket,
-        env=settings.env,
-        project=settings.project,
-        options=options_of(settings),
-        clock=clock or utc_now,
-    )
-
-
 @contextmanager
 def open_desk(account: str | None, *, settings: Settings | None = None) -> Iterator[Desk]:
     """The desk of the account this process runs under; in the local environment of `account`, or of nobody's.
@@ -111,10 +78,7 @@ def open_desk(account: str | None, *, settings: Settings | None = None) -> Itera
     local = settings.env == "local"
     if account is not None and not local:
         raise InvalidInput("--as works in the local environment only", field="as")
-    if settings.database_url is None:
-        raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
-    url = settings.database_url.get_secret_value()
-    pool = postgres.open_pool(url, application_name="batch-platform btc", max_size=1)
+    pool = postgres.open_pool(settings.database(), application_name="batch-platform btc", max_size=1)
     try:
         AuditStore(pool).require()
         by = _caller() if account is None and local else _administrator(pool, account or system_user())
@@ -165,9 +129,10 @@ def _run(launcher: Launcher, desk: Desk, batch_id: str) -> RunResult:
 
 
 def _launcher(settings: Settings) -> Launcher:
+    from batch_platform.operations import platform
     from batch_platform.operations.dagster.launch import Launcher
 
-    launcher = Launcher(settings)
+    launcher = Launcher(platform.given().definitions(settings))
     launcher.end_dead_runs()
     return launcher
 

@@ -11,7 +11,8 @@ import typer
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.core.terminal import print_rows, showing, whole
 from batch_platform.finops import cost_cli, project_cli
-from batch_platform.finops.cli_work import AnyProjectId, DryRun, Json, Month, ProjectId, open_launcher, open_work
+from batch_platform.finops.cli_work import AnyProjectId, DryRun, Json, Month, ProjectId, open_launcher
+from batch_platform.finops.opening import open_work
 from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:

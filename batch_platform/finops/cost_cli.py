@@ -13,7 +13,8 @@ from rich.table import Table
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import console, print_json, print_rows, whole
-from batch_platform.finops.cli_work import Json, Month, ProjectId, open_work
+from batch_platform.finops.cli_work import Json, Month, ProjectId
+from batch_platform.finops.opening import open_work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,8 @@ import typer
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_json, print_rows
-from batch_platform.finops.cli_work import AnyProjectId, DryRun, Json, ProjectId, open_work
+from batch_platform.finops.cli_work import AnyProjectId, DryRun, Json, ProjectId
+from batch_platform.finops.opening import open_work
 from batch_platform.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Where the projects' reports lie.")

@@ -50,9 +50,10 @@ def demo_command(
 
 def _run(settings: Settings, step: Any) -> None:
     from batch_platform.core import aws, progress
+    from batch_platform.definitions import build_definitions
     from batch_platform.finops import service
-    from batch_platform.finops.cli_work import open_work
     from batch_platform.finops.model import Connection
+    from batch_platform.finops.opening import open_work
     from batch_platform.operations.dagster.launch import Launcher
 
     s3 = aws.client("s3", settings)
@@ -62,7 +63,7 @@ def _run(settings: Settings, step: Any) -> None:
         place = Connection(PROJECT, "Acme (demo)", BUCKET, "cur/acme", "cur", settings.aws_region)
         service.add_project(work, place)
         step("loading the Dagster jobs")
-        launcher = Launcher(settings)
+        launcher = Launcher(build_definitions(settings))
         if dead := launcher.end_dead_runs():
             step(f"{dead} runs of a killed process are marked as failed")
         wanted = list(_asked_by_sensor(launcher))
@@ -139,8 +140,8 @@ def _deliver(s3: S3Client, region: str) -> Iterator[str]:
 
 def _show(settings: Settings) -> None:
     from batch_platform.finops import service
-    from batch_platform.finops.cli_work import open_work
     from batch_platform.finops.cost_cli import print_report
+    from batch_platform.finops.opening import open_work
 
     console = Console(highlight=False)
     with open_work(settings) as work:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from rich.console import Console
 
-from batch_platform.btc.desk import Desk, apply, open_work
+from batch_platform.btc.desk import Desk, apply
 from batch_platform.btc.model import HOUSE, REVERSIBLE, SATOSHI, Batch, BatchStatus
 from batch_platform.btc.money import btc_text
+from batch_platform.btc.opening import open_work
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.settings import Settings
 

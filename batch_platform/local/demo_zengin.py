@@ -31,7 +31,7 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
     With a `launcher` the parts that a schedule or sensor would start run as Dagster runs. Without a network, and
     without the releases of an earlier run, it says so and does nothing.
     """
-    from batch_platform.zengin.desk import open_work
+    from batch_platform.zengin.opening import open_work
 
     step("bank master: fetching two releases of the package zengin-code")
     try:

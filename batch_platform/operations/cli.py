@@ -13,6 +13,7 @@ import typer
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.core.terminal import print_json, print_rows, showing, shown, whole
+from batch_platform.operations import platform
 from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
@@ -238,12 +239,11 @@ def monitor(
     """Watch until stopped: copy what ran, judge deadlines and rules, send alerts. The web process does the same."""
     from batch_platform.operations import notify
     from batch_platform.operations.monitor import Monitor, Orders
-    from batch_platform.registry import build_rules
 
     settings = load_settings()
     told = notify.destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
     with _operations() as operations:
-        orders = Orders(told, rules=build_rules(), heartbeat_url=_plain(settings.heartbeat_url))
+        orders = Orders(told, rules=platform.given().rules(), heartbeat_url=_plain(settings.heartbeat_url))
         watchman = Monitor(operations, orders)
         if not once:
             stop = threading.Event()
@@ -272,20 +272,18 @@ def _operations(*, runs: bool = False) -> Iterator[OperationsContext]:
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.launch import InProcessRunner, Launcher, open_instance
     from batch_platform.operations.dagster.storage import DagsterInstanceStorage
-    from batch_platform.registry import build_registry
 
     settings = load_settings()
-    if settings.database_url is None:
-        raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
-    registry = build_registry(settings)
+    database = settings.database()
+    registry = platform.given().registry(settings)
     with showing("loading the jobs"):
-        launcher = Launcher(settings) if runs else None
+        launcher = Launcher(platform.given().definitions(settings)) if runs else None
         instance = launcher.instance if launcher else open_instance()
     runner = None
     if launcher:
         launcher.end_dead_runs()
         runner = InProcessRunner(launcher)
-    pool = postgres.open_pool(settings.database_url.get_secret_value(), application_name="batch-platform jobs")
+    pool = postgres.open_pool(database, application_name="batch-platform jobs")
     try:
         yield OperationsContext(pool, utc_now, registry, DagsterInstanceStorage(instance, registry), runner)
     finally:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import PrivateAttr
 
-from batch_platform.core.failures import InvalidInput
 from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
@@ -32,11 +31,8 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
         from batch_platform.core import postgres
 
         if self._pool is None:
-            url = load_settings().database_url
-            if url is None:
-                raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
             self._pool = postgres.open_pool(
-                url.get_secret_value(),
+                load_settings().database(),
                 application_name=self.application_name,
                 max_size=self.max_connections,
             )

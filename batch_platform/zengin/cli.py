@@ -16,7 +16,8 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_rows, showing, whole
 from batch_platform.settings import load_settings
 from batch_platform.zengin import printing
-from batch_platform.zengin.desk import Desk, open_desk, open_work
+from batch_platform.zengin.desk import Desk, open_desk
+from batch_platform.zengin.opening import open_work
 
 if TYPE_CHECKING:
     from batch_platform.zengin.service import Decision

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
-from batch_platform.settings import Settings, load_settings
+from batch_platform.settings import Settings
+from batch_platform.zengin.opening import open_work
 
 if TYPE_CHECKING:
     from batch_platform.core.postgres import Pool
@@ -58,25 +59,6 @@ def open_desk(settings: Settings, account: str | None) -> Iterator[Desk]:
             yield Desk(work, by, pool)
 
 
-@contextmanager
-def open_work(settings: Settings | None = None) -> Iterator[ZenginContext]:
-    """The context of this process, its connections closed at the end."""
-    from batch_platform.core import aws, postgres
-    from batch_platform.zengin import service
-
-    settings = settings or load_settings()
-    with ExitStack() as stack:
-        pool = postgres.open_pool(_database(settings), application_name="batch-platform zengin")
-        stack.callback(pool.close)
-        yield service.build_context(
-            pool=pool,
-            dynamodb=aws.client("dynamodb", settings),
-            s3=aws.client("s3", settings),
-            lake_bucket=settings.lake_bucket,
-            env=settings.env,
-        )
-
-
 def _approver(pool: Pool, name: str) -> str:
     from batch_platform.web.access.model import allowed
     from batch_platform.web.access.store import AccessStore
@@ -96,25 +78,8 @@ def _via() -> str:
 def _platform_pool(settings: Settings) -> Iterator[Pool]:
     from batch_platform.core import postgres
 
-    pool = postgres.open_pool(_platform_database(settings), application_name="batch-platform zengin", max_size=1)
+    pool = postgres.open_pool(settings.database(), application_name="batch-platform zengin", max_size=1)
     try:
         yield pool
     finally:
         pool.close()
-
-
-def _database(settings: Settings) -> str:
-    """The bank master's own database when a secret names it, else the platform's."""
-    from batch_platform.resources.aws import SecretsResource
-    from batch_platform.zengin.service.context import database_url
-
-    if settings.zengin_database_secret_id is None:
-        return _platform_database(settings)
-    secrets = SecretsResource(aws_region=settings.aws_region, aws_endpoint_url=settings.aws_endpoint_url)
-    return database_url(secrets.get_fields(settings.zengin_database_secret_id))
-
-
-def _platform_database(settings: Settings) -> str:
-    if settings.database_url is None:
-        raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
-    return settings.database_url.get_secret_value()

@@ -19,7 +19,7 @@ import structlog
 import typer
 
 from batch_platform import cli
-from batch_platform.btc.desk import open_work
+from batch_platform.btc.opening import open_work
 from batch_platform.btc.service import BtcContext
 from batch_platform.btc.store import Tables
 from batch_platform.core import postgres

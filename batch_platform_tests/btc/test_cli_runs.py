@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from batch_platform.btc import desk, service
+from batch_platform.btc import desk, opening, service
 from batch_platform.btc.jobs import BATCH_TAG, BATCHES
 from batch_platform.btc.model import Batch
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.service import BtcContext, standby
+from batch_platform.definitions import build_definitions
 from batch_platform.operations.dagster.launch import Launcher, RunResult
 from batch_platform.operations.model import REQUESTED_BY_TAG
 from batch_platform.settings import Settings, load_settings
@@ -49,7 +50,7 @@ def one_launcher(monkeypatch: pytest.MonkeyPatch, shell: Shell) -> None:
 
     def launcher(settings: Settings) -> Launcher:
         if not LAUNCHERS:
-            LAUNCHERS.append(Launcher(settings))
+            LAUNCHERS.append(Launcher(build_definitions(settings)))
         LAUNCHERS[0].end_dead_runs()
         return LAUNCHERS[0]
 
@@ -209,7 +210,7 @@ def test_what_differs_is_named(shell: Shell, tables: Tables, dynamodb: DynamoDBC
 def test_another_workers_batch_is_followed_to_its_end(shell: Shell) -> None:
     shell.seeded(120)
     batch = service.create(shell.work(), "5", by="local:kei", approve=True)
-    slow = replace(desk.open_work(load_settings().model_copy(update={"btc_write_units": 100})), heartbeat=0.1)
+    slow = replace(opening.open_work(load_settings().model_copy(update={"btc_write_units": 100})), heartbeat=0.1)
     worker = threading.Thread(target=service.run, args=(slow, batch.batch_id))
     worker.start()
     while service.batch(slow, batch.batch_id).lease_owner is None:

@@ -17,8 +17,8 @@ import polars as pl
 import pytest
 
 from batch_platform.btc import service
-from batch_platform.btc.desk import open_work
 from batch_platform.btc.model import HOUSE, REVERSIBLE, UserStatus
+from batch_platform.btc.opening import open_work
 from batch_platform.btc.service.seed import customers
 from batch_platform.btc.store import Opening, table_names
 from batch_platform.local import demo_btc

@@ -21,7 +21,7 @@ from typing import Any
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import PlatformError
 from batch_platform.finops import service
-from batch_platform.finops.cli_work import open_work
+from batch_platform.finops.opening import open_work
 from batch_platform.finops.service.context import SHARD_BYTES
 from batch_platform.settings import load_settings
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import InvalidInput, NotFound
+from batch_platform.definitions import build_definitions
 from batch_platform.finops import jobs, service
 from batch_platform.finops.model import Budget
 from batch_platform.finops.months import shift
@@ -82,7 +83,7 @@ def test_months_of_a_former_connection_that_a_range_does_not_reach_make_it_a_swe
     project.reconnect(prefix="cur/other")
     launch = fetch(pool, project_id=project.id)
     assert (launch.job, launch.partition_range) == ("cur_fetch_all", None)
-    assert Launcher(settings).run(launch.job, config=launch.config).success
+    assert Launcher(build_definitions(settings)).run(launch.job, config=launch.config).success
     with project.work.store.transaction() as session:
         assert session.months(project.id) == []
     assert fetch(pool, project_id=project.id).job == "cur_fetch"
@@ -211,7 +212,7 @@ def test_one_run_does_every_project(settings: Settings, make_project: Callable[.
     for project in (first, second):
         project.bucket.deliver(recent, [csv_gz([project.line(month=recent)])])
     broken.reconnect(bucket="no-such-bucket-anywhere")
-    launcher = Launcher(settings)
+    launcher = Launcher(build_definitions(settings))
     fetched = launcher.run(
         "cur_fetch_all", config={"ops": {"fetch_projects": {"config": {"month": f"{recent:%Y-%m}"}}}}
     )

@@ -12,6 +12,7 @@ import pytest
 
 from batch_platform.core import aws, workers
 from batch_platform.core.failures import InvalidInput
+from batch_platform.definitions import build_definitions
 from batch_platform.finops.dagster.partitions import PROJECTS, partition_key
 from batch_platform.local.provision import provision
 from batch_platform.operations.dagster.launch import WORKER_TAG, Launcher
@@ -23,15 +24,15 @@ from batch_platform_tests.finops.bucket import CurBucket, File
 @pytest.fixture(scope="module")
 def launcher(services: dict[str, str], settings: Settings) -> Launcher:
     provision(settings, services)
-    return Launcher(settings)
+    return Launcher(build_definitions(settings))
 
 
 @pytest.fixture
 def project(services: dict[str, str], settings: Settings, launcher: Launcher) -> Iterator[tuple[str, CurBucket]]:
     """A project whose bucket is empty; polled by no other test afterwards."""
     from batch_platform.finops import service
-    from batch_platform.finops.cli_work import open_work
     from batch_platform.finops.model import Connection
+    from batch_platform.finops.opening import open_work
 
     bucket = CurBucket(aws.client("s3", settings), settings.aws_region)
     project_id = f"launched-{uuid4().hex[:8]}"
@@ -126,9 +127,9 @@ def test_runs_of_dead_processes_are_ended_and_others_left_alone(launcher: Launch
 
 
 def test_without_a_dagster_home_the_variable_is_named(
-    services: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+    services: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME")
     with pytest.raises(InvalidInput, match="DAGSTER_HOME is not set") as caught:
-        Launcher(settings)
+        Launcher(dg.Definitions())
     assert caught.value.field == "DAGSTER_HOME"

@@ -196,7 +196,7 @@ class World:
 
 def build(settings: Settings, database_url: str, instance: dg.DagsterInstance) -> World:
     clock = ShiftedClock()
-    launcher = Launcher(settings, definitions=DEFINITIONS, instance=instance)
+    launcher = Launcher(DEFINITIONS, instance=instance)
     pool = postgres.open_pool(database_url, application_name="operations tests")
     ctx = OperationsContext(
         pool, clock, REGISTRY, DagsterInstanceStorage(instance, REGISTRY), InProcessRunner(launcher)

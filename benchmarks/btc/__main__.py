@@ -31,8 +31,8 @@ from uuid import uuid4
 import polars as pl
 
 from batch_platform.btc import service
-from batch_platform.btc.desk import open_work
 from batch_platform.btc.model import HOUSE, Batch, UserStatus
+from batch_platform.btc.opening import open_work
 from batch_platform.btc.service.seed import generated
 from batch_platform.btc.store import Tables, table_names
 from batch_platform.core import aws

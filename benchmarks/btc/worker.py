@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from batch_platform.btc import service
-from batch_platform.btc.desk import open_work
 from batch_platform.btc.items import batch_key
 from batch_platform.btc.model import PLAN_SCHEMA
+from batch_platform.btc.opening import open_work
 from batch_platform.btc.store import table_names
 from batch_platform.btc.store.table import Requests
 from batch_platform.core import aws

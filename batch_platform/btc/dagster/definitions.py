@@ -1,22 +1,30 @@
-"""What Dagster sees of btc; resources come from `batch_platform.definitions`."""
+"""What Dagster sees of btc."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from batch_platform.btc.dagster import assets, automation, dry_runs
+from batch_platform.btc.dagster.resource import BtcResource
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
 
 
-def build(settings: Settings) -> dg.Definitions:
-    """Assets with their checks, jobs, sensor and schedules of the domain."""
+def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
+    """Assets with their checks, jobs, sensor and schedules of the domain, and its resource made of the platform's."""
+    shared = {name: given[name] for name in ("postgres", "s3", "dynamodb")}
+    rate = settings.btc_adjustment_rate
+    recurring = None if rate is None else f"{rate:f}"
     return dg.Definitions(
         assets=[assets.btc_adjustment_plan, assets.btc_adjustment_transactions, assets.btc_adjustment_report],
         jobs=[*automation.ASSET_JOBS, automation.btc_recurring, *dry_runs.JOBS],
         sensors=[automation.btc_batch_sensor],
         schedules=automation.build_schedules(settings),
+        resources={
+            "btc": BtcResource(**shared, env=settings.env, project=settings.project, recurring_rate=recurring),
+        },
     )

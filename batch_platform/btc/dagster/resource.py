@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from batch_platform.btc.desk import options_of
+from batch_platform.btc.opening import options_of
 from batch_platform.btc.service.context import BtcContext, build_context
 from batch_platform.resources.aws import DynamoDBResource, S3Resource
 from batch_platform.resources.postgres import PostgresResource

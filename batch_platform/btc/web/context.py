@@ -11,8 +11,10 @@ from fastapi import Depends, Request
 from batch_platform.btc import service
 from batch_platform.btc.jobs import ADJUSTMENT
 from batch_platform.btc.model import Batch, BatchStatus
+from batch_platform.btc.opening import open_work
 from batch_platform.btc.service import BtcContext
 from batch_platform.core.failures import Conflict, PlatformError
+from batch_platform.kit.domain import AppContext
 from batch_platform.operations import service as operations
 from batch_platform.operations.context import OperationsContext
 from batch_platform.web import audit
@@ -30,6 +32,11 @@ class BtcSite:
 
     work: BtcContext
     operations: OperationsContext
+
+
+def open_state(app: AppContext) -> BtcSite:
+    """It holds nothing that has to be closed."""
+    return BtcSite(open_work(app.settings, clock=app.web.clock), app.operations)
 
 
 async def site_of(request: Request) -> BtcSite:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from batch_platform.btc.web import api, batch_pages, screens, words
 from batch_platform.btc.web.api import READ
-from batch_platform.btc.web.context import HOME, BtcSite, Site
+from batch_platform.btc.web.context import HOME, BtcSite, Site, open_state
 from batch_platform.btc.web.files import FILES
+from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.web.api.strict import QueryBool, QueryInt
 from batch_platform.web.app import Part
@@ -86,4 +87,6 @@ PART: Final = Part(
     templates="batch_platform.btc.web",
     locale="batch_platform.btc.web",
 )
-"""What the app needs of btc; with a `BtcSite` at `app.state.btc`."""
+"""What the app needs of btc."""
+
+WEB: Final = WebRoom(PART, CARD, open_state)

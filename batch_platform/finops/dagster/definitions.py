@@ -1,19 +1,22 @@
-"""What Dagster sees of finops; resources come from `batch_platform.definitions`."""
+"""What Dagster sees of finops."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from batch_platform.finops.dagster import assets, automation, checks, dry_runs, sweeps
+from batch_platform.finops.dagster.resource import FinopsResource
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
 
 
-def build(settings: Settings) -> dg.Definitions:
-    """Assets, checks, jobs, sensor and schedules of the domain."""
+def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
+    """Assets, checks, jobs, sensor and schedules of the domain, and its resource made of the platform's."""
+    still = settings.cur_still_minutes
     return dg.Definitions(
         assets=[
             assets.cur_manifest,
@@ -26,4 +29,5 @@ def build(settings: Settings) -> dg.Definitions:
         jobs=[automation.cur_fetch, automation.cur_aggregate, automation.cur_month, *sweeps.JOBS, *dry_runs.JOBS],
         sensors=[automation.cur_manifest_sensor],
         schedules=automation.build_schedules(settings),
+        resources={"finops": FinopsResource(postgres=given["postgres"], s3=given["s3"], still_minutes=still)},
     )

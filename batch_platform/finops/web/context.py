@@ -9,9 +9,11 @@ from typing import Annotated, Any, Final, cast
 from fastapi import Depends, Request, Response
 
 from batch_platform.core.postgres import Connection
+from batch_platform.finops.opening import work_on
 from batch_platform.finops.service import CostReader, FinopsContext
 from batch_platform.finops.service.trail import Trail
 from batch_platform.finops.web import words
+from batch_platform.kit.domain import AppContext
 from batch_platform.web import audit
 from batch_platform.web.access.dependencies import current
 from batch_platform.web.console import render
@@ -32,6 +34,11 @@ class FinopsSite:
     @classmethod
     def of(cls, work: FinopsContext) -> FinopsSite:
         return cls(work, CostReader(work.store))
+
+
+def open_state(app: AppContext) -> FinopsSite:
+    """The use cases' context on the connections of the web."""
+    return FinopsSite.of(work_on(app.web.pool, app.settings))
 
 
 async def site_of(request: Request) -> FinopsSite:

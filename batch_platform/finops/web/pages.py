@@ -14,8 +14,9 @@ from batch_platform.finops.months import month_start
 from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.web import api, connection_api, connection_pages, cost_api, cost_pages, words
 from batch_platform.finops.web.connection_pages import HOME
-from batch_platform.finops.web.context import Form, Work, page, trail_of
+from batch_platform.finops.web.context import Form, Work, open_state, page, trail_of
 from batch_platform.finops.web.parameters import OPERATE, READ, WRITE
+from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.parameters import checked
 from batch_platform.operations.web import actions
 from batch_platform.operations.web.pages import DashboardCard
@@ -207,7 +208,9 @@ PART: Final = Part(
     templates="batch_platform.finops.web",
     locale="batch_platform.finops.web",
 )
-"""What the app needs of finops; with a `FinopsSite` at `app.state.finops`."""
+"""What the app needs of finops."""
+
+WEB: Final = WebRoom(PART, CARD, open_state)
 
 
 def _project_page(

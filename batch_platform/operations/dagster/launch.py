@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from batch_platform.operations.model import Launch
-    from batch_platform.settings import Settings
 
 WORKER_TAG: Final = "batch_platform/worker"
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -35,21 +34,13 @@ class RunResult:
 
 
 class Launcher:
-    """Runs jobs of the platform's definitions against this machine's Dagster instance."""
+    """Runs jobs of the definitions it is given against this machine's Dagster instance."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        definitions: dg.Definitions | None = None,
-        instance: dg.DagsterInstance | None = None,
-    ) -> None:
-        """The platform's own definitions and the instance of `DAGSTER_HOME`, unless others are given."""
-        from batch_platform.definitions import build_definitions
-
+    def __init__(self, definitions: dg.Definitions, *, instance: dg.DagsterInstance | None = None) -> None:
+        """The instance of `DAGSTER_HOME`, unless another is given."""
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
         self.instance = instance or open_instance()
-        self.definitions = definitions or build_definitions(settings)
+        self.definitions = definitions
 
     def run(
         self,

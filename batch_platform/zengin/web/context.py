@@ -10,17 +10,24 @@ from fastapi import Depends, Request, Response
 from starlette.datastructures import FormData
 
 from batch_platform.core import postgres
+from batch_platform.kit.domain import AppContext
 from batch_platform.web import audit
 from batch_platform.web.access.dependencies import current
 from batch_platform.web.console import render
 from batch_platform.web.context import web_of
 from batch_platform.zengin.model import Approval, Changeset, Record
+from batch_platform.zengin.opening import open_work
 from batch_platform.zengin.service import ZenginContext
 from batch_platform.zengin.web import words
 from batch_platform.zengin.web.files import FILES
 from batch_platform.zengin.web.sentences import said
 
 HOME: Final = "/console/zengin"
+
+
+def open_state(app: AppContext) -> ZenginContext:
+    """The use cases' context; the bank master may have a database of its own."""
+    return app.opened.enter_context(open_work(app.settings))
 
 
 async def work_of(request: Request) -> ZenginContext:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from batch_platform.core.failures import Conflict
+from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.web.access.dependencies import current
 from batch_platform.web.api.strict import QueryInt
@@ -19,7 +20,7 @@ from batch_platform.zengin.model import OPEN, Changeset, ChangesetStatus, DiffTy
 from batch_platform.zengin.service import ZenginContext, review
 from batch_platform.zengin.web import api, master_pages, review_pages, words
 from batch_platform.zengin.web.api import READ
-from batch_platform.zengin.web.context import HOME, Work, page
+from batch_platform.zengin.web.context import HOME, Work, open_state, page
 from batch_platform.zengin.web.files import FILES
 from batch_platform.zengin.web.review_pages import matching
 
@@ -190,7 +191,9 @@ PART: Final = Part(
     templates="batch_platform.zengin.web",
     locale="batch_platform.zengin.web",
 )
-"""What the app needs of zengin; with a `ZenginContext` at `app.state.zengin`."""
+"""What the app needs of zengin."""
+
+WEB: Final = WebRoom(PART, CARD, open_state)
 
 
 def _may_decide(request: Request) -> bool:

@@ -1,0 +1,57 @@
+"""What btc declares to the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from batch_platform.kit.domain import Domain
+
+if TYPE_CHECKING:
+    import dagster as dg
+    import typer
+
+    from batch_platform.kit.domain import WebRoom
+    from batch_platform.operations.alerts import Rule
+    from batch_platform.operations.model import Job
+    from batch_platform.settings import Settings
+
+
+def _commands() -> typer.Typer:
+    from batch_platform.btc.cli import app
+
+    return app
+
+
+def _jobs(settings: Settings) -> Sequence[Job]:
+    from batch_platform.btc.jobs import build_jobs
+
+    return build_jobs(settings)
+
+
+def _rules() -> Sequence[Rule]:
+    from batch_platform.btc.alerts import RULES
+
+    return RULES
+
+
+def _definitions(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitions:
+    from batch_platform.btc.dagster.definitions import build
+
+    return build(settings, resources)
+
+
+def _web() -> WebRoom:
+    from batch_platform.btc.web.pages import WEB
+
+    return WEB
+
+
+DOMAIN: Final = Domain(
+    name="btc",
+    commands={"btc": _commands},
+    jobs=_jobs,
+    rules=_rules,
+    definitions=_definitions,
+    web=_web,
+)

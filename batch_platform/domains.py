@@ -1,0 +1,15 @@
+"""The one list of domains. To add a domain: its folder, its migrations, and a line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from batch_platform.btc.domain import DOMAIN as BTC
+from batch_platform.finops.domain import DOMAIN as FINOPS
+from batch_platform.zengin.domain import DOMAIN as ZENGIN
+
+if TYPE_CHECKING:
+    from batch_platform.kit.domain import Domain
+
+DOMAINS: Final[tuple[Domain, ...]] = (FINOPS, ZENGIN, BTC)
+"""In the order of commands, dashboard cards and demo."""

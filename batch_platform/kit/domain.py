@@ -1,0 +1,60 @@
+"""What a domain is to the platform: one frozen value, declared in its `domain.py` and listed in `domains.py`.
+
+The roots loop over that list; none names a domain. What needs a framework is told by functions that import when they
+are called: a command line that prints its help loads neither Dagster nor the web.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    import dagster as dg
+    import typer
+
+    from batch_platform.operations.alerts import Rule
+    from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.model import Job
+    from batch_platform.operations.web.pages import DashboardCard
+    from batch_platform.settings import Settings
+    from batch_platform.web.app import Part
+    from batch_platform.web.context import WebContext
+
+
+@dataclass(frozen=True)
+class AppContext:
+    """What the web of this process is made of; what has to be closed with it goes on the stack `opened`."""
+
+    settings: Settings
+    web: WebContext
+    operations: OperationsContext
+    opened: ExitStack
+
+
+@dataclass(frozen=True)
+class WebRoom:
+    """What a domain gives to the web. `open_state` makes what its routes find at `app.state.<name of the domain>`."""
+
+    part: Part
+    card: DashboardCard
+    open_state: Callable[[AppContext], object]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """`name` is the domain's folder, the first part of its asset keys and, as `team:<name>`, their owner.
+
+    `commands` are groups of `batch-platform` by their name. `definitions` takes the platform's resources by name and
+    adds the domain's own.
+    """
+
+    name: str
+    commands: Mapping[str, Callable[[], typer.Typer]]
+    jobs: Callable[[Settings], Sequence[Job]]
+    rules: Callable[[], Sequence[Rule]]
+    definitions: Callable[[Settings, Mapping[str, Any]], dg.Definitions]
+    web: Callable[[], WebRoom]

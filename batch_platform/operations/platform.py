@@ -1,0 +1,38 @@
+"""What commands need of all domains at once, handed to them by the root of the command line, which knows these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from batch_platform.operations.alerts import Rule
+    from batch_platform.operations.model import Registry
+    from batch_platform.settings import Settings
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Registry, alert rules and definitions, each made when it is needed: to load definitions takes seconds."""
+
+    registry: Callable[[Settings], Registry]
+    rules: Callable[[], tuple[Rule, ...]]
+    definitions: Callable[[Settings], dg.Definitions]
+
+
+_given: list[Platform] = []
+
+
+def give(platform: Platform) -> None:
+    """Say what the commands of this process work with; the newest counts."""
+    _given[:] = [platform]
+
+
+def given() -> Platform:
+    """What `give` was told. Raises `LookupError` in a process without a root."""
+    if not _given:
+        raise LookupError("no root has said which platform this process belongs to")
+    return _given[0]

@@ -1,0 +1,42 @@
+"""How a process opens the context of zengin, on the bank master's own database or the platform's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from batch_platform.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from batch_platform.zengin.service import ZenginContext
+
+
+@contextmanager
+def open_work(settings: Settings | None = None) -> Iterator[ZenginContext]:
+    """The context of this process, its connections closed at the end."""
+    from batch_platform.core import aws, postgres
+    from batch_platform.zengin import service
+
+    settings = settings or load_settings()
+    with ExitStack() as stack:
+        pool = postgres.open_pool(_database(settings), application_name="batch-platform zengin")
+        stack.callback(pool.close)
+        yield service.build_context(
+            pool=pool,
+            dynamodb=aws.client("dynamodb", settings),
+            s3=aws.client("s3", settings),
+            lake_bucket=settings.lake_bucket,
+            env=settings.env,
+        )
+
+
+def _database(settings: Settings) -> str:
+    """The bank master's own database when a secret names it, else the platform's."""
+    from batch_platform.resources.aws import SecretsResource
+    from batch_platform.zengin.service.context import database_url
+
+    if settings.zengin_database_secret_id is None:
+        return settings.database()
+    secrets = SecretsResource(aws_region=settings.aws_region, aws_endpoint_url=settings.aws_endpoint_url)
+    return database_url(secrets.get_fields(settings.zengin_database_secret_id))
