@@ -23,7 +23,6 @@ from batch_platform.local.cli import doctor_command, provision_command, services
 from batch_platform.local.demo import demo_command
 from batch_platform.operations import platform
 from batch_platform.operations.cli import jobs_app
-from batch_platform.settings import load_settings
 from batch_platform.web.access.cli import token_command, users_app
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def prepare(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")] = False,
 ) -> None:
     """Settings, log and, on a machine that has none, the services a command needs."""
-    settings = load_settings()
+    settings = domains.load_settings()
     logs.configure(settings.env, level=logging.INFO if verbose else logging.ERROR)
     platform.give(PLATFORM)
     if "--help" not in sys.argv and context.invoked_subcommand not in _MANAGES_SERVICES:

@@ -8,7 +8,6 @@ import dagster as dg
 
 from batch_platform import domains
 from batch_platform.resources import build_resources
-from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
@@ -39,4 +38,4 @@ def _with_owner(spec: dg.AssetSpec) -> dg.AssetSpec:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What Dagster's processes load."""
-    return build_definitions(load_settings())
+    return build_definitions(domains.load_settings())

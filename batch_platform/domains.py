@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from batch_platform import settings
 from batch_platform.btc.domain import DOMAIN as BTC
 from batch_platform.finops.domain import DOMAIN as FINOPS
 from batch_platform.zengin.domain import DOMAIN as ZENGIN
 
 if TYPE_CHECKING:
     from batch_platform.kit.domain import Domain
+    from batch_platform.settings import Settings
 
 DOMAINS: Final[tuple[Domain, ...]] = (FINOPS, ZENGIN, BTC)
 """In the order of commands, dashboard cards and demo."""
+
+
+def load_settings() -> Settings:
+    """The settings with those of every domain: a bad variable stops every start by its name."""
+    return settings.load_settings(*(domain.settings for domain in DOMAINS))

@@ -22,7 +22,7 @@ from batch_platform.core import aws, logs, postgres
 from batch_platform.core.clock import Clock, utc_now
 from batch_platform.core.failures import InvalidInput, PlatformError, TransientFailure
 from batch_platform.core.numbers import parse_whole
-from batch_platform.settings import Settings, load_settings
+from batch_platform.settings import Settings
 
 if TYPE_CHECKING:
     from dagster._core.workspace.context import WorkspaceProcessContext
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--descriptor", type=parse_whole, help="an open listening socket, in place of host and port")
     arguments = parser.parse_args()
     try:
-        settings = load_settings()
+        settings = domains.load_settings()
         logs.configure(settings.env)
         site = create_app(settings)
     except PlatformError as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from batch_platform import domains
 from batch_platform.core import aws
 from batch_platform.local import services as local_services
 from batch_platform.local.environment import VARIABLES
@@ -102,7 +103,7 @@ def services(clean_environment: None) -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="session")
 def settings(services: dict[str, str]) -> Settings:
     """Settings that point at the session's services."""
-    return load_settings()
+    return domains.load_settings()
 
 
 @pytest.fixture(scope="session")

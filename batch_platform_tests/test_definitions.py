@@ -18,7 +18,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from batch_platform.definitions import OWNERS, build_definitions
+from batch_platform import domains
+from batch_platform.definitions import build_definitions
 from batch_platform.registry import build_registry
 from batch_platform.settings import load_settings
 
@@ -125,7 +126,7 @@ def test_every_asset_says_whose_and_what_it_is(definitions: dg.Definitions) -> N
         if not getattr(spec, field)
     }
     assert bare == set()
-    assert {spec.key.path[0] for spec in specs(definitions)} == set(OWNERS)
+    assert {spec.key.path[0] for spec in specs(definitions)} == {domain.name for domain in domains.DOMAINS}
     assert all(spec.group_name == spec.key.path[0] for spec in specs(definitions))
 
 

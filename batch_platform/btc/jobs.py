@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field
 
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.operations.model import Job, JobParameters, Launch, Schedule, Sensor
 from batch_platform.web.i18n import N_
 
@@ -36,7 +37,7 @@ class AdjustmentParameters(JobParameters):
 def build_jobs(settings: Settings) -> tuple[Job, ...]:
     """The application of approved batches, and the recurring one that waits for approval."""
     common: dict[str, Any] = {"domain": "btc", "owner": "team:btc", "permission": "batch:execute"}
-    cron = settings.btc_adjustment_cron
+    cron = settings.of(BtcSettings).adjustment_cron
     return (
         Job(
             id="BTC_001",

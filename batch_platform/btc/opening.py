@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from batch_platform.btc.model import Options, Rounding
 from batch_platform.btc.money import to_satoshi
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -13,17 +14,17 @@ if TYPE_CHECKING:
     from batch_platform.core.clock import Clock
 
 
-def options_of(settings: Settings) -> Options:
+def options_of(own: BtcSettings) -> Options:
     """How batches are planned, approved and written here."""
-    above = settings.btc_confirm_above
+    above = own.confirm_above
     return Options(
-        rounding=Rounding(settings.btc_rounding),
-        shards=settings.btc_shards,
-        require_approval=settings.btc_require_approval,
-        second_approver=settings.btc_second_approver,
-        max_rate=settings.btc_max_rate,
+        rounding=Rounding(own.rounding),
+        shards=own.shards,
+        require_approval=own.require_approval,
+        second_approver=own.second_approver,
+        max_rate=own.max_rate,
         confirm_above=None if above is None else to_satoshi(above, field="BTC_CONFIRM_ABOVE"),
-        rate_limit=settings.btc_write_units,
+        rate_limit=own.write_units,
     )
 
 
@@ -34,12 +35,13 @@ def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -
     from batch_platform.core.clock import utc_now
 
     settings = settings or load_settings()
+    own = settings.of(BtcSettings)
     return service.build_context(
         dynamodb=aws.client("dynamodb", settings),
         s3=aws.client("s3", settings),
         lake_bucket=settings.lake_bucket,
         env=settings.env,
-        project=settings.project,
-        options=options_of(settings),
+        project=own.project,
+        options=options_of(own),
         clock=clock or utc_now,
     )

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from batch_platform.finops.settings import FinopsSettings
 from batch_platform.kit.domain import Domain
 
 if TYPE_CHECKING:
-    import dagster as dg
-    import typer
-
-    from batch_platform.kit.domain import WebRoom
-    from batch_platform.operations.alerts import Rule
-    from batch_platform.operations.model import Job
-    from batch_platform.settings import Settings
+    from batch_platform.kit.domain import Definitions, Job, Rule, Settings, Typer, WebRoom
 
 
-def _commands() -> typer.Typer:
+def _commands() -> Typer:
     from batch_platform.finops.cli import app
 
     return app
@@ -35,7 +30,7 @@ def _rules() -> Sequence[Rule]:
     return RULES
 
 
-def _definitions(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitions:
+def _definitions(settings: Settings, resources: Mapping[str, Any]) -> Definitions:
     from batch_platform.finops.dagster.definitions import build
 
     return build(settings, resources)
@@ -49,6 +44,7 @@ def _web() -> WebRoom:
 
 DOMAIN: Final = Domain(
     name="finops",
+    settings=FinopsSettings,
     commands={"cur": _commands},
     jobs=_jobs,
     rules=_rules,

@@ -11,6 +11,7 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.finops.dagster.partitions import PROJECTS, partition_key
 from batch_platform.finops.months import month_start
 from batch_platform.finops.service.fetch import oldest_polled
+from batch_platform.finops.settings import FinopsSettings
 from batch_platform.finops.store import FinopsStore
 from batch_platform.operations.model import Job, JobParameters, Launch, Schedule, Sensor
 from batch_platform.web.api.strict import Month
@@ -53,7 +54,8 @@ class AggregateParameters(JobParameters):
 def build_jobs(settings: Settings) -> tuple[Job, ...]:
     """`cur-fetch` and `cur-aggregate`, due by the spec's schedules when these are on, else by the sensor."""
     sensor = Sensor("cur_manifest_sensor", every=timedelta(seconds=30))
-    scheduled = settings.cur_scheduler_enabled
+    own = settings.of(FinopsSettings)
+    scheduled = own.scheduler_enabled
     return (
         Job(
             id="CUR_001",
@@ -66,7 +68,7 @@ def build_jobs(settings: Settings) -> tuple[Job, ...]:
             plan=plan_fetch,
             parameters=FetchParameters,
             permission="finops:operate",
-            trigger=Schedule("cur_fetch_schedule", settings.cur_fetch_cron) if scheduled else sensor,
+            trigger=Schedule("cur_fetch_schedule", own.fetch_cron) if scheduled else sensor,
             max_duration=timedelta(minutes=30),
             deadline=timedelta(minutes=10),
         ),
@@ -82,7 +84,7 @@ def build_jobs(settings: Settings) -> tuple[Job, ...]:
             parameters=AggregateParameters,
             permission="finops:operate",
             critical=True,
-            trigger=Schedule("cur_aggregate_schedule", settings.cur_aggregate_cron) if scheduled else sensor,
+            trigger=Schedule("cur_aggregate_schedule", own.aggregate_cron) if scheduled else sensor,
             max_duration=timedelta(hours=3),
             deadline=timedelta(minutes=10),
         ),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from batch_platform.finops.settings import FinopsSettings
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -37,5 +38,5 @@ def work_on(pool: Pool, settings: Settings) -> FinopsContext:
         lake=aws.client("s3", settings),
         lake_bucket=settings.lake_bucket,
         settings=settings,
-        still_for=timedelta(minutes=settings.cur_still_minutes),
+        still_for=timedelta(minutes=settings.of(FinopsSettings).still_minutes),
     )

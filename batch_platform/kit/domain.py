@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    import dagster as dg
-    import typer
+    # by their own names, so that a `domain.py` finds all it is typed with in one place
+    from dagster import Definitions as Definitions
+    from typer import Typer as Typer
 
-    from batch_platform.operations.alerts import Rule
+    from batch_platform.operations.alerts import Rule as Rule
     from batch_platform.operations.context import OperationsContext
-    from batch_platform.operations.model import Job
+    from batch_platform.operations.model import Job as Job
     from batch_platform.operations.web.pages import DashboardCard
-    from batch_platform.settings import Settings
+    from batch_platform.settings import DomainSettings
+    from batch_platform.settings import Settings as Settings
     from batch_platform.web.app import Part
     from batch_platform.web.context import WebContext
 
@@ -48,13 +50,16 @@ class WebRoom:
 class Domain:
     """`name` is the domain's folder, the first part of its asset keys and, as `team:<name>`, their owner.
 
+    `settings` is what it reads of the environment; `stack_parameters` are what deploy/aws.yaml takes of them.
     `commands` are groups of `batch-platform` by their name. `definitions` takes the platform's resources by name and
     adds the domain's own.
     """
 
     name: str
-    commands: Mapping[str, Callable[[], typer.Typer]]
+    settings: type[DomainSettings]
+    commands: Mapping[str, Callable[[], Typer]]
     jobs: Callable[[Settings], Sequence[Job]]
     rules: Callable[[], Sequence[Rule]]
-    definitions: Callable[[Settings, Mapping[str, Any]], dg.Definitions]
+    definitions: Callable[[Settings, Mapping[str, Any]], Definitions]
     web: Callable[[], WebRoom]
+    stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}

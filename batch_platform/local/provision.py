@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+from batch_platform import domains
 from batch_platform.core.failures import Conflict, TransientFailure
 from batch_platform.local import clients, template
 from batch_platform.local.buckets import ensure_bucket
@@ -29,7 +31,10 @@ def provision(settings: Settings, variables: Mapping[str, str]) -> list[str]:
     from batch_platform import migrations
     from batch_platform.operations.dagster import tables
 
-    changes = restore(variables, project=settings.project)
+    parameters: dict[str, str] = {}
+    for domain in domains.DOMAINS:
+        parameters |= domain.stack_parameters(settings)
+    changes = restore(variables, parameters=parameters)
     database = variables.get("DATABASE_URL")
     if database:
         changes += [f"migration {name}" for name in migrations.pending(database)]
@@ -41,8 +46,10 @@ def provision(settings: Settings, variables: Mapping[str, str]) -> list[str]:
     return changes
 
 
-def restore(variables: Mapping[str, str], path: Path = TEMPLATE, *, project: str | None = None) -> list[str]:
-    """Create what the template has and the endpoints lack, the tables of btc as those of `project`.
+def restore(
+    variables: Mapping[str, str], path: Path = TEMPLATE, *, parameters: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """Create what the template has and the endpoints lack; `parameters` are the template's own.
 
     An endpoint that is not named is left alone.
     """
@@ -52,7 +59,7 @@ def restore(variables: Mapping[str, str], path: Path = TEMPLATE, *, project: str
         "Env": "local",
         "AWS::Region": variables.get("AWS_REGION", ""),
         "AWS::AccountId": "000000000000",
-        **({"Project": project} if project else {}),
+        **parameters,
     }
     changes: list[str] = []
     try:

@@ -10,8 +10,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from batch_platform.core.clock import BUSINESS_ZONE
-from batch_platform.core.cron import due_after
 from batch_platform.core.logs import in_one_line
+from batch_platform.resources.cron import due_after
 
 if TYPE_CHECKING:
     from batch_platform.operations.context import OperationsContext

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from batch_platform.settings import Settings, load_settings
+from batch_platform.zengin.settings import ZenginSettings
 
 if TYPE_CHECKING:
     from batch_platform.zengin.service import ZenginContext
@@ -36,7 +37,8 @@ def _database(settings: Settings) -> str:
     from batch_platform.resources.aws import SecretsResource
     from batch_platform.zengin.service.context import database_url
 
-    if settings.zengin_database_secret_id is None:
+    secret_id = settings.of(ZenginSettings).database_secret_id
+    if secret_id is None:
         return settings.database()
     secrets = SecretsResource(aws_region=settings.aws_region, aws_endpoint_url=settings.aws_endpoint_url)
-    return database_url(secrets.get_fields(settings.zengin_database_secret_id))
+    return database_url(secrets.get_fields(secret_id))

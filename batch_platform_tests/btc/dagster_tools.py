@@ -68,7 +68,7 @@ def executed(
     settings: Settings, btc: BtcResource, instance: dg.DagsterInstance, job: str, config: Any = None
 ) -> dg.ExecuteInProcessResult:
     """A run of an op job of the domain; it may fail."""
-    [found] = [one for one in definitions.build(settings).jobs or [] if one.name == job]
+    [found] = [one for one in definitions.build(settings, build_resources(settings)).jobs or [] if one.name == job]
     assert isinstance(found, dg.JobDefinition)
     run_config = {"ops": config} if config else {}
     return found.execute_in_process(

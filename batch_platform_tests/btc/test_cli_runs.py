@@ -22,6 +22,7 @@ from batch_platform.btc.jobs import BATCH_TAG, BATCHES
 from batch_platform.btc.model import Batch
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.service import BtcContext, standby
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.definitions import build_definitions
 from batch_platform.operations.dagster.launch import Launcher, RunResult
 from batch_platform.operations.model import REQUESTED_BY_TAG
@@ -210,7 +211,8 @@ def test_what_differs_is_named(shell: Shell, tables: Tables, dynamodb: DynamoDBC
 def test_another_workers_batch_is_followed_to_its_end(shell: Shell) -> None:
     shell.seeded(120)
     batch = service.create(shell.work(), "5", by="local:kei", approve=True)
-    slow = replace(opening.open_work(load_settings().model_copy(update={"btc_write_units": 100})), heartbeat=0.1)
+    slower = load_settings().of(BtcSettings).model_copy(update={"write_units": 100})
+    slow = replace(opening.open_work(load_settings().having(slower)), heartbeat=0.1)
     worker = threading.Thread(target=service.run, args=(slow, batch.batch_id))
     worker.start()
     while service.batch(slow, batch.batch_id).lease_owner is None:
@@ -313,4 +315,4 @@ def test_interrupted_killed_and_resumed(shell: Shell) -> None:
     changed = sum(after[user] - before[user] for user in before if user != "house")
     assert btc_text(batch.plan_sum or 0) == f"{changed:f}" == f"{-after['house']:f}"
     assert shell.json("verify")["ok"]
-    assert load_settings().btc_write_units is None
+    assert load_settings().of(BtcSettings).write_units is None

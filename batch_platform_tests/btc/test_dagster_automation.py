@@ -16,9 +16,11 @@ from batch_platform.btc.dagster import automation, definitions
 from batch_platform.btc.dagster.resource import BtcResource
 from batch_platform.btc.model import BatchStatus
 from batch_platform.btc.money import btc_text
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.core.clock import utc_now
 from batch_platform.definitions import build_definitions
 from batch_platform.registry import build_registry
+from batch_platform.resources import build_resources
 from batch_platform.settings import Settings
 from batch_platform_tests.btc.dagster_tools import ALL, Staged, executed, resource, sentences
 from batch_platform_tests.btc.service_tools import (
@@ -213,8 +215,7 @@ def test_without_a_rate_there_is_no_recurring_batch(
 
 def test_the_schedule_follows_the_settings(clean_environment: None, settings: Settings) -> None:
     assert automation.build_schedules(settings) == []
-    more = {"btc_adjustment_cron": "0 9 1 * *", "btc_adjustment_rate": Decimal("1E+1")}
-    monthly = settings.model_copy(update=more)
+    monthly = settings.having(BtcSettings(BTC_ADJUSTMENT_CRON="0 9 1 * *", BTC_ADJUSTMENT_RATE=Decimal("1E+1")))
     [schedule] = automation.build_schedules(monthly)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 9 1 * *", "Asia/Tokyo")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
@@ -264,7 +265,7 @@ def table(ended: dg.ExecuteInProcessResult) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_every_job_of_the_registry_launches_a_dagster_job_that_is_there(settings: Settings, dry_run: bool) -> None:
-    names = {job.name for job in definitions.build(settings).jobs or []}
+    names = {job.name for job in definitions.build(settings, build_resources(settings)).jobs or []}
     registered = jobs.build_jobs(settings)
     assert [job.name for job in registered] == ["btc-adjustment", "btc-recurring"]
     batch_id = "01a1fc58-6911-790b-b05c-9ddc36c6fe42"

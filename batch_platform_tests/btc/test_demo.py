@@ -20,6 +20,7 @@ from batch_platform.btc import service
 from batch_platform.btc.model import HOUSE, REVERSIBLE, UserStatus
 from batch_platform.btc.opening import open_work
 from batch_platform.btc.service.seed import customers
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import Opening, table_names
 from batch_platform.local import demo_btc
 from batch_platform.local.provision import restore
@@ -52,8 +53,8 @@ def own(
     monkeypatch.setattr(demo_btc, "USERS", USERS)
     project = f"test-{uuid4().hex[:12]}"
     names = vars(table_names("local", project)).values()
-    assert {f"table {name}" for name in names} <= set(restore(services, project=project))
-    yield provisioned.model_copy(update={"project": project})
+    assert {f"table {name}" for name in names} <= set(restore(services, parameters={"Project": project}))
+    yield provisioned.having(BtcSettings(BTC_PROJECT=project))
     for name in names:
         dynamodb.delete_table(TableName=name)
 
@@ -141,7 +142,7 @@ def killed_after(settings: Settings, stage: str, seconds: float) -> bool:
     """Start the demo and kill it a little after it has told of a stage; False when it was done sooner."""
     with subprocess.Popen(
         [sys.executable, "-c", DEMO],
-        env={**os.environ, "BTC_PROJECT": settings.project},
+        env={**os.environ, "BTC_PROJECT": settings.of(BtcSettings).project},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

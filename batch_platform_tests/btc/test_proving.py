@@ -26,6 +26,7 @@ from batch_platform.btc.proving.play import Case, Play
 from batch_platform.btc.proving.scenarios import Wish, each_case
 from batch_platform.btc.proving.suite import Verdict
 from batch_platform.btc.service import BtcContext, apply, draft
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import entries
 from batch_platform.btc.store.batches import Batches
 from batch_platform.btc.store.entries import Entries
@@ -237,7 +238,7 @@ def test_only_the_local_environment_is_proved(provisioned: Settings, monkeypatch
 
 
 def test_tables_that_are_missing_are_named(provisioned: Settings) -> None:
-    elsewhere = provisioned.model_copy(update={"project": "nowhere"})
+    elsewhere = provisioned.having(BtcSettings(BTC_PROJECT="nowhere"))
     with pytest.raises(NotFound, match="nowhere-local-batch-operations does not exist: batch-platform provision"):
         Ground(elsewhere, "prove-missing").create()
 

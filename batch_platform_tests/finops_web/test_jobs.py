@@ -17,6 +17,7 @@ from batch_platform.definitions import build_definitions
 from batch_platform.finops import jobs, service
 from batch_platform.finops.model import Budget
 from batch_platform.finops.months import shift
+from batch_platform.finops.settings import FinopsSettings
 from batch_platform.operations.dagster.launch import Launcher
 from batch_platform.operations.model import Schedule, Sensor
 from batch_platform.operations.service import OperationsContext
@@ -100,7 +101,7 @@ def test_an_unknown_project_is_refused(pool: postgres.Pool) -> None:
 def test_what_starts_them(settings: Settings) -> None:
     for job in jobs.build_jobs(settings):
         assert job.trigger == Sensor("cur_manifest_sensor", every=jobs.timedelta(seconds=30))
-    scheduled = jobs.build_jobs(settings.model_copy(update={"cur_scheduler_enabled": True}))
+    scheduled = jobs.build_jobs(settings.having(FinopsSettings(CUR_BATCH_SCHEDULER_ENABLED=True)))
     assert [job.trigger for job in scheduled] == [
         Schedule("cur_fetch_schedule", "0 * * * *"),
         Schedule("cur_aggregate_schedule", "15 * * * *"),

@@ -25,9 +25,9 @@ from dagster._core.scheduler.instigation import (
 from dagster._utils.error import SerializableErrorInfo
 
 from batch_platform.core.clock import BUSINESS_ZONE
-from batch_platform.core.cron import due_after
 from batch_platform.operations import alerts, deadlines, service
 from batch_platform.operations.model import Incident, Missing, Registry, Schedule
+from batch_platform.resources.cron import due_after
 from batch_platform_tests.operations.world import REGISTRY, World
 
 KINDS = {"letters_schedule": InstigatorType.SCHEDULE, "plain_sensor": InstigatorType.SENSOR}

@@ -34,6 +34,7 @@ from batch_platform.btc import service
 from batch_platform.btc.model import HOUSE, Batch, UserStatus
 from batch_platform.btc.opening import open_work
 from batch_platform.btc.service.seed import generated
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import Tables, table_names
 from batch_platform.core import aws
 from batch_platform.local import provision, services
@@ -256,7 +257,7 @@ def _own_tables() -> Iterator[Bench]:
     """Those of `BTC_PROJECT`, which `provision` has made; dropped afterwards."""
     settings = load_settings()
     dynamodb = aws.client("dynamodb", settings)
-    tables = table_names(settings.env, settings.project)
+    tables = table_names(settings.env, settings.of(BtcSettings).project)
     try:
         bare_loop.require_the_same_requests(tables)
         yield Bench(open_work(settings), dynamodb, tables)

@@ -16,6 +16,7 @@ from batch_platform.btc import service
 from batch_platform.btc.items import batch_key
 from batch_platform.btc.model import PLAN_SCHEMA
 from batch_platform.btc.opening import open_work
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import table_names
 from batch_platform.btc.store.table import Requests
 from batch_platform.core import aws
@@ -45,7 +46,7 @@ def _use_once() -> None:
     The first ones import modules, read rules of endpoints and the shapes of request and answer, and start threads.
     """
     requests = Requests(aws.client("dynamodb", _SETTINGS))
-    table = table_names(_SETTINGS.env, _SETTINGS.project).batches
+    table = table_names(_SETTINGS.env, _SETTINGS.of(BtcSettings).project).batches
     absent = {"TableName": table, "Key": batch_key("nothing"), "ConditionExpression": "attribute_exists(batch_id)"}
     with suppress(NotFound):
         _WORK.store.batches.get("nothing")

@@ -13,6 +13,7 @@ from batch_platform.btc.dagster.resource import BtcResource
 from batch_platform.btc.jobs import BATCH_TAG, LOOKS_EVERY
 from batch_platform.btc.model import Batch
 from batch_platform.btc.service import SYSTEM, BtcContext
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.core.failures import InvalidInput, PlatformError
 from batch_platform.core.retry import STANDARD_RETRY
 from batch_platform.resources.failures import dagster_failures
@@ -150,13 +151,14 @@ def _request(job: str, batch: Batch, now: datetime) -> dg.RunRequest:
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """The recurring batch at `BTC_ADJUSTMENT_CRON`; without it there is none."""
-    if settings.btc_adjustment_cron is None:
+    cron = settings.of(BtcSettings).adjustment_cron
+    if cron is None:
         return []
 
     @dg.schedule(
         name="btc_recurring_schedule",
         job=btc_recurring,
-        cron_schedule=settings.btc_adjustment_cron,
+        cron_schedule=cron,
         execution_timezone=ZONE,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Plans a batch of BTC_ADJUSTMENT_RATE, which waits for its approval.",

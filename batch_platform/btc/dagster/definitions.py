@@ -9,6 +9,7 @@ import dagster as dg
 
 from batch_platform.btc.dagster import assets, automation, dry_runs
 from batch_platform.btc.dagster.resource import BtcResource
+from batch_platform.btc.settings import BtcSettings
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
     """Assets with their checks, jobs, sensor and schedules of the domain, and its resource made of the platform's."""
     shared = {name: given[name] for name in ("postgres", "s3", "dynamodb")}
-    rate = settings.btc_adjustment_rate
+    own = settings.of(BtcSettings)
+    rate = own.adjustment_rate
     recurring = None if rate is None else f"{rate:f}"
     return dg.Definitions(
         assets=[assets.btc_adjustment_plan, assets.btc_adjustment_transactions, assets.btc_adjustment_report],
@@ -25,6 +27,6 @@ def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
         sensors=[automation.btc_batch_sensor],
         schedules=automation.build_schedules(settings),
         resources={
-            "btc": BtcResource(**shared, env=settings.env, project=settings.project, recurring_rate=recurring),
+            "btc": BtcResource(**shared, env=settings.env, project=own.project, recurring_rate=recurring),
         },
     )

@@ -8,6 +8,7 @@ import dagster as dg
 
 from batch_platform.btc.opening import options_of
 from batch_platform.btc.service.context import BtcContext, build_context
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.resources.aws import DynamoDBResource, S3Resource
 from batch_platform.resources.postgres import PostgresResource
 from batch_platform.settings import load_settings
@@ -37,7 +38,7 @@ class BtcResource(dg.ConfigurableResource["BtcResource"]):
             lake_bucket=self.s3.lake_bucket,
             env=self.env,
             project=self.project,
-            options=options_of(load_settings()),
+            options=options_of(load_settings().of(BtcSettings)),
         )
 
     def pool(self) -> "Pool":

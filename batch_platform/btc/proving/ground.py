@@ -24,6 +24,7 @@ from batch_platform.btc.model import Options
 from batch_platform.btc.proving.faults import Hazard, disturbed
 from batch_platform.btc.proving.oracle import Entry
 from batch_platform.btc.service import BtcContext
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import Tables, table_names
 from batch_platform.core import aws, objects
 from batch_platform.core.clock import Clock
@@ -158,7 +159,7 @@ class Ground:
 
     def create(self) -> None:
         """Tables made as the user's are, and an empty bucket. Raises `NotFound` where the user's are missing."""
-        there = vars(table_names(self._settings.env, self._settings.project))
+        there = vars(table_names(self._settings.env, self._settings.of(BtcSettings).project))
         for kind, name in vars(self.tables).items():
             try:
                 with aws.aws_failures(f"table {there[kind]}"):

@@ -13,6 +13,7 @@ from batch_platform.finops.manifest import POLLED_MONTHS
 from batch_platform.finops.months import shift
 from batch_platform.finops.service.context import QUIET
 from batch_platform.finops.service.poll import MonthToRun
+from batch_platform.finops.settings import FinopsSettings
 from batch_platform.resources.failures import dagster_failures
 from batch_platform.settings import Settings
 
@@ -87,12 +88,13 @@ def _requests(month: MonthToRun) -> Iterator[dg.RunRequest]:
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """The spec's two schedules: on by `CUR_BATCH_SCHEDULER_ENABLED`, at `CUR_FETCH_CRON` and `CUR_AGGREGATE_CRON`."""
-    status = dg.DefaultScheduleStatus.RUNNING if settings.cur_scheduler_enabled else dg.DefaultScheduleStatus.STOPPED
+    own = settings.of(FinopsSettings)
+    status = dg.DefaultScheduleStatus.RUNNING if own.scheduler_enabled else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
         name="cur_fetch_schedule",
         job=cur_fetch,
-        cron_schedule=settings.cur_fetch_cron,
+        cron_schedule=own.fetch_cron,
         execution_timezone=BUSINESS_ZONE,
         default_status=status,
         description="Batch A for every enabled project, a run each.",
@@ -124,7 +126,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     @dg.schedule(
         name="cur_aggregate_schedule",
         job=cur_aggregate,
-        cron_schedule=settings.cur_aggregate_cron,
+        cron_schedule=own.aggregate_cron,
         execution_timezone=BUSINESS_ZONE,
         default_status=status,
         description="Batch B for every project-month with registered files that nobody works on.",

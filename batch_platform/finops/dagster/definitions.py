@@ -9,6 +9,7 @@ import dagster as dg
 
 from batch_platform.finops.dagster import assets, automation, checks, dry_runs, sweeps
 from batch_platform.finops.dagster.resource import FinopsResource
+from batch_platform.finops.settings import FinopsSettings
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
     """Assets, checks, jobs, sensor and schedules of the domain, and its resource made of the platform's."""
-    still = settings.cur_still_minutes
+    still = settings.of(FinopsSettings).still_minutes
     return dg.Definitions(
         assets=[
             assets.cur_manifest,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import dropwhile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from zoneinfo import ZoneInfo
 
+from pydantic import AfterValidator
+
+from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.core.failures import InvalidInput
 
 if TYPE_CHECKING:
@@ -47,3 +50,13 @@ def _ticks(cron: str, moment: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     from dagster._utils.schedules import schedule_execution_time_iterator
 
     return schedule_execution_time_iterator(moment.timestamp(), cron, zone.key)
+
+
+def _checked(cron: str) -> str:
+    if fault := cron_fault(cron, BUSINESS_ZONE):
+        raise ValueError(fault)
+    return cron
+
+
+Cron = Annotated[str, AfterValidator(_checked)]
+"""A setting that schedules read in Asia/Tokyo."""

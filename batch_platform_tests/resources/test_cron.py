@@ -14,10 +14,10 @@ from dagster._vendored.croniter.croniter import CroniterBadDateError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from batch_platform import domains
 from batch_platform.core.clock import BUSINESS_ZONE
-from batch_platform.core.cron import cron_fault, due_after
 from batch_platform.core.failures import InvalidInput
-from batch_platform.settings import load_settings
+from batch_platform.resources.cron import cron_fault, due_after
 
 
 @dg.job
@@ -123,7 +123,7 @@ def test_what_no_schedule_reads_is_refused_by_the_settings_name(
     monkeypatch.setenv(variable, cron)
     monkeypatch.setenv("BTC_ADJUSTMENT_RATE", "5")
     with pytest.raises(InvalidInput, match=f"^{variable}: .*({fault})") as refused:
-        load_settings()
+        domains.load_settings()
     assert (refused.value.exit_code, refused.value.field) == (2, variable)
     with pytest.raises(InvalidInput, match=r"is (not )?a .*cron expression"):
         due_after(cron, datetime.now(UTC), BUSINESS_ZONE)
