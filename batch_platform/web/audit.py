@@ -1,4 +1,8 @@
-"""The audit log: who changed what, when, from what to what. Written in the transaction of the change itself."""
+"""The audit log: who changed what, when, from what to what.
+
+A row is written in the transaction of the change itself. Where the change is another system's, an intent is written
+before it and gets its outcome afterwards; one without an outcome tells of a process that was killed in between.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from psycopg.types.json import Jsonb
 from starlette.requests import HTTPConnection
 
 from batch_platform.core import postgres
-from batch_platform.core.logs import masked
+from batch_platform.core.logs import mask_text, masked
 from batch_platform.core.sql import load
 from batch_platform.web.context import web_of
 
@@ -29,7 +33,10 @@ class Actor(Protocol):
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One row; `before` and `after` are JSON, secrets masked."""
+    """One row; `before` and `after` are JSON, secrets masked.
+
+    `outcome` is what became of an intent, which is not settled before; other rows are settled when they are written.
+    """
 
     id: int
     at: datetime
@@ -39,6 +46,8 @@ class AuditEntry:
     before: Any
     after: Any
     correlation_id: str | None
+    outcome: str | None
+    settled_at: datetime | None
 
 
 def record(
@@ -56,18 +65,47 @@ def record(
 
     `what` is written `thing.verb`. Whatever looks like a secret in `before` and `after` is masked.
     """
+    row = {"who": who, "what": what, "target": target, "before": before, "after": after}
+    _insert(connection, **row, correlation_id=correlation_id, now=now, settled_at=now)
+
+
+def intend(
+    pool: postgres.Pool,
+    *,
+    who: Actor | str,
+    what: str,
+    target: str,
+    before: Any = None,
+    after: Any = None,
+    correlation_id: str | None = None,
+    now: datetime,
+) -> int:
+    """Add a row for a change that another system is asked for next, and commit it; the id is for `settle`."""
+    row = {"who": who, "what": what, "target": target, "before": before, "after": after}
+    with postgres.transaction(pool) as own:
+        return _insert(own, **row, correlation_id=correlation_id, now=now, settled_at=None)
+
+
+def settle(pool: postgres.Pool, intent: int, outcome: str, *, now: datetime) -> None:
+    """Write what became of an intent, once: what is settled stays."""
+    with postgres.transaction(pool) as own:
+        own.execute(_SQL["settle_audit"], {"id": intent, "outcome": mask_text(outcome), "now": now})
+
+
+def _insert(
+    connection: postgres.Connection,
+    *,
+    who: Actor | str,
+    before: Any,
+    after: Any,
+    **columns: Any,
+) -> int:
     values = masked(None, "", {"before": before, "after": after})
-    connection.execute(
-        _SQL["insert_audit"],
-        {
-            "now": now,
-            "who": who if isinstance(who, str) else who.subject,
-            "what": what,
-            "target": target,
-            **{name: None if value is None else Jsonb(value) for name, value in values.items()},
-            "correlation_id": correlation_id,
-        },
-    )
+    texts = {name: None if value is None else Jsonb(value) for name, value in values.items()}
+    subject = who if isinstance(who, str) else who.subject
+    row = connection.execute(_SQL["insert_audit"], {"who": subject, **texts, **columns}).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def audited(

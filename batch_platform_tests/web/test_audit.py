@@ -13,7 +13,7 @@ from batch_platform.core import postgres
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Principal, Role
-from batch_platform.web.audit import AuditStore, record
+from batch_platform.web.audit import AuditStore, intend, record, settle
 from batch_platform_tests.databases import empty_database
 from batch_platform_tests.web.site import NOON, Site
 
@@ -167,3 +167,33 @@ def test_a_database_without_a_log_is_told(settings: Settings) -> None:
 
 def test_a_log_that_is_there_is_enough(pool: postgres.Pool) -> None:
     AuditStore(pool).require()
+
+
+def test_an_intent_gets_its_outcome_once_and_nothing_else(pool: postgres.Pool, target: str) -> None:
+    intent = intend(pool, who=ANN, what="job.run", target=target, after={"password": "geheim"}, now=NOON)
+    store = AuditStore(pool)
+    [row] = store.rows(target=target)
+    assert (row.id, row.outcome, row.settled_at, row.after) == (intent, None, None, {"password": "***"})
+    for statement in (
+        "UPDATE web.audit_log SET who = 'x' WHERE id = %s",
+        "UPDATE web.audit_log SET who = 'x', settled_at = now() WHERE id = %s",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), postgres.transaction(pool) as connection:
+            connection.execute(statement.encode(), [intent])
+    later = NOON + timedelta(seconds=1)
+    settle(pool, intent, "done with password=geheim", now=later)
+    settle(pool, intent, "something else", now=later)
+    [row] = store.rows(target=target)
+    assert (row.outcome, row.settled_at) == ("done with password=***", later)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), postgres.transaction(pool) as connection:
+        connection.execute("UPDATE web.audit_log SET outcome = 'x' WHERE id = %s", [intent])
+
+
+def test_the_page_says_what_became_of_an_intent(site: Site, target: str) -> None:
+    browser = site.signed_in("ann", Role.VIEWER)
+    intent = intend(site.context.pool, who=ANN, what="job.run", target=target, now=NOON)
+    assert "結果不明" in browser.get(f"/console/audit?target={target}").text
+    settle(site.context.pool, intent, "DONE-IT", now=NOON)
+    page = browser.get(f"/console/audit?target={target}").text
+    assert "結果不明" not in page
+    assert "DONE-IT" in page

@@ -30,7 +30,10 @@ class SessionAnswer(StrictModel):
 
 
 class AuditAnswer(StrictModel):
-    """One change; `before` and `after` are as the change's own kind has them, secrets masked."""
+    """One change; `before` and `after` are as the change's own kind has them, secrets masked.
+
+    `outcome` is what became of a change that another system was asked for; until then `settledAt` is null.
+    """
 
     id: int
     at: datetime
@@ -40,6 +43,8 @@ class AuditAnswer(StrictModel):
     before: Any
     after: Any
     correlation_id: str | None
+    outcome: str | None
+    settled_at: datetime | None
 
 
 Word = Annotated[Text | None, Query(min_length=1)]

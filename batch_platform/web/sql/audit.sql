@@ -1,14 +1,18 @@
 -- The audit log.
 
 -- name: insert_audit
-INSERT INTO web.audit_log (at, who, what, target, before, after, correlation_id)
-VALUES (%(now)s, %(who)s, %(what)s, %(target)s, %(before)s, %(after)s, %(correlation_id)s)
+INSERT INTO web.audit_log (at, who, what, target, before, after, correlation_id, settled_at)
+VALUES (%(now)s, %(who)s, %(what)s, %(target)s, %(before)s, %(after)s, %(correlation_id)s, %(settled_at)s)
+RETURNING id
+
+-- name: settle_audit
+UPDATE web.audit_log SET outcome = %(outcome)s, settled_at = %(now)s WHERE id = %(id)s AND settled_at IS NULL
 
 -- name: audit_table
 SELECT FROM web.audit_log LIMIT 0
 
 -- name: audit_rows
-SELECT id, at, who, what, target, before, after, correlation_id
+SELECT id, at, who, what, target, before, after, correlation_id, outcome, settled_at
   FROM web.audit_log
  WHERE (%(who)s::text IS NULL OR who = %(who)s)
    AND (%(what)s::text IS NULL OR what = %(what)s OR starts_with(what, %(what)s || '.'))
