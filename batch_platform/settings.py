@@ -29,6 +29,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.messages import Message
+from batch_platform.core.validation import refusal_of
 
 
 def _variables() -> dict[str, str]:
@@ -98,8 +100,12 @@ class Settings(BaseSettings):
         for variable, url in endpoints.items():
             if url and not _is_loopback(url):
                 raise ValueError(
-                    f"{variable} does not point at this machine, but BATCH_PLATFORM_ENV is local; "
-                    "set BATCH_PLATFORM_ENV to dev or prod to use it"
+                    Message(
+                        "not-this-machine",
+                        "{variable} does not point at this machine, but BATCH_PLATFORM_ENV is local; "
+                        "set BATCH_PLATFORM_ENV to dev or prod to use it",
+                        variable=variable,
+                    )
                 )
         return self
 
@@ -119,7 +125,7 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The address of the application's database, password included. Raises `InvalidInput` when it is not set."""
         if self.database_url is None:
-            raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
+            raise InvalidInput("variable-not-set", "{field} is not set", field="DATABASE_URL")
         return self.database_url.get_secret_value()
 
     @cached_property
@@ -145,10 +151,7 @@ def _named_failures() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise InvalidInput(f"{where}: {message}" if where else message, field=where or None) from None
+        raise refusal_of(error) from None
 
 
 def _is_loopback(url: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from batch_platform.core.messages import Message
 from batch_platform.core.numbers import PlainDecimal, PlainInt
 from batch_platform.resources.cron import Cron
 from batch_platform.settings import DomainSettings
@@ -38,14 +39,19 @@ class BtcSettings(DomainSettings):
     @classmethod
     def _one_or_sixteen(cls, shards: int) -> int:
         if shards not in (1, 16):
-            raise ValueError("must be 1 or 16")
+            raise ValueError(Message("one-or-sixteen", "must be 1 or 16"))
         return shards
 
     @model_validator(mode="after")
     def _rate_for_its_cron(self) -> BtcSettings:
         if self.adjustment_cron is not None and self.adjustment_rate is None:
-            raise ValueError("BTC_ADJUSTMENT_CRON needs BTC_ADJUSTMENT_RATE")
+            raise ValueError(Message("cron-without-rate", "BTC_ADJUSTMENT_CRON needs BTC_ADJUSTMENT_RATE"))
         rate = self.adjustment_rate
         if rate is not None and not 0 < rate.copy_abs() <= self.max_rate:
-            raise ValueError("BTC_ADJUSTMENT_RATE must not be 0, nor beyond BTC_MAX_RATE: nobody confirms it")
+            raise ValueError(
+                Message(
+                    "scheduled-rate-unconfirmed",
+                    "BTC_ADJUSTMENT_RATE must not be 0, nor beyond BTC_MAX_RATE: nobody confirms it",
+                )
+            )
         return self

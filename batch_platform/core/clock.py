@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from batch_platform.core.messages import Message
+
 Clock = Callable[[], datetime]
 
 BUSINESS_ZONE = ZoneInfo("Asia/Tokyo")
@@ -25,5 +27,5 @@ def parse_day(text: str) -> date:
     """A day written YYYY-MM-DD, of the years 1000 to 2999. Raises `ValueError` for any other: `fromisoformat` alone
     takes 20261120 and 2026-W48-1 too."""
     if not _DAY.fullmatch(text):
-        raise ValueError("a day is written YYYY-MM-DD")
+        raise ValueError(Message("day-format", "a day is written YYYY-MM-DD"))
     return date.fromisoformat(text)

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator
 
+from batch_platform.core.messages import Message
+
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 _LONGEST: Final = 64
@@ -26,7 +28,7 @@ def parse_decimal(text: str) -> Decimal:
 def _written(text: str, pattern: re.Pattern[str]) -> str:
     bare = text.strip(" ")
     if len(bare) > _LONGEST or not pattern.fullmatch(bare):
-        raise ValueError("must be a number in plain digits")
+        raise ValueError(Message("plain-digits", "must be a number in plain digits"))
     return bare
 
 

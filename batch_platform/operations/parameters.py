@@ -11,7 +11,7 @@ from typing import Any, Final
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
-from batch_platform.core.failures import InvalidInput
+from batch_platform.core.validation import refusal_of
 from batch_platform.operations.model import Job, JobParameters
 from batch_platform.web.api.strict import Month
 from batch_platform.web.i18n import N_
@@ -91,9 +91,7 @@ def parse(job: Job, texts: Mapping[str, str], *, dry_run: bool) -> JobParameters
     try:
         return validated(job, read(job.parameters, texts) | {"dryRun": dry_run})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"{field}: {first['msg'].removeprefix('Value error, ')}", field=field) from None
+        raise refusal_of(error) from None
 
 
 def _fields(parameters: type[JobParameters]) -> Iterator[tuple[str, Any, str, Mapping[str, Any]]]:

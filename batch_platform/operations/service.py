@@ -18,6 +18,7 @@ import structlog
 from pydantic import ValidationError
 
 from batch_platform.core.failures import Conflict, InvalidInput, PermanentFailure, PlatformError, TransientFailure
+from batch_platform.core.validation import refusal_of
 from batch_platform.operations import ledger
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.ledger import sync
@@ -294,10 +295,9 @@ def _checked(job: Job, parameters: Mapping[str, Any] | JobParameters) -> JobPara
         written = json.dumps(dict(parameters), default=str)
         return job.parameters.model_validate_json(written, by_alias=True, by_name=False)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise InvalidInput(f"{where}: {message}" if where else message, field=where or "parameters") from None
+        refused = refusal_of(error)
+        refused.field = refused.field or "parameters"
+        raise refused from None
 
 
 def _copied(ctx: OperationsContext, run_id: str) -> Run:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator
 
 from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,24 +25,24 @@ def due_after(cron: str, moment: datetime, zone: ZoneInfo) -> Iterator[datetime]
     Raises `InvalidInput` for a cron that is none to schedules.
     """
     if fault := cron_fault(cron, zone):
-        raise InvalidInput(f"{cron!r} is {fault}", field="cron")
+        raise InvalidInput("bad-cron", "{cron} is {fault}", cron=repr(cron), fault=fault, field="cron")
     ticks = (tick.astimezone(UTC) for tick in _ticks(cron, moment, zone))
     return dropwhile(lambda tick: tick <= moment, ticks)
 
 
-def cron_fault(cron: str, zone: ZoneInfo) -> str | None:
+def cron_fault(cron: str, zone: ZoneInfo) -> Message | None:
     """Why a schedule cannot tick by it, as the end of "it is …"; None: it can."""
     from dagster._utils.schedules import is_valid_cron_schedule
     from dagster._vendored.croniter.croniter import CroniterBadDateError
 
     if not is_valid_cron_schedule(cron):
-        return "not a cron expression of schedules (five fields such as 0 9 * * 1-5, or @daily)"
+        return Message("no-cron", "not a cron expression of schedules (five fields such as 0 9 * * 1-5, or @daily)")
     if any(part[0] in "rR" for field in cron.split() for part in field.split(",")):
-        return "a random cron expression: each process would read other moments"
+        return Message("random-cron", "a random cron expression: each process would read other moments")
     try:
         next(_ticks(cron, _SOME_DAY, zone))
     except CroniterBadDateError:
-        return "a cron expression without a day in any year"
+        return Message("cron-without-a-day", "a cron expression without a day in any year")
     return None
 
 

@@ -29,6 +29,7 @@ from batch_platform.web.api import problems
 from batch_platform.web.api.bodies import BodyLimitMiddleware
 from batch_platform.web.api.idempotency import IdempotencyMiddleware
 from batch_platform.web.api.media import MediaMiddleware
+from batch_platform.web.api.refusals import forbidden
 from batch_platform.web.console import Console, NavItem
 from batch_platform.web.context import WebContext
 from batch_platform.web.i18n import LanguageMiddleware
@@ -158,7 +159,7 @@ class _Permitted:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 4403})
                 return
-            raise problems.forbidden(self._permission)
+            raise forbidden(self._permission)
         await self._app(scope, receive, send)
 
 

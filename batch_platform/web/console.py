@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from starlette.types import Scope
 
 from batch_platform.core.failures import PlatformError
+from batch_platform.core.validation import message_of
 from batch_platform.web import formats, i18n
 from batch_platform.web.context import web_of
 from batch_platform.web.i18n import N_
@@ -141,7 +142,7 @@ def render(request: Request, template: str, /, *, status: int = 200, **values: A
 
 
 def redirect(request: Request, path: str, *, message: str | None = None, tone: Tone = "good") -> RedirectResponse:
-    """After a write: to `path` (303), where the message, already translated, is shown once.
+    """After a write: to `path` (303), where the message, or a text that is translated already, is shown once.
 
     It travels in a signed cookie of a minute, so that no other site can put words into the console's mouth.
     """
@@ -149,7 +150,7 @@ def redirect(request: Request, path: str, *, message: str | None = None, tone: T
     if message:
         response.set_cookie(
             _FLASH,
-            _signer(request).dumps([tone, message[:_FLASH_LENGTH]]),
+            _signer(request).dumps([tone, i18n.said(message)[:_FLASH_LENGTH]]),
             max_age=_FLASH_SECONDS,
             httponly=True,
             samesite="lax",
@@ -159,13 +160,12 @@ def redirect(request: Request, path: str, *, message: str | None = None, tone: T
 
 
 def field_errors(error: PlatformError | ValidationError | RequestValidationError) -> dict[str, str]:
-    """Sentences by field name, for `m.field(errors=)`; what belongs to no field is under ""."""
+    """Sentences in the reader's language by field, for `m.field(errors=)`; what belongs to no field is under ""."""
     if isinstance(error, PlatformError):
-        return {getattr(error, "field", None) or "": error.message}
+        return {getattr(error, "field", None) or "": i18n.said(error)}
     skipped = 1 if isinstance(error, RequestValidationError) else 0  # "body", "query" or "path"
     return {
-        ".".join(str(part) for part in item["loc"][skipped:]): item["msg"].removeprefix("Value error, ")
-        for item in error.errors()
+        ".".join(str(part) for part in item["loc"][skipped:]): i18n.said(message_of(item)) for item in error.errors()
     }
 
 

@@ -75,7 +75,11 @@ def check_secret(secret: bytes) -> None:
     """Raises `InvalidInput`."""
     if len(secret) < MINIMUM_SECRET:
         raise InvalidInput(
-            f"BATCH_PLATFORM_SECRET has {len(secret)} bytes; it needs {MINIMUM_SECRET}", field="BATCH_PLATFORM_SECRET"
+            "secret-too-short",
+            "BATCH_PLATFORM_SECRET has {size} bytes; it needs {minimum}",
+            size=len(secret),
+            minimum=MINIMUM_SECRET,
+            field="BATCH_PLATFORM_SECRET",
         )
 
 

@@ -19,11 +19,11 @@ from dagster_webserver.webserver import DagsterWebserver
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from batch_platform.web.access.dependencies import requires
+from batch_platform.web.api.refusals import Refusal, foreign_origin
 from batch_platform.web.console import NavItem
 from batch_platform.web.context import web_of
 
@@ -36,7 +36,6 @@ NAVIGATION: Final = NavItem(key="dagster", label="Dagster", path=f"{PATH}/", per
 _MAY_EXECUTE: Final = "dagster_ui.may_execute"
 _LOOK_SECONDS: Final = 10.0
 _SIGNED_OUT: Final = 4401
-_FOREIGN: Final = "a page of another origin may not act here"
 
 # Scripts by nonce alone, everything else from here; Dagster's own policy lets any https script in.
 _POLICY: Final = "; ".join(
@@ -105,7 +104,7 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
     async def graphql_http_endpoint(self, request: Request) -> Response:
         """By GET Dagster would execute mutations too; here it is good for the playground's page only."""
         if request.method != "POST" and "text/html" not in request.headers.get("accept", ""):
-            raise HTTPException(405, "GraphQL is asked by POST", {"Allow": "POST"})
+            raise Refusal(405, "graphql-by-post", "GraphQL is asked by POST", headers={"Allow": "POST"})
         page: Response = await super().graphql_http_endpoint(request)
         if request.method == "POST":
             return page
@@ -137,7 +136,7 @@ class _Guard:
         elif _same_origin(connection):
             await self._websocket(connection, inner, receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1008, "reason": _FOREIGN})
+            await send({"type": "websocket.close", "code": 1008, "reason": foreign_origin().detail})
 
     async def _websocket(self, connection: HTTPConnection, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -172,10 +171,10 @@ def _check_request(request: HTTPConnection) -> None:
     if request.scope["method"] in ("GET", "HEAD"):
         return
     if not _same_origin(request):
-        raise HTTPException(403, _FOREIGN)
+        raise foreign_origin()
     # A form of a foreign page can send three content types without asking; JSON is none of them.
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise HTTPException(415, "only application/json is accepted")
+        raise Refusal(415, "graphql-by-json", "only application/json is accepted")
 
 
 def _same_origin(connection: HTTPConnection) -> bool:

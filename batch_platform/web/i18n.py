@@ -2,6 +2,7 @@
 
 Code and templates carry English msgids; Japanese comes from each package's `locale/ja.po`, compiled in memory.
 `gettext` speaks the language of the request in hand, which `LanguageMiddleware` sets; English outside of one.
+`said` does so with messages and failures: they come with their parameters, which may be messages themselves.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from batch_platform.core.failures import PlatformError
+from batch_platform.core.messages import Message, Parameter, filled, separator
 
 DEFAULT: Final = "ja"
 NAMES: Final = {DEFAULT: "日本語", "en": "English"}
@@ -44,6 +48,10 @@ def N_(msgid: str) -> str:
     return msgid
 
 
+# What stands between several values, and between several messages, as `core.messages` has it.
+SEPARATORS: Final = (N_(", "), N_("; "))
+
+
 def gettext(msgid: str, /, **values: Any) -> str:
     """The text in the language of the request in hand, with its `%(name)s` places filled from `values`."""
     text = _spoken.get().texts.gettext(msgid)
@@ -53,6 +61,11 @@ def gettext(msgid: str, /, **values: Any) -> str:
 def ngettext(singular: str, plural: str, number: int, /, **values: Any) -> str:
     """As `gettext`, by number, which is also `%(num)s`."""
     return _spoken.get().texts.ngettext(singular, plural, number) % {"num": number, **values}
+
+
+def said(told: str | PlatformError) -> str:
+    """A message or a failure in the language of the request in hand; a sentence that is no message stays as it is."""
+    return _said(told.message if isinstance(told, PlatformError) else told)
 
 
 def spoken() -> Language:
@@ -96,6 +109,14 @@ class LanguageMiddleware:
             return
         with speaking(chosen(HTTPConnection(scope), self._languages)):
             await self._app(scope, receive, send)
+
+
+def _said(value: Parameter) -> str:
+    if isinstance(value, Message):
+        return filled(gettext(value.text), value.parameters, _said)
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return str(value)
+    return gettext(separator(value)).join(map(_said, value))
 
 
 def _texts(code: str, packages: Sequence[str]) -> NullTranslations:

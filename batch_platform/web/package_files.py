@@ -34,7 +34,7 @@ class PackageFiles:
     async def file(self, name: str, v: str = "") -> Response:
         """A file, kept by browsers where the address names its content."""
         if name not in self._media:
-            raise NotFound(f"there is no file {name!r}")
+            raise NotFound("unknown-file", "there is no file {name}", name=repr(name))
         content, digest = _read(self._package, name)
         kept = f"private, max-age={_YEAR}, immutable" if v == digest else "no-cache"
         return Response(content, media_type=self._media[name], headers={"Cache-Control": kept})

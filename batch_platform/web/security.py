@@ -8,12 +8,12 @@ from typing import Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batch_platform.core.logs import bound
 from batch_platform.web.api.problems import plain, problem_of, respond
+from batch_platform.web.api.refusals import Refusal
 from batch_platform.web.context import Limits, WebContext
 
 REQUEST_ID: Final = "X-Request-ID"
@@ -157,7 +157,9 @@ class RateLimitMiddleware:
             else:
                 wait = self._known.wait(principal.subject, now)
             if wait:
-                raise HTTPException(429, "too many requests", {"Retry-After": str(int(wait) + 1)})
+                raise Refusal(
+                    429, "too-many-requests", "too many requests", headers={"Retry-After": str(int(wait) + 1)}
+                )
         await self._app(scope, receive, send)
 
 

@@ -175,7 +175,7 @@ def test_refusals_do_not_tell_what_was_wrong(pool: postgres.Pool, sessions: Sess
         with pytest.raises(LoginRefused) as refused:
             log_in(sessions, name, password)
         told.add((refused.value.status_code, refused.value.detail, str(refused.value.headers)))
-    assert told == {(401, service.WRONG, "None")}
+    assert told == {(401, "The name or the password is wrong.", "None")}
 
 
 def test_names_are_typed_in_any_case(pool: postgres.Pool, sessions: Sessions) -> None:

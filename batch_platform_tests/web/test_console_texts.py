@@ -1,4 +1,4 @@
-"""Every text of every package has its Japanese, with the same places to fill, and no translation is left over."""
+"""Every text and every message of every package has its Japanese, with the same places, and none is left over."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from babel.messages.pofile import PoFileError, read_po
 from jinja2.ext import babel_extract
 
 import batch_platform
+from batch_platform.core.failures import InvalidInput
+from batch_platform.core.messages import Message
+from batch_platform.core.validation import TEXTS
 from batch_platform.web import i18n
 
 ROOT = Path(batch_platform.__file__).parent
@@ -23,6 +27,65 @@ KEYWORDS = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2)}
 # Classes whose texts are msgids, by the arguments that hold them.
 MARKED = {"NavItem": ("label",), "Job": ("title", "description")}
 PLACE = re.compile(r"%\((\w+)\)s")
+MESSAGE_PLACE = re.compile(r"\{(\w+)\}")
+MESSAGE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+PLAIN_ENGLISH = {"expected_plural", "field_type", "class_name"}  # of pydantic's texts: Japanese has no use for them
+UNCONVERTED = ("btc", "core", "finops", "local", "operations", "resources", "server", "settings", "zengin")
+NO_PARAMETERS = {"field", "headers"}  # of failures, unless the text has such a place
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message where it is made: as a failure is raised, or by itself."""
+
+    id: str
+    text: str
+    parameters: frozenset[str]
+    place: str
+
+
+def _said(file: Path) -> Iterator[Said | str]:
+    """Every message of a module, and the place of everything that should be one and is not."""
+    tree = ast.parse(file.read_bytes())
+    inits = {
+        call
+        for kind in ast.walk(tree)
+        if isinstance(kind, ast.ClassDef) and kind.name in FAILURES
+        for call in ast.walk(kind)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__"
+    }
+    raised = {node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        chosen = node in raised and name == "kind"  # one failure or another
+        if not (node in inits or name in FAILURES or name == "Message" or chosen):
+            continue
+        literals = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        place = f"{file.relative_to(ROOT)}:{node.lineno}"
+        if len(literals) == 2:
+            names = frozenset(keyword.arg or "**" for keyword in node.keywords)
+            yield Said(*literals, names, place)
+        elif literals or any(isinstance(one, ast.JoinedStr | ast.BinOp) for one in node.args):
+            yield place
+
+
+def _failures() -> frozenset[str]:
+    """The names of all classes of failures."""
+    known = {"PlatformError", "Refusal"}
+    bases = {
+        node.name: {ast.unparse(base) for base in node.bases}
+        for file in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_bytes()))
+        if isinstance(node, ast.ClassDef)
+    }
+    while more := {name for name, above in bases.items() if above & known} - known:
+        known |= more
+    return frozenset(known)
+
+
+FAILURES = _failures()
 
 
 def _msgid(found: str | tuple[str | None, ...]) -> list[str]:
@@ -52,10 +115,22 @@ def _of_code() -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def texts() -> dict[str, list[str]]:
+def said() -> list[Said | str]:
+    return [one for file in sorted(ROOT.rglob("*.py")) for one in _said(file)]
+
+
+@pytest.fixture(scope="module")
+def messages(said: list[Said | str]) -> list[Said]:
+    return [one for one in said if isinstance(one, Said)]
+
+
+@pytest.fixture(scope="module")
+def texts(messages: list[Said]) -> dict[str, list[str]]:
     """Where each msgid is used."""
     places: dict[str, list[str]] = defaultdict(list)
-    for text, place in (*_of_templates(), *_of_code()):
+    of_pydantic = ((text, "core/validation.py") for text in TEXTS.values())
+    of_messages = ((one.text, one.place) for one in messages)
+    for text, place in (*_of_templates(), *_of_code(), *of_messages, *of_pydantic):
         places[text].append(place)
     return places
 
@@ -81,7 +156,38 @@ def test_every_text_has_its_japanese(texts: dict[str, list[str]], catalogs: dict
     assert not missing, "\n".join(f"{places[0]}: {text!r} has no Japanese" for text, places in missing.items())
 
 
-def test_percent_signs_only_mark_places(texts: dict[str, list[str]]) -> None:
+def test_messages_have_their_japanese_at_home(messages: list[Said], catalogs: dict[str, Catalog]) -> None:
+    """In a catalog of their own package, or of the web where all are loaded: core, local and the roots have none."""
+    shared = ("web/locale/ja.po", "web/access/locale/ja.po")
+    for one in messages:
+        home = f"{one.place.partition('/')[0]}/web/locale/ja.po"
+        assert any(one.text in catalogs[name] for name in {home, *shared} & {*catalogs}), f"{one.place}: {one.text}"
+
+
+def test_a_message_id_has_one_text_on_the_platform(messages: list[Said]) -> None:
+    known: dict[str, Said] = {}
+    for one in messages:
+        assert MESSAGE_ID.fullmatch(one.id), f"{one.place}: {one.id!r} is not kebab-case"
+        first = known.setdefault(one.id, one)
+        assert one.text == first.text, f"{one.place} and {first.place}: {one.id} has two texts"
+
+
+def test_every_place_of_a_message_has_its_parameter(messages: list[Said]) -> None:
+    for one in messages:
+        places = {*MESSAGE_PLACE.findall(one.text)}
+        given = one.parameters - (NO_PARAMETERS - places)
+        assert places == given or "**" in given, f"{one.place}: {one.text!r} is given {sorted(given)}"
+
+
+def test_failures_carry_messages(said: list[Said | str]) -> None:
+    """What is not converted yet: this list only becomes shorter."""
+    bare = [one for one in said if isinstance(one, str) and not one.startswith(UNCONVERTED)]
+    assert not bare, f"a failure's message has an id and a text: {bare}"
+
+
+def test_percent_signs_only_mark_places(texts: dict[str, list[str]], messages: list[Said]) -> None:
+    filled_by_themselves = {one.text for one in messages}
+    texts = {text: places for text, places in texts.items() if text not in filled_by_themselves}
     odd = {text: places for text, places in texts.items() if "%" in PLACE.sub("", text)}
     assert not odd, "templates fill every text that they translate"
 
@@ -95,6 +201,10 @@ def test_translations_fill_the_same_places(catalogs: dict[str, Catalog]) -> None
             japanese = entry.string if isinstance(entry.string, tuple) else (entry.string,)
             wanted = {place for text in english for place in PLACE.findall(text)}
             assert all(set(PLACE.findall(text)) == wanted for text in japanese), f"{name}: {entry.id!r}"
+            if "{}" in english[0]:  # the sentences that are still parsed back
+                continue
+            wanted = {*MESSAGE_PLACE.findall(english[0])} - PLAIN_ENGLISH
+            assert all({*MESSAGE_PLACE.findall(text)} == wanted for text in japanese), f"{name}: {entry.id!r}"
 
 
 def test_no_translation_is_left_over(texts: dict[str, list[str]], catalogs: dict[str, Catalog]) -> None:
@@ -115,6 +225,20 @@ def test_texts_of_several_packages_are_one_language() -> None:
         assert i18n.gettext("Sign out") == "Sign out"
         assert i18n.ngettext("%(num)s file", "%(num)s files", 1) == "1 file"
     assert i18n.spoken().code == "en"
+
+
+def test_messages_are_said_in_the_language_of_the_reader() -> None:
+    languages = i18n.load(["batch_platform.web"])
+    member = Message("member-twice", "the body has {member} twice", member="'a'")
+    inner = Message("invalid-input", "{field}: {reason}", field="x", reason=member)
+    several = Message("not-acceptable", "the API answers with {types}", types=["a", "b"])
+    refused = InvalidInput("invalid-input", "{field}: {reason}", field="y", reason=[member, several])
+    with i18n.speaking(languages["ja"]):
+        assert i18n.said(inner) == "x: 'a' が 2 回指定されています。"
+        assert i18n.said(refused) == "y: 'a' が 2 回指定されています。 API が返せる形式は a、b です。"
+        assert i18n.said("the body has {member} twice") == "the body has {member} twice"
+    with i18n.speaking(languages["en"]):
+        assert i18n.said(refused) == str(refused) == "y: the body has 'a' twice; the API answers with a, b"
 
 
 def test_a_catalog_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

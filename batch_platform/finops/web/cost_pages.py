@@ -18,6 +18,7 @@ from batch_platform.finops.web.context import FinopsSite, Site, page
 from batch_platform.finops.web.cost_words import Seen
 from batch_platform.finops.web.parameters import READ
 from batch_platform.web.api.strict import QueryInt
+from batch_platform.web.i18n import said
 
 PAGE_ROWS: Final = 50
 FORMATS: Final = (
@@ -101,7 +102,7 @@ def costs_page(
         periods=_periods(seen, newest),
         options=cost_words.group_options(seen, None),
         formats=FORMATS,
-        error=error.message if error else None,
+        error=said(error) if error else None,
         rows=rows,
         reports=[one for one in reports if one["lines"] or not offset],
         published=next((one for one in published if seen.period == "month" and one.month == seen.start), None),
@@ -157,7 +158,7 @@ def commitments_page(request: Request, site: Site, project: str = "", month: str
         project=chosen,
         months=[f"{one:%Y-%m}" for one in months],
         month=f"{at:%Y-%m}",
-        error=error.message if error else None,
+        error=said(error) if error else None,
         stamp=found.stamp if found else None,
         uses=uses,
         coverage=coverage,
@@ -191,7 +192,7 @@ def containers_page(request: Request, site: Site, project: str = "", month: str 
         project=chosen,
         months=[f"{one:%Y-%m}" for one in months],
         month=f"{at:%Y-%m}",
-        error=error.message if error else None,
+        error=said(error) if error else None,
         found=found,
         rows=found.rows.to_dicts() if found else [],
         totals=found.totals.to_dicts() if found else [],

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +23,7 @@ from batch_platform.web.access.sessions import Sessions
 from batch_platform.web.access.tokens import ALGORITHM, TokenRefused, Tokens
 from batch_platform.web.api.bodies import read_body, replayed
 from batch_platform.web.api.problems import wants_page
+from batch_platform.web.api.refusals import Refusal, foreign_origin, unauthenticated
 from batch_platform.web.console import local_path, render
 from batch_platform.web.context import WebContext
 
@@ -141,7 +141,7 @@ class GuardMiddleware:
             await login_page(request, target=target, status=401)(request.scope, request.receive, send)
             return
         error = ' error="invalid_token"' if "authorization" in request.headers else ""
-        raise HTTPException(401, "sign in, or send a bearer token", {"WWW-Authenticate": f"Bearer{error}"})
+        raise unauthenticated(f"Bearer{error}")
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
@@ -158,7 +158,7 @@ class GuardMiddleware:
     async def _check_csrf(self, request: Request, receive: Receive) -> Receive:
         """Raises 403 unless a page of ours sent this; the body it may have read is in what it returns."""
         if not self._comes_from_us(request.headers):
-            raise HTTPException(403, "the request comes from a page of another origin")
+            raise foreign_origin()
         if request.scope["path"].startswith(self._foreign_apps):
             return receive
         token = request.headers.get(CSRF_HEADER)
@@ -167,7 +167,7 @@ class GuardMiddleware:
             receive = replayed(body, receive)
             token = await _field(Request(request.scope, replayed(body, receive)))
         if not token or not request.scope["csrf_token"] or not _same(token, request.scope["csrf_token"]):
-            raise HTTPException(403, "the form is too old: load the page again")
+            raise Refusal(403, "form-too-old", "the form is too old: load the page again")
         return receive
 
     def _comes_from_us(self, headers: Headers) -> bool:

@@ -40,7 +40,7 @@ def token_command(
     """Print a bearer token for the API. It cannot be taken back before it ends."""
     settings = load_settings()
     if settings.secret is None:
-        raise InvalidInput("BATCH_PLATFORM_SECRET is not set", field="BATCH_PLATFORM_SECRET")
+        raise InvalidInput("variable-not-set", "{field} is not set", field="BATCH_PLATFORM_SECRET")
     roles, lifetime, now = roles_of(role), parse_ttl(ttl), utc_now()
     tokens = Tokens.of(settings.secret.get_secret_value().encode())
     token = tokens.issue(name=name, roles=roles, ttl=lifetime, now=now, random=secrets.token_bytes)
@@ -120,7 +120,7 @@ def _password(from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
-        raise InvalidInput("there is no terminal to ask on: use --password-stdin", field="password")
+        raise InvalidInput("no-terminal", "there is no terminal to ask on: use --password-stdin", field="password")
     password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return password
 
@@ -137,7 +137,7 @@ def _caller() -> str:
 def _pool(settings: Settings | None = None) -> Iterator[postgres.Pool]:
     settings = settings or load_settings()
     if settings.database_url is None:
-        raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
+        raise InvalidInput("variable-not-set", "{field} is not set", field="DATABASE_URL")
     pool = postgres.open_pool(
         settings.database_url.get_secret_value(), application_name="batch-platform-users", max_size=1
     )

@@ -8,12 +8,11 @@ from typing import Any, Final, cast
 from fastapi import Depends, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.web.access.model import Principal, check_permission
-from batch_platform.web.api.problems import forbidden
+from batch_platform.web.api.refusals import Refusal, forbidden, unauthenticated
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -48,7 +47,7 @@ def current(connection: HTTPConnection) -> Principal:
     """Who is asking. Raises 401 for nobody."""
     principal = connection.scope.get("principal")
     if principal is None:
-        raise HTTPException(401, "sign in, or send a bearer token", {"WWW-Authenticate": "Bearer"})
+        raise unauthenticated()
     return cast(Principal, principal)
 
 
@@ -59,7 +58,7 @@ def authorize(connection: HTTPConnection, permission: str) -> Principal:
         raise forbidden(permission)
     writes = connection.scope.get("method", "GET") not in SAFE_METHODS
     if writes and permission.endswith(":read") and principal.via == "token":
-        raise HTTPException(403, "a bearer token has no session to change")
+        raise Refusal(403, "token-without-session", "a bearer token has no session to change")
     return principal
 
 
@@ -79,7 +78,9 @@ def _refuse_unknown_parameters(connection: HTTPConnection) -> None:
     unknown = next((name for name in connection.query_params if name not in known), None)
     if unknown is not None:
         shown = unknown.encode("ascii", "replace").decode()[:80]
-        raise InvalidInput(f"there is no query parameter {shown!r}", field=shown)
+        raise InvalidInput(
+            "unknown-query-parameter", "there is no query parameter {parameter}", parameter=repr(shown), field=shown
+        )
 
 
 def _parameters(route: APIRoute) -> frozenset[str]:

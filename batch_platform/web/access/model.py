@@ -53,9 +53,11 @@ def roles_of(names: Collection[str]) -> frozenset[Role]:
     """The roles of these names. Raises `InvalidInput` for none and for a name that is no role."""
     unknown = sorted(set(names) - set(Role))
     if unknown:
-        raise InvalidInput(f"{unknown[0]} is not a role: {', '.join(Role)}", field="roles")
+        raise InvalidInput(
+            "unknown-role", "{role} is not a role: {roles}", role=unknown[0], roles=list(Role), field="roles"
+        )
     if not names:
-        raise InvalidInput(f"a role is needed: {', '.join(Role)}", field="roles")
+        raise InvalidInput("role-needed", "a role is needed: {roles}", roles=list(Role), field="roles")
     return frozenset(map(Role, names))
 
 
@@ -67,7 +69,10 @@ def check_name(name: str) -> str:
     """Raises `InvalidInput` unless it can be the name of an account."""
     if not is_name(name):
         raise InvalidInput(
-            f"{name!r} cannot name an account: lower-case letters, digits and . _ @ -, at most 63", field="name"
+            "bad-account-name",
+            "{name} cannot name an account: lower-case letters, digits and . _ @ -, at most 63",
+            name=repr(name),
+            field="name",
         )
     return name
 

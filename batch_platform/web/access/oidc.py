@@ -167,7 +167,11 @@ class Provider:
             if key is None and kid is None and len(self._keys) == 1:
                 [key] = self._keys.values()
         if not self._keys:
-            raise TransientFailure(f"the keys of {self._settings.issuer} cannot be had at the moment")
+            raise TransientFailure(
+                "login-keys-unavailable",
+                "the keys of {issuer} cannot be had at the moment",
+                issuer=self._settings.issuer,
+            )
         if key is None:
             raise TokenRefused("the token is signed by a key that the provider does not publish")
         return key
@@ -203,7 +207,12 @@ class Provider:
                 return self._metadata
             raise
         if metadata.get("issuer") != issuer:
-            raise PermanentFailure(f"OIDC_ISSUER is {issuer}, but the provider calls itself {metadata.get('issuer')}")
+            raise PermanentFailure(
+                "other-issuer",
+                "OIDC_ISSUER is {issuer}, but the provider calls itself {provider}",
+                issuer=issuer,
+                provider=str(metadata.get("issuer")),
+            )
         for name in _NEEDED:
             _check_url(metadata.get(name), issuer)
         self._metadata, self._metadata_at = metadata, now
@@ -214,9 +223,16 @@ class Provider:
             answer = self._client.request(method, url, headers={"Accept": "application/json"}, **more)
         except httpx.HTTPError as error:
             _log.warning("the OIDC provider does not answer", url=url, reason=str(error))
-            raise TransientFailure(f"the login provider {self._settings.issuer} does not answer") from None
+            raise TransientFailure(
+                "login-provider-silent", "the login provider {issuer} does not answer", issuer=self._settings.issuer
+            ) from None
         if answer.status_code >= 500 or (method == "GET" and answer.status_code != 200):
-            raise TransientFailure(f"the login provider {self._settings.issuer} answers {answer.status_code}")
+            raise TransientFailure(
+                "login-provider-failing",
+                "the login provider {issuer} answers {status}",
+                issuer=self._settings.issuer,
+                status=answer.status_code,
+            )
         return answer
 
 
@@ -226,7 +242,9 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise TransientFailure(f"{answer.request.url.host} did not answer with a JSON object")
+        raise TransientFailure(
+            "answer-no-json", "{host} did not answer with a JSON object", host=answer.request.url.host
+        )
     return content
 
 
@@ -240,7 +258,12 @@ def _check_url(url: Any, issuer: str) -> None:
     parts = urlsplit(url if isinstance(url, str) else "")
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")):
         return
-    raise PermanentFailure(f"the login provider {issuer} names an address without TLS: {url}")
+    raise PermanentFailure(
+        "login-provider-without-tls",
+        "the login provider {issuer} names an address without TLS: {url}",
+        issuer=issuer,
+        url=url,
+    )
 
 
 def _base64(raw: bytes) -> str:

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final
 import structlog
 from fastapi import APIRouter, Form, Query, Request
 from pydantic import BeforeValidator
-from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from batch_platform.core.failures import InvalidInput, TransientFailure
@@ -22,11 +21,12 @@ from batch_platform.web.access.model import Role, roles_of
 from batch_platform.web.access.oidc import Flow, Provider
 from batch_platform.web.access.sessions import Sessions, SignedCookie
 from batch_platform.web.access.tokens import TokenRefused
+from batch_platform.web.api.refusals import Refusal
 from batch_platform.web.api.strict import IsoDate, QueryInt, Text
 from batch_platform.web.audit import AuditStore
 from batch_platform.web.console import NavItem, field_errors, local_path, redirect, render
 from batch_platform.web.context import web_of
-from batch_platform.web.i18n import N_
+from batch_platform.web.i18n import N_, said
 from batch_platform.web.i18n import gettext as _
 
 NAVIGATION: Final = (
@@ -60,7 +60,7 @@ def log_in(
 ) -> Response:
     """Sign in to a local account."""
     if web_of(request).oidc is not None:
-        raise HTTPException(404, "local accounts are switched off: sign in by the login provider")
+        raise Refusal(404, "local-accounts-off", "local accounts are switched off: sign in by the login provider")
     sessions = _sessions(request)
     try:
         session_id = service.log_in(
@@ -68,7 +68,7 @@ def log_in(
         )
     except service.LoginRefused as refused:
         _log.warning("login refused", status=refused.status_code)
-        page = _login(request, target, status=refused.status_code, name=name, error=_(refused.detail))
+        page = _login(request, target, status=refused.status_code, name=name, error=said(refused.detail))
         page.headers.update(refused.headers or {})
         return page
     return _signed_in(request, session_id, target)
@@ -245,7 +245,7 @@ def _callback(request: Request) -> str:
 def _provider(request: Request) -> Provider:
     provider: Provider | None = request.app.state.provider
     if provider is None:
-        raise HTTPException(404, "no login provider is set up")
+        raise Refusal(404, "no-login-provider", "no login provider is set up")
     return provider
 
 

@@ -27,9 +27,15 @@ def check_password(password: str, *, name: str) -> str:
     """The password in its normal form. Raises `InvalidInput` when it is too short, too long or the name."""
     normal = _normal(password)
     if not MINIMUM <= len(normal) <= MAXIMUM:
-        raise InvalidInput(f"a password has {MINIMUM} to {MAXIMUM} characters", field="password")
+        raise InvalidInput(
+            "password-length",
+            "a password has {minimum} to {maximum} characters",
+            minimum=MINIMUM,
+            maximum=MAXIMUM,
+            field="password",
+        )
     if name.casefold() in normal.casefold() and len(normal) < MINIMUM + len(name):
-        raise InvalidInput("the password consists of the account's name", field="password")
+        raise InvalidInput("password-is-name", "the password consists of the account's name", field="password")
     return normal
 
 
@@ -71,7 +77,7 @@ def _nobodys() -> str:
 @contextmanager
 def _turn() -> Iterator[None]:
     if not _AT_ONCE.acquire(timeout=_PATIENCE):
-        raise TransientFailure("too many logins at once: try again in some seconds")
+        raise TransientFailure("too-many-logins", "too many logins at once: try again in some seconds")
     try:
         yield
     finally:

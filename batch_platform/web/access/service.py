@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from starlette.exceptions import HTTPException
-
 from batch_platform.core.clock import Clock
 from batch_platform.core.failures import Conflict
 from batch_platform.core.postgres import Pool
@@ -18,17 +16,15 @@ from batch_platform.web.access import passwords
 from batch_platform.web.access.model import Principal, Role, User, check_name, is_name
 from batch_platform.web.access.sessions import Sessions, hash_id
 from batch_platform.web.access.store import AccessStore, Lockout, Session
+from batch_platform.web.api.refusals import Refusal
 from batch_platform.web.audit import Actor
-from batch_platform.web.i18n import N_
 
 FIRST_ADMINISTRATOR: Final = "admin"
-WRONG: Final = N_("The name or the password is wrong.")
-LOCKED: Final = N_("Too many failed attempts. Try again later.")
 BY_ACCOUNT: Final = Lockout(threshold=5)
 BY_ADDRESS: Final = Lockout(threshold=20)
 
 
-class LoginRefused(HTTPException):
+class LoginRefused(Refusal):
     """Wrong name or password, disabled, or locked out; which of the first three is not told."""
 
 
@@ -82,12 +78,12 @@ def log_in(sessions: Sessions, name: str, password: str, *, address: str, correl
         stored, enabled = session.credentials(name) if is_name(name) else (None, False)
     # no connection is held meanwhile: hashing is slow on purpose
     if not passwords.verify(stored, password) or stored is None or not enabled:
-        raise LoginRefused(401, WRONG)
+        raise _wrong()
     newer = passwords.hash_password(password) if passwords.is_outdated(stored) else None
     now = context.clock()
     with store.transaction() as session:
         if not session.signed_in(name, stored, now=now):
-            raise LoginRefused(401, WRONG)
+            raise _wrong()
         if newer:
             session.replace_hash(name, old=stored, new=newer)
         session.forget_account(_key("account", name))
@@ -188,6 +184,10 @@ def reset_password(pool: Pool, name: str, password: Callable[[], str], change: C
         change.trace(session, "user.reset-password", name)
 
 
+def _wrong() -> LoginRefused:
+    return LoginRefused(401, "wrong-password", "The name or the password is wrong.")
+
+
 def _count(store: AccessStore, name: str, address: str, now: datetime) -> None:
     """Count the attempt as failed, before the password is looked at. Raises `LoginRefused` while locked."""
     with store.transaction() as session:
@@ -197,7 +197,8 @@ def _count(store: AccessStore, name: str, address: str, now: datetime) -> None:
         locked = locked or session.count_attempt(_key("account", name), BY_ACCOUNT, now=now)
     if locked is not None:
         seconds = max(1, int((locked - now).total_seconds()) + 1)
-        raise LoginRefused(429, LOCKED, {"Retry-After": str(seconds)})
+        headers = {"Retry-After": str(seconds)}
+        raise LoginRefused(429, "locked-out", "Too many failed attempts. Try again later.", headers=headers)
 
 
 def _start(
@@ -224,14 +225,20 @@ def _is_there(pool: Pool, name: str, roles: Collection[Role]) -> bool:
     with AccessStore(pool).transaction() as session:
         found = session.users(name)
     if found and found[0].roles != frozenset(roles):
-        raise Conflict(f"the account {name} exists with the roles {', '.join(sorted(found[0].roles))}", field="name")
+        raise Conflict(
+            "account-exists",
+            "the account {name} exists with the roles {roles}",
+            name=name,
+            roles=sorted(found[0].roles),
+            field="name",
+        )
     return bool(found)
 
 
 def _keep_an_administrator(session: Session, user: User) -> None:
     others = [u for u in session.users() if u.enabled and Role.ADMINISTRATOR in u.roles and u.name != user.name]
     if user.enabled and Role.ADMINISTRATOR in user.roles and not others:
-        raise Conflict(f"{user.name} is the last administrator", field="name")
+        raise Conflict("last-administrator", "{name} is the last administrator", name=user.name, field="name")
 
 
 def _key(kind: str, value: str) -> str:

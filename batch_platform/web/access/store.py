@@ -51,7 +51,9 @@ class Session(BaseSession):
         """Raises `NotFound`."""
         found = self.users(name)
         if not found:
-            raise NotFound(f"no account {name}; see `batch-platform users list`", field="name")
+            raise NotFound(
+                "unknown-account", "no account {name}; see `batch-platform users list`", name=name, field="name"
+            )
         return found[0]
 
     def credentials(self, name: str) -> tuple[str | None, bool]:

@@ -55,10 +55,17 @@ class Tokens:
         """A token for a program. Raises `InvalidInput` for a name or lifetime out of bounds."""
         subject = f"token:{name}"
         if not _SUBJECT.fullmatch(subject):
-            raise InvalidInput("a token's name holds letters, digits and . _ @ -, at most 63", field="name")
+            raise InvalidInput(
+                "bad-token-name", "a token's name holds letters, digits and . _ @ -, at most 63", field="name"
+            )
         longest = longest_for(roles)
         if not timedelta(0) < ttl <= longest:
-            raise InvalidInput(f"a token for these roles lives {_shown(longest)} at most", field="ttl")
+            raise InvalidInput(
+                "token-lives-too-long",
+                "a token for these roles lives {longest} at most",
+                longest=_shown(longest),
+                field="ttl",
+            )
         issued = int(now.timestamp())
         claims = {
             "iss": ISSUER,
@@ -95,7 +102,12 @@ def longest_for(roles: Collection[Role]) -> timedelta:
 def parse_ttl(text: str) -> timedelta:
     """`90s`, `30m`, `1h` or `7d`. Raises `InvalidInput`."""
     if not (match := re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)):
-        raise InvalidInput(f"a lifetime is written like 90s, 30m, 1h or 7d, not {text}", field="ttl")
+        raise InvalidInput(
+            "bad-lifetime",
+            "a lifetime is written like 90s, 30m, 1h or 7d, not {lifetime}",
+            lifetime=text,
+            field="ttl",
+        )
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from batch_platform.web.api.refusals import Refusal
 
 
 class BodyLimitMiddleware:
@@ -35,8 +36,14 @@ class BodyLimitMiddleware:
 
         await self._app(scope, counted, send)
 
-    def _too_large(self) -> HTTPException:
-        return HTTPException(413, f"a body has {self._limit:,} bytes at most", {"Connection": "close"})
+    def _too_large(self) -> Refusal:
+        return Refusal(
+            413,
+            "content-too-large",
+            "a body has {limit} bytes at most",
+            limit=f"{self._limit:,}",
+            headers={"Connection": "close"},
+        )
 
 
 async def read_body(receive: Receive) -> bytes:

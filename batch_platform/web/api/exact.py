@@ -7,11 +7,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from fastapi import HTTPException, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
+
+from batch_platform.web.api.refusals import Refusal
 
 _LONGEST: Final = 64
 _NOT_A_NUMBER: Final = Decimal("NaN")
@@ -79,5 +81,5 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise HTTPException(422, f"the body has {ascii(twice)[:80]} twice")
+        raise Refusal(422, "member-twice", "the body has {member} twice", member=ascii(twice)[:80])
     return found

@@ -22,7 +22,6 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +30,7 @@ from batch_platform.core.failures import InvalidInput, PlatformError
 from batch_platform.core.sql import load
 from batch_platform.core.workers import is_dead, worker_name
 from batch_platform.web.api.bodies import read_body, replayed
+from batch_platform.web.api.refusals import Refusal
 from batch_platform.web.context import WebContext
 
 HEADER: Final = "Idempotency-Key"
@@ -55,11 +55,16 @@ IdempotencyKey = Annotated[
 _log = structlog.get_logger(__name__)
 
 
-class InFlight(HTTPException):
+class InFlight(Refusal):
     """The same request is still being worked on."""
 
     def __init__(self) -> None:
-        super().__init__(409, "the request with this Idempotency-Key is still being worked on", {"Retry-After": "2"})
+        super().__init__(
+            409,
+            "idempotency-key-in-use",
+            "the request with this Idempotency-Key is still being worked on",
+            headers={"Retry-After": "2"},
+        )
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,9 @@ class Claim:
         if known is None:
             return None
         if bytes(known["request_hash"]) != request_hash:
-            raise InvalidInput("this Idempotency-Key came with another body before", field=HEADER)
+            raise InvalidInput(
+                "idempotency-key-reused", "this Idempotency-Key came with another body before", field=HEADER
+            )
         if known["status"] is None:
             raise InFlight
         return Answer(known["status"], [(name, value) for name, value in known["headers"]], bytes(known["body"]))
@@ -209,7 +216,7 @@ def _key(scope: Scope) -> str | None:
     if not values:
         return None
     if len(values) > 1 or not re.fullmatch(PATTERN, values[0]):
-        raise InvalidInput("an Idempotency-Key has 1 to 200 visible characters", field=HEADER)
+        raise InvalidInput("bad-idempotency-key", "an Idempotency-Key has 1 to 200 visible characters", field=HEADER)
     return values[0]
 
 

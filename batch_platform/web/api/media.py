@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from batch_platform.web.api.refusals import Refusal
 
 ANSWERS: Final = (
     "application/json",
@@ -27,9 +28,9 @@ class MediaMiddleware:
         if scope["type"] == "http" and scope["path"].startswith("/api/"):
             headers = Headers(scope=scope)
             if _has_body(headers) and not _is_json(headers.get("content-type", "")):
-                raise HTTPException(415, "the API reads application/json")
+                raise Refusal(415, "unsupported-media-type", "the API reads application/json")
             if not acceptable(headers.get("accept", "")):
-                raise HTTPException(406, f"the API answers with {', '.join(ANSWERS)}")
+                raise Refusal(406, "not-acceptable", "the API answers with {types}", types=ANSWERS)
         await self._app(scope, receive, send)
 
 

@@ -71,4 +71,6 @@ def _check(text: bytes) -> bytes:
 
 
 def _foreign() -> InvalidInput:
-    return InvalidInput("the cursor is not one of this list: leave it out to start again", field="cursor")
+    return InvalidInput(
+        "foreign-cursor", "the cursor is not one of this list: leave it out to start again", field="cursor"
+    )

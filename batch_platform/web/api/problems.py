@@ -19,13 +19,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError, TransientFailure
+from batch_platform.core.messages import Message
+from batch_platform.core.validation import message_of
 from batch_platform.web.console import render
-from batch_platform.web.i18n import N_, gettext
+from batch_platform.web.i18n import N_, gettext, said
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 5
 
-# The part of `type` after /problems/ is what programs match on: it never changes.
+# By status: title, and the part of `type` after /problems/ for what carries no message id of its own.
 KINDS: Final[Mapping[int, tuple[str, str]]] = {
     401: ("unauthenticated", N_("Sign in first")),
     403: ("forbidden", N_("Not allowed")),
@@ -43,11 +45,12 @@ KINDS: Final[Mapping[int, tuple[str, str]]] = {
 SCHEMA_REFERENCE: Final = "#/components/schemas/Problem"
 SCHEMA: Final[Mapping[str, Any]] = {
     "title": "Problem",
-    "description": "RFC 9457 problem details. `type` never changes; `field` names the input at fault.",
+    "description": "RFC 9457 problem details. `type` is the message's: programs match on it, it never changes, while "
+    "`detail` is its English sentence. `field` names the input at fault.",
     "type": "object",
     "required": ["type", "title", "status", "detail", "instance", "correlation_id"],
     "properties": {
-        "type": {"type": "string", "examples": ["/problems/invalid-input"]},
+        "type": {"type": "string", "examples": ["/problems/unknown-job", "/problems/invalid-input"]},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string"},
@@ -67,14 +70,20 @@ SCHEMA: Final[Mapping[str, Any]] = {
     "additionalProperties": False,
 }
 
-_UNREADABLE: Final = "the body cannot be read"
+_UNREADABLE: Final = Message("unreadable-body", "the body cannot be read")
+_UNSTORABLE: Final = Message("unstorable-value", "a value holds characters or digits that cannot be stored")
+_UNEXPECTED: Final = Message("failure", "something went wrong here; the log has it under the correlation id")
+_OF_THE_ROUTER: Final[Mapping[int, str]] = {
+    404: Message("not-found", "Not Found"),
+    405: Message("method-not-allowed", "Method Not Allowed"),
+}
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One error as it is told. `field` names the input at fault, `errors` all of them."""
+    """One error as it is told; `detail` is a message. `field` names the input at fault, `errors` all of them."""
 
     status: int
     detail: str
@@ -84,6 +93,8 @@ class Problem:
 
     @property
     def slug(self) -> str:
+        if isinstance(self.detail, Message) and self.detail.id:
+            return self.detail.id
         return KINDS[self.status][0] if self.status in KINDS else f"status-{self.status}"
 
     @property
@@ -129,11 +140,13 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         if error.status_code == 400:  # how the framework says that it could not parse a body
             return Problem(422, _UNREADABLE, "body")
-        return Problem(error.status_code, error.detail, headers=dict(error.headers or {}))
+        own = isinstance(error.detail, Message)
+        detail = error.detail if own else _OF_THE_ROUTER.get(error.status_code, error.detail)
+        return Problem(error.status_code, detail, headers=dict(error.headers or {}))
     if isinstance(error, psycopg.DataError | UnicodeEncodeError):
         # the last net: a NUL, a lone surrogate or a number beyond its column reached the database
-        return Problem(422, "a value holds characters or digits that cannot be stored")
-    return Problem(500, "something went wrong here; the log has it under the correlation id")
+        return Problem(422, _UNSTORABLE)
+    return Problem(500, _UNEXPECTED)
 
 
 def respond(request: Request, problem: Problem) -> Response:
@@ -146,7 +159,7 @@ def respond(request: Request, problem: Problem) -> Response:
         status=problem.status,
         status_code=problem.status,
         title=gettext(problem.title),
-        detail=problem.detail,
+        detail=said(problem.detail),
         correlation_id=request.scope.get("correlation_id"),
     )
     page.headers.update(problem.headers)
@@ -166,10 +179,6 @@ def wants_page(request: Request) -> bool:
     return not path.startswith(("/api/", "/health/")) and "text/html" in request.headers.get("accept", "")
 
 
-def forbidden(permission: str) -> HTTPException:
-    return HTTPException(403, f"the permission {permission} is missing")
-
-
 async def _handle(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if problem.status == 405:
@@ -185,23 +194,26 @@ def _status(error: PlatformError) -> int:
 
 
 def _invalid(error: RequestValidationError) -> Problem:
-    errors = tuple(_told(entry) for entry in error.errors())
+    errors = tuple(map(_entry, error.errors()))
     first = errors[0]
-    return Problem(422, f"{first['field']}: {first['message']}", first["field"], errors)
+    detail = Message("invalid-input", "{field}: {reason}", field=first["field"], reason=first["message"])
+    return Problem(422, detail, first["field"], errors)
 
 
-def _told(entry: Mapping[str, Any]) -> dict[str, str]:
+def _entry(entry: Mapping[str, Any]) -> dict[str, str]:
     """Where and what, without the value: it may be a secret, and may not be writable at all."""
     place, *path = entry["loc"]
     if entry["type"] == "json_invalid":
-        return {"field": "body", "message": f"is not JSON: {entry['ctx']['error']} at character {entry['loc'][-1]}"}
+        fault, at = entry["ctx"]["error"], entry["loc"][-1]
+        message = Message("not-json", "is not JSON: {fault} at character {at}", fault=fault, at=at)
+        return {"field": "body", "message": message}
     name = ".".join(map(str, path)) or str(place)
-    message = str(entry["msg"]).removeprefix("Value error, ")
-    return {"field": _printable(name), "message": _printable(message)}
+    return {"field": _printable(name), "message": _printable(message_of(entry))}
 
 
 def _printable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()[:500]
+    plain_text = text.encode("utf-8", "replace").decode()[:500]
+    return text if text == plain_text else plain_text  # a message stays one
 
 
 def _methods(request: Request) -> list[str]:

@@ -13,6 +13,8 @@ import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from batch_platform.core.messages import Message
+
 # Years that calendars of a business hold: what lies outside is a typing mistake and overflows time zones.
 _DATE: Final = r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 _MONTH: Final = r"^[12][0-9]{3}-(0[1-9]|1[0-2])$"
@@ -38,11 +40,11 @@ def _date(value: Any) -> Any:
     if type(value) is date:
         return value
     if not isinstance(value, str) or not re.fullmatch(_DATE, value):
-        raise ValueError("a date is written YYYY-MM-DD")
+        raise ValueError(Message("date-format", "a date is written YYYY-MM-DD"))
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"{value} is not in the calendar") from None
+        raise ValueError(Message("date-not-in-calendar", "{date} is not in the calendar", date=value)) from None
 
 
 def _digits(value: Any) -> Any:
@@ -50,7 +52,7 @@ def _digits(value: Any) -> Any:
         return int(value)
     if type(value) is int:
         return value
-    raise ValueError("a number is written in digits")
+    raise ValueError(Message("number-in-digits", "a number is written in digits"))
 
 
 def _switch(value: Any) -> Any:
@@ -58,7 +60,7 @@ def _switch(value: Any) -> Any:
         return value
     if value in ("true", "false"):
         return value == "true"
-    raise ValueError("true or false")
+    raise ValueError(Message("true-or-false", "true or false"))
 
 
 IsoDate = Annotated[

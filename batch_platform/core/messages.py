@@ -1,0 +1,83 @@
+"""What people are told, before it is a sentence: an id, an English text with `{name}` places, and what stands there.
+
+Logs, commands and `detail` speak the English sentence; pages translate the text and fill it then (`web.i18n.said`).
+A message that is kept for later readers is stored as JSON, so that no sentence is ever parsed back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+Parameter = str | int | float | Decimal | date | Sequence["Parameter"]
+"""What may fill a place: text, a number, a moment, another message, or several of these."""
+
+_PLACE: Final = re.compile(r"\{(\w+)\}")
+
+
+class Message(str):
+    """An English sentence that still knows its id, its text and its parameters.
+
+    `Message("unknown-project", "no project {project}", project="acme")` is the text "no project acme". One id has
+    one text on the whole platform. Raises `KeyError` for a place without a parameter.
+    """
+
+    id: str | None
+    text: str
+    parameters: Mapping[str, Parameter]
+
+    def __new__(cls, id: str | None, text: str, /, **parameters: Parameter) -> Message:  # noqa: A002 (positional)
+        message = super().__new__(cls, text if id is None else filled(text, parameters, sentence))
+        message.id, message.text, message.parameters = id, text, parameters
+        return message
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str | None, str], dict[str, Parameter]]:
+        return (self.id, self.text), dict(self.parameters)
+
+
+def filled(text: str, parameters: Mapping[str, Parameter], say: Callable[[Parameter], str]) -> str:
+    """The text with each place filled by `say` of its parameter."""
+    return _PLACE.sub(lambda place: say(parameters[place[1]]), text)
+
+
+def sentence(value: Parameter) -> str:
+    """A parameter in English; several values as a list, several messages as clauses."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return str(value)
+    return separator(value).join(map(sentence, value))
+
+
+def separator(values: Sequence[Parameter]) -> str:
+    """What stands between several values in English."""
+    return "; " if any(isinstance(value, Message) for value in values) else ", "
+
+
+def to_json(message: Message) -> str:
+    """The message as JSON text: `id`, `text`, `parameters`; decimals, binary numbers and moments as they are said."""
+    return json.dumps(_plain(message), ensure_ascii=False, sort_keys=True)
+
+
+def from_json(text: str) -> Message:
+    """The message that `to_json` wrote: the same sentence, in every language."""
+    message: Message = _message(json.loads(text))
+    return message
+
+
+def _plain(value: Parameter) -> Any:
+    if isinstance(value, Message):
+        parameters = {name: _plain(inner) for name, inner in value.parameters.items()}
+        return {"id": value.id, "text": value.text, "parameters": parameters}
+    if isinstance(value, str | int):
+        return value
+    return [_plain(inner) for inner in value] if isinstance(value, Sequence) else str(value)
+
+
+def _message(value: Any) -> Any:
+    if isinstance(value, dict):
+        parameters = {name: _message(inner) for name, inner in value["parameters"].items()}
+        return Message(value["id"], value["text"], **parameters)
+    return [_message(inner) for inner in value] if isinstance(value, list) else value
