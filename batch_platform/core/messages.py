@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-Parameter = str | int | float | Decimal | date | Sequence["Parameter"]
+Parameter = str | int | Decimal | date | Sequence["Parameter"]
 """What may fill a place: text, a number, a moment, another message, or several of these."""
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
@@ -57,7 +57,7 @@ def separator(values: Sequence[Parameter]) -> str:
 
 
 def to_json(message: Message) -> str:
-    """The message as JSON text: `id`, `text`, `parameters`; decimals, binary numbers and moments as they are said."""
+    """The message as JSON text: `id`, `text`, `parameters`; decimals and moments as they are said."""
     return json.dumps(_plain(message), ensure_ascii=False, sort_keys=True)
 
 

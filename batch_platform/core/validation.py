@@ -6,6 +6,7 @@ As text they are pydantic's own English.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -86,4 +87,5 @@ def refusal_of(error: ValidationError) -> InvalidInput:
 
 
 def _written(value: Any) -> str:
-    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
+    """As pydantic writes it: a bound of binary numbers without the .0 of a whole one."""
+    return str(value) if isinstance(value, Decimal) else str(value).removesuffix(".0")

@@ -215,7 +215,8 @@ def test_input_at_fault_is_named(site: Site, body: str, field: str) -> None:
     )
     problem = check_problem(answer, 422)
     assert problem["field"] == field
-    assert problem["type"] == "/problems/invalid-input"
+    kind = "unreadable-body" if problem["detail"] == "the body cannot be read" else "invalid-input"
+    assert problem["type"] == f"/problems/{kind}"
     assert site.till.orders == []
 
 
@@ -236,12 +237,20 @@ def test_unknown_parameters_are_refused(site: Site, query: str) -> None:
 
 def test_people_get_pages(site: Site) -> None:
     browser = site.signed_in("ann", Role.ADMINISTRATOR)
-    for path, status in [("/console/nothing", 404), ("/console/broken", 500), ("/console/audit?offset=x", 422)]:
+    for path, status, text in [
+        ("/console/nothing", 404, "ページが見つかりません。"),
+        ("/console/broken", 500, "エラーが発生しました。"),
+        ("/console/audit?offset=x", 422, "offset: 数字で指定してください。"),
+        ("/console/audit?offset=1000001", 422, "offset: 1000000 以下の値を指定してください。"),
+    ]:
         answer = browser.get(path)
+        assert text in answer.text
         assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
         assert "geheim" not in answer.text
         assert answer.headers["x-request-id"] in answer.text
-    check_problem(browser.client.get("/console/nothing"), 404)
+    assert check_problem(browser.client.get("/console/nothing"), 404)["detail"] == "Not Found"
+    browser.client.cookies.set("language", "en")
+    assert "offset: a number is written in digits" in browser.get("/console/audit?offset=x").text
 
 
 # limits

@@ -81,9 +81,10 @@ def test_the_texts_are_pydantics_own() -> None:
 
 @pytest.mark.parametrize(("type_", "annotation", "value"), WRONG)
 def test_the_english_is_pydantics_and_the_japanese_ours(type_: str, annotation: Any, value: Any) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    validate = adapter.validate_json if isinstance(value, Body) else adapter.validate_python
     with pytest.raises(ValidationError) as caught:
-        adapter = TypeAdapter(annotation)
-        adapter.validate_json(value) if isinstance(value, Body) else adapter.validate_python(value)
+        validate(value)
     [error] = caught.value.errors()
     assert error["type"] == type_
     assert message_of(error) == error["msg"]
