@@ -42,15 +42,14 @@ class Desk:
 
     def told_once(self, what: str, after: Batch) -> None:
         """A row for what brought a batch about, unless an earlier command with the same key has written it."""
-        from batch_platform.web.audit import AuditStore
+        from batch_platform.core.audit import AuditStore
 
         if not AuditStore(self.pool).rows(what=what, target=after.batch_id, limit=1):
             self.told(what, None, after)
 
     def record(self, what: str, target: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
         """A row for anything else; the deed itself is done."""
-        from batch_platform.core import postgres
-        from batch_platform.web import audit
+        from batch_platform.core import audit, postgres
 
         with postgres.transaction(self.pool) as own:
             audit.record(
@@ -72,7 +71,7 @@ def open_desk(account: str | None, *, settings: Settings | None = None) -> Itera
     for a named account elsewhere, `NotFound` for no such account and `PermanentFailure` for one that may not act.
     """
     from batch_platform.core import postgres
-    from batch_platform.web.audit import AuditStore
+    from batch_platform.core.audit import AuditStore
 
     settings = settings or load_settings()
     local = settings.env == "local"

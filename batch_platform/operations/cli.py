@@ -19,6 +19,7 @@ from batch_platform.settings import load_settings
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from batch_platform.core.audit import Log
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.model import DeadLetter, Run
 
@@ -119,9 +120,9 @@ def run_job(
     as_json: Json = False,
 ) -> None:
     """Run a job now, in this process. It stands in the history as any other run."""
-    from batch_platform.operations import service
+    from batch_platform.operations import actions, service
     from batch_platform.operations.parameters import parse
-    from batch_platform.operations.web.schemas import RunDetailAnswer, brief, written
+    from batch_platform.operations.web.schemas import RunDetailAnswer, written
 
     texts = dict(_pair(text) for text in param or [])
     if date is not None:
@@ -130,8 +131,7 @@ def run_job(
         job = operations.registry.get(name)
         parameters = parse(job, texts, dry_run=dry_run)
         with showing(f"running {job.name}"):
-            run = service.execute(operations, job.name, parameters, by=_me())
-        _audit(operations, "job.execute", job.name, after=brief(run))
+            run = actions.start(operations, _log(operations), job.name, parameters)
         service.sync(operations)
         detail = service.run(operations, run.run_id)
     if as_json:
@@ -169,15 +169,14 @@ def list_letters(
 @letters_app.command("retry")
 def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Run a dead letter again, in this process; it is resolved when that run succeeds."""
-    from batch_platform.operations import service
-    from batch_platform.operations.web.schemas import DeadLetterAnswer, brief, written
+    from batch_platform.operations import actions, service
+    from batch_platform.operations.web.schemas import DeadLetterAnswer, written
 
     with _operations(runs=not dry_run) as operations:
         before = after = service.dead_letter(operations, letter_id)
         if not dry_run:
             with showing(f"running {before.job} again"):
-                after = service.retry_dead_letter(operations, letter_id, version=before.version, by=_me())
-            _audit(operations, "dead-letter.retry", letter_id, before=brief(before), after=brief(after))
+                actions.retry(operations, _log(operations), letter_id, version=before.version)
             service.sync(operations)
             after = service.dead_letter(operations, letter_id)
     _print([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
@@ -193,16 +192,14 @@ def discard_letter(
     as_json: Json = False,
 ) -> None:
     """Close a dead letter without running it again."""
-    from batch_platform.operations import service
-    from batch_platform.operations.web.schemas import DeadLetterAnswer, brief, written
+    from batch_platform.operations import actions, service
+    from batch_platform.operations.web.schemas import DeadLetterAnswer, written
 
     with _operations() as operations:
         before = after = service.dead_letter(operations, letter_id)
         if not dry_run:
-            after = service.discard_dead_letter(
-                operations, letter_id, version=before.version, reason=reason, by=_me()
-            )
-            _audit(operations, "dead-letter.discard", letter_id, before=brief(before), after=brief(after))
+            log = _log(operations)
+            after = actions.discard(operations, log, letter_id, version=before.version, reason=reason)
     _print([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
 
 
@@ -290,19 +287,11 @@ def _operations(*, runs: bool = False) -> Iterator[OperationsContext]:
         pool.close()
 
 
-def _audit(
-    operations: OperationsContext, what: str, target: str, *, after: Mapping[str, Any], before: Any = None
-) -> None:
-    from batch_platform.core import postgres
-    from batch_platform.web import audit
+def _log(operations: OperationsContext) -> Log:
+    """The audit log in the hands of this process's user."""
+    from batch_platform.core.audit import Log
 
-    with postgres.transaction(operations.pool) as own:
-        audit.record(own, who=_me(), what=what, target=target, before=before, after=after, now=operations.clock())
-
-
-def _me() -> str:
-    """Who asks, for the audit log: the account of this process."""
-    return f"cli:{system_user()}"
+    return Log(operations.pool, operations.clock, f"cli:{system_user()}")
 
 
 def _pair(text: str) -> tuple[str, str]:

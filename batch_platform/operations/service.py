@@ -2,14 +2,15 @@
 
 Lists come with the cursor of their next page, None on the last one; a cursor is what `web.api.paging` encodes:
 `{"at": ISO time, "id": str}`, of incidents `{"id": int}`. Writes say who did them (`by`) and are safe to repeat
-after a kill: the id of a run that is asked for is derived from what asks for it. Callers write the audit row.
+after a kill: the id of a run that is asked for is derived from what asks for it. `operations.actions` writes the
+audit row: people write by it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -18,6 +19,7 @@ import structlog
 from pydantic import ValidationError
 
 from batch_platform.core.failures import Conflict, InvalidInput, PermanentFailure, PlatformError, TransientFailure
+from batch_platform.core.postgres import Connection
 from batch_platform.core.validation import refusal_of
 from batch_platform.operations import ledger
 from batch_platform.operations.context import OperationsContext
@@ -46,6 +48,7 @@ from batch_platform.operations.runner import Facts, Runner
 
 __all__ = [
     "OperationsContext",
+    "Request",
     "ask_again",
     "cancel",
     "dead_letter",
@@ -53,14 +56,21 @@ __all__ = [
     "discard_dead_letter",
     "execute",
     "gaps",
+    "going",
     "history",
     "incidents",
     "jobs",
+    "open_letter",
+    "planned",
     "retry_dead_letter",
     "run",
     "status",
+    "submit",
     "sync",
 ]
+
+Trail = Callable[[Connection, DeadLetter, DeadLetter], None]
+"""Who is told of a change in its own transaction: of a dead letter before and after."""
 
 GAPS_OF: Final = timedelta(days=35)
 """How far back missing runs are listed."""
@@ -69,6 +79,18 @@ _IDS: Final = UUID("6f3c8a52-0f2b-5d0e-9a57-1f6a1b0f7c11")
 _log = structlog.get_logger(__name__)
 
 Cursor = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run that is planned: what to launch, and for whom. With a `run_id` it is asked for once only."""
+
+    job: Job
+    launch: Launch
+    parameters: Mapping[str, Any]
+    by: str
+    run_id: str | None
+    idempotency_key: str | None
 
 
 def jobs(ctx: OperationsContext) -> list[JobOverview]:
@@ -116,6 +138,18 @@ def execute(
     Raises `NotFound`, `InvalidInput` that names the parameter as it is written on the wire, `Conflict` for a key
     that was used with other parameters, and whatever the job's plan and the runner raise.
     """
+    return submit(ctx, planned(ctx, name, parameters, by=by, idempotency_key=idempotency_key))
+
+
+def planned(
+    ctx: OperationsContext,
+    name: str,
+    parameters: Mapping[str, Any] | JobParameters,
+    *,
+    by: str,
+    idempotency_key: str | None = None,
+) -> Request:
+    """What `execute` would ask Dagster for. Nothing is asked yet. Raises as `execute` does, but for the runner."""
     job = ctx.registry.get(name)
     given = _checked(job, parameters)
     launch = job.plan(ctx.pool, given, ctx.clock())
@@ -129,12 +163,17 @@ def execute(
     if idempotency_key is not None:
         tags[IDEMPOTENCY_TAG] = idempotency_key
         run_id = str(uuid5(_IDS, f"execute {job.name} {by} {idempotency_key}"))
-    launch = replace(launch, tags={**launch.tags, **tags})
-    asked = _copied(ctx, _runner(ctx).submit(launch, requested_by=by, run_id=run_id))
-    if asked.parameters != written:
-        reason = f"the key {idempotency_key} was used for run {asked.run_id} with other parameters"
+    return Request(job, replace(launch, tags={**launch.tags, **tags}), written, by, run_id, idempotency_key)
+
+
+def submit(ctx: OperationsContext, request: Request) -> Run:
+    """Ask Dagster for it. Raises `Conflict` for a key that was used with other parameters, and as the runner does."""
+    run_id = _runner(ctx).submit(request.launch, requested_by=request.by, run_id=request.run_id)
+    run = _copied(ctx, run_id)
+    if run.parameters != request.parameters:
+        reason = f"the key {request.idempotency_key} was used for run {run.run_id} with other parameters"
         raise Conflict(reason, field="Idempotency-Key")
-    return asked
+    return run
 
 
 def run(ctx: OperationsContext, run_id: str) -> RunDetail:
@@ -155,11 +194,17 @@ def run(ctx: OperationsContext, run_id: str) -> RunDetail:
 
 def cancel(ctx: OperationsContext, run_id: str, *, by: str) -> Run:
     """Stop a run. Raises `NotFound`, and `Conflict` when it has ended."""
-    present = _copied(ctx, run_id)
-    if present.status.ended:
-        raise Conflict(f"run {run_id} has already ended: {present.status.value}", field="run_id")
+    going(ctx, run_id)
     _runner(ctx).cancel(run_id, requested_by=by)
     return _copied(ctx, run_id)
+
+
+def going(ctx: OperationsContext, run_id: str) -> Run:
+    """A run that can be stopped. Raises as `cancel` does."""
+    run = _copied(ctx, run_id)
+    if run.status.ended:
+        raise Conflict(f"run {run_id} has already ended: {run.status.value}", field="run_id")
+    return run
 
 
 def dead_letters(
@@ -208,14 +253,28 @@ def retry_dead_letter(ctx: OperationsContext, letter_id: str, *, version: int, b
     return dead_letter(ctx, letter_id)
 
 
-def discard_dead_letter(ctx: OperationsContext, letter_id: str, *, version: int, reason: str, by: str) -> DeadLetter:
-    """open -> discarded. Raises `NotFound`, `Conflict`, and `InvalidInput` for an empty reason."""
+def open_letter(ctx: OperationsContext, letter_id: str, *, version: int) -> DeadLetter:
+    """A dead letter that can be handled as it was seen. Raises `NotFound`, and `Conflict` for any other."""
+    with ctx.store.transaction() as session:
+        return session.open_letter(letter_id, version=version)
+
+
+def discard_dead_letter(
+    ctx: OperationsContext, letter_id: str, *, version: int, reason: str, by: str, trail: Trail | None = None
+) -> DeadLetter:
+    """open -> discarded, told to the `trail` in the same transaction.
+
+    Raises `NotFound`, `Conflict`, and `InvalidInput` for an empty reason.
+    """
     if not reason.strip():
         raise InvalidInput("say why it is discarded", field="reason")
     with ctx.store.transaction() as session:
-        letter = replace(session.dead_letter(letter_id), version=version)
-        session.discard(letter, reason=reason.strip(), by=by, now=ctx.clock())
-        return session.dead_letter(letter_id)
+        before = session.dead_letter(letter_id)
+        session.discard(replace(before, version=version), reason=reason.strip(), by=by, now=ctx.clock())
+        after = session.dead_letter(letter_id)
+        if trail is not None:
+            trail(session.connection, before, after)
+        return after
 
 
 def ask_again(ctx: OperationsContext) -> int:

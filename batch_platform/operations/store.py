@@ -117,6 +117,13 @@ class Session(BaseSession):
         )
         self._moved(moved, letter)
 
+    def open_letter(self, letter_id: str, *, version: int) -> DeadLetter:
+        """An open one of this version. Raises `NotFound`, and `Conflict` as a change of it would."""
+        letter = self.dead_letter(letter_id)
+        same = letter.state is DeadLetterState.OPEN and letter.version == version
+        self._moved(int(same), letter)
+        return letter
+
     def undo_retry(self, letter: DeadLetter, *, now: datetime) -> None:
         """retrying -> open, when no run was made."""
         self._run("undo_retry", id=letter.id, retry_run_id=letter.retry_run_id, now=now)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from batch_platform.core.audit import Log
 from batch_platform.core.clock import Clock
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.postgres import Pool
@@ -90,3 +91,15 @@ def derive_key(secret: bytes, purpose: str) -> bytes:
 def web_of(connection: HTTPConnection) -> WebContext:
     """The context of the app that answers this connection."""
     return cast(WebContext, connection.app.state.web)
+
+
+def log_of(connection: HTTPConnection) -> Log:
+    """The audit log in the hands of whoever asks; a write with an `Idempotency-Key` has one row, however often."""
+    web, key = web_of(connection), connection.scope.get("idempotency_id")
+    return Log(
+        pool=web.pool,
+        clock=web.clock,
+        who=connection.scope["principal"].subject,
+        correlation_id=connection.scope.get("correlation_id"),
+        key=None if key is None else f"request {key.hex()}",
+    )

@@ -192,7 +192,7 @@ class Rig:
 
     def audit(self, target: str) -> list[Mapping[str, Any]]:
         """The audit rows about this target, oldest first."""
-        from batch_platform.web.audit import AuditStore
+        from batch_platform.core.audit import AuditStore
 
         rows = AuditStore(self.operations.pool).rows(target=target)
         return [vars(row) for row in reversed(rows)]

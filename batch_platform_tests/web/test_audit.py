@@ -10,14 +10,14 @@ import psycopg
 import pytest
 
 from batch_platform.core import postgres
-from batch_platform.core.failures import PermanentFailure
+from batch_platform.core.audit import AuditStore, Log, intend, record, settle
+from batch_platform.core.failures import Conflict, PermanentFailure, TransientFailure
 from batch_platform.settings import Settings
-from batch_platform.web.access.model import Principal, Role
-from batch_platform.web.audit import AuditStore, intend, record, settle
+from batch_platform.web.access.model import Role
 from batch_platform_tests.databases import empty_database
 from batch_platform_tests.web.site import NOON, Site
 
-ANN = Principal("local:ann", "ann", frozenset({Role.VIEWER}), "session")
+ANN = "local:ann"
 
 
 def write(pool: postgres.Pool, target: str, what: str = "job.run", now: datetime = NOON, **more: Any) -> None:
@@ -65,6 +65,70 @@ def test_secrets_are_masked(pool: postgres.Pool, target: str) -> None:
     [row] = AuditStore(pool).rows(target=target)
     assert "geheim" not in repr(row)
     assert row.before == {"password": "***", "amount": 5}
+
+
+def test_an_intent_says_what_became_of_it(pool: postgres.Pool, target: str) -> None:
+    log = Log(pool, lambda: NOON, ANN, via="cli:root", correlation_id="c-1")
+    with log.intent("job.run", target, {"status": "open"}) as intent:
+        [row] = AuditStore(pool).rows(target=target)
+        assert (row.outcome, row.settled_at, row.before, row.after) == (None, None, {"status": "open"}, None)
+        intent.after = {"status": "done", "password": "geheim"}
+    [row] = AuditStore(pool).rows(target=target)
+    assert (row.outcome, row.settled_at, row.correlation_id) == ("done", NOON, "c-1")
+    assert row.after == {"status": "done", "password": "***", "via": "cli:root"}
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Conflict("it has ended"), "refused: it has ended"),
+        (TransientFailure("away: password=geheim"), "failed: away: password=***"),
+        (RuntimeError("a bug\nwith data"), "failed: RuntimeError: a bug"),
+        (KeyboardInterrupt(), "failed: KeyboardInterrupt"),
+    ],
+)
+def test_an_intent_that_is_not_carried_out_says_why(
+    pool: postgres.Pool, target: str, error: BaseException, outcome: str
+) -> None:
+    with pytest.raises(type(error)), Log(pool, lambda: NOON, ANN).intent("job.run", target):
+        raise error
+    assert [row.outcome for row in AuditStore(pool).rows(target=target)] == [outcome]
+
+
+def test_whoever_was_killed_meets_his_row_again(pool: postgres.Pool, target: str) -> None:
+    log = Log(pool, lambda: NOON, ANN, key=f"key of {target}")
+    killed = intend(pool, who=ANN, what="job.run", target=target, key=log.key, now=NOON)
+    with log.intent("job.run", target):
+        pass
+    with log.intent("job.run", target):
+        pass
+    [row] = AuditStore(pool).rows(target=target)
+    assert (row.id, row.outcome) == (killed, "done")
+
+
+def test_a_refused_write_may_be_tried_again_under_its_key(pool: postgres.Pool, target: str) -> None:
+    log = Log(pool, lambda: NOON, ANN, key=f"key of {target}")
+    with pytest.raises(Conflict), log.intent("job.run", target):
+        raise Conflict("not now")
+    with log.intent("job.run", target):
+        pass
+    assert [row.outcome for row in AuditStore(pool).rows(target=target)] == ["done", "refused: not now"]
+
+
+def test_only_the_outcome_of_an_intent_is_added(pool: postgres.Pool, target: str) -> None:
+    intent = intend(pool, who=ANN, what="job.run", target="unknown yet", now=NOON)
+    for change in ("who = 'x'", "before = '1'", "target = 'x'", "at = now()"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), postgres.transaction(pool) as connection:
+            connection.execute(f"UPDATE web.audit_log SET {change} WHERE id = {intent}".encode())
+    settle(pool, intent, "done", target=target, after={"made": target}, now=NOON)
+    settle(pool, intent, "failed", now=NOON)
+    [row] = AuditStore(pool).rows(target=target)
+    assert (row.outcome, row.after) == ("done", {"made": target})
+
+
+def test_a_row_of_several_is_found_by_each_of_them(pool: postgres.Pool, target: str) -> None:
+    write(pool, "several", before={target: {"status": "pending"}, f"{target}-2": {}})
+    assert [row.target for row in AuditStore(pool).rows(target=target)] == ["several"]
 
 
 def test_filters(pool: postgres.Pool, target: str) -> None:

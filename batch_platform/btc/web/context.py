@@ -13,13 +13,13 @@ from batch_platform.btc.jobs import ADJUSTMENT
 from batch_platform.btc.model import Batch, BatchStatus
 from batch_platform.btc.opening import open_work
 from batch_platform.btc.service import BtcContext
+from batch_platform.core import audit, postgres
 from batch_platform.core.failures import Conflict, PlatformError
 from batch_platform.kit.domain import AppContext
 from batch_platform.operations import service as operations
 from batch_platform.operations.context import OperationsContext
-from batch_platform.web import audit
 from batch_platform.web.access.dependencies import current
-from batch_platform.web.context import web_of
+from batch_platform.web.context import log_of, web_of
 
 HOME: Final = "/console/admin/batch-operations"
 
@@ -96,8 +96,9 @@ def _ask(site: BtcSite, batch: Batch, *, by: str) -> None:
 
 def told(request: Request, what: str, before: Batch | None, after: Batch) -> None:
     """A row of the audit log for a decision about a batch."""
-    web = web_of(request)
-    audit.audited(web.pool, request, what, after.batch_id, None if before is None else brief(before), brief(after))
+    log = log_of(request)
+    with postgres.transaction(log.pool) as own:
+        log.record(own, what, after.batch_id, None if before is None else brief(before), brief(after))
 
 
 def told_once(request: Request, what: str, after: Batch, before: Batch | None = None) -> None:

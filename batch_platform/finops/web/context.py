@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final, cast
 
 from fastapi import Depends, Request, Response
 
+from batch_platform.core import audit
 from batch_platform.core.postgres import Connection
 from batch_platform.finops.opening import work_on
 from batch_platform.finops.service import CostReader, FinopsContext
 from batch_platform.finops.service.trail import Trail
 from batch_platform.finops.web import words
 from batch_platform.kit.domain import AppContext
-from batch_platform.web import audit
 from batch_platform.web.access.dependencies import current
 from batch_platform.web.console import render
 
@@ -56,7 +56,7 @@ def trail_of(request: Request) -> Trail:
     def told(connection: Connection, what: str, target: str, before: Any, after: Any) -> None:
         audit.record(
             connection,
-            who=current(request),
+            who=current(request).subject,
             what=what,
             target=target,
             before=before,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -285,20 +284,8 @@ def overview_state(overview: JobOverview, now: datetime) -> str:
 
 
 def written(answer: StrictModel) -> dict[str, Any]:
-    """As JSON of the API, in Python's values: for `--json` and the audit log."""
+    """As JSON of the API, in Python's values: for `--json`."""
     return answer.model_dump(mode="json", by_alias=True)
-
-
-def brief(what: Run | DeadLetter) -> Mapping[str, Any]:
-    """What the audit log keeps of a run or dead letter: enough to see what a write changed."""
-    if isinstance(what, Run):
-        names = ("run_id", "job_name", "place", "parameters", "dry_run", "status")
-        told = written(RunAnswer.of(what))
-    else:
-        names = ("job_name", "place", "state", "version", "retry_run_id", "reason")
-        told = written(DeadLetterAnswer.of(what))
-    fields = RunAnswer.model_fields | DeadLetterAnswer.model_fields
-    return {alias: told[alias] for name in names if (alias := fields[name].alias or name) in told}
 
 
 def _trigger(job: Job) -> TriggerAnswer | None:

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from batch_platform.core.audit import AuditStore
 from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.web.access.dependencies import current, requires
 from batch_platform.web.access.model import PERMISSIONS, Role
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.paging import Page, PageQuery, encode
 from batch_platform.web.api.strict import IsoDate, StrictModel, Text
-from batch_platform.web.audit import AuditStore
 from batch_platform.web.context import web_of
 
 router = APIRouter(prefix="/api", tags=["access"])

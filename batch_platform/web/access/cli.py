@@ -12,12 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from batch_platform.core import postgres
+from batch_platform.core import audit, postgres
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import InvalidInput
 from batch_platform.settings import Settings, load_settings
-from batch_platform.web import audit
 from batch_platform.web.access import service
 from batch_platform.web.access.model import User, roles_of
 from batch_platform.web.access.tokens import Tokens, parse_ttl

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BeforeValidator
 from starlette.responses import RedirectResponse, Response
 
+from batch_platform.core.audit import AuditStore
 from batch_platform.core.failures import InvalidInput, TransientFailure
 from batch_platform.web.access import service
 from batch_platform.web.access.api import beginning
@@ -23,7 +24,6 @@ from batch_platform.web.access.sessions import Sessions, SignedCookie
 from batch_platform.web.access.tokens import TokenRefused
 from batch_platform.web.api.refusals import Refusal
 from batch_platform.web.api.strict import IsoDate, QueryInt, Text
-from batch_platform.web.audit import AuditStore
 from batch_platform.web.console import NavItem, field_errors, local_path, redirect, render
 from batch_platform.web.context import web_of
 from batch_platform.web.i18n import N_, said
@@ -255,7 +255,7 @@ def _sessions(request: Request) -> Sessions:
 
 
 def _change(request: Request) -> service.Change:
-    return service.Change(current(request), web_of(request).clock(), request.scope["correlation_id"])
+    return service.Change(current(request).subject, web_of(request).clock(), request.scope["correlation_id"])
 
 
 def _address(request: Request) -> str:

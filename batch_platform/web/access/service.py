@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from batch_platform.core import audit
 from batch_platform.core.clock import Clock
 from batch_platform.core.failures import Conflict
 from batch_platform.core.postgres import Pool
-from batch_platform.web import audit
 from batch_platform.web.access import passwords
 from batch_platform.web.access.model import Principal, Role, User, check_name, is_name
 from batch_platform.web.access.sessions import Sessions, hash_id
 from batch_platform.web.access.store import AccessStore, Lockout, Session
 from batch_platform.web.api.refusals import Refusal
-from batch_platform.web.audit import Actor
 
 FIRST_ADMINISTRATOR: Final = "admin"
 BY_ACCOUNT: Final = Lockout(threshold=5)
@@ -32,7 +31,7 @@ class LoginRefused(Refusal):
 class Change:
     """Who changes something, when, and under which correlation id; `dry_run` writes nothing."""
 
-    by: Actor | str
+    by: str
     now: datetime
     correlation_id: str | None = None
     dry_run: bool = False
@@ -89,12 +88,12 @@ def log_in(sessions: Sessions, name: str, password: str, *, address: str, correl
         session.forget_account(_key("account", name))
         session.forgive_address(_key("address", address), BY_ADDRESS)
         by = Principal(f"local:{name}", name, frozenset(), "session")
-        return _start(sessions, session, by, Change(by, now, correlation_id), user_name=name, address=address)
+        return _start(sessions, session, by, Change(by.subject, now, correlation_id), user_name=name, address=address)
 
 
 def log_in_by_provider(sessions: Sessions, principal: Principal, *, address: str, correlation_id: str | None) -> str:
     """The id of a new session of somebody whom an OIDC provider vouches for, with the roles it gave."""
-    change = Change(principal, sessions.context.clock(), correlation_id)
+    change = Change(principal.subject, sessions.context.clock(), correlation_id)
     with AccessStore(sessions.context.pool).transaction() as session:
         return _start(sessions, session, principal, change, user_name=None, address=address)
 
@@ -103,7 +102,7 @@ def log_out(sessions: Sessions, principal: Principal, *, correlation_id: str | N
     """End the session; once more is the same."""
     with AccessStore(sessions.context.pool).transaction() as session:
         if principal.session_id and session.delete_session(hash_id(principal.session_id)):
-            change = Change(principal, sessions.context.clock(), correlation_id)
+            change = Change(principal.subject, sessions.context.clock(), correlation_id)
             change.trace(session, "session.end", principal.name)
 
 

@@ -1,0 +1,92 @@
+"""What people do with jobs, runs and dead letters, alike on every surface; each leaves one row in the audit log.
+
+`log` names who acts; whether that one may is the surface's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from batch_platform.core.audit import Log
+from batch_platform.core.postgres import Connection
+from batch_platform.operations import service
+from batch_platform.operations.context import OperationsContext
+from batch_platform.operations.model import DeadLetter, JobParameters, Run
+
+EXECUTE: Final = "job.execute"
+CANCEL: Final = "run.cancel"
+RETRY: Final = "dead-letter.retry"
+DISCARD: Final = "dead-letter.discard"
+ACTIONS: Final = (EXECUTE, CANCEL, RETRY, DISCARD)
+"""By their names in the log."""
+
+
+def start(
+    ctx: OperationsContext,
+    log: Log,
+    name: str,
+    parameters: Mapping[str, Any] | JobParameters,
+    *,
+    idempotency_key: str | None = None,
+) -> Run:
+    """Ask for a run of a job: the one way for pages, routes and commands. One key is one run and one row.
+
+    Raises as `service.execute` does.
+    """
+    request = service.planned(ctx, name, parameters, by=log.who, idempotency_key=idempotency_key)
+    if request.run_id is not None:
+        log = replace(log, key=f"run {request.run_id}")
+    with log.intent(EXECUTE, request.job.name) as intent:
+        run = service.submit(ctx, request)
+        intent.after = brief(run)
+    return run
+
+
+def cancel(ctx: OperationsContext, log: Log, run_id: str) -> Run:
+    """Stop a run. Raises `NotFound`, and `Conflict` when it has ended."""
+    before = service.going(ctx, run_id)
+    with log.intent(CANCEL, run_id, brief(before)) as intent:
+        after = service.cancel(ctx, run_id, by=log.who)
+        intent.after = brief(after)
+    return after
+
+
+def retry(ctx: OperationsContext, log: Log, letter_id: str, *, version: int) -> DeadLetter:
+    """Run a dead letter again. Raises as `service.retry_dead_letter` does."""
+    before = service.open_letter(ctx, letter_id, version=version)
+    with log.intent(RETRY, letter_id, brief(before)) as intent:
+        after = service.retry_dead_letter(ctx, letter_id, version=version, by=log.who)
+        intent.after = brief(after)
+    return after
+
+
+def discard(ctx: OperationsContext, log: Log, letter_id: str, *, version: int, reason: str) -> DeadLetter:
+    """Close a dead letter for a reason. Raises as `service.discard_dead_letter` does."""
+
+    def trail(connection: Connection, before: DeadLetter, after: DeadLetter) -> None:
+        log.record(connection, DISCARD, letter_id, brief(before), brief(after))
+
+    return service.discard_dead_letter(ctx, letter_id, version=version, reason=reason, by=log.who, trail=trail)
+
+
+def brief(what: Run | DeadLetter) -> dict[str, Any]:
+    """What the log keeps of a run or dead letter, named as in the API: enough to see what a write changed."""
+    if isinstance(what, Run):
+        return {
+            "runId": what.run_id,
+            "jobName": what.job,
+            "place": what.place,
+            "parameters": dict(what.parameters),
+            "dryRun": what.dry_run,
+            "status": what.status.value,
+        }
+    return {
+        "jobName": what.job,
+        "place": what.place,
+        "state": what.state.value,
+        "version": what.version,
+        "retryRunId": what.retry_run_id,
+        "reason": what.reason,
+    }
