@@ -9,9 +9,8 @@ from typing import Annotated, Any, Final, cast
 from fastapi import Depends, Request, Response
 from starlette.datastructures import FormData
 
-from batch_platform.core import postgres
+from batch_platform.core import audit, postgres
 from batch_platform.kit.domain import AppContext
-from batch_platform.web import audit
 from batch_platform.web.access.dependencies import current
 from batch_platform.web.console import render
 from batch_platform.web.context import web_of
