@@ -217,7 +217,7 @@ def test_accounts_are_managed_on_their_page(site: Site) -> None:
     assert bob.get("/console").status_code == 401
     assert ann.send("/console/users/bob/enable", {"csrf_token": token}).status_code == 303
     assert ann.send("/console/users/ann/disable", {"csrf_token": token}).status_code == 303
-    assert "last administrator" in ann.get("/console/users").text
+    assert "ann は最後の管理者です" in ann.get("/console/users").text
     assert ann.send("/console/users/nobody/disable", {"csrf_token": token}).status_code == 303
 
 
