@@ -211,6 +211,7 @@ def _operations_part(cards: Sequence[DashboardCard]) -> Part:
 
 
 def _dagster_part(workspace: WorkspaceProcessContext) -> Part:
+    from batch_platform.operations.model import REQUESTED_BY_TAG
     from batch_platform.web import dagster_ui
     from batch_platform.web.access.dependencies import current
     from batch_platform.web.app import Part
@@ -222,7 +223,9 @@ def _dagster_part(workspace: WorkspaceProcessContext) -> Part:
         session_id = current(asking).session_id
         return session_id is None or asking.app.state.sessions.find(session_id) is not None
 
-    app = dagster_ui.dagster_mount(workspace, may_execute=may_execute, is_signed_in=is_signed_in)
+    app = dagster_ui.dagster_mount(
+        workspace, may_execute=may_execute, is_signed_in=is_signed_in, requested_by_tag=REQUESTED_BY_TAG
+    )
     return Part(pages=(dagster_ui.icons,), mounts={dagster_ui.PATH: app}, navigation=(dagster_ui.NAVIGATION,))
 
 

@@ -2,7 +2,8 @@
 
 Dagster's webserver knows no users and executes whatever any page in the browser sends it. Here it stands behind the
 login; those without the permission get the read-only request context of Dagster itself, so its permissions refuse
-mutations and its UI greys the buttons. `_make_request_context` is private to Dagster: tests pin what it does.
+mutations and its UI greys the buttons. What the others do stands in the audit log, see `dagster_audit`.
+`_make_request_context` is private to Dagster: tests pin what it does.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api.refusals import Refusal, foreign_origin
 from batch_platform.web.console import NavItem
 from batch_platform.web.context import web_of
+from batch_platform.web.dagster_audit import JOURNAL, Journal, record_mutations, record_report
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 PATH: Final = "/dagster"
 NAVIGATION: Final = NavItem(key="dagster", label="Dagster", path=f"{PATH}/", permission="dagster:read", order=80)
 
-_MAY_EXECUTE: Final = "dagster_ui.may_execute"
 _LOOK_SECONDS: Final = 10.0
 _SIGNED_OUT: Final = 4401
 
@@ -69,21 +70,26 @@ def dagster_mount(
     *,
     may_execute: Callable[[HTTPConnection], bool],
     is_signed_in: Callable[[HTTPConnection], bool],
+    requested_by_tag: str,
 ) -> ASGIApp:
-    """The app to mount at `PATH`.
+    """The app to mount at `PATH`; runs asked for here carry who asks in the tag of that name.
 
     `may_execute` is asked once a connection and raises for one without a login. `is_signed_in` is asked again and
     again for open websockets, which would otherwise outlive the session that opened them.
     """
-    return _Guard(_Webserver(process_context, PATH).create_asgi_app(), may_execute, is_signed_in)
+    return _Guard(_Webserver(process_context, requested_by_tag).create_asgi_app(), may_execute, is_signed_in)
 
 
 class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestContext]):
-    """Dagster's webserver, with a context that fits the caller and a policy that fits us."""
+    """Dagster's webserver, with a context that fits the caller, an audit log and a policy that fits us."""
+
+    def __init__(self, process_context: WorkspaceProcessContext, requested_by_tag: str) -> None:
+        super().__init__(process_context, PATH)
+        record_mutations(self._graphene_schema.graphql_schema, requested_by_tag=requested_by_tag)
 
     def _make_request_context(self, conn: HTTPConnection) -> WorkspaceRequestContext:
         context = super()._make_request_context(conn)
-        if conn.scope[_MAY_EXECUTE] is True:
+        if conn.scope[JOURNAL] is not None:
             return context
         return WorkspaceRequestContext(
             instance=context.instance,
@@ -93,6 +99,17 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
             source=conn,
             read_only=True,
         )
+
+    async def report_asset_materialization_endpoint(self, request: Request) -> JSONResponse:
+        report = super().report_asset_materialization_endpoint
+        return await record_report("dagster-asset.report-materialization", request, report)
+
+    async def report_asset_check_endpoint(self, request: Request) -> JSONResponse:
+        return await record_report("dagster-asset.report-check", request, super().report_asset_check_endpoint)
+
+    async def report_asset_observation_endpoint(self, request: Request) -> JSONResponse:
+        report = super().report_asset_observation_endpoint
+        return await record_report("dagster-asset.report-observation", request, report)
 
     def make_csp_header(self, nonce: str) -> str:
         return _POLICY.format(nonce=nonce)
@@ -129,7 +146,8 @@ class _Guard:
         connection = HTTPConnection(scope)
         # Dagster's routes carry the prefix themselves: the mount's must not be taken off a second time.
         root = scope.get("root_path", "").removesuffix(PATH)
-        inner = {**scope, "root_path": root, _MAY_EXECUTE: self._may_execute(connection)}
+        journal = Journal.of(connection) if self._may_execute(connection) else None
+        inner = {**scope, "root_path": root, JOURNAL: journal}
         if scope["type"] == "http":
             _check_request(connection)
             await self._app(inner, receive, _kept(connection, send))

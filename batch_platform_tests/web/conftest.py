@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 
 import pytest
 import structlog
@@ -12,9 +13,11 @@ from argon2 import PasswordHasher
 
 from batch_platform import migrations
 from batch_platform.core import logs, postgres
+from batch_platform.local.home import REPOSITORY, Home
 from batch_platform.settings import Settings
 from batch_platform.web.access import passwords
 from batch_platform_tests.databases import empty_database
+from batch_platform_tests.site import Site as DagsterSite
 from batch_platform_tests.web.site import Site, open_site
 
 
@@ -64,4 +67,12 @@ def pool(web_pool: postgres.Pool) -> postgres.Pool:
 @pytest.fixture
 def site(pool: postgres.Pool) -> Iterator[Site]:
     with open_site(pool) as site:
+        yield site
+
+
+@pytest.fixture(scope="package")
+def dagster_site(services: dict[str, str]) -> Iterator[DagsterSite]:
+    """The whole web in a process of its own, beside a code server with a small code location."""
+    home = Home(Path(services["BATCH_PLATFORM_HOME"]))
+    with DagsterSite(home, services, "batch_platform_tests.site_definitions", REPOSITORY) as site:
         yield site

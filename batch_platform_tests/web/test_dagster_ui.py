@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -15,7 +14,6 @@ from graphql import get_named_type
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from batch_platform.local.home import REPOSITORY, Home
 from batch_platform_tests.site import PASSWORD, Site
 from batch_platform_tests.waiting import eventually
 from batch_platform_tests.web.mutations import selected, written
@@ -72,11 +70,9 @@ REFUSED = r"UnauthorizedError|[Pp]ermission|Cannot re-execute backfill \w+ becau
 UNCHECKED = {"logTelemetry", "setNuxSeen"}
 
 
-@pytest.fixture(scope="module")
-def site(services: dict[str, str]) -> Iterator[Site]:
-    home = Home(Path(services["BATCH_PLATFORM_HOME"]))
-    with Site(home, services, "batch_platform_tests.site_definitions", REPOSITORY) as site:
-        yield site
+@pytest.fixture
+def site(dagster_site: Site) -> Site:
+    return dagster_site
 
 
 def runs(site: Site) -> list[str]:
