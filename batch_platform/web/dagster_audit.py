@@ -20,9 +20,9 @@ from graphql import GraphQLError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from batch_platform.core import audit
 from batch_platform.core.failures import PlatformError
 from batch_platform.core.logs import MASK
-from batch_platform.web import audit
 from batch_platform.web.context import web_of
 
 if TYPE_CHECKING:
