@@ -36,7 +36,7 @@ FLOATS = {
 }
 LONG_FILES: dict[str, str] = {}
 STANDARD_ROOMS = {"README.md", "dagster", "web", "cli", "jobs", "service", "model", "store", "sql"}
-DAGSTER_ROOM = {"definitions", "assets", "checks", "automation", "partitions", "run_metadata", "dry_runs", "resource"}
+DAGSTER_ROOM = {"definitions", "assets", "checks", "sensors", "partitions", "run_metadata", "dry_runs", "resource"}
 MONEY_LIBRARIES = {"polars", "duckdb", "decimal"}
 
 

@@ -1,14 +1,12 @@
-"""The plot of a batch as PNG, for asset metadata.
+"""The plot of a batch, for asset metadata.
 
-Only `matplotlib.figure.Figure` is used: pyplot keeps figures in global state. The bytes depend on the arguments
+Only `matplotlib.figure.Figure` is used: pyplot keeps figures in global state. What is drawn depends on the arguments
 alone. Satoshi stay whole numbers; the canvas alone makes positions of them.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 from batch_platform.btc.money import btc_text
@@ -25,7 +23,7 @@ VERMILION: Final = "#D55E00"
 INK: Final = "#444444"
 
 
-def amounts_by_size(distribution: Sequence[Bucket], *, title: str) -> bytes:
+def amounts_by_size(distribution: Sequence[Bucket], *, title: str) -> Figure:
     """Users, and BTC they get or lose together, by the decade of the amount; losses have a colour of their own."""
     from matplotlib.figure import Figure
 
@@ -35,18 +33,13 @@ def amounts_by_size(distribution: Sequence[Bucket], *, title: str) -> bytes:
         axes = figure.add_subplot()
         axes.set_axis_off()
         axes.text(0.5, 0.5, "No amounts", transform=axes.transAxes, ha="center", color=INK, fontsize=12)
-        return _png(figure)
+        return figure
     left, right = figure.subplots(1, 2)
     _bars(left, distribution, [one.users for one in distribution], "Users", BLUE)
     colour = VERMILION if sum(one.amount for one in distribution) < 0 else GREEN
     _bars(right, distribution, [abs(one.amount) for one in distribution], "BTC together", colour)
     right.yaxis.set_major_formatter(lambda satoshi, _: _short(int(satoshi)))
-    return _png(figure)
-
-
-def markdown_image(png: bytes) -> str:
-    """The image as Markdown that carries its own bytes (a data URI)."""
-    return f"![](data:image/png;base64,{b64encode(png).decode('ascii')})"
+    return figure
 
 
 def _bars(axes: Axes, distribution: Sequence[Bucket], heights: Sequence[int], label: str, colour: str) -> None:
@@ -63,11 +56,3 @@ def _bars(axes: Axes, distribution: Sequence[Bucket], heights: Sequence[int], la
 def _short(satoshi: int) -> str:
     """BTC without zeros at the end."""
     return btc_text(satoshi).rstrip("0").rstrip(".")
-
-
-def _png(figure: Figure) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
-    return buffer.getvalue()

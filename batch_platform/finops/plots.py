@@ -1,14 +1,12 @@
-"""Plots of daily cost as PNG, for asset metadata and reports.
+"""Plots of daily cost, for asset metadata.
 
-Only `matplotlib.figure.Figure` is used: pyplot keeps figures in global state. The bytes depend on the
+Only `matplotlib.figure.Figure` is used: pyplot keeps figures in global state. What is drawn depends on the
 arguments alone. Amounts become float here and nowhere else, because a position on the canvas is one; no
 figure shown as text comes from such a float except the ticks of the axis.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -23,7 +21,6 @@ TOP_SERVICES: Final = 8
 OTHERS: Final = "Others"
 LABELLED_ANOMALIES: Final = 5
 LABEL_LENGTH: Final = 30
-COLOURS: Final = 128
 
 # Okabe & Ito, "Color Universal Design": told apart by people with any kind of colour blindness.
 BLUE: Final = "#0072B2"
@@ -33,7 +30,7 @@ GREY: Final = "#999999"
 INK: Final = "#444444"
 
 
-def daily_stacked(daily: pl.DataFrame, *, measure: str, currency: str, title: str) -> bytes:
+def daily_stacked(daily: pl.DataFrame, *, measure: str, currency: str, title: str) -> Figure:
     """Daily cost in `currency`, stacked by service: the eight whose days weigh most, the rest as Others.
 
     `daily` has usage_date, service, currency and amount. Credits hang below the zero line.
@@ -57,10 +54,10 @@ def daily_stacked(daily: pl.DataFrame, *, measure: str, currency: str, title: st
         below = [d + min(h, 0.0) for d, h in zip(below, heights, strict=True)]
     _span(axes, days)
     _legend(axes, reverse=True)
-    return _png(figure)
+    return figure
 
 
-def anomaly_plot(daily: pl.DataFrame, anomalies: pl.DataFrame, *, currency: str, title: str) -> bytes:
+def anomaly_plot(daily: pl.DataFrame, anomalies: pl.DataFrame, *, currency: str, title: str) -> Figure:
     """Total daily cost in `currency`; days with anomalies are marked, the highest scores named.
 
     `daily` has usage_date, currency and amount (summed by day), `anomalies` what `anomalies.detect` gives.
@@ -98,10 +95,10 @@ def anomaly_plot(daily: pl.DataFrame, anomalies: pl.DataFrame, *, currency: str,
         axes.set_ylim(bottom=0)
     _span(axes, totals["usage_date"])
     _legend(axes)
-    return _png(figure)
+    return figure
 
 
-def forecast_plot(history: pl.DataFrame, forecast: Forecast, *, currency: str, title: str) -> bytes:
+def forecast_plot(history: pl.DataFrame, forecast: Forecast, *, currency: str, title: str) -> Figure:
     """Past and forecast daily cost in `currency`, with the interval where there is one.
 
     `history` has usage_date, currency and amount (summed by day).
@@ -129,12 +126,7 @@ def forecast_plot(history: pl.DataFrame, forecast: Forecast, *, currency: str, t
         axes.axvline(days[0], color=GREY, linewidth=0.8, linestyle=":")
     _span(axes, pl.concat([past["usage_date"], coming["target_date"]]))
     _legend(axes)
-    return _png(figure)
-
-
-def markdown_image(png: bytes) -> str:
-    """The image as Markdown that carries its own bytes (a data URI)."""
-    return f"![](data:image/png;base64,{b64encode(png).decode('ascii')})"
+    return figure
 
 
 def _canvas(title: str, y_label: str) -> tuple[Figure, Axes]:
@@ -174,11 +166,11 @@ def _legend(axes: Axes, *, reverse: bool = False) -> None:
     )
 
 
-def _no_data(figure: Figure, axes: Axes) -> bytes:
+def _no_data(figure: Figure, axes: Axes) -> Figure:
     axes.set_axis_off()
     axes.lines[0].remove()
     axes.text(0.5, 0.5, "No data", transform=axes.transAxes, ha="center", color=INK, fontsize=12)
-    return _png(figure)
+    return figure
 
 
 def _name_points(axes: Axes, points: pl.DataFrame, upwards: int) -> None:
@@ -226,17 +218,3 @@ def _label(text: str, length: int = LABEL_LENGTH) -> str:
     plain = text.encode("ascii", "replace").decode("ascii").lstrip("_")
     short = plain if len(plain) <= length else f"{plain[: length - 3]}..."
     return short.replace("$", r"\$")
-
-
-def _png(figure: Figure) -> bytes:
-    """The figure as PNG of a few colours, half the size of true colour, without metadata."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    size, rgba = canvas.get_width_height(), canvas.buffer_rgba()  # type: ignore[no-untyped-call]
-    pixels = Image.frombuffer("RGBA", size, rgba, "raw", "RGBA", 0, 1)
-    buffer = BytesIO()
-    pixels.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.core.failures import NotFound
 from batch_platform.core.retry import STANDARD_RETRY, RetryConfig
 from batch_platform.web.api.strict import IsoDate, StrictModel
@@ -22,6 +24,8 @@ PARAMETERS_TAG: Final = "batch_platform/parameters"
 DEAD_LETTER_TAG: Final = "batch_platform/dead_letter"
 DEAD_LETTER_RETRY_TAG: Final = "batch_platform/dead_letter_retry"
 IDEMPOTENCY_TAG: Final = "batch_platform/idempotency_key"
+RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
+RANGE_END_TAG: Final = "dagster/asset_partition_range_end"
 
 DRY_RUN_SUFFIX: Final = "_dry_run"
 """A dry run is a Dagster job of its own, named after the real one."""
@@ -78,6 +82,10 @@ class JobParameters(StrictModel):
     dry_run: bool = False
     target_date: IsoDate | None = None
 
+    def written(self) -> dict[str, Any]:
+        """As the API writes them; what has its default is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -91,14 +99,30 @@ class Launch:
     dynamic_partitions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Keys to add before the run, by the name of their partitions definition."""
 
+    @classmethod
+    def of_op(cls, job: str, op: str, *, tags: Mapping[str, str | None] | None = None, **config: Any) -> Launch:
+        """A run of one op; config and tags that say nothing (None, False, "") are left out."""
+        given = {name: value for name, value in config.items() if value not in (None, False, "")}
+        said = {name: value for name, value in (tags or {}).items() if value}
+        return cls(job, config={"ops": {op: {"config": given}}}, tags=said)
+
+    @property
+    def range_tags(self) -> dict[str, str]:
+        """The tags by which Dagster runs a range of partitions in one run."""
+        if self.partition_range is None:
+            return {}
+        first, last = self.partition_range
+        return {RANGE_START_TAG: first, RANGE_END_TAG: last}
+
 
 @dataclass(frozen=True)
 class Schedule:
-    """A Dagster schedule; `cron` is read in Asia/Tokyo. Not `enabled`: nothing is expected of it."""
+    """A Dagster schedule; `cron` is read in its own time zone. Not `enabled`: nothing is expected of it."""
 
     name: str
     cron: str
     enabled: bool = True
+    time_zone: str = BUSINESS_ZONE.key
 
 
 @dataclass(frozen=True)
@@ -122,15 +146,39 @@ class Job:
     owner: str
     dagster_jobs: tuple[str, ...]
     """The Dagster jobs whose runs count as this job's; the first is what `plan` launches by default."""
-    plan: Callable[[Pool, JobParameters, datetime], Launch]
+    plan: Callable[[Pool, Any, datetime], Launch]
+    """Called with parameters of the model below."""
     parameters: type[JobParameters] = JobParameters
     permission: str = "batch:execute"
     critical: bool = False
-    trigger: Schedule | Sensor | None = None
+    schedules: tuple[Schedule, ...] = ()
+    sensor: Sensor | None = None
     retry: RetryConfig = STANDARD_RETRY
     max_duration: timedelta = HOUR
     deadline: timedelta = timedelta(minutes=5)
     """How long after its due moment a run may be asked for before somebody is told."""
+
+    @property
+    def triggers(self) -> tuple[Schedule | Sensor, ...]:
+        """All that starts it by itself: what is expected to comes first, schedules before the sensor."""
+        every: list[Schedule | Sensor] = [*self.schedules, *([self.sensor] if self.sensor else [])]
+        return tuple(sorted(every, key=lambda trigger: not trigger.enabled))
+
+    def launch(self, pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
+        """What `plan` says, with the tags by which the ledger knows it, whoever asks. Raises what `plan` raises."""
+        given = parameters
+        if not isinstance(given, self.parameters):
+            given = self.parameters.model_validate(parameters.model_dump())
+        launch = self.plan(pool, given, now)
+        if parameters.dry_run and not launch.job.endswith(DRY_RUN_SUFFIX):
+            launch = replace(launch, job=launch.job + DRY_RUN_SUFFIX)
+        return self.tagged(launch, parameters)
+
+    def tagged(self, launch: Launch, parameters: JobParameters) -> Launch:
+        """The launch as one of this job, with these parameters."""
+        written = json.dumps(parameters.written(), ensure_ascii=False, sort_keys=True)
+        tags = {**launch.tags, JOB_TAG: self.name, PARAMETERS_TAG: written}
+        return replace(launch, tags=tags | ({DRY_RUN_TAG: "true"} if parameters.dry_run else {}))
 
 
 class Registry:

@@ -27,8 +27,6 @@ from batch_platform.operations.ledger import sync
 from batch_platform.operations.model import (
     DEAD_LETTER_RETRY_TAG,
     DEAD_LETTER_TAG,
-    DRY_RUN_SUFFIX,
-    DRY_RUN_TAG,
     IDEMPOTENCY_TAG,
     JOB_TAG,
     PARAMETERS_TAG,
@@ -152,18 +150,12 @@ def planned(
     """What `execute` would ask Dagster for. Nothing is asked yet. Raises as `execute` does, but for the runner."""
     job = ctx.registry.get(name)
     given = _checked(job, parameters)
-    launch = job.plan(ctx.pool, given, ctx.clock())
-    if given.dry_run and not launch.job.endswith(DRY_RUN_SUFFIX):
-        launch = replace(launch, job=launch.job + DRY_RUN_SUFFIX)
-    written = given.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    tags = {JOB_TAG: job.name, PARAMETERS_TAG: json.dumps(written, ensure_ascii=False, sort_keys=True)}
-    if given.dry_run:
-        tags[DRY_RUN_TAG] = "true"
+    launch = job.launch(ctx.pool, given, ctx.clock())
     run_id = None
     if idempotency_key is not None:
-        tags[IDEMPOTENCY_TAG] = idempotency_key
+        launch = replace(launch, tags={**launch.tags, IDEMPOTENCY_TAG: idempotency_key})
         run_id = str(uuid5(_IDS, f"execute {job.name} {by} {idempotency_key}"))
-    return Request(job, replace(launch, tags={**launch.tags, **tags}), written, by, run_id, idempotency_key)
+    return Request(job, launch, given.written(), by, run_id, idempotency_key)
 
 
 def submit(ctx: OperationsContext, request: Request) -> Run:

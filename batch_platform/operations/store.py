@@ -144,19 +144,20 @@ class Session(BaseSession):
 
     def save_jobs(self, jobs: Sequence[Job], *, now: datetime) -> None:
         """The registry as it is now; jobs that it holds no more are retired."""
-        schedules = [job.trigger if isinstance(job.trigger, Schedule) else None for job in jobs]
-        sensors = [job.trigger if isinstance(job.trigger, Sensor) else None for job in jobs]
+        triggers = [next(iter(job.triggers), None) for job in jobs]
+        schedules = [trigger if isinstance(trigger, Schedule) else None for trigger in triggers]
+        sensors = [trigger if isinstance(trigger, Sensor) else None for trigger in triggers]
         self._run(
             "save_jobs",
             names=[job.name for job in jobs],
             ids=[job.id for job in jobs],
             max_durations=[job.max_duration for job in jobs],
             graces=[job.deadline for job in jobs],
-            kinds=[job.trigger and type(job.trigger).__name__.lower() for job in jobs],
-            triggers=[job.trigger and job.trigger.name for job in jobs],
+            kinds=[trigger and type(trigger).__name__.lower() for trigger in triggers],
+            triggers=[trigger and trigger.name for trigger in triggers],
             crons=[schedule and schedule.cron for schedule in schedules],
             everies=[sensor and sensor.every for sensor in sensors],
-            enabled=[job.trigger is not None and job.trigger.enabled for job in jobs],
+            enabled=[trigger is not None and trigger.enabled for trigger in triggers],
             now=now,
         )
         self._run("retire_jobs", names=[job.name for job in jobs], now=now)

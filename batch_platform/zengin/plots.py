@@ -1,23 +1,24 @@
-"""The plot of changes over time as PNG, for asset metadata.
+"""The plot of changes over time, for asset metadata.
 
 Only `matplotlib.figure.Figure` is used: pyplot keeps figures in global state.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
-from io import BytesIO
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from batch_platform.zengin.model import Changeset, DiffType, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Okabe & Ito, "Color Universal Design": told apart by people with any kind of colour blindness.
 _COLOURS: Final = {DiffType.ADDITION: "#009E73", DiffType.UPDATE: "#0072B2", DiffType.DELETION: "#D55E00"}
 _INK: Final = "#444444"
 
 
-def changes_over_time(changesets: Sequence[Changeset]) -> bytes:
+def changes_over_time(changesets: Sequence[Changeset]) -> Figure:
     """Rows a changeset proposed, by operation, over business dates; held ones are marked."""
     from matplotlib.figure import Figure
 
@@ -30,7 +31,7 @@ def changes_over_time(changesets: Sequence[Changeset]) -> bytes:
     if not shown:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "No changes yet", transform=axes.transAxes, ha="center", color=_INK, fontsize=12)
-        return _png(figure)
+        return figure
     places = list(range(len(shown)))
     below = [0] * len(shown)
     for diff_type, colour in _COLOURS.items():
@@ -45,19 +46,4 @@ def changes_over_time(changesets: Sequence[Changeset]) -> bytes:
         places[::step], [f"{one.business_date:%Y-%m-%d}" for one in shown[::step]], rotation=30, ha="right"
     )
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
-    return _png(figure)
-
-
-def markdown_image(png: bytes) -> str:
-    """The image as Markdown that carries its own bytes (a data URI)."""
-    return f"![](data:image/png;base64,{b64encode(png).decode('ascii')})"
-
-
-def _png(figure: object) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    assert isinstance(figure, Figure)
-    buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
-    return buffer.getvalue()
+    return figure

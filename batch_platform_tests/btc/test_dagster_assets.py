@@ -24,6 +24,7 @@ from batch_platform.btc.service import BtcContext, standby
 from batch_platform.btc.store import BtcStore
 from batch_platform.core.clock import utc_now
 from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.kit.charts import png
 from batch_platform.settings import Settings
 from batch_platform_tests.btc.dagster_tools import (
     PLAN,
@@ -414,7 +415,7 @@ def test_progress_is_told_each_tenth() -> None:
     ],
 )
 def test_a_plot_depends_on_its_amounts_alone(distribution: Any) -> None:
-    first, again = (plots.amounts_by_size(distribution, title="Planned amounts by size") for _ in range(2))
+    first, again = (png(plots.amounts_by_size(distribution, title="Planned amounts by size")) for _ in range(2))
     assert first.startswith(b"\x89PNG")
     assert first == again
-    assert first != plots.amounts_by_size((Bucket(1, 10, 4, 12),), title="Planned amounts by size")
+    assert first != png(plots.amounts_by_size((Bucket(1, 10, 4, 12),), title="Planned amounts by size"))

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from batch_platform.btc import jobs, service
-from batch_platform.btc.dagster import automation, definitions
+from batch_platform.btc.dagster import definitions, sensors
 from batch_platform.btc.dagster.resource import BtcResource
 from batch_platform.btc.model import BatchStatus
 from batch_platform.btc.money import btc_text
@@ -35,7 +35,7 @@ from batch_platform_tests.btc.service_tools import (
     open_users,
 )
 
-REPOSITORY = dg.Definitions(assets=ALL, jobs=automation.ASSET_JOBS, resources={"btc": None}).get_repository_def()
+REPOSITORY = dg.Definitions(assets=ALL, jobs=sensors.ASSET_JOBS, resources={"btc": None}).get_repository_def()
 TICK = "2026-11-20T00:00:00+00:00"
 
 
@@ -61,7 +61,7 @@ def looked(btc: BtcResource, instance: dg.DagsterInstance) -> list[dg.RunRequest
         dg.partition_loading_context(dynamic_partitions_store=instance),
         dg.build_sensor_context(instance=instance, resources={"btc": btc}, repository_def=REPOSITORY) as context,
     ):
-        tick = automation.btc_batch_sensor.evaluate_tick(context)
+        tick = sensors.btc_batch_sensor.evaluate_tick(context)
     assert bool(tick.skip_message) is not bool(tick.run_requests)
     return list(tick.run_requests or [])
 
@@ -82,7 +82,7 @@ def test_an_approved_batch_gets_its_run_once_the_approver_had_the_time_to_ask(
     assert partitions(instance) == {batch.batch_id}
     approved(context, batch)
     assert looked(btc, instance) == []
-    stage.clock.now += automation.QUIET
+    stage.clock.now += sensors.QUIET
     [request] = looked(btc, instance)
     assert (request.job_name, request.partition_key) == ("btc_adjustment", batch.batch_id)
     assert request.tags[jobs.BATCH_TAG] == batch.batch_id
@@ -106,7 +106,7 @@ def test_a_batch_whose_run_is_going_or_has_just_ended_is_left_alone(
 ) -> None:
     context = stage.context()
     open_users(context)
-    stage.clock.now -= automation.QUIET
+    stage.clock.now -= sensors.QUIET
     batch = made(context)
     stage.clock.now = utc_now()
     job = REPOSITORY.get_job("btc_adjustment")
@@ -214,9 +214,9 @@ def test_without_a_rate_there_is_no_recurring_batch(
 
 
 def test_the_schedule_follows_the_settings(clean_environment: None, settings: Settings) -> None:
-    assert automation.build_schedules(settings) == []
+    assert sensors.build_schedules(settings) == []
     monthly = settings.having(BtcSettings(BTC_ADJUSTMENT_CRON="0 9 1 * *", BTC_ADJUSTMENT_RATE=Decimal("1E+1")))
-    [schedule] = automation.build_schedules(monthly)
+    [schedule] = sensors.build_schedules(monthly)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 9 1 * *", "Asia/Tokyo")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     context = dg.build_schedule_context(scheduled_execution_time=datetime.fromisoformat(TICK))
@@ -225,7 +225,7 @@ def test_the_schedule_follows_the_settings(clean_environment: None, settings: Se
     assert request.run_config == {"ops": {"plan_recurring_batch": {"config": {"scheduled_at": TICK}}}}
     resources: Any = build_definitions(monthly).resources
     assert resources["btc"].recurring_rate == "10"
-    assert build_registry(monthly).get("btc-recurring").trigger is not None
+    assert build_registry(monthly).get("btc-recurring").triggers
 
 
 def test_dry_runs_end_with_a_table_and_change_nothing(

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from batch_platform import registry, server
 from batch_platform.core.retry import STANDARD_RETRY
-from batch_platform.finops.dagster import assets
+from batch_platform.kit import assets
 from batch_platform.operations.model import Registry
 from batch_platform.settings import Settings
 from batch_platform_tests.end_to_end.quick_definitions import defs

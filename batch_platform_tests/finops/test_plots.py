@@ -21,8 +21,8 @@ from batch_platform.finops.plots import (
     anomaly_plot,
     daily_stacked,
     forecast_plot,
-    markdown_image,
 )
+from batch_platform.kit.charts import plot, png
 
 START = date(2026, 9, 1)
 SERVICES = [*(f"Service{number:02}" for number in range(11)), "日本語 $x$", "_hidden"]
@@ -45,16 +45,16 @@ def daily(days: int = 60, *, spike_on: int | None = None) -> pl.DataFrame:
 
 
 def stacked(frame: pl.DataFrame) -> bytes:
-    return daily_stacked(frame, measure="unblended", currency="USD", title="Cost by service")
+    return png(daily_stacked(frame, measure="unblended", currency="USD", title="Cost by service"))
 
 
 def anomalous(frame: pl.DataFrame) -> bytes:
-    return anomaly_plot(frame, detect(frame), currency="USD", title="Anomalies")
+    return png(anomaly_plot(frame, detect(frame), currency="USD", title="Anomalies"))
 
 
 def projected(frame: pl.DataFrame) -> bytes:
     made = forecast(frame, START + timedelta(60), START + timedelta(90))
-    return forecast_plot(frame, made, currency="USD", title="Forecast")
+    return png(forecast_plot(frame, made, currency="USD", title="Forecast"))
 
 
 PLOTS = [stacked, anomalous, projected]
@@ -78,12 +78,12 @@ def pixels_of(png: bytes, colour: str) -> int:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("plot", PLOTS)
 def test_a_plot_is_a_small_png_and_the_same_every_time(plot: Callable[[pl.DataFrame], bytes]):
-    png = plot(daily(spike_on=40))
-    assert image(png).size == (900, 400)
-    assert Image.open(BytesIO(png)).info.keys() <= {"dpi"}
-    assert len(png) < 60_000
-    assert plot(daily(spike_on=40)) == png
-    assert plot(daily(spike_on=40).with_columns(pl.col("amount") + pl.col("usage_date").dt.day())) != png
+    drawn = plot(daily(spike_on=40))
+    assert image(drawn).size == (900, 400)
+    assert Image.open(BytesIO(drawn)).info.keys() <= {"dpi"}
+    assert len(drawn) < 60_000
+    assert plot(daily(spike_on=40)) == drawn
+    assert plot(daily(spike_on=40).with_columns(pl.col("amount") + pl.col("usage_date").dt.day())) != drawn
 
 
 @pytest.mark.filterwarnings("error")
@@ -100,17 +100,17 @@ def test_other_currencies_are_left_out(plot: Callable[[pl.DataFrame], bytes]):
 
 
 def test_the_stack_shows_eight_services_and_the_others():
-    png = stacked(daily(20))
-    assert all(pixels_of(png, colour) > 300 for colour in PALETTE)
+    drawn = stacked(daily(20))
+    assert all(pixels_of(drawn, colour) > 300 for colour in PALETTE)
     smallest = pl.col("service") == SERVICES[0]
-    assert stacked(daily(20).filter(~smallest)) != png, "the others are drawn"
+    assert stacked(daily(20).filter(~smallest)) != drawn, "the others are drawn"
 
 
 def test_credits_hang_below_the_zero_line():
     credit = daily(20).filter(pl.col("service") == SERVICES[0]).with_columns(-pl.col("amount"))
     usage = credit.with_columns(pl.col("amount") * -2, service=pl.lit("Usage"))
-    png, axes = stacked(pl.concat([usage, credit])), (75, 30, 650, 350)
-    above, below = (coloured(png, colour).crop(axes).getbbox() for colour in PALETTE[:2])
+    drawn, axes = stacked(pl.concat([usage, credit])), (75, 30, 650, 350)
+    above, below = (coloured(drawn, colour).crop(axes).getbbox() for colour in PALETTE[:2])
     assert above is not None
     assert below is not None
     assert above[3] <= below[1] + 2, "usage ends where the credit begins, at zero"
@@ -132,8 +132,8 @@ def test_anomalies_are_marked():
 
 
 def test_markdown_carries_the_image():
-    png = stacked(daily(3))
-    text = markdown_image(png)
+    figure = daily_stacked(daily(3), measure="unblended", currency="USD", title="Cost by service")
+    text = plot(figure).value
     assert text.startswith("![](data:image/png;base64,")
     assert text.endswith(")")
-    assert b64decode(text.removeprefix("![](data:image/png;base64,").removesuffix(")")) == png
+    assert b64decode(text.removeprefix("![](data:image/png;base64,").removesuffix(")")) == stacked(daily(3))

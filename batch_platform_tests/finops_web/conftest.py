@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.definitions import build_definitions
-from batch_platform.finops.jobs import build_jobs
+from batch_platform.finops.domain import DOMAIN
 from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.web import pages
 from batch_platform.finops.web.context import FinopsSite
@@ -36,7 +36,7 @@ def app(pool: postgres.Pool) -> FastAPI:
 @pytest.fixture(scope="session")
 def operations(pool: postgres.Pool, settings: Settings) -> OperationsContext:
     """Runs are over when they are asked for."""
-    registry, launcher = Registry(build_jobs(settings)), Launcher(build_definitions(settings))
+    registry, launcher = Registry(DOMAIN.jobs(settings)), Launcher(build_definitions(settings))
     storage = DagsterInstanceStorage(launcher.instance, registry)
     return OperationsContext(pool, utc_now, registry, storage, InProcessRunner(launcher))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from batch_platform.core import postgres
 from batch_platform.core.failures import InvalidInput, NotFound
 from batch_platform.definitions import build_definitions
 from batch_platform.finops import jobs, service
+from batch_platform.finops.domain import DOMAIN
 from batch_platform.finops.model import Budget
 from batch_platform.finops.months import shift
 from batch_platform.finops.settings import FinopsSettings
@@ -99,10 +100,11 @@ def test_an_unknown_project_is_refused(pool: postgres.Pool) -> None:
 
 
 def test_what_starts_them(settings: Settings) -> None:
-    for job in jobs.build_jobs(settings):
-        assert job.trigger == Sensor("cur_manifest_sensor", every=jobs.timedelta(seconds=30))
-    scheduled = jobs.build_jobs(settings.having(FinopsSettings(CUR_BATCH_SCHEDULER_ENABLED=True)))
-    assert [job.trigger for job in scheduled] == [
+    for job in DOMAIN.jobs(settings):
+        assert job.sensor == Sensor("cur_manifest_sensor", every=timedelta(seconds=30))
+        assert job.triggers[0] == job.sensor
+    scheduled = DOMAIN.jobs(settings.having(FinopsSettings(CUR_BATCH_SCHEDULER_ENABLED=True)))
+    assert [job.triggers[0] for job in scheduled] == [
         Schedule("cur_fetch_schedule", "0 * * * *"),
         Schedule("cur_aggregate_schedule", "15 * * * *"),
     ]

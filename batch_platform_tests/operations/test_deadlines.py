@@ -109,7 +109,7 @@ def test_one_bad_calendar_stops_no_other_and_is_told_of_by_name(world: World) ->
     [letters, plain] = REGISTRY
     # as a monitor of another version may have registered it: settings refuse it
     bad = replace(
-        letters, name="bad-job", id="TEST_000", dagster_jobs=("plain",), trigger=Schedule("bad", "every day")
+        letters, name="bad-job", id="TEST_000", dagster_jobs=("plain",), schedules=(Schedule("bad", "every day"),)
     )
     both = world.with_(registry=Registry([bad, letters, replace(plain, dagster_jobs=())]))
     look(both)
@@ -120,7 +120,7 @@ def test_one_bad_calendar_stops_no_other_and_is_told_of_by_name(world: World) ->
     assert "'every day' is not a cron expression" in incident.summary
     assert [found.subject for found in open_incidents(world)] == ["write-letters"]
     assert service.status(both.ctx, "bad-job").next_due_at is None
-    good = replace(bad, trigger=Schedule("bad", "@daily"))
+    good = replace(bad, schedules=(Schedule("bad", "@daily"),))
     mended = world.with_(registry=Registry([good, letters, replace(plain, dagster_jobs=())]))
     look(mended)
     assert open_incidents(world, "bad-calendar") == []
@@ -194,7 +194,7 @@ def test_a_schedule_that_is_off_owes_nothing_and_is_judged_from_when_it_is_on(wo
     at_half_past_a_due_moment(world)
     [letters, plain] = REGISTRY
     off = world.with_(
-        registry=Registry([replace(letters, trigger=Schedule("letters_schedule", "*/10 * * * *", False))])
+        registry=Registry([replace(letters, schedules=(Schedule("letters_schedule", "*/10 * * * *", False),))])
     )
     world.clock.pass_by(minutes=30)
     look(off)
@@ -207,7 +207,7 @@ def test_a_schedule_that_is_off_owes_nothing_and_is_judged_from_when_it_is_on(wo
     look(world)
     assert len(open_incidents(world)) == 1
     hourly = world.with_(
-        registry=Registry([replace(letters, trigger=Schedule("letters_schedule", "7 3 * * *")), plain])
+        registry=Registry([replace(letters, schedules=(Schedule("letters_schedule", "7 3 * * *"),)), plain])
     )
     look(hourly)
     assert (missing(hourly), open_incidents(hourly)) == ([], [])

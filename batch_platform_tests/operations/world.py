@@ -105,7 +105,7 @@ REGISTRY = Registry(
             dagster_jobs=("letters",),
             plan=_plan,
             parameters=LetterParameters,
-            trigger=Schedule("letters_schedule", "*/10 * * * *"),
+            schedules=(Schedule("letters_schedule", "*/10 * * * *"),),
             deadline=timedelta(minutes=2),
         ),
         Job(
@@ -117,7 +117,7 @@ REGISTRY = Registry(
             owner="team:tests",
             dagster_jobs=("plain",),
             plan=lambda pool, parameters, now: Launch("plain"),
-            trigger=Sensor("plain_sensor", every=timedelta(seconds=30)),
+            sensor=Sensor("plain_sensor", every=timedelta(seconds=30)),
             max_duration=timedelta(minutes=30),
             deadline=timedelta(minutes=1),
         ),

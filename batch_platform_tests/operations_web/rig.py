@@ -87,7 +87,7 @@ COUNT: Final = Job(
     plan=plan_count,
     permission="jobs:run",
     critical=True,
-    trigger=Schedule("web_count_schedule", "0 2 * * *"),
+    schedules=(Schedule("web_count_schedule", "0 2 * * *"),),
 )
 SWEEP: Final = Job(
     id="WEB_002",

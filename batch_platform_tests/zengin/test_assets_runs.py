@@ -15,11 +15,12 @@ import dagster as dg
 import pytest
 
 from batch_platform.core import postgres
+from batch_platform.operations.model import JOB_TAG, PARAMETERS_TAG, JobParameters
 from batch_platform.registry import build_registry
 from batch_platform.resources import build_resources
 from batch_platform.settings import Settings
-from batch_platform.zengin import jobs, service
-from batch_platform.zengin.dagster import assets, automation, definitions
+from batch_platform.zengin import service
+from batch_platform.zengin.dagster import assets, definitions
 from batch_platform.zengin.dagster.resource import ZenginResource
 from batch_platform.zengin.model import ChangesetStatus
 from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, release, written
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
 ALL = [assets.zengin_snapshot, assets.zengin_diff, assets.zengin_apply, assets.bank_master]
 
-REPOSITORY = dg.Definitions(assets=ALL, jobs=automation.JOBS, resources={"zengin": None}).get_repository_def()
+
+@pytest.fixture(scope="module")
+def repository(settings: Settings) -> dg.RepositoryDefinition:
+    return definitions.build(settings, build_resources(settings)).get_repository_def()
 
 
 @pytest.fixture
@@ -102,7 +106,7 @@ def test_a_day_without_a_drop_is_empty_and_no_failure(zengin: ZenginResource, in
 
 
 def test_the_sensor_asks_for_one_drop_at_a_time_oldest_first(
-    zengin: ZenginResource, instance: dg.DagsterInstance, s3: S3Client
+    zengin: ZenginResource, instance: dg.DagsterInstance, s3: S3Client, repository: dg.RepositoryDefinition
 ) -> None:
     mark = uuid4().hex[:8]
     keys = [f"incoming/{mark}/zengin_code-1.1.0.{day}.zip" for day in ("20260112", "20260105")]
@@ -112,9 +116,12 @@ def test_the_sensor_asks_for_one_drop_at_a_time_oldest_first(
         cursor, asked = None, []
         while True:
             with dg.build_sensor_context(
-                instance=instance, cursor=cursor, resources={"zengin": zengin}, repository_def=REPOSITORY
+                instance=instance,
+                cursor=cursor,
+                resources={"zengin": zengin, "postgres": None},
+                repository_def=repository,
             ) as context:
-                tick = automation.zengin_drop_sensor.evaluate_tick(context)
+                tick = repository.get_sensor_def("zengin_drop_sensor").evaluate_tick(context)
             cursor = tick.cursor
             if not tick.run_requests:
                 break
@@ -127,29 +134,41 @@ def test_the_sensor_asks_for_one_drop_at_a_time_oldest_first(
     assert [request.partition_key for request in ours] == ["2026-01-05", "2026-01-12"]
     [config] = {json.dumps(ours[0].run_config)}
     assert f"{mark}/zengin_code-1.1.0.20260105.zip" in config
+    # as a person's would be
+    assert ours[0].tags[JOB_TAG] == "zengin-diff"
+    assert json.loads(ours[0].tags[PARAMETERS_TAG]) == {"targetDate": "2026-01-05"}
 
 
-def test_the_apply_is_due_at_23_in_tokyo_for_that_day() -> None:
+def test_the_apply_is_due_at_23_in_tokyo_for_that_day_and_launched_as_by_hand(
+    settings: Settings, pool: postgres.Pool, instance: dg.DagsterInstance, repository: dg.RepositoryDefinition
+) -> None:
     at = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
-    context = dg.build_schedule_context(scheduled_execution_time=at, repository_def=REPOSITORY)
-    tick = automation.zengin_apply_schedule.evaluate_tick(context)
-    [request] = tick.run_requests or []
-    assert request.partition_key == "2026-11-20"
-    assert automation.zengin_apply_schedule.cron_schedule == "0 23 * * *"
-    assert automation.zengin_apply_schedule.execution_timezone == "Asia/Tokyo"
+    resources = {"zengin": None, "postgres": build_resources(settings)["postgres"]}
+    schedule = repository.get_schedule_def("zengin_apply_schedule")
+    with dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=at, repository_def=repository, resources=resources
+    ) as context:
+        [request] = schedule.evaluate_tick(context).run_requests or []
+    assert (request.run_key, request.partition_key) == ("2026-11-20", "2026-11-20")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 23 * * *", "Asia/Tokyo")
+    job = build_registry(settings).get("zengin-apply")
+    by_hand = job.launch(pool, JobParameters(target_date=date(2026, 11, 20)), at)
+    assert by_hand.partition == request.partition_key
+    assert by_hand.tags.items() <= request.tags.items()
+    assert by_hand.tags[PARAMETERS_TAG] == '{"targetDate": "2026-11-20"}'
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_every_job_of_the_registry_launches_a_dagster_job_that_is_there(settings: Settings, dry_run: bool) -> None:
-    built = definitions.build(settings)
+    built = definitions.build(settings, build_resources(settings))
     names = {job.name for job in built.jobs or []}
-    registered = jobs.build_jobs(settings)
+    registered = [job.entry for job in definitions.build_jobs(settings)]
     assert [job.name for job in registered] == [
         *("zengin-snapshot", "zengin-diff", "zengin-apply", "zengin-sweep", "zengin-retention")
     ]
     now = datetime(2026, 11, 20, 3, tzinfo=UTC)
     for job in registered:
-        launch = job.plan(None, job.parameters(dry_run=dry_run), now)  # type: ignore[arg-type]
+        launch = job.launch(None, job.parameters(dry_run=dry_run), now)  # type: ignore[arg-type]
         assert launch.job in names
         assert launch.job.endswith("_dry_run") is dry_run
     assert {name for job in registered for name in job.dagster_jobs} <= names
@@ -163,7 +182,7 @@ def test_dry_runs_end_with_a_table(
     with zengin.work() as work:
         day = work.business_date().isoformat()
     config = {"ops": {"rehearse_snapshot": {"config": {"date": day, "source": source, "bootstrap": True}}}}
-    built = {job.name: job for job in definitions.build(settings).jobs or []}
+    built = {job.name: job for job in definitions.build(settings, build_resources(settings)).jobs or []}
     for name, run_config in (
         ("zengin_snapshot_dry_run", config),
         ("zengin_apply_dry_run", {}),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from batch_platform.btc.dagster import assets, automation, dry_runs
+from batch_platform.btc.dagster import assets, dry_runs, sensors
 from batch_platform.btc.dagster.resource import BtcResource
 from batch_platform.btc.settings import BtcSettings
 
@@ -23,9 +23,9 @@ def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
     recurring = None if rate is None else f"{rate:f}"
     return dg.Definitions(
         assets=[assets.btc_adjustment_plan, assets.btc_adjustment_transactions, assets.btc_adjustment_report],
-        jobs=[*automation.ASSET_JOBS, automation.btc_recurring, *dry_runs.JOBS],
-        sensors=[automation.btc_batch_sensor],
-        schedules=automation.build_schedules(settings),
+        jobs=[*sensors.ASSET_JOBS, sensors.btc_recurring, *dry_runs.JOBS],
+        sensors=[sensors.btc_batch_sensor],
+        schedules=sensors.build_schedules(settings),
         resources={
             "btc": BtcResource(**shared, env=settings.env, project=own.project, recurring_rate=recurring),
         },

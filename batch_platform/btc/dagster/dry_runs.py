@@ -6,8 +6,8 @@ import dagster as dg
 
 from batch_platform.btc import service
 from batch_platform.btc.dagster import run_metadata
-from batch_platform.btc.dagster.automation import recurring_rate
 from batch_platform.btc.dagster.resource import BtcResource
+from batch_platform.btc.dagster.sensors import recurring_rate
 from batch_platform.btc.model import REVERSIBLE
 from batch_platform.btc.money import btc_text
 from batch_platform.operations.dagster.dry_run import dry_run_result

@@ -13,6 +13,7 @@ from batch_platform.btc.model import Batch, RowState
 from batch_platform.btc.money import btc_text, btc_texts, rate_text
 from batch_platform.btc.plan import Summary, summarise
 from batch_platform.btc.service import BtcContext, Draft
+from batch_platform.kit.charts import plot
 
 FAILURES_SHOWN: Final = 20
 
@@ -127,7 +128,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _plot(found: Summary, title: str) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(plots.markdown_image(plots.amounts_by_size(found.distribution, title=title)))
+    return plot(plots.amounts_by_size(found.distribution, title=title))
 
 
 def _moment(at: Any) -> str:

@@ -1,6 +1,6 @@
 """The asset checks of finops: those of a publication, and whether projects still deliver."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import dagster as dg
@@ -9,31 +9,25 @@ from batch_platform.finops import service
 from batch_platform.finops.dagster.resource import FinopsResource
 from batch_platform.finops.invariants import BLOCKING, WARNING
 from batch_platform.finops.model import CheckOutcome
+from batch_platform.kit.assets import Verdict, check_results
 
 SUMMARY: Final = dg.AssetKey(["finops", "cost_summary"])
 
 # `service.publish_month` judges them inside the publication, where a failed one rolls the month back.
-BLOCKING_CHECKS: Final = [
-    dg.AssetCheckSpec(name, asset=SUMMARY, description=text, blocking=True) for name, text in BLOCKING.items()
-] + [dg.AssetCheckSpec(name, asset=SUMMARY, description=text) for name, text in WARNING.items()]
+CHECKS: Final = [
+    dg.AssetCheckSpec(name, asset=SUMMARY, description=text, blocking=name in BLOCKING)
+    for name, text in {**BLOCKING, **WARNING}.items()
+]
 
 
-def results_of(verdicts: Mapping[str, tuple[CheckOutcome, ...]]) -> Iterator[dg.AssetCheckResult]:
-    """One result a check over all project-months of a run (`verdicts`: project and month -> checks)."""
-    for name in (*BLOCKING, *WARNING):
-        outcomes = {place: check for place, checks in verdicts.items() for check in checks if check.name == name}
-        failed = {place: check for place, check in outcomes.items() if not check.passed}
-        stops = any(check.blocking for check in failed.values())
-        told = failed or outcomes
-        yield dg.AssetCheckResult(
-            asset_key=SUMMARY,
-            check_name=name,
-            passed=not failed,
-            severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
-            description="; ".join(f"{place}: {check.description}" for place, check in told.items())
-            or "no month published",
-            metadata={place: check.description for place, check in outcomes.items()},
-        )
+def results_of(outcomes: Mapping[str, Sequence[CheckOutcome]]) -> Iterator[dg.AssetCheckResult]:
+    """One result a check over all project-months of a run (`outcomes`: project and month -> checks)."""
+    verdicts = [
+        Verdict(check.name, place, check.passed, check.description, check.blocking, check.description)
+        for place, checks in outcomes.items()
+        for check in checks
+    ]
+    yield from check_results(SUMMARY, (spec.name for spec in CHECKS), verdicts, none="no month published")
 
 
 @dg.asset_check(

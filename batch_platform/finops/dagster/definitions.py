@@ -1,34 +1,113 @@
-"""What Dagster sees of finops."""
+"""What finops declares to Dagster and to the registry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
-from batch_platform.finops.dagster import assets, automation, checks, dry_runs, sweeps
+from batch_platform.finops.dagster import all_projects, assets, checks, dry_runs, sensors
 from batch_platform.finops.dagster.resource import FinopsResource
+from batch_platform.finops.jobs import AggregateParameters, FetchParameters, plan_aggregate, plan_fetch
 from batch_platform.finops.settings import FinopsSettings
+from batch_platform.kit.jobs import DeclaredJob, Run, Schedule, Sensor, definitions, job
+from batch_platform.web.i18n import N_
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
+
+_PUBLISHED: Final = (assets.cur_line_items, assets.publish_costs, assets.cost_anomalies, assets.cost_forecast)
+_MANIFESTS: Final = Sensor(
+    "cur_manifest_sensor",
+    timedelta(seconds=30),
+    "Polls every enabled project's manifests of the last 13 months (one HEAD each when unchanged), and those of "
+    "every known month after its connection has changed; adds partitions, and requests one run for each new "
+    "delivery, withdrawn or stalled month.",
+    looks=sensors.new_deliveries,
+    runs=("cur_month",),
+)
 
 
 def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
     """Assets, checks, jobs, sensor and schedules of the domain, and its resource made of the platform's."""
     still = settings.of(FinopsSettings).still_minutes
-    return dg.Definitions(
-        assets=[
-            assets.cur_manifest,
-            assets.cur_line_items,
-            assets.publish_costs,
-            assets.cost_anomalies,
-            assets.cost_forecast,
-        ],
+    return definitions(
+        build_jobs(settings),
+        assets=(assets.cur_manifest, *_PUBLISHED),
         asset_checks=[checks.delivery_fresh],
-        jobs=[automation.cur_fetch, automation.cur_aggregate, automation.cur_month, *sweeps.JOBS, *dry_runs.JOBS],
-        sensors=[automation.cur_manifest_sensor],
-        schedules=automation.build_schedules(settings),
         resources={"finops": FinopsResource(postgres=given["postgres"], s3=given["s3"], still_minutes=still)},
+    )
+
+
+def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
+    """`cur-fetch` and `cur-aggregate`: by the sensor, and by the spec's schedules when these are switched on."""
+    own = settings.of(FinopsSettings)
+    common: dict[str, Any] = {
+        "domain": "finops",
+        "permission": "finops:operate",
+        "deadline": timedelta(minutes=10),
+    }
+    return (
+        job(
+            id="CUR_001",
+            name="cur-fetch",
+            title=N_("Fetch cost reports"),
+            description=N_("Registers what AWS delivered: manifests and their files, by project and month."),
+            plan=plan_fetch,
+            parameters=FetchParameters,
+            runs=[
+                Run("cur_fetch", [assets.cur_manifest], "Batch A: register what AWS delivered for a project."),
+                Run("cur_fetch_all", all_projects.fetch_projects, "Batch A for every enabled project in one run."),
+            ],
+            dry_run=dry_runs.fetch,
+            schedules=[
+                Schedule(
+                    "cur_fetch_schedule",
+                    own.fetch_cron,
+                    "Batch A for every enabled project, a run each.",
+                    asks=sensors.every_project,
+                    enabled=own.scheduler_enabled,
+                )
+            ],
+            started_by=_MANIFESTS,
+            max_duration=timedelta(minutes=30),
+            **common,
+        ),
+        job(
+            id="CUR_002",
+            name="cur-aggregate",
+            title=N_("Aggregate costs"),
+            description=N_("Reads registered files and publishes the cost tables of the months they complete."),
+            plan=plan_aggregate,
+            parameters=AggregateParameters,
+            runs=[
+                Run("cur_aggregate", _PUBLISHED, "Batch B: read registered files, publish the months they complete."),
+                Run(
+                    "cur_month",
+                    (assets.cur_manifest, *_PUBLISHED),
+                    "Both batches for one project-month; what the sensor requests.",
+                ),
+                Run(
+                    "cur_aggregate_all",
+                    all_projects.aggregate_projects,
+                    "Batch B for every enabled project in one run.",
+                ),
+            ],
+            dry_run=dry_runs.aggregate,
+            schedules=[
+                Schedule(
+                    "cur_aggregate_schedule",
+                    own.aggregate_cron,
+                    "Batch B for every project-month with registered files that nobody works on.",
+                    asks=sensors.waiting_months,
+                    enabled=own.scheduler_enabled,
+                )
+            ],
+            sensor=_MANIFESTS,
+            critical=True,
+            max_duration=timedelta(hours=3),
+            **common,
+        ),
     )

@@ -11,12 +11,12 @@ import polars as pl
 from batch_platform.finops import plots
 from batch_platform.finops.model import MEASURES
 from batch_platform.finops.summary import service_monthly, totals
+from batch_platform.kit.assets import ROWS_SHOWN, table
+from batch_platform.kit.charts import plot
 
 if TYPE_CHECKING:
     from batch_platform.finops.forecast import Forecast
     from batch_platform.finops.service import AggregateOutcome, FetchOutcome, PublishOutcome
-
-_ROWS_SHOWN = 20
 
 
 def of_fetch(outcome: FetchOutcome) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def of_fetch(outcome: FetchOutcome) -> dict[str, Any]:
     if outcome.version:
         shown["manifest_version"] = outcome.version
     if outcome.missing:
-        shown["missing"] = list(outcome.missing[:_ROWS_SHOWN])
+        shown["missing"] = list(outcome.missing[:ROWS_SHOWN])
     if outcome.note:
         shown["note"] = outcome.note
     return shown
@@ -36,7 +36,7 @@ def of_files(outcome: AggregateOutcome) -> dict[str, Any]:
         "files": outcome.done,
         "source_bytes": outcome.source_bytes,
         "files_in_error": len(outcome.errors),
-        **({"errors": outcome.errors[:_ROWS_SHOWN]} if outcome.errors else {}),
+        **({"errors": outcome.errors[:ROWS_SHOWN]} if outcome.errors else {}),
     }
 
 
@@ -57,24 +57,24 @@ def of_publication(outcome: PublishOutcome) -> dict[str, Any]:
             shown[f"{name} ({currency})"] = f"{sums[name]:f}"
         shown[f"plot ({currency})"] = _daily_plot(outcome, currency)
     if outcome.restated.height:
-        shown["restated"] = _table(outcome.restated)
+        shown["restated"] = table(outcome.restated)
     return shown
 
 
 def of_services(outcome: PublishOutcome) -> dict[str, Any]:
     by_service = service_monthly(outcome.costs).sort("unblended", descending=True)
     columns = ["usage_account_id", "service", "currency", "unblended", "amortized"]
-    return {"dagster/row_count": by_service.height, "largest": _table(by_service.select(columns))}
+    return {"dagster/row_count": by_service.height, "largest": table(by_service.select(columns))}
 
 
 def of_anomalies(project_id: str, month: date, found: pl.DataFrame, daily: pl.DataFrame) -> dict[str, Any]:
     shown: dict[str, Any] = {"dagster/row_count": found.height}
     if found.height:
-        shown["anomalies"] = _table(found.sort("score", descending=True))
+        shown["anomalies"] = table(found.sort("score", descending=True))
     for currency in daily["currency"].unique().sort():
         title = f"{project_id} {month:%Y-%m}: anomalies in daily cost"
         image = plots.anomaly_plot(daily, found, currency=currency, title=title)
-        shown[f"plot ({currency})"] = dg.MetadataValue.md(plots.markdown_image(image))
+        shown[f"plot ({currency})"] = plot(image)
     return shown
 
 
@@ -85,7 +85,7 @@ def of_forecast(project_id: str, month: date, forecast: Forecast, history: pl.Da
     for currency in forecast.frame["currency"].unique().sort():
         title = f"{project_id}: forecast after {month:%Y-%m}"
         image = plots.forecast_plot(history, forecast, currency=currency, title=title)
-        shown[f"plot ({currency})"] = dg.MetadataValue.md(plots.markdown_image(image))
+        shown[f"plot ({currency})"] = plot(image)
     return shown
 
 
@@ -93,11 +93,4 @@ def _daily_plot(outcome: PublishOutcome, currency: str) -> dg.MarkdownMetadataVa
     daily = outcome.costs.group_by("usage_date", "service", "currency").agg(pl.col("unblended").sum().alias("amount"))
     title = f"{outcome.project_id} {outcome.month:%Y-%m}"
     image = plots.daily_stacked(daily, measure="unblended", currency=currency, title=title)
-    return dg.MetadataValue.md(plots.markdown_image(image))
-
-
-def _table(frame: pl.DataFrame) -> dg.TableMetadataValue:
-    texts = frame.head(_ROWS_SHOWN).select(pl.all().cast(pl.String))
-    records = [dg.TableRecord(row) for row in texts.iter_rows(named=True)]
-    columns = [dg.TableColumn(name) for name in frame.columns]
-    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+    return plot(image)

@@ -38,6 +38,7 @@ from batch_platform.finops.service.fetch import (
     FetchStatus,
     fetch_month,
     fetch_project,
+    nothing_delivered,
     nothing_newer,
     waiting_for,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "line_items",
     "month_commitments",
     "month_costs",
+    "nothing_delivered",
     "nothing_newer",
     "parse_amount",
     "parse_day",

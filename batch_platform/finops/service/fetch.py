@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -123,6 +124,15 @@ def nothing_newer(context: FinopsContext, connection: Connection, *, since: date
     if months[-1] >= oldest:
         return None
     return f"{connection.project_id}: nothing newer than {months[-1]:%Y-%m}; older: --since {months[0]:%Y-%m}"
+
+
+def nothing_delivered(context: FinopsContext, outcomes: Sequence[FetchOutcome]) -> list[str]:
+    """What to say of the projects of which none of these months is delivered."""
+    delivered = {outcome.project_id for outcome in outcomes if outcome.status is not FetchStatus.ABSENT}
+    since = min((outcome.month for outcome in outcomes), default=None)
+    absent = dict.fromkeys(o.project_id for o in outcomes if o.project_id not in delivered)
+    sentences = (nothing_newer(context, context.connection(project), since=since) for project in absent)
+    return [sentence for sentence in sentences if sentence]
 
 
 def is_unchanged(known: RegisteredVersion | None, head: StoredObject) -> bool:

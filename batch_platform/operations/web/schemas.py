@@ -289,7 +289,7 @@ def written(answer: StrictModel) -> dict[str, Any]:
 
 
 def _trigger(job: Job) -> TriggerAnswer | None:
-    trigger = job.trigger
+    trigger = next(iter(job.triggers), None)
     if trigger is None:
         return None
     if isinstance(trigger, Schedule):

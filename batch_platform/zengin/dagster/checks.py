@@ -5,6 +5,7 @@ from typing import Final
 
 import dagster as dg
 
+from batch_platform.kit.assets import Verdict, check_results
 from batch_platform.zengin import service
 from batch_platform.zengin.dagster.resource import ZenginResource
 
@@ -23,18 +24,12 @@ MASTER_CHECKS: Final = [
 
 def snapshot_results(taken: Sequence[service.SnapshotOutcome]) -> Iterator[dg.AssetCheckResult]:
     """One result a check over all snapshots of a run."""
-    for name in service.INGEST_CHECKS:
-        found = [(outcome, check) for outcome in taken for check in outcome.checks if check.name == name]
-        failed = [(outcome, check) for outcome, check in found if not check.passed]
-        told = failed or found
-        yield dg.AssetCheckResult(
-            asset_key=SNAPSHOT,
-            check_name=name,
-            passed=not failed,
-            severity=dg.AssetCheckSeverity.WARN,
-            description="; ".join(f"{outcome.provenance.version}: {check.description}" for outcome, check in told)
-            or "no snapshot was taken",
-        )
+    verdicts = [
+        Verdict(check.name, outcome.provenance.version, check.passed, check.description, blocking=False)
+        for outcome in taken
+        for check in outcome.checks
+    ]
+    yield from check_results(SNAPSHOT, service.INGEST_CHECKS, verdicts, none="no snapshot was taken")
 
 
 def master_results(checks: Sequence[service.MasterCheck]) -> Iterator[dg.AssetCheckResult]:

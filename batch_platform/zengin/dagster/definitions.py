@@ -1,29 +1,150 @@
-"""What Dagster sees of zengin."""
+"""What zengin declares to Dagster and to the registry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
-from batch_platform.zengin.dagster import assets, automation, checks, dry_runs, sweeps
+from batch_platform.kit.jobs import DeclaredJob, Run, Schedule, Sensor, definitions, job
+from batch_platform.web.i18n import N_
+from batch_platform.zengin.dagster import assets, checks, dry_runs, housekeeping, sensors
 from batch_platform.zengin.dagster.resource import ZenginResource
+from batch_platform.zengin.jobs import SnapshotParameters, plan_apply, plan_diff, plan_snapshot
 from batch_platform.zengin.settings import ZenginSettings
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
+
+_HALF_AN_HOUR: Final = timedelta(minutes=30)
+_HOUR: Final = timedelta(hours=1)
 
 
 def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
     """Assets, checks, jobs, sensor and schedules of the domain, and its resource made of the platform's."""
     shared = {name: given[name] for name in ("postgres", "s3", "dynamodb", "secrets")}
     secret_id = settings.of(ZenginSettings).database_secret_id
-    return dg.Definitions(
-        assets=[assets.zengin_snapshot, assets.zengin_diff, assets.zengin_apply, assets.bank_master],
+    return definitions(
+        build_jobs(settings),
+        assets=(assets.zengin_snapshot, assets.zengin_diff, assets.zengin_apply, assets.bank_master),
         asset_checks=[checks.source_fresh],
-        jobs=[*automation.JOBS, *sweeps.JOBS, *dry_runs.JOBS],
-        sensors=[automation.zengin_drop_sensor],
-        schedules=automation.SCHEDULES,
         resources={"zengin": ZenginResource(**shared, env=settings.env, database_secret_id=secret_id)},
+    )
+
+
+def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (every domain is built from them)
+    """Snapshot, diff, apply at 23:00, the sweeper and retention."""
+    common: dict[str, Any] = {"domain": "zengin", "permission": "jobs:run"}
+    return (
+        job(
+            id="ZEN_001",
+            name="zengin-snapshot",
+            title=N_("Keep a release of the bank master"),
+            description=N_("Reads a release, checks it and keeps it as the snapshot of a business date."),
+            plan=plan_snapshot,
+            parameters=SnapshotParameters,
+            runs=[Run("zengin_snapshot", [assets.zengin_snapshot], "Keep a release as a snapshot.")],
+            dry_run=dry_runs.snapshot,
+            max_duration=_HALF_AN_HOUR,
+            **common,
+        ),
+        job(
+            id="ZEN_002",
+            name="zengin-diff",
+            title=N_("Compare the bank master"),
+            description=N_("Compares the newest snapshot with the master and raises the changes to be reviewed."),
+            plan=plan_diff,
+            runs=[
+                Run("zengin_diff", [assets.zengin_diff], "Compare the newest snapshot with the master."),
+                Run(
+                    sensors.INTAKE,
+                    [assets.zengin_snapshot, assets.zengin_diff],
+                    "Snapshot and diff of one drop; what the sensor requests.",
+                    _HOUR,
+                ),
+            ],
+            dry_run=dry_runs.diff,
+            sensor=Sensor(
+                "zengin_drop_sensor",
+                timedelta(seconds=30),
+                "Lists the drops under incoming/ and requests a run for each new one: oldest first, one at a time.",
+                looks=sensors.new_drop,
+                runs=(sensors.INTAKE,),
+            ),
+            max_duration=_HALF_AN_HOUR,
+            deadline=timedelta(minutes=10),
+            **common,
+        ),
+        job(
+            id="ZEN_003",
+            name="zengin-apply",
+            title=N_("Apply approved changes"),
+            description=N_("Writes what was approved for the business date into the master, at 23:00 in Tokyo."),
+            plan=plan_apply,
+            runs=[
+                Run(
+                    "zengin_apply",
+                    [assets.zengin_apply, assets.bank_master],
+                    "Apply what is approved for the business date, and look at the master.",
+                )
+            ],
+            dry_run=dry_runs.apply,
+            schedules=[
+                Schedule(
+                    "zengin_apply_schedule",
+                    "0 23 * * *",
+                    "At 23:00 in Tokyo, what is approved for that day.",
+                    asks=sensors.day_of_the_tick,
+                )
+            ],
+            critical=True,
+            deadline=timedelta(minutes=15),
+            **common,
+        ),
+        job(
+            id="ZEN_004",
+            name="zengin-sweep",
+            title=N_("Sweep old changes"),
+            description=N_("Lets old proposals lapse and mends what a killed application left."),
+            runs=[
+                Run(
+                    "zengin_sweep",
+                    housekeeping.sweep_records,
+                    "Expiry, leases and the digest of what waits.",
+                    _HALF_AN_HOUR,
+                )
+            ],
+            dry_run=dry_runs.sweep,
+            schedules=[
+                Schedule(
+                    "zengin_sweep_schedule",
+                    "*/30 * * * *",
+                    "Expiry, leases that ran out, and the digest of what waits.",
+                )
+            ],
+            deadline=_HALF_AN_HOUR,
+            **common,
+        ),
+        job(
+            id="ZEN_005",
+            name="zengin-retention",
+            title=N_("Delete old history of the bank master"),
+            description=N_("Deletes the history of changes that is older than a year."),
+            runs=[
+                Run(
+                    "zengin_retention",
+                    housekeeping.purge_history,
+                    "Retention of the history of changes.",
+                    _HALF_AN_HOUR,
+                )
+            ],
+            dry_run=dry_runs.retention,
+            schedules=[
+                Schedule("zengin_retention_schedule", "30 4 * * *", "change_history older than a year is deleted.")
+            ],
+            deadline=timedelta(hours=2),
+            **common,
+        ),
     )

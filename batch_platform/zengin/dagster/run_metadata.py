@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-import dagster as dg
 import polars as pl
 
+from batch_platform.kit.assets import ROWS_SHOWN, table
+from batch_platform.kit.charts import plot
 from batch_platform.zengin import plots, service
 from batch_platform.zengin.model import Risk
 
 if TYPE_CHECKING:
     from batch_platform.zengin.service import ApplyOutcome, Proposal, SnapshotOutcome, ZenginContext
 
-_ROWS_SHOWN: Final = 20
 _CHANGESETS_PLOTTED: Final = 120
 _RISKIEST_FIRST: Final = {Risk.HIGH: 0, Risk.MEDIUM: 1, Risk.LOW: 2}
 
@@ -25,7 +25,7 @@ def of_snapshot(outcome: SnapshotOutcome) -> dict[str, Any]:
         "dagster/row_count": outcome.banks + outcome.branches,
         "banks": outcome.banks,
         "branches": outcome.branches,
-        "orphans": list(outcome.orphans[:_ROWS_SHOWN]),
+        "orphans": list(outcome.orphans[:ROWS_SHOWN]),
         "source": provenance.source,
         "version": provenance.version,
         "encoding": outcome.encoding,
@@ -49,7 +49,7 @@ def of_proposal(context: ZenginContext, proposal: Proposal) -> dict[str, Any]:
     }
     changes = service.changes_of(context, changeset.id)
     if changes.height:
-        shown["riskiest"] = _table(_riskiest(changes))
+        shown["riskiest"] = table(_riskiest(changes))
     return shown
 
 
@@ -63,19 +63,18 @@ def of_apply(outcome: ApplyOutcome) -> dict[str, Any]:
         "waiting": sum(one.waiting for one in rows),
     }
     if conflicts := [key for one in rows for key in one.conflict_keys]:
-        shown["conflict_keys"] = conflicts[:_ROWS_SHOWN]
+        shown["conflict_keys"] = conflicts[:ROWS_SHOWN]
     return shown
 
 
 def of_master(context: ZenginContext, day: date) -> dict[str, Any]:
     banks, branches = service.master_as_of(context, day)
     newest, _ = service.changesets(context, limit=_CHANGESETS_PLOTTED)
-    image = plots.changes_over_time(newest)
     return {
         "dagster/row_count": banks.height + branches.height,
         "banks": banks.height,
         "branches": branches.height,
-        "changes over time": dg.MetadataValue.md(plots.markdown_image(image)),
+        "changes over time": plot(plots.changes_over_time(newest)),
     }
 
 
@@ -85,10 +84,3 @@ def _riskiest(changes: pl.DataFrame) -> pl.DataFrame:
     return changes.sort(order, "table", "key").select(
         "risk", "change_class", "table", "key", "diff_type", name["old"], name["new"], "reason"
     )
-
-
-def _table(frame: pl.DataFrame) -> dg.TableMetadataValue:
-    texts = frame.head(_ROWS_SHOWN).select(pl.all().cast(pl.String).fill_null(""))
-    records = [dg.TableRecord(row) for row in texts.iter_rows(named=True)]
-    columns = [dg.TableColumn(name) for name in frame.columns]
-    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))

@@ -1,6 +1,6 @@
 """Jobs without partitions: what time does to proposals, the digest of what waits, and retention."""
 
-from typing import Any, Final
+from typing import Any
 
 import dagster as dg
 
@@ -31,16 +31,3 @@ def purge_history(context: dg.OpExecutionContext, zengin: ZenginResource) -> dg.
     with dagster_failures(context, STANDARD_RETRY), zengin.work() as work:
         deleted = service.purge(work)
     return dg.Output(None, metadata={"rows deleted": deleted})
-
-
-@dg.job(description="Expiry, leases and the digest of what waits.", tags={"dagster/max_runtime": "1800"})
-def zengin_sweep() -> None:
-    sweep_records()
-
-
-@dg.job(description="Retention of the history of changes.", tags={"dagster/max_runtime": "1800"})
-def zengin_retention() -> None:
-    purge_history()
-
-
-JOBS: Final = [zengin_sweep, zengin_retention]

@@ -1,0 +1,280 @@
+"""Jobs as a domain declares them: one call says what the registry, Dagster and the calendar know of a job.
+
+    job(
+        id="ZEN_003",
+        name="zengin-apply",
+        title=N_("Apply approved changes"),
+        description=N_("…"),
+        domain="zengin",
+        plan=plan_apply,
+        runs=(Run("zengin_apply", (zengin_apply, bank_master), "Apply what is approved."),),
+        dry_run=dry_runs.apply,
+        schedules=(Schedule("zengin_apply_schedule", "0 23 * * *", "At 23:00 in Tokyo.", asks=day_of),),
+        deadline=timedelta(minutes=15),
+    )
+
+Whoever asks for a run, a schedule or sensor as much as a person, gives the job's parameters; the job's `plan` makes
+the launch of them, and the run has the same tags. What does not belong here: how a run works (assets, ops).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import dagster as dg
+
+from batch_platform.core.clock import BUSINESS_ZONE, utc_now
+from batch_platform.operations import model
+from batch_platform.operations.model import DRY_RUN_SUFFIX, JobParameters, Launch
+from batch_platform.resources.failures import dagster_failures
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+    from batch_platform.core.postgres import Pool
+
+    DagsterJob = dg.JobDefinition | UnresolvedAssetJobDefinition
+
+_HALF_AN_HOUR: Final = timedelta(minutes=30)
+GOING: Final = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+"""Runs that have not ended."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A Dagster job whose runs count as the job's: it materializes assets, or executes one op."""
+
+    name: str
+    of: Sequence[dg.AssetsDefinition] | dg.OpDefinition
+    description: str
+    max_runtime: timedelta | None = None  # the job's own `max_duration`
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run that a schedule or sensor asks for. The same `run_key` is asked for once only.
+
+    Without a `launch` the job's plan makes it. With one it is another than the plan's: a schedule can start its own
+    Dagster job alone, and a sensor may know of work what no parameter says.
+    """
+
+    parameters: JobParameters = field(default_factory=JobParameters)
+    run_key: str | None = None
+    launch: Launch | None = None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What a schedule or sensor looks with. `at` is the moment it is due for; `resource` is the domain's own."""
+
+    at: datetime
+    resource: Any
+    instance: dg.DagsterInstance
+    log: Any
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a sensor has seen: the runs to ask for, why there is none, and where it goes on."""
+
+    requests: Sequence[Request] = ()
+    reason: str = "nothing to do"
+    cursor: str | None = None
+
+
+def once(tick: Tick) -> Iterator[Request]:
+    """A run with the job's defaults at each tick."""
+    yield Request(run_key=tick.at.isoformat())
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule of a job, in a time zone of its own; `run` names the Dagster job it starts, by default the first.
+
+    `asks` gives no request when there is nothing to do.
+    """
+
+    name: str
+    cron: str
+    description: str
+    asks: Callable[[Tick], Iterable[Request]] = once
+    enabled: bool = True
+    time_zone: str = BUSINESS_ZONE.key
+    run: str | None = None
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A sensor of a job, on from the start; `runs` names the Dagster jobs it starts, by default the first."""
+
+    name: str
+    every: timedelta
+    description: str
+    looks: Callable[[Tick], Look]
+    runs: tuple[str, ...] = ()
+
+    @property
+    def entry(self) -> model.Sensor:
+        """As the registry knows it: of this job, and of others whose work it starts too."""
+        return model.Sensor(self.name, self.every)
+
+
+@dataclass(frozen=True)
+class DeclaredJob:
+    """A job with everything that Dagster is told of it."""
+
+    entry: model.Job
+    dagster_jobs: tuple[DagsterJob, ...]
+    schedules: tuple[dg.ScheduleDefinition, ...]
+    sensors: tuple[dg.SensorDefinition, ...]
+
+
+def job(
+    *,
+    name: str,
+    domain: str,
+    runs: Sequence[Run],
+    dry_run: dg.OpDefinition,
+    plan: Callable[[Pool, Any, datetime], Launch] | None = None,
+    dry_run_max: timedelta = _HALF_AN_HOUR,
+    schedules: Sequence[Schedule] = (),
+    sensor: Sensor | None = None,
+    started_by: Sensor | None = None,
+    **entry: Any,
+) -> DeclaredJob:
+    """Declare a job. `entry`: the other fields of `operations.model.Job`; the owner is the domain's team.
+
+    Without a `plan` the job is its first Dagster job, whatever it is given.
+    `started_by`: a sensor that another job declares and that does this one's work too.
+    """
+    seen = sensor or started_by
+    registered = model.Job(
+        name=name,
+        domain=domain,
+        owner=f"team:{domain}",
+        dagster_jobs=tuple(run.name for run in runs),
+        schedules=tuple(model.Schedule(one.name, one.cron, one.enabled, one.time_zone) for one in schedules),
+        sensor=seen.entry if seen else None,
+        plan=plan or (lambda _pool, _parameters, _now: Launch(runs[0].name)),
+        **entry,
+    )
+    dry = Run(runs[0].name + DRY_RUN_SUFFIX, dry_run, f"Dry run of {name}.", dry_run_max)
+    made = {run.name: _dagster_job(run, registered.max_duration) for run in (*runs, dry)}
+    return DeclaredJob(
+        registered,
+        tuple(made.values()),
+        tuple(_schedule(registered, one, made[one.run or runs[0].name]) for one in schedules),
+        (_sensor(registered, sensor, [made[target] for target in sensor.runs or (runs[0].name,)]),) if sensor else (),
+    )
+
+
+def definitions(
+    jobs: Iterable[DeclaredJob],
+    *,
+    assets: Sequence[dg.AssetsDefinition],
+    asset_checks: Sequence[dg.AssetChecksDefinition] = (),
+    resources: Mapping[str, Any],
+) -> dg.Definitions:
+    """What Dagster sees of a domain: its assets with their checks, and all that its jobs declare."""
+    declared = tuple(jobs)
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=asset_checks,
+        resources=resources,
+        jobs=[made for one in declared for made in one.dagster_jobs],
+        schedules=[made for one in declared for made in one.schedules],
+        sensors=[made for one in declared for made in one.sensors],
+    )
+
+
+def _dagster_job(run: Run, max_duration: timedelta) -> DagsterJob:
+    tags = {"dagster/max_runtime": str(int((run.max_runtime or max_duration).total_seconds()))}
+    if isinstance(run.of, dg.OpDefinition):
+        graph = dg.GraphDefinition(name=run.name, node_defs=[run.of])
+        return graph.to_job(description=run.description, tags=tags)
+    return dg.define_asset_job(run.name, list(run.of), description=run.description, tags=tags)
+
+
+def _schedule(entry: model.Job, schedule: Schedule, target: DagsterJob) -> dg.ScheduleDefinition:
+    status = dg.DefaultScheduleStatus
+
+    def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        with dagster_failures():
+            at = context.scheduled_execution_time
+            asked = Tick(at, getattr(context.resources, entry.domain), context.instance, context.log)
+            requests = [_run_request(entry, one, context, at, {target.name}) for one in schedule.asks(asked)]
+        yield from requests
+        if not requests:
+            yield dg.SkipReason("nothing to do")
+
+    return dg.ScheduleDefinition(
+        name=schedule.name,
+        job=target,
+        cron_schedule=schedule.cron,
+        execution_timezone=schedule.time_zone,
+        default_status=status.RUNNING if schedule.enabled else status.STOPPED,
+        description=schedule.description,
+        execution_fn=tick,
+        required_resource_keys={entry.domain, "postgres"},
+    )
+
+
+def _sensor(entry: model.Job, sensor: Sensor, targets: Sequence[DagsterJob]) -> dg.SensorDefinition:
+    names = {target.name for target in targets}
+
+    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        with dagster_failures():
+            at = utc_now()
+            tick = Tick(at, getattr(context.resources, entry.domain), context.instance, context.log, context.cursor)
+            found = sensor.looks(tick)
+            requests = [_run_request(entry, one, context, at, names) for one in found.requests]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else dg.SkipReason(found.reason),
+            cursor=found.cursor,
+        )
+
+    return dg.SensorDefinition(
+        name=sensor.name,
+        jobs=list(targets),
+        minimum_interval_seconds=int(sensor.every.total_seconds()),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=sensor.description,
+        evaluation_fn=look,
+        required_resource_keys={entry.domain, "postgres"},
+    )
+
+
+def _run_request(
+    entry: model.Job,
+    request: Request,
+    context: dg.ScheduleEvaluationContext | dg.SensorEvaluationContext,
+    at: datetime,
+    startable: set[str],
+) -> dg.RunRequest:
+    """The run that the request's launch is, its dynamic partitions added before."""
+    if request.launch is None:
+        launch = entry.launch(context.resources.postgres.pool(), request.parameters, at)
+    else:
+        launch = entry.tagged(request.launch, request.parameters)
+    if launch.job not in startable:
+        raise ValueError(f"{entry.name} is to be run as {launch.job}, which its trigger does not start")
+    for name, keys in launch.dynamic_partitions.items():
+        context.instance.add_dynamic_partitions(name, list(keys))
+    return dg.RunRequest(
+        run_key=request.run_key,
+        job_name=launch.job,
+        partition_key=launch.partition,
+        run_config=dict(launch.config),
+        tags={**launch.tags, **launch.range_tags},
+    )
