@@ -37,7 +37,12 @@ def _definitions(settings: Settings) -> dg.Definitions:
     return build_definitions(settings)
 
 
-PLATFORM: Final = platform.Platform(registry.build_registry, registry.build_rules, _definitions)
+PLATFORM: Final = platform.Platform(
+    registry=registry.build_registry,
+    rules=registry.build_rules,
+    definitions=_definitions,
+    grants=registry.build_grants,
+)
 """What every command below works with."""
 
 # These start, or look at, the embedded services themselves.

@@ -1,4 +1,4 @@
-"""Where the jobs and alert rules of all domains meet: what API, console, metrics and alerts know of."""
+"""Where the jobs, alert rules and permissions of all domains meet: what API, console, metrics and alerts know of."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from batch_platform import domains
 from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.model import Registry
+from batch_platform.web.access.model import Grants, granting
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 def build_registry(settings: Settings) -> Registry:
     """Every batch of the specs that exists so far, for these settings."""
     return Registry(job for domain in domains.DOMAINS for job in domain.jobs(settings))
+
+
+def build_grants() -> Grants:
+    """What each role may do on the platform and in every domain."""
+    return granting(*(domain.permissions for domain in domains.DOMAINS))
 
 
 def build_rules() -> tuple[Rule, ...]:

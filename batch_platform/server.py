@@ -78,6 +78,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     workspace loads when it comes.
     """
     from batch_platform.kit.domain import AppContext
+    from batch_platform.registry import build_grants
     from batch_platform.web.app import build_app
 
     rooms = {domain.name: domain.web() for domain in domains.DOMAINS}
@@ -96,6 +97,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
                 _dagster_part(workspace),
             ],
             ready=_probes(settings, context, workspace),
+            grants=build_grants(),
             lifespan=_lifespan(stack.pop_all(), monitor),
         )
     app.state.operations = operations

@@ -14,11 +14,13 @@ import hypothesis
 import pytest
 
 from batch_platform import domains
+from batch_platform.cli import PLATFORM
 from batch_platform.core import aws
 from batch_platform.local import services as local_services
 from batch_platform.local.environment import VARIABLES
 from batch_platform.local.home import Home
 from batch_platform.local.provision import provision
+from batch_platform.operations import platform
 from batch_platform.settings import Settings, load_settings
 from batch_platform_tests.chromium import browser, open_page
 
@@ -82,6 +84,12 @@ def clean_environment() -> Iterator[None]:
         for name in (*VARIABLES, "BATCH_PLATFORM_ENV", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def platform_given() -> None:
+    """What the root gives to commands, for tests that call these without it."""
+    platform.give(PLATFORM)
 
 
 @pytest.fixture(scope="session")

@@ -151,12 +151,13 @@ def _why(batch: Batch, ended: RunResult) -> str:
 
 
 def _administrator(pool: Pool, name: str) -> str:
+    from batch_platform.operations import platform
     from batch_platform.web.access.model import allowed
     from batch_platform.web.access.store import AccessStore
 
     with AccessStore(pool).transaction() as session:
         user = session.user(name)
-    if not user.enabled or not allowed(user.roles, _PERMISSION):
+    if not user.enabled or not allowed(user.roles, _PERMISSION, platform.given().grants()):
         raise PermanentFailure(f"account {name} may not run batches: it needs the role administrator")
     return f"local:{user.name}"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.finops.settings import FinopsSettings
 from batch_platform.kit.domain import Domain
+from batch_platform.web.access.model import Role
 
 if TYPE_CHECKING:
     from batch_platform.kit.domain import Definitions, Job, Rule, Settings, Typer, WebRoom
@@ -50,4 +51,5 @@ DOMAIN: Final = Domain(
     rules=_rules,
     definitions=_definitions,
     web=_web,
+    permissions={Role.OPERATOR: frozenset({"finops:operate"})},
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from batch_platform.operations.web.pages import DashboardCard
     from batch_platform.settings import DomainSettings
     from batch_platform.settings import Settings as Settings
+    from batch_platform.web.access.model import Grants
     from batch_platform.web.app import Part
     from batch_platform.web.context import WebContext
 
@@ -51,6 +53,7 @@ class Domain:
     """`name` is the domain's folder, the first part of its asset keys and, as `team:<name>`, their owner.
 
     `settings` is what it reads of the environment; `stack_parameters` are what deploy/aws.yaml takes of them.
+    `permissions` are what roles may do beyond reading; an administrator may everything.
     `commands` are groups of `batch-platform` by their name. `definitions` takes the platform's resources by name and
     adds the domain's own.
     """
@@ -62,4 +65,5 @@ class Domain:
     rules: Callable[[], Sequence[Rule]]
     definitions: Callable[[Settings, Mapping[str, Any]], Definitions]
     web: Callable[[], WebRoom]
+    permissions: Grants = MappingProxyType({})
     stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}

@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from batch_platform.operations.alerts import Rule
     from batch_platform.operations.model import Registry
     from batch_platform.settings import Settings
+    from batch_platform.web.access.model import Grants
 
 
 @dataclass(frozen=True)
 class Platform:
-    """Registry, alert rules and definitions, each made when it is needed: to load definitions takes seconds."""
+    """Registry, alert rules, definitions and permissions, each made when it is needed: definitions take seconds."""
 
     registry: Callable[[Settings], Registry]
     rules: Callable[[], tuple[Rule, ...]]
     definitions: Callable[[Settings], dg.Definitions]
+    grants: Callable[[], Grants]
 
 
 _given: list[Platform] = []

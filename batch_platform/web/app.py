@@ -22,7 +22,7 @@ from batch_platform.web.access import api as access_api
 from batch_platform.web.access import pages as access_pages
 from batch_platform.web.access.authentication import GuardMiddleware, IdentityMiddleware, is_public
 from batch_platform.web.access.dependencies import current, public, requirement_of, requires
-from batch_platform.web.access.model import check_permission
+from batch_platform.web.access.model import PERMISSIONS, Grants, check_permission
 from batch_platform.web.access.oidc import Provider
 from batch_platform.web.access.sessions import Sessions
 from batch_platform.web.api import problems
@@ -72,9 +72,13 @@ def build_app(
     *,
     parts: Sequence[Part] = (),
     ready: Mapping[str, health.Probe] | None = None,
+    grants: Grants = PERMISSIONS,
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
-    """The app. Raises `ValueError` for a route that does not say who may call it."""
+    """The app, where roles have the permissions of `grants`.
+
+    Raises `ValueError` for a route that does not say who may call it.
+    """
     packages = [name for part in parts for name in (part.templates, part.locale) if name]
     console = Console(
         packages=list(dict.fromkeys([*_OWN_PACKAGES, *packages])),
@@ -110,7 +114,7 @@ def build_app(
             Middleware(LanguageMiddleware, console.languages),
             Middleware(FailuresMiddleware),
             Middleware(BodyLimitMiddleware, context.limits.body_bytes),
-            Middleware(IdentityMiddleware, sessions, provider),
+            Middleware(IdentityMiddleware, sessions, provider, grants),
             Middleware(RateLimitMiddleware, context),
             Middleware(GuardMiddleware, context, tuple(mounts)),
             Middleware(MediaMiddleware),

@@ -60,12 +60,13 @@ def open_desk(settings: Settings, account: str | None) -> Iterator[Desk]:
 
 
 def _approver(pool: Pool, name: str) -> str:
+    from batch_platform.operations import platform
     from batch_platform.web.access.model import allowed
     from batch_platform.web.access.store import AccessStore
 
     with AccessStore(pool).transaction() as session:
         user = session.user(name)
-    if not user.enabled or not allowed(user.roles, "zengin:approve"):
+    if not user.enabled or not allowed(user.roles, "zengin:approve", platform.given().grants()):
         raise PermanentFailure(f"account {name} may not approve: it needs the role approver")
     return f"local:{user.name}"
 

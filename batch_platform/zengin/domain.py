@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.kit.domain import Domain
+from batch_platform.web.access.model import Role
 from batch_platform.zengin.settings import ZenginSettings
 
 if TYPE_CHECKING:
@@ -50,4 +51,5 @@ DOMAIN: Final = Domain(
     rules=_rules,
     definitions=_definitions,
     web=_web,
+    permissions={Role.APPROVER: frozenset({"zengin:approve"})},
 )

@@ -12,14 +12,12 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from batch_platform.cli import PLATFORM
 from batch_platform.core import aws, logs
 from batch_platform.core.failures import PlatformError
 from batch_platform.finops import service as finops
 from batch_platform.finops.model import Connection
 from batch_platform.finops.opening import open_work
 from batch_platform.local.provision import provision
-from batch_platform.operations import platform
 from batch_platform.operations.cli import jobs_app
 from batch_platform.settings import Settings
 from batch_platform_tests.end_to_end.machine import ended_months
@@ -47,7 +45,6 @@ def jobs(services: dict[str, str], settings: Settings, capsys: pytest.CaptureFix
     handlers, level = root.handlers[:], root.level
     provision(settings, services)
     logs.configure(settings.env, level=logging.ERROR)
-    platform.give(PLATFORM)
 
     def call(*arguments: str) -> Result:
         capsys.readouterr()

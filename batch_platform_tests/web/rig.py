@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.operations.web import pages as operations_pages
+from batch_platform.registry import build_grants
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.tokens import Tokens
 from batch_platform.web.app import Part, build_app
@@ -40,7 +41,7 @@ def app_of(pool: postgres.Pool, part: Part, card: operations_pages.DashboardCard
         templates="batch_platform.operations.web",
         locale="batch_platform.operations.web",
     )
-    return build_app(context, parts=[part, dashboard])
+    return build_app(context, parts=[part, dashboard], grants=build_grants())
 
 
 def token(role: Role, name: str | None = None) -> str:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_platform.core.failures import InvalidInput
+from batch_platform.registry import build_grants
 from batch_platform.web.access.model import (
     PERMISSIONS,
     Principal,
@@ -14,6 +15,7 @@ from batch_platform.web.access.model import (
     allowed,
     check_name,
     check_permission,
+    granting,
     roles_of,
 )
 
@@ -42,9 +44,17 @@ def test_roles_add_up(some: frozenset[Role], others: frozenset[Role], permission
 
 def test_only_administrators_execute_batches() -> None:
     assert [role for role in Role if allowed([role], "batch:execute")] == [Role.ADMINISTRATOR]
-    assert [role for role in Role if allowed([role], "zengin:approve")] == [Role.APPROVER, Role.ADMINISTRATOR]
+    grants = build_grants()
+    assert [role for role in Role if allowed([role], "batch:execute", grants)] == [Role.ADMINISTRATOR]
+    assert [role for role in Role if allowed([role], "zengin:approve", grants)] == [Role.APPROVER, Role.ADMINISTRATOR]
     assert [role for role in Role if allowed([role], "jobs:run")] == [Role.OPERATOR, Role.ADMINISTRATOR]
     assert set(PERMISSIONS) == set(Role)
+
+
+def test_a_domain_grants_no_wildcard() -> None:
+    assert granting({Role.VIEWER: frozenset({"toys:wind"})})[Role.VIEWER] == PERMISSIONS[Role.VIEWER] | {"toys:wind"}
+    with pytest.raises(ValueError, match="written things:verb"):
+        granting({Role.VIEWER: frozenset({"*"})})
 
 
 @pytest.mark.parametrize("wrong", ["", "read", "*:read", "*", "jobs:", ":read", "Jobs:read", "jobs:read ", "a:b:c"])

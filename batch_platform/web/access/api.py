@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from batch_platform.core.audit import AuditStore
 from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.web.access.dependencies import current, requires
-from batch_platform.web.access.model import PERMISSIONS, Role
+from batch_platform.web.access.model import Role
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.paging import Page, PageQuery, encode
 from batch_platform.web.api.strict import IsoDate, StrictModel, Text
@@ -59,7 +59,7 @@ def read_session(request: Request) -> Envelope[SessionAnswer]:
         subject=principal.subject,
         name=principal.name,
         roles=roles,
-        permissions=sorted(frozenset[str]().union(*(PERMISSIONS[role] for role in roles))),
+        permissions=sorted(principal.permissions),
         via=principal.via,
     )
     return Envelope(data=answer)

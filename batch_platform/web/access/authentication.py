@@ -7,6 +7,7 @@ import hmac
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batch_platform.web.access.dependencies import SAFE_METHODS
-from batch_platform.web.access.model import Principal
+from batch_platform.web.access.model import Grants, Principal
 from batch_platform.web.access.oidc import ALGORITHMS, Provider
 from batch_platform.web.access.sessions import Sessions
 from batch_platform.web.access.tokens import ALGORITHM, TokenRefused, Tokens
@@ -40,10 +41,11 @@ _log = structlog.get_logger(__name__)
 
 
 class IdentityMiddleware:
-    """Puts the `principal` (or None) and the browser's `csrf_token` into the scope."""
+    """Puts the `principal` (or None), with what roles may do here, and the browser's `csrf_token` into the scope."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, provider: Provider | None) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions, provider: Provider | None, grants: Grants) -> None:
         self._app = app
+        self._grants = grants
         self._sessions = sessions
         self._provider = provider
         self._context: WebContext = sessions.context
@@ -63,6 +65,8 @@ class IdentityMiddleware:
             scope["principal"] = await self._of_token(authorization)
         else:
             send = await self._recognise(connection, send)
+        if scope["principal"] is not None:
+            scope["principal"] = replace(scope["principal"], grants=self._grants)
         await self._app(scope, receive, send)
 
     async def _of_token(self, authorization: str) -> Principal | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -20,17 +20,21 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+Grants = Mapping[Role, frozenset[str]]
+"""The permissions of each role."""
+
 _READ: Final = frozenset({"*:read"})
 
 # `batch:execute` is in none of the lists: it is the administrators' alone.
-PERMISSIONS: Final[Mapping[Role, frozenset[str]]] = MappingProxyType(
+PERMISSIONS: Final[Grants] = MappingProxyType(
     {
         Role.VIEWER: _READ,
-        Role.OPERATOR: _READ | {"jobs:run", "dead-letters:handle", "finops:operate"},
-        Role.APPROVER: _READ | {"zengin:approve"},
+        Role.OPERATOR: _READ | {"jobs:run", "dead-letters:handle"},
+        Role.APPROVER: _READ,
         Role.ADMINISTRATOR: frozenset({"*"}),
     }
 )
+"""What every platform grants; domains declare more."""
 
 _PERMISSION: Final = re.compile(r"[a-z][a-z0-9-]*:[a-z][a-z0-9-]*")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,62}")
@@ -43,9 +47,23 @@ def check_permission(permission: str) -> str:
     return permission
 
 
-def allowed(roles: Iterable[Role], permission: str) -> bool:
-    """Whether any of the roles carries the permission; `*:read` stands for every `…:read`, `*` for all."""
-    granted = frozenset[str]().union(*(PERMISSIONS[role] for role in roles))
+def granting(*declared: Grants) -> Grants:
+    """The platform's permissions and those that domains declare. Raises `ValueError` for what is no permission."""
+    together = dict(PERMISSIONS)
+    for grants in declared:
+        for role, permissions in grants.items():
+            together[role] |= frozenset(map(check_permission, permissions))
+    return MappingProxyType(together)
+
+
+def permissions_of(roles: Iterable[Role], grants: Grants = PERMISSIONS) -> frozenset[str]:
+    """What the roles carry together; `*:read` stands for every `…:read`, `*` for all."""
+    return frozenset[str]().union(*(grants[role] for role in roles))
+
+
+def allowed(roles: Iterable[Role], permission: str, grants: Grants = PERMISSIONS) -> bool:
+    """Whether any of the roles carries the permission."""
+    granted = permissions_of(roles, grants)
     return "*" in granted or permission in granted or (permission.endswith(":read") and "*:read" in granted)
 
 
@@ -86,9 +104,14 @@ class Principal:
     roles: frozenset[Role]
     via: Literal["session", "token"]
     session_id: str | None = None
+    grants: Grants = field(default=PERMISSIONS, repr=False, compare=False)
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        return permissions_of(self.roles, self.grants)
 
     def may(self, permission: str) -> bool:
-        return allowed(self.roles, permission)
+        return allowed(self.roles, permission, self.grants)
 
 
 @dataclass(frozen=True)
