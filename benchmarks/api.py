@@ -30,10 +30,10 @@ from typing import TYPE_CHECKING, Any
 from batch_platform.core import aws, logs, objects, postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.finops import service
+from batch_platform.finops.demo import BUCKET, DATA
 from batch_platform.finops.model import Connection
 from batch_platform.finops.service.context import build_context
 from batch_platform.local import provision, services
-from batch_platform.local.demo import BUCKET, DATA
 from batch_platform.local.home import Home
 from batch_platform.settings import load_settings
 

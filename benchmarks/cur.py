@@ -25,8 +25,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batch_platform.finops.demo import DATA
 from batch_platform.local import provision, services
-from batch_platform.local.demo import DATA
 from batch_platform.local.home import Home
 from batch_platform.settings import load_settings
 from benchmarks.measure import Cost, median_cost, run

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.btc.settings import BtcSettings
 from batch_platform.kit.domain import Domain
 
 if TYPE_CHECKING:
-    from batch_platform.kit.domain import Definitions, Job, Rule, Settings, Typer, WebRoom
+    from batch_platform.kit.domain import Definitions, Job, Launcher, Rule, Settings, Typer, WebRoom
 
 
 def _commands() -> Typer:
@@ -42,6 +42,12 @@ def _web() -> WebRoom:
     return WEB
 
 
+def _demo(settings: Settings, step: Callable[[str], None], launcher: Launcher) -> None:
+    from batch_platform.btc.demo import run
+
+    run(settings, step, launcher)
+
+
 DOMAIN: Final = Domain(
     name="btc",
     settings=BtcSettings,
@@ -50,5 +56,6 @@ DOMAIN: Final = Domain(
     rules=_rules,
     definitions=_definitions,
     web=_web,
+    demo=_demo,
     stack_parameters=lambda settings: {"Project": settings.of(BtcSettings).project},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.finops.settings import FinopsSettings
@@ -10,7 +10,7 @@ from batch_platform.kit.domain import Domain
 from batch_platform.web.access.model import Role
 
 if TYPE_CHECKING:
-    from batch_platform.kit.domain import Definitions, Job, Rule, Settings, Typer, WebRoom
+    from batch_platform.kit.domain import Definitions, Job, Launcher, Rule, Settings, Typer, WebRoom
 
 
 def _commands() -> Typer:
@@ -43,6 +43,12 @@ def _web() -> WebRoom:
     return WEB
 
 
+def _demo(settings: Settings, step: Callable[[str], None], launcher: Launcher) -> None:
+    from batch_platform.finops.demo import run
+
+    run(settings, step, launcher)
+
+
 DOMAIN: Final = Domain(
     name="finops",
     settings=FinopsSettings,
@@ -51,5 +57,6 @@ DOMAIN: Final = Domain(
     rules=_rules,
     definitions=_definitions,
     web=_web,
+    demo=_demo,
     permissions={Role.OPERATOR: frozenset({"finops:operate"})},
 )

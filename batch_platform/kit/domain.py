@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from batch_platform.operations.alerts import Rule as Rule
     from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.dagster.launch import Launcher as Launcher
     from batch_platform.operations.model import Job as Job
     from batch_platform.operations.web.pages import DashboardCard
     from batch_platform.settings import DomainSettings
@@ -48,6 +49,11 @@ class WebRoom:
     open_state: Callable[[AppContext], object]
 
 
+Demo = Callable[["Settings", Callable[[str], None], "Launcher"], None]
+"""A domain's part of `make demo`: it says each step, runs its jobs by the launcher and prints the result. Run again,
+or after a kill, it ends as one run does."""
+
+
 @dataclass(frozen=True)
 class Domain:
     """`name` is the domain's folder, the first part of its asset keys and, as `team:<name>`, their owner.
@@ -66,4 +72,5 @@ class Domain:
     definitions: Callable[[Settings, Mapping[str, Any]], Definitions]
     web: Callable[[], WebRoom]
     permissions: Grants = MappingProxyType({})
+    demo: Demo | None = None
     stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}

@@ -20,9 +20,10 @@ from pathlib import Path
 from types import FrameType
 
 from batch_platform.core.failures import PlatformError
+from batch_platform.core.file_locks import locked
 from batch_platform.local import aws, postgres, provision
 from batch_platform.local.environment import environment
-from batch_platform.local.home import Home, locked, trim_log
+from batch_platform.local.home import Home, trim_log
 from batch_platform.local.processes import Process, free_port
 from batch_platform.local.programs import Keeper, Program
 from batch_platform.local.state import ALL, Service, State

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_platform.core.failures import InvalidInput, TransientFailure
+from batch_platform.core.failures import InvalidInput
+from batch_platform.core.file_locks import locked
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _LOG_LIMIT = 10 * 1024 * 1024
@@ -91,34 +88,6 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     partial.replace(path)
 
 
-@contextmanager
-def locked(path: Path, *, seconds: float = 300) -> Iterator[int]:
-    """Hold an advisory lock that the kernel frees when the holder dies, however it dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        deadline = time.monotonic() + seconds
-        while not _try_lock(descriptor):
-            if time.monotonic() > deadline:
-                raise TransientFailure(f"{path} is still held by another process after {seconds:.0f} s")
-            time.sleep(0.05)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a live process holds the lock."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        return not _try_lock(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def trim_log(path: Path) -> None:
     """Keep one old generation. The writer appends, so it goes on writing in the emptied file."""
     if path.exists() and path.stat().st_size > _LOG_LIMIT:
@@ -132,11 +101,3 @@ def last_line(path: Path) -> str:
     except FileNotFoundError:
         return ""
     return lines[-1] if lines else ""
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator, Mapping
 
 from batch_platform.core.failures import PermanentFailure, TransientFailure
+from batch_platform.core.file_locks import locked
 from batch_platform.local import aws, postgres, tools
 from batch_platform.local.environment import environment, merged, wanted
-from batch_platform.local.home import REPOSITORY, Home, last_line, locked, write_atomically
+from batch_platform.local.home import REPOSITORY, Home, last_line, write_atomically
 from batch_platform.local.processes import Process, started_as
 from batch_platform.local.state import ALL, State, supervisor_runs
 from batch_platform.local.tools import Progress

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ValidationError
 
-from batch_platform.local.home import Home, is_locked, write_atomically
+from batch_platform.core.file_locks import is_locked
+from batch_platform.local.home import Home, write_atomically
 from batch_platform.local.processes import Process
 from batch_platform.local.programs import Phase
 

@@ -20,7 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from batch_platform.core.failures import PermanentFailure, PlatformError, TransientFailure
-from batch_platform.local.home import last_line, locked
+from batch_platform.core.file_locks import locked
+from batch_platform.local.home import last_line
 
 TOOLS = Path(sys.prefix) / "tools"
 MINISTACK_LOCK = Path(__file__).with_name("ministack.lock")

@@ -12,10 +12,11 @@ from types import FrameType
 from pydantic import BaseModel, ValidationError
 
 from batch_platform.core.failures import Conflict, PermanentFailure, PlatformError
+from batch_platform.core.file_locks import is_locked, locked
 from batch_platform.local import dagster_processes as dagster
 from batch_platform.local import services
 from batch_platform.local.environment import wanted
-from batch_platform.local.home import Home, is_locked, locked, trim_log, write_atomically
+from batch_platform.local.home import Home, trim_log, write_atomically
 from batch_platform.local.processes import LOOPBACK, Process, free_port, listen
 from batch_platform.local.programs import Keeper
 from batch_platform.local.provision import provision

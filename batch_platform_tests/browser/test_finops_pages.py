@@ -15,9 +15,9 @@ from playwright.sync_api import Page, expect
 
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
+from batch_platform.finops.demo import DATA
 from batch_platform.finops.service import compute_anomalies, compute_forecast
 from batch_platform.finops.web.context import FinopsSite
-from batch_platform.local.demo import DATA
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, add_user
 from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, until, watch

@@ -16,13 +16,12 @@ from uuid import uuid4
 import polars as pl
 import pytest
 
-from batch_platform.btc import service
+from batch_platform.btc import demo, service
 from batch_platform.btc.model import HOUSE, REVERSIBLE, UserStatus
 from batch_platform.btc.opening import open_work
 from batch_platform.btc.service.seed import customers
 from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import Opening, table_names
-from batch_platform.local import demo_btc
 from batch_platform.local.provision import restore
 from batch_platform.settings import Settings
 from batch_platform_tests.waiting import PATIENCE
@@ -34,10 +33,10 @@ if TYPE_CHECKING:
 
 USERS = 600
 DEMO = f"""
-from batch_platform.local import demo_btc
+from batch_platform.btc import demo
 from batch_platform.settings import load_settings
-demo_btc.USERS = {USERS}
-demo_btc.run(load_settings(), lambda message: print(message, flush=True))
+demo.USERS = {USERS}
+demo.run(load_settings(), lambda message: print(message, flush=True))
 """
 PAID = {"user-0000002": 150, "user-0000009": 24_000_000, "user-0000010": 100_000_000}
 
@@ -50,7 +49,7 @@ def own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Settings]:
     """The settings of a project of the test's own, and fewer users than `make demo` has."""
-    monkeypatch.setattr(demo_btc, "USERS", USERS)
+    monkeypatch.setattr(demo, "USERS", USERS)
     project = f"test-{uuid4().hex[:12]}"
     names = vars(table_names("local", project)).values()
     assert {f"table {name}" for name in names} <= set(restore(services, parameters={"Project": project}))
@@ -83,10 +82,10 @@ def test_run_again_it_prints_the_same_and_changes_nothing(
     own: Settings, work: BtcContext, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps: list[str] = []
-    demo_btc.run(own, steps.append)
+    demo.run(own, steps.append)
     first = capsys.readouterr().out
     rows, batches = ledger_rows(work), service.history(work).batches
-    demo_btc.run(own, steps.append)
+    demo.run(own, steps.append)
     assert capsys.readouterr().out == first
     assert ledger_rows(work) == rows
     assert service.history(work).batches == batches
@@ -105,7 +104,7 @@ def test_run_again_it_prints_the_same_and_changes_nothing(
     # what people do later is later activity, and no reason to begin again
     work.store.accounts.deposit("user-0000012", 5, transaction_id="own", created_by="x")
     service.run(work, service.create(work, "-3", by="local:ann", approve=True).batch_id)
-    demo_btc.run(own, steps.append)
+    demo.run(own, steps.append)
     assert "600 balances equal those before" in capsys.readouterr().out
     assert service.history(work).total == 3
 
@@ -116,7 +115,7 @@ def test_killed_at_each_stage_it_goes_on(own: Settings, work: BtcContext, capsys
     for stage in ("made-up users", "preview", "approved by", "takes out"):
         killed += killed_after(own, stage, moments.uniform(0, 0.2))
     assert killed >= 3
-    demo_btc.run(own, print)
+    demo.run(own, print)
     assert balances(work) == expected()
     batches = service.history(work).batches
     assert [batch.status in REVERSIBLE for batch in batches] == [True, True]
@@ -128,10 +127,10 @@ def test_killed_at_each_stage_it_goes_on(own: Settings, work: BtcContext, capsys
 def test_it_keeps_away_from_other_balances(own: Settings, work: BtcContext) -> None:
     steps: list[str] = []
     work.store.accounts.open_many([Opening("ann", 7, UserStatus.ACTIVE)], created_by="x")
-    demo_btc.run(own, steps.append)
+    demo.run(own, steps.append)
     assert "left out: there are 1 other users" in steps[-1]
     open_batch = service.create(work, "1", by="local:ann")
-    demo_btc.run(own, steps.append)
+    demo.run(own, steps.append)
     assert steps[-1].strip() == f"left out: batch {open_batch.batch_id} is open"
     assert balances(work) == {"ann": 7, HOUSE: 0}
     assert service.history(work).batches == (open_batch,)

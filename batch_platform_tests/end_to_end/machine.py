@@ -22,12 +22,12 @@ from psycopg import sql
 
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
-from batch_platform.finops import service
+from batch_platform.finops import demo, service
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.months import shift
 from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.store import FinopsStore
-from batch_platform.local import clients, demo, provision
+from batch_platform.local import clients, provision
 from batch_platform.local import services as local_services
 from batch_platform.local.environment import EMBEDDED, VARIABLES
 from batch_platform.local.home import Home

@@ -14,9 +14,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from batch_platform.finops.demo import DATA
 from batch_platform.finops.model import MEASURES, MonthState
 from batch_platform.finops.summary import totals
-from batch_platform.local.demo import DATA
 from batch_platform_tests.finops.conftest import Project, SteppingClock
 
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)

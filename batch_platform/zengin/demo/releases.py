@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from batch_platform.core.failures import PermanentFailure, TransientFailure
-from batch_platform.local.home import last_line, locked
+from batch_platform.core.file_locks import locked
 
 PACKAGE: Final = "zengin-code"
 HASHES: Final[Mapping[str, str]] = {
@@ -64,7 +64,12 @@ def _download(version: str, wheel: Path) -> None:
                 raise TransientFailure(f"{PACKAGE} {version} cannot be fetched: {error}") from error
         fetched = next(folder.glob("*.whl"), None)
         if code or fetched is None:
-            raise TransientFailure(f"{PACKAGE} {version} cannot be fetched: {last_line(log)}")
+            raise TransientFailure(f"{PACKAGE} {version} cannot be fetched: {_last_line(log)}")
         part = wheel.with_name(f".{wheel.name}.{os.getpid()}")
         shutil.copyfile(fetched, part)
         part.replace(wheel)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 
 from batch_platform.core.failures import PermanentFailure, TransientFailure
-from batch_platform.local import releases
 from batch_platform.settings import Settings
+from batch_platform.zengin.demo import releases
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,0 +1,128 @@
+"""`make demo`, costs: bundled real reports, fetched and aggregated by the path the sensor takes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+    from mypy_boto3_s3 import S3Client
+
+    from batch_platform.finops.service import FinopsContext
+    from batch_platform.operations.dagster.launch import Launcher
+
+Step = Callable[[str], None]
+
+DATA: Final = Path(__file__).parent / "data"
+BUCKET: Final = "acme-billing"
+PROJECT: Final = "acme"
+
+
+def run(settings: Settings, step: Step, launcher: Launcher) -> None:
+    """Deliver the bundled reports, run what the sensor asks for, print the costs. Run again, it changes nothing."""
+    from batch_platform.core import aws
+    from batch_platform.finops import service
+    from batch_platform.finops.model import Connection
+    from batch_platform.finops.opening import open_work
+
+    s3 = aws.client("s3", settings)
+    new = sum(1 for _ in _deliver(s3, settings.aws_region))
+    step(f"bucket s3://{BUCKET}: {new} files delivered" if new else f"bucket s3://{BUCKET}: delivered before")
+    with open_work(settings) as work:
+        place = Connection(PROJECT, "Acme (demo)", BUCKET, "cur/acme", "cur", settings.aws_region)
+        service.add_project(work, place)
+        wanted = list(_asked_by_sensor(launcher))
+        left = _left_over(work, launcher.instance)
+        step(f"the sensor asks for {len(wanted)} runs" if wanted else "the sensor sees nothing new")
+        for job, partition in dict.fromkeys([*wanted, *left]):
+            step(f"running {job} for {partition}")
+            ended = launcher.run(job, partition=partition)
+            if not ended.success:
+                raise PermanentFailure(ended.reason or "the run failed")
+        _show(work)
+
+
+def _asked_by_sensor(launcher: Launcher) -> Iterator[tuple[str, str]]:
+    """Evaluate the sensor as the daemon does: it adds partitions and asks for runs."""
+    import dagster as dg
+
+    sensor = launcher.definitions.resolve_sensor_def("cur_manifest_sensor")
+    repository = launcher.definitions.get_repository_def()
+    resources = launcher.definitions.resources or {}
+    with (
+        dg.partition_loading_context(dynamic_partitions_store=launcher.instance),
+        dg.build_sensor_context(
+            instance=launcher.instance, repository_def=repository, resources={"finops": resources["finops"]}
+        ) as context,
+    ):
+        tick = sensor.evaluate_tick(context)
+    for run in tick.run_requests or []:
+        yield run.job_name or "cur_month", str(run.partition_key)
+
+
+def _left_over(work: FinopsContext, instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
+    """Months that a killed demo registered and did not publish, and months whose run it did not end.
+
+    Otherwise the sensor takes up the first minutes later; the second wait for somebody, as dead letters.
+    """
+    import dagster as dg
+
+    from batch_platform.finops.dagster.partitions import partition_key
+
+    for month in work.months_to_aggregate(PROJECT):
+        yield "cur_month", partition_key(month.project_id, month.month)
+    newest: dict[str, dg.DagsterRun] = {}
+    for run in instance.get_runs(dg.RunsFilter(job_name="cur_month", tags={"dagster/partition/project": PROJECT})):
+        newest.setdefault(run.tags["dagster/partition"], run)
+    for partition, run in newest.items():
+        if run.status is dg.DagsterRunStatus.FAILURE:
+            yield run.job_name, partition
+
+
+def _deliver(s3: S3Client, region: str) -> Iterator[str]:
+    """Put the bundled files into the bucket as AWS does, manifests last; what stands there already is left alone."""
+    from batch_platform.core import objects
+
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]
+    there = {found.key: found.etag for found in objects.list_objects(s3, BUCKET, "cur/")}
+    files = sorted((DATA / "cur").rglob("*"), key=lambda path: (path.suffix == ".json", -len(path.parts), path))
+    for path in files:
+        if not path.is_file():
+            continue
+        key, body = path.relative_to(DATA).as_posix(), path.read_bytes()
+        if there.get(key) != hashlib.md5(body, usedforsecurity=False).hexdigest():
+            objects.put_bytes(s3, BUCKET, key, body)
+            yield key
+
+
+def _show(work: FinopsContext) -> None:
+    from batch_platform.finops import service
+    from batch_platform.finops.cost_cli import print_report
+
+    console = Console(highlight=False)
+    with work.store.transaction() as session:
+        months = session.months(PROJECT)
+    for month in months:
+        console.print()
+        for report in service.report(work, PROJECT, month.month, measure="unblended", group_by=["service"]):
+            print_report(console, report)
+        for check in month.checks:
+            if check.blocking or not check.passed:
+                verdict = "holds" if check.passed else "FAILS" if check.blocking else "warning"
+                console.print(f"  {check.name}: {verdict} ({check.description})", soft_wrap=True)
+    console.print(_WHERE_NEXT, soft_wrap=True)
+
+
+_WHERE_NEXT: Final = """  .venv/bin/batch-platform cur report acme 2026-10 --group-by account,service
+  .venv/bin/batch-platform cur report acme 2026-10 --measure amortized --format csv
+  .venv/bin/batch-platform cur anomalies acme 2026-10"""
