@@ -19,28 +19,27 @@ from batch_platform import domains, registry
 from batch_platform.core import logs
 from batch_platform.core.failures import PlatformError
 from batch_platform.local import services
-from batch_platform.local.cli import doctor_command, provision_command, services_app, up_command
-from batch_platform.local.demo import demo_command
+from batch_platform.local.cli import demo_command, doctor_command, provision_command, services_app, up_command
 from batch_platform.operations import platform
 from batch_platform.operations.cli import jobs_app
 from batch_platform.web.access.cli import token_command, users_app
 
 if TYPE_CHECKING:
-    import dagster as dg
-
+    from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.settings import Settings
 
 
-def _definitions(settings: Settings) -> dg.Definitions:
+def _launcher(settings: Settings) -> Launcher:
     from batch_platform.definitions import build_definitions
+    from batch_platform.operations.dagster.launch import Launcher
 
-    return build_definitions(settings)
+    return Launcher(build_definitions(settings))
 
 
 PLATFORM: Final = platform.Platform(
     registry=registry.build_registry,
     rules=registry.build_rules,
-    definitions=_definitions,
+    launcher=_launcher,
     grants=registry.build_grants,
 )
 """What every command below works with."""

@@ -12,7 +12,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
@@ -25,11 +24,11 @@ from batch_platform.core.numbers import parse_whole
 from batch_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster._core.workspace.context import WorkspaceProcessContext
     from fastapi import FastAPI
     from starlette.requests import HTTPConnection
 
     from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.dagster.workspace import WorkspaceProcessContext
     from batch_platform.operations.monitor import Monitor
     from batch_platform.operations.web.pages import DashboardCard
     from batch_platform.web.app import Lifespan, Part
@@ -78,13 +77,14 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     workspace loads when it comes.
     """
     from batch_platform.kit.domain import AppContext
+    from batch_platform.operations.dagster.workspace import open_workspace
     from batch_platform.registry import build_grants
     from batch_platform.web.app import build_app
 
     rooms = {domain.name: domain.web() for domain in domains.DOMAINS}
     with ExitStack() as stack:
         context = _web_context(settings, stack, clock)
-        workspace = _open_workspace(stack)
+        workspace = open_workspace(stack)
         operations = _operations_context(settings, context, workspace)
         around = AppContext(settings, context, operations, stack)
         states = {name: room.open_state(around) for name, room in rooms.items()}
@@ -151,24 +151,6 @@ def _web_context(settings: Settings, stack: ExitStack, clock: Clock) -> WebConte
         environment=settings.env,
         oidc=oidc,
     )
-
-
-def _open_workspace(stack: ExitStack) -> WorkspaceProcessContext:
-    """Dagster's instance and the code locations of `workspace.yaml` beside its `dagster.yaml`.
-
-    It follows its code servers by itself: one that was replaced is loaded again.
-    """
-    from dagster._core.workspace.context import WorkspaceProcessContext
-    from dagster._core.workspace.load_target import WorkspaceFileTarget
-
-    from batch_platform.operations.dagster.launch import open_instance
-
-    instance = stack.enter_context(open_instance())
-    # connections are kept, as in Dagster's own webserver: otherwise each question makes a new one
-    instance.optimize_for_webserver(statement_timeout=30_000, pool_recycle=3_600, max_overflow=20)
-    file = Path(instance.root_directory) / "workspace.yaml"
-    target = WorkspaceFileTarget([str(file)]) if file.exists() else None
-    return stack.enter_context(WorkspaceProcessContext(instance, target))
 
 
 def _operations_context(

@@ -158,9 +158,7 @@ def _in_the_way(work: BtcContext, first: Batch | None) -> str | None:
 def _desk(settings: Settings) -> Iterator[Desk]:
     from batch_platform.core import postgres
 
-    assert settings.database_url is not None
-    url = settings.database_url.get_secret_value()
-    pool = postgres.open_pool(url, application_name="batch-platform demo", max_size=1)
+    pool = postgres.open_pool(settings.database(), application_name="batch-platform demo", max_size=1)
     try:
         yield Desk(open_work(settings), BY, pool, settings)
     finally:

@@ -129,9 +129,8 @@ def _run(launcher: Launcher, desk: Desk, batch_id: str) -> RunResult:
 
 def _launcher(settings: Settings) -> Launcher:
     from batch_platform.operations import platform
-    from batch_platform.operations.dagster.launch import Launcher
 
-    launcher = Launcher(platform.given().definitions(settings))
+    launcher = platform.given().launcher(settings)
     launcher.end_dead_runs()
     return launcher
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.loaders import Loader
-    from botocore.session import Session
+    from botocore.session import Session as Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient

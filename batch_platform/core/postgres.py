@@ -16,18 +16,16 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import psycopg.conninfo
 from psycopg import sql
-from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from batch_platform.core.connections import Connection as Connection
+from batch_platform.core.connections import Cursor as Cursor
+from batch_platform.core.connections import Pool as Pool
 from batch_platform.core.failures import InvalidInput, PermanentFailure, PlatformError, TransientFailure
 
 if TYPE_CHECKING:
     import polars
     from psycopg.abc import QueryNoTemplate
-
-Connection = psycopg.Connection[TupleRow]
-Cursor = psycopg.Cursor[TupleRow]
-Pool = ConnectionPool[Connection]
 
 _CONNECT_SECONDS = 10
 # a process that is paused inside a transaction would keep its locks as long as the machine runs

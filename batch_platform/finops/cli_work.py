@@ -25,9 +25,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 def open_launcher(settings: Settings) -> Iterator[Launcher]:
     """Runs jobs in this process; runs that a killed command left are ended."""
     from batch_platform.operations import platform
-    from batch_platform.operations.dagster.launch import Launcher
 
     with showing("loading the jobs"):
-        launcher = Launcher(platform.given().definitions(settings))
+        launcher = platform.given().launcher(settings)
     launcher.end_dead_runs()
     yield launcher

@@ -7,8 +7,7 @@ are called: a command line that prints its help loads neither Dagster nor the we
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -71,6 +70,6 @@ class Domain:
     rules: Callable[[], Sequence[Rule]]
     definitions: Callable[[Settings, Mapping[str, Any]], Definitions]
     web: Callable[[], WebRoom]
-    permissions: Grants = MappingProxyType({})
+    permissions: Grants = field(default_factory=dict)
     demo: Demo | None = None
     stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}

@@ -1,4 +1,4 @@
-"""Commands of the local environment: services, up, provision, doctor."""
+"""Commands of the local environment: services, up, demo, provision, doctor."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from batch_platform.core.terminal import whole
+from batch_platform.local import demo, services, up
 from batch_platform.local import doctor as doctor_checks
 from batch_platform.local import provision as provisioning
-from batch_platform.local import services, up
 from batch_platform.local.environment import SECRET
 from batch_platform.local.home import Home
 from batch_platform.local.state import State, supervisor_runs
@@ -77,6 +77,12 @@ def up_command(
     """Run the whole platform on this machine until ctrl-C: services, code server, daemon, web."""
     settings = load_settings()
     up.run(settings, port=port, progress=_say)
+
+
+def demo_command(quiet: Annotated[bool, typer.Option("--quiet", help="Only the result.")] = False) -> None:
+    """Load the bundled data of every domain, run its jobs as Dagster runs, and print what came of it."""
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    demo.run(lambda text: console.print(f"• {text}", soft_wrap=True))
 
 
 def provision_command(as_json: Json = False) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Final
+from collections.abc import Callable
+from typing import Final
 
-import typer
 from rich.console import Console
 
 from batch_platform import domains
@@ -13,18 +13,11 @@ from batch_platform.core.failures import PermanentFailure
 from batch_platform.local import provision, services
 
 
-def demo_command(
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only the result.")] = False,
-) -> None:
-    """Load the bundled data of every domain, run its jobs as Dagster runs, and print what came of it."""
+def run(step: Callable[[str], None]) -> None:
+    """Bring the services up and run the demo of each domain; results go to standard output."""
     from batch_platform.core import progress
     from batch_platform.definitions import build_definitions
     from batch_platform.operations.dagster.launch import Launcher
-
-    console = Console(stderr=True, quiet=quiet, highlight=False)
-
-    def step(text: str) -> None:
-        console.print(f"• {text}", soft_wrap=True)
 
     settings = domains.load_settings()
     if settings.env != "local":

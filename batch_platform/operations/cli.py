@@ -267,14 +267,14 @@ def _operations(*, runs: bool = False) -> Iterator[OperationsContext]:
     from batch_platform.core import postgres
     from batch_platform.core.clock import utc_now
     from batch_platform.operations.context import OperationsContext
-    from batch_platform.operations.dagster.launch import InProcessRunner, Launcher, open_instance
+    from batch_platform.operations.dagster.launch import InProcessRunner, open_instance
     from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 
     settings = load_settings()
     database = settings.database()
     registry = platform.given().registry(settings)
     with showing("loading the jobs"):
-        launcher = Launcher(platform.given().definitions(settings)) if runs else None
+        launcher = platform.given().launcher(settings) if runs else None
         instance = launcher.instance if launcher else open_instance()
     runner = None
     if launcher:

@@ -15,7 +15,7 @@ from batch_platform.core.retry import STANDARD_RETRY, RetryConfig
 from batch_platform.web.api.strict import IsoDate, StrictModel
 
 if TYPE_CHECKING:
-    from batch_platform.core.postgres import Pool
+    from batch_platform.core.connections import Pool
 
 JOB_TAG: Final = "batch_platform/job"
 REQUESTED_BY_TAG: Final = "batch_platform/requested_by"

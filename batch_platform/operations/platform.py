@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from batch_platform.operations.alerts import Rule
+    from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.operations.model import Registry
     from batch_platform.settings import Settings
     from batch_platform.web.access.model import Grants
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Platform:
-    """Registry, alert rules, definitions and permissions, each made when it is needed: definitions take seconds."""
+    """Registry, alert rules, launcher and permissions, each made when it is needed: a launcher takes seconds."""
 
     registry: Callable[[Settings], Registry]
     rules: Callable[[], tuple[Rule, ...]]
-    definitions: Callable[[Settings], dg.Definitions]
+    launcher: Callable[[Settings], Launcher]
     grants: Callable[[], Grants]
 
 

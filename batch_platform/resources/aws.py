@@ -14,9 +14,10 @@ from batch_platform.core import aws
 from batch_platform.core.failures import PermanentFailure
 
 if TYPE_CHECKING:
-    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+
+    from batch_platform.core.aws import Session
 
 
 class AwsResource(dg.ConfigurableResource["AwsResource"]):

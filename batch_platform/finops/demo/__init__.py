@@ -14,7 +14,6 @@ from batch_platform.core.failures import PermanentFailure
 from batch_platform.settings import Settings
 
 if TYPE_CHECKING:
-    import dagster as dg
     from mypy_boto3_s3 import S3Client
 
     from batch_platform.finops.service import FinopsContext
@@ -31,6 +30,7 @@ def run(settings: Settings, step: Step, launcher: Launcher) -> None:
     """Deliver the bundled reports, run what the sensor asks for, print the costs. Run again, it changes nothing."""
     from batch_platform.core import aws
     from batch_platform.finops import service
+    from batch_platform.finops.dagster.demo_runs import asked_by_sensor, left_over
     from batch_platform.finops.model import Connection
     from batch_platform.finops.opening import open_work
 
@@ -40,8 +40,8 @@ def run(settings: Settings, step: Step, launcher: Launcher) -> None:
     with open_work(settings) as work:
         place = Connection(PROJECT, "Acme (demo)", BUCKET, "cur/acme", "cur", settings.aws_region)
         service.add_project(work, place)
-        wanted = list(_asked_by_sensor(launcher))
-        left = _left_over(work, launcher.instance)
+        wanted = list(asked_by_sensor(launcher))
+        left = left_over(work, launcher.instance, PROJECT)
         step(f"the sensor asks for {len(wanted)} runs" if wanted else "the sensor sees nothing new")
         for job, partition in dict.fromkeys([*wanted, *left]):
             step(f"running {job} for {partition}")
@@ -49,43 +49,6 @@ def run(settings: Settings, step: Step, launcher: Launcher) -> None:
             if not ended.success:
                 raise PermanentFailure(ended.reason or "the run failed")
         _show(work)
-
-
-def _asked_by_sensor(launcher: Launcher) -> Iterator[tuple[str, str]]:
-    """Evaluate the sensor as the daemon does: it adds partitions and asks for runs."""
-    import dagster as dg
-
-    sensor = launcher.definitions.resolve_sensor_def("cur_manifest_sensor")
-    repository = launcher.definitions.get_repository_def()
-    resources = launcher.definitions.resources or {}
-    with (
-        dg.partition_loading_context(dynamic_partitions_store=launcher.instance),
-        dg.build_sensor_context(
-            instance=launcher.instance, repository_def=repository, resources={"finops": resources["finops"]}
-        ) as context,
-    ):
-        tick = sensor.evaluate_tick(context)
-    for run in tick.run_requests or []:
-        yield run.job_name or "cur_month", str(run.partition_key)
-
-
-def _left_over(work: FinopsContext, instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
-    """Months that a killed demo registered and did not publish, and months whose run it did not end.
-
-    Otherwise the sensor takes up the first minutes later; the second wait for somebody, as dead letters.
-    """
-    import dagster as dg
-
-    from batch_platform.finops.dagster.partitions import partition_key
-
-    for month in work.months_to_aggregate(PROJECT):
-        yield "cur_month", partition_key(month.project_id, month.month)
-    newest: dict[str, dg.DagsterRun] = {}
-    for run in instance.get_runs(dg.RunsFilter(job_name="cur_month", tags={"dagster/partition/project": PROJECT})):
-        newest.setdefault(run.tags["dagster/partition"], run)
-    for partition, run in newest.items():
-        if run.status is dg.DagsterRunStatus.FAILURE:
-            yield run.job_name, partition
 
 
 def _deliver(s3: S3Client, region: str) -> Iterator[str]:

@@ -104,7 +104,7 @@ class Principal:
     roles: frozenset[Role]
     via: Literal["session", "token"]
     session_id: str | None = None
-    grants: Grants = field(default=PERMISSIONS, repr=False, compare=False)
+    grants: Grants = field(default_factory=lambda: PERMISSIONS, repr=False, compare=False)
 
     @property
     def permissions(self) -> frozenset[str]:

@@ -44,7 +44,7 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
         if _is(work, wanted[1]):
             step("  the master holds the later release already")
         elif _is_empty(work) or _is(work, wanted[0]):
-            accounts = _approvers(settings)
+            accounts = _approvers(settings, work)
             today = work.business_date()
             if not _is(work, wanted[0]):
                 _take(work, launcher, earlier, today - timedelta(days=1), step, accounts, bootstrap=True)
@@ -136,20 +136,18 @@ def _is_empty(work: ZenginContext) -> bool:
     return all(frame.is_empty() for frame in service.master_as_of(work, None))
 
 
-def _approvers(settings: Settings) -> tuple[str, ...]:
+def _approvers(settings: Settings, work: ZenginContext) -> tuple[str, ...]:
     """Two accounts with the role of approver, added at the first run with passwords that nobody knows."""
     from batch_platform.core import postgres
-    from batch_platform.core.clock import utc_now
     from batch_platform.web.access import service
     from batch_platform.web.access.model import Role
 
-    assert settings.database_url is not None
-    pool = postgres.open_pool(settings.database_url.get_secret_value(), application_name="batch-platform demo")
+    pool = postgres.open_pool(settings.database(), application_name="batch-platform demo")
     try:
         known = {user.name for user in service.users(pool)}
         for name in APPROVERS:
             if name not in known:
-                change = service.Change(by="platform:demo", now=utc_now())
+                change = service.Change(by="platform:demo", now=work.clock())
                 service.add_user(pool, name, [Role.APPROVER], lambda: secrets.token_urlsafe(24), change)
     finally:
         pool.close()

@@ -1,0 +1,24 @@
+"""The code locations as the web sees them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from dagster._core.workspace.context import WorkspaceProcessContext as WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+
+from batch_platform.operations.dagster.launch import open_instance
+
+
+def open_workspace(stack: ExitStack) -> WorkspaceProcessContext:
+    """Dagster's instance and the code locations of `workspace.yaml` beside its `dagster.yaml`.
+
+    It follows its code servers by itself: one that was replaced is loaded again.
+    """
+    instance = stack.enter_context(open_instance())
+    # connections are kept, as in Dagster's own webserver: otherwise each question makes a new one
+    instance.optimize_for_webserver(statement_timeout=30_000, pool_recycle=3_600, max_overflow=20)
+    file = Path(instance.root_directory) / "workspace.yaml"
+    target = WorkspaceFileTarget([str(file)]) if file.exists() else None
+    return stack.enter_context(WorkspaceProcessContext(instance, target))
