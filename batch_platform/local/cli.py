@@ -80,7 +80,7 @@ def up_command(
 
 
 def demo_command(quiet: Annotated[bool, typer.Option("--quiet", help="Only the result.")] = False) -> None:
-    """Load the bundled data of every domain, run its jobs as Dagster runs, and print what came of it."""
+    """Load the bundled cost reports, fetch and aggregate them as Dagster runs, and print the costs."""
     console = Console(stderr=True, quiet=quiet, highlight=False)
     demo.run(lambda text: console.print(f"• {text}", soft_wrap=True))
 

@@ -6,6 +6,7 @@ holds the statements. Versions only go forward; a mistake is mended by the next 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,7 +62,10 @@ def engine(database_url: str) -> Engine:
 def _config() -> Config:
     from alembic.config import Config
 
+    from batch_platform.migrations import versions
+
     config = Config()
     config.set_main_option("script_location", "batch_platform:migrations")
+    config.set_main_option("version_locations", os.pathsep.join(versions.__path__))
     config.set_main_option("path_separator", "os")
     return config

@@ -14,8 +14,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from batch_platform.btc import service as btc
-from batch_platform.finops import service
-from batch_platform.local import clients, demo
+from batch_platform.finops import demo, service
+from batch_platform.local import clients
 from batch_platform.local.processes import Process
 from batch_platform.zengin import service as zengin
 from batch_platform_tests.end_to_end.machine import LAKE, Machine, month_files

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from batch_platform.finops import demo
 from batch_platform.finops.dagster.partitions import partition_key
 from batch_platform.finops.months import shift
-from batch_platform.local import demo
 from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files
 from batch_platform_tests.end_to_end.stack import Stack
 from batch_platform_tests.fault_proxy import Answer, FaultProxy

@@ -21,7 +21,7 @@ from playwright.sync_api import Locator, Page, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from batch_platform.local import demo
+from batch_platform.finops import demo
 from batch_platform.web.access.authentication import is_public
 from batch_platform.zengin.model import Status
 from batch_platform_tests.chromium import NARROW, OpenPage, in_both_widths, overflow, watch
