@@ -21,9 +21,9 @@ def _commands() -> Typer:
 
 
 def _jobs(settings: Settings) -> Sequence[Job]:
-    from toy.jobs import build_jobs
+    from toy.definitions import build_jobs
 
-    return build_jobs(settings)
+    return [job.entry for job in build_jobs(settings)]
 
 
 def _rules() -> Sequence[Rule]:
@@ -31,7 +31,7 @@ def _rules() -> Sequence[Rule]:
 
 
 def _definitions(settings: Settings, resources: Mapping[str, Any]) -> Definitions:
-    from toy.assets import build
+    from toy.definitions import build
 
     return build(settings, resources)
 
