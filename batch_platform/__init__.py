@@ -6,22 +6,24 @@ Domains (they never import each other; they meet through asset keys and tables)
     btc         one rate over every balance: planned, sealed, applied, proved
 
 Layers of a domain, each importing only what stands below it
-    definitions                              what Dagster sees of the domain
-    assets  checks  automation  jobs         thin: they call the service
-    api  pages  cli
+    domain                                   what it declares to the platform
+    dagster/  web/  cli  demo                thin: they call the service; each alone knows its framework
+    opening  settings                        how a process opens its context; what it reads of the environment
     service                                  one function per use case
-    the pure modules                         named after what they compute; no I/O, no clock, no Dagster
     store                                    every read and write; SQL in named files
+    the pure modules                         named after what they compute; no I/O, no clock, no Dagster
     model                                    frozen values and states
 
-Around the domains
-    core        what every domain may use and that knows none of them
+Around the domains, from the top; each imports only what stands below it
+    cli         every command; alone imports local, the embedded services of one machine
+    definitions, server, registry
+                the other roots: for Dagster, for the web, for both. They loop over domains and name none
+    domains     the one list of domains
+    kit         what a domain declares itself with; knows no domain
+    operations  runs as users see them: job registry, ledger, dead letters, deadlines, alerts, metrics
+    web         login, the API's and the console's tools, the Dagster UI behind the login; knows no domain
     resources   Dagster adapters that hand out plain clients
     settings    the only reader of the environment
-    web         login, the API's and the console's tools, the Dagster UI behind the login; knows no domain
-    operations  runs as users see them: job registry, ledger, dead letters, deadlines, alerts, metrics
-    local       embedded services of one machine; imported by cli alone
     migrations  the tables
-    definitions, registry, server
-                where the domains meet: for Dagster, for operations, for the web
+    core        what everybody may use and that knows none of them
 """
