@@ -28,11 +28,12 @@ import polars as pl
 from psycopg import sql
 
 from batch_platform.core import aws, postgres
-from batch_platform.local import provision, releases, services
+from batch_platform.local import provision, services
 from batch_platform.local.home import Home
 from batch_platform.settings import Settings, load_settings
 from batch_platform.zengin import service
 from batch_platform.zengin.classify import classify
+from batch_platform.zengin.demo import releases
 from batch_platform.zengin.diff import diff
 from batch_platform.zengin.mergers import proposals
 from batch_platform.zengin.model import BRANCH_COLUMNS, Changeset, Verdict
