@@ -1,9 +1,8 @@
 """The use cases of operations: what the API, the console and the command line call.
 
-Lists come with the cursor of their next page, None on the last one; a cursor is what `web.api.paging` encodes:
-`{"at": ISO time, "id": str}`, of incidents `{"id": int}`. Writes say who did them (`by`) and are safe to repeat
-after a kill: the id of a run that is asked for is derived from what asks for it. `operations.actions` writes the
-audit row: people write by it.
+Lists come with the cursor of their next page (`core.cursors`), None on the last one. Writes say who did them (`by`)
+and are safe to repeat after a kill: the id of a run that is asked for is derived from what asks for it.
+`operations.actions` writes the audit row: people write by it.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from uuid import UUID, uuid5
 import structlog
 from pydantic import ValidationError
 
+from batch_platform.core import cursors
 from batch_platform.core.failures import Conflict, InvalidInput, PermanentFailure, PlatformError, TransientFailure
 from batch_platform.core.postgres import Connection
 from batch_platform.core.validation import refusal_of
@@ -76,8 +76,6 @@ GAPS_OF: Final = timedelta(days=35)
 _IDS: Final = UUID("6f3c8a52-0f2b-5d0e-9a57-1f6a1b0f7c11")
 _log = structlog.get_logger(__name__)
 
-Cursor = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Request:
@@ -113,14 +111,15 @@ def history(
     *,
     limit: int = 50,
     offset: int = 0,
-    cursor: Mapping[str, Any] | None = None,
+    cursor: str | None = None,
     status: RunStatus | None = None,
-) -> tuple[list[Run], Cursor | None]:
+) -> tuple[list[Run], str | None]:
     """The job's runs, newest first. Raises `NotFound`."""
     job = ctx.registry.get(name)
+    after = cursors.decode(cursor, at=datetime, id=str)
     with ctx.store.transaction() as session:
-        found = session.history(job.name, status=status, after=cursor, limit=limit + 1, offset=offset)
-    return found[:limit], _next(found, limit, lambda last: {"at": _iso(last.created_at), "id": last.run_id})
+        runs = session.history(job.name, status=status, after=after, limit=limit + 1, offset=offset)
+    return cursors.cut(runs, limit, lambda run: {"at": run.created_at, "id": run.run_id})
 
 
 def execute(
@@ -206,13 +205,14 @@ def dead_letters(
     job: str | None = None,
     limit: int = 50,
     offset: int = 0,
-    cursor: Mapping[str, Any] | None = None,
-) -> tuple[list[DeadLetter], Cursor | None]:
+    cursor: str | None = None,
+) -> tuple[list[DeadLetter], str | None]:
     """Dead letters, newest failure first. Raises `NotFound` for an unknown job."""
     name = ctx.registry.get(job).name if job else None
+    after = cursors.decode(cursor, at=datetime, id=str)
     with ctx.store.transaction() as session:
-        found = session.dead_letters(state=state, job=name, after=cursor, limit=limit + 1, offset=offset)
-    return found[:limit], _next(found, limit, lambda last: {"at": _iso(last.failed_at), "id": last.id})
+        letters = session.dead_letters(state=state, job=name, after=after, limit=limit + 1, offset=offset)
+    return cursors.cut(letters, limit, lambda letter: {"at": letter.failed_at, "id": letter.id})
 
 
 def dead_letter(ctx: OperationsContext, letter_id: str) -> DeadLetter:
@@ -286,12 +286,13 @@ def incidents(
     open_only: bool = True,
     limit: int = 50,
     offset: int = 0,
-    cursor: Mapping[str, Any] | None = None,
-) -> tuple[list[Incident], Cursor | None]:
+    cursor: str | None = None,
+) -> tuple[list[Incident], str | None]:
     """Incidents, newest first."""
+    after = cursors.decode(cursor, id=int)
     with ctx.store.transaction() as session:
-        found = session.incidents(open_only=open_only, after=cursor, limit=limit + 1, offset=offset)
-    return found[:limit], _next(found, limit, lambda last: {"id": last.id})
+        found = session.incidents(open_only=open_only, after=after, limit=limit + 1, offset=offset)
+    return cursors.cut(found, limit, lambda incident: {"id": incident.id})
 
 
 def _ask(ctx: OperationsContext, letter: DeadLetter) -> None:
@@ -361,11 +362,3 @@ def _runner(ctx: OperationsContext) -> Runner:
     if ctx.runner is None:
         raise PermanentFailure("this process cannot start or stop runs: ask the web, or use the command line")
     return ctx.runner
-
-
-def _next(found: list[Any], limit: int, place: Any) -> Cursor | None:
-    return place(found[limit - 1]) if len(found) > limit else None
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat()

@@ -69,11 +69,12 @@ class Session(BaseSession):
         return _run_of(rows[0])
 
     def history(
-        self, job: str, *, status: RunStatus | None, after: Mapping[str, Any] | None, limit: int, offset: int
+        self, job: str, *, status: RunStatus | None, after: Mapping[str, Any], limit: int, offset: int
     ) -> list[Run]:
         """Newest first."""
-        place = _after(after)
-        rows = self._rows("history", job=job, status=status and status.value, limit=limit, offset=offset, **place)
+        rows = self._rows(
+            "history", job=job, status=status and status.value, limit=limit, offset=offset, **_place(after)
+        )
         return [_run_of(row) for row in rows]
 
     def overviews(self, names: Sequence[str], *, now: datetime) -> dict[str, dict[str, Any]]:
@@ -94,13 +95,14 @@ class Session(BaseSession):
         *,
         state: DeadLetterState | None,
         job: str | None,
-        after: Mapping[str, Any] | None,
+        after: Mapping[str, Any],
         limit: int,
         offset: int,
     ) -> list[DeadLetter]:
         """Newest failure first."""
-        place = _after(after)
-        rows = self._rows("dead_letters", state=state and state.value, job=job, limit=limit, offset=offset, **place)
+        rows = self._rows(
+            "dead_letters", state=state and state.value, job=job, limit=limit, offset=offset, **_place(after)
+        )
         return [_letter(row) for row in rows]
 
     def dead_letter(self, letter_id: str) -> DeadLetter:
@@ -207,12 +209,9 @@ class Session(BaseSession):
 
     # incidents and notifications
 
-    def incidents(
-        self, *, open_only: bool, after: Mapping[str, Any] | None, limit: int, offset: int
-    ) -> list[Incident]:
+    def incidents(self, *, open_only: bool, after: Mapping[str, Any], limit: int, offset: int) -> list[Incident]:
         """Newest first."""
-        last = (after or {}).get("id")
-        rows = self._rows("incidents", open_only=open_only, id=last, limit=limit, offset=offset)
+        rows = self._rows("incidents", open_only=open_only, id=after.get("id"), limit=limit, offset=offset)
         return [Incident(**row | {"severity": Severity(row["severity"])}) for row in rows]
 
     def due_notifications(self, *, now: datetime, limit: int) -> list[dict[str, Any]]:
@@ -275,8 +274,6 @@ def _letter(row: dict[str, Any]) -> DeadLetter:
     return DeadLetter(**row | {"state": DeadLetterState(row["state"])})
 
 
-def _after(after: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The place after which a page begins, of the cursor {"at": ISO time, "id": key}."""
-    if after is None:
-        return {"at": None, "id": None}
-    return {"at": datetime.fromisoformat(after["at"]), "id": after["id"]}
+def _place(after: Mapping[str, Any]) -> dict[str, Any]:
+    """The time and key after which a page begins; nothing on the first one."""
+    return {"at": after.get("at"), "id": after.get("id")}

@@ -17,7 +17,7 @@ from batch_platform.local.tables import ensure_table
 from batch_platform.settings import Settings
 from batch_platform_tests.btc.clock import NOW, SteppingClock
 from batch_platform_tests.btc.service_tools import Stage
-from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
+from batch_platform_tests.dynamo_proxy import DynamoProxy
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

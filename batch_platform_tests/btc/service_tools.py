@@ -25,7 +25,7 @@ from batch_platform.btc.store import (
 )
 from batch_platform.btc.store.checkpoints import Checkpoints
 from batch_platform.btc.store.entries import Entries
-from batch_platform.btc.store.table import Reason, Requests
+from batch_platform.core.dynamodb import Reason, Requests
 from batch_platform_tests.btc.clock import SteppingClock
 from batch_platform_tests.waiting import PATIENCE
 

@@ -51,7 +51,7 @@ from batch_platform_tests.btc.service_tools import (
     made,
     open_users,
 )
-from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
+from batch_platform_tests.dynamo_proxy import DynamoProxy
 
 
 @pytest.fixture(scope="module")

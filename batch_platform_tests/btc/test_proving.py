@@ -30,7 +30,7 @@ from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import entries
 from batch_platform.btc.store.batches import Batches
 from batch_platform.btc.store.entries import Entries
-from batch_platform.btc.store.table import Requests
+from batch_platform.core.dynamodb import Requests
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, TransientFailure
 from batch_platform.settings import Settings
 

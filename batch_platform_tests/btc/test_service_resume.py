@@ -12,7 +12,7 @@ from batch_platform.btc import service
 from batch_platform.btc.items import row_key
 from batch_platform.btc.model import HOUSE, Batch, BatchStatus
 from batch_platform.btc.plan import pending
-from batch_platform.btc.store.table import Reason, Requests
+from batch_platform.core.dynamodb import Reason, Requests
 from batch_platform.core.failures import PermanentFailure
 from batch_platform_tests.btc.service_tools import (
     BTC,

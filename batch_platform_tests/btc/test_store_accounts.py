@@ -13,7 +13,7 @@ from batch_platform.btc.store import BtcStore, Opening
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure, TransientFailure
 from batch_platform_tests.btc.conftest import SteppingClock
 from batch_platform_tests.btc.service_tools import Stage
-from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
+from batch_platform_tests.dynamo_proxy import DynamoProxy
 
 BTC = 10**8
 ODD = 2_099_999_997_690_000

@@ -16,7 +16,7 @@ from batch_platform.btc.model import Approval, Batch, BatchStatus
 from batch_platform.btc.store import BtcStore, IdempotencyKey, LeaseLost
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, TransientFailure
 from batch_platform_tests.btc.conftest import NOW
-from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
+from batch_platform_tests.dynamo_proxy import DynamoProxy
 
 KEY = IdempotencyKey("a" * 64, "b" * 64)
 LATER = NOW + timedelta(minutes=5)
@@ -245,7 +245,7 @@ def test_a_cursor_holds_while_batches_come_in(store: BtcStore) -> None:
     rest = store.batches.page(limit=4, cursor=page.cursor)
     assert [one.batch_id for one in (*page.batches, *rest.batches)] == [f"batch-{n:03d}" for n in (3, 2, 1, 0)]
     for wrong in ("x", "WyJhIl0", page.cursor or ""):
-        with pytest.raises(InvalidInput, match="cursor was not given"):
+        with pytest.raises(InvalidInput, match="cursor is not one of this list"):
             store.batches.page(status=BatchStatus.FAILED, limit=2, cursor=wrong)
 
 

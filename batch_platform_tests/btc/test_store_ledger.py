@@ -12,9 +12,10 @@ import pytest
 
 from batch_platform.btc.model import HOUSE, LEDGER_SCHEMA, RowState, TransactionType, UserStatus
 from batch_platform.btc.store import BELOW_ZERO, NO_BALANCE, ROWS_AT_MOST, BtcStore, Header, Opening, Outcome
+from batch_platform.core.cursors import encode
 from batch_platform.core.failures import InvalidInput, PermanentFailure, TransientFailure
 from batch_platform_tests.btc.conftest import NOW, SteppingClock
-from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
+from batch_platform_tests.dynamo_proxy import DynamoProxy
 
 BTC = 10**8
 HEADER = Header("batch-1", TransactionType.ADJUSTMENT, NOW, "local:ann", "November")
@@ -162,8 +163,9 @@ def test_pages_of_rows_cover_all_but_the_house(store: BtcStore, shards: int) -> 
             break
         assert len(page.rows) == 10
     assert sorted(found) == users
-    with pytest.raises(InvalidInput, match="cursor was not given"):
-        store.ledger.page("batch-3", shards, limit=10, cursor="WyI5OSIsIiJd")
+    for wrong in ("WyI5OSIsIiJd", encode({"shard": shards, "after": ""}), encode({"shard": -1, "after": ""})):
+        with pytest.raises(InvalidInput, match="cursor is not one of this list"):
+            store.ledger.page("batch-3", shards, limit=10, cursor=wrong)
 
 
 def test_the_history_of_a_user_pages(store: BtcStore) -> None:
@@ -213,20 +215,6 @@ def test_conflicts_without_end_are_a_transient_failure(
     with pytest.raises(TransientFailure, match="writes collide or are throttled, also after 4 attempts"):
         distant.ledger.write_chunk(HEADER, rows(users))
     assert balances(store) == dict.fromkeys(users, BTC)
-
-
-def test_a_strange_refusal_is_a_permanent_failure(
-    distant: BtcStore, store: BtcStore, dynamo_proxy: DynamoProxy
-) -> None:
-    dynamo_proxy.cancel("TransactWriteItems", "ItemCollectionSizeLimitExceeded")
-    with pytest.raises(PermanentFailure, match="ItemCollectionSizeLimitExceeded"):
-        distant.ledger.write_chunk(HEADER, rows(seed(store, 1)))
-
-
-def test_throttled_requests_are_tried_again(distant: BtcStore, store: BtcStore, dynamo_proxy: DynamoProxy) -> None:
-    users = seed(store, 3)
-    dynamo_proxy.refuse("TransactWriteItems", "ProvisionedThroughputExceededException", times=3)
-    assert distant.ledger.write_chunk(HEADER, rows(users)) == Outcome(applied=3)
 
 
 def test_a_failure_is_noted_though_a_transaction_is_at_work(

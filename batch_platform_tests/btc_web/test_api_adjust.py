@@ -22,9 +22,9 @@ from batch_platform_tests.btc.conftest import IMPATIENT
 from batch_platform_tests.btc.service_tools import expected
 from batch_platform_tests.btc_web.asking import HERE, data, history, send, together
 from batch_platform_tests.btc_web.conftest import Client, Office
+from batch_platform_tests.dynamo_proxy import DynamoProxy
 from batch_platform_tests.waiting import eventually
 from batch_platform_tests.web.rig import Call, token
-from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

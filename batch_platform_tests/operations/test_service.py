@@ -92,7 +92,6 @@ def test_history_pages_and_filters(world: World) -> None:
     world.sync()
     first, cursor = service.history(world.ctx, "write-letters", limit=3)
     assert cursor is not None
-    assert set(cursor) == {"at", "id"}
     world.run("letters", partition="a")  # a newer one shifts no page
     world.sync()
     rest, end = service.history(world.ctx, "write-letters", limit=3, cursor=cursor)

@@ -1,8 +1,7 @@
-"""Strict input: dates, switches, numbers, cursors; nothing is coerced."""
+"""Strict input: dates, switches, numbers; nothing is coerced."""
 
 from __future__ import annotations
 
-import base64
 import re
 from datetime import date
 from typing import Any
@@ -12,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from batch_platform.core.failures import InvalidInput
 from batch_platform.web.api.media import acceptable
-from batch_platform.web.api.paging import decode, encode
 from batch_platform.web.api.strict import IsoDate, Month, QueryBool, QueryInt, StrictBool, StrictModel, Text
 
 JSON = st.recursive(
@@ -22,7 +19,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=5,
 )
-CURSOR = st.dictionaries(st.text(max_size=20), st.integers(-(2**63), 2**63) | st.text(max_size=30), max_size=4)
 DATES = TypeAdapter[Any](IsoDate)
 
 
@@ -99,43 +95,6 @@ def test_months(wrong: Any) -> None:
 def test_text_that_the_database_cannot_hold(wrong: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter[Any](Text).validate_python(wrong, strict=True)
-
-
-@given(CURSOR)
-def test_a_cursor_gives_back_what_it_was_made_of(values: dict[str, str | int]) -> None:
-    text = encode(values)
-    assert decode(text) == values
-    assert decode(text, {name: type(value) for name, value in values.items()}) == values
-    assert re.fullmatch(r"[\w-]*", text, re.ASCII)
-
-
-@given(CURSOR, st.data())
-def test_no_altered_cursor_is_taken(values: dict[str, str | int], data: st.DataObject) -> None:
-    text = encode(values)
-    place = data.draw(st.integers(0, len(text) - 1))
-    letter = data.draw(st.characters())
-    altered = data.draw(st.sampled_from([text[:place] + letter + text[place + 1 :], text[:place], text + letter]))
-    if altered != text:
-        with pytest.raises(InvalidInput) as failure:
-            decode(altered)
-        assert failure.value.field == "cursor"
-
-
-@given(st.text())
-def test_no_text_breaks_the_cursor(text: str) -> None:
-    with pytest.raises(InvalidInput):
-        decode(text)
-
-
-@pytest.mark.parametrize("values", [{"id": "1"}, {"id": True}, {}, {"id": 1, "more": 2}, {"at": 1}])
-def test_a_cursor_of_another_list_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput):
-        decode(encode(values), {"id": int})
-
-
-def test_a_cursor_without_its_check_is_refused() -> None:
-    with pytest.raises(InvalidInput):
-        decode(base64.urlsafe_b64encode(b'{"id":1}').decode())
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from batch_platform.settings import Settings
 from batch_platform.zengin.store import ZenginStore
 from batch_platform.zengin.store.lake import SnapshotLake
 from batch_platform.zengin.store.records import RecordStore
+from batch_platform_tests.dynamo_proxy import DynamoProxy
 from batch_platform_tests.zengin.clock import SteppingClock
-from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

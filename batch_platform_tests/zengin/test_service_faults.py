@@ -17,8 +17,8 @@ from batch_platform.zengin import service
 from batch_platform.zengin.model import Status
 from batch_platform.zengin.service.context import SYSTEM
 from batch_platform.zengin.store.records import INDEX, RecordStore
+from batch_platform_tests.dynamo_proxy import DynamoProxy
 from batch_platform_tests.zengin.conftest import BUCKET, SteppingClock, empty, new_table
-from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 from batch_platform_tests.zengin.service_fixtures import context, work
 from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, Work, release, written
 
@@ -76,8 +76,8 @@ FAULTS: dict[str, tuple[Callable[[DynamoProxy], None], bool]] = {
     "a reply lost": (lost(1), False),
     "every reply lost": (lost(ATTEMPTS), True),
     "keys left unprocessed": (unprocessed, False),
-    "an index that names what has moved": (lambda proxy: proxy.lag(INDEX, 50, misses=False), False),
-    "an index that names nothing": (lambda proxy: proxy.lag(INDEX, 50, misses=True), False),
+    "an index that names what has moved": (lambda proxy: proxy.lag(INDEX, 50, statuses=Status), False),
+    "an index that names nothing": (lambda proxy: proxy.lag(INDEX, 50, statuses=()), False),
 }
 
 

@@ -15,9 +15,9 @@ from batch_platform.core.failures import NotFound
 from batch_platform.settings import Settings
 from batch_platform.zengin.store import ZenginStore
 from batch_platform.zengin.store.records import RecordStore
+from batch_platform_tests.dynamo_proxy import DynamoProxy
 from batch_platform_tests.waiting import PATIENCE, eventually
 from batch_platform_tests.zengin.conftest import BUCKET
-from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 from batch_platform_tests.zengin.rows import DAY, NOW, changeset, record
 from batch_platform_tests.zengin.store_worker import BIG, FIRST, MASTERS, SECOND
 

@@ -17,9 +17,9 @@ from batch_platform.settings import Settings
 from batch_platform.zengin.model import CLASSIFIED_SCHEMA, Approval, DiffType, Limits, Record, Status
 from batch_platform.zengin.records import item_size, to_item
 from batch_platform.zengin.store.records import RecordStore
+from batch_platform_tests.dynamo_proxy import DynamoProxy
 from batch_platform_tests.fault_proxy import Answer, CutBody, FaultProxy
 from batch_platform_tests.zengin.conftest import BUCKET, IMPATIENT
-from batch_platform_tests.zengin.dynamo_proxy import DynamoProxy
 from batch_platform_tests.zengin.rows import EMPTY, NOW, changes, master, record
 
 if TYPE_CHECKING:
@@ -231,38 +231,6 @@ def test_collisions_without_end_are_a_transient_failure(
     dynamo_proxy.cancel("TransactWriteItems", "TransactionConflict", times=99)
     with pytest.raises(TransientFailure, match="writes collide or are throttled, also after 4 attempts"):
         distant_records.put_new([record()])
-
-
-def test_a_strange_refusal_is_a_permanent_failure(distant_records: RecordStore, dynamo_proxy: DynamoProxy) -> None:
-    dynamo_proxy.cancel("TransactWriteItems", "ItemCollectionSizeLimitExceeded")
-    with pytest.raises(PermanentFailure, match="ItemCollectionSizeLimitExceeded"):
-        distant_records.put_new([record()])
-
-
-def test_throttled_requests_are_tried_again(distant_records: RecordStore, dynamo_proxy: DynamoProxy) -> None:
-    for operation in ("TransactWriteItems", "BatchGetItem", "Query"):
-        dynamo_proxy.refuse(operation, "ProvisionedThroughputExceededException")
-    distant_records.put_new([record()])
-    assert distant_records.get_many([(record().id, NOW)]) == [record()]
-    assert distant_records.get(record().id) == record()
-
-
-def test_unprocessed_keys_are_asked_for_again(distant_records: RecordStore, dynamo_proxy: DynamoProxy) -> None:
-    wanted = many(60)
-    distant_records.put_new(wanted)
-    dynamo_proxy.leave_unprocessed(times=3)
-    dynamo_proxy.leave_unprocessed(all_keys=True)
-    assert distant_records.get_many(keys(wanted)) == wanted
-    assert dynamo_proxy.count("BatchGetItem") == 5
-
-
-def test_keys_that_stay_unprocessed_are_a_failure_not_an_absence(
-    distant_records: RecordStore, dynamo_proxy: DynamoProxy
-) -> None:
-    distant_records.put_new(many(2))
-    dynamo_proxy.leave_unprocessed(times=99, all_keys=True)
-    with pytest.raises(TransientFailure, match="reads are throttled"):
-        distant_records.get_many(keys(many(2)))
 
 
 def test_a_stale_index_is_only_a_hint(

@@ -11,8 +11,8 @@ from batch_platform.btc.model import TransactionType
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.store import LANES, ROWS_AT_MOST, Header, RateLimiter, Tables
 from batch_platform.btc.store.entries import Entries
-from batch_platform.btc.store.table import Requests
 from batch_platform.core.clock import utc_now
+from batch_platform.core.dynamodb import Requests
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -18,8 +18,8 @@ from batch_platform.btc.model import PLAN_SCHEMA
 from batch_platform.btc.opening import open_work
 from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import table_names
-from batch_platform.btc.store.table import Requests
 from batch_platform.core import aws
+from batch_platform.core.dynamodb import Requests
 from batch_platform.core.failures import NotFound
 from batch_platform.core.workers import worker_name
 from batch_platform.settings import load_settings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 import polars as pl
@@ -13,14 +12,14 @@ from batch_platform.btc.model import Batch, BatchStatus
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.store import LeaseLost
 from batch_platform.btc.store.entries import Outcome, Row
-from batch_platform.core.failures import Conflict, PlatformError
-from batch_platform.core.workers import await_death, is_dead
+from batch_platform.core import leases
+from batch_platform.core.failures import Conflict
+from batch_platform.core.workers import await_death
 
 
 def is_held(context: BtcContext, batch: Batch) -> bool:
     """Whether a worker that is not known to be dead has the lease of a batch, as it was read."""
-    owner, until = batch.lease_owner, batch.lease_expires_at
-    return owner is not None and until is not None and until > context.clock() and not is_dead(owner)
+    return leases.is_held(batch.lease_owner, batch.lease_expires_at, context.clock())
 
 
 def wait(context: BtcContext, batch: Batch) -> Batch:
@@ -82,29 +81,17 @@ class Progress:
             }
 
 
-class HeldBatch:
+class HeldBatch(leases.KeptLease):
     """The lease of `batch`, renewed while the `with` block runs; `lost` is set once another worker has it.
 
     Work that goes on without the lease does no harm, it is only in vain: every write is a sealed row.
     """
 
     def __init__(self, context: BtcContext, batch: Batch) -> None:
+        super().__init__(self.renew, every=context.heartbeat, name="btc-lease")
         self.batch = batch
         self.progress = Progress(batch)
-        self.lost = threading.Event()
         self._context = context
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="btc-lease", daemon=True)
-
-    def __enter__(self) -> HeldBatch:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._done.set()
-        self._thread.join()
 
     def check(self) -> None:
         """Raises `LeaseLost` when another worker is known to have the batch."""
@@ -128,13 +115,3 @@ class HeldBatch:
             self.batch = batches.renew(self.batch, now=now, lasts=self._context.lease, **fields)
         except Conflict:
             self.batch = batches.renew(self.current(), now=now, lasts=self._context.lease, **fields)
-
-    def _keep(self) -> None:
-        while not self._done.wait(self._context.heartbeat):
-            try:
-                self.renew()
-            except Conflict:
-                self.lost.set()
-                return
-            except PlatformError:
-                continue  # a service that does not answer: the next beat asks it again

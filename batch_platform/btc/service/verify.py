@@ -14,7 +14,7 @@ from batch_platform.btc.proof import Check, Proof, balances_equal
 from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.service.proof import proof_of
-from batch_platform.btc.store.table import in_threads
+from batch_platform.core.dynamodb import in_threads
 
 _PAGE: Final = 100
 _LOOKED_AT: Final = 100  # users whose balance differs; with more something is broken, not moving

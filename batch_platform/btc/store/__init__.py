@@ -17,7 +17,7 @@ from batch_platform.btc.store.ledger import Ledger, RowPage
 from batch_platform.btc.store.limiter import RateLimiter
 from batch_platform.btc.store.names import PROJECT, Tables, table_names
 from batch_platform.btc.store.plans import PlanDigests, PlanLake
-from batch_platform.btc.store.table import PATIENCE, Requests
+from batch_platform.core.dynamodb import PATIENCE, Requests
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -29,8 +29,8 @@ from batch_platform.btc.model import HOUSE, Balance, LedgerRow, RowState, Transa
 from batch_platform.btc.store.entries import BELOW_ZERO, Entries, Header
 from batch_platform.btc.store.ledger import Ledger
 from batch_platform.btc.store.names import Tables
-from batch_platform.btc.store.table import PASSING, REFUSED, Requests, in_threads
 from batch_platform.core.clock import Clock
+from batch_platform.core.dynamodb import PASSING, REFUSED, Requests, in_threads
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 
 OPENINGS_AT_MOST: Final = 33

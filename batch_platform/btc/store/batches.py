@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from batch_platform.btc.items import Item, batch_item, batch_key, to_batch
 from batch_platform.btc.model import OPERATION_TYPE, REVERSIBLE, Approval, Batch, BatchStatus, check
-from batch_platform.btc.store import cursors
 from batch_platform.btc.store.names import STATUS_INDEX, TYPE_INDEX, Tables
-from batch_platform.btc.store.table import REFUSED, Requests
-from batch_platform.core.aws import aws_failures
+from batch_platform.core import cursors
+from batch_platform.core.dynamodb import REFUSED, Requests, changed, update_of
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
+from batch_platform.core.leases import is_held
 from batch_platform.core.workers import is_dead
 
 KEY_DAYS: Final = 7
@@ -134,19 +134,14 @@ class Batches:
         if offset and place is None:
             return BatchPage((), None)
         while True:
-            request = {**_listed(self._table, status), "Limit": limit - len(found)}
-            if place:
-                request["ExclusiveStartKey"] = place
-            with aws_failures(f"table {self._table}"):
-                answer: Any = self._requests.client.query(**request)
-            found += self._as_they_are(answer["Items"], status)
-            place = answer.get("LastEvaluatedKey")
+            page = self._requests.page("query", {**_listed(self._table, status), "Limit": limit - len(found)}, place)
+            found += self._as_they_are(page["Items"], status)
+            place = page.get("LastEvaluatedKey")
             if not place:
                 return BatchPage(tuple(found), None)
             if len(found) >= limit:
-                return BatchPage(
-                    tuple(found), cursors.pack(str(status or ""), place["created_at"]["S"], place["batch_id"]["S"])
-                )
+                last = {name: place[name]["S"] for name in ("created_at", "batch_id")}
+                return BatchPage(tuple(found), cursors.encode({"status": str(status or ""), **last}))
 
     def each(self, status: BatchStatus) -> Iterator[Batch]:
         """Every batch of a status, the newest first."""
@@ -168,13 +163,9 @@ class Batches:
         """Where a list goes on after `offset` batches; None when it has no more, and for no offset."""
         place: Any = None
         while offset > 0:
-            request = {**_listed(self._table, status), "Limit": offset}
-            if place:
-                request["ExclusiveStartKey"] = place
-            with aws_failures(f"table {self._table}"):
-                answer: Any = self._requests.client.query(**request)
-            offset -= len(answer["Items"])
-            place = answer.get("LastEvaluatedKey")
+            page = self._requests.page("query", {**_listed(self._table, status), "Limit": offset}, place)
+            offset -= len(page["Items"])
+            place = page.get("LastEvaluatedKey")
             if not place:
                 return None
         return place
@@ -235,7 +226,7 @@ class Batches:
             raise Conflict(f"batch {batch.batch_id} failed before it was sealed: create another", field="batch_id")
         until, holder = batch.lease_expires_at, batch.lease_owner
         dead = holder is not None and is_dead(holder)
-        if until is not None and until > now and holder not in (None, owner) and not dead:
+        if holder != owner and is_held(holder, until, now):
             raise LeaseHeld(
                 f"batch {batch.batch_id} is worked on by {holder} until {until:%Y-%m-%dT%H:%M:%SZ}", field="batch_id"
             )
@@ -285,25 +276,8 @@ class Batches:
         """What differs between two items, on condition that the status, the fencing number, whoever holds the lease
         and all that is to change, but for what changes `anyway`, are still as they were."""
         old, new = batch_item(before), batch_item(after)
-        written = sorted(name for name in new if old.get(name) != new[name])
-        removed = sorted(old.keys() - new.keys())
-        guarded = sorted({*written, *removed, "status", "fencing", "lease_owner"} - anyway)
-        names = {f"#{name}": name for name in {*guarded, *written, *removed}}
-        values = {f":new_{name}": new[name] for name in written}
-        values |= {f":old_{name}": old[name] for name in guarded if name in old}
-        sets = ", ".join(f"#{name} = :new_{name}" for name in written)
-        removes = ", ".join(f"#{name}" for name in removed)
-        steps = (f"SET {sets}" if sets else "", f"REMOVE {removes}" if removes else "")
-        return {
-            "TableName": self._table,
-            "Key": batch_key(before.batch_id),
-            "UpdateExpression": " ".join(step for step in steps if step),
-            "ConditionExpression": " AND ".join(
-                f"#{name} = :old_{name}" if name in old else f"attribute_not_exists(#{name})" for name in guarded
-            ),
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-        }
+        guarded = {*changed(old, new), "status", "fencing", "lease_owner"} - anyway
+        return update_of(self._table, batch_key(before.batch_id), old, new, guarded=guarded)
 
     def _item(self, batch_id: str) -> Item | None:
         return self._requests.get(self._table, batch_key(batch_id), f"batch {batch_id}")
@@ -391,8 +365,8 @@ def _listed(table: str, status: BatchStatus | None) -> dict[str, Any]:
 
 
 def _place(cursor: str, status: BatchStatus | None) -> Mapping[str, Any]:
-    of_status, created_at, batch_id = cursors.unpack(cursor, 3)
-    if of_status != (status or "") or not created_at or not batch_id:
+    place = cursors.decode(cursor, status=str, created_at=str, batch_id=str)
+    if place.pop("status") != str(status or ""):
         raise cursors.foreign()
     name, value = ("operation_type", OPERATION_TYPE) if status is None else ("status", str(status))
-    return {"batch_id": {"S": batch_id}, "created_at": {"S": created_at}, name: {"S": value}}
+    return {**{key: {"S": text} for key, text in place.items()}, name: {"S": value}}

@@ -15,8 +15,8 @@ from typing import Any, Final
 from batch_platform.btc.items import batch_key
 from batch_platform.btc.model import Batch
 from batch_platform.btc.store.names import Tables
-from batch_platform.btc.store.table import Requests
 from batch_platform.core.aws import aws_failures
+from batch_platform.core.dynamodb import Requests
 
 LANES: Final = 4
 _KEPT: Final = timedelta(days=7)

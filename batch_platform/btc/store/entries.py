@@ -26,8 +26,8 @@ from batch_platform.btc.model import LedgerRow, RowState, TransactionType
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.store.limiter import RateLimiter
 from batch_platform.btc.store.names import Tables
-from batch_platform.btc.store.table import CONFLICT, REFUSED, Item, Reason, Requests
 from batch_platform.core.clock import Clock
+from batch_platform.core.dynamodb import CONFLICT, REFUSED, Item, Reason, Requests
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 
 Row = tuple[str, int]

@@ -10,11 +10,10 @@ import polars as pl
 
 from batch_platform.btc.items import Item, partitions, satoshi, to_row
 from batch_platform.btc.model import HOUSE, LEDGER_SCHEMA, LedgerRow, RowState
-from batch_platform.btc.store import cursors
 from batch_platform.btc.store.entries import Entries, Header, Outcome, Row
 from batch_platform.btc.store.names import USER_INDEX, Tables
-from batch_platform.btc.store.table import THREADS, Requests, in_threads
-from batch_platform.core.aws import aws_failures
+from batch_platform.core import cursors
+from batch_platform.core.dynamodb import THREADS, Requests, in_threads
 
 _Span = tuple[str | None, str | None]
 """Users from the first one up to the second one, who is left out; None is open."""
@@ -90,35 +89,28 @@ class Ledger:
                 shard += 1
             if len(found) >= limit:
                 more = shard < len(keys)
-                return RowPage(tuple(found), cursors.pack(str(shard), after or "") if more else None)
+                then = cursors.encode({"shard": shard, "after": after or ""}) if more else None
+                return RowPage(tuple(found), then)
         return RowPage(tuple(found), None)
 
     def _some(self, key: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
         """Rows of one partition key after a user, and the user to go on after, if there may be more."""
-        request: dict[str, Any] = {**self._partition(key), "Limit": limit}
-        if after is not None:
-            request["ExclusiveStartKey"] = {"transaction_id": {"S": key}, "user_id": {"S": after}}
-        with aws_failures(f"table {self._table}"):
-            answer: Any = self._requests.client.query(**request)
-        last = answer.get("LastEvaluatedKey")
-        rows = [item for item in answer["Items"] if item["user_id"]["S"] != HOUSE]
+        place = None if after is None else {"transaction_id": {"S": key}, "user_id": {"S": after}}
+        page = self._requests.page("query", {**self._partition(key), "Limit": limit}, place)
+        last = page.get("LastEvaluatedKey")
+        rows = [item for item in page["Items"] if item["user_id"]["S"] != HOUSE]
         return rows, last["user_id"]["S"] if last else None
 
     def history(self, user_id: str, *, limit: int, cursor: str | None = None) -> RowPage:
         """A user's rows of all kinds, the newest first. The index lags: a row of this instant may be missing."""
-        request: dict[str, Any] = {**_of_user(self._table, user_id), "ScanIndexForward": False, "Limit": limit}
-        if cursor is not None:
-            transaction_id, committed_at = cursors.unpack(cursor, 2)
-            request["ExclusiveStartKey"] = {
-                "transaction_id": {"S": transaction_id},
-                "user_id": {"S": user_id},
-                "committed_at": {"S": committed_at},
-            }
-        with aws_failures(f"index {USER_INDEX} of table {self._table}"):
-            answer: Any = self._requests.client.query(**request)
-        last = answer.get("LastEvaluatedKey")
-        then = cursors.pack(last["transaction_id"]["S"], last["committed_at"]["S"]) if last else None
-        return RowPage(tuple(to_row(item) for item in answer["Items"]), then)
+        request = {**_of_user(self._table, user_id), "ScanIndexForward": False, "Limit": limit}
+        place = cursors.decode(cursor, transaction_id=str, committed_at=str)
+        start = {**{name: {"S": text} for name, text in place.items()}, "user_id": {"S": user_id}} if place else None
+        page = self._requests.page("query", request, start)
+        last = page.get("LastEvaluatedKey")
+        names = ("transaction_id", "committed_at")
+        then = cursors.encode({name: last[name]["S"] for name in names}) if last else None
+        return RowPage(tuple(to_row(item) for item in page["Items"]), then)
 
     def all_of_user(self, user_id: str) -> list[LedgerRow]:
         """Every row of a user that the index shows, in the order in which they were committed."""
@@ -186,9 +178,9 @@ def _of_user(table: str, user_id: str) -> dict[str, Any]:
 
 
 def _place(cursor: str | None, shards: int) -> tuple[int, str | None]:
-    if cursor is None:
+    place = cursors.decode(cursor, shard=int, after=str)
+    if not place:
         return 0, None
-    shard, after = cursors.unpack(cursor, 2)
-    if not shard.isascii() or not shard.isdigit() or int(shard) >= shards:
+    if not 0 <= place["shard"] < shards:
         raise cursors.foreign()
-    return int(shard), after or None
+    return place["shard"], place["after"] or None

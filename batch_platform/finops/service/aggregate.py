@@ -6,13 +6,13 @@ its files back. What a file becomes depends on its bytes alone: a second worker 
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from functools import partial
 from gzip import BadGzipFile
 from hashlib import file_digest
 from pathlib import Path
@@ -24,6 +24,7 @@ import structlog
 
 from batch_platform.core import objects
 from batch_platform.core.failures import PermanentFailure, PlatformError
+from batch_platform.core.leases import KeptLease
 from batch_platform.core.logs import bound
 from batch_platform.finops.columns import Layout
 from batch_platform.finops.container import BROKEN_STREAM, Container, container_of, csv_header, unzip
@@ -76,7 +77,8 @@ def read_files(
     PENDING and ends this worker's turn.
     """
     outcome = AggregateOutcome()
-    with _leases_kept(context):
+    renew = partial(_renew_leases, context)
+    with KeptLease(renew, every=context.lease.total_seconds() / 3, name="finops-leases"):
         while limit is None or outcome.claimed < limit:
             room = 1000 if limit is None else limit - outcome.claimed
             batch = _claim(context, project_id, month, room)
@@ -101,27 +103,9 @@ def _claim(context: FinopsContext, project_id: str | None, month: date | None, l
         )
 
 
-@contextmanager
-def _leases_kept(context: FinopsContext) -> Iterator[None]:
-    """Renew this worker's leases while it works; a process that dies renews nothing."""
-    ended = threading.Event()
-
-    def renew() -> None:
-        while not ended.wait(context.lease.total_seconds() / 3):
-            try:
-                with context.store.autocommit() as session:
-                    session.renew_leases(context.owner, lease_expires_at=context.clock() + context.lease)
-            except PlatformError as error:
-                # the lease may run out: then another worker takes the file and fencing keeps both harmless
-                _log.warning("cur_lease_not_renewed", reason=error.message)
-
-    thread = threading.Thread(target=renew, name="finops-leases", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+def _renew_leases(context: FinopsContext) -> None:
+    with context.store.autocommit() as session:
+        session.renew_leases(context.owner, lease_expires_at=context.clock() + context.lease)
 
 
 def _read_batch(context: FinopsContext, batch: Sequence[ClaimedFile], outcome: AggregateOutcome) -> None:

@@ -5,11 +5,13 @@ Projects are in connection_api.py, costs in cost_api.py.
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import Field
 
+from batch_platform.core import cursors
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops import service
 from batch_platform.finops.model import Budget, FileStatus
@@ -136,7 +138,7 @@ def list_files(
     month: Annotated[Month | None, Query(description="Only files of this billing month.")] = None,
 ) -> Envelope[Page[FileAnswer]]:
     """The registered files, newest month and delivery first."""
-    after = page.after(month=str, registered=str, version=str, file=int)
+    after = page.after(month=date, registered=datetime, version=str, file=int)
     with work.store.snapshot() as session:
         session.project(project_id)
         found = session.files_page(
@@ -147,14 +149,8 @@ def list_files(
             offset=page.offset,
             limit=page.limit + 1,
         )
-    shown, more = found[: page.limit], len(found) > page.limit
-    last = shown[-1] if more else None
-    following = last and {
-        "month": str(last["billing_month"]),
-        "registered": last["registered_at"].isoformat(),
-        "version": last["version"],
-        "file": last["file_no"],
-    }
+    names = {"month": "billing_month", "registered": "registered_at", "version": "version", "file": "file_no"}
+    shown, following = cursors.cut(found, page.limit, lambda row: {name: row[of] for name, of in names.items()})
     return page_of([FileAnswer.of(row) for row in shown], following)
 
 
@@ -178,8 +174,15 @@ def requeue_files(
 @router.get("/{projectId:name}/restatements", dependencies=READ, responses=documented(404))
 def list_restatements(project_id: ProjectId, work: Work, page: Paging) -> Envelope[Page[RestatementAnswer]]:
     """Money that changed in months already final, newest first, with the reason."""
-    names = ("detected", "month", "account", "service", "class", "currency")
-    after = page.after(**dict.fromkeys(names, str))
+    names = {
+        "detected": "detected_at",
+        "month": "billing_month",
+        "account": "usage_account_id",
+        "service": "service",
+        "class": "charge_class",
+        "currency": "currency",
+    }
+    after = page.after(**{**dict.fromkeys(names, str), "detected": datetime, "month": date})
     with work.store.snapshot() as session:
         session.project(project_id)
         found = session.restatements_page(
@@ -188,16 +191,7 @@ def list_restatements(project_id: ProjectId, work: Work, page: Paging) -> Envelo
             offset=page.offset,
             limit=page.limit + 1,
         )
-    shown, more = found[: page.limit], len(found) > page.limit
-    last = shown[-1] if more else None
-    following = last and {
-        "detected": last["detected_at"].isoformat(),
-        "month": str(last["billing_month"]),
-        "account": last["usage_account_id"],
-        "service": last["service"],
-        "class": last["charge_class"],
-        "currency": last["currency"],
-    }
+    shown, following = cursors.cut(found, page.limit, lambda row: {name: row[of] for name, of in names.items()})
     return page_of([RestatementAnswer.of(row) for row in shown], following)
 
 

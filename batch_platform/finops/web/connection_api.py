@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from batch_platform.core import cursors
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.web.connection_schemas import ArchivedMonth, ProjectAnswer, RemovalAnswer, TestAnswer
@@ -78,13 +79,11 @@ class ProjectRequest(ConnectionRequest):
 @router.get("", dependencies=READ)
 def list_projects(work: Work, page: Paging) -> Envelope[Page[ProjectAnswer]]:
     """The projects, by id."""
-    after = page.after(project=str)
+    after = page.after(project=str).get("project")
     with work.store.transaction() as session:
-        found = session.projects_page(
-            after=after["project"] if after else None, offset=page.offset, limit=page.limit + 1
-        )
-    shown, more = found[: page.limit], len(found) > page.limit
-    return page_of([ProjectAnswer.of(one) for one in shown], {"project": shown[-1].project_id} if more else None)
+        found = session.projects_page(after=after, offset=page.offset, limit=page.limit + 1)
+    shown, following = cursors.cut(found, page.limit, lambda project: {"project": project.project_id})
+    return page_of([ProjectAnswer.of(project) for project in shown], following)
 
 
 @router.post("", status_code=201, dependencies=WRITE, responses=documented(409))

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final, Literal, cast
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
+from batch_platform.core import cursors
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops import focus, groups, report, service
 from batch_platform.finops.model import MonthState, Stamp
@@ -23,7 +24,6 @@ from batch_platform.finops.web.context import FinopsSite
 from batch_platform.finops.web.exports import MEDIA, names_etag
 from batch_platform.finops.web.schemas import CostReport, CostsAnswer, Measure
 from batch_platform.web.api.envelope import Envelope
-from batch_platform.web.api.paging import decode, encode
 from batch_platform.web.api.strict import StrictModel
 
 PAGE_AT_MOST: Final = 10_000
@@ -195,7 +195,7 @@ def row_of(cursor: str | None, stamps: Sequence[Stamp], query: CostQuery) -> int
     """The row that a cursor of this query names; 0 without one. Raises `InvalidInput`."""
     if cursor is None:
         return 0
-    place = decode(cursor, {"of": str, "row": int})
+    place = cursors.decode(cursor, of=str, row=int)
     if place["of"] != _digest(stamps, query):
         raise _changed()
     return int(place["row"])
@@ -203,7 +203,7 @@ def row_of(cursor: str | None, stamps: Sequence[Stamp], query: CostQuery) -> int
 
 def cursor_to(row: int | None, stamps: Sequence[Stamp], query: CostQuery) -> str | None:
     """The cursor that names a row of the query's answer, as long as no month of it changes."""
-    return None if row is None else encode({"of": _digest(stamps, query), "row": row})
+    return None if row is None else cursors.encode({"of": _digest(stamps, query), "row": row})
 
 
 def documented(model: Any) -> dict[int | str, dict[str, Any]]:

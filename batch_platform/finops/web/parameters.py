@@ -16,7 +16,7 @@ from batch_platform.finops.web.context import work_of
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{projectId:name}`)
 from batch_platform.web.api.envelope import Envelope
-from batch_platform.web.api.paging import Page, PageQuery, encode
+from batch_platform.web.api.paging import Page, PageQuery
 
 READ: Final = [requires("finops:read")]
 OPERATE: Final = [requires("finops:operate")]
@@ -51,5 +51,5 @@ def wire_names() -> Iterator[None]:
         raise
 
 
-def page_of(items: list[Any], following: dict[str, Any] | None) -> Envelope[Page[Any]]:
-    return Envelope(data=Page(items=items, next_cursor=None if following is None else encode(following)))
+def page_of(items: list[Any], following: str | None) -> Envelope[Page[Any]]:
+    return Envelope(data=Page(items=items, next_cursor=following))

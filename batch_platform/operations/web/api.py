@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
@@ -24,7 +23,7 @@ from batch_platform.operations.web.schemas import (
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.idempotency import token
-from batch_platform.web.api.paging import Page, PageQuery, encode
+from batch_platform.web.api.paging import Page, PageQuery
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import QueryBool, StrictModel, Text
 
@@ -89,9 +88,9 @@ def job_history(
 ) -> Envelope[Page[RunAnswer]]:
     """A job's runs, newest first."""
     runs, following = service.history(
-        operations, name, limit=page.limit, offset=page.offset, cursor=page.after(at=str, id=str), status=status
+        operations, name, limit=page.limit, offset=page.offset, cursor=page.cursor, status=status
     )
-    return Envelope(data=Page(items=[RunAnswer.of(run) for run in runs], next_cursor=_cursor(following)))
+    return Envelope(data=Page(items=[RunAnswer.of(run) for run in runs], next_cursor=following))
 
 
 @router.post("/jobs/{jobName}/execute", status_code=202, dependencies=[requires("jobs:run")], responses=ASKED)
@@ -140,11 +139,9 @@ def list_dead_letters(
 ) -> Envelope[Page[DeadLetterAnswer]]:
     """Runs that used their attempts, newest first."""
     letters, following = service.dead_letters(
-        operations, state, job=job_name, limit=page.limit, offset=page.offset, cursor=page.after(at=str, id=str)
+        operations, state, job=job_name, limit=page.limit, offset=page.offset, cursor=page.cursor
     )
-    return Envelope(
-        data=Page(items=[DeadLetterAnswer.of(letter) for letter in letters], next_cursor=_cursor(following))
-    )
+    return Envelope(data=Page(items=[DeadLetterAnswer.of(letter) for letter in letters], next_cursor=following))
 
 
 @router.get("/dead-letters/{deadLetterId}", dependencies=[requires("batch:read")])
@@ -177,9 +174,9 @@ def list_incidents(
 ) -> Envelope[Page[IncidentAnswer]]:
     """What the alert rules found, newest first."""
     found, following = service.incidents(
-        operations, open_only=open_only, limit=page.limit, offset=page.offset, cursor=page.after(id=int)
+        operations, open_only=open_only, limit=page.limit, offset=page.offset, cursor=page.cursor
     )
-    return Envelope(data=Page(items=[IncidentAnswer.of(one) for one in found], next_cursor=_cursor(following)))
+    return Envelope(data=Page(items=[IncidentAnswer.of(one) for one in found], next_cursor=following))
 
 
 @metrics_router.get(
@@ -191,7 +188,3 @@ def list_incidents(
 def scrape(operations: Operations) -> Response:
     """Prometheus metrics, computed from durable state at each scrape."""
     return Response(metrics.exposition(operations), media_type=metrics.CONTENT_TYPE)
-
-
-def _cursor(following: Mapping[str, Any] | None) -> str | None:
-    return None if following is None else encode(following)

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from batch_platform.core import cursors
 from batch_platform.core.audit import AuditStore
 from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.web.access.dependencies import current, requires
 from batch_platform.web.access.model import Role
 from batch_platform.web.api.envelope import Envelope
-from batch_platform.web.api.paging import Page, PageQuery, encode
+from batch_platform.web.api.paging import Page, PageQuery
 from batch_platform.web.api.strict import IsoDate, StrictModel, Text
 from batch_platform.web.context import web_of
 
@@ -76,20 +77,18 @@ def read_audit(
     until: Annotated[IsoDate | None, Query(description="The last day, of Asia/Tokyo.")] = None,
 ) -> Envelope[Page[AuditAnswer]]:
     """Changes, newest first."""
-    place = page.after(id=int)
     rows = AuditStore(web_of(request).pool).rows(
         who=who,
         what=what,
         target=target,
         since=beginning(since),
         until=beginning(until, days=1),
-        before_id=place["id"] if place else None,
+        before_id=page.after(id=int).get("id"),
         limit=page.limit + 1,
         offset=page.offset,
     )
-    shown = [AuditAnswer(**vars(row)) for row in rows[: page.limit]]
-    following = encode({"id": shown[-1].id}) if len(rows) > page.limit else None
-    return Envelope(data=Page(items=shown, next_cursor=following))
+    shown, following = cursors.cut(rows, page.limit, lambda row: {"id": row.id})
+    return Envelope(data=Page(items=[AuditAnswer(**vars(row)) for row in shown], next_cursor=following))
 
 
 def beginning(day: date | None, *, days: int = 0) -> datetime | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
+from batch_platform.core import cursors
 from batch_platform.zengin.model import Changeset, ChangesetStatus, Record, Status
-from batch_platform.zengin.service import pages
 from batch_platform.zengin.service.context import ZenginContext
 from batch_platform.zengin.service.rows import changes_of_records
 from batch_platform.zengin.service.snapshot import IngestCheck
@@ -55,10 +56,12 @@ def changesets(
     context: ZenginContext, status: ChangesetStatus | None = None, *, limit: int = 50, cursor: str | None = None
 ) -> tuple[list[Changeset], str | None]:
     """Changesets, newest first, and the cursor of the next page."""
-    wanted = None if status is None else [status]
+    statuses = None if status is None else [status]
+    place = cursors.decode(cursor, at=datetime, id=str)
+    before = (place["at"], place["id"]) if place else None
     with context.store.snapshot() as session:
-        found = session.changesets(statuses=wanted, before=pages.moment(cursor), limit=limit + 1)
-    return pages.cut(found, limit, lambda one: {"at": one.created_at, "id": one.id})
+        found = session.changesets(statuses=statuses, before=before, limit=limit + 1)
+    return cursors.cut(found, limit, lambda changeset: {"at": changeset.created_at, "id": changeset.id})
 
 
 def history_of(
@@ -70,7 +73,7 @@ def history_of(
     cursor: str | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Applied changes, newest first: of a changeset, of a key ("0001" or "0001-001"), or all."""
-    before = pages.number(cursor, "id")
+    before = cursors.decode(cursor, id=int).get("id")
     with context.store.snapshot() as session:
         found = session.history_page(changeset_id=changeset_id, key=key, before=before, limit=limit + 1)
-    return pages.cut(found, limit, lambda row: {"id": row["id"]})
+    return cursors.cut(found, limit, lambda row: {"id": row["id"]})

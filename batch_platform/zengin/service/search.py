@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import polars as pl
 
+from batch_platform.core import cursors
 from batch_platform.core.failures import InvalidInput, NotFound
 from batch_platform.zengin.export import UnwritableError, to_csv, to_transfer, unwritable, without
-from batch_platform.zengin.service import pages
 from batch_platform.zengin.service.context import ZenginContext
 
 EXPORTS: Final = ("csv", "zengin")
@@ -34,10 +34,10 @@ def banks(
     context: ZenginContext, text: str = "", *, as_of: date | None = None, limit: int = 50, cursor: str | None = None
 ) -> tuple[Rows, str | None]:
     """Banks by code or by name in any writing, old names too; and the cursor of the next page."""
-    after = pages.text(cursor, "after")
+    after = cursors.decode(cursor, after=str).get("after")
     with context.store.snapshot() as session:
         found = session.banks_page(text, as_of=as_of, after=after, limit=limit + 1)
-    return pages.cut(found, limit, lambda row: {"after": row["bank_code"]})
+    return cursors.cut(found, limit, lambda row: {"after": row["bank_code"]})
 
 
 def branches(
@@ -50,12 +50,12 @@ def branches(
     cursor: str | None = None,
 ) -> tuple[Rows, str | None]:
     """The branches of a bank. Raises `NotFound` for a bank that is not there (on that day)."""
-    after = pages.text(cursor, "after")
+    after = cursors.decode(cursor, after=str).get("after")
     with context.store.snapshot() as session:
         if not session.banks_page(bank_code, as_of=as_of, limit=1):
             raise NotFound(f"there is no bank {bank_code}", field="bank_code")
         found = session.branches_page(bank_code, text, as_of=as_of, after=after, limit=limit + 1)
-    return pages.cut(found, limit, lambda row: {"after": row["branch_code"]})
+    return cursors.cut(found, limit, lambda row: {"after": row["branch_code"]})
 
 
 def master_as_of(context: ZenginContext, day: date | None) -> tuple[pl.DataFrame, pl.DataFrame]:

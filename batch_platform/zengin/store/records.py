@@ -6,17 +6,16 @@ item that names them. The index by status is a hint: whatever it names is read a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from batch_platform.core.aws import aws_failures
-from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure, TransientFailure
+from batch_platform.core import cursors
+from batch_platform.core.dynamodb import PATIENCE, REFUSED, Item, Requests, in_threads, update_of
+from batch_platform.core.failures import Conflict, NotFound, PermanentFailure
 from batch_platform.core.objects import Backoff
 from batch_platform.zengin.model import TERMINAL, DiffType, Limits, Record, Status, check
 from batch_platform.zengin.records import from_item, item_size, timestamp_text, to_item
@@ -32,18 +31,9 @@ Fields = Mapping[str, Any]
 """Fields of a record to replace, by the name `Record` has for them."""
 
 INDEX: Final = "StatusIndex"
-_WRITES: Final = 100  # DynamoDB's limits of a transaction and of a batch
+_WRITES: Final = 100  # DynamoDB's limit of a transaction
 _WRITE_BYTES: Final = 3 * 1024 * 1024  # of the 4 MB of a transaction, names and expressions aside
-_READS: Final = 100
-_THREADS: Final = 4
-_REFUSED: Final = "ConditionalCheckFailed"
-_PASSING: Final = {
-    "TransactionConflict",
-    "ThrottlingError",
-    "ProvisionedThroughputExceeded",
-    "TransactionInProgressException",
-}
-_PATIENCE: Final = Backoff(attempts=10, base=0.05, longest=5.0)
+_PAGE: Final = 100
 
 
 @dataclass(frozen=True)
@@ -75,12 +65,11 @@ class RecordStore:
         bucket: str,
         *,
         limits: Limits | None = None,
-        patience: Backoff = _PATIENCE,
+        patience: Backoff = PATIENCE,
     ) -> None:
-        self._dynamodb = dynamodb
+        self._requests = Requests(dynamodb, patience)
         self._table = table
         self._limits = limits or Limits()
-        self._patience = patience
         self._payloads = Payloads(s3, bucket, patience)
 
     # new ones
@@ -114,24 +103,24 @@ class RecordStore:
 
     def get(self, record_id: str) -> Record:
         """The record as it is now. Raises `NotFound`."""
-        with aws_failures(f"record {record_id}"):
-            answer = self._dynamodb.query(
-                TableName=self._table,
-                ConsistentRead=True,
-                KeyConditionExpression="id = :id",
-                ExpressionAttributeValues={":id": {"S": record_id}},
-            )
-        if not answer["Items"]:
+        request = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "id = :id",
+            "ExpressionAttributeValues": {":id": {"S": record_id}},
+        }
+        items = self._requests.page("query", request)["Items"]
+        if not items:
             raise NotFound(f"there is no record {record_id}", field="id")
-        return self._whole(answer["Items"][0])
+        return self._whole(items[0])
 
     def get_many(self, keys: Iterable[Key]) -> list[Record]:
         """The records of these keys as they are now, in this order; those that are there."""
-        wanted = [{"id": {"S": key}, "timestamp": {"S": timestamp_text(at)}} for key, at in dict(keys).items()]
-        parts = [wanted[first : first + _READS] for first in range(0, len(wanted), _READS)]
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="zengin-records") as pool:
-            found = {item["id"]["S"]: item for part in pool.map(self._read, parts) for item in part}
-        return [self._whole(found[key["id"]["S"]]) for key in wanted if key["id"]["S"] in found]
+        moments = dict(keys)
+        items = self._items(
+            [{"id": {"S": key}, "timestamp": {"S": timestamp_text(at)}} for key, at in moments.items()]
+        )
+        return [self._whole(items[key]) for key in moments if key in items]
 
     def by_status(
         self,
@@ -148,7 +137,9 @@ class RecordStore:
         the index lags; one that is given is in that status and has not passed its `ttl`.
         """
         found: list[Record] = []
-        place = None if cursor is None else _place(cursor, status)
+        place: Any = None
+        if last := cursors.decode(cursor, id=str, timestamp=str):
+            place = {**{name: {"S": text} for name, text in last.items()}, "status": {"S": str(status)}}
         while True:
             keys, place = self._hints(status, before, place, limit - len(found))
             there = (one for one in self.get_many(keys) if one.status is status)
@@ -156,13 +147,13 @@ class RecordStore:
             if place is None:
                 return found, None
             if len(found) >= limit:
-                return found, f"{place['timestamp']['S']} {place['id']['S']}"
+                return found, cursors.encode({name: place[name]["S"] for name in ("id", "timestamp")})
 
     def all_by_status(self, status: Status, *, now: datetime, before: datetime | None = None) -> Iterator[Record]:
         """Every record of `by_status`, page after page."""
         cursor: str | None = None
         while True:
-            found, cursor = self.by_status(status, now=now, limit=_READS, cursor=cursor, before=before)
+            found, cursor = self.by_status(status, now=now, limit=_PAGE, cursor=cursor, before=before)
             yield from found
             if cursor is None:
                 return
@@ -252,75 +243,35 @@ class RecordStore:
     def _update(self, before: Record, after: Record) -> _Write:
         """What differs between two items, on condition that the first is still there."""
         old, new = self._item(before), self._item(after)
-        written = sorted(name for name in new if old.get(name) != new[name])
-        removed = sorted(old.keys() - new.keys())
-        names = {f"#n{number}": name for number, name in enumerate((*written, *removed))}
-        values = {f":n{number}": new[name] for number, name in enumerate(written)}
-        sets = ", ".join(f"#n{number} = :n{number}" for number in range(len(written)))
-        removes = ", ".join(f"#n{number}" for number in range(len(written), len(names)))
-        update = {
-            "TableName": self._table,
-            "Key": {"id": new["id"], "timestamp": new["timestamp"]},
-            "UpdateExpression": f"SET {sets}" + (f" REMOVE {removes}" if removes else ""),
-            "ConditionExpression": "#status = :status AND #version = :version",
-            "ExpressionAttributeNames": {**names, "#status": "status", "#version": "version"},
-            "ExpressionAttributeValues": {**values, ":status": old["status"], ":version": old["version"]},
-        }
+        key = {"id": new["id"], "timestamp": new["timestamp"]}
+        update = update_of(self._table, key, old, new, guarded=("status", "version"))
         return _Write({"Update": update}, new, item_size(new))
 
     # requests
 
     def _write(self, writes: Sequence[_Write]) -> list[tuple[_Write, Mapping[str, Any] | None]]:
         """Write in transactions; what was refused by its condition, with the item that is there instead."""
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="zengin-records") as pool:
-            refused = [write for part in pool.map(self._transact, _parts(writes)) for write in part]
-        if not refused:
-            return []
-        keys = [{"id": write.item["id"], "timestamp": write.item["timestamp"]} for write in refused]
-        found: dict[str, Mapping[str, Any]] = {}
-        for first in range(0, len(keys), _READS):
-            found |= {item["id"]["S"]: item for item in self._read(keys[first : first + _READS])}
-        return [(write, found.get(write.item["id"]["S"])) for write in refused]
+        refused = [write for part in in_threads(self._transact, list(_parts(writes))) for write in part]
+        there = self._items([{"id": write.item["id"], "timestamp": write.item["timestamp"]} for write in refused])
+        return [(write, there.get(write.item["id"]["S"])) for write in refused]
 
     def _transact(self, writes: Sequence[_Write]) -> list[_Write]:
         """One transaction, again without those whose condition failed, until the rest is written."""
         refused: list[_Write] = []
         left = list(writes)
         failures = 0
-        while left and (reasons := self._send(left)):
-            strange = set(reasons) - _PASSING - {"None", _REFUSED}
-            if strange:
-                raise PermanentFailure(f"table {self._table} refuses a write: {', '.join(sorted(strange))}")
-            if _REFUSED not in reasons:
-                failures = self._again(failures, "writes collide or are throttled")
-            pairs = list(zip(left, reasons, strict=True))
-            refused += [write for write, reason in pairs if reason == _REFUSED]
-            left = [write for write, reason in pairs if reason != _REFUSED]
+        where = f"table {self._table}"
+        while left and (reasons := self._requests.transact([write.request for write in left], where)):
+            pairs = [(write, reason.code == REFUSED) for write, reason in zip(left, reasons, strict=True)]
+            if not any(is_refused for _, is_refused in pairs):
+                failures = self._requests.again(failures, f"{where}: writes collide or are throttled")
+            refused += [write for write, is_refused in pairs if is_refused]
+            left = [write for write, is_refused in pairs if not is_refused]
         return refused
 
-    def _send(self, writes: Sequence[_Write]) -> list[str]:
-        """Why a transaction was cancelled, write by write; empty when everything is written."""
-        with aws_failures(f"table {self._table}"):
-            try:
-                self._dynamodb.transact_write_items(TransactItems=[write.request for write in writes])
-            except self._dynamodb.exceptions.TransactionCanceledException as error:
-                return _reasons(error, len(writes))
-        return []
-
-    def _read(self, keys: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """At most a hundred items by key, consistently; what DynamoDB leaves unprocessed is asked for again."""
-        found: list[Mapping[str, Any]] = []
-        left: Any = {self._table: {"Keys": list(keys), "ConsistentRead": True}}
-        failures = 0
-        while left and left[self._table]["Keys"]:
-            with aws_failures(f"table {self._table}"):
-                answer = self._dynamodb.batch_get_item(RequestItems=left)
-            read = answer["Responses"].get(self._table, [])
-            found += read
-            left = answer.get("UnprocessedKeys")
-            if left and not read:
-                failures = self._again(failures, "reads are throttled")
-        return found
+    def _items(self, keys: Sequence[Item]) -> dict[str, Item]:
+        """Items by id as they are now, those that are there."""
+        return {item["id"]["S"]: item for item in self._requests.get_many(self._table, keys)}
 
     def _hints(self, status: Status, before: datetime | None, place: Any, limit: int) -> tuple[list[Key], Any]:
         """A page of keys that the index has under a status."""
@@ -339,30 +290,13 @@ class RecordStore:
             "ScanIndexForward": False,
             "Limit": limit,
         }
-        if place is not None:
-            request["ExclusiveStartKey"] = place
-        with aws_failures(f"index {INDEX} of table {self._table}"):
-            answer = self._dynamodb.query(**request)
-        keys = [(item["id"]["S"], datetime.fromisoformat(item["timestamp"]["S"])) for item in answer["Items"]]
-        return keys, answer.get("LastEvaluatedKey")
-
-    def _again(self, failures: int, why: str) -> int:
-        if failures + 1 >= self._patience.attempts:
-            raise TransientFailure(f"table {self._table}: {why}, also after {failures + 1} attempts")
-        self._patience.wait(failures)
-        return failures + 1
+        page = self._requests.page("query", request, place)
+        keys = [(item["id"]["S"], datetime.fromisoformat(item["timestamp"]["S"])) for item in page["Items"]]
+        return keys, page.get("LastEvaluatedKey")
 
 
 def _fields(fields: Fields | Callable[[Record], Fields] | None, record: Record) -> Fields:
     return fields(record) if callable(fields) else fields or {}
-
-
-def _place(cursor: str, status: Status) -> dict[str, Any]:
-    """Where the index goes on. Raises `InvalidInput` for what `by_status` has not given."""
-    timestamp, blank, record_id = cursor.partition(" ")
-    if not (timestamp and blank and record_id):
-        raise InvalidInput("this cursor was not given by a list of records", field="cursor")
-    return {"id": {"S": record_id}, "timestamp": {"S": timestamp}, "status": {"S": str(status)}}
 
 
 def _parts(writes: Sequence[_Write]) -> Iterator[list[_Write]]:
@@ -377,11 +311,3 @@ def _parts(writes: Sequence[_Write]) -> Iterator[list[_Write]]:
         size += write.size
     if part:
         yield part
-
-
-def _reasons(error: Any, count: int) -> list[str]:
-    """Why a transaction was cancelled, write by write."""
-    reasons = [str(reason.get("Code", "None")) for reason in error.response.get("CancellationReasons", ())]
-    if len(reasons) != count:
-        raise PermanentFailure(f"DynamoDB cancelled a transaction without saying why: {json.dumps(reasons)}")
-    return reasons

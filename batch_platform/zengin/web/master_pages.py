@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
+from batch_platform.core import cursors
 from batch_platform.core.failures import InvalidInput
-from batch_platform.web.api.paging import decode, encode
 from batch_platform.web.api.strict import IsoDate, QueryBool
 from batch_platform.web.i18n import gettext as _
 from batch_platform.zengin import service
@@ -19,7 +19,7 @@ from batch_platform.zengin.web.context import HOME, Work, page
 ROWS: Final = 100
 
 _DATE: Final[TypeAdapter[date]] = TypeAdapter(IsoDate)
-_PLACE: Final = {"bank": str, "branch": str, "since": str, "gone": int, "other": int}
+_PLACE: Final = {"bank": str, "branch": str, "since": date, "gone": bool, "other": bool}
 
 Text = Annotated[str, Query(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Cursor = Annotated[str | None, Query(max_length=2_000)]
@@ -34,10 +34,10 @@ def banks_page(request: Request, work: Work, q: Text = "", as_of: str = "", curs
     banks: list[dict[str, Any]] = []
     found: list[dict[str, Any]] = []
     if q.strip():
-        after = _place(cursor)
+        after = _after(cursor)
         with work.store.snapshot() as session:
-            found = session.search(q, as_of=day, after=after, limit=ROWS + 1)
-        following = _cursor(found[ROWS - 1]) if len(found) > ROWS else None
+            rows = session.search(q, as_of=day, after=after, limit=ROWS + 1)
+        found, following = cursors.cut(rows, ROWS, _place)
     else:
         banks, following = service.banks(work, as_of=day, limit=ROWS, cursor=cursor or None)
     return page(
@@ -45,7 +45,7 @@ def banks_page(request: Request, work: Work, q: Text = "", as_of: str = "", curs
         "banks",
         status_code=422 if errors else 200,
         banks=banks,
-        found=found[:ROWS],
+        found=found,
         q=q.strip(),
         as_of=day or "",
         errors=errors,
@@ -122,28 +122,25 @@ def _day(text: str) -> tuple[date | None, dict[str, str] | None]:
         return None, {"as_of": _("A date is written YYYY-MM-DD.")}
 
 
-def _cursor(last: dict[str, Any]) -> str:
-    return encode(
-        {
-            "bank": last["bank_code"],
-            "branch": last["branch_code"],
-            "since": last["valid_from"].isoformat(),
-            "gone": int(last["valid_to"] is not None),
-            "other": int(last["other"]),
-        }
-    )
+def _place(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "bank": row["bank_code"],
+        "branch": row["branch_code"],
+        "since": row["valid_from"],
+        "gone": row["valid_to"] is not None,
+        "other": row["other"],
+    }
 
 
-def _place(cursor: str | None) -> dict[str, Any] | None:
+def _after(cursor: str | None) -> dict[str, Any] | None:
     """The last row of the page before, as the search wants it."""
-    if not cursor:
+    place = cursors.decode(cursor or None, **_PLACE)
+    if not place:
         return None
-    place = decode(cursor, _PLACE)
-    since = date.fromisoformat(place["since"])
     return {
         "bank_code": place["bank"],
         "branch_code": place["branch"],
-        "valid_from": since,
-        "valid_to": since if place["gone"] else None,
-        "other": bool(place["other"]),
+        "valid_from": place["since"],
+        "valid_to": place["since"] if place["gone"] else None,
+        "other": place["other"],
     }

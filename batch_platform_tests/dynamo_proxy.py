@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +21,6 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from batch_platform.zengin.model import Status
 from batch_platform_tests.waiting import PATIENCE
 
 Reply = tuple[int, bytes]
@@ -95,15 +94,15 @@ class DynamoProxy:
 
         self._add("BatchGetItem", answer, times)
 
-    def lag(self, index: str, times: int, *, misses: bool) -> None:
-        """Let an index by status name nothing, or every item under every status, as if none had moved."""
+    def lag(self, index: str, times: int, *, statuses: Iterable[str]) -> None:
+        """Let an index by status name the items of all these statuses under each one, as if none had moved."""
 
         def answer(body: bytes, forward: Forward) -> Reply:
             asked = json.loads(body)
             if asked.get("IndexName") != index:
                 return forward(body)
             found: list[Any] = []
-            for status in () if misses else Status:
+            for status in statuses:
                 asked["ExpressionAttributeValues"][":status"] = {"S": str(status)}
                 found += json.loads(forward(json.dumps(asked).encode())[1])["Items"]
             return 200, json.dumps({"Items": found, "Count": len(found), "ScannedCount": len(found)}).encode()

@@ -1,8 +1,11 @@
-"""Requests to DynamoDB as btc needs them: transactions with their reasons, whole reads, and patience."""
+"""Requests to DynamoDB: transactions with their reasons, conditional writes, whole reads, and patience.
+
+boto3 repeats what is throttled; here is what it does not: writes that collide, keys that were left unprocessed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -62,11 +65,13 @@ class Requests:
 
     def update(self, where: str, **request: Any) -> tuple[bool, Item | None]:
         """A conditional update: whether it was made, and the item after it, or the one that refused it."""
-        return self._conditional(where, lambda: self.client.update_item(ReturnValues="ALL_NEW", **_told(request)))
+        return self._conditional(
+            where, lambda: self.client.update_item(ReturnValues="ALL_NEW", **_explained(request))
+        )
 
     def put(self, where: str, **request: Any) -> bool:
         """A conditional put: whether it was made."""
-        made, _ = self._conditional(where, lambda: self.client.put_item(**_told(request)))
+        made, _ = self._conditional(where, lambda: self.client.put_item(**_explained(request)))
         return made
 
     def _conditional(self, where: str, write: Callable[[], Any]) -> tuple[bool, Item | None]:
@@ -111,17 +116,21 @@ class Requests:
 
     def pages(self, operation: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """Every page of a `query` or `scan`."""
-        request = {"Limit": PAGE, **request}
-        ask: Callable[..., Any] = getattr(self.client, operation)
-        place: Any = None
+        place: Item | None = None
         while True:
-            where = f"index {request['IndexName']} of " if "IndexName" in request else ""
-            with aws_failures(f"{where}table {request['TableName']}"):
-                page = ask(**request, **({"ExclusiveStartKey": place} if place else {}))
+            page = self.page(operation, {"Limit": PAGE, **request}, place)
             yield page
             place = page.get("LastEvaluatedKey")
             if not place:
                 return
+
+    def page(self, operation: str, request: Mapping[str, Any], place: Item | None = None) -> Mapping[str, Any]:
+        """One page of a `query` or `scan`; `place` is the `LastEvaluatedKey` of the page before."""
+        ask: Callable[..., Any] = getattr(self.client, operation)
+        where = f"index {request['IndexName']} of " if "IndexName" in request else ""
+        with aws_failures(f"{where}table {request['TableName']}"):
+            answer: Mapping[str, Any] = ask(**request, **({"ExclusiveStartKey": place} if place else {}))
+        return answer
 
     def items(self, operation: str, request: Mapping[str, Any]) -> Iterator[Item]:
         """Every item of a `query` or `scan`."""
@@ -136,23 +145,54 @@ class Requests:
         return failures + 1
 
 
+def changed(before: Item, after: Item) -> set[str]:
+    """The attributes in which two items differ."""
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def update_of(table: str, key: Item, before: Item, after: Item, *, guarded: Collection[str]) -> dict[str, Any]:
+    """The update that makes `after` of `before`, on condition that the `guarded` attributes are as they were before.
+
+    The names of attributes are letters, digits and underscores; at least one is guarded, and something differs.
+    """
+    names = sorted(changed(before, after))
+    written = [name for name in names if name in after]
+    removed = [name for name in names if name not in after]
+    sets = ", ".join(f"#{name} = :new_{name}" for name in written)
+    removes = ", ".join(f"#{name}" for name in removed)
+    steps = (f"SET {sets}" if sets else "", f"REMOVE {removes}" if removes else "")
+    values = {f":new_{name}": after[name] for name in written}
+    values |= {f":old_{name}": before[name] for name in guarded if name in before}
+    return {
+        "TableName": table,
+        "Key": key,
+        "UpdateExpression": " ".join(step for step in steps if step),
+        "ConditionExpression": " AND ".join(
+            f"#{name} = :old_{name}" if name in before else f"attribute_not_exists(#{name})"
+            for name in sorted(guarded)
+        ),
+        "ExpressionAttributeNames": {f"#{name}": name for name in {*guarded, *names}},
+        **({"ExpressionAttributeValues": values} if values else {}),
+    }
+
+
 def in_threads(work: Callable[[T], R], parts: Sequence[T]) -> list[R]:
     """The results of all parts, in their order."""
     if len(parts) < 2:
         return [work(part) for part in parts]
-    with ThreadPoolExecutor(min(THREADS, len(parts)), thread_name_prefix="btc-store") as pool:
+    with ThreadPoolExecutor(min(THREADS, len(parts)), thread_name_prefix="dynamodb") as pool:
         return list(pool.map(work, parts))
 
 
-def _told(request: Mapping[str, Any]) -> dict[str, Any]:
+def _explained(request: Mapping[str, Any]) -> dict[str, Any]:
     return {**request, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 
 
 def _reasons(error: Any, count: int, where: str) -> list[Reason]:
     given = error.response.get("CancellationReasons", ())
-    reasons = [Reason(str(one.get("Code", "None")), one.get("Item")) for one in given]
+    reasons = [Reason(str(reason.get("Code", "None")), reason.get("Item")) for reason in given]
     if len(reasons) != count:
         raise PermanentFailure(f"{where}: DynamoDB cancelled a transaction without saying why")
-    if strange := {one.code for one in reasons} - PASSING - {"None", REFUSED}:
+    if strange := {reason.code for reason in reasons} - PASSING - {"None", REFUSED}:
         raise PermanentFailure(f"{where}: DynamoDB refuses a write: {', '.join(sorted(strange))}")
     return reasons
