@@ -19,9 +19,9 @@ def _commands() -> Typer:
 
 
 def _jobs(settings: Settings) -> Sequence[Job]:
-    from batch_platform.btc.jobs import build_jobs
+    from batch_platform.btc.dagster.definitions import build_jobs
 
-    return build_jobs(settings)
+    return [job.entry for job in build_jobs(settings)]
 
 
 def _rules() -> Sequence[Rule]:

@@ -74,13 +74,31 @@ class Request:
 
 @dataclass(frozen=True)
 class Tick:
-    """What a schedule or sensor looks with. `at` is the moment it is due for; `resource` is the domain's own."""
+    """What a schedule or sensor looks with; `at` is the moment it is due for."""
 
     at: datetime
-    resource: Any
-    instance: dg.DagsterInstance
-    log: Any
-    cursor: str | None = None
+    domain: str
+    context: Any  # Dagster's own of a schedule or sensor
+
+    @property
+    def resource(self) -> Any:
+        """The domain's."""
+        return getattr(self.context.resources, self.domain)
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        instance: dg.DagsterInstance = self.context.instance
+        return instance
+
+    @property
+    def log(self) -> Any:
+        return self.context.log
+
+    @property
+    def cursor(self) -> str | None:
+        """Where the sensor's last look said to go on."""
+        cursor: str | None = self.context.cursor
+        return cursor
 
 
 @dataclass(frozen=True)
@@ -211,8 +229,8 @@ def _schedule(entry: model.Job, schedule: Schedule, target: DagsterJob) -> dg.Sc
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         with dagster_failures():
             at = context.scheduled_execution_time
-            asked = Tick(at, getattr(context.resources, entry.domain), context.instance, context.log)
-            requests = [_run_request(entry, one, context, at, {target.name}) for one in schedule.asks(asked)]
+            asked = schedule.asks(Tick(at, entry.domain, context))
+            requests = [_run_request(entry, one, context, at, {target.name}) for one in asked]
         yield from requests
         if not requests:
             yield dg.SkipReason("nothing to do")
@@ -235,8 +253,7 @@ def _sensor(entry: model.Job, sensor: Sensor, targets: Sequence[DagsterJob]) -> 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with dagster_failures():
             at = utc_now()
-            tick = Tick(at, getattr(context.resources, entry.domain), context.instance, context.log, context.cursor)
-            found = sensor.looks(tick)
+            found = sensor.looks(Tick(at, entry.domain, context))
             requests = [_run_request(entry, one, context, at, names) for one in found.requests]
         return dg.SensorResult(
             run_requests=requests,

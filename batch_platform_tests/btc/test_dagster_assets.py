@@ -24,6 +24,7 @@ from batch_platform.btc.service import BtcContext, standby
 from batch_platform.btc.store import BtcStore
 from batch_platform.core.clock import utc_now
 from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.kit import assets as kit_assets
 from batch_platform.kit.charts import png
 from batch_platform.settings import Settings
 from batch_platform_tests.btc.dagster_tools import (
@@ -262,7 +263,7 @@ def test_what_may_pass_is_tried_again(
     before = open_users(context)
     batch = made(context)
     soon = replace(STANDARD_RETRY, base_delay=timedelta(milliseconds=1), max_delay=timedelta(milliseconds=1))
-    monkeypatch.setattr(assets, "STANDARD_RETRY", soon)
+    monkeypatch.setattr(kit_assets, "STANDARD_RETRY", soon)
     monkeypatch.setattr(Staged, "context", replace(context, store=distant))
     dynamo_proxy.refuse("GetItem", "ThrottlingException", times=4)
     ended = materialized(resource(provisioned, stage, Staged), instance, batch.batch_id, [TRANSACTIONS])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -19,10 +20,11 @@ from batch_platform.btc.money import btc_text
 from batch_platform.btc.settings import BtcSettings
 from batch_platform.core.clock import utc_now
 from batch_platform.definitions import build_definitions
+from batch_platform.domains import load_settings
 from batch_platform.registry import build_registry
 from batch_platform.resources import build_resources
 from batch_platform.settings import Settings
-from batch_platform_tests.btc.dagster_tools import ALL, Staged, executed, resource, sentences
+from batch_platform_tests.btc.dagster_tools import Staged, executed, resource, sentences
 from batch_platform_tests.btc.service_tools import (
     ANN,
     Killed,
@@ -35,7 +37,6 @@ from batch_platform_tests.btc.service_tools import (
     open_users,
 )
 
-REPOSITORY = dg.Definitions(assets=ALL, jobs=sensors.ASSET_JOBS, resources={"btc": None}).get_repository_def()
 TICK = "2026-11-20T00:00:00+00:00"
 
 
@@ -55,13 +56,21 @@ def btc(provisioned: Settings, stage: Stage, monkeypatch: pytest.MonkeyPatch) ->
     made.postgres.teardown_after_execution(dg.build_init_resource_context())
 
 
+@cache
+def repository() -> dg.RepositoryDefinition:
+    settings = load_settings()
+    return definitions.build(settings, build_resources(settings)).get_repository_def()
+
+
 def looked(btc: BtcResource, instance: dg.DagsterInstance) -> list[dg.RunRequest]:
     """What the sensor asks for at one look."""
     with (
         dg.partition_loading_context(dynamic_partitions_store=instance),
-        dg.build_sensor_context(instance=instance, resources={"btc": btc}, repository_def=REPOSITORY) as context,
+        dg.build_sensor_context(
+            instance=instance, resources={"btc": btc, "postgres": None}, repository_def=repository()
+        ) as context,
     ):
-        tick = sensors.btc_batch_sensor.evaluate_tick(context)
+        tick = repository().get_sensor_def("btc_batch_sensor").evaluate_tick(context)
     assert bool(tick.skip_message) is not bool(tick.run_requests)
     return list(tick.run_requests or [])
 
@@ -86,6 +95,17 @@ def test_an_approved_batch_gets_its_run_once_the_approver_had_the_time_to_ask(
     [request] = looked(btc, instance)
     assert (request.job_name, request.partition_key) == ("btc_adjustment", batch.batch_id)
     assert request.tags[jobs.BATCH_TAG] == batch.batch_id
+    # as the run that a person asks for
+    by_hand = (
+        build_registry(load_settings())
+        .get(jobs.ADJUSTMENT)
+        .launch(
+            None,  # type: ignore[arg-type]  # which it does not need
+            jobs.AdjustmentParameters(batch_id=batch.batch_id),
+            stage.clock(),
+        )
+    )
+    assert by_hand.tags.items() <= request.tags.items()
     # until Dagster has the run, the key keeps it from being asked for twice
     assert [again.run_key for again in looked(btc, instance)] == [request.run_key]
 
@@ -109,7 +129,7 @@ def test_a_batch_whose_run_is_going_or_has_just_ended_is_left_alone(
     stage.clock.now -= sensors.QUIET
     batch = made(context)
     stage.clock.now = utc_now()
-    job = REPOSITORY.get_job("btc_adjustment")
+    job = repository().get_job("btc_adjustment")
     run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={tag: batch.batch_id})
     assert looked(btc, instance) == []
     instance.report_run_failed(run)
@@ -214,9 +234,10 @@ def test_without_a_rate_there_is_no_recurring_batch(
 
 
 def test_the_schedule_follows_the_settings(clean_environment: None, settings: Settings) -> None:
-    assert sensors.build_schedules(settings) == []
+    assert repository().schedule_defs == []
     monthly = settings.having(BtcSettings(BTC_ADJUSTMENT_CRON="0 9 1 * *", BTC_ADJUSTMENT_RATE=Decimal("1E+1")))
-    [schedule] = sensors.build_schedules(monthly)
+    [schedule] = definitions.build(monthly, build_resources(monthly)).schedules or []
+    assert isinstance(schedule, dg.ScheduleDefinition)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 9 1 * *", "Asia/Tokyo")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     context = dg.build_schedule_context(scheduled_execution_time=datetime.fromisoformat(TICK))
@@ -266,12 +287,12 @@ def table(ended: dg.ExecuteInProcessResult) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_every_job_of_the_registry_launches_a_dagster_job_that_is_there(settings: Settings, dry_run: bool) -> None:
     names = {job.name for job in definitions.build(settings, build_resources(settings)).jobs or []}
-    registered = jobs.build_jobs(settings)
+    registered = [job.entry for job in definitions.build_jobs(settings)]
     assert [job.name for job in registered] == ["btc-adjustment", "btc-recurring"]
     batch_id = "01a1fc58-6911-790b-b05c-9ddc36c6fe42"
     for job in registered:
         more = {"batch_id": batch_id} if job.name == "btc-adjustment" else {}
-        launch = job.plan(None, job.parameters(dry_run=dry_run, **more), utc_now())  # type: ignore[arg-type]
+        launch = job.launch(None, job.parameters(dry_run=dry_run, **more), utc_now())  # type: ignore[arg-type]
         assert launch.job in names
         assert launch.job.endswith("_dry_run") is dry_run
     assert {name for job in registered for name in job.dagster_jobs} <= names

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from batch_platform import migrations
 from batch_platform.btc import service
-from batch_platform.btc.jobs import build_jobs
+from batch_platform.btc.domain import DOMAIN
 from batch_platform.btc.model import HOUSE, Batch, Options, UserStatus
 from batch_platform.btc.service import BtcContext, build_context
 from batch_platform.btc.store import Opening
@@ -173,7 +173,7 @@ def office(
         options=Options(chunk_users=5),
         clock=clock,
     )
-    registry = Registry(build_jobs(provisioned))
+    registry = Registry(DOMAIN.jobs(provisioned))
     storage = DagsterInstanceStorage(runner.instance, registry)
     operations = OperationsContext(pool, utc_now, registry, storage, runner)
     office = Office(app, work, operations, runner, clock, open_users(work))

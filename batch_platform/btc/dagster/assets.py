@@ -1,9 +1,10 @@
 """The assets: each body calls one use case per batch and tells the UI what it did."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import dagster as dg
@@ -19,78 +20,75 @@ from batch_platform.btc.service import BtcContext
 from batch_platform.core.failures import Conflict, NotFound, PermanentFailure, PlatformError
 from batch_platform.core.progress import overhearing
 from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.kit.assets import Metadata, each_partition
 from batch_platform.resources.failures import dagster_failures
-
-GROUP: Final = "btc"
-Metadata = Mapping[str, Any]
 
 _STEPS: Final = 10
 _USERS_DONE: Final = re.compile(r"(\d+) of (\d+) users")
 
-
-@dg.asset(
-    key=["btc", "btc_adjustment_plan"],
-    group_name=GROUP,
-    kinds={"dynamodb", "polars", "s3"},
-    description="The sealed rows of a batch as Parquet in the lake, with the count, sum and hash that are approved. "
-    "A batch whose creator died before the seal is planned again; a sealed one stays as it is.",
+asset = partial(
+    dg.asset,
+    key_prefix="btc",
+    group_name="btc",
     partitions_def=BATCHES,
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
+
+
+@asset(
+    kinds={"dynamodb", "polars", "s3"},
+    description="The sealed rows of a batch as Parquet in the lake, with the count, sum and hash that are approved. "
+    "A batch whose creator died before the seal is planned again; a sealed one stays as it is.",
+)
 def btc_adjustment_plan(context: dg.AssetExecutionContext, btc: BtcResource) -> None:
     with btc.work() as work:
-        _each(context, lambda batch_id: _planned(work, batch_id), key=btc_adjustment_plan.key)
+        each_partition(context, batches(context), partial(_planned, work), asset=btc_adjustment_plan.key)
 
 
-@dg.asset(
-    key=["btc", "btc_adjustment_transactions"],
-    group_name=GROUP,
+@asset(
     kinds={"dynamodb"},
     deps=[btc_adjustment_plan],
     description="The rows of an approved batch in the ledger, each written once with its balance whoever writes it: "
     "a batch whose worker died is resumed, what another one has is waited for. One that has ended, or was "
     "cancelled, stays as it is.",
-    partitions_def=BATCHES,
-    backfill_policy=dg.BackfillPolicy.single_run(),
     check_specs=CHECKS,
 )
 def btc_adjustment_transactions(context: dg.AssetExecutionContext, btc: BtcResource) -> Iterator[Any]:
     proofs: list[Proof] = []
-    with dagster_failures(context, STANDARD_RETRY), btc.work() as work:
-        for batch_id in batches(context):
-            try:
-                ended = _applied(context, work, batch_id)
-            except PermanentFailure:
-                # what is wrong is shown by the checks, too
-                with suppress(PlatformError):
-                    proofs.append(service.proof(work, batch_id))
-                yield from proof_results(proofs)
-                raise
-            proofs.append(_proof(work, ended))
-            context.add_asset_metadata(
-                run_metadata.of_transactions(ended), asset_key=btc_adjustment_transactions.key, partition_key=batch_id
-            )
+
+    def apply(batch_id: str) -> Metadata:
+        try:
+            ended = _applied(context, work, batch_id)
+        except PermanentFailure:
+            # what is wrong is shown by the checks, too
+            with suppress(PlatformError):
+                proofs.append(service.proof(work, batch_id))
+            raise
+        proofs.append(_proof(work, ended))
+        return run_metadata.of_transactions(ended)
+
+    with btc.work() as work:
+        try:
+            each_partition(context, batches(context), apply, asset=btc_adjustment_transactions.key)
+        except dg.Failure:
+            yield from proof_results(proofs)
+            raise
     yield dg.MaterializeResult()
     yield from proof_results(proofs)
 
 
-@dg.asset(
-    key=["btc", "btc_adjustment_report"],
-    group_name=GROUP,
+@asset(
     kinds={"polars"},
     deps=[btc_adjustment_transactions],
     description="What a batch has booked: counts, sum, amounts by size, the largest changes and who failed. Whoever "
     "is to be told of the batch is told now.",
-    partitions_def=BATCHES,
-    backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def btc_adjustment_report(context: dg.AssetExecutionContext, btc: BtcResource) -> None:
+    def report(batch_id: str) -> Metadata:
+        return run_metadata.of_report(work, service.batch(work, batch_id))
+
     with btc.work() as work:
-        _each(
-            context,
-            lambda batch_id: run_metadata.of_report(work, service.batch(work, batch_id)),
-            key=btc_adjustment_report.key,
-        )
+        each_partition(context, batches(context), report, asset=btc_adjustment_report.key)
         with dagster_failures(context, STANDARD_RETRY):
             service.publish(work, btc.pool())
 
@@ -142,10 +140,3 @@ class Tenths:
                 return
             self._told = step
         self._tell(message)
-
-
-def _each(context: dg.AssetExecutionContext, act: Callable[[str], Metadata], *, key: dg.AssetKey) -> None:
-    """Act on every batch of the run, the oldest first; the first failure ends it."""
-    with dagster_failures(context, STANDARD_RETRY):
-        for batch_id in batches(context):
-            context.add_asset_metadata(dict(act(batch_id)), asset_key=key, partition_key=batch_id)

@@ -6,6 +6,7 @@ from typing import Final
 import dagster as dg
 
 from batch_platform.btc.proof import Check, Proof
+from batch_platform.kit.assets import Verdict, check_results
 
 TRANSACTIONS: Final = dg.AssetKey(["btc", "btc_adjustment_transactions"])
 
@@ -31,25 +32,19 @@ CHECKS: Final = [
 
 def proof_results(proofs: Sequence[Proof]) -> Iterator[dg.AssetCheckResult]:
     """One result a check over all batches of a run."""
-    for spec in CHECKS:
-        found = {proof.batch_id: check for proof in proofs for check in proof.checks if check.name == spec.name}
-        # what could not be looked at, because something else is wrong already, does not hold either
-        unseen = [one.batch_id for one in proofs if spec.name in OF_EVERY_BATCH and not one.ok]
-        unseen = [batch_id for batch_id in unseen if batch_id not in found]
-        failed = {batch_id: check for batch_id, check in found.items() if not check.ok}
-        told = [f"{batch_id}: {_told(check)}" for batch_id, check in (failed or found).items()]
-        told += [f"{batch_id} could not be looked at" for batch_id in unseen]
-        yield dg.AssetCheckResult(
-            asset_key=TRANSACTIONS,
-            check_name=spec.name,
-            passed=not failed and not unseen,
-            description="; ".join(told) or "does not apply",
-            metadata={batch_id: _named(check) for batch_id, check in failed.items() if check.differences},
-        )
+    verdicts = [verdict for proof in proofs for verdict in _verdicts(proof)]
+    yield from check_results(TRANSACTIONS, (spec.name for spec in CHECKS), verdicts, none="does not apply")
 
 
-def _told(check: Check) -> str:
-    return check.found if check.ok else f"{check.found}, not {check.expected}"
+def _verdicts(proof: Proof) -> Iterator[Verdict]:
+    for check in proof.checks:
+        text = check.found if check.ok else f"{check.found}, not {check.expected}"
+        yield Verdict(check.name, proof.batch_id, check.ok, text, detail="" if check.ok else _named(check))
+    # what could not be looked at, because something else is wrong already, does not hold either
+    seen = {check.name for check in proof.checks}
+    for name in () if proof.ok else OF_EVERY_BATCH:
+        if name not in seen:
+            yield Verdict(name, proof.batch_id, False, "could not be looked at")
 
 
 def _named(check: Check) -> str:

@@ -1,32 +1,94 @@
-"""What Dagster sees of btc."""
+"""What btc declares to Dagster and to the registry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
-from batch_platform.btc.dagster import assets, dry_runs, sensors
+from batch_platform.btc.dagster import assets, dry_runs, recurring, sensors
 from batch_platform.btc.dagster.resource import BtcResource
+from batch_platform.btc.jobs import ADJUSTMENT, AdjustmentParameters, plan_adjustment
 from batch_platform.btc.settings import BtcSettings
+from batch_platform.kit.jobs import DeclaredJob, Run, Schedule, Sensor, definitions, job
+from batch_platform.web.i18n import N_
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
+
+_HOUR: Final = timedelta(hours=1)
+_ASSETS: Final = (assets.btc_adjustment_plan, assets.btc_adjustment_transactions, assets.btc_adjustment_report)
 
 
 def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
     """Assets with their checks, jobs, sensor and schedules of the domain, and its resource made of the platform's."""
     shared = {name: given[name] for name in ("postgres", "s3", "dynamodb")}
     own = settings.of(BtcSettings)
-    rate = own.adjustment_rate
-    recurring = None if rate is None else f"{rate:f}"
-    return dg.Definitions(
-        assets=[assets.btc_adjustment_plan, assets.btc_adjustment_transactions, assets.btc_adjustment_report],
-        jobs=[*sensors.ASSET_JOBS, sensors.btc_recurring, *dry_runs.JOBS],
-        sensors=[sensors.btc_batch_sensor],
-        schedules=sensors.build_schedules(settings),
-        resources={
-            "btc": BtcResource(**shared, env=settings.env, project=own.project, recurring_rate=recurring),
-        },
+    rate = None if own.adjustment_rate is None else f"{own.adjustment_rate:f}"
+    resource = BtcResource(**shared, env=settings.env, project=own.project, recurring_rate=rate)
+    return definitions(build_jobs(settings), assets=_ASSETS, resources={"btc": resource})
+
+
+def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
+    """The application of approved batches, and the recurring one that waits for approval."""
+    common: dict[str, Any] = {"domain": "btc", "permission": "batch:execute", "dry_run_max": _HOUR}
+    cron = settings.of(BtcSettings).adjustment_cron
+    monthly = (
+        []
+        if cron is None
+        else [
+            Schedule(
+                "btc_recurring_schedule",
+                cron,
+                "Plans a batch of BTC_ADJUSTMENT_RATE, which waits for its approval.",
+                asks=sensors.recurring,
+            )
+        ]
+    )
+    return (
+        job(
+            id="BTC_001",
+            name=ADJUSTMENT,
+            title=N_("Apply a BTC adjustment"),
+            description=N_("Books the sealed rows of an approved batch, user by user, and proves the result."),
+            plan=plan_adjustment,
+            parameters=AdjustmentParameters,
+            runs=[
+                Run("btc_adjustment", _ASSETS, "Apply an approved batch, or resume one, prove it and report it."),
+                Run("btc_plan", _ASSETS[:1], "Plan a batch again whose creator died before the seal.", _HOUR),
+            ],
+            dry_run=dry_runs.adjustment,
+            sensor=Sensor(
+                "btc_batch_sensor",
+                timedelta(seconds=10),
+                "Adds a partition for each new batch; requests runs for approved batches, for those whose worker "
+                "died and for plans whose creator died; and tells what people are to know of batches.",
+                looks=sensors.waiting_batches,
+                runs=("btc_adjustment", "btc_plan"),
+            ),
+            critical=True,
+            max_duration=timedelta(hours=6),
+            deadline=timedelta(minutes=5),
+            **common,
+        ),
+        job(
+            id="BTC_002",
+            name="btc-recurring",
+            title=N_("Plan the recurring BTC adjustment"),
+            description=N_("Plans and seals a batch of the rate in the settings; people approve it."),
+            runs=[
+                Run(
+                    "btc_recurring",
+                    recurring.plan_recurring_batch,
+                    "A batch of the rate in the settings, which people approve.",
+                )
+            ],
+            dry_run=dry_runs.recurring,
+            schedules=monthly,
+            max_duration=_HOUR,
+            deadline=timedelta(minutes=30),
+            **common,
+        ),
     )

@@ -11,6 +11,6 @@ from batch_platform.btc import jobs
 BATCHES: Final = dg.DynamicPartitionsDefinition(name=jobs.BATCHES)
 
 
-def batches(context: dg.AssetExecutionContext) -> list[str]:
-    """The batches of this run, the oldest first: an id begins with the moment it was made."""
-    return sorted(map(str, context.partition_keys))
+def batches(context: dg.AssetExecutionContext) -> list[tuple[str, str]]:
+    """The key and id of the batches of this run, the oldest first: an id begins with the moment it was made."""
+    return [(batch_id, batch_id) for batch_id in sorted(map(str, context.partition_keys))]

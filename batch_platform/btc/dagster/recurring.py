@@ -1,0 +1,37 @@
+"""The recurring batch: planned and sealed by the rate in the settings; people approve it."""
+
+import dagster as dg
+
+from batch_platform.btc import service
+from batch_platform.btc.dagster import run_metadata
+from batch_platform.btc.dagster.resource import BtcResource
+from batch_platform.btc.service import SYSTEM
+from batch_platform.core.failures import InvalidInput
+from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.resources.failures import dagster_failures
+
+
+class RecurringConfig(dg.Config):
+    """Which tick of the schedule a recurring batch is of; none: a person asks for one."""
+
+    scheduled_at: str | None = None  # ISO 8601
+
+
+@dg.op(description="Plans and seals a batch of the rate in the settings; it waits for its approval.")
+def plan_recurring_batch(
+    context: dg.OpExecutionContext, config: RecurringConfig, btc: BtcResource
+) -> dg.Output[None]:
+    # the same tick, or the same run tried again, finds the batch it has made
+    tick = config.scheduled_at or f"run {context.run.root_run_id or context.run.run_id}"
+    with dagster_failures(context, STANDARD_RETRY), btc.work() as work:
+        key = service.idempotency_key(f"recurring {tick}", by=SYSTEM, asked={})
+        batch = service.create(work, recurring_rate(btc), by=SYSTEM, memo="Recurring adjustment", key=key)
+        shown = run_metadata.of_plan(work, batch)
+    return dg.Output(None, metadata=shown)
+
+
+def recurring_rate(btc: BtcResource) -> str:
+    """The rate of recurring batches. Raises `InvalidInput` where there is none."""
+    if btc.recurring_rate is None:
+        raise InvalidInput("BTC_ADJUSTMENT_RATE is not set", field="BTC_ADJUSTMENT_RATE")
+    return btc.recurring_rate
