@@ -197,6 +197,16 @@ def test_months_restatements_and_insight(client: httpx.Client, project: Project)
     assert (anomalies["anomalies"], anomalies["upToDate"]) == ([], False)
     forecast = client.get(f"{base}/forecast", params={"month": f"{MONTH:%Y-%m}"}).json()["data"]
     assert (forecast["days"], forecast["manifestVersion"]) == ([], month["manifestVersion"])
+    project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "3", invoiced)])], assembly="third")
+    project.run()
+    newest = client.get(f"{base}/restatements", params={"limit": 1}).json()["data"]
+    older = client.get(f"{base}/restatements", params={"limit": 1, "cursor": newest["nextCursor"]}).json()["data"]
+    assert (newest["items"][0]["unblended"]["after"], older) == (
+        "3.000000000000",
+        {"items": [change], "nextCursor": None},
+    )
+    other = client.get(f"/api/projects/{project.id}/files", params={"cursor": newest["nextCursor"]})
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/foreign-cursor")
 
 
 def test_a_month_says_when_it_is_final_and_what_it_cannot_prove(client: httpx.Client, project: Project) -> None:
