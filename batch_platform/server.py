@@ -233,7 +233,9 @@ def _probes(
         entries = workspace.get_current_workspace().code_location_entries
         away = sorted(name for name, entry in entries.items() if entry.code_location is None)
         if away or not entries:
-            raise TransientFailure(f"no code location is loaded of: {', '.join(away) or 'none'}")
+            raise TransientFailure(
+                "no-code-location-loaded", "no code location is loaded of: {locations}", locations=away or "none"
+            )
 
     def daemon() -> None:
         beats = workspace.instance.get_daemon_heartbeats()
@@ -241,7 +243,12 @@ def _probes(
         late = context.clock().timestamp() - _HEARTBEAT_SECONDS
         silent = sorted(kind for kind in needed if kind not in beats or beats[kind].timestamp < late)
         if silent:
-            raise TransientFailure(f"no heartbeat for {_HEARTBEAT_SECONDS} s of {', '.join(silent)}")
+            raise TransientFailure(
+                "no-heartbeat",
+                "no heartbeat for {seconds} s of {silent}",
+                seconds=_HEARTBEAT_SECONDS,
+                silent=list(silent),
+            )
 
     return {"postgres": database, "s3": lake, "dynamodb": tables, "code_server": code_server, "daemon": daemon}
 
@@ -249,7 +256,7 @@ def _probes(
 def _needed(value: str | SecretStr | None, variable: str) -> str:
     text = _told(value)
     if not text:
-        raise InvalidInput(f"{variable} is not set", field=variable)
+        raise InvalidInput("variable-not-set", "{field} is not set", field=variable)
     return text
 
 

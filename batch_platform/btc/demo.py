@@ -179,7 +179,7 @@ def _show(work: BtcContext, first: Batch, back: Batch) -> None:
         names = ", ".join(check.name for check in found.checks)
         console.print(f"    proof {verdict}: {names}", soft_wrap=True)
         if not found.ok:
-            raise PermanentFailure(f"the proof of batch {batch.batch_id} fails")
+            raise PermanentFailure("demo-proof-fails", "the proof of batch {batch} fails", batch=batch.batch_id)
     rows, _ = service.user_rows(work, FOLLOWED)
     booked = ", ".join(f"{row.transaction_type} {btc_text(row.amount)}" for row in reversed(rows))
     console.print(f"  {FOLLOWED}: {booked}", soft_wrap=True)
@@ -194,7 +194,11 @@ def _show(work: BtcContext, first: Batch, back: Batch) -> None:
         soft_wrap=True,
     )
     if not wrong.is_empty():
-        raise PermanentFailure(f"{wrong.height} balances are not those before plus what was paid since")
+        raise PermanentFailure(
+            "demo-balances-differ",
+            "{count} balances are not those before plus what was paid since",
+            count=wrong.height,
+        )
     console.print(_WHERE_NEXT.format(first=first.batch_id), soft_wrap=True)
 
 

@@ -313,29 +313,72 @@ def _of_answer(error: ClientError, context: str) -> Exception:
     code = error_code(error)
     operation = error.operation_name
     if code in _MOVED:
-        return ObjectMoved(f"{context} was overwritten meanwhile ({operation})")
+        return ObjectMoved(
+            "object-overwritten",
+            "{context} was overwritten meanwhile ({operation})",
+            context=context,
+            operation=operation,
+        )
     if is_transient(error):
-        return TransientFailure(f"{context}: AWS is busy or failing ({operation}: {code})")
+        return TransientFailure(
+            "aws-busy",
+            "{context}: AWS is busy or failing ({operation}: {code})",
+            context=context,
+            operation=operation,
+            code=code,
+        )
     if code == "NoSuchBucket":
         bucket = error.response.get("Error", {}).get("BucketName")
-        return NotFound(f"{context}: {f'bucket {bucket}' if bucket else 'the bucket'} does not exist")
+        if not bucket:
+            return NotFound("bucket-missing", "{context}: the bucket does not exist", context=context)
+        return NotFound(
+            "bucket-of-that-name-missing",
+            "{context}: bucket {bucket} does not exist",
+            context=context,
+            bucket=str(bucket),
+        )
     if code in _ABSENT:
-        return NotFound(f"{context} does not exist ({operation})")
+        return NotFound(
+            "object-missing", "{context} does not exist ({operation})", context=context, operation=operation
+        )
     if code in _DENIED and operation == "AssumeRole":
         return PermanentFailure(
-            f"{context} cannot be assumed: access denied; its trust policy must name this platform's "
-            "identity and the external id registered here"
+            "role-not-assumable",
+            "{context} cannot be assumed: access denied; its trust policy must name this platform's identity "
+            "and the external id registered here",
+            context=context,
         )
     if code in _DENIED:
-        return PermanentFailure(f"{context}: access denied to {operation}")
+        return PermanentFailure(
+            "aws-access-denied", "{context}: access denied to {operation}", context=context, operation=operation
+        )
     if code in _CREDENTIALS_EXPIRED:
-        return PermanentFailure(f"{context}: the AWS credentials in use have expired ({operation})")
+        return PermanentFailure(
+            "aws-credentials-expired",
+            "{context}: the AWS credentials in use have expired ({operation})",
+            context=context,
+            operation=operation,
+        )
     if code in _CREDENTIALS_INVALID:
-        return PermanentFailure(f"{context}: AWS refuses the credentials in use ({operation}: {code})")
+        return PermanentFailure(
+            "aws-credentials-refused",
+            "{context}: AWS refuses the credentials in use ({operation}: {code})",
+            context=context,
+            operation=operation,
+            code=code,
+        )
     if code == "RequestTimeTooSkewed":
-        return PermanentFailure(f"{context}: this machine's clock differs from AWS's by too much")
+        return PermanentFailure(
+            "clock-skewed", "{context}: this machine's clock differs from AWS's by too much", context=context
+        )
     said = error.response.get("Error", {}).get("Message", "")
-    return PermanentFailure(f"{context}: {operation} failed: {code} {said}".rstrip())
+    return PermanentFailure(
+        "aws-operation-failed",
+        "{context}: {operation} failed: {reason}",
+        context=context,
+        operation=operation,
+        reason=f"{code} {said}".rstrip(),
+    )
 
 
 def _of_client(error: BotoCoreError, context: str) -> Exception:
@@ -350,12 +393,25 @@ def _of_client(error: BotoCoreError, context: str) -> Exception:
     from botocore.parsers import ResponseParserError
 
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return PermanentFailure(f"{context}: no AWS credentials found in the environment")
+        return PermanentFailure(
+            "no-aws-credentials", "{context}: no AWS credentials found in the environment", context=context
+        )
     if isinstance(error, ParamValidationError):
-        return InvalidInput(f"{context}: {' '.join(str(error).split())}")
+        return InvalidInput(
+            "aws-call-invalid", "{context}: {reason}", context=context, reason=" ".join(str(error).split())
+        )
     if isinstance(error, EndpointConnectionError):
-        return TransientFailure(f"{context}: AWS does not answer at {error.kwargs.get('endpoint_url')}")
+        return TransientFailure(
+            "aws-silent",
+            "{context}: AWS does not answer at {endpoint}",
+            context=context,
+            endpoint=error.kwargs.get("endpoint_url"),
+        )
     kind = type(error).__name__
     if isinstance(error, HTTPClientError | IncompleteReadError | ResponseParserError):
-        return TransientFailure(f"{context}: the connection to AWS failed ({kind})")
-    return PermanentFailure(f"{context}: {kind}: {' '.join(str(error).split())}")
+        return TransientFailure(
+            "aws-connection-failed", "{context}: the connection to AWS failed ({kind})", context=context, kind=kind
+        )
+    return PermanentFailure(
+        "aws-failed", "{context}: {kind}: {reason}", context=context, kind=kind, reason=" ".join(str(error).split())
+    )

@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Any, Final
 
-Parameter = str | int | Decimal | date | Sequence["Parameter"]
-"""What may fill a place: text, a number, a moment, another message, or several of these."""
+Parameter = str | int | Decimal | date | PurePath | Sequence["Parameter"]
+"""What may fill a place: text, a number, a moment, a path, another message, or several of these."""
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 

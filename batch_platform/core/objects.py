@@ -159,7 +159,14 @@ class ObjectReader(io.RawIOBase):
         self._position = start
         self._stop = stored.size if stop is None else stop
         if not 0 <= start <= self._stop <= stored.size:
-            raise InvalidInput(f"{stored.uri} has {stored.size} bytes, not {start} to {self._stop}")
+            raise InvalidInput(
+                "range-outside-object",
+                "{uri} has {size} bytes, not {start} to {stop}",
+                uri=stored.uri,
+                size=stored.size,
+                start=start,
+                stop=self._stop,
+            )
         self._body = body
         self._failures = 0
         self._since_failure = 0
@@ -213,7 +220,9 @@ class ObjectReader(io.RawIOBase):
         except ObjectMoved:
             raise
         except NotFound as gone:
-            raise ObjectMoved(f"{self.stored.uri} was deleted before it was read to its end") from gone
+            raise ObjectMoved(
+                "object-deleted-while-read", "{uri} was deleted before it was read to its end", uri=self.stored.uri
+            ) from gone
         except TransientFailure as failure:
             self._broke(failure.message, failure)
             return b""
@@ -236,8 +245,17 @@ class ObjectReader(io.RawIOBase):
             return answer["Body"]
         answer["Body"].close()
         if etag != stored.etag:
-            raise ObjectMoved(f"{stored.uri} was overwritten before it was read to its end")
-        raise PermanentFailure(f"{stored.uri}: S3 answered bytes {span}/{stored.size} with {promised}")
+            raise ObjectMoved(
+                "object-overwritten-while-read", "{uri} was overwritten before it was read to its end", uri=stored.uri
+            )
+        raise PermanentFailure(
+            "s3-range-ignored",
+            "{uri}: S3 answered bytes {span}/{size} with {promised}",
+            uri=stored.uri,
+            span=span,
+            size=stored.size,
+            promised=promised,
+        )
 
     def _broke(self, reason: str, cause: Exception | None) -> None:
         """Count a break and wait before the next try, or give up."""
@@ -248,8 +266,13 @@ class ObjectReader(io.RawIOBase):
         self._since_failure = 0
         if self._failures >= self._backoff.attempts:
             raise TransientFailure(
-                f"{self.stored.uri}: reading stopped at byte {self._position} of {self._stop} "
-                f"after {self._failures} attempts ({reason})"
+                "reading-stopped",
+                "{uri}: reading stopped at byte {position} of {stop} after {failures} attempts ({reason})",
+                uri=self.stored.uri,
+                position=self._position,
+                stop=self._stop,
+                failures=self._failures,
+                reason=reason,
             ) from cause
         self._backoff.wait(self._failures - 1)
 
@@ -262,7 +285,13 @@ class ObjectReader(io.RawIOBase):
 def _whole(reader: ObjectReader, limit: int) -> bytes:
     stored = reader.stored
     if stored.size > limit:
-        raise PermanentFailure(f"{stored.uri} has {stored.size} bytes, more than the {limit} expected")
+        raise PermanentFailure(
+            "object-too-large",
+            "{uri} has {size} bytes, more than the {limit} expected",
+            uri=stored.uri,
+            size=stored.size,
+            limit=limit,
+        )
     return reader.readall()
 
 
@@ -300,7 +329,9 @@ def put_file(client: S3Client, path: Path, bucket: str, key: str) -> StoredObjec
         transfer.upload(str(path), bucket, key).result()
     stored = head(client, bucket, key)
     if stored is None or stored.size != path.stat().st_size:
-        raise TransientFailure(f"{uri(bucket, key)} was overwritten or deleted right after its upload")
+        raise TransientFailure(
+            "upload-replaced", "{uri} was overwritten or deleted right after its upload", uri=uri(bucket, key)
+        )
     return stored
 
 
@@ -310,12 +341,19 @@ def delete_prefix(client: S3Client, bucket: str, prefix: str, *, keep: Collectio
     The prefix must end in `/`: `a/1` would also take `a/10`.
     """
     if not prefix.endswith("/") or prefix == "/":
-        raise InvalidInput(f"{uri(bucket, prefix)}: a prefix to delete must be a folder and end in /")
+        raise InvalidInput(
+            "prefix-no-folder", "{uri}: a prefix to delete must be a folder and end in /", uri=uri(bucket, prefix)
+        )
     keys = [found.key for found in list_objects(client, bucket, prefix) if found.key not in keep]
     for first in range(0, len(keys), _DELETE_KEYS):
         batch: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[first : first + _DELETE_KEYS]]
         with aws_failures(f"deleting {uri(bucket, prefix)}"):
             answer = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
         for failed in answer.get("Errors", ()):
-            raise TransientFailure(f"{uri(bucket, failed.get('Key', prefix))} was not deleted: {failed.get('Code')}")
+            raise TransientFailure(
+                "object-not-deleted",
+                "{uri} was not deleted: {code}",
+                uri=uri(bucket, failed.get("Key", prefix)),
+                code=str(failed.get("Code")),
+            )
     return len(keys)

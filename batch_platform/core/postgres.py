@@ -108,7 +108,10 @@ def _lent(pool: Pool) -> Iterator[Connection]:
             # the pool does not say why: a connection of our own does
             psycopg.connect(**parameters).close()
             raise TransientFailure(
-                f"all {pool.max_size} connections to PostgreSQL were busy for {pool.timeout:g} s"
+                "database-connections-busy",
+                "all {count} connections to PostgreSQL were busy for {seconds} s",
+                count=pool.max_size,
+                seconds=f"{pool.timeout:g}",
             ) from None
         try:
             yield connection
@@ -196,10 +199,13 @@ def _parameters(database_url: str, application_name: str) -> dict[str, Any]:
     try:
         given = psycopg.conninfo.conninfo_to_dict(plain)
     except psycopg.ProgrammingError:  # its text quotes the URL
-        raise InvalidInput("the database URL is not a PostgreSQL connection string") from None
+        raise InvalidInput("no-database-url", "the database URL is not a PostgreSQL connection string") from None
     server = f"{given.get('host', '')}{given.get('dbname', '')}"
     if "@" in server or not re.fullmatch(r"[\d,]*", str(given.get("port") or "")):
-        raise InvalidInput("the database URL's password holds an @, : or /: write it as %40, %3A or %2F")
+        raise InvalidInput(
+            "database-password-unescaped",
+            "the database URL's password holds an @, : or /: write it as %40, %3A or %2F",
+        )
     defaults: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, **_KEEPALIVE}
     return {**defaults, **given, "application_name": application_name}
 
@@ -216,8 +222,10 @@ def _failures(parameters: Mapping[str, Any]) -> Iterator[None]:
         yield
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise PermanentFailure(
-            f"the database lacks tables of this version ({error.diag.message_primary}): "
-            "make them by batch-platform provision, outside the local environment by the release's migrations"
+            "tables-missing",
+            "the database lacks tables of this version ({reason}): make them by batch-platform provision, "
+            "outside the local environment by the release's migrations",
+            reason=str(error.diag.message_primary),
         ) from None
     except psycopg.OperationalError as error:
         failure = _failure(error, parameters)
@@ -234,7 +242,9 @@ def _failure(error: psycopg.OperationalError, parameters: Mapping[str, Any]) -> 
         reason = reason.replace(password, "***")
     state = error.sqlstate or ""
     if state.startswith(_LOGIN) or "authentication failed" in reason:
-        return PermanentFailure(f"{server} refuses the login: {reason}")
+        return PermanentFailure(
+            "database-login-refused", "{server} refuses the login: {reason}", server=server, reason=reason
+        )
     if not state or state.startswith(_PASSING):
-        return TransientFailure(f"{server} failed: {reason}")
+        return TransientFailure("database-failed", "{server} failed: {reason}", server=server, reason=reason)
     return None

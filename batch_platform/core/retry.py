@@ -31,11 +31,17 @@ class RetryConfig:
 
     def __post_init__(self) -> None:
         if self.max_attempts < 1:
-            raise InvalidInput("max_attempts counts the first attempt: it is at least 1", field="max_attempts")
+            raise InvalidInput(
+                "max-attempts-below-one",
+                "max_attempts counts the first attempt: it is at least 1",
+                field="max_attempts",
+            )
         if not timedelta(0) <= self.base_delay <= self.max_delay:
-            raise InvalidInput("base_delay lies between 0 and max_delay", field="base_delay")
+            raise InvalidInput(
+                "base-delay-out-of-range", "base_delay lies between 0 and max_delay", field="base_delay"
+            )
         if not 0 <= self.jitter <= 1:
-            raise InvalidInput("jitter is a share between 0 and 1", field="jitter")
+            raise InvalidInput("jitter-out-of-range", "jitter is a share between 0 and 1", field="jitter")
 
     def may_retry(self, attempt: int) -> bool:
         """Whether another attempt is left after this one failed; the first attempt is 1."""
@@ -47,7 +53,7 @@ class RetryConfig:
         Without `random` there is no jitter. Raises `InvalidInput` for an attempt below 1.
         """
         if attempt < 1:
-            raise InvalidInput("attempts are counted from 1", field="attempt")
+            raise InvalidInput("attempt-below-one", "attempts are counted from 1", field="attempt")
         factor = {"fixed": 1, "linear": attempt, "exponential": 2 ** min(attempt - 1, _DOUBLINGS_AT_MOST)}
         cap = self.max_delay // _MICROSECOND
         wait = min(self.base_delay // _MICROSECOND * factor[self.backoff], cap)

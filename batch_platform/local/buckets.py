@@ -16,7 +16,9 @@ def ensure_bucket(s3: S3Client, properties: Mapping[str, Any]) -> list[str]:
     """Create the bucket and bring its settings in line; returns what was changed."""
     unknown = set(properties) - {"BucketName", "Tags", *_SETTINGS}
     if unknown:
-        raise InvalidInput(f"bucket property {min(unknown)} is not understood locally")
+        raise InvalidInput(
+            "unknown-bucket-property", "bucket property {property} is not understood locally", property=min(unknown)
+        )
     bucket: str = properties["BucketName"]
     changes = []
     if bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
@@ -80,7 +82,11 @@ def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
         if name in rule:
             translated[name] = rule.pop(name)
     if rule:
-        raise InvalidInput(f"lifecycle property {min(rule)} is not understood locally")
+        raise InvalidInput(
+            "unknown-lifecycle-property",
+            "lifecycle property {property} is not understood locally",
+            property=min(rule),
+        )
     return translated
 
 

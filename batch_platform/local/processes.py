@@ -54,7 +54,9 @@ class Process(BaseModel):
             return
         self.send(signal.SIGKILL)
         if not self.wait(10):
-            raise TransientFailure(f"process {self.pid} does not end, even when killed")
+            raise TransientFailure(
+                "process-does-not-end", "process {pid} does not end, even when killed", pid=self.pid
+            )
 
     def wait(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -88,7 +90,7 @@ def free_port(preferred: int | None = None, *, avoid: frozenset[int] = frozenset
     for port in random.sample(_PORTS, 200):
         if port not in avoid and _bindable(port):
             return port
-    raise TransientFailure("no free port between 20000 and 32000 on 127.0.0.1")
+    raise TransientFailure("no-free-port", "no free port between 20000 and 32000 on 127.0.0.1")
 
 
 def listen(preferred: int) -> socket.socket:

@@ -25,8 +25,11 @@ def provision(settings: Settings, variables: Mapping[str, str]) -> list[str]:
     if settings.env != "local":
         stack = f"{settings.env}-batch-platform"
         raise Conflict(
-            f"provision is for the local environment; deploy {settings.env} by: aws cloudformation deploy "
-            f"--template-file deploy/aws.yaml --stack-name {stack} --parameter-overrides Env={settings.env}"
+            "provision-elsewhere",
+            "provision is for the local environment; deploy {env} by: aws cloudformation deploy "
+            "--template-file deploy/aws.yaml --stack-name {stack} --parameter-overrides Env={env}",
+            env=settings.env,
+            stack=stack,
         )
     from batch_platform import migrations
     from batch_platform.operations.dagster import tables
@@ -72,5 +75,7 @@ def restore(
             for properties in template.resources(path, "AWS::DynamoDB::Table", parameters).values():
                 changes += ensure_table(dynamodb, properties)
     except (BotoCoreError, ClientError) as error:
-        raise TransientFailure(f"the local AWS endpoints refuse deploy/aws.yaml: {error}") from error
+        raise TransientFailure(
+            "template-refused", "the local AWS endpoints refuse deploy/aws.yaml: {reason}", reason=str(error)
+        ) from error
     return changes

@@ -103,12 +103,22 @@ def _await_ready(home: Home, names: frozenset[str], child: subprocess.Popen[byte
             return state
         if child is not None and child.poll() is not None:
             log = home.logs / "supervisor.log"
-            raise TransientFailure(f"the services' supervisor ended: {last_line(log)}; see {log}")
+            raise TransientFailure(
+                "supervisor-ended",
+                "the services' supervisor ended: {reason}; see {log}",
+                reason=last_line(log),
+                log=log,
+            )
         hopeless = [service.error for service in state.services.values() if service.failures > _TRIES]
         if current and hopeless:
-            raise TransientFailure("; ".join(filter(None, hopeless)))
+            raise TransientFailure("services-hopeless", "{reasons}", reasons="; ".join(filter(None, hopeless)))
         time.sleep(0.03)
-    raise TransientFailure(f"the services are not ready after {_START_SECONDS} s; see {home.logs}")
+    raise TransientFailure(
+        "services-not-ready",
+        "the services are not ready after {seconds} s; see {logs}",
+        seconds=_START_SECONDS,
+        logs=home.logs,
+    )
 
 
 def _stop_supervisor(home: Home) -> list[str]:
@@ -131,7 +141,12 @@ def _settled(home: Home) -> State:
         if not supervisor_runs(home) or (state.supervisor is not None and state.supervisor.alive()):
             return state
         if time.monotonic() > deadline:
-            raise TransientFailure(f"the supervisor of {home.root} does not write {home.state}")
+            raise TransientFailure(
+                "supervisor-silent",
+                "the supervisor of {home} does not write {state}",
+                home=home.root,
+                state=home.state,
+            )
         time.sleep(0.05)
 
 
@@ -153,5 +168,5 @@ def _configure_dagster(home: Home) -> None:
     """DAGSTER_HOME holds a copy of the one dagster.yaml, made anew at each start."""
     source = REPOSITORY / "dagster.yaml"
     if not source.exists():
-        raise PermanentFailure(f"{source} is missing: local services run from a checkout")
+        raise PermanentFailure("no-checkout", "{file} is missing: local services run from a checkout", file=source)
     write_atomically(home.dagster / "dagster.yaml", source.read_text())

@@ -49,7 +49,11 @@ def _add_indexes(
     dynamodb: DynamoDBClient, table: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
 ) -> list[str]:
     if _key(found) != _key(wanted):
-        raise Conflict(f"table {table} has another key than deploy/aws.yaml; a key cannot be changed")
+        raise Conflict(
+            "other-table-key",
+            "table {table} has another key than deploy/aws.yaml; a key cannot be changed",
+            table=table,
+        )
     present = {index["IndexName"]: index for index in found.get("GlobalSecondaryIndexes", [])}
     changes = []
     for index in wanted.get("GlobalSecondaryIndexes", []):
@@ -63,7 +67,12 @@ def _add_indexes(
             )
             changes.append(f"index {name} of table {table}")
         elif _key(present[name]) != _key(index):
-            raise Conflict(f"index {name} of {table} has another key than deploy/aws.yaml; rename it there")
+            raise Conflict(
+                "other-index-key",
+                "index {index} of {table} has another key than deploy/aws.yaml; rename it there",
+                index=name,
+                table=table,
+            )
     return changes
 
 

@@ -19,10 +19,18 @@ def resources(path: Path, kind: str, parameters: Mapping[str, str]) -> dict[str,
     try:
         template = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - a SafeLoader with a few tags
     except FileNotFoundError:
-        raise InvalidInput(f"{path} is missing: it defines every bucket and table") from None
+        raise InvalidInput(
+            "template-missing", "{path} is missing: it defines every bucket and table", path=path
+        ) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise InvalidInput(f"{path} is not YAML: line {line}: {error.problem}") from error
+        raise InvalidInput(
+            "template-no-yaml",
+            "{path} is not YAML: line {line}: {problem}",
+            path=path,
+            line=line,
+            problem=str(error.problem),
+        ) from error
     resolver = _Resolver(path, template, parameters)
     return {
         name: resolver.resolve(resource.get("Properties", {}))
@@ -89,16 +97,31 @@ class _Resolver:
                 return not self.resolve(argument[0])
             case "Condition":
                 return self._holds(argument)
-        raise InvalidInput(f"{self.path}: {name} is not understood; use !Ref, !Sub, !If, !Equals, !Not")
+        raise InvalidInput(
+            "unknown-template-function",
+            "{path}: {name} is not understood; use !Ref, !Sub, !If, !Equals, !Not",
+            path=self.path,
+            name=name,
+        )
 
     def _holds(self, condition: str) -> bool:
         if condition not in self.conditions:
-            raise InvalidInput(f"{self.path}: there is no condition {condition}")
+            raise InvalidInput(
+                "unknown-template-condition",
+                "{path}: there is no condition {condition}",
+                path=self.path,
+                condition=condition,
+            )
         return bool(self.resolve(self.conditions[condition]))
 
     def _parameter(self, name: str) -> str:
         if name == _NO_VALUE:
             return _NO_VALUE
         if name not in self.values:
-            raise InvalidInput(f"{self.path}: {name} is no parameter of this template")
+            raise InvalidInput(
+                "unknown-template-parameter",
+                "{path}: {name} is no parameter of this template",
+                path=self.path,
+                name=name,
+            )
         return self.values[name]

@@ -81,13 +81,21 @@ def unpack_verified(archive: Path, integrity: str, member: str, target: Path) ->
     content = archive.read_bytes()
     found = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
     if found != integrity:
-        raise PermanentFailure(f"{archive.name} is not the expected file: {found} instead of {integrity}")
+        raise PermanentFailure(
+            "other-archive",
+            "{archive} is not the expected file: {found} instead of {integrity}",
+            archive=archive.name,
+            found=found,
+            integrity=integrity,
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     with tarfile.open(archive) as packed:
         source = packed.extractfile(member)
         if source is None:
-            raise PermanentFailure(f"{archive.name} does not contain {member}")
+            raise PermanentFailure(
+                "archive-incomplete", "{archive} does not contain {member}", archive=archive.name, member=member
+            )
         with source, partial.open("wb") as unpacked:
             shutil.copyfileobj(source, unpacked)
     partial.chmod(0o755)
@@ -105,7 +113,12 @@ def build_environment(directory: Path, lock: Path) -> None:
 def _fetch_dynoxide(binary: Path) -> None:
     known = DYNOXIDE_INTEGRITY.get(platform.machine()) if sys.platform == "linux" else None
     if known is None:
-        raise PermanentFailure(f"dynoxide has no verified package for {sys.platform} {platform.machine()}")
+        raise PermanentFailure(
+            "no-dynoxide",
+            "dynoxide has no verified package for {system} {machine}",
+            system=sys.platform,
+            machine=platform.machine(),
+        )
     package, integrity = known
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
@@ -114,7 +127,7 @@ def _fetch_dynoxide(binary: Path) -> None:
         _run([_npm(directory), *pack, *where], "fetching dynoxide", directory=directory)
         archive = next(directory.glob("*.tgz"), None)
         if archive is None:
-            raise PermanentFailure(f"npm pack {package} left no archive")
+            raise PermanentFailure("npm-without-archive", "npm pack {package} left no archive", package=package)
         unpack_verified(archive, integrity, "package/dynoxide", binary)
 
 
@@ -142,9 +155,13 @@ def _run(command: list[str], purpose: str, *, directory: Path | None = None) -> 
                 check=False,
             ).returncode
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise TransientFailure(f"{purpose} failed: {error}") from error
+            raise TransientFailure(
+                "program-failed", "{program} failed: {reason}", program=purpose, reason=str(error)
+            ) from error
         if code:
-            raise TransientFailure(f"{purpose} failed: {last_line(Path(output.name))}")
+            raise TransientFailure(
+                "program-failed", "{program} failed: {reason}", program=purpose, reason=last_line(Path(output.name))
+            )
 
 
 def _remove_others(keep: Path, pattern: str) -> None:
@@ -162,7 +179,9 @@ def choose_dynamodb(marker: Path, progress: Progress) -> str:
         install_dynoxide(progress)
     except PlatformError as error:
         if chosen == "dynoxide":
-            raise TransientFailure(f"this home keeps its tables in dynoxide, but {error}") from error
+            raise TransientFailure(
+                "dynoxide-needed", "this home keeps its tables in dynoxide, but {reason}", reason=error.message
+            ) from error
         progress(f"using ministack's DynamoDB instead of dynoxide: {error}")
         marker.write_text("ministack")
         return "ministack"

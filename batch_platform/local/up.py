@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from batch_platform.core.failures import Conflict, PermanentFailure, PlatformError
 from batch_platform.core.file_locks import is_locked, locked
+from batch_platform.core.messages import Message
 from batch_platform.local import dagster_processes as dagster
 from batch_platform.local import services
 from batch_platform.local.environment import wanted
@@ -53,10 +54,15 @@ def up_runs(home: Home) -> bool:
 def run(settings: Settings, *, port: int, progress: Progress, module: str = "batch_platform.definitions") -> None:
     """Run until SIGINT or SIGTERM, then stop everything in order."""
     if settings.env != "local":
-        raise Conflict("up runs the local environment only: unset BATCH_PLATFORM_ENV")
+        raise Conflict("up-elsewhere", "up runs the local environment only: unset BATCH_PLATFORM_ENV")
     home = Home(settings.home).create()
     if up_runs(home):
-        raise Conflict(f"up already runs for {home.root}: {UpState.load(home).url or 'it is just starting'}")
+        raise Conflict(
+            "up-runs",
+            "up already runs for {home}: {url}",
+            home=home.root,
+            url=UpState.load(home).url or Message("up-starting", "it is just starting"),
+        )
     with locked(home.root / "up.lock", seconds=1):
         _Up(settings, home, progress, module).run(port)
 
@@ -134,7 +140,12 @@ class _Up:
         if keeper.failures <= failures:
             return
         if keeper.failures > _GIVE_UP_AFTER:
-            raise PermanentFailure(f"{keeper.error}; it failed {keeper.failures} times, giving up")
+            raise PermanentFailure(
+                "program-given-up",
+                "{reason}; it failed {failures} times, giving up",
+                reason=str(keeper.error),
+                failures=keeper.failures,
+            )
         self.progress(f"{keeper.error}; starting it again")
 
     def _keep_services(self) -> None:

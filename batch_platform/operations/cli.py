@@ -98,7 +98,13 @@ def history(
     from batch_platform.operations.web.schemas import RunAnswer, written
 
     if state is not None and state not in set(RunStatus):
-        raise InvalidInput(f"--status is {', '.join(RunStatus)}, not {state}", field="status")
+        raise InvalidInput(
+            "unknown-run-status",
+            "--status is {choices}, not {status}",
+            choices=list(RunStatus),
+            status=state,
+            field="status",
+        )
     wanted = RunStatus(state) if state else None
     with _operations() as operations:
         runs, _ = service.history(operations, name, limit=limit, status=wanted)
@@ -143,7 +149,8 @@ def run_job(
         if detail.dry_run_rows is not None:
             print_rows(detail.dry_run_rows, empty="nothing would be written")
     if detail.run.status != "success":
-        raise PermanentFailure(detail.run.cause or f"run {run.run_id} is {detail.run.status}")
+        cause = detail.run.cause or f"run {run.run_id} is {detail.run.status}"
+        raise PermanentFailure("run-failed", "{reason}", reason=cause)
 
 
 @letters_app.command("list")
@@ -158,7 +165,13 @@ def list_letters(
     from batch_platform.operations.web.schemas import DeadLetterAnswer, written
 
     if state not in {*DeadLetterState, "all"}:
-        raise InvalidInput(f"--state is {', '.join(DeadLetterState)} or all, not {state}", field="state")
+        raise InvalidInput(
+            "unknown-dead-letter-state",
+            "--state is {choices} or all, not {state}",
+            choices=list(DeadLetterState),
+            state=state,
+            field="state",
+        )
     wanted = None if state == "all" else DeadLetterState(state)
     with _operations() as operations:
         letters, _ = service.dead_letters(operations, wanted, limit=limit)
@@ -181,7 +194,8 @@ def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = F
             after = service.dead_letter(operations, letter_id)
     _print([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
     if not dry_run and after.state != "resolved":
-        raise PermanentFailure(after.cause or f"dead letter {letter_id} is {after.state}")
+        cause = after.cause or f"dead letter {letter_id} is {after.state}"
+        raise PermanentFailure("run-failed", "{reason}", reason=cause)
 
 
 @letters_app.command("discard")
@@ -254,7 +268,7 @@ def monitor(
     elif not done.failed:
         typer.echo("all is judged" if done.led else "another monitor is at work")
     if done.failed:
-        raise PermanentFailure(f"not done: {', '.join(done.failed)}; see --verbose")
+        raise PermanentFailure("monitor-failed", "not done: {failed}; see --verbose", failed=list(done.failed))
 
 
 def _plain(secret: SecretStr | None) -> str | None:
@@ -297,7 +311,7 @@ def _log(operations: OperationsContext) -> Log:
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not (key and equals):
-        raise InvalidInput(f"--param is KEY=VALUE, not {text}", field="param")
+        raise InvalidInput("no-key-value", "--param is KEY=VALUE, not {text}", text=text, field="param")
     return key, value
 
 

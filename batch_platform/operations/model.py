@@ -208,7 +208,7 @@ class Registry:
         """By name or by id; raises `NotFound`."""
         found = self._by_name.get(name) or next((job for job in self if job.id == name), None)
         if found is None:
-            raise NotFound(f"no job {name}; see `batch-platform jobs list`", field="job_name")
+            raise NotFound("unknown-job", "no job {job}; see `batch-platform jobs list`", job=name, field="job_name")
         return found
 
     def of_run(self, dagster_job: str, tags: Mapping[str, str]) -> Job | None:

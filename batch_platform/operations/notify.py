@@ -63,7 +63,12 @@ def destinations(alert_urls: str | None, smtp_url: str | None) -> tuple[Destinat
     urls = [url for url in _BETWEEN.split(alert_urls or "") if url]
     for position, url in enumerate(urls, start=1):
         if not apprise.Apprise().add(url):
-            raise InvalidInput(f"ALERT_URLS: address {position} is none that Apprise knows", field="ALERT_URLS")
+            raise InvalidInput(
+                "unknown-alert-url",
+                "ALERT_URLS: address {position} is none that Apprise knows",
+                position=position,
+                field="ALERT_URLS",
+            )
     if smtp_url is not None and (mail := _mail(smtp_url)) is not None:
         urls.append(mail)
     unique = {hashlib.sha256(url.encode()).hexdigest()[:12]: url for url in urls}
@@ -151,12 +156,14 @@ def _mail(smtp_url: str) -> str | None:
 
     parts = urlsplit(smtp_url)
     if parts.scheme not in _SMTP or not parts.hostname:
-        raise InvalidInput("SMTP_URL: write smtp://user:password@host:587?from=A&to=B", field="SMTP_URL")
+        raise InvalidInput(
+            "bad-smtp-url", "SMTP_URL: write smtp://user:password@host:587?from=A&to=B", field="SMTP_URL"
+        )
     if "to" not in dict(parse_qsl(parts.query)):
         return None
     # without a login there is nothing for TLS to protect, and a relay beside us seldom has a certificate
     mode = "" if parts.scheme == "smtps" or parts.username else "&mode=insecure"
     url = f"{_SMTP[parts.scheme]}://{parts.netloc}/?{parts.query}&format=text{mode}"
     if not apprise.Apprise().add(url):
-        raise InvalidInput("SMTP_URL: its addresses are not understood", field="SMTP_URL")
+        raise InvalidInput("bad-smtp-addresses", "SMTP_URL: its addresses are not understood", field="SMTP_URL")
     return url

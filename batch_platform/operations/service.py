@@ -162,8 +162,13 @@ def submit(ctx: OperationsContext, request: Request) -> Run:
     run_id = _runner(ctx).submit(request.launch, requested_by=request.by, run_id=request.run_id)
     run = _copied(ctx, run_id)
     if run.parameters != request.parameters:
-        reason = f"the key {request.idempotency_key} was used for run {run.run_id} with other parameters"
-        raise Conflict(reason, field="Idempotency-Key")
+        raise Conflict(
+            "idempotency-key-of-another-run",
+            "the key {key} was used for run {run} with other parameters",
+            key=str(request.idempotency_key),
+            run=run.run_id,
+            field="Idempotency-Key",
+        )
     return run
 
 
@@ -194,7 +199,13 @@ def going(ctx: OperationsContext, run_id: str) -> Run:
     """A run that can be stopped. Raises as `cancel` does."""
     run = _copied(ctx, run_id)
     if run.status.ended:
-        raise Conflict(f"run {run_id} has already ended: {run.status.value}", field="run_id")
+        raise Conflict(
+            "run-ended",
+            "run {run} has already ended: {status}",
+            run=run_id,
+            status=run.status.value,
+            field="run_id",
+        )
     return run
 
 
@@ -259,7 +270,7 @@ def discard_dead_letter(
     Raises `NotFound`, `Conflict`, and `InvalidInput` for an empty reason.
     """
     if not reason.strip():
-        raise InvalidInput("say why it is discarded", field="reason")
+        raise InvalidInput("reason-needed", "say why it is discarded", field="reason")
     with ctx.store.transaction() as session:
         before = session.dead_letter(letter_id)
         session.discard(replace(before, version=version), reason=reason.strip(), by=by, now=ctx.clock())
@@ -360,5 +371,7 @@ def _copied(ctx: OperationsContext, run_id: str) -> Run:
 
 def _runner(ctx: OperationsContext) -> Runner:
     if ctx.runner is None:
-        raise PermanentFailure("this process cannot start or stop runs: ask the web, or use the command line")
+        raise PermanentFailure(
+            "no-runner", "this process cannot start or stop runs: ask the web, or use the command line"
+        )
     return ctx.runner

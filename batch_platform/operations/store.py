@@ -65,7 +65,7 @@ class Session(BaseSession):
         """Raises `NotFound`."""
         rows = self._rows("run", run_id=run_id)
         if not rows:
-            raise NotFound(f"no run {run_id}", field="run_id")
+            raise NotFound("unknown-run", "no run {run}", run=run_id, field="run_id")
         return _run_of(rows[0])
 
     def history(
@@ -109,7 +109,7 @@ class Session(BaseSession):
         """Raises `NotFound`."""
         rows = self._rows("dead_letter", id=letter_id)
         if not rows:
-            raise NotFound(f"no dead letter {letter_id}", field="id")
+            raise NotFound("unknown-dead-letter", "no dead letter {letter}", letter=letter_id, field="id")
         return _letter(rows[0])
 
     def begin_retry(self, letter: DeadLetter, *, retry_run_id: str, by: str, now: datetime) -> None:
@@ -139,7 +139,11 @@ class Session(BaseSession):
         if rows == 0:
             present = self.dead_letter(letter.id)
             raise Conflict(
-                f"dead letter {letter.id} was changed meanwhile: it is {present.state.value} now", field="version"
+                "dead-letter-changed",
+                "dead letter {letter} was changed meanwhile: it is {state} now",
+                letter=letter.id,
+                state=present.state.value,
+                field="version",
             )
 
     # the calendar

@@ -85,12 +85,12 @@ class SecretsResource(AwsResource):
         except ValueError:  # its text would quote the secret
             fields = None
         if not isinstance(fields, dict):
-            raise PermanentFailure(f"secret {secret_id} is not a JSON object")
+            raise PermanentFailure("secret-no-json", "secret {secret_id} is not a JSON object", secret_id=secret_id)
         return {str(name): str(value) for name, value in fields.items()}
 
     def _fetch(self, secret_id: str) -> str:
         with aws.aws_failures(f"secret {secret_id}"):
             answer = aws.client("secretsmanager", self).get_secret_value(SecretId=secret_id)
         if "SecretString" not in answer:
-            raise PermanentFailure(f"secret {secret_id} holds bytes, not text")
+            raise PermanentFailure("secret-no-text", "secret {secret_id} holds bytes, not text", secret_id=secret_id)
         return answer["SecretString"]

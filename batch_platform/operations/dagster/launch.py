@@ -113,7 +113,11 @@ class InProcessRunner:
 
     def cancel(self, run_id: str, *, requested_by: str) -> None:  # noqa: ARG002 (the protocol's)
         """Raises `Conflict`: such a run belongs to the process that waits for it."""
-        raise Conflict(f"run {run_id} is not this command's: stop it in the web, or stop its own command")
+        raise Conflict(
+            "run-of-another-command",
+            "run {run} is not this command's: stop it in the web, or stop its own command",
+            run=run_id,
+        )
 
     def retry_forgotten(self, *, ended_before: datetime) -> int:  # noqa: ARG002 (the protocol's)
         """None: a command's run has only the retries of its steps."""
@@ -129,7 +133,7 @@ def open_instance() -> dg.DagsterInstance:
     except dg.DagsterError as error:
         if "DAGSTER_HOME" not in str(error):
             raise
-        raise InvalidInput("DAGSTER_HOME is not set", field="DAGSTER_HOME") from None
+        raise InvalidInput("variable-not-set", "{field} is not set", field="DAGSTER_HOME") from None
 
 
 def _was_interrupted(ended: dg.ExecuteInProcessResult) -> bool:

@@ -55,11 +55,19 @@ class QueueRunner:
         """
         run = self._instance.get_run_by_id(run_id)
         if run is None:
-            raise NotFound(f"run {run_id} does not exist", field="run_id")
+            raise NotFound("unknown-dagster-run", "run {run} does not exist", run=run_id, field="run_id")
         if run.is_finished:
-            raise Conflict(f"run {run_id} has already ended: {run.status.value}", field="run_id")
+            raise Conflict(
+                "run-ended",
+                "run {run} has already ended: {status}",
+                run=run_id,
+                status=run.status.value,
+                field="run_id",
+            )
         if WORKER_TAG in run.tags:
-            raise Conflict(f"run {run_id} belongs to a command line: stop it there", field="run_id")
+            raise Conflict(
+                "run-of-a-command", "run {run} belongs to a command line: stop it there", run=run_id, field="run_id"
+            )
         self._instance.report_engine_event(f"Cancelled by {requested_by}.", run)
         with _unreachable():
             self._instance.run_coordinator.cancel_run(run_id)
@@ -150,7 +158,7 @@ def _find_job(context: WorkspaceRequestContext, name: str) -> RemoteJob:
             if repository.has_job(name):
                 return repository.get_full_job(name)
     _require_loaded(context)
-    raise NotFound(f"Dagster has no job {name}", field="job")
+    raise NotFound("unknown-dagster-job", "Dagster has no job {job}", job=name, field="job")
 
 
 def _require_loaded(context: WorkspaceRequestContext) -> None:
@@ -158,9 +166,14 @@ def _require_loaded(context: WorkspaceRequestContext) -> None:
     for location, entry in entries.items():
         if entry.code_location is None:
             cause = entry.load_error.message.strip().splitlines()[0] if entry.load_error else "it is still loading"
-            raise TransientFailure(f"the code location {location} is not loaded: {cause}")
+            raise TransientFailure(
+                "code-location-not-loaded",
+                "the code location {location} is not loaded: {cause}",
+                location=location,
+                cause=cause,
+            )
     if not entries:
-        raise TransientFailure("no code location is known: workspace.yaml is not in DAGSTER_HOME")
+        raise TransientFailure("no-workspace", "no code location is known: workspace.yaml is not in DAGSTER_HOME")
 
 
 def _check_config(job: RemoteJob, config: Mapping[str, Any]) -> None:
@@ -169,7 +182,7 @@ def _check_config(job: RemoteJob, config: Mapping[str, Any]) -> None:
     checked = validate_config_from_snap(job.config_schema_snapshot, job.root_config_key or "", config)
     if not checked.success:
         reason = checked.errors[0].message if checked.errors else "it does not fit the job's schema"
-        raise InvalidInput(f"config of {job.name}: {reason}", field="config")
+        raise InvalidInput("bad-run-config", "config of {job}: {reason}", job=job.name, reason=reason, field="config")
 
 
 def _partition_tags(context: WorkspaceRequestContext, job: RemoteJob, launch: Launch) -> dict[str, str]:
@@ -183,7 +196,13 @@ def _partition_tags(context: WorkspaceRequestContext, job: RemoteJob, launch: La
     with dg.partition_loading_context(dynamic_partitions_store=context.instance):
         for key in keys:
             if not partitions.has_partition_key(key):
-                raise InvalidInput(f"{job.name} has no partition {key}", field="partition")
+                raise InvalidInput(
+                    "unknown-partition",
+                    "{job} has no partition {partition}",
+                    job=job.name,
+                    partition=key,
+                    field="partition",
+                )
         if launch.partition_range is None:
             return dict(partitions.get_tags_for_partition_key(keys[0]))
     return {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
@@ -204,7 +223,7 @@ def _partitions(context: WorkspaceRequestContext, job: RemoteJob) -> dg.Partitio
     for asset in context.get_assets_in_job(selector):
         if asset.asset_node_snap.partitions is not None:
             return asset.asset_node_snap.partitions.get_partitions_definition()
-    raise InvalidInput(f"{job.name} has no partitions", field="partition")
+    raise InvalidInput("no-partitions", "{job} has no partitions", job=job.name, field="partition")
 
 
 @contextmanager
@@ -214,4 +233,6 @@ def _unreachable() -> Iterator[None]:
     try:
         yield
     except DagsterUserCodeUnreachableError as error:
-        raise TransientFailure("Dagster's code server does not answer; it may be starting again") from error
+        raise TransientFailure(
+            "code-server-silent", "Dagster's code server does not answer; it may be starting again"
+        ) from error

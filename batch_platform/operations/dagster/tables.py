@@ -48,7 +48,10 @@ def upgrade(dagster_postgres_url: str) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         made_by, newest = check_alembic_revision(config, connection)
         if made_by not in (None, newest):
-            raise Conflict("Dagster's tables are those of another version: run dagster instance migrate first")
+            raise Conflict(
+                "dagster-tables-outdated",
+                "Dagster's tables are those of another version: run dagster instance migrate first",
+            )
         for metadata in (RunStorageSqlMetadata, SqlEventLogStorageMetadata, ScheduleStorageSqlMetadata):
             metadata.create_all(connection)
             for index in (index for table in metadata.sorted_tables for index in table.indexes):

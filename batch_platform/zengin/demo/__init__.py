@@ -113,7 +113,7 @@ def _counted(counts: Mapping[str, int]) -> Iterator[str]:
 def _launch(launcher: Launcher, job: str, day: date, config: dict[str, object]) -> None:
     ended = launcher.run(job, partition=day.isoformat(), config=config)
     if not ended.success:
-        raise PermanentFailure(ended.reason or f"the run of {job} failed")
+        raise PermanentFailure("run-failed", "{reason}", reason=ended.reason or f"the run of {job} failed")
 
 
 def _read(release: Path, work: ZenginContext) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -164,7 +164,9 @@ def _show(work: ZenginContext, wanted: tuple[pl.DataFrame, pl.DataFrame]) -> Non
     rows = f"{banks.height:,} banks and {branches.height:,} branches"
     console.print(f"\nBank master: {rows} {verdict} {releases.LATER} row by row", soft_wrap=True)
     if not equal:
-        raise PermanentFailure(f"the master is not the release {releases.LATER}")
+        raise PermanentFailure(
+            "demo-master-differs", "the master is not the release {release}", release=releases.LATER
+        )
     console.print(_WHERE_NEXT, soft_wrap=True)
 
 

@@ -44,7 +44,9 @@ def fetch(version: str, home: Path) -> Path:
             _download(version, wheel)
     found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if found != HASHES[version]:
-        raise PermanentFailure(f"{wheel} is not the release {version}: remove it")
+        raise PermanentFailure(
+            "other-release", "{file} is not the release {version}: remove it", file=wheel, version=version
+        )
     return wheel
 
 
@@ -61,7 +63,13 @@ def _download(version: str, wheel: Path) -> None:
                     [*pip, *rest], stdout=output, stderr=subprocess.STDOUT, timeout=_SECONDS, check=False
                 ).returncode
             except (OSError, subprocess.TimeoutExpired) as error:
-                raise TransientFailure(f"{PACKAGE} {version} cannot be fetched: {error}") from error
+                raise TransientFailure(
+                    "release-not-fetched",
+                    "{package} {version} cannot be fetched: {reason}",
+                    package=PACKAGE,
+                    version=version,
+                    reason=str(error),
+                ) from error
         fetched = next(folder.glob("*.whl"), None)
         if code or fetched is None:
             raise TransientFailure(f"{PACKAGE} {version} cannot be fetched: {_last_line(log)}")
