@@ -62,7 +62,13 @@ def usage_daily(summary: pl.DataFrame, measure: str) -> pl.DataFrame:
     else InvalidInput.
     """
     if measure not in MEASURES:
-        raise InvalidInput(f"measure must be one of {', '.join(MEASURES)}, not {measure!r}.", field="measure")
+        raise InvalidInput(
+            "not-one-of",
+            "{field} must be one of {choices}, not {value}",
+            choices=list(MEASURES),
+            value=repr(measure),
+            field="measure",
+        )
     return (
         summary.filter(~pl.col("charge_class").is_in(ONE_OFF_CLASSES))
         .group_by("usage_date", *_SERIES)
@@ -89,7 +95,9 @@ def detect(
     `deviation` = amount - expected, `direction` spike or drop, `explanation` one English sentence.
     """
     if minimum_change <= 0:
-        raise InvalidInput(f"minimum_change must be positive, not {minimum_change}.", field="minimum_change")
+        raise InvalidInput(
+            "not-positive", "{field} must be positive, not {value}", value=minimum_change, field="minimum_change"
+        )
     if daily.is_empty():
         return pl.DataFrame(schema=SCHEMA)
     days = daily.get_column("usage_date")

@@ -288,4 +288,6 @@ def _print_discovery(found: Discovery, told: Sequence[str], *, as_json: bool) ->
 def _raise_failures(results: Sequence[tuple[str, RunResult]]) -> None:
     failed = [result for _, result in results if not result.success]
     if failed:
-        raise PermanentFailure("; ".join(result.reason or result.run_id for result in failed))
+        raise PermanentFailure(
+            "run-failed", "{reason}", reason="; ".join(result.reason or result.run_id for result in failed)
+        )

@@ -216,7 +216,12 @@ def _pick(wanted: Mapping[str, tuple[str, ...]], present: Mapping[str, str]) -> 
 def _require(required: frozenset[str], found: set[str], spelling: Mapping[str, str], *, where: str) -> None:
     missing = sorted(spelling[name] for name in required - found)
     if missing:
-        raise PermanentFailure(f"{where}: not a cost and usage report: no column {', '.join(missing)}")
+        raise PermanentFailure(
+            "no-cost-report",
+            "{where}: not a cost and usage report: no column {columns}",
+            where=where,
+            columns=list(missing),
+        )
 
 
 def _is_carried(name: str) -> bool:

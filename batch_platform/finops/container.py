@@ -41,7 +41,7 @@ def container_of(path: Path, *, where: str) -> Container:
     with path.open("rb") as file:
         magic = file.read(4)
     if not magic:
-        raise PermanentFailure(f"{where}: the file has zero bytes")
+        raise PermanentFailure("file-empty", "{where}: the file has zero bytes", where=where)
     if magic.startswith(b"\x1f\x8b"):
         return Container.GZIP
     if magic.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -60,18 +60,25 @@ def unzip(path: Path, *, into: Path, where: str) -> list[tuple[str, Path]]:
         with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if not members:
-                raise PermanentFailure(f"{where}: the zip holds no file")
+                raise PermanentFailure("zip-empty", "{where}: the zip holds no file", where=where)
             return [
                 (member.filename, _rewrap(member, raw, into / f"{number}.csv.gz", where=where))
                 for number, member in enumerate(members)
             ]
     except (zipfile.BadZipFile, struct.error, EOFError) as error:
-        raise PermanentFailure(f"{where}: broken or truncated zip ({error})") from error
+        raise PermanentFailure(
+            "zip-broken", "{where}: broken or truncated zip ({reason})", where=where, reason=str(error)
+        ) from error
 
 
 def _rewrap(member: zipfile.ZipInfo, raw: BinaryIO, target: Path, *, where: str) -> Path:
     if member.flag_bits & 0x1 or member.compress_type not in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
-        raise PermanentFailure(f"{where}: member {member.filename} is encrypted or not deflated")
+        raise PermanentFailure(
+            "zip-member-unreadable",
+            "{where}: member {member} is encrypted or not deflated",
+            where=where,
+            member=member.filename,
+        )
     raw.seek(member.header_offset)
     name_length, extra_length = _LOCAL_FILE_HEADER.unpack(raw.read(_LOCAL_FILE_HEADER.size))
     raw.seek(name_length + extra_length, io.SEEK_CUR)
@@ -81,7 +88,9 @@ def _rewrap(member: zipfile.ZipInfo, raw: BinaryIO, target: Path, *, where: str)
             out.write(_GZIP_HEADER)
         crc = _copy(raw, out, member.compress_size, where=where)
         if not deflated and crc != member.CRC:
-            raise PermanentFailure(f"{where}: member {member.filename} has a wrong CRC")
+            raise PermanentFailure(
+                "zip-member-crc", "{where}: member {member} has a wrong CRC", where=where, member=member.filename
+            )
         if deflated:
             out.write(struct.pack("<II", member.CRC, member.file_size & 0xFFFFFFFF))
     return target
@@ -93,7 +102,7 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int, *, where: str) -> int:
     while size:
         chunk = source.read(min(size, _COPY_BYTES))
         if not chunk:
-            raise PermanentFailure(f"{where}: truncated zip")
+            raise PermanentFailure("zip-truncated", "{where}: truncated zip", where=where)
         target.write(chunk)
         crc = zlib.crc32(chunk, crc)
         size -= len(chunk)
@@ -117,9 +126,11 @@ def csv_header(path: Path, *, where: str) -> list[str]:
         with inflated(path) as file:
             record = next(csv.reader(_text_lines(file)), [])
     except _NO_HEADER as error:
-        raise PermanentFailure(f"{where}: cannot read the header ({error})") from error
+        raise PermanentFailure(
+            "header-unreadable", "{where}: cannot read the header ({reason})", where=where, reason=str(error)
+        ) from error
     if not record:
-        raise PermanentFailure(f"{where}: no header line")
+        raise PermanentFailure("no-header", "{where}: no header line", where=where)
     return record
 
 

@@ -253,7 +253,7 @@ def _query(project_id: str, month: str | None, start: str | None, end: str | Non
     from batch_platform.finops import service
 
     if month is None and start is None and end is None:
-        raise InvalidInput("name a month, or days by --start and --end", field="month")
+        raise InvalidInput("month-or-days-needed", "name a month, or days by --start and --end", field="month")
     return service.cost_query(
         project_id,
         month=service.parse_month(month) if month is not None else None,

@@ -55,7 +55,9 @@ def split_filter(text: str) -> tuple[str, str]:
     """Group and value of a filter. Raises `InvalidInput`."""
     name, sign, value = text.partition("=")
     if not sign:
-        raise InvalidInput(f"a filter is written GROUP=VALUE, not {text!r}", field="filter")
+        raise InvalidInput(
+            "no-filter", "a filter is written GROUP=VALUE, not {text}", text=repr(text), field="filter"
+        )
     return name.strip().replace("%3D", "="), value
 
 
@@ -64,10 +66,19 @@ def parse_groups(texts: Iterable[str]) -> tuple[Group, ...]:
     groups = tuple(_group(text, "group_by") for text in texts)
     if len(set(groups)) < len(groups):
         raise InvalidInput(
-            f"group_by names a group twice: {', '.join(group.text for group in groups)}", field="group_by"
+            "group-twice",
+            "group_by names a group twice: {groups}",
+            groups=[group.text for group in groups],
+            field="group_by",
         )
     if len(groups) > AT_MOST:
-        raise InvalidInput(f"group_by takes {AT_MOST} groups at most, not {len(groups)}", field="group_by")
+        raise InvalidInput(
+            "too-many-groups",
+            "group_by takes {limit} groups at most, not {count}",
+            limit=AT_MOST,
+            count=len(groups),
+            field="group_by",
+        )
     return groups
 
 
@@ -81,7 +92,7 @@ def parse_filters(texts: Iterable[str]) -> tuple[Filter, ...]:
         name, value = split_filter(text)
         group = _group(name, "filter")
         if group.text == "day":
-            raise InvalidInput("days are chosen by start and end, not by a filter", field="filter")
+            raise InvalidInput("filter-of-days", "days are chosen by start and end, not by a filter", field="filter")
         values.setdefault(group, {})[value] = None
     return tuple(Filter(group, tuple(sorted(given))) for group, given in sorted(values.items(), key=_by_text))
 
@@ -101,4 +112,6 @@ def _group(text: str, field: str) -> Group:
     family, _, key = text.partition(":")
     if family in FAMILIES and key:
         return Group(text, cast(Family, family), key)
-    raise InvalidInput(f"{field} knows {KNOWN}, not {text!r}", field=field)
+    raise InvalidInput(
+        "unknown-group", "{field} knows {groups}, not {group}", groups=KNOWN, group=repr(text), field=field
+    )

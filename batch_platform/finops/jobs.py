@@ -61,7 +61,7 @@ def fetch_launch(store: FinopsStore, asked: FetchParameters, now: datetime) -> L
     """As `plan_fetch`. Months of a former connection that no range reaches take the run over all projects."""
     month, since = _month(asked.target_date, now), parse_since(asked.since, now)
     if since and month:
-        raise InvalidInput("name since or targetDate, not both", field="since")
+        raise InvalidInput("since-or-target-date", "name since or targetDate, not both", field="since")
     _require_project(store, asked.project_id)
     if asked.dry_run:
         return _of_op("cur_fetch_dry_run", "rehearse_fetch", asked.project_id, month, since=asked.since)
@@ -97,10 +97,17 @@ def parse_since(text: str | None, now: datetime) -> date | None:
     try:
         since = month_start(text)
     except ValueError:
-        raise InvalidInput(f"{text!r} is not a month; write YYYY-MM", field="since") from None
+        raise InvalidInput(
+            "no-month", "{text} is not a month; write YYYY-MM", text=repr(text), field="since"
+        ) from None
     if not FIRST_MONTH <= since <= now.date():
         raise InvalidInput(
-            f"{text} lies outside the billing months {FIRST_MONTH:%Y-%m} to {now:%Y-%m}", field="since"
+            "outside-billing-months",
+            "{date} lies outside the billing months {first} to {last}",
+            date=text,
+            first=f"{FIRST_MONTH:%Y-%m}",
+            last=f"{now:%Y-%m}",
+            field="since",
         )
     return since
 
@@ -116,7 +123,12 @@ def _month(target: date | None, now: datetime) -> date | None:
     month = target.replace(day=1)
     if not FIRST_MONTH <= month <= now.date():
         raise InvalidInput(
-            f"{target} lies outside the billing months {FIRST_MONTH:%Y-%m} to {now:%Y-%m}", field="targetDate"
+            "outside-billing-months",
+            "{date} lies outside the billing months {first} to {last}",
+            date=target,
+            first=f"{FIRST_MONTH:%Y-%m}",
+            last=f"{now:%Y-%m}",
+            field="targetDate",
         )
     return month
 

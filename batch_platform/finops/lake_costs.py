@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.messages import Message
 from batch_platform.core.sql import load
 from batch_platform.finops import keys
 from batch_platform.finops.columns import CUR_MONEY, FOCUS_MONEY
@@ -26,6 +27,8 @@ from batch_platform.finops.summary import LINE_ITEM_COLUMNS, find_spread, of_mon
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_TAG: Final = Message("tag", "tag")
+_COST_CATEGORY: Final = Message("cost-category", "cost category")
 KEYS: Final = ("service", "payer_account_id", "usage_account_id", "region", "usage_date")
 """Keys of the summary that a query may do without."""
 _DECIDING: Final = (
@@ -157,12 +160,23 @@ def known_keys(selection: Selection, months: Mapping[date, Sequence[Key]]) -> di
     for group in wanted:
         if group.family and not any(there[group] for there in found.values()):
             names = keys.names(group.family, (key for there in months.values() for key in there))
-            what = "tag" if group.family == "tag" else "cost category"
-            shown = ", ".join(names[:50]) + (", …" if len(names) > 50 else "")
+            what = _TAG if group.family == "tag" else _COST_CATEGORY
+            field = "group_by" if group in selection.groups else "filter"
+            if not names:
+                raise InvalidInput(
+                    "no-keys-at-all",
+                    "there is no {family} {key}; the line items have none at all",
+                    family=what,
+                    key=repr(group.key),
+                    field=field,
+                )
             raise InvalidInput(
-                f"there is no {what} {group.key!r}; "
-                + (f"known are {shown}" if names else "the line items have none at all"),
-                field="group_by" if group in selection.groups else "filter",
+                "unknown-key",
+                "there is no {family} {key}; known are {names}",
+                family=what,
+                key=repr(group.key),
+                names=[*names[:50], *(["…"] if len(names) > 50 else [])],
+                field=field,
             )
     return found
 
@@ -235,9 +249,12 @@ def _value(group: Group, items: LineItemFiles, month: Month, known: Mapping[Grou
 def require_column(items: LineItemFiles, column: str, month: Month) -> None:
     """Raises `Conflict` for a month that was read before the lake kept the column."""
     if not items.have(column):
-        place = f"{month.project_id} {month.month:%Y-%m}"
         raise Conflict(
-            f"the line items of {place} were read before {column} was kept; have them read again: "
-            f"batch-platform cur requeue {month.project_id} --month {month.month:%Y-%m} --all",
+            "column-not-kept",
+            "the line items of {project} {month} were read before {column} was kept; have them read again: "
+            "batch-platform cur requeue {project} --month {month} --all",
+            column=column,
+            project=month.project_id,
+            month=f"{month.month:%Y-%m}",
             field="month",
         )

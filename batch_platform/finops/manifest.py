@@ -80,19 +80,25 @@ def read_manifest(body: bytes, month: date, *, where: str) -> ManifestContent:
     try:
         content = json.loads(body)
     except ValueError as error:
-        raise PermanentFailure(f"{where}: not JSON ({error})") from error
+        raise PermanentFailure(
+            "file-no-json", "{where}: not JSON ({reason})", where=where, reason=str(error)
+        ) from error
     if not isinstance(content, dict):
-        raise PermanentFailure(f"{where}: not a manifest")
+        raise PermanentFailure("no-manifest", "{where}: not a manifest", where=where)
     if isinstance(content.get("reportKeys"), list):
         assembly, keys = content.get("assemblyId"), content["reportKeys"]
     elif isinstance(content.get("dataFiles"), list):
         assembly, keys = content.get("executionId"), [_key(uri) for uri in content["dataFiles"]]
     else:
-        raise PermanentFailure(f"{where}: neither reportKeys nor dataFiles in it")
+        raise PermanentFailure(
+            "manifest-without-files", "{where}: neither reportKeys nor dataFiles in it", where=where
+        )
     if not all(isinstance(key, str) and key for key in keys):
-        raise PermanentFailure(f"{where}: an entry of its file list is not an object key")
+        raise PermanentFailure(
+            "manifest-entry-no-key", "{where}: an entry of its file list is not an object key", where=where
+        )
     if len(set(keys)) != len(keys):
-        raise PermanentFailure(f"{where}: it lists an object twice")
+        raise PermanentFailure("manifest-lists-twice", "{where}: it lists an object twice", where=where)
     _check_period(content, month, where=where)
     return ManifestContent(assembly_id=str(assembly or ""), month=month, keys=tuple(keys))
 
@@ -101,7 +107,13 @@ def _check_period(content: Mapping[str, Any], month: date, *, where: str) -> Non
     period = content.get("billingPeriod")
     start = period.get("start") if isinstance(period, dict) else None
     if isinstance(start, str) and start[:6] != f"{month:%Y%m}":
-        raise PermanentFailure(f"{where}: it is of the billing period {start}, not {month:%Y-%m}")
+        raise PermanentFailure(
+            "manifest-of-other-period",
+            "{where}: it is of the billing period {start}, not {month}",
+            where=where,
+            start=start,
+            month=f"{month:%Y-%m}",
+        )
 
 
 def _key(entry: object) -> str:

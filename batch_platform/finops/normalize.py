@@ -189,7 +189,13 @@ def _focus_columns(text: dict[str, pl.Expr], types: pl.Schema) -> dict[str, pl.E
 
 def _money(name: str, theirs: str, dtype: pl.DataType, *, where: str) -> pl.Expr:
     if not _may_be_number(dtype):
-        raise PermanentFailure(f"{where}: column {theirs} holds {dtype}, which is not money")
+        raise PermanentFailure(
+            "column-no-money",
+            "{where}: column {column} holds {type}, which is not money",
+            where=where,
+            column=theirs,
+            type=str(dtype),
+        )
     return _number(name, dtype)
 
 

@@ -40,7 +40,13 @@ def projects_add(
     from batch_platform.finops.model import Connection, Format
 
     if report_format not in list(Format):
-        raise InvalidInput(f"--format is {', '.join(Format)}, not {report_format}", field="format")
+        raise InvalidInput(
+            "unknown-report-format",
+            "--format is {choices}, not {format}",
+            choices=list(Format),
+            format=report_format,
+            field="format",
+        )
     settings = load_settings()
     connection = Connection(
         project_id=project_id,

@@ -51,7 +51,14 @@ def _records(path: Path, names: Sequence[str], *, where: str) -> Iterator[list[s
                 record = next(reader, None)
             except csv.Error as error:
                 at = _first_broken(names, "".join(lines.of_record))
-                raise PermanentFailure(f"{where}: row {number + 1}, column {at}: wrongly quoted ({error})") from error
+                raise PermanentFailure(
+                    "cell-wrongly-quoted",
+                    "{where}: row {row}, column {column}: wrongly quoted ({reason})",
+                    where=where,
+                    row=number + 1,
+                    column=at,
+                    reason=str(error),
+                ) from error
             if record is None:
                 return
             if not record or (len(record) == 1 and not record[0].strip()):
@@ -78,17 +85,29 @@ def _check(record: list[str], names: Sequence[str], *, where: str) -> None:
     if len(record) < len(names):
         at = names[len(record)]
         raise PermanentFailure(
-            f"{where}, column {at}: the row ends before it, after {len(record)} of {len(names)} cells"
+            "row-too-short",
+            "{where}, column {column}: the row ends before it, after {cells} of {names} cells",
+            where=where,
+            column=at,
+            cells=len(record),
+            names=len(names),
         )
     if len(record) > len(names):
         raise PermanentFailure(
-            f"{where}, column {len(names) + 1}: the header has {len(names)} columns and the row {len(record)} cells "
-            f"(a comma without quotes?)"
+            "row-too-long",
+            "{where}, column {column}: the header has {names} columns and the row {cells} cells (a comma "
+            "without quotes?)",
+            where=where,
+            column=len(names) + 1,
+            names=len(names),
+            cells=len(record),
         )
     if not "".join(record).isprintable():
         for name, cell in zip(names, record, strict=True):
             if any("\udc80" <= character <= "\udcff" for character in cell):
-                raise PermanentFailure(f"{where}, column {name}: not UTF-8")
+                raise PermanentFailure(
+                    "cell-no-utf8", "{where}, column {column}: not UTF-8", where=where, column=name
+                )
 
 
 def _first_broken(names: Sequence[str], record: str) -> str:

@@ -82,7 +82,9 @@ def build(
     for group in group_by:
         _require(group, GROUPS, "group_by")
     if len(set(group_by)) < len(group_by):
-        raise InvalidInput(f"group_by names a group twice: {', '.join(group_by)}.", field="group_by")
+        raise InvalidInput(
+            "group-twice", "group_by names a group twice: {groups}", groups=list(group_by), field="group_by"
+        )
     currencies = summary.get_column("currency").unique().sort().to_list() or [currency]
     parts = [summary.filter(pl.col("currency") == name) if name else summary for name in currencies]
     return [
@@ -131,12 +133,18 @@ def to_parquet(reports: Sequence[Report]) -> bytes:
 
 def _require(value: str, allowed: Mapping[str, str], field: str) -> None:
     if value not in allowed:
-        raise InvalidInput(f"{field} must be one of {', '.join(allowed)}, not {value!r}.", field=field)
+        raise InvalidInput(
+            "not-one-of",
+            "{field} must be one of {choices}, not {value}",
+            choices=list(allowed),
+            value=repr(value),
+            field=field,
+        )
 
 
 def _first_day(month: str) -> date:
     if not _MONTH.fullmatch(month):
-        raise InvalidInput(f"month must be written YYYY-MM, not {month!r}.", field="month")
+        raise InvalidInput("no-month", "{text} is not a month; write YYYY-MM", text=repr(month), field="month")
     return date.fromisoformat(f"{month}-01")
 
 

@@ -43,7 +43,9 @@ def split_costs(
     before split costs were kept.
     """
     if any(group.text == "charge_class" for group in selection.asked):
-        raise InvalidInput("the rows of containers have no charge class", field="group_by")
+        raise InvalidInput(
+            "no-charge-class-of-containers", "the rows of containers have no charge class", field="group_by"
+        )
     items = LineItemFiles(engine, month.files)
     require_column(items, "usage_type", month)  # kept since split costs are, where the export has them
     named = {f"key_{i}": expression(group, items, month, known) for i, group in enumerate(selection.groups)}

@@ -92,7 +92,14 @@ def check_file(rows: pl.LazyFrame, layout: Layout, *, month: date, where: str) -
     faults = [(found[f"rule {i}"], rule) for i, rule in enumerate(rules) if found[f"rule {i}"] is not None]
     if faults:
         at, rule = min(faults, key=lambda fault: fault[0])
-        raise PermanentFailure(f"{where}: row {at}, column {rule.column}: {rule.complaint}")
+        raise PermanentFailure(
+            "bad-cell",
+            "{where}: row {row}, column {column}: {reason}",
+            where=where,
+            row=at,
+            column=rule.column,
+            reason=rule.complaint,
+        )
     spelled = layout.spelled
     return FileFacts(
         row_count=found["rows"],

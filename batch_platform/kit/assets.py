@@ -72,7 +72,7 @@ def together(failures: Sequence[PlatformError]) -> PlatformError | None:
     if not failures:
         return None
     kind = PermanentFailure if all(failure.permanent for failure in failures) else TransientFailure
-    return kind("; ".join(failure.message for failure in failures))
+    return kind("several-failures", "{failures}", failures=[failure.message for failure in failures])
 
 
 def fail(context: dg.AssetExecutionContext | dg.OpExecutionContext, failure: PlatformError | None) -> None:

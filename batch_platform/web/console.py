@@ -249,6 +249,7 @@ def _templates(packages: Sequence[str]) -> Environment:
     environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.policies["json.dumps_function"] = _dumps
     environment.filters.update(
+        said=i18n.said,
         grouped=formats.grouped,
         instant=formats.instant,
         in_japan=formats.in_japan,

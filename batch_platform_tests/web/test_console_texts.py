@@ -30,7 +30,7 @@ PLACE = re.compile(r"%\((\w+)\)s")
 MESSAGE_PLACE = re.compile(r"\{(\w+)\}")
 MESSAGE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 PLAIN_ENGLISH = {"expected_plural", "field_type", "class_name"}  # of pydantic's texts: Japanese has no use for them
-UNCONVERTED = ("btc", "finops", "zengin")
+UNCONVERTED = ("btc", "zengin")
 NO_PARAMETERS = {"field", "headers"}  # of failures, unless the text has such a place
 
 

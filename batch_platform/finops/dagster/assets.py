@@ -71,7 +71,7 @@ def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops
         for sentence in outcome.errors:
             context.log.error(sentence)
         if outcome.put_back:
-            raise TransientFailure("; ".join(outcome.put_back))
+            raise TransientFailure("files-to-read-again", "{reasons}", reasons="; ".join(outcome.put_back))
         return run_metadata.of_files(outcome)
 
     with finops.work() as work:
@@ -115,7 +115,9 @@ def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> 
             checks[str(place)] = error.checks
             raise
         if outcome.in_error:
-            raise PermanentFailure(f"{place} is not published: {outcome.waiting_for}")
+            raise PermanentFailure(
+                "month-waits", "{place} is not published: {reason}", place=str(place), reason=str(outcome.waiting_for)
+            )
         if outcome.published is None:
             context.log.info(f"{place}: {outcome.waiting_for}")
             return {}

@@ -21,7 +21,9 @@ def fetch(context: dg.OpExecutionContext, config: AllProjectsConfig, finops: Fin
         for failure in failed:
             context.log.error(failure.message)
         if failed and len(failed) == len(found):
-            raise PermanentFailure("; ".join(failure.message for failure in failed))
+            raise PermanentFailure(
+                "several-failures", "{failures}", failures=[failure.error.message for failure in failed]
+            )
         empty = [] if found or config.at else connections
         silent = (service.nothing_newer(work, project, since=config.oldest) for project in empty)
         notes = [sentence for sentence in silent if sentence]

@@ -245,7 +245,7 @@ def _merged(layouts: Sequence[Layout], *, where: str) -> Layout:
     """One layout with the columns of all members of an archive."""
     first = layouts[0]
     if any(layout.format is not first.format for layout in layouts):
-        raise PermanentFailure(f"{where}: the zip mixes formats")
+        raise PermanentFailure("zip-mixes-formats", "{where}: the zip mixes formats", where=where)
     return Layout(
         first.format,
         text={ours: theirs for layout in layouts for ours, theirs in layout.text.items()},
@@ -266,4 +266,6 @@ def _reading(where: str) -> Iterator[None]:
         reason = reason_of(error)
         if isinstance(error, BadGzipFile):
             reason = f"wrong checksum or length: {error}"
-        raise PermanentFailure(f"{where}: broken or truncated file ({reason})") from error
+        raise PermanentFailure(
+            "file-broken", "{where}: broken or truncated file ({reason})", where=where, reason=reason
+        ) from error

@@ -27,7 +27,10 @@ def parse_amount(text: str) -> Decimal:
     """A budget's amount as written: digits, at most 20 before and 12 after the point. Raises `InvalidInput`."""
     if not _AMOUNT.fullmatch(text) or Decimal(text) == 0:
         raise InvalidInput(
-            f"{text!r} is not an amount: write a number above 0, such as 1200.50", field="monthly_amount"
+            "no-budget-amount",
+            "{text} is not an amount: write a number above 0, such as 1200.50",
+            text=repr(text),
+            field="monthly_amount",
         )
     return Decimal(text)
 
@@ -35,9 +38,20 @@ def parse_amount(text: str) -> Decimal:
 def set_budget(context: FinopsContext, budget: Budget, *, trail: Trail = untold) -> bool:
     """Set a project's budget for a measure and currency; False when it was already so. Raises `InvalidInput`."""
     if budget.measure not in REPORT_MEASURES:
-        raise InvalidInput(f"measure must be one of {', '.join(REPORT_MEASURES)}", field="measure")
+        raise InvalidInput(
+            "not-one-of",
+            "{field} must be one of {choices}, not {value}",
+            choices=list(REPORT_MEASURES),
+            value=repr(budget.measure),
+            field="measure",
+        )
     if not _CURRENCY.fullmatch(budget.currency):
-        raise InvalidInput(f"{budget.currency!r} is not a currency code such as USD", field="currency")
+        raise InvalidInput(
+            "no-currency",
+            "{currency} is not a currency code such as USD",
+            currency=repr(budget.currency),
+            field="currency",
+        )
     with context.store.transaction() as session:
         session.lock_projects()
         session.project(budget.project_id)
@@ -57,7 +71,14 @@ def delete_budget(
         session.project(project_id)
         before = _find(session, project_id, measure, currency)
         if before is None:
-            raise NotFound(f"project {project_id} has no budget of {measure} in {currency}", field="measure")
+            raise NotFound(
+                "no-budget",
+                "project {project} has no budget of {measure} in {currency}",
+                project=project_id,
+                measure=measure,
+                currency=currency,
+                field="measure",
+            )
         session.delete_budget(project_id, measure, currency)
         trail(session.connection, "cost-budget.delete", _name(before), _shown(before), None)
 
@@ -74,7 +95,13 @@ def budget_statuses(
         budgets = session.budgets(project_id)
         months = session.months(project_id, month)
         if month is not None and not months:
-            raise NotFound(f"project {project_id} has no published costs for {month:%Y-%m}", field="month")
+            raise NotFound(
+                "month-not-published",
+                "project {project} has no published costs for {month}",
+                project=project_id,
+                month=f"{month:%Y-%m}",
+                field="month",
+            )
         if not budgets or not months:
             return budgets, []
         published = months[-1]

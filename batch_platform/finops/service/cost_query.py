@@ -52,17 +52,31 @@ def cost_query(
 ) -> CostQuery:
     """A query of a billing month, or of the days `start` to `end`. Raises `InvalidInput` naming the field."""
     if (month is None) == (start is None and end is None):
-        raise InvalidInput("choose either a month, or days by start and end", field="month")
+        raise InvalidInput("month-or-days", "choose either a month, or days by start and end", field="month")
     if month is not None:
         start, end = month.replace(day=1), next_month(month) - timedelta(days=1)
     if start is None or end is None:
-        raise InvalidInput("days have a start and an end", field="end" if end is None else "start")
+        raise InvalidInput("days-half-open", "days have a start and an end", field="end" if end is None else "start")
     if end < start:
-        raise InvalidInput(f"the end {end} lies before the start {start}", field="end")
+        raise InvalidInput(
+            "end-before-start", "the end {end} lies before the start {start}", end=end, start=start, field="end"
+        )
     if (end - start).days >= DAYS_AT_MOST:
-        raise InvalidInput(f"{DAYS_AT_MOST} days at most, not {(end - start).days + 1}", field="end")
+        raise InvalidInput(
+            "too-many-days",
+            "{limit} days at most, not {days}",
+            limit=DAYS_AT_MOST,
+            days=(end - start).days + 1,
+            field="end",
+        )
     if measure not in REPORT_MEASURES:
-        raise InvalidInput(f"measure must be one of {', '.join(REPORT_MEASURES)}, not {measure!r}", field="measure")
+        raise InvalidInput(
+            "not-one-of",
+            "{field} must be one of {choices}, not {value}",
+            choices=list(REPORT_MEASURES),
+            value=repr(measure),
+            field="measure",
+        )
     return CostQuery(project_id, start, end, measure, parse_groups(group_by), parse_filters(filters))
 
 
@@ -71,7 +85,7 @@ def parse_day(text: str, field: str) -> date:
     try:
         return clock.parse_day(text)
     except ValueError:
-        raise InvalidInput(f"{text!r} is not a day; write YYYY-MM-DD", field=field) from None
+        raise InvalidInput("no-day", "{text} is not a day; write YYYY-MM-DD", text=repr(text), field=field) from None
 
 
 def span_of(query: CostQuery) -> str:

@@ -98,8 +98,11 @@ def cost_rows(
     rows = with_contents(context, query.project_id, [stamp.month for stamp in stamps], use)
     if limit is None and rows.next_row is not None:
         raise InvalidInput(
-            f"these are {rows.row_count:,} rows, and an answer has {ROWS_AT_MOST:,} at most: ask for fewer groups, "
-            "add a filter, or set a limit",
+            "too-many-rows",
+            "these are {count} rows, and an answer has {limit} at most: ask for fewer groups, add a filter, or "
+            "set a limit",
+            count=f"{rows.row_count:,}",
+            limit=f"{ROWS_AT_MOST:,}",
             field="group_by",
         )
     return rows
@@ -110,7 +113,13 @@ def published_stamps(context: FinopsContext, reader: CostReader, query: CostQuer
     stamps = sorted(reader.stamps(query.project_id, query.months), key=lambda stamp: stamp.month)
     if not stamps:
         context.connection(query.project_id)
-        raise NotFound(f"project {query.project_id} has no published costs for {span(query.months)}", field="month")
+        raise NotFound(
+            "month-not-published",
+            "project {project} has no published costs for {month}",
+            project=query.project_id,
+            month=span(query.months),
+            field="month",
+        )
     return stamps
 
 
@@ -224,7 +233,12 @@ def months_of(
     for contents in found:
         stamp, frame = reader.costs(contents.stamp)
         if stamp != contents.stamp:
-            raise MonthReplaced(f"{query.project_id} {stamp.month:%Y-%m} was replaced meanwhile; ask again")
+            raise MonthReplaced(
+                "month-replaced",
+                "{project} {month} was replaced meanwhile; ask again",
+                project=query.project_id,
+                month=f"{stamp.month:%Y-%m}",
+            )
         with on_disk(context, contents) as files:
             month = lake_costs.Month(
                 query.project_id,
@@ -279,9 +293,13 @@ def require_equal(
     of_summary = _totals(_selected(query, frames)).select(columns)
     if not of_line_items.select(columns).sort("currency").equals(of_summary):
         raise Conflict(
-            f"the costs of {query.project_id} {span(query.months)} were published by another version of the "
-            "platform than their line items are read with; have them read and published again: "
-            f"batch-platform cur requeue {query.project_id} --month {query.months[0]:%Y-%m} --all",
+            "published-by-another-version",
+            "the costs of {project} {span} were published by another version of the platform than their line "
+            "items are read with; have them read and published again: batch-platform cur requeue {project} "
+            "--month {month} --all",
+            project=query.project_id,
+            span=span(query.months),
+            month=f"{query.months[0]:%Y-%m}",
             field="month",
         )
 

@@ -30,7 +30,7 @@ def one_sentence(where: str) -> Iterator[None]:
         _log.error("cur_unexpected", where=where, exc_info=error)
         # of this machine, not of what is read
         kind = TransientFailure if isinstance(error, (MemoryError, OSError)) else PermanentFailure
-        raise kind(f"{where}: {reason_of(error)}") from error
+        raise kind("cur-unexpected", "{where}: {reason}", where=where, reason=reason_of(error)) from error
 
 
 def reason_of(error: BaseException) -> str:

@@ -25,7 +25,9 @@ def parse_month(text: str) -> date:
     try:
         return month_start(text)
     except ValueError:
-        raise InvalidInput(f"{text!r} is not a month; write YYYY-MM", field="month") from None
+        raise InvalidInput(
+            "no-month", "{text} is not a month; write YYYY-MM", text=repr(text), field="month"
+        ) from None
 
 
 def month_costs(context: FinopsContext, project_id: str, month: date) -> tuple[PublishedMonth, pl.DataFrame]:
@@ -38,7 +40,13 @@ def _published(session: Session, project_id: str, month: date) -> PublishedMonth
     session.project(project_id)
     published = session.month(project_id, month)
     if published is None:
-        raise NotFound(f"project {project_id} has no published costs for {month:%Y-%m}", field="month")
+        raise NotFound(
+            "month-not-published",
+            "project {project} has no published costs for {month}",
+            project=project_id,
+            month=f"{month:%Y-%m}",
+            field="month",
+        )
     return published
 
 
@@ -148,7 +156,12 @@ def stored_forecast(context: FinopsContext, project_id: str, month: date | None)
         session.project(project_id)
         published = [known.month for known in session.months(project_id)]
         if not published or (month is not None and month not in published):
-            raise NotFound(f"project {project_id} has no published month to forecast from", field="month")
+            raise NotFound(
+                "nothing-to-forecast-from",
+                "project {project} has no published month to forecast from",
+                project=project_id,
+                field="month",
+            )
         return session.forecast(project_id, month or max(published))
 
 
@@ -193,7 +206,9 @@ def _published_or_newest(session: Session, project_id: str, month: date | None) 
     session.project(project_id)
     months = session.months(project_id)
     if not months:
-        raise NotFound(f"project {project_id} has no published month", field="month")
+        raise NotFound(
+            "nothing-published", "project {project} has no published month", project=project_id, field="month"
+        )
     return months[-1]
 
 

@@ -25,6 +25,7 @@ from uuid import uuid4
 
 from batch_platform.core import objects
 from batch_platform.core.failures import NotFound, PermanentFailure, TransientFailure
+from batch_platform.core.messages import Message
 from batch_platform.finops.model import FileStatus, PublishedMonth, Stamp
 from batch_platform.finops.service.context import FinopsContext
 
@@ -67,7 +68,7 @@ class LineItems:
 class LineItemsLost(PermanentFailure):
     """A normalised file (a row of `finops_billing_files`) is not in the lake any more, or not as it was written."""
 
-    def __init__(self, message: str, file: dict[str, Any]) -> None:
+    def __init__(self, message: Message, file: dict[str, Any]) -> None:
         super().__init__(message)
         self.file = file
 
@@ -114,7 +115,13 @@ def contents_of(context: FinopsContext, project_id: str, month: date) -> Content
         session.project(project_id)
         published, stamps = session.month(project_id, month), session.stamps([(project_id, month)])
         if published is None or not stamps:
-            raise NotFound(f"project {project_id} has no published costs for {month:%Y-%m}", field="month")
+            raise NotFound(
+                "month-not-published",
+                "project {project} has no published costs for {month}",
+                project=project_id,
+                month=f"{month:%Y-%m}",
+                field="month",
+            )
         return Contents(stamps[0], published, session.files(project_id, month=month, version=published.version))
 
 
@@ -140,10 +147,21 @@ def _advice(found: Sequence[Contents], lost: LineItemsLost) -> TransientFailure 
     files = [file for contents in found for file in contents.files if file["billing_month"] == month]
     if any(file["status"] != FileStatus.DONE for file in files):
         return TransientFailure(
-            f"the line items of {project_id} {month:%Y-%m} are being read again; ask again when they are"
+            "line-items-being-read",
+            "the line items of {project} {month} are being read again; ask again when they are",
+            project=project_id,
+            month=f"{month:%Y-%m}",
         )
     again = f"batch-platform cur requeue {project_id} --month {month:%Y-%m} --all"
-    return LineItemsLost(f"{lost}; have the delivered files read again: {again}", lost.file)
+    return LineItemsLost(
+        Message(
+            "line-items-lost",
+            "{reason}; have the delivered files read again: {command}",
+            reason=lost.message,
+            command=again,
+        ),
+        lost.file,
+    )
 
 
 def download_line_items(context: FinopsContext, file: dict[str, Any], folder: Path) -> Path:
@@ -155,12 +173,12 @@ def download_line_items(context: FinopsContext, file: dict[str, Any], folder: Pa
     where = objects.uri(context.lake_bucket, key or "")
     stored = objects.head(context.lake, context.lake_bucket, key) if key else None
     if stored is None:
-        raise LineItemsLost(f"{where} is gone", file)
+        raise LineItemsLost(Message("line-items-gone", "{uri} is gone", uri=where), file)
     path = objects.download(context.lake, stored, folder / _name(file), backoff=context.backoff)
     with path.open("rb") as written:
         digest = file_digest(written, "sha256").hexdigest()
     if digest != file["line_items_sha256"]:
-        raise LineItemsLost(f"{where} was altered", file)
+        raise LineItemsLost(Message("line-items-altered", "{uri} was altered", uri=where), file)
     return path
 
 
@@ -196,7 +214,12 @@ def _in_words(root: Path) -> Iterator[None]:
     except OSError as error:
         if error.filename is None or not str(error.filename).startswith(str(root)):
             raise
-        raise TransientFailure(f"{error.filename}: {error.strerror}; the cache of line items needs room") from error
+        raise TransientFailure(
+            "no-room-for-line-items",
+            "{file}: {reason}; the cache of line items needs room",
+            file=error.filename,
+            reason=str(error.strerror),
+        ) from error
 
 
 class _Cache:
@@ -206,7 +229,11 @@ class _Cache:
         self._root, self._room = root, room
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if root.is_symlink() or root.stat().st_uid != os.getuid():
-            raise PermanentFailure(f"{root} belongs to another user; set TMPDIR to a folder of your own")
+            raise PermanentFailure(
+                "cache-of-another-user",
+                "{folder} belongs to another user; set TMPDIR to a folder of your own",
+                folder=root,
+            )
 
     def hold(self, name: str, count: int, held: ExitStack) -> Path | None:
         """The folder if it is there with all its files, locked until `held` is closed."""

@@ -11,6 +11,7 @@ import structlog
 
 from batch_platform.core import objects
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
+from batch_platform.core.messages import Message
 from batch_platform.finops.model import Connection
 from batch_platform.finops.service.context import COST_SUMMARY, LINE_ITEMS, FinopsContext
 from batch_platform.finops.service.fetch import oldest_polled
@@ -27,9 +28,14 @@ _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+")
 
 
+_ROLE_AND_BUCKET: Final = Message("role-and-bucket", "role and bucket")
+_MANIFEST: Final = Message("manifest", "manifest")
+_FILES: Final = Message("files", "files")
+
+
 @dataclass(frozen=True)
 class TestStep:
-    """One step of a connection test."""
+    """One step of a connection test; `name` and `detail` are messages where there is something to translate."""
 
     name: str
     passed: bool
@@ -59,7 +65,12 @@ def create_project(
     with context.store.transaction() as session:
         session.lock_projects()
         if session.projects(connection.project_id):
-            raise Conflict(f"project {connection.project_id} exists already", field="project_id")
+            raise Conflict(
+                "project-exists",
+                "project {project} exists already",
+                project=connection.project_id,
+                field="project_id",
+            )
         with session.connection.transaction(force_rollback=dry_run):
             _save(context, session, connection)
             trail(session.connection, "cost-project.create", connection.project_id, None, shown(connection))
@@ -125,7 +136,12 @@ def remove_project(
         elif (months := session.removed_months(project_id)) is not None:
             removal = Removal(project_id, tuple(months), changed=False)
         else:
-            raise NotFound(f"no project {project_id}", field="project_id")
+            raise NotFound(
+                "unknown-project",
+                "no project {project}; see `batch-platform cur projects list`",
+                project=project_id,
+                field="project_id",
+            )
         if dry_run:
             return removal
         if known:
@@ -146,8 +162,11 @@ def _save(context: FinopsContext, session: Session, connection: Connection) -> b
         return False
     if claimed := session.accounts_claimed_twice(connection.project_id):
         raise Conflict(
-            f"project {connection.project_id} would have accounts that are another's: {'; '.join(claimed)}; "
-            "narrow one by its accounts, or remove it",
+            "accounts-of-another-project",
+            "project {project} would have accounts that are another's: {claims}; narrow one by its accounts, "
+            "or remove it",
+            project=connection.project_id,
+            claims=claimed,
             field="account_scope",
         )
     return True
@@ -162,27 +181,36 @@ def shown(connection: Connection) -> dict[str, Any]:
 def _check(connection: Connection) -> None:
     if not _PROJECT_ID.fullmatch(connection.project_id):
         raise InvalidInput(
+            "bad-project-id",
             "a project id has lower-case letters, digits, - and _, begins with a letter or digit, 63 at most",
             field="project_id",
         )
     if not connection.name.strip():
-        raise InvalidInput("a project has a name", field="name")
+        raise InvalidInput("project-without-name", "a project has a name", field="name")
     if not _BUCKET.fullmatch(connection.bucket):
-        raise InvalidInput(f"{connection.bucket!r} is not a bucket name", field="bucket")
+        raise InvalidInput(
+            "bad-bucket-name", "{bucket} is not a bucket name", bucket=repr(connection.bucket), field="bucket"
+        )
     if not _REGION.fullmatch(connection.region):
-        raise InvalidInput(f"{connection.region!r} is not an AWS region", field="region")
+        raise InvalidInput(
+            "unknown-region", "{region} is not an AWS region", region=repr(connection.region), field="region"
+        )
     if not connection.report_name or "/" in connection.report_name:
-        raise InvalidInput("the report name is one folder name, as in the AWS console", field="report_name")
+        raise InvalidInput(
+            "bad-report-name", "the report name is one folder name, as in the AWS console", field="report_name"
+        )
     if connection.role_arn is not None and not _ROLE.fullmatch(connection.role_arn):
-        raise InvalidInput("not the ARN of an IAM role (arn:aws:iam::<account>:role/<name>)", field="role_arn")
+        raise InvalidInput(
+            "bad-role-arn", "not the ARN of an IAM role (arn:aws:iam::<account>:role/<name>)", field="role_arn"
+        )
     if connection.external_id is not None and connection.role_arn is None:
-        raise InvalidInput("an external id goes with a role", field="external_id")
+        raise InvalidInput("external-id-without-role", "an external id goes with a role", field="external_id")
     if connection.external_id == "":
-        raise InvalidInput("an external id is not empty", field="external_id")
+        raise InvalidInput("external-id-empty", "an external id is not empty", field="external_id")
     if connection.account_scope is not None and not connection.account_scope:
-        raise InvalidInput("name an account, or leave the accounts out for all", field="account_scope")
+        raise InvalidInput("no-account", "name an account, or leave the accounts out for all", field="account_scope")
     if not all(_ACCOUNT.fullmatch(account) for account in connection.account_scope or ()):
-        raise InvalidInput("an AWS account id has 12 digits", field="account_scope")
+        raise InvalidInput("bad-account-id", "an AWS account id has 12 digits", field="account_scope")
 
 
 def requeue(
@@ -201,14 +229,19 @@ def requeue(
     changed. What is published stays until then.
     """
     if all_files and project_id is None:
-        raise InvalidInput("all files are read again of one project: name it", field="project_id")
+        raise InvalidInput(
+            "requeue-of-no-project", "all files are read again of one project: name it", field="project_id"
+        )
     with context.store.transaction() as session:
         if project_id:
             session.project(project_id)
         found = session.files_to_requeue(project_id, object_key, month=month, all_files=all_files)
         if object_key is not None and not found:
-            state = "of a newest delivery" if all_files else "in ERROR"
-            raise NotFound(f"no file {object_key} is {state}", field="file")
+            if all_files:
+                raise NotFound(
+                    "no-newest-file", "no file {key} is of a newest delivery", key=object_key, field="file"
+                )
+            raise NotFound("no-file-in-error", "no file {key} is in ERROR", key=object_key, field="file")
         if not dry_run:
             session.requeue(found)
         files = [
@@ -234,19 +267,45 @@ def test_project(context: FinopsContext, project_id: str) -> list[TestStep]:
     steps: list[TestStep] = []
     try:
         months = delivered_months(context, connection)
-        steps.append(TestStep("role and bucket", True, f"s3://{connection.bucket}: {len(months)} months delivered"))
+        delivered = Message(
+            "months-delivered",
+            "s3://{bucket}: {count} months delivered",
+            bucket=connection.bucket,
+            count=len(months),
+        )
+        steps.append(TestStep(_ROLE_AND_BUCKET, True, delivered))
         oldest = oldest_polled(context.clock().date())
         if not months or max(months) < oldest:
-            detail = f"nothing delivered since {oldest:%Y-%m} under {connection.location}"
-            older = f"; nothing newer than {max(months):%Y-%m}; older: cur fetch --since" if months else ""
-            return [*steps, TestStep("manifest", False, f"{detail}{older}")]
+            return [*steps, TestStep(_MANIFEST, False, _nothing_since(connection, oldest, months))]
         delivery = read_delivery(context, connection, max(months))
     except PlatformError as error:
-        return [*steps, TestStep("manifest" if steps else "role and bucket", False, error.message)]
+        return [*steps, TestStep(_MANIFEST if steps else _ROLE_AND_BUCKET, False, error.message)]
     if delivery is None:
-        return [*steps, TestStep("manifest", False, f"no manifest for {max(months):%Y-%m}")]
-    kind = "no manifest; the listing of " if connection.without_manifest else ""
-    steps.append(TestStep("manifest", True, f"{kind}{delivery.manifest.uri}"))
+        none = Message("no-manifest-for", "no manifest for {month}", month=f"{max(months):%Y-%m}")
+        return [*steps, TestStep(_MANIFEST, False, none)]
+    found = delivery.manifest.uri
+    if connection.without_manifest:
+        found = Message("listing-for-manifest", "no manifest; the listing of {uri}", uri=found)
+    steps.append(TestStep(_MANIFEST, True, found))
     listed = len(delivery.files) + len(delivery.missing)
-    detail = f"{len(delivery.files)} of {listed} files of {max(months):%Y-%m} are there"
-    return [*steps, TestStep("files", not delivery.missing, detail)]
+    there = Message(
+        "files-there",
+        "{count} of {listed} files of {month} are there",
+        count=len(delivery.files),
+        listed=listed,
+        month=f"{max(months):%Y-%m}",
+    )
+    return [*steps, TestStep(_FILES, not delivery.missing, there)]
+
+
+def _nothing_since(connection: Connection, oldest: date, months: list[date]) -> Message:
+    place, since = connection.location, f"{oldest:%Y-%m}"
+    if not months:
+        return Message("nothing-delivered", "nothing delivered since {since} under {place}", since=since, place=place)
+    return Message(
+        "nothing-newer-delivered",
+        "nothing delivered since {since} under {place}; nothing newer than {newest}; older: cur fetch --since",
+        since=since,
+        place=place,
+        newest=f"{max(months):%Y-%m}",
+    )

@@ -16,6 +16,7 @@ import structlog
 
 from batch_platform.core import objects
 from batch_platform.core.failures import PermanentFailure, TransientFailure
+from batch_platform.core.messages import Message
 from batch_platform.finops import invariants, restatement
 from batch_platform.finops.model import (
     CheckOutcome,
@@ -41,7 +42,7 @@ from batch_platform.finops.validation import FileFacts, raw_totals
 _log = structlog.get_logger(__name__)
 
 _DOWNLOADS: Final = 4
-_WITHDRAWN: Final = "what was published from the former connection is withdrawn"
+_WITHDRAWN: Final = Message("withdrawn", "what was published from the former connection is withdrawn")
 _NOT_DELIVERED: Final = "files that the manifest lists are not delivered yet"
 
 
@@ -68,8 +69,16 @@ class ChecksFailed(PermanentFailure):
 
     def __init__(self, project_id: str, month: date, checks: tuple[CheckOutcome, ...]) -> None:
         failed = [check for check in checks if check.blocking and not check.passed]
-        reasons = "; ".join(f"{check.name}: {check.description}" for check in failed)
-        super().__init__(f"{project_id} {month:%Y-%m} is not published: {reasons}")
+        super().__init__(
+            "month-checks-failed",
+            "{project} {month} is not published: {reasons}",
+            project=project_id,
+            month=f"{month:%Y-%m}",
+            reasons=[
+                Message("failed-check", "{check}: {description}", check=check.name, description=check.description)
+                for check in failed
+            ],
+        )
         self.checks = checks
 
 
@@ -109,7 +118,7 @@ def publish_month(context: FinopsContext, connection: Connection, month: date) -
             outcome = _replace(context, connection, version, files, before, (summary, facts, raw))
     except PermanentFailure as error:
         if withdraw_former(context, connection, month, reason=error.message):
-            error.args = (f"{error.message}; {_WITHDRAWN}",)
+            error.args = (Message("and-withdrawn", "{reason}; {effect}", reason=error.message, effect=_WITHDRAWN),)
         raise
     with one_sentence(f"{project_id} {month:%Y-%m}"):
         _tidy_lake(context, outcome, version)
@@ -122,7 +131,13 @@ def _summarise(
     facts = [_facts(file) for file in files]
     formats = {fact.format for fact in facts}
     if len(formats) > 1:
-        raise PermanentFailure(f"{connection.project_id} {month:%Y-%m}: its files mix {', '.join(sorted(formats))}")
+        raise PermanentFailure(
+            "files-mix-formats",
+            "{project} {month}: its files mix {formats}",
+            project=connection.project_id,
+            month=f"{month:%Y-%m}",
+            formats=sorted(formats),
+        )
     if not files:
         return empty_summary(), [], {}
     with ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="finops-lake") as pool:
@@ -146,10 +161,12 @@ def _line_items(context: FinopsContext, file: dict[str, Any], folder: Path) -> P
         raise _reopened(context, file, lost.message) from lost
 
 
-def _reopened(context: FinopsContext, file: dict[str, Any], reason: str) -> TransientFailure:
+def _reopened(context: FinopsContext, file: dict[str, Any], reason: Message) -> TransientFailure:
     with context.store.transaction() as session:
         session.reopen(file["project_id"], file["billing_month"], file["version"], file["object_key"])
-    return TransientFailure(f"{reason}; {file['object_key']} is put back and will be read again")
+    return TransientFailure(
+        "file-put-back", "{reason}; {file} is put back and will be read again", reason=reason, file=file["object_key"]
+    )
 
 
 def _replace(
@@ -259,9 +276,13 @@ def _require_current(session: Session, version: RegisteredVersion) -> None:
     now = session.newest_version(version.project_id, version.month)
     place = f"{version.project_id} {version.month:%Y-%m}"
     if now is None or now.version != version.version or now.stale:
-        raise TransientFailure(f"{place}: a newer delivery was registered while this one was aggregated")
+        raise TransientFailure(
+            "newer-delivery", "{place}: a newer delivery was registered while this one was aggregated", place=place
+        )
     if session.files_not_done(version.project_id, version.month, version.version):
-        raise TransientFailure(f"{place}: files were put back while the month was aggregated")
+        raise TransientFailure(
+            "files-were-put-back", "{place}: files were put back while the month was aggregated", place=place
+        )
 
 
 def _require_unmoved(context: FinopsContext, connection: Connection, version: RegisteredVersion) -> None:
@@ -271,7 +292,10 @@ def _require_unmoved(context: FinopsContext, connection: Connection, version: Re
     head = head_manifest(context, connection, version.month, version)
     if head is None or not version.still_is(head):
         raise TransientFailure(
-            f"{connection.project_id} {version.month:%Y-%m}: the manifest moved meanwhile; fetch again"
+            "manifest-moved",
+            "{project} {month}: the manifest moved meanwhile; fetch again",
+            project=connection.project_id,
+            month=f"{version.month:%Y-%m}",
         )
 
 

@@ -197,4 +197,10 @@ def _stamp(session: Session, project_id: str, month: date) -> Stamp:
     for stamp in session.stamps([(project_id, month)]):
         return stamp
     session.project(project_id)
-    raise NotFound(f"project {project_id} has no published costs for {month:%Y-%m}", field="month")
+    raise NotFound(
+        "month-not-published",
+        "project {project} has no published costs for {month}",
+        project=project_id,
+        month=f"{month:%Y-%m}",
+        field="month",
+    )

@@ -70,7 +70,12 @@ def read_delivery(
             missing = tuple(key for key in content.keys if key not in there)
             return Delivery(connection.project_id, month, head, content.assembly_id, files, missing)
         head = after
-    raise TransientFailure(f"{connection.project_id} {month:%Y-%m}: the manifest keeps changing while it is read")
+    raise TransientFailure(
+        "manifest-keeps-changing",
+        "{project} {month}: the manifest keeps changing while it is read",
+        project=connection.project_id,
+        month=f"{month:%Y-%m}",
+    )
 
 
 def list_delivery(context: FinopsContext, connection: Connection, month: date) -> Delivery | None:

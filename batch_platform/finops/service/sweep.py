@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from batch_platform.core.failures import PlatformError
+from batch_platform.core.messages import Message
 from batch_platform.finops.model import Connection, FileStatus
 from batch_platform.finops.service.aggregate import AggregateOutcome, read_files
 from batch_platform.finops.service.context import FinopsContext
@@ -35,7 +36,7 @@ class Failed:
     error: PlatformError
 
     @property
-    def message(self) -> str:
+    def message(self) -> Message:
         return self.error.message
 
 

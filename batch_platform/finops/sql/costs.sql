@@ -8,12 +8,12 @@ SELECT count(*) FROM finops.finops_billing_files
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(version)s AND status <> 'DONE'
 
 -- name: accounts_claimed_elsewhere
-SELECT DISTINCT format('account %%s of payer %%s is in project %%s', usage_account_id, payer_account_id, project_id) AS sentence
+SELECT DISTINCT usage_account_id AS account, payer_account_id AS payer, project_id AS project
 FROM finops.finops_account_claims
 JOIN unnest(%(payers)s::text[], %(accounts)s::text[]) AS ours (payer_account_id, usage_account_id)
     USING (payer_account_id, usage_account_id)
 WHERE billing_month = %(month)s AND project_id <> %(project_id)s
-ORDER BY 1
+ORDER BY account, payer, project
 
 -- name: bump_costs_revision
 UPDATE finops.finops_months SET costs_revision = nextval('finops.finops_costs_revision')

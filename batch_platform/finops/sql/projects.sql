@@ -46,12 +46,12 @@ SELECT pg_advisory_xact_lock(hashtextextended('finops projects', 0))
 SELECT pg_advisory_xact_lock_shared(hashtextextended('finops projects', 0))
 
 -- name: accounts_claimed_twice
-SELECT DISTINCT format('account %%s of payer %%s is in project %%s for %%s', ours.usage_account_id,
-                       ours.payer_account_id, theirs.project_id, to_char(billing_month, 'YYYY-MM')) AS sentence
+SELECT DISTINCT ours.usage_account_id AS account, ours.payer_account_id AS payer, theirs.project_id AS project,
+                to_char(billing_month, 'YYYY-MM') AS month
 FROM finops.finops_account_claims AS ours
 JOIN finops.finops_account_claims AS theirs USING (billing_month, payer_account_id, usage_account_id)
 WHERE ours.project_id = %(project_id)s AND theirs.project_id <> ours.project_id
-ORDER BY 1
+ORDER BY account, payer, project, month
 LIMIT 5
 
 -- name: projects_page

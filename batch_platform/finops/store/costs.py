@@ -10,6 +10,7 @@ from typing import Any, Final
 import polars as pl
 from psycopg.types.json import Jsonb
 
+from batch_platform.core.messages import Message
 from batch_platform.finops.anomalies import SCHEMA as ANOMALY_SCHEMA
 from batch_platform.finops.forecast import SCHEMA as FORECAST_DAYS
 from batch_platform.finops.model import (
@@ -51,8 +52,8 @@ class Costs(FinopsStatements):
         [row] = self._rows("files_not_done", project_id=project_id, month=month, version=version)
         return int(row["count"])
 
-    def accounts_claimed_elsewhere(self, project_id: str, month: date, costs: pl.DataFrame) -> list[str]:
-        """Accounts of these costs that belong to another enabled project in the month, as sentences."""
+    def accounts_claimed_elsewhere(self, project_id: str, month: date, costs: pl.DataFrame) -> list[Message]:
+        """Accounts of these costs that belong to another enabled project in the month."""
         pairs = costs.select("payer_account_id", "usage_account_id").unique().sort(pl.all())
         rows = self._rows(
             "accounts_claimed_elsewhere",
@@ -61,7 +62,10 @@ class Costs(FinopsStatements):
             payers=pairs["payer_account_id"].to_list(),
             accounts=pairs["usage_account_id"].to_list(),
         )
-        return [row["sentence"] for row in rows]
+        return [
+            Message("account-in-project", "account {account} of payer {payer} is in project {project}", **row)
+            for row in rows
+        ]
 
     def replace_costs(
         self, project_id: str, month: date, version: str, *, summary: pl.DataFrame, by_service: pl.DataFrame

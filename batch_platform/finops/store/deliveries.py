@@ -10,6 +10,7 @@ from typing import Any, cast
 from psycopg.types.json import Jsonb
 
 from batch_platform.core.failures import NotFound, TransientFailure
+from batch_platform.core.messages import Message
 from batch_platform.core.objects import StoredObject
 from batch_platform.finops.model import (
     ClaimedFile,
@@ -43,7 +44,12 @@ class Deliveries(FinopsStatements):
         """Raises `NotFound`."""
         found = self.projects(project_id)
         if not found:
-            raise NotFound(f"no project {project_id}; see `batch-platform cur projects list`", field="project_id")
+            raise NotFound(
+                "unknown-project",
+                "no project {project}; see `batch-platform cur projects list`",
+                project=project_id,
+                field="project_id",
+            )
         return found[0]
 
     def lock_projects(self) -> None:
@@ -58,7 +64,11 @@ class Deliveries(FinopsStatements):
         """
         self._run("hold_projects")
         if self.project(connection.project_id).published_from != connection.published_from:
-            raise TransientFailure(f"{connection.project_id}: its connection was changed meanwhile; fetch again")
+            raise TransientFailure(
+                "connection-changed",
+                "{project}: its connection was changed meanwhile; fetch again",
+                project=connection.project_id,
+            )
 
     def connected_at(self, project_id: str) -> datetime:
         """When the project's place or account scope changed last."""
@@ -68,9 +78,16 @@ class Deliveries(FinopsStatements):
         """When a project was added, changed or removed last: a month that another's blocked may be free since."""
         return cast(datetime, self._value("projects_changed_at"))
 
-    def accounts_claimed_twice(self, project_id: str) -> list[str]:
-        """Some accounts that this project and another enabled one have published for a month, as sentences."""
-        return [row["sentence"] for row in self._rows("accounts_claimed_twice", project_id=project_id)]
+    def accounts_claimed_twice(self, project_id: str) -> list[Message]:
+        """Some accounts that this project and another enabled one have published for a month."""
+        return [
+            Message(
+                "account-in-project-for",
+                "account {account} of payer {payer} is in project {project} for {month}",
+                **row,
+            )
+            for row in self._rows("accounts_claimed_twice", project_id=project_id)
+        ]
 
     def projects_page(self, *, after: str | None, offset: int, limit: int) -> list[Connection]:
         """A page of the projects, by id."""

@@ -251,7 +251,7 @@ def _start(
 ) -> Envelope[RunAnswer]:
     given = body.parameters if body else {}
     if given.get("projectId", project_id) != project_id:
-        raise InvalidInput("the project is the one of the path", field="parameters.projectId")
+        raise InvalidInput("project-of-the-path", "the project is the one of the path", field="parameters.projectId")
     job = operations.registry.get(name)
     parameters = checked(job, {**given, "projectId": project_id})
     run = actions.start(request, job, parameters, idempotency_key=idempotency_key)

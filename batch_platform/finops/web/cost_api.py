@@ -104,7 +104,9 @@ async def show_costs(
     asked = _query(project_id, month, start, end, measure=measure, group_by=groups, filters=filters or ())
     if export == "focus" or export == "focus-parquet":
         if limit is not None or cursor is not None:
-            raise InvalidInput("focus has no pages", field="limit" if cursor is None else "cursor")
+            raise InvalidInput(
+                "focus-without-pages", "focus has no pages", field="limit" if cursor is None else "cursor"
+            )
         kind: focus.Kind = "csv" if export == "focus" else "parquet"
         return await cost_exports.focus_answer(site, asked, kind, request.headers)
     return await cost_exports.answer(site, asked, cost_exports.Page(export, limit, cursor), request.headers)

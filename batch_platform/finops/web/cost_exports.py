@@ -227,6 +227,7 @@ def _render(rows: CostRows, page: Page) -> bytes:
 
 def _changed() -> InvalidInput:
     return InvalidInput(
+        "cursor-outdated",
         "the cursor is of another question, or the costs have changed since: leave it out to start again",
         field="cursor",
     )

@@ -45,7 +45,13 @@ async def answer(
 ) -> Response:
     """The answer, or 304 when the caller has it. Raises `NotFound`, or `InvalidInput` for unknown groups."""
     if unknown := [group for group in query.group_by if group not in report.GROUPS]:
-        raise InvalidInput(f"group_by knows {', '.join(report.GROUPS)}, not {unknown[0]!r}", field="group_by")
+        raise InvalidInput(
+            "unknown-group",
+            "{field} knows {groups}, not {group}",
+            groups=list(report.GROUPS),
+            group=repr(unknown[0]),
+            field="group_by",
+        )
     stamp = await reader.stamp_soon(project_id, month)
     if names_etag(headers.get("if-none-match", ""), _etag(stamp, query)):
         return Response(status_code=304, headers=_headers(stamp, query))
