@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from batch_platform.core.aws import aws_failures
+from batch_platform.core.aws_failures import aws_failures
 from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.core.objects import Backoff
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch_platform.core.aws import ObjectMoved, aws_failures, error_code
+from batch_platform.core.aws_failures import ObjectMoved, aws_failures, error_code
 from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure, TransientFailure
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from batch_platform.core import objects
-from batch_platform.core.aws import ObjectMoved
+from batch_platform.core.aws_failures import ObjectMoved
 from batch_platform.core.failures import NotFound, PermanentFailure, TransientFailure
 from batch_platform.finops import service
 from batch_platform.finops.model import Format, ManifestStatus

@@ -15,7 +15,7 @@ from typing import Any, Final
 from batch_platform.btc.items import batch_key
 from batch_platform.btc.model import Batch
 from batch_platform.btc.store.names import Tables
-from batch_platform.core.aws import aws_failures
+from batch_platform.core.aws_failures import aws_failures
 from batch_platform.core.dynamodb import Requests
 
 LANES: Final = 4

@@ -8,7 +8,7 @@ from os.path import commonprefix
 from typing import Final
 
 from batch_platform.core import objects
-from batch_platform.core.aws import ObjectMoved
+from batch_platform.core.aws_failures import ObjectMoved
 from batch_platform.core.failures import TransientFailure
 from batch_platform.core.objects import StoredObject
 from batch_platform.finops import listing

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.core import objects
-from batch_platform.core.aws import aws_failures
+from batch_platform.core.aws_failures import aws_failures
 from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.zengin.model import DiffType, Record
 
