@@ -140,7 +140,9 @@ class Requests:
     def again(self, failures: int, why: str) -> int:
         """Wait before another attempt and count it. Raises `TransientFailure` when none is left."""
         if failures + 1 >= self.patience.attempts:
-            raise TransientFailure(f"{why}, also after {failures + 1} attempts")
+            raise TransientFailure(
+                "attempts-used", "{reason}, also after {count} attempts", reason=why, count=failures + 1
+            )
         self.patience.wait(failures)
         return failures + 1
 
@@ -192,7 +194,11 @@ def _reasons(error: Any, count: int, where: str) -> list[Reason]:
     given = error.response.get("CancellationReasons", ())
     reasons = [Reason(str(reason.get("Code", "None")), reason.get("Item")) for reason in given]
     if len(reasons) != count:
-        raise PermanentFailure(f"{where}: DynamoDB cancelled a transaction without saying why")
+        raise PermanentFailure(
+            "dynamodb-gives-no-reason", "{where}: DynamoDB cancelled a transaction without saying why", where=where
+        )
     if strange := {reason.code for reason in reasons} - PASSING - {"None", REFUSED}:
-        raise PermanentFailure(f"{where}: DynamoDB refuses a write: {', '.join(sorted(strange))}")
+        raise PermanentFailure(
+            "dynamodb-refuses-write", "{where}: DynamoDB refuses a write: {codes}", where=where, codes=sorted(strange)
+        )
     return reasons

@@ -21,7 +21,12 @@ def locked(path: Path, *, seconds: float = 300) -> Iterator[int]:
         deadline = time.monotonic() + seconds
         while not _try_lock(descriptor):
             if time.monotonic() > deadline:
-                raise TransientFailure(f"{path} is still held by another process after {seconds:.0f} s")
+                raise TransientFailure(
+                    "lock-held",
+                    "{path} is still held by another process after {seconds} s",
+                    path=path,
+                    seconds=f"{seconds:.0f}",
+                )
             time.sleep(0.05)
         yield descriptor
     finally:

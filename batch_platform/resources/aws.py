@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-    from batch_platform.core.aws_failures import Session
+    from batch_platform.core.aws import Session
 
 
 class AwsResource(dg.ConfigurableResource["AwsResource"]):

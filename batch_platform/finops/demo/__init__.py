@@ -47,7 +47,7 @@ def run(settings: Settings, step: Step, launcher: Launcher) -> None:
             step(f"running {job} for {partition}")
             ended = launcher.run(job, partition=partition)
             if not ended.success:
-                raise PermanentFailure(ended.reason or "the run failed")
+                raise PermanentFailure("run-failed", "{reason}", reason=ended.reason or "the run failed")
         _show(work)
 
 

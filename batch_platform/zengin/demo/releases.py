@@ -72,7 +72,13 @@ def _download(version: str, wheel: Path) -> None:
                 ) from error
         fetched = next(folder.glob("*.whl"), None)
         if code or fetched is None:
-            raise TransientFailure(f"{PACKAGE} {version} cannot be fetched: {_last_line(log)}")
+            raise TransientFailure(
+                "release-not-fetched",
+                "{package} {version} cannot be fetched: {reason}",
+                package=PACKAGE,
+                version=version,
+                reason=_last_line(log),
+            )
         part = wheel.with_name(f".{wheel.name}.{os.getpid()}")
         shutil.copyfile(fetched, part)
         part.replace(wheel)
