@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.core.terminal import print_json, print_rows, showing, shown, whole
 from batch_platform.operations import platform
+from batch_platform.operations.opening import open_operations
 from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
@@ -275,30 +276,8 @@ def _plain(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
 
 
-@contextmanager
-def _operations(*, runs: bool = False) -> Iterator[OperationsContext]:
-    """The context of this process, its connections closed at the end; with `runs` jobs can be started in it."""
-    from batch_platform.core import postgres
-    from batch_platform.core.clock import utc_now
-    from batch_platform.operations.context import OperationsContext
-    from batch_platform.operations.dagster.launch import InProcessRunner, open_instance
-    from batch_platform.operations.dagster.storage import DagsterInstanceStorage
-
-    settings = load_settings()
-    database = settings.database()
-    registry = platform.given().registry(settings)
-    with showing("loading the jobs"):
-        launcher = platform.given().launcher(settings) if runs else None
-        instance = launcher.instance if launcher else open_instance()
-    runner = None
-    if launcher:
-        launcher.end_dead_runs()
-        runner = InProcessRunner(launcher)
-    pool = postgres.open_pool(database, application_name="batch-platform jobs")
-    try:
-        yield OperationsContext(pool, utc_now, registry, DagsterInstanceStorage(instance, registry), runner)
-    finally:
-        pool.close()
+def _operations(*, runs: bool = False) -> AbstractContextManager[OperationsContext]:
+    return open_operations(load_settings(), runs=runs)
 
 
 def _log(operations: OperationsContext) -> Log:

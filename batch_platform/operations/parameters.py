@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from batch_platform.core.validation import refusal_of
 from batch_platform.operations.model import Job, JobParameters
@@ -37,7 +37,7 @@ class Input:
     default: str
 
 
-def inputs(parameters: type[JobParameters]) -> tuple[Input, ...]:
+def inputs(parameters: type[BaseModel]) -> tuple[Input, ...]:
     """The job's parameters but `dryRun`, which has a button of its own."""
     return tuple(
         Input(
@@ -54,7 +54,7 @@ def inputs(parameters: type[JobParameters]) -> tuple[Input, ...]:
     )
 
 
-def read(parameters: type[JobParameters], texts: Mapping[str, str]) -> dict[str, Any]:
+def read(parameters: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]:
     """Texts as the JSON values that the model takes; what is blank is left out, what does not fit stays as it is."""
     schemas = {name: schema for _, _, name, schema in _fields(parameters)}
     return {name: _value(schemas.get(name, {}), text.strip()) for name, text in texts.items() if text.strip()}
@@ -94,7 +94,7 @@ def parse(job: Job, texts: Mapping[str, str], *, dry_run: bool) -> JobParameters
         raise refusal_of(error) from None
 
 
-def _fields(parameters: type[JobParameters]) -> Iterator[tuple[str, Any, str, Mapping[str, Any]]]:
+def _fields(parameters: type[BaseModel]) -> Iterator[tuple[str, Any, str, Mapping[str, Any]]]:
     """Attribute, pydantic field, name in the API, and JSON schema without references and null."""
     schema = parameters.model_json_schema(by_alias=True)
     for key, field in parameters.model_fields.items():

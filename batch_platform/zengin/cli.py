@@ -7,17 +7,20 @@ from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_rows, showing, whole
+from batch_platform.kit import lists
 from batch_platform.settings import load_settings
 from batch_platform.zengin import printing
 from batch_platform.zengin.desk import Desk, open_desk
+from batch_platform.zengin.model import Status
 from batch_platform.zengin.opening import open_work
+from batch_platform.zengin.web.lists import CHANGESETS, RECORDS
 
 if TYPE_CHECKING:
     from batch_platform.zengin.service import Decision
@@ -62,33 +65,17 @@ def diff_command(day: Day = None, dry_run: DryRun = False, as_json: Json = False
     printing.proposal(proposal, as_json=as_json, dry_run=dry_run)
 
 
-@app.command("list")
-def list_command(
-    status: Annotated[
-        str, typer.Option(help="pending, approved, rejected, expired, executing, completed, failed.")
-    ] = ("pending"),
-    limit: Limit = 50,
-    as_json: Json = False,
-) -> None:
-    """List the records of a status, newest first."""
-    from batch_platform.zengin import service
-    from batch_platform.zengin.model import Status
+STATUS: Final = typer.Option(help=f"{', '.join(Status)}.")
 
-    if status not in set(Status):
-        raise InvalidInput(f"--status is {', '.join(Status)}, not {status}", field="status")
-    with open_work() as work:
-        rows, _ = service.records(work, Status(status), limit=limit)
-    printing.records(rows, as_json=as_json)
-
-
-@app.command("changesets")
-def changesets_command(limit: Limit = 20, as_json: Json = False) -> None:
-    """List the changesets, newest first."""
-    from batch_platform.zengin import service
-
-    with open_work() as work:
-        rows, _ = service.changesets(work, limit=limit)
-    printing.changesets(rows, as_json=as_json)
+lists.command(
+    app,
+    RECORDS,
+    "list",
+    doc="List the records of a status, newest first.",
+    opened=open_work,
+    options={"status": STATUS},
+)
+lists.command(app, CHANGESETS, "changesets", doc="List the changesets, newest first.", opened=open_work, shown=20)
 
 
 @app.command("show")

@@ -113,7 +113,7 @@ def test_a_release_from_snapshot_to_apply(shell: Shell) -> None:
     changed = shell("diff")
     assert (changed["rows"], changed["counts"]["branches"]["update"]) == (1, 1)
     [record] = shell("list", "--status", "pending")
-    assert record["changes"] == {"branch_name": {"old": "東京営業部", "new": "東京"}}
+    assert record["changes"] == {"branchName": {"old": "東京営業部", "new": "東京"}}
     assert shell("show", record["id"])["key"] == "0001-001"
     [approved] = shell("approve", record["id"], "--as", "hana")["records"]
     assert approved["approvals"][0]["account"] == "local:hana"
@@ -380,7 +380,7 @@ def test_people_read_tables(shell: Shell) -> None:
     assert "1 update" in diff
     assert "0001-001" in shell.text("list")
     [changeset, *_] = shell("changesets")
-    assert "東京営業部" in shell.text("show", changeset["changeset_id"])
+    assert "東京営業部" in shell.text("show", changeset["id"])
     for day in ("2026-13-01", "20261101", "2026-W45-1", "2026-1-5", "２０２６-11-01"):
         assert isinstance(shell.refused("diff", "--date", day), InvalidInput)
 

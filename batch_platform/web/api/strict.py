@@ -18,7 +18,7 @@ from batch_platform.core.messages import Message
 # Years that calendars of a business hold: what lies outside is a typing mistake and overflows time zones.
 _DATE: Final = r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 _MONTH: Final = r"^[12][0-9]{3}-(0[1-9]|1[0-2])$"
-_WRITABLE: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+WRITABLE: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 StrictBool = pydantic.StrictBool
 
@@ -71,7 +71,7 @@ IsoDate = Annotated[
 Month = Annotated[str, Field(pattern=_MONTH, examples=["2026-10"])]
 """YYYY-MM."""
 
-Text = Annotated[str, Field(max_length=1_000, pattern=_WRITABLE)]
+Text = Annotated[str, Field(max_length=1_000, pattern=WRITABLE)]
 """Text of at most 1,000 characters without control characters, so that the database can hold it."""
 
 QueryInt = Annotated[int, BeforeValidator(_digits)]

@@ -9,18 +9,16 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Resp
 from pydantic import Field
 
 from batch_platform.core.failures import InvalidInput
+from batch_platform.kit import lists
 from batch_platform.web.access.dependencies import current, requires
 from batch_platform.web.api.envelope import Envelope
-from batch_platform.web.api.paging import MAX_LIMIT, Page
 from batch_platform.web.api.problems import Problem, documented, plain
-from batch_platform.web.api.strict import IsoDate, QueryBool, QueryInt, StrictModel, Text
+from batch_platform.web.api.strict import IsoDate, QueryBool, StrictModel, Text
 from batch_platform.zengin import service
-from batch_platform.zengin.model import ChangesetStatus, Record, Status
+from batch_platform.zengin.model import Record
 from batch_platform.zengin.web.context import Work, told, told_changeset
+from batch_platform.zengin.web.lists import BANKS, BRANCHES, CHANGESET_RECORDS, CHANGESETS, RECORDS
 from batch_platform.zengin.web.schemas import (
-    BankAnswer,
-    BankCode,
-    BranchAnswer,
     ChangesetAnswer,
     ChangesetDecisionAnswer,
     ChangesetDetailAnswer,
@@ -38,15 +36,7 @@ DiffId = Annotated[
     Path(alias="id", pattern=r"^diff-[0-9]{8}-[0-9a-f]{12}$", examples=["diff-20261120-0123456789ab"]),
 ]
 ChangesetId = Annotated[str, Path(alias="id", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-Limit = Annotated[QueryInt, Query(ge=1, le=MAX_LIMIT, description="Rows of a page.")]
-Cursor = Annotated[
-    Text | None, Query(description="`nextCursor` of the page before; opaque.", min_length=1, max_length=2_000)
-]
 AsOf = Annotated[IsoDate | None, Query(alias="as_of", description="The master as it was at the end of this day.")]
-Search = Annotated[
-    Text,
-    Query(alias="q", max_length=100, description="A code or a name in any writing; names of the past are found too."),
-]
 IfMatch = Annotated[
     str | None,
     Header(
@@ -58,17 +48,6 @@ IfMatch = Annotated[
 ]
 Version = Annotated[int | None, Field(ge=1, le=999_999_999, description="The version that was seen; newer: 409.")]
 Reason = Annotated[Text, Field(min_length=1, max_length=500, examples=["The branch has not closed."])]
-
-
-class Paging:
-    """`limit` and an opaque `cursor`."""
-
-    def __init__(self, limit: Limit = 50, cursor: Cursor = None) -> None:
-        self.limit = limit
-        self.cursor = cursor
-
-
-Paged = Annotated[Paging, Depends()]
 
 
 class VersionRequest(StrictModel):
@@ -103,15 +82,53 @@ class BulkApproveRequest(ApproveRequest):
     count: int = Field(ge=0, le=10_000_000, description="`counts.rows` of the changeset.")
 
 
-@router.get("/diffs", dependencies=READ)
-def list_diffs(
-    work: Work,
-    paging: Paged,
-    status: Annotated[Status, Query(description="Only records of this status.")] = Status.PENDING,
-) -> Envelope[Page[RecordAnswer]]:
-    """The records of a status, newest first."""
-    found, following = service.records(work, status, limit=paging.limit, cursor=paging.cursor)
-    return Envelope(data=Page(items=[RecordAnswer.of(one) for one in found], next_cursor=following))
+lists.route(
+    router,
+    RECORDS,
+    "/diffs",
+    name="list_diffs",
+    doc="The records of a status, newest first.",
+    context=Work,
+    permission="zengin:read",
+)
+lists.route(
+    router,
+    CHANGESETS,
+    "/changesets",
+    name="list_changesets",
+    doc="The changesets, one a snapshot, newest first.",
+    context=Work,
+    permission="zengin:read",
+)
+lists.route(
+    router,
+    CHANGESET_RECORDS,
+    "/changesets/{id}/diffs",
+    name="list_changeset_diffs",
+    doc="Every record of a changeset, by table and key; none while it is held.",
+    context=Work,
+    permission="zengin:read",
+    missing=True,
+)
+lists.route(
+    router,
+    BANKS,
+    "/banks",
+    name="list_banks",
+    doc="The banks, by code, first those that are called so: in any writing, by their formal names (信用金庫) too.",
+    context=Work,
+    permission="zengin:read",
+)
+lists.route(
+    router,
+    BRANCHES,
+    "/banks/{code}/branches",
+    name="list_branches",
+    doc="The branches of a bank, by code.",
+    context=Work,
+    permission="zengin:read",
+    missing=True,
+)
 
 
 @router.get("/diffs/{id}", dependencies=READ, responses=documented(404))
@@ -189,30 +206,12 @@ def retry_diff(
     return _decided(request, response, "bank-diff.retry", before, done)
 
 
-@router.get("/changesets", dependencies=READ)
-def list_changesets(
-    work: Work,
-    paging: Paged,
-    status: Annotated[ChangesetStatus | None, Query(description="Only changesets of this status.")] = None,
-) -> Envelope[Page[ChangesetAnswer]]:
-    """The changesets, one a snapshot, newest first."""
-    found, following = service.changesets(work, status, limit=paging.limit, cursor=paging.cursor)
-    return Envelope(data=Page(items=[ChangesetAnswer.of(one) for one in found], next_cursor=following))
-
-
 @router.get("/changesets/{id}", dependencies=READ, responses=documented(404))
 def show_changeset(changeset_id: ChangesetId, work: Work, response: Response) -> Envelope[ChangesetDetailAnswer]:
     """One changeset, and what its release failed on the way in. Its ETag is its version."""
     changeset = service.changeset(work, changeset_id)
     response.headers["ETag"] = f'"{changeset.version}"'
     return Envelope(data=ChangesetDetailAnswer.with_checks(changeset, service.failed_checks(work, changeset)))
-
-
-@router.get("/changesets/{id}/diffs", dependencies=READ, responses=documented(404))
-def list_changeset_diffs(changeset_id: ChangesetId, work: Work) -> Envelope[list[RecordAnswer]]:
-    """Every record of a changeset, by table and key; none while it is held."""
-    service.changeset(work, changeset_id)
-    return Envelope(data=[RecordAnswer.of(one) for one in service.records_of(work, changeset_id)])
 
 
 @router.post("/changesets/{id}/approve", dependencies=APPROVE, responses=documented(404))
@@ -291,22 +290,6 @@ def roll_changeset_back(
     told_changeset(request, "bank-changeset.rollback", before, before, inverse=inverse.id)
     response.headers["ETag"] = f'"{inverse.version}"'
     return Envelope(data=ChangesetAnswer.of(inverse), message=f"changeset {inverse.id} is {inverse.status}")
-
-
-@router.get("/banks", dependencies=READ)
-def list_banks(work: Work, paging: Paged, text: Search = "", as_of: AsOf = None) -> Envelope[Page[BankAnswer]]:
-    """The banks, by code, first those that are called so: in any writing, by their formal names (信用金庫) too."""
-    found, following = service.banks(work, text, as_of=as_of, limit=paging.limit, cursor=paging.cursor)
-    return Envelope(data=Page(items=[BankAnswer.of(one) for one in found], next_cursor=following))
-
-
-@router.get("/banks/{code}/branches", dependencies=READ, responses=documented(404))
-def list_branches(
-    code: Annotated[BankCode, Path()], work: Work, paging: Paged, text: Search = "", as_of: AsOf = None
-) -> Envelope[Page[BranchAnswer]]:
-    """The branches of a bank, by code."""
-    found, following = service.branches(work, code, text, as_of=as_of, limit=paging.limit, cursor=paging.cursor)
-    return Envelope(data=Page(items=[BranchAnswer.of(one) for one in found], next_cursor=following))
 
 
 @router.get(

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from batch_platform.core.failures import Conflict
+from batch_platform.kit import lists
 from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.web.access.dependencies import current
@@ -22,6 +23,7 @@ from batch_platform.zengin.web import api, master_pages, review_pages, words
 from batch_platform.zengin.web.api import READ
 from batch_platform.zengin.web.context import HOME, Work, open_state, page
 from batch_platform.zengin.web.files import FILES
+from batch_platform.zengin.web.lists import CHANGESETS, RECORDS
 from batch_platform.zengin.web.review_pages import matching
 
 PAGE_ROWS: Final = 100
@@ -31,31 +33,27 @@ _UNDOABLE: Final = (ChangesetStatus.APPLIED, ChangesetStatus.PARTIALLY_APPLIED)
 NAVIGATION: Final = (NavItem(key="zengin", label=N_("Bank master"), path=HOME, permission="zengin:read", order=60),)
 
 Offset = Annotated[QueryInt, Query(ge=0, le=10_000_000)]
-Cursor = Annotated[str | None, Query(max_length=2_000)]
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get(HOME, dependencies=READ)
-def records_page(request: Request, work: Work, status: str = "pending", cursor: Cursor = None) -> Response:
+def records_page(request: Request, work: Work) -> Response:
     """The review: records of a status over all changesets, those of a page grouped by class and risk."""
-    wanted = Status(status) if status in set(Status) else Status.PENDING
-    found, following = service.records(work, wanted, limit=PAGE_ROWS, cursor=cursor or None)
-    waiting = service.digest(work)
-    counts, whole = _open_counts(work, wanted)
+    shown = lists.page(work, RECORDS, request.query_params, limit=PAGE_ROWS)
+    status, waiting = shown.filters.status, service.digest(work)
+    counts, whole = _open_counts(work, status)
     return page(
         request,
         "records",
-        wanted=wanted.value,
+        wanted=status.value,
         counts=counts,
         waiting=waiting,
         held=waiting.held,
-        records=found,
-        groups=words.grouped(found),
+        shown=shown,
+        groups=words.grouped(shown.rows),
         whole=whole,
-        choose=_may_decide(request) and wanted in (Status.PENDING, Status.APPROVED),
-        cursor=cursor,
-        following=following,
+        choose=_may_decide(request) and status in (Status.PENDING, Status.APPROVED),
     )
 
 
@@ -87,17 +85,9 @@ def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0
 
 
 @router.get(f"{HOME}/changesets", dependencies=READ)
-def changesets_page(request: Request, work: Work, status: str = "", cursor: Cursor = None) -> Response:
-    wanted = ChangesetStatus(status) if status in set(ChangesetStatus) else None
-    found, following = service.changesets(work, wanted, limit=PAGE_ROWS // 2, cursor=cursor or None)
-    return page(
-        request,
-        "changesets",
-        changesets=found,
-        wanted=wanted.value if wanted else "",
-        cursor=cursor,
-        following=following,
-    )
+def changesets_page(request: Request, work: Work) -> Response:
+    shown = lists.page(work, CHANGESETS, request.query_params, limit=PAGE_ROWS // 2)
+    return page(request, "changesets", shown=shown)
 
 
 @router.get(f"{HOME}/changesets/{{changeset_id}}", dependencies=READ)

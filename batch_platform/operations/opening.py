@@ -1,0 +1,39 @@
+"""How a command opens operations: on the platform that its root has given, with a runner where it needs one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from batch_platform.core.terminal import showing
+from batch_platform.operations import platform
+
+if TYPE_CHECKING:
+    from batch_platform.operations.context import OperationsContext
+    from batch_platform.settings import Settings
+
+
+@contextmanager
+def open_operations(settings: Settings, *, runs: bool = False) -> Iterator[OperationsContext]:
+    """The context of this process, its connections closed at the end; with `runs` jobs are run in it."""
+    from batch_platform.core import postgres
+    from batch_platform.core.clock import utc_now
+    from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.dagster.launch import InProcessRunner, open_instance
+    from batch_platform.operations.dagster.storage import DagsterInstanceStorage
+
+    database = settings.database()
+    registry = platform.given().registry(settings)
+    with showing("loading the jobs"):
+        launcher = platform.given().launcher(settings) if runs else None
+        instance = launcher.instance if launcher else open_instance()
+    runner = None
+    if launcher:
+        launcher.end_dead_runs()
+        runner = InProcessRunner(launcher)
+    pool = postgres.open_pool(database, application_name="batch-platform jobs")
+    try:
+        yield OperationsContext(pool, utc_now, registry, DagsterInstanceStorage(instance, registry), runner)
+    finally:
+        pool.close()
