@@ -69,11 +69,23 @@ RULES: Final = (
         "the queue is short again",
         parameters={"limit": BACKLOG},
     ),
+    # before what follows from it
+    Rule(
+        "schedule-stopped",
+        Severity.WARNING,
+        _SQL["rule_stopped"],
+        "it runs again",
+        parameters={"kind": "schedule"},
+    ),
+    Rule("sensor-stopped", Severity.WARNING, _SQL["rule_stopped"], "it runs again", parameters={"kind": "sensor"}),
     Rule("missed-run", Severity.CRITICAL, _SQL["rule_missed"], "it runs by its schedule again"),
     Rule("bad-calendar", Severity.CRITICAL, _SQL["rule_bad_calendar"], "its calendar is read again"),
     Rule("sensor-lag", Severity.CRITICAL, _SQL["rule_sensor_lag"], "it looks again"),
 )
-"""The specs' rules: failure, longer than its limit, backlog over 1,000, and what should have happened and did not."""
+"""The specs' rules: failure, longer than its limit, backlog over 1,000, and what should have happened and did not.
+
+What is stopped in Dagster is told at once, as a warning; that hides nothing: what it misses is critical as ever.
+"""
 
 
 def judge(pool: Pool, rule: Rule, *, now: datetime) -> tuple[int, int]:

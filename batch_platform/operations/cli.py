@@ -69,10 +69,11 @@ def status(name: JobName, as_json: Json = False) -> None:
     with _operations() as operations:
         overview = service.status(operations, name)
         answer = JobStatusAnswer.of_status(overview, operations.clock())
-    last = answer.last_run
+    last, trigger = answer.last_run, answer.trigger
     facts = {
         "job": f"{answer.name} ({answer.id})",
         "state": answer.state,
+        "starts by": trigger and f"{trigger.kind} {trigger.name}{', stopped' if overview.stopped else ''}",
         "newest run": last and f"{last.run_id} {last.status} {shown(last.created_at)}",
         "last success": answer.last_success_at,
         "next due": answer.next_due_at,

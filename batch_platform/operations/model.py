@@ -360,3 +360,10 @@ class JobOverview:
     open_incidents: int
     open_dead_letters: int
     missing: tuple[Missing, ...] = ()
+    trigger_running: bool | None = None
+    """Whether Dagster runs the schedule or sensor; None where none is switched on, or not seen yet."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody stopped in Dagster what should start it. Its moments are still due, and missed."""
+        return self.trigger_running is False

@@ -332,7 +332,8 @@ def _overviews(ctx: OperationsContext, chosen: list[Job]) -> list[JobOverview]:
         last = session.runs([row["last_run_id"] for row in rows.values() if row["last_run_id"]])
         missing = session.missing(names, now=now, horizon=now - GAPS_OF)
     # a job that the monitor has not met yet has no row
-    unknown = dict.fromkeys(("last_run_id", "last_success_at", "next_due_at", "deadline_at", "sensor_lag"))
+    moments = ("last_run_id", "last_success_at", "next_due_at", "deadline_at", "sensor_lag", "trigger_running")
+    unknown = dict.fromkeys(moments)
     counts = dict.fromkeys(("running", "queued", "open_incidents", "open_dead_letters"), 0)
     overviews = []
     for job in chosen:

@@ -62,6 +62,7 @@ STATES: Final[Mapping[str, tuple[Tone, str]]] = {
     "running": ("busy", N_("Running")),
     "skipped": ("neutral", N_("Skipped")),
     "starting": ("busy", N_("Starting")),
+    "stopped": ("warning", N_("Stopped")),
     "success": ("good", N_("Succeeded")),
     "superseded": ("neutral", N_("Superseded")),
     "waiting": ("neutral", N_("Waiting")),

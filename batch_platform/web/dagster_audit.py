@@ -23,15 +23,11 @@ from starlette.exceptions import HTTPException
 from batch_platform.core import audit
 from batch_platform.core.failures import PlatformError
 from batch_platform.core.logs import MASK
-from batch_platform.web.context import web_of
 
 if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo, GraphQLSchema
-    from starlette.requests import HTTPConnection, Request
+    from starlette.requests import Request
     from starlette.responses import JSONResponse
-
-    from batch_platform.core.clock import Clock
-    from batch_platform.core.postgres import Pool
 
 JOURNAL: Final = "dagster_ui.journal"
 """The `Journal` of a connection in its scope; None for who may not execute."""
@@ -46,36 +42,29 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Journal:
-    """Writes the rows of one request, in the name of whoever sent it."""
+    """Writes the rows of one request, whose outcomes are the types of Dagster's answers."""
 
-    pool: Pool
-    clock: Clock
-    who: str
-    correlation_id: str | None
-
-    @classmethod
-    def of(cls, connection: HTTPConnection) -> Journal:
-        web, scope = web_of(connection), connection.scope
-        return cls(web.pool, web.clock, scope["principal"].subject, scope.get("correlation_id"))
+    log: audit.Log
 
     def intend(self, what: str, target: str, arguments: Mapping[str, Any]) -> int:
         """Raises what the database raises: nothing is done that could not be written down."""
+        log = self.log
         return audit.intend(
-            self.pool,
-            who=self.who,
+            log.pool,
+            who=log.who,
             what=what,
             target=_clean(target),
             after=_brief("", arguments) or None,
-            correlation_id=self.correlation_id,
-            now=self.clock(),
+            correlation_id=log.correlation_id,
+            now=log.clock(),
         )
 
     def settle(self, intent: int, outcome: str) -> None:
         """What was done is done: when the outcome cannot be written, the row stays without one."""
         try:
-            audit.settle(self.pool, intent, outcome, now=self.clock())
+            audit.settle(self.log.pool, intent, outcome, now=self.log.clock())
         except PlatformError as error:
-            _log.warning("audit_outcome_lost", intent=intent, outcome=outcome, reason=error.message)
+            _log.warning("audit_outcome_lost", intent=intent, outcome=outcome, reason=str(error.message))
 
 
 Given = Mapping[str, Any]
@@ -254,7 +243,7 @@ def _recorded(name: str, resolve: Callable[..., Any], tag: str) -> Callable[...,
             return resolve(root, info, **given)
         intent = journal.intend(action.what, action.target(given, info.context), given)
         try:
-            result = resolve(root, info, **_signed(given, tag, journal.who))
+            result = resolve(root, info, **_signed(given, tag, journal.log.who))
         except Exception as error:
             journal.settle(intent, type(error).__name__)
             raise

@@ -26,7 +26,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api.refusals import Refusal, foreign_origin
 from batch_platform.web.console import NavItem
-from batch_platform.web.context import web_of
+from batch_platform.web.context import log_of, web_of
 from batch_platform.web.dagster_audit import JOURNAL, Journal, record_mutations, record_report
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class _Guard:
         connection = HTTPConnection(scope)
         # Dagster's routes carry the prefix themselves: the mount's must not be taken off a second time.
         root = scope.get("root_path", "").removesuffix(PATH)
-        journal = Journal.of(connection) if self._may_execute(connection) else None
+        journal = Journal(log_of(connection)) if self._may_execute(connection) else None
         inner = {**scope, "root_path": root, JOURNAL: journal}
         if scope["type"] == "http":
             _check_request(connection)

@@ -27,6 +27,7 @@ from dagster._utils.error import SerializableErrorInfo
 from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.operations import alerts, deadlines, service
 from batch_platform.operations.model import Incident, Missing, Registry, Schedule
+from batch_platform.operations.web.schemas import overview_state
 from batch_platform.resources.cron import due_after
 from batch_platform_tests.operations.world import REGISTRY, World
 
@@ -64,6 +65,9 @@ class Trigger:
 
     def stop(self) -> None:
         self.world.instance.update_instigator_state(self.state.with_status(InstigatorStatus.STOPPED))
+
+    def start(self) -> None:
+        self.world.instance.update_instigator_state(self.state.with_status(InstigatorStatus.RUNNING))
 
 
 def look(world: World) -> None:
@@ -174,6 +178,49 @@ def test_a_stopped_and_a_failing_schedule_say_so(world: World) -> None:
     schedule.tick(due, TickStatus.FAILURE, "boom\nsecond line")
     look(world)
     assert open_incidents(world)[0].summary.endswith("its schedule failed: boom")
+
+
+@pytest.mark.parametrize(
+    ("job", "trigger", "kind"),
+    [("write-letters", "letters_schedule", "schedule"), ("plain-work", "plain_sensor", "sensor")],
+)
+def test_what_is_stopped_is_told_at_once_and_still_missed(world: World, job: str, trigger: str, kind: str) -> None:
+    at_half_past_a_due_moment(world)
+    by_name = {overview.job.name: overview for overview in service.jobs(world.ctx)}
+    assert (by_name[job].trigger_running, by_name[job].stopped) == (None, False)  # not seen yet
+    started = Trigger(world, trigger)
+    look(world)
+    assert open_incidents(world, f"{kind}-stopped") == []
+    assert service.status(world.ctx, job).trigger_running is True
+    started.stop()
+    look(world)
+    [incident] = open_incidents(world, f"{kind}-stopped")
+    assert (incident.subject, incident.job, incident.severity) == (trigger, job, "warning")
+    assert incident.summary == f"the {kind} {trigger} of {job} is stopped in Dagster"
+    overview = service.status(world.ctx, job)
+    assert (overview.stopped, overview.next_due_at) == (True, None)
+    assert overview_state(overview, world.clock()) == "stopped"
+    world.clock.pass_by(minutes=10)
+    look(world)
+    overdue = service.status(world.ctx, job)
+    assert overview_state(overdue, world.clock()) == "late"
+    assert open_incidents(world, "missed-run" if kind == "schedule" else "sensor-lag")
+    started.start()
+    look(world)
+    assert open_incidents(world, f"{kind}-stopped") == []
+    assert not service.status(world.ctx, job).stopped
+    [told] = [found for found in service.incidents(world.ctx, open_only=False)[0] if found.rule == f"{kind}-stopped"]
+    assert told.resolution == "it runs again"
+
+
+def test_what_is_off_by_its_declaration_is_not_stopped(world: World) -> None:
+    [letters, plain] = REGISTRY
+    off = replace(letters, schedules=(Schedule("letters_schedule", "*/10 * * * *", enabled=False),))
+    without = world.with_(registry=Registry([off, plain]))
+    Trigger(world, "letters_schedule").stop()
+    look(without)
+    assert open_incidents(world, "schedule-stopped") == []
+    assert service.status(without.ctx, "write-letters").trigger_running is None
 
 
 def test_a_run_by_hand_makes_up_for_the_moment_before_it(world: World) -> None:

@@ -8,6 +8,17 @@ from typing import Any
 
 import httpx
 import pytest
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+)
 from psycopg.sql import SQL
 
 from batch_platform.core.clock import utc_now
@@ -114,6 +125,37 @@ def test_execute_is_answered_with_a_run_to_follow(client: Client, rig: Rig) -> N
     [listed] = [job for job in data(operator.get(JOBS)) if job["name"] == "web-count"]
     assert listed["state"] == "success"
     assert listed["trigger"]["cron"] == "0 2 * * *"
+
+
+def test_a_schedule_that_was_stopped_in_dagster_is_shown_as_stopped(client: Client, rig: Rig) -> None:
+    viewer, instance = client("viewer"), rig.runner.instance
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("tests"), "__repository__")
+    state = InstigatorState(
+        RemoteInstigatorOrigin(repository, "web_count_schedule"),
+        InstigatorType.SCHEDULE,
+        InstigatorStatus.STOPPED,
+        ScheduleInstigatorData("0 2 * * *", None),
+    )
+    instance.add_instigator_state(state)
+    Monitor(rig.operations, Orders()).once()
+    try:
+        status = data(viewer.get(f"{JOBS}/web-count/status"))
+        assert (status["state"], status["nextDueAt"], status["trigger"]["running"]) == ("stopped", None, False)
+        assert status["deadlineAt"] is not None  # it is missed then
+        [told] = [one for one in data(viewer.get(INCIDENTS))["items"] if one["rule"] == "schedule-stopped"]
+        assert (told["jobName"], told["severity"]) == ("web-count", "warning")
+        for page in ("/console", "/console/jobs", "/console/jobs/web-count"):
+            assert "停止中" in viewer.get(page, headers={"accept": "text/html"}).text
+        page = viewer.get("/console/jobs/web-count", headers={"accept": "text/html"}).text
+        assert '"/console/audit?target=web_count_schedule"' in page
+    finally:
+        instance.update_instigator_state(state.with_status(InstigatorStatus.RUNNING))
+        Monitor(rig.operations, Orders()).once()
+        instance.delete_instigator_state(state.instigator_origin_id, state.selector_id)
+    again = data(viewer.get(f"{JOBS}/web-count/status"))
+    assert again["state"] != "stopped"
+    assert (again["nextDueAt"] is not None, again["trigger"]["running"]) == (True, True)
+    assert [one for one in data(viewer.get(INCIDENTS))["items"] if one["rule"] == "schedule-stopped"] == []
 
 
 def test_a_dry_run_shows_its_rows(client: Client) -> None:

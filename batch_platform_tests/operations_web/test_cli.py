@@ -85,7 +85,9 @@ def test_list_and_status(jobs: Jobs) -> None:
     status = jobs("status", "CUR_002", "--json").json
     assert status["name"] == "cur-aggregate"
     assert "targetDate" in status["parametersSchema"]["properties"]
-    assert "targetDate" in jobs("status", "cur-aggregate").out
+    shown = jobs("status", "cur-aggregate").out
+    assert "targetDate" in shown
+    assert f"{status['trigger']['kind']} {status['trigger']['name']}" in shown
     assert jobs("status", "nothing").code == 2
 
 

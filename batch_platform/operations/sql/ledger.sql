@@ -65,7 +65,9 @@ SELECT j.name,
        (SELECT max(ended_at) FROM operations.job_runs r
         WHERE r.job = j.name AND r.status = 'success' AND NOT r.dry_run) AS last_success_at,
        going.running, going.queued,
-       CASE WHEN j.enabled THEN j.next_due_at END AS next_due_at,
+       -- what is stopped will not start; its deadline stays
+       CASE WHEN j.enabled AND j.trigger_running IS NOT FALSE THEN j.next_due_at END AS next_due_at,
+       CASE WHEN j.enabled THEN j.trigger_running END AS trigger_running,
        d.deadline_at,
        CASE WHEN j.trigger_kind = 'sensor' AND j.enabled
             THEN %(now)s - greatest(j.last_good_tick_at, j.judged_from) END AS sensor_lag,

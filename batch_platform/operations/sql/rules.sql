@@ -49,6 +49,13 @@ CROSS JOIN LATERAL (
 ) latest
 WHERE j.enabled AND j.retired_at IS NULL AND latest.met_at IS NULL
 
+-- name: rule_stopped
+-- Whoever stopped it stands in the audit log; the declaration says that it should run.
+SELECT j.trigger_name AS subject, j.name AS job,
+       format('the %%s %%s of %%s is stopped in Dagster', j.trigger_kind, j.trigger_name, j.name) AS summary
+FROM operations.jobs j
+WHERE j.trigger_kind = %(kind)s AND j.enabled AND j.retired_at IS NULL AND j.trigger_running IS FALSE
+
 -- name: rule_bad_calendar
 SELECT j.name AS subject, j.name AS job,
        format('no deadline of %%s is known: its calendar cannot be read: %%s', j.name, j.calendar_error) AS summary

@@ -10,7 +10,6 @@ from batch_platform.operations.model import (
     DeadLetter,
     DeadLetterState,
     Incident,
-    Job,
     JobOverview,
     Run,
     RunDetail,
@@ -115,13 +114,17 @@ class RunDetailAnswer(RunAnswer):
 
 
 class TriggerAnswer(StrictModel):
-    """What starts a job by itself: a schedule with its cron expression (Asia/Tokyo), or a sensor with its period."""
+    """What starts a job by itself: a schedule with its cron expression (Asia/Tokyo), or a sensor with its period.
+
+    `running` is false when it was stopped in Dagster, null where it is not enabled or has not been seen yet.
+    """
 
     kind: Literal["schedule", "sensor"]
     name: str
     enabled: bool
     cron: str | None = None
     every_seconds: float | None = None
+    running: bool | None = None
 
 
 class RetryAnswer(StrictModel):
@@ -152,6 +155,8 @@ class MissingAnswer(StrictModel):
 
 class JobAnswer(StrictModel):
     """A job of the registry and how it stands. `state` is `late` past its deadline, else what its newest run is.
+
+    It is `stopped` when nothing runs and its schedule or sensor was stopped in Dagster; `nextDueAt` is null then.
 
     `missedRuns` counts the due moments of the last 35 days that no run has met.
     """
@@ -185,7 +190,7 @@ class JobAnswer(StrictModel):
             critical=job.critical,
             permission=job.permission,
             state=overview_state(overview, now),
-            trigger=_trigger(job),
+            trigger=_trigger(overview),
             last_run=RunAnswer.of(overview.last_run) if overview.last_run else None,
             last_success_at=overview.last_success_at,
             next_due_at=overview.next_due_at,
@@ -273,13 +278,15 @@ class IncidentAnswer(StrictModel):
 
 
 def overview_state(overview: JobOverview, now: datetime) -> str:
-    """One word for how a job stands: late, running, queued, never, or how its newest run ended."""
+    """One word for how a job stands: late, running, queued, stopped, never, or how its newest run ended."""
     if overview.deadline_at is not None and overview.deadline_at < now:
         return "late"
     if overview.running:
         return "running"
     if overview.queued:
         return "queued"
+    if overview.stopped:
+        return "stopped"
     return overview.last_run.status.value if overview.last_run else "never"
 
 
@@ -288,14 +295,18 @@ def written(answer: StrictModel) -> dict[str, Any]:
     return answer.model_dump(mode="json", by_alias=True)
 
 
-def _trigger(job: Job) -> TriggerAnswer | None:
-    trigger = next(iter(job.triggers), None)
+def _trigger(overview: JobOverview) -> TriggerAnswer | None:
+    trigger = next(iter(overview.job.triggers), None)
     if trigger is None:
         return None
+    common: dict[str, Any] = {
+        "name": trigger.name,
+        "enabled": trigger.enabled,
+        "running": overview.trigger_running,
+    }
     if isinstance(trigger, Schedule):
-        return TriggerAnswer(kind="schedule", name=trigger.name, enabled=trigger.enabled, cron=trigger.cron)
-    every = trigger.every.total_seconds()
-    return TriggerAnswer(kind="sensor", name=trigger.name, enabled=trigger.enabled, every_seconds=every)
+        return TriggerAnswer(kind="schedule", cron=trigger.cron, **common)
+    return TriggerAnswer(kind="sensor", every_seconds=trigger.every.total_seconds(), **common)
 
 
 def _seconds(length: timedelta | None) -> float | None:
