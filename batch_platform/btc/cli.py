@@ -182,7 +182,7 @@ def resume_command(batch_id: BatchId, account: As = None, dry_run: DryRun = Fals
     with open_desk(account) as desk:
         before = service.batch(desk.work, batch_id)
         if before.status is not BatchStatus.PENDING:
-            service.ready(desk.work, batch_id)
+            service.require_applicable(desk.work, batch_id)
         if dry_run:
             printing.batch(before, desk.work.options, as_json=as_json, dry_run=True)
             return

@@ -95,11 +95,11 @@ def apply(desk: Desk, batch_id: str, launcher: Launcher | None = None) -> Batch:
     """
     from batch_platform.btc import service
 
-    batch = service.start(desk.work, batch_id)
+    batch = service.submit(desk.work, batch_id)
     try:
         while batch.status is BatchStatus.PROCESSING:
             if service.is_held(desk.work, batch):
-                batch = service.wait(desk.work, batch)
+                batch = service.await_worker(desk.work, batch)
                 continue
             launcher = launcher or _launcher(desk.settings)
             ended = _run(launcher, desk, batch_id)

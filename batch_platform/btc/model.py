@@ -183,8 +183,8 @@ class Batch:
 
     `adjustment_rate` is in percent, `target_total`, `plan_sum` and `applied_sum` in satoshi. `plan_rows` counts all
     rows of the plan, excluded ones too; `processed_user_count` the applied ones, whose amounts add up to
-    `applied_sum`. `cutoff_at`, `planned_at` and the `plan_` fields are set by the seal; `chunks_done` says that all
-    chunks below it are done. `key_hash` names the idempotency key the batch was created with.
+    `applied_sum`. `cutoff_at`, `planned_at` and the `plan_` fields are set by the seal. `key_hash` names the
+    idempotency key the batch was created with.
     """
 
     batch_id: str
@@ -216,7 +216,6 @@ class Batch:
     lease_owner: str | None = None
     lease_expires_at: datetime | None = None
     fencing: int = 0
-    chunks_done: int = 0
     reverses: str | None = None
     reversed_by: str | None = None
     applied_sum: int | None = None

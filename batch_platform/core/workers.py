@@ -7,11 +7,7 @@ name of a worker tells which process it was, and a process that is gone is gone.
 from __future__ import annotations
 
 import os
-import select
 import socket
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,31 +22,6 @@ def is_dead(worker: str) -> bool:
     """True only for a process of this machine that does not run any more."""
     process = _process(worker)
     return process is not None and _started(process[0]) != process[1]
-
-
-def await_death(worker: str, seconds: float, *, sleep: Callable[[float], None] = time.sleep) -> bool:
-    """Wait at most so long for the end of a worker, which the kernel tells at once; whether it is known to be dead.
-
-    Of a process of another machine nothing is known: then the whole time is slept.
-    """
-    process = _process(worker)
-    ends = None
-    if process is not None:
-        with suppress(OSError, AttributeError):  # it has ended, or this system cannot tell
-            ends = os.pidfd_open(process[0])
-    if ends is None:
-        if not is_dead(worker):
-            sleep(seconds)
-        return is_dead(worker)
-    try:
-        # its number may be another process's by now
-        if not is_dead(worker):
-            told = select.poll()
-            told.register(ends, select.POLLIN)
-            told.poll(seconds * 1_000)
-    finally:
-        os.close(ends)
-    return is_dead(worker)
 
 
 def _process(worker: str) -> tuple[int, str] | None:

@@ -23,7 +23,6 @@ from batch_platform.btc.store import (
     RateLimiter,
     Tables,
 )
-from batch_platform.btc.store.checkpoints import Checkpoints
 from batch_platform.btc.store.entries import Entries
 from batch_platform.core.dynamodb import Reason, Requests
 from batch_platform_tests.btc.clock import SteppingClock
@@ -104,7 +103,6 @@ class Stage:
             batches=Batches(requests, self.tables),
             ledger=Ledger(requests, self.tables, entries),
             accounts=Accounts(requests, self.tables, entries, clock=self.clock),
-            checkpoints=Checkpoints(requests, self.tables),
             plans=self._lake,
         )
         settings = replace(Options(chunk_users=3), **options)

@@ -21,7 +21,7 @@ from batch_platform.btc import desk, opening, service
 from batch_platform.btc.jobs import BATCH_TAG, BATCHES
 from batch_platform.btc.model import Batch
 from batch_platform.btc.money import btc_text
-from batch_platform.btc.service import BtcContext, standby
+from batch_platform.btc.service import BtcContext, apply
 from batch_platform.btc.settings import BtcSettings
 from batch_platform.definitions import build_definitions
 from batch_platform.operations.dagster.launch import Launcher, RunResult
@@ -232,16 +232,16 @@ def test_a_run_that_lost_its_batch_to_another_worker_is_no_failure(
     results: list[RunResult] = []
 
     def overtaken(self: Launcher, *args: Any, **options: Any) -> RunResult:
-        """The run finds the lease taken, and stands by until its holder has ended the batch."""
+        """The run finds the lease taken, and waits until its holder has ended the batch."""
         own = shell.work()
         other = replace(own, owner="elsewhere/1/1/abc")
         other.store.batches.acquire(service.batch(own, batch.batch_id), other.owner, now=own.clock())
 
         def end(context: BtcContext, held: Batch) -> Batch:
             service.run(other, held.batch_id)
-            return service.wait(context, held)
+            return service.await_worker(context, held)
 
-        monkeypatch.setattr(standby, "wait", end)
+        monkeypatch.setattr(apply, "await_worker", end)
         results.append(plain(self, *args, **options))
         return results[-1]
 

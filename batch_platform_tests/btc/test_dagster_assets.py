@@ -20,7 +20,7 @@ from batch_platform.btc.items import row_item
 from batch_platform.btc.model import HOUSE, Batch, BatchStatus, LedgerRow, TransactionType
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.plan import Bucket
-from batch_platform.btc.service import BtcContext, standby
+from batch_platform.btc.service import BtcContext, apply
 from batch_platform.btc.store import BtcStore
 from batch_platform.core.clock import utc_now
 from batch_platform.core.retry import STANDARD_RETRY
@@ -243,9 +243,9 @@ def test_a_batch_that_another_worker_fails_waits_for_a_person(
     def fail(own: BtcContext, found: Batch) -> Batch:
         free = {"lease_owner": None, "lease_expires_at": None}
         own.store.batches.move(found, BatchStatus.FAILED, error_message="a row differs", **free)
-        return service.wait(own, found)
+        return service.await_worker(own, found)
 
-    monkeypatch.setattr(standby, "wait", fail)
+    monkeypatch.setattr(apply, "await_worker", fail)
     ended = materialized(btc, instance, batch.batch_id, [TRANSACTIONS])
     assert sentences(ended) == [f"batch {batch.batch_id} was failed by another worker: a row differs"]
     assert service.batch(context, batch.batch_id).fencing == held.fencing
@@ -363,7 +363,7 @@ def test_a_lost_plan_fails_the_batch_and_not_only_its_run(
     assert not ended.success
     assert "no such plan" in shown(ended, PLAN)["plan"]
     failed = service.batch(context, batch.batch_id)
-    assert (failed.status, service.due(context)) == (BatchStatus.FAILED, [])
+    assert (failed.status, service.waiting_for_worker(context)) == (BatchStatus.FAILED, [])
     assert booked(context, failed) == {}
 
 

@@ -57,7 +57,6 @@ FULL = Batch(
     lease_owner="w",
     lease_expires_at=NOW,
     fencing=3,
-    chunks_done=2,
     reverses="a",
     reversed_by="c",
     applied_sum=0,

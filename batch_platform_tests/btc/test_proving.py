@@ -169,11 +169,11 @@ def other_rounding(patch: pytest.MonkeyPatch) -> None:
         (unconditional_rows, "paused workers", "balance"),
         (rows_apart_from_balances, "crash points", "balance"),
         (balances_below_zero, "crash points", "failed"),
-        (failures_that_are_not_noted, "crash points", "RowsMissing"),
+        (failures_that_are_not_noted, "crash points", "are not in the ledger though"),
         (house_by_the_plan, "shuffles", "house"),
         (other_rounding, "shuffles", "sealed row"),
         (leases_nobody_keeps, "paused workers", "was let in"),
-        (collisions_taken_for_success, "bad weather", "RowsMissing"),
+        (collisions_taken_for_success, "bad weather", "are not in the ledger though"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

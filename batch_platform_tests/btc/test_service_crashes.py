@@ -7,19 +7,20 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from batch_platform.btc import service
-from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
+from batch_platform.btc.model import LEDGER_SCHEMA, REVERSIBLE, Batch, BatchStatus
 from batch_platform.btc.service import BtcContext
 from batch_platform.btc.service.lease import HeldBatch, Progress
-from batch_platform.btc.store import LANES, Checkpoints, LeaseLost, Outcome
+from batch_platform.btc.store import LeaseLost, Outcome
 from batch_platform.core.failures import Conflict
+from batch_platform_tests.btc.clock import NOW
 from batch_platform_tests.btc.service_tools import (
+    ANN,
     BTC,
     Killed,
     Mortal,
@@ -108,7 +109,7 @@ def test_a_worker_paused_beyond_its_lease_harms_nothing(stage: Stage, at: int) -
             service.run(context, batch.batch_id)
         context.store.accounts.deposit("user-05", BTC, transaction_id="d-1", created_by="x")
         stage.later()
-        assert [one.batch_id for one in service.due(context)] == [batch.batch_id]
+        assert [one.batch_id for one in service.waiting_for_worker(context)] == [batch.batch_id]
         done = service.run(context, batch.batch_id)
         assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 2)
         context.store.accounts.deposit("user-06", BTC, transaction_id="d-2", created_by="x")
@@ -168,14 +169,14 @@ def test_progress_is_saved_while_chunks_are_at_work(stage: Stage) -> None:
         slow = pool.submit(service.run, first, batch.batch_id)
         assert paused.stopped.wait(PATIENCE)
         seen = service.batch(context, batch.batch_id)
-        while seen.chunks_done < 3:
+        while seen.processed_user_count < 9:
             seen = service.batch(context, batch.batch_id)
         assert (seen.lease_expires_at or stage.clock()) > context.lease + (seen.started_at or stage.clock())
         assert (seen.status, seen.counters.applied, seen.counters.pending) == (BatchStatus.PROCESSING, 9, 0)
         assert service.proof(context, batch.batch_id).ok
         paused.go_on.set()
         done = slow.result(PATIENCE)
-    assert (done.status, done.fencing, done.chunks_done) == (BatchStatus.COMPLETED, 1, 3)
+    assert (done.status, done.fencing) == (BatchStatus.COMPLETED, 1)
 
 
 def test_a_renewal_whose_reply_was_lost_is_met(stage: Stage) -> None:
@@ -184,7 +185,7 @@ def test_a_renewal_whose_reply_was_lost_is_met(stage: Stage) -> None:
     batch = made(context)
     working = context.store.batches.acquire(batch, context.owner, now=stage.clock())
     held = HeldBatch(context, working)
-    context.store.batches.renew(working, now=stage.clock(), chunks_done=1)
+    context.store.batches.renew(working, now=stage.clock(), processed_user_count=1)
     held.renew()
     assert held.batch == service.batch(context, batch.batch_id)
     stage.later()
@@ -194,35 +195,15 @@ def test_a_renewal_whose_reply_was_lost_is_met(stage: Stage) -> None:
     assert held.lost.is_set()
 
 
-def test_progress_counts_the_chunks_below_the_first_that_is_not_done(stage: Stage) -> None:
-    context = stage.context()
-    open_users(context)
-    progress = Progress(replace(made(context), chunks_done=1, processed_user_count=3, applied_sum=100))
-    for chunk in (2, 1):
-        rows = [("user-a", 10), (f"user-{chunk}", 7), ("user-b", 1)]
-        progress.note(chunk, rows, Outcome(applied=2, failed={f"user-{chunk}": "below_zero"}))
-        assert progress.fields()["chunks_done"] == (1 if chunk == 2 else 3)
-    done = {"chunks_done": 3, "processed_user_count": 7, "failed_user_count": 2, "applied_sum": 122}
-    assert progress.fields() == done
-    assert progress.users == 9
-
-
-def test_progress_begins_with_what_workers_before_have_booked(stage: Stage) -> None:
-    context = stage.context()
-    open_users(context)
-    progress = Progress(replace(made(context), chunks_done=1, processed_user_count=3, applied_sum=100))
-    progress.pass_over(3, pl.DataFrame({"user_id": ["a", "b", "c", "d"], "amount": [5, -1, 2, 3]}))
-    progress.note(3, [("e", 10)], Outcome(applied=1))
-    done = {"chunks_done": 4, "processed_user_count": 8, "failed_user_count": 0, "applied_sum": 119}
-    assert progress.fields() == done
-    assert progress.users == 8
-
-
-@given(st.integers(0, 40), st.lists(st.integers(0, 10), min_size=LANES, max_size=LANES))
-def test_the_first_chunk_left_is_the_first_that_no_lane_has_come_to(chunks: int, sent: list[int]) -> None:
-    there = {chunk for lane in range(LANES) for chunk in list(range(lane, chunks, LANES))[: sent[lane]]}
-    reached = {lane: max(mine) for lane in range(LANES) if (mine := [one for one in there if one % LANES == lane])}
-    assert Checkpoints.first_left(reached) == min(set(range(chunks + 1)) - there)
+def test_progress_begins_with_the_ledger_and_counts_what_is_written() -> None:
+    batch = Batch("b", Decimal(5), BatchStatus.PROCESSING, ANN, NOW, processed_user_count=99, applied_sum=99)
+    progress = Progress(batch)
+    booked = [("a", 5, "applied", None), ("b", 0, "failed", "below_zero"), ("house", -5, "applied", None)]
+    progress.recount(pl.DataFrame(booked, schema=LEDGER_SCHEMA, orient="row"))
+    assert progress.users == 2
+    progress.add([("c", 10), ("d", 7), ("e", 1)], Outcome(applied=2, failed={"d": "below_zero"}))
+    assert progress.fields() == {"processed_user_count": 3, "failed_user_count": 2, "applied_sum": 16}
+    assert progress.users == 5
 
 
 def test_a_batch_of_a_process_that_is_gone_is_due_at_once(stage: Stage) -> None:
@@ -230,5 +211,5 @@ def test_a_batch_of_a_process_that_is_gone_is_due_at_once(stage: Stage) -> None:
     open_users(context)
     batch = made(context)
     context.store.batches.acquire(batch, f"{socket.gethostname()}/4194305/1/ab", now=stage.clock())
-    assert [one.batch_id for one in service.due(context)] == [batch.batch_id]
+    assert [one.batch_id for one in service.waiting_for_worker(context)] == [batch.batch_id]
     assert service.run(context, batch.batch_id).fencing == 2

@@ -12,7 +12,7 @@ import pytest
 from batch_platform.btc import service
 from batch_platform.btc.model import HOUSE, BatchStatus, Exclusion, Rounding, RowState, UserStatus, reversal_of
 from batch_platform.btc.service.review import consent
-from batch_platform.btc.store import BELOW_ZERO, BtcStore
+from batch_platform.btc.store import BELOW_ZERO, BtcStore, Ledger, Outcome
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure, TransientFailure
 from batch_platform.core.progress import listening
 from batch_platform_tests.btc.clock import SteppingClock
@@ -44,9 +44,9 @@ def test_a_batch_from_preview_to_proof(stage: Stage) -> None:
     assert (batch.target_user_count, batch.skipped_zero_count, batch.excluded_count) == (11, 2, 3)
     with pytest.raises(Conflict, match=r"waits for 1 more approval"):
         service.run(context, batch.batch_id)
-    assert service.due(context) == []
+    assert service.waiting_for_worker(context) == []
     approved(context, batch)
-    assert [one.batch_id for one in service.due(context)] == [batch.batch_id]
+    assert [one.batch_id for one in service.waiting_for_worker(context)] == [batch.batch_id]
     told: list[str] = []
     with listening(told.append):
         done = service.run(context, batch.batch_id)
@@ -56,7 +56,11 @@ def test_a_batch_from_preview_to_proof(stage: Stage) -> None:
     assert balances(context) == {user: balance + wanted.get(user, 0) for user, balance in before.items()}
     assert (done.status, done.counters) == (BatchStatus.COMPLETED, (11, 9, 2, 0, 0, 3))
     assert done.applied_sum == done.plan_sum == sum(wanted.values()) == -house(context)
-    assert (done.lease_owner, context.store.batches.open_batch_id(), service.due(context)) == (None, None, [])
+    assert (done.lease_owner, context.store.batches.open_batch_id(), service.waiting_for_worker(context)) == (
+        None,
+        None,
+        [],
+    )
     proof = service.proof(context, done.batch_id)
     assert (proof.ok, proof.counters, proof.applied_sum) == (True, done.counters, done.applied_sum)
     assert service.verify(context).ok
@@ -190,19 +194,19 @@ def test_an_approved_batch_is_started_once_and_then_not_cancelled(stage: Stage) 
     open_users(context)
     batch = service.create(context, "5", by=ANN)
     with pytest.raises(Conflict, match=r"waits for 1 more approval"):
-        service.start(context, batch.batch_id)
+        service.submit(context, batch.batch_id)
     approved(context, batch)
     with ThreadPoolExecutor(4) as pool:
-        asked = list(pool.map(lambda _: service.start(context, batch.batch_id), range(4)))
+        asked = list(pool.map(lambda _: service.submit(context, batch.batch_id), range(4)))
     assert {one.status for one in asked} == {BatchStatus.PROCESSING}
     assert {(one.started_at, one.lease_owner, one.fencing) for one in asked} == {(asked[0].started_at, None, 0)}
-    assert [one.batch_id for one in service.due(context)] == [batch.batch_id]
+    assert [one.batch_id for one in service.waiting_for_worker(context)] == [batch.batch_id]
     with pytest.raises(Conflict, match=r"processing cannot become cancelled"):
         service.cancel(context, batch.batch_id, by=ANN)
     done = service.run(context, batch.batch_id)
     assert (done.status, done.started_at) == (BatchStatus.COMPLETED, asked[0].started_at)
     with pytest.raises(Conflict, match=r"is completed: nothing to apply"):
-        service.start(context, batch.batch_id)
+        service.submit(context, batch.batch_id)
 
 
 def test_a_reversal_takes_back_and_leaves_later_activity(stage: Stage) -> None:
@@ -341,7 +345,7 @@ def test_a_foreign_amount_in_the_ledger_stops_the_batch_and_keeps_its_lock(stage
         assert "the ledger differs" in (failed.error_message or "")
     with pytest.raises(Conflict, match="is open"):
         made(context)
-    assert service.due(context) == []
+    assert service.waiting_for_worker(context) == []
     stage.dynamodb.delete_item(
         TableName=stage.tables.transactions,
         Key={"transaction_id": {"S": batch.batch_id}, "user_id": {"S": "user-05"}},
@@ -352,14 +356,18 @@ def test_a_foreign_amount_in_the_ledger_stops_the_batch_and_keeps_its_lock(stage
     assert [one.user_id for one in service.verify(context).balances.differences] == ["user-05"]
 
 
-def test_rows_noted_as_done_that_are_not_there_are_not_written_without_a_look(stage: Stage) -> None:
+def test_rows_that_are_not_there_though_they_were_written_stop_the_batch(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     context = stage.context()
     before = open_users(context)
     batch = made(context)
-    context.store.batches.amend(batch, chunks_done=2, processed_user_count=6)
-    with pytest.raises(PermanentFailure, match=r"6 rows of batch .* are not in the ledger"):
+    monkeypatch.setattr(Ledger, "write_chunk", lambda *asked: Outcome(applied=3))
+    with pytest.raises(PermanentFailure, match=r"9 rows of batch .* are not in the ledger"):
         service.run(context, batch.batch_id)
-    assert service.batch(context, batch.batch_id).status is BatchStatus.FAILED
+    failed = service.batch(context, batch.batch_id)
+    assert (failed.status, failed.processed_user_count) == (BatchStatus.FAILED, 0)
+    monkeypatch.undo()
     done = service.run(context, batch.batch_id)
     assert booked(context, done) == expected(before, "5")
     assert service.verify(context).ok
@@ -389,7 +397,7 @@ def test_what_may_pass_leaves_the_batch_to_the_next_worker(
         service.run(replace(context, store=distant), batch.batch_id)
     left = service.batch(context, batch.batch_id)
     assert (left.status, left.lease_owner) == (BatchStatus.PROCESSING, None)
-    assert service.due(context) == [left]
+    assert service.waiting_for_worker(context) == [left]
     done = service.run(stage.context(), batch.batch_id)
     assert booked(context, done) == expected(before, "5")
     assert service.verify(context).ok

@@ -299,7 +299,7 @@ def test_a_batch_that_nobody_works_on(stage: Stage, pool: postgres.Pool) -> None
         f"no progress of batch {batch.batch_id} (5 %) has been seen since {seen:%Y-%m-%d %H:%M} UTC: "
         "it is approved, 0 of 11 users are known to be booked"
     )
-    service.start(context, batch.batch_id)
+    service.submit(context, batch.batch_id)
     stage.later(60)
     service.publish(context, pool)
     assert told(pool, "btc-stuck", later) == []

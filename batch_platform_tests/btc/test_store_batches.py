@@ -136,13 +136,13 @@ def test_a_lease_is_taken_over_only_when_it_ran_out(store: BtcStore) -> None:
     assert (first.status, first.started_at, first.fencing) == (BatchStatus.PROCESSING, NOW, 1)
     with pytest.raises(Conflict, match="is worked on by w1 until 2026-11-20T03:01:00Z"):
         store.batches.acquire(first, "w2", now=NOW + timedelta(seconds=59))
-    renewed = store.batches.renew(first, now=NOW + timedelta(seconds=59), chunks_done=3, processed_user_count=147)
+    renewed = store.batches.renew(first, now=NOW + timedelta(seconds=59), processed_user_count=147)
     with pytest.raises(Conflict, match="is worked on by w1"):
         store.batches.acquire(renewed, "w2", now=NOW + timedelta(seconds=61))
     second = store.batches.acquire(renewed, "w2", now=LATER)
-    assert (second.fencing, second.chunks_done, second.started_at) == (2, 3, NOW)
+    assert (second.fencing, second.processed_user_count, second.started_at) == (2, 147, NOW)
     for late in (
-        lambda: store.batches.renew(renewed, now=LATER, chunks_done=4),
+        lambda: store.batches.renew(renewed, now=LATER, processed_user_count=196),
         lambda: store.batches.release(renewed),
         lambda: store.batches.move(renewed, BatchStatus.COMPLETED),
     ):
@@ -169,9 +169,9 @@ def test_of_many_workers_one_gets_the_lease(store: BtcStore) -> None:
 def test_the_lease_of_a_dead_worker_comes_with_what_it_saved_last(store: BtcStore) -> None:
     dead = f"{socket.gethostname()}/4194305/1/ab"  # beyond any process number
     first = store.batches.acquire(planned(store), dead, now=NOW)
-    store.batches.renew(first, now=NOW + timedelta(seconds=1), chunks_done=3, processed_user_count=147)
+    store.batches.renew(first, now=NOW + timedelta(seconds=1), processed_user_count=147)
     second = store.batches.acquire(first, "w2", now=NOW + timedelta(seconds=2))
-    assert (second.fencing, second.lease_owner, second.chunks_done) == (2, "w2", 3)
+    assert (second.fencing, second.lease_owner, second.processed_user_count) == (2, "w2", 147)
     assert store.batches.get(first.batch_id) == second
     # whoever comes too late sees that it is taken, also when that one has died as well
     with pytest.raises(LeaseLost, match="taken over"):
@@ -181,7 +181,7 @@ def test_the_lease_of_a_dead_worker_comes_with_what_it_saved_last(store: BtcStor
 
 def test_a_released_lease_is_free_at_once(store: BtcStore) -> None:
     first = store.batches.acquire(planned(store), "w1", now=NOW)
-    released = store.batches.release(first, chunks_done=2)
+    released = store.batches.release(first, processed_user_count=2)
     assert store.batches.acquire(released, "w2", now=NOW).fencing == 2
 
 

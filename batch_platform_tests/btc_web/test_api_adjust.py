@@ -264,7 +264,7 @@ def test_a_start_that_dagster_does_not_hear_of_is_not_lost(office: Office, admin
     made = data(send(administrator, {"adjustment_rate": 5}))
     assert made["status"] == "processing"
     assert office.runner.asked == {}
-    assert [batch.batch_id for batch in service.due(office.work)] == [made["batch_id"]]
+    assert [batch.batch_id for batch in service.waiting_for_worker(office.work)] == [made["batch_id"]]
 
 
 def test_a_client_that_hangs_up_harms_nothing(office: Office, origin: str) -> None:

@@ -62,7 +62,6 @@ def halfway(office: Office, batch: Batch) -> None:
     first = plan.filter(plan["amount"] != 0).head(office.work.options.chunk_users)
     progress: dict[str, Any] = {
         "processed_user_count": first.height,
-        "chunks_done": 1,
         "applied_sum": int(first["amount"].sum()),
     }
     held = office.take(batch)

@@ -77,7 +77,7 @@ def test_progress_is_told_while_it_lasts(office: Office, administrator: httpx.Cl
     assert "hx-get" not in page(administrator, here)
     assert "承認済みです。数秒で開始します。" in page(administrator, here)
     held = office.take(batch)
-    done: dict[str, Any] = {"processed_user_count": 5, "chunks_done": 1, "applied_sum": 12_345}
+    done: dict[str, Any] = {"processed_user_count": 5, "applied_sum": 12_345}
     office.work.store.batches.renew(held, now=office.clock(), **done)
     part = page(administrator, f"{here}/live")
     assert "<html" not in part

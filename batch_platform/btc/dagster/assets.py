@@ -103,13 +103,13 @@ def _planned(work: BtcContext, batch_id: str) -> Metadata:
 
 
 def _applied(context: dg.AssetExecutionContext, work: BtcContext, batch_id: str) -> Batch:
-    """Apply one batch, or stand by while another worker does; the batch as it has ended. Raises `Conflict`."""
+    """Apply one batch, or wait while another worker does; the batch as it has ended. Raises `Conflict`."""
     batch = service.batch(work, batch_id)
     if batch.status is BatchStatus.CANCELLED:
         context.log.info(f"batch {batch_id} is cancelled: nothing to apply")
         return batch
     with overhearing(Tenths(context.log.info)):
-        ended = service.stand_by(work, batch_id)
+        ended = service.run_when_free(work, batch_id)
     if ended.status not in REVERSIBLE:
         why = ended.error_message
         raise Conflict(f"batch {batch_id} was {ended.status} by another worker: {why}", field="batch_id")

@@ -23,7 +23,7 @@ def adjustment(config: AdjustmentConfig, btc: BtcResource) -> dg.Output[None]:
     with dagster_failures(), btc.work() as work:
         batch = service.batch(work, config.batch_id)
         if batch.status not in REVERSIBLE:
-            batch = service.ready(work, config.batch_id)
+            batch = service.require_applicable(work, config.batch_id)
         rows = run_metadata.by_state(work, batch)
     left = sum(row["users"] for row in rows if row["state"] == "pending")
     return dry_run_result(rows, f"{left} users of batch {batch.batch_id} would be booked")

@@ -27,7 +27,7 @@ def waiting_batches(tick: Tick) -> Look:
     with tick.resource.work() as work:
         _add_partitions(tick.instance, work)
         now = work.clock()
-        waiting = [("btc_adjustment", batch) for batch in service.due(work)]
+        waiting = [("btc_adjustment", batch) for batch in service.waiting_for_worker(work)]
         waiting += [("btc_plan", batch) for batch in service.abandoned(work)]
         free = [(job, batch) for job, batch in waiting if _nobody_at_it(tick.instance, batch, now=now)]
         try:

@@ -28,7 +28,7 @@ def main() -> None:
     sys.stdout.flush()
     batch_id = sys.stdin.readline().strip()
     if batch_id:
-        service.stand_by(context, batch_id)
+        service.run_when_free(context, batch_id)
 
 
 if __name__ == "__main__":

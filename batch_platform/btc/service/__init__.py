@@ -6,7 +6,6 @@ plan        preview; create a batch, plan and seal it; plan again what a killed 
 review      approve as seen, by one or two people; cancel
 lease       a batch while this process works on it, or waits for another one
 apply       the sealed rows into the ledger, recount, proof, end; what waits for a worker
-standby     wait for what another worker has, to go on at once when it dies
 reverse     the batch that takes back another
 proof       sealed rows, ledger rows and counters of one batch, each against the others
 verify      everything recomputed from the ledger
@@ -15,10 +14,10 @@ lists       history, detail, rows, failed users, balances
 seed        users for the demo and for tests, or from a CSV file
 """
 
-from batch_platform.btc.service.apply import due, ready, run, start
+from batch_platform.btc.service.apply import require_applicable, run, run_when_free, submit, waiting_for_worker
 from batch_platform.btc.service.context import SYSTEM, BtcContext, build_context
 from batch_platform.btc.service.draft import Draft
-from batch_platform.btc.service.lease import is_held, wait
+from batch_platform.btc.service.lease import await_worker, is_held
 from batch_platform.btc.service.lists import (
     Detail,
     FailedUser,
@@ -48,7 +47,6 @@ from batch_platform.btc.service.proof import proof
 from batch_platform.btc.service.reverse import preview_reversal, reverse
 from batch_platform.btc.service.review import approvals_missing, approve, asks_for_sum, cancel, is_approved
 from batch_platform.btc.service.seed import SeedOutcome, seed_csv, seed_users
-from batch_platform.btc.service.standby import stand_by
 from batch_platform.btc.service.verify import Verification, check_balances, check_balances_after, verify
 
 __all__ = [
@@ -65,6 +63,7 @@ __all__ = [
     "approvals_missing",
     "approve",
     "asks_for_sum",
+    "await_worker",
     "balances",
     "batch",
     "batches_of",
@@ -74,7 +73,6 @@ __all__ = [
     "check_balances_after",
     "create",
     "detail",
-    "due",
     "failed_users",
     "history",
     "idempotency_key",
@@ -84,19 +82,19 @@ __all__ = [
     "preview_reversal",
     "proof",
     "publish",
-    "ready",
     "replan",
+    "require_applicable",
     "reversals",
     "reverse",
     "run",
+    "run_when_free",
     "sealed_rows",
     "seed_csv",
     "seed_users",
-    "stand_by",
-    "start",
+    "submit",
     "summary",
     "transactions",
     "user_rows",
     "verify",
-    "wait",
+    "waiting_for_worker",
 ]

@@ -7,10 +7,10 @@ died anywhere, came late or met another is followed by the same call again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 import polars as pl
 
@@ -18,24 +18,24 @@ from batch_platform.btc.model import HOUSE, LEDGER_SCHEMA, REVERSIBLE, Batch, Ba
 from batch_platform.btc.proof import applied_sum, prove, recount
 from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import SYSTEM, BtcContext
-from batch_platform.btc.service.lease import HeldBatch, is_held
+from batch_platform.btc.service.lease import HeldBatch, await_worker, is_held
 from batch_platform.btc.service.review import approvals_missing, is_approved
-from batch_platform.btc.store import LANES, Header, LeaseLost, Outcome
+from batch_platform.btc.store import Header, LeaseLost
+from batch_platform.btc.store.batches import Changed, LeaseHeld
 from batch_platform.core.failures import Conflict, PermanentFailure, PlatformError
 
+WRITERS: Final = 4
+"""Chunks that a worker sends at once."""
 
-class RowsMissing(PermanentFailure):
-    """Rows that were noted as done are not in the ledger: somebody has to look before they are written again."""
 
-
-def ready(context: BtcContext, batch_id: str) -> Batch:
+def require_applicable(context: BtcContext, batch_id: str) -> Batch:
     """The batch, when it can be applied or resumed. Raises `Conflict` saying what is missing."""
     batch = context.store.batches.get(batch_id)
-    _require_ready(context, batch)
+    _require_applicable(context, batch)
     return batch
 
 
-def _require_ready(context: BtcContext, batch: Batch) -> None:
+def _require_applicable(context: BtcContext, batch: Batch) -> None:
     if batch.status is BatchStatus.PLANNED:
         if missing := approvals_missing(batch, context.options):
             raise Conflict(f"batch {batch.batch_id} waits for {missing} more approval(s)", field="approvals")
@@ -43,12 +43,12 @@ def _require_ready(context: BtcContext, batch: Batch) -> None:
         raise Conflict(f"batch {batch.batch_id} is {batch.status}: nothing to apply", field="status")
 
 
-def start(context: BtcContext, batch_id: str) -> Batch:
+def submit(context: BtcContext, batch_id: str) -> Batch:
     """The batch is processing from now on, by whoever comes first to work on it; it cannot be cancelled any more.
 
-    Started twice it is started once. Raises `Conflict` saying what is missing.
+    Submitted twice it is submitted once. Raises `Conflict` saying what is missing.
     """
-    batch = ready(context, batch_id)
+    batch = require_applicable(context, batch_id)
     if batch.status is BatchStatus.PROCESSING:
         return batch
     try:
@@ -63,7 +63,7 @@ def start(context: BtcContext, batch_id: str) -> Batch:
         raise
 
 
-def due(context: BtcContext) -> list[Batch]:
+def waiting_for_worker(context: BtcContext) -> list[Batch]:
     """Batches that wait for a worker, the oldest first: approved ones, and those whose lease ran out.
 
     One that failed waits for a person, who runs it again.
@@ -82,41 +82,68 @@ def run(context: BtcContext, batch_id: str) -> Batch:
     lease is free then), `PermanentFailure` for what does not: the batch is failed, keeps others from starting, and
     may be run again once somebody has looked.
     """
-    return go_on(context, context.store.batches.get(batch_id))
-
-
-def go_on(context: BtcContext, batch: Batch, rows: pl.DataFrame | None = None) -> Batch:
-    """`run` for a batch as it was read, with its pending rows where they were read before."""
+    batches = context.store.batches
+    batch = batches.get(batch_id)
     if batch.status in REVERSIBLE:
         return batch
-    _require_ready(context, batch)
-    batches = context.store.batches
-    with ThreadPoolExecutor(1, thread_name_prefix="btc-checkpoints") as pool:
-        # at once with the lease: both wait behind what a killed worker has sent last
-        reached = pool.submit(context.store.checkpoints.read, batch.batch_id)
-        held = HeldBatch(context, batches.acquire(batch, context.owner, now=context.clock(), lasts=context.lease))
+    _require_applicable(context, batch)
+    held = HeldBatch(context, batches.acquire(batch, context.owner, now=context.clock(), lasts=context.lease))
     try:
         with held:
-            rows = draft.pending(context, batch) if rows is None else rows
-            ended = _apply(context, held, rows, reached.result())
+            ended = _apply(context, held)
         return _end(context, held, ended)
     except LeaseLost:
-        return batches.get(batch.batch_id)
+        return batches.get(batch_id)
     except PlatformError as error:
         _stop(context, held, error)
         raise
 
 
-def _apply(context: BtcContext, held: HeldBatch, rows: pl.DataFrame, reached: Mapping[int, int]) -> Batch:
-    """Write every row and the house's, and prove it; the batch as it shall end."""
+def run_when_free(context: BtcContext, batch_id: str) -> Batch:
+    """As `run`, but what another worker has is waited for instead of refused; the batch as it is then.
+
+    It has ended, or that other worker has failed it: then somebody has to look before it is run again. Raises as
+    `run` does.
+    """
+    waited = False
+    while True:
+        batch = context.store.batches.get(batch_id)
+        if is_held(context, batch):
+            waited = True
+            await_worker(context, batch)
+            continue
+        if waited and batch.status is BatchStatus.FAILED:
+            return batch
+        try:
+            batch = run(context, batch_id)
+        except (LeaseHeld, Changed):
+            waited = True
+            continue
+        if batch.status is not BatchStatus.PROCESSING:
+            return batch
+
+
+def _apply(context: BtcContext, held: HeldBatch) -> Batch:
+    """Write every row that is missing and the house's, and prove it; the batch as it shall end."""
     batch, ledger = held.batch, context.store.ledger
     header = _header(batch)
-    _write_rows(context, held, header, rows, reached)
+    rows = draft.pending(context, batch)
+    users = rows.get_column("user_id")
+    left = rows
+    if batch.fencing > 1:
+        # others have worked on it: what they have booked as sealed is done, whatever the batch says of itself
+        booked = ledger.rows(batch.batch_id, batch.shards, users)
+        left = _missing(rows, booked)
+        held.progress.recount(booked)
+    _write_rows(context, held, header, left)
     plan = draft.sealed(context, batch)
-    booked = ledger.rows(batch.batch_id, batch.shards, rows.get_column("user_id"))
+    booked = ledger.rows(batch.batch_id, batch.shards, users)
+    held.progress.recount(booked)
     missing = rows.join(booked, on="user_id", how="anti").height
     if missing:
-        raise RowsMissing(f"{missing} rows of batch {batch.batch_id} are not in the ledger though they were written")
+        raise PermanentFailure(
+            f"{missing} rows of batch {batch.batch_id} are not in the ledger though they were written"
+        )
     total = applied_sum(booked)
     _write_house(context, header, total)
     counted = recount(plan, booked)
@@ -135,6 +162,14 @@ def _apply(context: BtcContext, held: HeldBatch, rows: pl.DataFrame, reached: Ma
     return ended
 
 
+def _missing(rows: pl.DataFrame, booked: pl.DataFrame) -> pl.DataFrame:
+    """The sealed rows that still have to be sent; one that is booked otherwise than sealed is refused then."""
+    failed = booked.filter(pl.col("state") == RowState.FAILED)
+    return rows.join(booked, on=["user_id", "amount"], how="anti", maintain_order="left").join(
+        failed, on="user_id", how="anti", maintain_order="left"
+    )
+
+
 def _end(context: BtcContext, held: HeldBatch, ended: Batch) -> Batch:
     """One conditional write: the terminal status, and the lock is free. Raises `LeaseLost`."""
     done = context.store.batches.move(
@@ -144,7 +179,6 @@ def _end(context: BtcContext, held: HeldBatch, ended: Batch) -> Batch:
         processed_user_count=ended.processed_user_count,
         failed_user_count=ended.failed_user_count,
         applied_sum=ended.applied_sum,
-        chunks_done=held.progress.fields()["chunks_done"],
     )
     context.progress(f"{done.batch_id}: {done.status}, {done.processed_user_count} users booked")
     return done
@@ -154,8 +188,6 @@ def _stop(context: BtcContext, held: HeldBatch, error: PlatformError) -> None:
     """Leave the batch to the next worker, or to a person. Where that cannot be written the lease runs out."""
     batches = context.store.batches
     fields = held.progress.fields()
-    if isinstance(error, RowsMissing):
-        fields = dict.fromkeys(fields, 0)
     with suppress(PlatformError):
         now = held.current()
         if error.permanent:
@@ -163,56 +195,39 @@ def _stop(context: BtcContext, held: HeldBatch, error: PlatformError) -> None:
             batches.move(now, BatchStatus.FAILED, **free, **fields)
         else:
             batches.release(now, **fields)
-        if isinstance(error, RowsMissing):
-            # only once it is failed: until a person has looked, nobody shall send them again
-            context.store.checkpoints.forget(now.batch_id)
 
 
 # writing
 
 
-def _write_rows(
-    context: BtcContext, held: HeldBatch, header: Header, rows: pl.DataFrame, reached: Mapping[int, int]
-) -> None:
-    """Every chunk that is not known to be done, a lane in each thread, until an error or the loss of the lease.
-
-    What the workers before have `reached` counts as booked until the recount: who failed there is in the ledger.
-    """
-    ledger, checkpoints = context.store.ledger, context.store.checkpoints
-    size, saved = held.batch.chunk_users, held.batch.chunks_done
-    chunks = -(-rows.height // size)
-    begin = max(saved, checkpoints.first_left(reached))
-    held.progress.pass_over(begin, rows[saved * size : begin * size])
+def _write_rows(context: BtcContext, held: HeldBatch, header: Header, rows: pl.DataFrame) -> None:
+    """Write the rows chunk by chunk, some chunks at once, until an error or the loss of the lease."""
+    size = held.batch.chunk_users
     stopped = threading.Event()
 
-    def work(lane: int) -> None:
-        there = reached.get(lane, -1)
-        for number in range(begin + (lane - begin) % LANES, chunks, LANES):
-            if stopped.is_set() or held.lost.is_set():
-                return
-            chunk = rows.slice(number * size, size).rows()
-            try:
-                if number <= there:
-                    outcome = Outcome(len(chunk), already=len(chunk))
-                else:
-                    outcome = ledger.write_chunk(header, chunk, checkpoints.mark(held.batch, number))
-                held.progress.note(number, chunk, outcome)
-            except BaseException:
-                stopped.set()
-                raise
-
-    with ThreadPoolExecutor(LANES, thread_name_prefix="btc-apply") as pool:
-        at_work = [pool.submit(work, lane) for lane in range(LANES)]
+    def write(first: int) -> None:
+        if stopped.is_set() or held.lost.is_set():
+            return
+        chunk = rows.slice(first, size).rows()
         try:
-            left = set(at_work)
+            held.progress.add(chunk, context.store.ledger.write_chunk(header, chunk))
+        except BaseException:
+            stopped.set()
+            raise
+
+    total = held.progress.users + rows.height
+    with ThreadPoolExecutor(WRITERS, thread_name_prefix="btc-apply") as pool:
+        chunks = [pool.submit(write, first) for first in range(0, rows.height, size)]
+        try:
+            left = set(chunks)
             while left:
                 _, left = wait(left, timeout=context.heartbeat)
-                context.progress(f"{held.batch.batch_id}: {held.progress.users} of {rows.height} users")
+                context.progress(f"{held.batch.batch_id}: {held.progress.users} of {total} users")
         except BaseException:
             # interrupted: the chunks at work are finished, no other is begun
             stopped.set()
             raise
-    errors = [error for one in at_work if (error := one.exception()) is not None]
+    errors = [error for chunk in chunks if (error := chunk.exception()) is not None]
     if errors:
         # what no waiting mends weighs more than what may pass, and what nobody expected most of all
         raise max(errors, key=lambda error: (not isinstance(error, PlatformError), getattr(error, "permanent", True)))

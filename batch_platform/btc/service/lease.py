@@ -8,13 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from batch_platform.btc.model import Batch, BatchStatus
+from batch_platform.btc.model import HOUSE, Batch, BatchStatus, RowState
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.store import LeaseLost
 from batch_platform.btc.store.entries import Outcome, Row
 from batch_platform.core import leases
 from batch_platform.core.failures import Conflict
-from batch_platform.core.workers import await_death
 
 
 def is_held(context: BtcContext, batch: Batch) -> bool:
@@ -22,59 +21,49 @@ def is_held(context: BtcContext, batch: Batch) -> bool:
     return leases.is_held(batch.lease_owner, batch.lease_expires_at, context.clock())
 
 
-def wait(context: BtcContext, batch: Batch) -> Batch:
-    """Tell how far another worker is, and wait up to a heartbeat while it has the lease; the batch as it is then.
-
-    The death of a worker of this machine ends the wait at once, and whoever takes the lease sees what it saved last;
-    that of another one ends it only when its lease runs out.
-    """
+def await_worker(context: BtcContext, batch: Batch) -> Batch:
+    """Tell how far another worker is, and wait a heartbeat while it has the lease; the batch as it is then."""
     done = batch.processed_user_count + batch.failed_user_count
     context.progress(f"{batch.batch_id}: {done} of {batch.target_user_count} users, by {batch.lease_owner}")
-    if await_death(batch.lease_owner or "", context.heartbeat, sleep=context.sleep):
-        return batch
+    context.sleep(context.heartbeat)
     return context.store.batches.get(batch.batch_id)
 
 
 class Progress:
-    """Which chunks are done. What is saved counts the chunks below the first that is not: a resume begins there."""
+    """Rows that are in the ledger as far as this worker knows: what people see while it works."""
 
     def __init__(self, batch: Batch) -> None:
         self._lock = threading.Lock()
-        self._above: dict[int, tuple[Outcome, int]] = {}
-        self._chunks = batch.chunks_done
         self._applied = batch.processed_user_count
         self._failed = batch.failed_user_count
         self._sum = batch.applied_sum or 0
-        self.users = self._applied + self._failed
-        """Users who are done, in whatever order."""
 
-    def pass_over(self, chunks: int, rows: pl.DataFrame) -> None:
-        """So many chunks are done before the work begins; `rows` are those of them that were not counted yet.
-
-        They count as booked until the recount: who failed there is in the ledger.
-        """
+    def recount(self, booked: pl.DataFrame) -> None:
+        """Begin again with the ledger's rows of the batch (`LEDGER_SCHEMA`)."""
+        rows = booked.filter(pl.col("user_id") != HOUSE)
+        failed = rows.filter(pl.col("state") == RowState.FAILED).height
         with self._lock:
-            self.users += rows.height
-            self._chunks = chunks
-            self._applied += rows.height
-            self._sum += int(rows.get_column("amount").sum())
+            self._applied = rows.height - failed
+            self._failed = failed
+            self._sum = int(rows.get_column("amount").sum())
 
-    def note(self, chunk: int, rows: Sequence[Row], outcome: Outcome) -> None:
-        booked = sum(amount for user, amount in rows if user not in outcome.failed)
+    def add(self, rows: Sequence[Row], outcome: Outcome) -> None:
+        """Rows that were written, and what became of them."""
+        amount = sum(amount for user, amount in rows if user not in outcome.failed)
         with self._lock:
-            self.users += outcome.applied + len(outcome.failed)
-            self._above[chunk] = outcome, booked
-            while (found := self._above.pop(self._chunks, None)) is not None:
-                done, amount = found
-                self._chunks += 1
-                self._applied += done.applied
-                self._failed += len(done.failed)
-                self._sum += amount
+            self._applied += outcome.applied
+            self._failed += len(outcome.failed)
+            self._sum += amount
+
+    @property
+    def users(self) -> int:
+        """Users who are done."""
+        with self._lock:
+            return self._applied + self._failed
 
     def fields(self) -> dict[str, Any]:
         with self._lock:
             return {
-                "chunks_done": self._chunks,
                 "processed_user_count": self._applied,
                 "failed_user_count": self._failed,
                 "applied_sum": self._sum,

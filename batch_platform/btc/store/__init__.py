@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from batch_platform.btc.store.accounts import Accounts, Opening
 from batch_platform.btc.store.batches import Batches, BatchPage, IdempotencyKey, LeaseLost
-from batch_platform.btc.store.checkpoints import LANES, Checkpoints
 from batch_platform.btc.store.entries import BELOW_ZERO, NO_BALANCE, ROWS_AT_MOST, Entries, Header, Outcome
 from batch_platform.btc.store.ledger import Ledger, RowPage
 from batch_platform.btc.store.limiter import RateLimiter
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BELOW_ZERO",
-    "LANES",
     "NO_BALANCE",
     "PROJECT",
     "ROWS_AT_MOST",
@@ -36,7 +34,6 @@ __all__ = [
     "BatchPage",
     "Batches",
     "BtcStore",
-    "Checkpoints",
     "Header",
     "IdempotencyKey",
     "LeaseLost",
@@ -60,7 +57,6 @@ class BtcStore:
     batches: Batches
     ledger: Ledger
     accounts: Accounts
-    checkpoints: Checkpoints
     plans: PlanLake
 
 
@@ -81,6 +77,5 @@ def open_store(
         batches=Batches(requests, tables),
         ledger=Ledger(requests, tables, entries),
         accounts=Accounts(requests, tables, entries, clock=clock),
-        checkpoints=Checkpoints(requests, tables),
         plans=PlanLake(s3, lake_bucket),
     )

@@ -1,7 +1,7 @@
 """Batches: created once and one at a time, moved by conditional update, worked on by whoever holds the lease.
 
-Beside the batches the table has a lock item, which names the open batch of a type, an item for each idempotency key,
-and the checkpoints. An index is a hint: whatever it names is read again by its key.
+Beside the batches the table has a lock item, which names the open batch of a type, and an item for each idempotency
+key. An index is a hint: whatever it names is read again by its key.
 """
 
 from __future__ import annotations

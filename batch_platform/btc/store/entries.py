@@ -34,7 +34,7 @@ Row = tuple[str, int]
 """A user's id and the amount to book, in satoshi."""
 
 ROWS_AT_MOST: Final = 49
-"""Of a transaction of 100 writes: a row and its balance for each user, and a mark."""
+"""Of a transaction of 100 writes: a row and its balance for each user, one pair short of the limit."""
 
 NO_BALANCE: Final = "no_balance"
 BELOW_ZERO: Final = "below_zero"
@@ -105,21 +105,19 @@ class Entries:
         *,
         may_be_negative: bool = False,
         note_failures: bool = True,
-        mark: Item | None = None,
     ) -> Outcome:
         """Book at most `ROWS_AT_MOST` users' amounts, all in one transaction as long as nothing speaks against it.
 
         A user without a balance, or whose balance would fall below zero, fails alone; `note_failures` puts a row of
-        amount zero in the ledger for that, which no later write passes. `mark` is one write more, made together with
-        the last rows; where users are written one by one, or are all there already, it is left out. Raises
-        `PermanentFailure` when the ledger has another amount for a user, and `TransientFailure` when DynamoDB stays
-        busy; then some rows may be written, and the same call again does the rest.
+        amount zero in the ledger for that, which no later write passes. Raises `PermanentFailure` when the ledger has
+        another amount for a user, and `TransientFailure` when DynamoDB stays busy; then some rows may be written, and
+        the same call again does the rest.
         """
         if len(rows) > ROWS_AT_MOST or len({user for user, _ in rows}) < len(rows):
             raise InvalidInput(
                 f"a transaction takes {ROWS_AT_MOST} users, each once: these are {len(rows)} rows", field="rows"
             )
-        return _Write(self, header, rows, may_be_negative, note_failures, mark).run()
+        return _Write(self, header, rows, may_be_negative, note_failures).run()
 
 
 class _Write:
@@ -132,7 +130,6 @@ class _Write:
         rows: Sequence[Row],
         may_be_negative: bool,
         note_failures: bool,
-        mark: Item | None,
     ) -> None:
         self._entries = entries
         self._requests = entries._requests
@@ -142,7 +139,6 @@ class _Write:
         self._left = dict(rows)
         self._may_be_negative = may_be_negative
         self._note_failures = note_failures
-        self._mark = mark
         self._where = f"rows of {header.transaction_id}"
         self._at = entries._clock()
         self._late: dict[str, datetime] = {}
@@ -197,7 +193,7 @@ class _Write:
                 "ExpressionAttributeValues": values,
             }
             writes += ({"Put": put}, {"Update": update})
-        return [*writes, self._mark] if self._mark else writes
+        return writes
 
     def _moment_of(self, user_id: str) -> datetime:
         """When a row is committed: a user's rows follow each other in time, whatever clocks have written them."""
@@ -276,7 +272,7 @@ class _Write:
 
     def _one_by_one(self) -> Outcome:
         for row in self._left.items():
-            one = _Write(self._entries, self._header, [row], self._may_be_negative, self._note_failures, None)
+            one = _Write(self._entries, self._header, [row], self._may_be_negative, self._note_failures)
             self._outcome.add(one.run())
         return self._outcome
 

@@ -38,9 +38,9 @@ class Ledger:
         self._table = tables.transactions
         self._entries = entries
 
-    def write_chunk(self, header: Header, rows: Sequence[Row], mark: Item | None = None) -> Outcome:
+    def write_chunk(self, header: Header, rows: Sequence[Row]) -> Outcome:
         """Book sealed amounts of a batch, each at most once however often it is called: see `Entries.write`."""
-        return self._entries.write(header, rows, mark=mark)
+        return self._entries.write(header, rows)
 
     def write_house(self, header: Header, amount: int) -> Outcome:
         """Book the other side of a batch, minus the sum of its applied amounts. The house may owe."""

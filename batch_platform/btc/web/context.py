@@ -56,7 +56,7 @@ def started(site: BtcSite, batch: Batch, *, by: str) -> Batch:
     if not batch.is_open or not service.is_approved(batch, site.work.options):
         return batch
     try:
-        batch = service.start(site.work, batch.batch_id)
+        batch = service.submit(site.work, batch.batch_id)
     except Conflict:
         # ended or cancelled meanwhile: the caller is told what it is
         return service.batch(site.work, batch.batch_id)
@@ -70,11 +70,11 @@ def resumed(site: BtcSite, batch_id: str, *, by: str) -> Batch:
 
     Raises `Conflict` where there is nothing to go on with, and while a worker that may be alive has it in hand.
     """
-    batch = service.ready(site.work, batch_id)
+    batch = service.require_applicable(site.work, batch_id)
     if service.is_held(site.work, batch):
         until = batch.lease_expires_at
         raise Conflict(f"batch {batch_id} is worked on: its lease ends at {until:%Y-%m-%dT%H:%M:%SZ}", field="status")
-    batch = service.start(site.work, batch_id)
+    batch = service.submit(site.work, batch_id)
     if batch.status is BatchStatus.PROCESSING:
         _ask(site, batch, by=by)
     return batch

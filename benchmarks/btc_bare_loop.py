@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from batch_platform.btc.items import moment_text
 from batch_platform.btc.model import TransactionType
 from batch_platform.btc.money import btc_text
-from batch_platform.btc.store import LANES, ROWS_AT_MOST, Header, RateLimiter, Tables
+from batch_platform.btc.service.apply import WRITERS
+from batch_platform.btc.store import ROWS_AT_MOST, Header, RateLimiter, Tables
 from batch_platform.btc.store.entries import Entries
 from batch_platform.core.clock import utc_now
 from batch_platform.core.dynamodb import Requests
@@ -32,7 +33,7 @@ def book(dynamodb: DynamoDBClient, tables: Tables, transaction_id: str, rows: Se
         writes = _writes(tables, transaction_id, chunk, moment_text(utc_now()), common)
         dynamodb.transact_write_items(TransactItems=writes)
 
-    with ThreadPoolExecutor(LANES) as pool:
+    with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(write, chunks))
 
 
