@@ -29,7 +29,7 @@ import polars as pl
 from batch_platform.btc import service
 from batch_platform.btc.model import HOUSE, Batch, UserStatus
 from batch_platform.btc.proving.ground import Ground, own_ground
-from batch_platform.btc.proving.processes import workers
+from batch_platform.btc.proving.processes import batch_workers
 from batch_platform.btc.service.seed import generated
 from batch_platform.core import aws
 from batch_platform.core.clock import utc_now
@@ -125,7 +125,7 @@ class Bench:
         """Batches whose workers are killed, wherever they stand, until so many have died."""
         died = batches = 0
         began = time.perf_counter()
-        with workers(self.ground, ahead=1) as waiting:
+        with batch_workers(self.ground, ahead=1) as waiting:
             while died < kills:
                 batch, rows = self.sealed(), self.rows()
                 batches += 1

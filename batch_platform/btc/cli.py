@@ -15,7 +15,7 @@ from batch_platform.btc.frames import Format
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus, Rounding, check
 from batch_platform.btc.money import parse_btc, parse_rate
 from batch_platform.btc.opening import open_work
-from batch_platform.btc.proving.command import prove_command
+from batch_platform.btc.proving.command import prove
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.core.terminal import showing, whole
 
@@ -332,7 +332,7 @@ def verify_command(
         raise typer.Exit(1)
 
 
-app.command("prove")(prove_command)
+app.command("prove")(prove)
 
 
 def _finish(desk: Desk, batch: Batch, *, run: bool, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from batch_platform.zengin import printing
 from batch_platform.zengin.desk import Desk, open_desk
 from batch_platform.zengin.model import Status
 from batch_platform.zengin.opening import open_work
+from batch_platform.zengin.proving.command import prove
 from batch_platform.zengin.web.lists import CHANGESETS, RECORDS
 
 if TYPE_CHECKING:
@@ -284,6 +285,9 @@ def export_command(
             output.write_bytes(file.content)
         except OSError as error:
             raise InvalidInput(f"{output} cannot be written: {error.strerror}", field="output") from None
+
+
+app.command("prove")(prove)
 
 
 def _decide(

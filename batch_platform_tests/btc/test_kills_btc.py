@@ -7,11 +7,11 @@ import signal
 
 import pytest
 
-from batch_platform.btc.proving import suite
+from batch_platform.btc.proving.command import crash_proof
 from batch_platform.btc.proving.ground import own_ground
-from batch_platform.btc.proving.processes import workers
-from batch_platform.btc.proving.scenarios import Wish
+from batch_platform.btc.proving.processes import batch_workers
 from batch_platform.core.failures import PermanentFailure
+from batch_platform.proving.cases import Wish
 from batch_platform.settings import Settings
 from batch_platform_tests.waiting import PATIENCE
 
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.faults
 
 @pytest.mark.parametrize(("name", "disturbances"), [("kill -9", 3), ("SIGSTOP", 1)])
 def test_no_satoshi_differs(provisioned: Settings, name: str, disturbances: int) -> None:
-    wish = Wish(users=14, seed=5, kills=3, depth=0)
-    [found] = suite.prove(provisioned, wish, suite.chosen(name))
+    wish = Wish(size=14, seed=5, kills=3, depth=0)
+    [found] = crash_proof().verdicts(provisioned, wish, name)
     assert found.worst is None, found.worst
     assert found.disturbances == disturbances
 
 
 def test_no_worker_outlives_the_proof(provisioned: Settings) -> None:
-    with own_ground(provisioned) as ground, workers(ground, ahead=1) as waiting:
+    with own_ground(provisioned) as ground, batch_workers(ground, ahead=1) as waiting:
         first = next(waiting)
         second = next(waiting)
         os.kill(first.process.pid, signal.SIGKILL)
@@ -38,7 +38,7 @@ def test_no_worker_outlives_the_proof(provisioned: Settings) -> None:
 
 
 def test_a_worker_that_failed_before_it_was_killed_is_told_of(provisioned: Settings) -> None:
-    with own_ground(provisioned) as ground, workers(ground) as waiting:
+    with own_ground(provisioned) as ground, batch_workers(ground) as waiting:
         worker = next(waiting)
         worker.begin("01999999-0000-7000-8000-000000000000")
         worker.process.wait(PATIENCE)

@@ -18,13 +18,10 @@ from typer.testing import CliRunner
 from batch_platform.btc import money, plan
 from batch_platform.btc.model import HOUSE, Batch, Rounding
 from batch_platform.btc.proof import Proof
-from batch_platform.btc.proving import suite
-from batch_platform.btc.proving.command import prove_command
-from batch_platform.btc.proving.faults import Asked, Mortal, Pause, Weather, WorkerKilled, disturbed
-from batch_platform.btc.proving.ground import Ground, own_ground, sweep
-from batch_platform.btc.proving.play import Case, Play
-from batch_platform.btc.proving.scenarios import Wish, each_case
-from batch_platform.btc.proving.suite import Verdict
+from batch_platform.btc.proving.command import crash_proof, prove
+from batch_platform.btc.proving.ground import Ground, own_ground
+from batch_platform.btc.proving.play import BatchCase, Play
+from batch_platform.btc.proving.scenarios import IN_THREADS
 from batch_platform.btc.service import BtcContext, apply, draft
 from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import entries
@@ -32,19 +29,23 @@ from batch_platform.btc.store.batches import Batches
 from batch_platform.btc.store.entries import Entries
 from batch_platform.core.dynamodb import Requests
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, TransientFailure
+from batch_platform.proving.cases import Wish, each_case
+from batch_platform.proving.faults import AwsRequest, Mortal, Pause, Weather, WorkerKilled, disturbed
+from batch_platform.proving.ground import sweep
+from batch_platform.proving.suite import Verdict, attempt
 from batch_platform.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-QUICK = Wish(users=14, seed=1, kills=2, depth=0)
-LONG = Wish(users=28, seed=1, kills=2, depth=1)
+QUICK = Wish(size=14, seed=1, kills=2, depth=0)
+LONG = Wish(size=28, seed=1, kills=2, depth=1)
 """So many transactions in bad weather that some collide, whatever the threads do with the die."""
 
 
 def verdict(settings: Settings, name: str, wish: Wish = QUICK) -> Verdict:
-    [found] = suite.prove(settings, wish, suite.chosen(name))
+    [found] = crash_proof().verdicts(settings, wish, name)
     return found
 
 
@@ -52,7 +53,7 @@ def verdict(settings: Settings, name: str, wish: Wish = QUICK) -> Verdict:
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("name", [one.name for one in suite.IN_THREADS if one.name != "crash points"])
+@pytest.mark.parametrize("name", [one.name for one in IN_THREADS if one.name != "crash points"])
 def test_a_quick_proof_finds_nothing(provisioned: Settings, name: str) -> None:
     found = verdict(provisioned, name)
     assert found.worst is None, found.worst
@@ -64,13 +65,13 @@ def test_a_quick_proof_finds_nothing(provisioned: Settings, name: str) -> None:
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_each_write_of_a_batch_as_the_last_one(provisioned: Settings) -> None:
     """Of a batch that adds, one over 16 shards that takes so much that some cannot pay, and a reversal."""
-    wish = replace(QUICK, users=10, depth=1)
-    scenario = suite.SCENARIOS[0]
+    wish = replace(QUICK, size=10, depth=1)
+    scenario = IN_THREADS[0]
     with own_ground(provisioned) as ground:
         shapes = replace(scenario, cases=lambda asked: scenario.cases(asked)[:3])
         points = 0
         for case in each_case(ground, shapes, wish):
-            played = suite.attempt(ground, scenario, case)
+            played = attempt(ground, scenario, case)
             assert played.differences == (), case.told()
             assert played.writes == (case.at or played.writes)
             points += played.writes if case.at is None else -1
@@ -187,13 +188,13 @@ def test_a_broken_store_is_found(
     found = verdict(provisioned, name, wish)
     assert found.worst is not None, "the proof has not seen it"
     assert told in "\n".join(found.worst.differences), found.worst
-    assert found.worst.case.users < wish.users * 4
+    assert found.worst.case.users < wish.size * 4
 
 
 # the command
 
 COMMAND = typer.Typer()
-COMMAND.command()(prove_command)
+COMMAND.command()(prove)
 
 
 def test_the_command_tells_each_scenario(provisioned: Settings, dynamodb: DynamoDBClient, s3: S3Client) -> None:
@@ -234,26 +235,26 @@ def test_only_the_local_environment_is_proved(provisioned: Settings, monkeypatch
     assert isinstance(refused.exception, Conflict)
     assert "not for dev" in refused.exception.message
     with pytest.raises(InvalidInput, match="scenario is one of: crash points, shuffles"):
-        suite.chosen("sunshine")
+        crash_proof().chosen("sunshine")
 
 
 def test_tables_that_are_missing_are_named(provisioned: Settings) -> None:
     elsewhere = provisioned.having(BtcSettings(BTC_PROJECT="nowhere"))
     with pytest.raises(NotFound, match="nowhere-local-batch-operations does not exist: batch-platform provision"):
-        Ground(elsewhere, "prove-missing").create()
+        Ground(elsewhere, "prove-missing").scratch.create()
 
 
 def test_what_a_killed_proof_left_is_swept(provisioned: Settings, dynamodb: DynamoDBClient) -> None:
     left, mine = Ground(provisioned, "prove-4194305-ab"), Ground(provisioned, f"prove-{os.getpid()}-cd")
-    left.create()
-    mine.create()
+    left.scratch.create()
+    mine.scratch.create()
     try:
         assert sweep(provisioned) == ["prove-4194305-ab"]
         there = set(dynamodb.list_tables()["TableNames"])
         assert not there & set(vars(left.tables).values())
         assert there >= set(vars(mine.tables).values())
     finally:
-        mine.drop()
+        mine.scratch.drop()
 
 
 def test_tables_are_of_the_make_of_the_users(provisioned: Settings, dynamodb: DynamoDBClient) -> None:
@@ -274,7 +275,7 @@ def test_tables_are_of_the_make_of_the_users(provisioned: Settings, dynamodb: Dy
 @pytest.mark.parametrize("after", [True, False])
 def test_a_mortal_worker_asks_nothing_after_its_death(provisioned: Settings, after: bool) -> None:
     with own_ground(provisioned) as ground:
-        play = Play(ground, Case("test", 1, 3))
+        play = Play(ground, BatchCase("test", 1, users=3))
         mortal = Mortal(1, after=after)
         context = play.worker(hazard=mortal)
         with pytest.raises(WorkerKilled):
@@ -288,8 +289,8 @@ def test_a_mortal_worker_asks_nothing_after_its_death(provisioned: Settings, aft
 def test_a_pause_lets_nothing_pass(provisioned: Settings, dynamodb: DynamoDBClient) -> None:
     pause = Pause(1)
     assert not pause.stopped(0)
-    pause.go_on()
-    assert pause.around(Asked(dynamodb, "list_tables", {}))["TableNames"]
+    pause.resume()
+    assert pause.around(AwsRequest(dynamodb, "list_tables", {}))["TableNames"]
     waiting = Pause(2)
     client = disturbed(dynamodb, waiting)
     assert client.describe_table(TableName="batch-platform-local-users")["Table"]
@@ -299,7 +300,7 @@ def test_bad_weather_is_the_same_for_a_seed(provisioned: Settings) -> None:
     def met(seed: int) -> tuple[set[str], int]:
         told = set()
         with own_ground(provisioned) as ground:
-            play = Play(ground, Case("test", 1, 6))
+            play = Play(ground, BatchCase("test", 1, users=6))
             weather = Weather(Random(seed), one_in=2)
             context = play.worker(hazard=weather)
             batches, accounts = context.store.batches, context.store.accounts

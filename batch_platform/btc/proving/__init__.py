@@ -1,12 +1,12 @@
-"""The crash proof that users run: batches that are killed, paused, raced and disturbed, against an oracle.
+"""The crash proof of btc: batches that are killed, paused, raced and disturbed, against an oracle.
 
 oracle      what must come out, computed apart from everything that is proved: it imports nothing of the platform
-faults      clients whose worker dies, stops or meets failures of DynamoDB at chosen requests
 ground      tables and a bucket of the proof's own, their bare contents, and contexts of workers on them
 judge       the oracle's books against what is there
 play        one batch played through, step by step, in life and in the oracle's books
 scenarios   what is tried: cases of threads and faults in this process
 processes   cases of real processes that are killed and stopped
-worker      the process that is killed and stopped
-command     `batch-platform btc prove`
+command     all of it as `batch-platform btc prove`
+
+What it has in common with the proofs of other domains is in `batch_platform.proving`.
 """

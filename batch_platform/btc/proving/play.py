@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from batch_platform.btc import service
 from batch_platform.btc.model import Batch, Options, Rounding, UserStatus
 from batch_platform.btc.money import to_satoshi
 from batch_platform.btc.proving import oracle
-from batch_platform.btc.proving.ground import Ground, Seen, SteppingClock
+from batch_platform.btc.proving.ground import Ground, Seen
 from batch_platform.btc.proving.judge import differences
 from batch_platform.btc.proving.oracle import SATOSHI, Books, End, Line, Person
 from batch_platform.btc.service import BtcContext, Overrides
 from batch_platform.btc.store import Opening
 from batch_platform.core.clock import Clock
+from batch_platform.proving.cases import Case
+from batch_platform.proving.ground import SteppingClock
 
 BY: Final = "local:prove"
 LATER: Final = timedelta(minutes=5)
@@ -28,51 +30,34 @@ NAMES: Final = ("Zoë", "aa", "ユーザー一", "x y", "~tilde", "a#b")
 """Ids whose order is another in most alphabets, and one with the sign of a shard."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One batch and what befalls it; the same case is played in the same way.
+@dataclass(frozen=True, kw_only=True)
+class BatchCase(Case):
+    """One batch and what befalls it; `beats` lets the worker renew its lease."""
 
-    `at` is the number of a write; in `after` the worker dies after it, else before. `beats` lets it renew its lease.
-    """
-
-    scenario: str
-    seed: int
     users: int
-    number: int = 0
     rate: str = "5"
     rounding: str = "half_even"
     targeted: bool = False
     chunk_users: int = 3
     shards: int = 1
     reverses: bool = False
-    at: int | None = None
-    after: bool = True
     beats: bool = False
     workers: int = 1
     kills: int = 0
 
-    def told(self) -> str:
-        """The case in one line, without what is as usual."""
-        usual = {one.name: one.default for one in fields(Case)}
-        shown = {name: value for name, value in asdict(self).items() if usual[name] != value or name == "rate"}
-        return ", ".join(f"{name} {value}" for name, value in shown.items())
+    always_told: ClassVar[frozenset[str]] = frozenset({"rate"})
 
 
-@dataclass(frozen=True)
-class Played:
-    """A case and what differed; `writes` counts those of the worker that was counted, `struck` its disturbances."""
-
-    case: Case
-    differences: tuple[str, ...]
-    writes: int = 0
-    struck: int = 0
+def fewer_users(case: BatchCase) -> Iterator[BatchCase]:
+    """The same case with each smaller number of users."""
+    return (replace(case, users=users) for users in range(1, case.users))
 
 
 class Play:
     """The parts of a case: people, a calm worker, steps that happen in life and in the books."""
 
-    def __init__(self, ground: Ground, case: Case, clock: Clock | None = None) -> None:
-        ground.clear()
+    def __init__(self, ground: Ground, case: BatchCase, clock: Clock | None = None) -> None:
+        ground.scratch.clear()
         self.ground = ground
         self.case = case
         self.stepping = SteppingClock()

@@ -7,135 +7,85 @@ matter whether they come before or after a row: what must come out is known with
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import count
-from typing import IO, Final
+from functools import partial
+from typing import Final
 
 from batch_platform.btc import service
 from batch_platform.btc.model import REVERSIBLE, Batch
 from batch_platform.btc.proving.ground import Ground
 from batch_platform.btc.proving.oracle import SATOSHI, Line
-from batch_platform.btc.proving.play import Case, Play, Played
-from batch_platform.btc.proving.scenarios import STUCK, Scenario, Wish
+from batch_platform.btc.proving.play import BatchCase, Play
 from batch_platform.core.clock import utc_now
-from batch_platform.core.failures import Conflict, PermanentFailure, TransientFailure
+from batch_platform.core.failures import Conflict, TransientFailure
+from batch_platform.proving.cases import STUCK, Played, Scenario, Wish
+from batch_platform.proving.processes import Worker, workers
+from batch_platform.settings import load_settings
 
 LEASE: Final = timedelta(milliseconds=700)
 USERS: Final = 30
 """So many times as many users as in other scenarios: a batch has to last while processes are killed."""
 
 _LOOK: Final = 0.01
+_BEATS: Final = 5
+"""Renewals in the time of a lease."""
 _MOMENTS: Final = 0.2
 """Seconds of work within which a process is killed or stopped."""
 _CATCHES: Final = 6
-_STANDBYS: Final = 0.3
-"""How many of the killed have a process that stands by."""
+_SUCCESSORS: Final = 0.3
+"""How many of the killed have a process that waits for their end."""
 
 
-@dataclass
-class Worker:
-    """A process that waits for the id of a batch; made before it is needed, because its imports take a while."""
-
-    process: subprocess.Popen[str]
-
-    def begin(self, batch_id: str) -> None:
-        if _pipe(self.process.stdout).readline() != "ready\n":
-            raise PermanentFailure(f"a worker cannot be started: {'; '.join(self.ended())}")
-        asked = _pipe(self.process.stdin)
-        asked.write(f"{batch_id}\n")
-        asked.flush()
-
-    @property
-    def runs(self) -> bool:
-        return self.process.poll() is None
-
-    def kill(self) -> tuple[bool, list[str]]:
-        """End it at once, wherever it is: whether it was still running, and what is wrong with its end if not."""
-        self.process.kill()
-        _, told = self.process.communicate()
-        killed = self.process.returncode == -signal.SIGKILL
-        return killed, [] if killed else self._end(told)
-
-    def ended(self) -> list[str]:
-        """Wait for its end; what is wrong with it."""
-        try:
-            _, told = self.process.communicate(timeout=STUCK)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return [f"a worker did not end within {STUCK} seconds"]
-        return self._end(told)
-
-    def _end(self, told: str) -> list[str]:
-        code = self.process.returncode
-        return [] if code == 0 else [f"a worker ended with {code}: {told.strip()[-300:]}"]
+def batch_worker(project: str, milliseconds: str) -> Callable[[str], Batch]:
+    """A process that runs the batch whose id it is sent, by the use case everybody calls, with so short a lease."""
+    lease = timedelta(milliseconds=int(milliseconds))
+    beat = lease.total_seconds() / _BEATS
+    context = Ground(load_settings(), project).worker(utc_now, lease=lease, heartbeat=beat)
+    return partial(service.run_when_free, context)
 
 
-@contextmanager
-def workers(ground: Ground, *, ahead: int = 0) -> Iterator[Iterator[Worker]]:
-    """Any number of processes, `ahead` of them started while others are at work; none outlives the block."""
-    made: list[Worker] = []
-
-    def one_more() -> Worker:
-        command = (sys.executable, "-m", __name__.replace("processes", "worker"))
-        arguments = (ground.project, str(LEASE // timedelta(milliseconds=1)))
-        pipe = subprocess.PIPE
-        process = subprocess.Popen([*command, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True)  # noqa: S603
-        made.append(Worker(process))
-        return made[-1]
-
-    def all_of_them() -> Iterator[Worker]:
-        for number in count():
-            while len(made) <= number + ahead:
-                one_more()
-            yield made[number]
-
-    try:
-        yield all_of_them()
-    finally:
-        for one in made:
-            if one.runs:
-                one.kill()
+def batch_workers(ground: Ground, *, ahead: int = 0) -> AbstractContextManager[Iterator[Worker]]:
+    """Any number of processes that run a batch: see `workers`."""
+    return workers(batch_worker, ground.project, str(LEASE // timedelta(milliseconds=1)), ahead=ahead)
 
 
 # killed
 
 
-def kill_cases(wish: Wish) -> Iterator[Case]:
+def kill_cases(wish: Wish) -> Iterator[BatchCase]:
     shapes = (("5", 1), ("-40", 16))[: 2 if wish.depth else 1]
     for number, (rate, shards) in enumerate(shapes):
         kills = -(-wish.kills // len(shapes))
-        case = Case("kill -9", wish.seed, wish.users * USERS, number, rate=rate, shards=shards)
+        case = BatchCase("kill -9", wish.seed, number, users=wish.size * USERS, rate=rate, shards=shards)
         yield replace(case, chunk_users=1, kills=kills)
 
 
-def play_kills(ground: Ground, case: Case) -> Played:
-    """Killed so many times, and followed each time by a process that comes or one that stands by; batch after batch,
+def play_kills(ground: Ground, case: BatchCase) -> Played:
+    """Killed so many times, and followed each time by a process that comes or one that waits; batch after batch,
     as many as that takes."""
     play = Play(ground, case, utc_now)
     found: list[str] = []
     kills = number = 0
-    with workers(ground, ahead=1) as waiting:
+    with batch_workers(ground, ahead=1) as waiting:
         while kills < case.kills and not found:
             number += 1
             lines = play.lines()
             batch = play.begin(play.calm, number)
-            died, standby = True, None
+            died, successor = True, None
             while died and kills < case.kills:
-                worker = standby or _begun(batch, waiting)
-                standby = _begun(batch, waiting) if play.random.random() < _STANDBYS else None
+                worker = successor or _begun(batch, waiting)
+                successor = _begun(batch, waiting) if play.random.random() < _SUCCESSORS else None
                 time.sleep(play.random.random() * _MOMENTS)
                 died, wrong = worker.kill()
                 found += wrong
                 kills += died
                 _pay_a_little(play, lines)
             # the last one comes to the end, also where there is nothing left to do
-            last = standby or _begun(batch, waiting)
+            last = successor or _begun(batch, waiting)
             found += last.ended()
             play.ended(batch.batch_id, lines)
             found += play.differences()
@@ -160,20 +110,20 @@ def _pay_a_little(play: Play, lines: Sequence[Line]) -> None:
 # stopped
 
 
-def stop_cases(wish: Wish) -> Iterator[Case]:
+def stop_cases(wish: Wish) -> Iterator[BatchCase]:
     for number in range((1, 4, 20)[wish.depth]):
-        case = Case("SIGSTOP", wish.seed, wish.users * USERS, number, rate=("-40", "5")[number % 2])
+        case = BatchCase("SIGSTOP", wish.seed, number, users=wish.size * USERS, rate=("-40", "5")[number % 2])
         yield replace(case, chunk_users=1, shards=(1, 16)[number // 2 % 2])
 
 
-def play_stopped(ground: Ground, case: Case) -> Played:
+def play_stopped(ground: Ground, case: BatchCase) -> Played:
     """Stopped somewhere in the middle; when its lease has run out another one finishes; then it goes on.
 
     One that has come to its end before it was stopped is followed by another, with the next batch, stopped earlier.
     """
     play = Play(ground, case, utc_now)
     found: list[str] = []
-    with workers(ground) as waiting:
+    with batch_workers(ground) as waiting:
         for number in range(1, _CATCHES + 1):
             lines = play.lines()
             batch = play.begin(play.calm, number)
@@ -223,11 +173,6 @@ def _taken_over(play: Play, batch: Batch) -> list[str]:
         # the first look at the clock is the one by which the lease was judged
         return ["a worker was let in while another one held the lease"] if until and looks[0] < until else []
     return [f"the lease of a stopped worker did not run out within {STUCK} seconds"]
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None
-    return stream
 
 
 IN_PROCESSES: Final = (

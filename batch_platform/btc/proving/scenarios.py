@@ -5,75 +5,35 @@ Each `play_…` takes one case to its end and returns what differs; it never rai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from typing import Final
 
 from batch_platform.btc import service
 from batch_platform.btc.model import REVERSIBLE, Batch
-from batch_platform.btc.proving.faults import Mortal, Pause, Weather, WorkerKilled
 from batch_platform.btc.proving.ground import HEARTBEAT, Ground
 from batch_platform.btc.proving.oracle import Line
-from batch_platform.btc.proving.play import LATER, Case, Play, Played
+from batch_platform.btc.proving.play import LATER, BatchCase, Play, fewer_users
 from batch_platform.btc.service import BtcContext
 from batch_platform.core.failures import Conflict, TransientFailure
+from batch_platform.proving.cases import STUCK, Played, Scenario, Wish
+from batch_platform.proving.faults import Mortal, Pause, Weather, WorkerKilled
 
 ROUNDINGS: Final = ("half_even", "half_up", "toward_zero")
-STUCK: Final = 60
-"""Seconds after which a worker that was to come to a point is given up."""
 TRIES: Final = 400
 
 _TAKING_TURNS: Final = timedelta(milliseconds=20)
 
 
-@dataclass(frozen=True)
-class Wish:
-    """How much is tried, and with what: `depth` 0 is quick, 1 usual, 2 everything."""
-
-    users: int
-    seed: int
-    kills: int
-    depth: int = 1
-
-
-Player = Callable[[Ground, Case], Played]
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A kind of case: `cases` names them; where there are `points`, each is played once for every one of them."""
-
-    name: str
-    title: str
-    cases: Callable[[Wish], Iterable[Case]]
-    play: Player
-    points: Callable[[Ground, Case], int] | None = None
-
-
-def each_case(ground: Ground, scenario: Scenario, wish: Wish) -> Iterator[Case]:
-    """The cases of a scenario one by one: undisturbed, then at each point; every second one for a quick look."""
-    stride = 2 if wish.depth == 0 else 1
-    for place, case in enumerate(scenario.cases(wish)):
-        if scenario.points is None:
-            yield case
-            continue
-        whole = replace(case, number=place)
-        yield whole
-        for at in range(1 + place % stride, scenario.points(ground, whole) + 1, stride):
-            yield replace(whole, at=at)
-            if wish.depth == 2:
-                yield replace(whole, at=at, after=False)
-
-
 # a worker killed at each write
 
 
-def crash_cases(wish: Wish) -> list[Case]:
+def crash_cases(wish: Wish) -> list[BatchCase]:
     """Batches of several shapes."""
-    first = Case("crash points", wish.seed, wish.users)
+    first = BatchCase("crash points", wish.seed, users=wish.size)
     shapes = [
         first,
         replace(first, rate="-50", shards=16),
@@ -85,7 +45,7 @@ def crash_cases(wish: Wish) -> list[Case]:
     return shapes[: (2, 4, 6)[wish.depth]]
 
 
-def crash_points(ground: Ground, case: Case) -> int:
+def crash_points(ground: Ground, case: BatchCase) -> int:
     """Every write from creating the batch to its end."""
     # beats come when they come: without them the writes are as many each time
     play, mortal = Play(ground, replace(case, beats=False)), Mortal()
@@ -94,7 +54,7 @@ def crash_points(ground: Ground, case: Case) -> int:
     return mortal.writes
 
 
-def play_crash(ground: Ground, case: Case) -> Played:
+def play_crash(ground: Ground, case: BatchCase) -> Played:
     """Killed at a write, from creating the batch to its end; others are at work; then somebody runs it again."""
     play = Play(ground, case)
     mortal = Mortal(case.at, after=case.after)
@@ -131,14 +91,14 @@ def _life_goes_on(play: Play, lines: list[Line]) -> list[Line]:
 # killed again and again, in bad weather
 
 
-def storm_cases(wish: Wish) -> Iterator[Case]:
+def storm_cases(wish: Wish) -> Iterator[BatchCase]:
     for number in range((4, 30, 300)[wish.depth]):
         rate = ("5", "-50", "33.33333333", "-99.9")[number % 4]
-        case = Case("storms", wish.seed, wish.users, number, rate=rate, rounding=ROUNDINGS[number % 3])
+        case = BatchCase("storms", wish.seed, number, users=wish.size, rate=rate, rounding=ROUNDINGS[number % 3])
         yield replace(case, shards=(1, 16)[number % 2], chunk_users=(1, 3, 7)[number % 3], reverses=number % 5 == 4)
 
 
-def play_storm(ground: Ground, case: Case) -> Played:
+def play_storm(ground: Ground, case: BatchCase) -> Played:
     """Workers in bad weather, of whom most are killed at some write: until one has come to the end."""
     play = Play(ground, case)
     lines, writes, struck = play.lines(), 0, 0
@@ -166,14 +126,14 @@ def play_storm(ground: Ground, case: Case) -> Played:
 # bad weather alone
 
 
-def weather_cases(wish: Wish) -> Iterator[Case]:
+def weather_cases(wish: Wish) -> Iterator[BatchCase]:
     """Roundings, shards and sizes of chunks in turn; every one with another plan of failures."""
     for number in range((4, 24, 200)[wish.depth]):
-        case = Case("bad weather", wish.seed, wish.users, number, rate=("5", "-3")[number % 2])
+        case = BatchCase("bad weather", wish.seed, number, users=wish.size, rate=("5", "-3")[number % 2])
         yield replace(case, shards=(1, 16)[number // 2 % 2], chunk_users=(2, 7, 49)[number % 3])
 
 
-def play_weather(ground: Ground, case: Case) -> Played:
+def play_weather(ground: Ground, case: BatchCase) -> Played:
     """UnprocessedKeys, collisions, throttled requests and lost replies, with deposits going on at once."""
     play = Play(ground, case)
     weather = Weather(play.random, one_in=4)
@@ -195,7 +155,7 @@ def play_weather(ground: Ground, case: Case) -> Played:
 # many users, in any order
 
 
-def shuffle_cases(wish: Wish) -> Iterator[Case]:
+def shuffle_cases(wish: Wish) -> Iterator[BatchCase]:
     """All sizes of chunks, shards, roundings and both signs, with and without a target total."""
     sizes = ((1, 49), (1, 2, 7, 48, 49), (1, 2, 3, 5, 7, 16, 33, 48, 49))[wish.depth]
     signs = ("5", "-33.33333333", "0.00000001", "100", "-99.99999999")
@@ -203,11 +163,11 @@ def shuffle_cases(wish: Wish) -> Iterator[Case]:
     for number, (size, shards, rounding, targeted) in enumerate(every):
         if wish.depth < 2 and number % 2 != (number // 2) % 2:
             continue
-        case = Case("shuffles", wish.seed, wish.users * 4, number, rate=signs[number % len(signs)])
+        case = BatchCase("shuffles", wish.seed, number, users=wish.size * 4, rate=signs[number % len(signs)])
         yield replace(case, chunk_users=size, shards=shards, rounding=rounding, targeted=targeted)
 
 
-def play_undisturbed(ground: Ground, case: Case) -> Played:
+def play_undisturbed(ground: Ground, case: BatchCase) -> Played:
     """Nothing is disturbed: previewed, sealed and applied are the same, and what the oracle says."""
     play = Play(ground, case)
     lines = play.lines()
@@ -220,13 +180,13 @@ def play_undisturbed(ground: Ground, case: Case) -> Played:
 # two workers, and more
 
 
-def race_cases(wish: Wish) -> Iterator[Case]:
+def race_cases(wish: Wish) -> Iterator[BatchCase]:
     for number in range((2, 10, 80)[wish.depth]):
-        case = Case("two workers", wish.seed, wish.users, number, rate=("5", "-50")[number % 2])
+        case = BatchCase("two workers", wish.seed, number, users=wish.size, rate=("5", "-50")[number % 2])
         yield replace(case, shards=(1, 16)[number // 2 % 2], chunk_users=(1, 3)[number % 2], workers=2 + number % 2)
 
 
-def play_race(ground: Ground, case: Case) -> Played:
+def play_race(ground: Ground, case: BatchCase) -> Played:
     """Workers at once, who all begin the batch, with leases so short that each takes it from the others."""
     play = Play(ground, case)
     lines = play.lines()
@@ -256,14 +216,14 @@ def _take_turns(play: Play) -> Batch:
 # a worker that stops for longer than its lease
 
 
-def pause_cases(wish: Wish) -> list[Case]:
+def pause_cases(wish: Wish) -> list[BatchCase]:
     """With a user a chunk a late worker has chunks before it that it had not begun."""
-    first = Case("paused workers", wish.seed, wish.users, rate="-50", chunk_users=1)
+    first = BatchCase("paused workers", wish.seed, users=wish.size, rate="-50", chunk_users=1)
     shapes = [first, replace(first, rate="5", shards=16, chunk_users=3), replace(first, reverses=True, rate="10")]
     return shapes[: (1, 2, 3)[wish.depth]]
 
 
-def pause_points(ground: Ground, case: Case) -> int:
+def pause_points(ground: Ground, case: BatchCase) -> int:
     """Every write of a run."""
     play, mortal = Play(ground, case), Mortal()
     batch = play.begin(play.calm)
@@ -271,7 +231,7 @@ def pause_points(ground: Ground, case: Case) -> int:
     return mortal.writes
 
 
-def play_paused(ground: Ground, case: Case) -> Played:
+def play_paused(ground: Ground, case: BatchCase) -> Played:
     """One stops before a write; another finishes the batch, others pay; and then the first goes on late."""
     if case.at is None:
         return play_undisturbed(ground, case)
@@ -289,7 +249,7 @@ def play_paused(ground: Ground, case: Case) -> Played:
             # who could not pay can pay now: the late worker must not try again
             play.payday()
         finally:
-            pause.go_on()
+            pause.resume()
         slow.result(STUCK)
     return Played(case, (*found, *play.differences()))
 
@@ -322,10 +282,36 @@ def _outcome(context: BtcContext, batch_id: str) -> Batch | Conflict:
 
 
 IN_THREADS: Final = (
-    Scenario("crash points", "killed at each write, others pay, run again", crash_cases, play_crash, crash_points),
-    Scenario("shuffles", "users in any order, sizes of chunks, shards, roundings", shuffle_cases, play_undisturbed),
-    Scenario("bad weather", "UnprocessedKeys, collisions, throttling, lost replies", weather_cases, play_weather),
-    Scenario("storms", "bad weather, killed again and again", storm_cases, play_storm),
-    Scenario("two workers", "at once, taking the batch from each other", race_cases, play_race),
-    Scenario("paused workers", "beyond the lease, late after another", pause_cases, play_paused, pause_points),
+    Scenario(
+        "crash points",
+        "killed at each write, others pay, run again",
+        crash_cases,
+        play_crash,
+        points=crash_points,
+        smaller=fewer_users,
+    ),
+    Scenario(
+        "shuffles",
+        "users in any order, sizes of chunks, shards, roundings",
+        shuffle_cases,
+        play_undisturbed,
+        smaller=fewer_users,
+    ),
+    Scenario(
+        "bad weather",
+        "UnprocessedKeys, collisions, throttling, lost replies",
+        weather_cases,
+        play_weather,
+        smaller=fewer_users,
+    ),
+    Scenario("storms", "bad weather, killed again and again", storm_cases, play_storm, smaller=fewer_users),
+    Scenario("two workers", "at once, taking the batch from each other", race_cases, play_race, smaller=fewer_users),
+    Scenario(
+        "paused workers",
+        "beyond the lease, late after another",
+        pause_cases,
+        play_paused,
+        points=pause_points,
+        smaller=fewer_users,
+    ),
 )

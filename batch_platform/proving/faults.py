@@ -1,8 +1,9 @@
-"""Clients of AWS whose worker dies, stops, or meets failures: at chosen requests, and nothing else is changed.
+"""Clients whose worker dies, stops, or meets failures: at chosen requests, and nothing else is changed.
 
     client = disturbed(dynamodb, Mortal(at=7))     # dies with its seventh write, and so do all its threads
 
-A hazard is shared by the clients of one worker: a write to S3 counts as one to DynamoDB does.
+A hazard is shared by the clients of one worker: a write to S3 counts as one to DynamoDB does, and so does a commit of
+PostgreSQL that has written (`proving.postgres`).
 """
 
 from __future__ import annotations
@@ -30,19 +31,32 @@ def quiet_deaths() -> Iterator[None]:
     """Threads of killed workers end without a word."""
     others = threading.excepthook
 
-    def told(ended: threading.ExceptHookArgs) -> None:
+    def hook(ended: threading.ExceptHookArgs) -> None:
         if ended.exc_type is not WorkerKilled:
             others(ended)
 
-    threading.excepthook = told
+    threading.excepthook = hook
     try:
         yield
     finally:
         threading.excepthook = others
 
 
+class Request(Protocol):
+    """A request on its way to a store."""
+
+    @property
+    def operation(self) -> str: ...
+
+    @property
+    def writes(self) -> bool: ...
+
+    def made(self) -> Any:
+        """The answer; asked again, the request is made again."""
+
+
 @dataclass(frozen=True)
-class Asked:
+class AwsRequest:
     """A request on its way to AWS."""
 
     client: Any
@@ -61,14 +75,14 @@ class Asked:
 class Hazard(Protocol):
     """What happens around each request of a worker: its answer, or what is raised instead."""
 
-    def around(self, asked: Asked) -> Any: ...
+    def around(self, request: Request) -> Any: ...
 
 
 class Calm:
     """Nothing happens."""
 
-    def around(self, asked: Asked) -> Any:
-        return asked.made()
+    def around(self, request: Request) -> Any:
+        return request.made()
 
 
 def disturbed(client: Client, hazard: Hazard) -> Client:
@@ -85,7 +99,7 @@ class _Disturbed:
         return partial(self._ask, name) if name in WRITES | READS else getattr(self._client, name)
 
     def _ask(self, operation: str, **arguments: Any) -> Any:
-        return self._hazard.around(Asked(self._client, operation, arguments))
+        return self._hazard.around(AwsRequest(self._client, operation, arguments))
 
 
 class Mortal:
@@ -102,24 +116,24 @@ class Mortal:
         self._dead = threading.Event()
         self._one = threading.Lock()
 
-    def around(self, asked: Asked) -> Any:
-        if not asked.writes:
+    def around(self, request: Request) -> Any:
+        if not request.writes:
             self._live()
-            return self._within.around(asked)
+            return self._within.around(request)
         with self._one:
             self._live()
             self.writes += 1
             last = self._at is not None and self.writes >= self._at
             if last:
                 self._dead.set()
-            answer = self._answer(asked, last) if self._after or not last else None
+            answer = self._answer(request, last) if self._after or not last else None
             self._live()
             return answer
 
-    def _answer(self, asked: Asked, last: bool) -> Any:
+    def _answer(self, request: Request, last: bool) -> Any:
         """A failure that a dead worker would hear of is heard by nobody."""
         try:
-            return self._within.around(asked)
+            return self._within.around(request)
         except Exception:
             if not last:
                 raise
@@ -140,9 +154,9 @@ class Pause:
         self._change = threading.Condition()
         self._over = False
 
-    def around(self, asked: Asked) -> Any:
-        if not asked.writes:
-            return asked.made()
+    def around(self, request: Request) -> Any:
+        if not request.writes:
+            return request.made()
         with self._change:
             self._writes += 1
             self._change.notify_all()
@@ -150,7 +164,7 @@ class Pause:
                 raise WorkerKilled
             self._under_way += 1
         try:
-            return asked.made()
+            return request.made()
         finally:
             with self._change:
                 self._under_way -= 1
@@ -161,7 +175,7 @@ class Pause:
         with self._change:
             return self._change.wait_for(lambda: self._writes >= self._at and not self._under_way, timeout=seconds)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         with self._change:
             self._over = True
             self._change.notify_all()
@@ -180,14 +194,16 @@ class Weather:
         self._one = threading.Lock()
         self.struck = 0
 
-    def around(self, asked: Asked) -> Any:
-        kinds = _KINDS.get(asked.operation, ())
+    def around(self, request: Request) -> Any:
+        kinds = _KINDS.get(request.operation, ())
         with self._one:
             strikes = kinds and not self._random.randrange(self._one_in)
             kind = self._random.choice(kinds) if strikes else None
             dice = Random(self._random.random())  # noqa: S311 (a plan of failures, no secret)
             self.struck += kind is not None
-        return asked.made() if kind is None else _strike(kind, asked, dice)
+        if kind is None or not isinstance(request, AwsRequest):
+            return request.made()
+        return _strike(kind, request, dice)
 
 
 _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -200,53 +216,53 @@ _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def _strike(kind: str, asked: Asked, dice: Random) -> Any:
+def _strike(kind: str, request: AwsRequest, dice: Random) -> Any:
     match kind:
-        case "collide" if asked.operation == "transact_write_items":
-            raise _cancelled(asked, "TransactionConflict", dice)
+        case "collide" if request.operation == "transact_write_items":
+            raise _cancelled(request, "TransactionConflict", dice)
         case "collide":
-            raise _error(asked, "TransactionConflictException")
+            raise _error(request, "TransactionConflictException")
         case "throttle":
-            raise _cancelled(asked, dice.choice(("ThrottlingError", "ProvisionedThroughputExceeded")), dice)
+            raise _cancelled(request, dice.choice(("ThrottlingError", "ProvisionedThroughputExceeded")), dice)
         case "refuse":
-            raise _error(asked, "ProvisionedThroughputExceededException")
+            raise _error(request, "ProvisionedThroughputExceededException")
         case "lose":
             # the write is made, and its caller is told that the service failed
-            asked.made()
-            raise _error(asked, "InternalServerError", status=500)
+            request.made()
+            raise _error(request, "InternalServerError", status=500)
         case "repeat":
             # the reply is lost, and the client sends the request again
-            asked.made()
-            return asked.made()
-    return _unprocessed(asked, dice, all_of_them=kind == "leave all")
+            request.made()
+            return request.made()
+    return _unprocessed(request, dice, all_of_them=kind == "leave all")
 
 
-def _unprocessed(asked: Asked, dice: Random, *, all_of_them: bool) -> Any:
+def _unprocessed(request: AwsRequest, dice: Random, *, all_of_them: bool) -> Any:
     """Read some keys, or none, and hand the others back."""
-    [(table, wanted)] = asked.arguments["RequestItems"].items()
+    [(table, wanted)] = request.arguments["RequestItems"].items()
     keys = list(wanted["Keys"])
     dice.shuffle(keys)
     middle = 0 if all_of_them else len(keys) // 2
     answer: dict[str, Any] = {"Responses": {table: []}}
     if middle:
-        part = {**asked.arguments, "RequestItems": {table: {**wanted, "Keys": keys[:middle]}}}
-        answer = dict(replace(asked, arguments=part).made())
+        part = {**request.arguments, "RequestItems": {table: {**wanted, "Keys": keys[:middle]}}}
+        answer = dict(replace(request, arguments=part).made())
     left = [*keys[middle:], *answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ())]
     return {**answer, "UnprocessedKeys": {table: {**wanted, "Keys": left}}}
 
 
-def _cancelled(asked: Asked, code: str, dice: Random) -> Exception:
+def _cancelled(request: AwsRequest, code: str, dice: Random) -> Exception:
     """A transaction is cancelled for one of its writes; the others would have been made."""
-    reasons = [{"Code": "None"} for _ in asked.arguments["TransactItems"]]
+    reasons = [{"Code": "None"} for _ in request.arguments["TransactItems"]]
     reasons[dice.randrange(len(reasons))] = {"Code": code}
-    return _error(asked, "TransactionCanceledException", CancellationReasons=reasons)
+    return _error(request, "TransactionCanceledException", CancellationReasons=reasons)
 
 
-def _error(asked: Asked, code: str, *, status: int = 400, **more: Any) -> Exception:
+def _error(request: AwsRequest, code: str, *, status: int = 400, **more: Any) -> Exception:
     response = {
         "Error": {"Code": code, "Message": "injected"},
         "ResponseMetadata": {"HTTPStatusCode": status},
         **more,
     }
-    error: Exception = getattr(asked.client.exceptions, code)(response, asked.operation)
+    error: Exception = getattr(request.client.exceptions, code)(response, request.operation)
     return error
