@@ -24,11 +24,17 @@ class Worker:
     """A process that waits for its line; made before it is needed, because its imports take a while."""
 
     process: subprocess.Popen[str]
+    ready: bool = False
+
+    def await_ready(self) -> None:
+        """Wait until it is prepared. Raises `PermanentFailure` for one that could not."""
+        if not self.ready and _pipe(self.process.stdout).readline() != "ready\n":
+            raise PermanentFailure(f"a worker cannot be started: {'; '.join(self.ended())}")
+        self.ready = True
 
     def begin(self, line: str) -> None:
-        """Let it begin. Raises `PermanentFailure` for one that could not prepare itself."""
-        if _pipe(self.process.stdout).readline() != "ready\n":
-            raise PermanentFailure(f"a worker cannot be started: {'; '.join(self.ended())}")
+        """Let it begin, once it is ready. Raises as `await_ready`."""
+        self.await_ready()
         orders = _pipe(self.process.stdin)
         orders.write(f"{line}\n")
         orders.flush()

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from batch_platform.core.failures import Conflict
+from batch_platform.proving.processes import workers
 from batch_platform.zengin import service
 from batch_platform.zengin.model import ChangesetStatus, Status, Verdict
 from batch_platform_tests.waiting import PATIENCE
-from batch_platform_tests.zengin import workflow_worker
 from batch_platform_tests.zengin.service_fixtures import context, work
+from batch_platform_tests.zengin.workers import produces
 from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, Files, Work, release, written
-from batch_platform_tests.zengin.workflow_worker import PROCESSES, exit_codes
 
 __all__ = ["context", "work"]
 
@@ -83,12 +83,13 @@ def test_processes_that_produce_at_once(work: Work, table: str, same: bool) -> N
     work.clock.pass_by(timedelta(days=1))
     rows = [SMALL | {"0001-001": "東京", "0005-002": f"大手町{0 if same else number}"} for number in range(3)]
     sources = [written(work.folder / f"race-{number}", release(one)) for number, one in enumerate(rows)]
-    together = PROCESSES.Barrier(len(sources))
-    children = [
-        PROCESSES.Process(target=workflow_worker.produced, args=(table, source, work.clock.now, together))
-        for source in sources
-    ]
-    assert exit_codes(*children) == [0, 0, 0]
+    with workers(produces, table, work.clock.now.isoformat()) as waiting:
+        children = [next(waiting) for _ in sources]
+        for child in children:
+            child.await_ready()
+        for child, source in zip(children, sources, strict=True):
+            child.begin(source)
+        assert [child.ended() for child in children] == [[], [], []]
     work.clock.pass_by(timedelta(minutes=1))  # each child has looked at a clock of its own
     with work.context.store.snapshot() as session:
         snapshots = [one for one in session.snapshots_page(limit=9) if one.business_date == work.day]

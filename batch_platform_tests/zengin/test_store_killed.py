@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import NotFound
-from batch_platform.settings import Settings
+from batch_platform.proving.processes import Worker, workers
 from batch_platform.zengin.store import ZenginStore
 from batch_platform.zengin.store.records import RecordStore
 from batch_platform_tests.dynamo_proxy import DynamoProxy
 from batch_platform_tests.waiting import PATIENCE, eventually
 from batch_platform_tests.zengin.conftest import BUCKET
 from batch_platform_tests.zengin.rows import DAY, NOW, changeset, record
-from batch_platform_tests.zengin.store_worker import BIG, FIRST, MASTERS, SECOND
+from batch_platform_tests.zengin.workers import APPLICATION, BIG, FIRST, MASTERS, SECOND, applies_second, puts_records
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,54 +32,40 @@ STEPS = {
 }
 
 
-def worker(work: str, settings: Settings, *, dynamodb: str = "-", table: str = "-") -> subprocess.Popen[str]:
-    assert settings.database_url is not None
-    script = str(Path(__file__).with_name("store_worker.py"))
-    root = str(Path(__file__).parents[2])
-    return subprocess.Popen(
-        [sys.executable, script, work, settings.database_url.get_secret_value(), dynamodb, table],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "PYTHONPATH": root},
-    )
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    assert process.poll() is None, process.communicate()
-    process.kill()
-    process.communicate(timeout=PATIENCE)
+def killed(worker: Worker) -> None:
+    assert worker.kill() == (True, [])
 
 
 def backends(pool: postgres.Pool, *, waiting: bool) -> int:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'zengin worker'"
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
     with postgres.transaction(pool) as connection:
         lock = " AND wait_event_type = 'Lock'" if waiting else ""
-        [(count,)] = connection.execute((query + lock).encode()).fetchall()
+        [(count,)] = connection.execute((query + lock).encode(), (APPLICATION,)).fetchall()
         return int(count)
 
 
-def await_backends(pool: postgres.Pool, count: int, *, waiting: bool, process: subprocess.Popen[str] | None) -> None:
+def await_backends(pool: postgres.Pool, count: int, *, waiting: bool, worker: Worker | None = None) -> None:
     def reached() -> bool:
-        assert process is None or process.poll() is None, process.communicate()
+        assert worker is None or worker.runs, worker.ended()
         return backends(pool, waiting=waiting) == count
 
     eventually(reached)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_in_the_apply(store: ZenginStore, pool: postgres.Pool, settings: Settings, step: str) -> None:
+def test_killed_in_the_apply(store: ZenginStore, pool: postgres.Pool, step: str) -> None:
     with store.transaction() as session:
         for name in ("first", "second"):
             session.add_changeset(changeset(name), who="tests", now=NOW)
         session.stage_and_apply("first", FIRST, business_date=DAY, now=NOW)
-    with postgres.transaction(pool) as connection:
+    with workers(applies_second) as waiting, postgres.transaction(pool) as connection:
         connection.execute(STEPS[step].encode())
-        process = worker("apply", settings)
-        await_backends(pool, 1, waiting=True, process=process)
-        kill(process)
+        worker = next(waiting)
+        worker.begin("now")
+        await_backends(pool, 1, waiting=True, worker=worker)
+        killed(worker)
     # the server notices when it writes to the dead client, and rolls back
-    await_backends(pool, 0, waiting=False, process=None)
+    await_backends(pool, 0, waiting=False)
     with store.snapshot() as session:
         banks, branches = session.current_master()
         assert banks.equals(MASTERS[0][0])
@@ -97,15 +79,16 @@ def test_killed_in_the_apply(store: ZenginStore, pool: postgres.Pool, settings: 
         assert session.current_master()[1].equals(MASTERS[1][1])
 
 
-def test_killed_after_the_commit(store: ZenginStore, settings: Settings) -> None:
+def test_killed_after_the_commit(store: ZenginStore) -> None:
     """Nobody heard that it was applied: the next one finds it in the history."""
     with store.transaction() as session:
         for name in ("first", "second"):
             session.add_changeset(changeset(name), who="tests", now=NOW)
         session.stage_and_apply("first", FIRST, business_date=DAY, now=NOW)
-    process = worker("apply", settings)
-    printed, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, printed
+    with workers(applies_second) as waiting:
+        worker = next(waiting)
+        worker.begin("now")
+        assert worker.ended() == []
     with store.transaction() as session:
         again = session.stage_and_apply("second", SECOND, business_date=DAY, now=NOW)
         assert (again.applied, again.already, again.conflicts) == (0, SECOND.height, 0)
@@ -113,12 +96,14 @@ def test_killed_after_the_commit(store: ZenginStore, settings: Settings) -> None
 
 
 def test_killed_between_s3_and_the_item(
-    records: RecordStore, dynamo_proxy: DynamoProxy, settings: Settings, table: str, s3: S3Client
+    records: RecordStore, dynamo_proxy: DynamoProxy, table: str, s3: S3Client
 ) -> None:
     dynamo_proxy.hold("TransactWriteItems")
-    process = worker("produce", settings, dynamodb=dynamo_proxy.url, table=table)
-    assert dynamo_proxy.reached.wait(PATIENCE), process.poll()
-    kill(process)
+    with workers(puts_records, dynamo_proxy.url, table) as waiting:
+        worker = next(waiting)
+        worker.begin("now")
+        assert dynamo_proxy.reached.wait(PATIENCE)
+        killed(worker)
     assert s3.head_object(Bucket=BUCKET, Key=f"diffs/{BIG.id}.json")["ContentLength"] > 350_000
     for one in (BIG, record(2)):
         with pytest.raises(NotFound):
