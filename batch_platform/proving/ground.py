@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -113,13 +114,13 @@ def sweep(settings: Settings) -> list[str]:
         tables = [name for page in dynamodb.get_paginator("list_tables").paginate() for name in page["TableNames"]]
     with aws.aws_failures("buckets"):
         buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
-    databases = postgres.databases(settings)
+    kinds: list[tuple[list[str], Callable[[str], None]]] = [
+        (tables, partial(_drop_table, dynamodb)),
+        (buckets, partial(_drop_bucket, s3)),
+        (postgres.databases(settings), partial(postgres.drop_database, settings)),
+    ]
     left: dict[str, None] = {}
-    for names, drop in (
-        (tables, lambda name: _drop_table(dynamodb, name)),
-        (buckets, lambda name: _drop_bucket(s3, name)),
-        (databases, lambda name: postgres.drop_database(settings, name)),
-    ):
+    for names, drop in kinds:
         for name in sorted(names):
             found = _NAME.match(name)
             if found is not None and not _runs(int(found["pid"])):
