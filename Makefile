@@ -32,7 +32,7 @@ up: setup
 # pytest comes last, so that its summary is the end of the output.
 test: setup test-packages
 	@$(MAKE) --no-print-directory -j2 --output-sync=target lint
-	@$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 4 --no-loadscope-reorder
 
 lint: ruff types imports template
 

@@ -12,10 +12,17 @@ PATIENCE: Final = 300.0
 """Seconds; far more than anything here takes, so that a machine several times slower makes tests late, not red."""
 
 
-def eventually(found: Callable[[], T | None], *, pause: float = 0.05, told: Callable[[], object] = lambda: "") -> T:
-    """Ask until the answer is true, and return it; `told` is what a reader wants to know when it never is."""
-    deadline = time.monotonic() + PATIENCE
+def eventually(
+    found: Callable[[], T | None], *, pause: float | None = None, told: Callable[[], object] = lambda: ""
+) -> T:
+    """Ask until the answer is true, and return it; `told` is what a reader wants to know when it never is.
+
+    Asked every `pause` seconds, where a moment must not be missed; else the less often the longer it takes, since
+    each question costs those who answer it processor time.
+    """
+    began = time.monotonic()
     while not (answer := found()):
-        assert time.monotonic() < deadline, f"not within {PATIENCE:.0f} s {told()}"
-        time.sleep(pause)
+        waited = time.monotonic() - began
+        assert waited < PATIENCE, f"not within {PATIENCE:.0f} s {told()}"
+        time.sleep(min(max(waited / 20, 0.05), 0.5) if pause is None else pause)
     return answer

@@ -107,7 +107,7 @@ def _ensure_cluster(home: Home, user: int | None) -> None:
     if exists and _SECRET in home.secrets():
         return
     if exists:
-        _single_user(home.postgres, user, [_set_password(home)])
+        _single_user(home.postgres, user, _set_password(home))
         return
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
@@ -116,7 +116,7 @@ def _ensure_cluster(home: Home, user: int | None) -> None:
     encoding = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     _run(["initdb", "-D", str(fresh), "-U", USER, "--auth=trust", "--no-instructions", *encoding], user)
     (fresh / "pg_hba.conf").write_text(_LOGIN_RULES)
-    _single_user(fresh, user, [_set_password(home), *(f"CREATE DATABASE {name}" for name in DATABASES)])
+    _single_user(fresh, user, [*_set_password(home), *(f"CREATE DATABASE {name}" for name in DATABASES)])
     fresh.rename(home.postgres)
 
 
@@ -134,8 +134,9 @@ def _disown_foreign_process(home: Home) -> None:
         file.write_text("\n".join([_UNUSED_PID, *lines[1:]]) + "\n")
 
 
-def _set_password(home: Home) -> str:
-    return f"ALTER ROLE {USER} PASSWORD '{password(home)}'"
+def _set_password(home: Home) -> list[str]:
+    """Iterations are for passwords that somebody could guess: of a random one they only make each login slow."""
+    return ["SET scram_iterations = 1", f"ALTER ROLE {USER} PASSWORD '{password(home)}'"]
 
 
 def _single_user(directory: Path, user: int | None, statements: list[str]) -> None:

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 ASK = 0.5
 """Seconds between two questions to Dagster: each costs up to a tenth of that in processor time."""
+PROJECT_TAG = "finops/project"
 QUICK = "batch_platform_tests.end_to_end.quick_definitions"
 _SERVER = "batch_platform.server"
 _UP = f"""
@@ -180,7 +181,7 @@ class Stack:
 
     def runs(self, project_id: str) -> list[dict[str, Any]]:
         """The runs a sensor or schedule asked for on behalf of a project, oldest first."""
-        return self.tagged("finops/project", project_id)
+        return self.tagged(PROJECT_TAG, project_id)
 
     def tagged(self, key: str, value: str) -> list[dict[str, Any]]:
         """The runs with a tag, oldest first, each with its tags as a dict."""
@@ -190,12 +191,13 @@ class Stack:
     def finished(self, project_id: str, count: int) -> list[dict[str, Any]]:
         """Wait for that many finished runs of a project; more than that is a failure."""
 
-        def found() -> list[dict[str, Any]] | None:
-            runs = self.runs(project_id)
-            assert len(runs) <= count, [(run["jobName"], run["tags"]) for run in runs]
-            return runs if len(runs) == count and all(run["status"] in _FINISHED for run in runs) else None
+        def all_ended() -> bool:
+            statuses = self.machine.run_statuses(PROJECT_TAG, project_id)
+            assert len(statuses) <= count, [(run["jobName"], run["tags"]) for run in self.runs(project_id)]
+            return len(statuses) == count and _FINISHED.issuperset(statuses)
 
-        return eventually(found, pause=ASK, told=lambda: (self.runs(project_id), self.ticks()[-3:]))
+        eventually(all_ended, pause=ASK, told=lambda: (self.runs(project_id), self.ticks()[-3:]))
+        return self.runs(project_id)
 
     def ended(self, project_id: str) -> list[dict[str, Any]]:
         """The finished runs of a project, oldest first."""
