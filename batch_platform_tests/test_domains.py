@@ -22,6 +22,7 @@ import httpx
 import pytest
 
 from batch_platform import domains, migrations
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.core.clock import utc_now
 from batch_platform.definitions import build_definitions
 from batch_platform.local.environment import EMBEDDED
@@ -29,7 +30,7 @@ from batch_platform.migrations import versions
 from batch_platform.operations.dagster.launch import Launcher
 from batch_platform.registry import build_registry
 from batch_platform.server import create_app
-from batch_platform.settings import Settings
+from batch_platform.settings import Settings, load_settings
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.tokens import Tokens
 from batch_platform_tests.databases import empty_database
@@ -125,3 +126,26 @@ def test_a_bad_setting_of_a_domain_stops_every_command_by_its_name(toy: Settings
     refused = command("users", "list", TOY_TURNS="none")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == "error: TOY_TURNS: must be a number in plain digits\n"
+
+
+@pytest.mark.parametrize(
+    ("root", "frameworks"),
+    [("batch_platform.cli", {"dagster", "fastapi"}), ("batch_platform.domains", {"dagster", "fastapi", "typer"})],
+)
+def test_the_list_loads_no_framework(root: str, frameworks: set[str]) -> None:
+    """A command that prints its help waits for none of them."""
+    script = f"import sys, {root}; print(*sorted({frameworks} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
+
+
+def test_settings_are_of_one_reading(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks later for a domain's settings gets those of the moment at which the platform's were read."""
+    settings = load_settings()
+    monkeypatch.setenv("BTC_SHARDS", "16")
+    assert settings.of(BtcSettings).shards == 1
+    assert load_settings().of(BtcSettings).shards == 16
+    monkeypatch.setenv("BTC_SHARDS", "")
+    assert load_settings().of(BtcSettings).shards == 1
+    other = settings.having(BtcSettings(BTC_SHARDS=16))
+    assert (other.of(BtcSettings).shards, settings.of(BtcSettings).shards) == (16, 1)
