@@ -63,19 +63,21 @@ def test_a_quick_proof_finds_nothing(provisioned: Settings, name: str) -> None:
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-def test_each_write_of_a_batch_as_the_last_one(provisioned: Settings) -> None:
-    """Of a batch that adds, one over 16 shards that takes so much that some cannot pay, and a reversal."""
+@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.every_kill_point)])
+@pytest.mark.parametrize("shape", [0, 1, 2], ids=["adds", "takes, over 16 shards", "a reversal"])
+def test_each_write_of_a_batch_as_the_last_one(provisioned: Settings, shape: int, half: int) -> None:
+    """Of a batch that adds, one that takes so much that some cannot pay, and a reversal."""
     wish = replace(QUICK, size=10, depth=1)
-    scenario = IN_THREADS[0]
+    scenario = replace(IN_THREADS[0], cases=lambda asked: [IN_THREADS[0].cases(asked)[shape]])
     with own_ground(provisioned) as ground:
-        shapes = replace(scenario, cases=lambda asked: scenario.cases(asked)[:3])
-        points = 0
-        for case in each_case(ground, shapes, wish):
+        whole, *points = each_case(ground, scenario, wish)
+        undisturbed = attempt(ground, scenario, whole)
+        assert undisturbed.differences == ()
+        assert undisturbed.writes == len(points), "as many cases as writes"
+        for case in points[half::2]:
             played = attempt(ground, scenario, case)
             assert played.differences == (), case.told()
-            assert played.writes == (case.at or played.writes)
-            points += played.writes if case.at is None else -1
-    assert points == 0, "as many cases as writes"
+            assert played.writes == case.at
 
 
 # what is broken on purpose is found
