@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from batch_platform.core.audit import Log
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.model import DeadLetter, Run
+    from batch_platform.operations.web.schemas import TriggerAnswer
 
 jobs_app = typer.Typer(no_args_is_help=True, help="The platform's jobs: run them, see how they stand, mend them.")
 letters_app = typer.Typer(no_args_is_help=True, help="Runs that failed until their attempts were used.")
@@ -69,11 +70,11 @@ def status(name: JobName, as_json: Json = False) -> None:
     with _operations() as operations:
         overview = service.status(operations, name)
         answer = JobStatusAnswer.of_status(overview, operations.clock())
-    last, trigger = answer.last_run, answer.trigger
+    last = answer.last_run
     facts = {
         "job": f"{answer.name} ({answer.id})",
         "state": answer.state,
-        "starts by": trigger and f"{trigger.kind} {trigger.name}{', stopped' if overview.stopped else ''}",
+        "starts by": ", ".join(map(_trigger, answer.triggers)),
         "newest run": last and f"{last.run_id} {last.status} {shown(last.created_at)}",
         "last success": answer.last_success_at,
         "next due": answer.next_due_at,
@@ -293,6 +294,10 @@ def _pair(text: str) -> tuple[str, str]:
     if not (key and equals):
         raise InvalidInput("no-key-value", "--param is KEY=VALUE, not {text}", text=text, field="param")
     return key, value
+
+
+def _trigger(trigger: TriggerAnswer) -> str:
+    return f"{trigger.kind} {trigger.name}{' (stopped)' if trigger.running is False else ''}"
 
 
 def _run_row(run: Run) -> dict[str, Any]:

@@ -48,12 +48,13 @@ class OperationsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Raises what the database raises: a scrape that cannot count must fail, not show nothing."""
         now, negated = self._clock(), sorted(-float(bound) for bound in BUCKETS)
-        names = ("gauges", "queue_sizes", "open_incidents", "waiting_notifications", "last_pass")
+        names = ("gauges", "sensors", "queue_sizes", "open_incidents", "waiting_notifications", "last_pass")
         with postgres.transaction(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             runs = cursor.execute(_SQL["durations"], {"negated": negated}).fetchall()
             rows = {name: cursor.execute(_SQL[name], {"now": now}).fetchall() for name in names}
         yield from self._outcomes(runs)
         yield from _job_gauges(rows["gauges"])
+        yield from _sensor_gauges(rows["sensors"])
         yield _gauge("batch_queue_size", "Runs that wait.", ("queue_name", "name", "size"), rows["queue_sizes"])
         yield _gauge(
             "batch_incidents", "Open incidents.", ("severity", "severity", "incidents"), rows["open_incidents"]
@@ -109,11 +110,13 @@ def _job_gauges(rows: _Rows) -> Iterator[Metric]:
     }
     for column, (name, documentation) in gauges.items():
         yield _gauge(name, documentation, ("job_name", "job", column), rows)
-    sensors = [row for row in rows if row["sensor"] is not None]
+
+
+def _sensor_gauges(rows: _Rows) -> Iterator[Metric]:
     lag = "Seconds since the sensor last looked."
-    yield _gauge("batch_sensor_lag_seconds", lag, ("sensor", "sensor", "sensor_lag"), sensors)
+    yield _gauge("batch_sensor_lag_seconds", lag, ("sensor", "sensor", "sensor_lag"), rows)
     limit = "How long a sensor may take to look again."
-    yield _gauge("batch_sensor_lag_limit_seconds", limit, ("sensor", "sensor", "sensor_limit"), sensors)
+    yield _gauge("batch_sensor_lag_limit_seconds", limit, ("sensor", "sensor", "sensor_limit"), rows)
 
 
 def _gauge(name: str, documentation: str, columns: tuple[str, str, str], rows: _Rows) -> Metric:

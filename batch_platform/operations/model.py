@@ -342,6 +342,19 @@ class Missing:
     due_at: datetime
     deadline_at: datetime
     overdue: bool
+    schedule: str
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """A schedule of a job, its moments written down up to a point; `grace` is the job's `deadline`."""
+
+    job: str
+    trigger: str
+    cron: str
+    time_zone: str
+    grace: timedelta
+    written_to: datetime
 
 
 @dataclass(frozen=True)
@@ -360,10 +373,11 @@ class JobOverview:
     open_incidents: int
     open_dead_letters: int
     missing: tuple[Missing, ...] = ()
-    trigger_running: bool | None = None
-    """Whether Dagster runs the schedule or sensor; None where none is switched on, or not seen yet."""
+    triggers_running: Mapping[str, bool] = field(default_factory=dict)
+    """Whether Dagster runs each schedule and sensor that is switched on and was seen."""
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody stopped in Dagster what should start it. Its moments are still due, and missed."""
-        return self.trigger_running is False
+        """Whether all that should start it was stopped in Dagster. Its moments are still due, and missed."""
+        expected = [trigger.name for trigger in self.job.triggers if trigger.enabled]
+        return bool(expected) and all(self.triggers_running.get(name) is False for name in expected)

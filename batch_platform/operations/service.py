@@ -332,7 +332,7 @@ def _overviews(ctx: OperationsContext, chosen: list[Job]) -> list[JobOverview]:
         last = session.runs([row["last_run_id"] for row in rows.values() if row["last_run_id"]])
         missing = session.missing(names, now=now, horizon=now - GAPS_OF)
     # a job that the monitor has not met yet has no row
-    moments = ("last_run_id", "last_success_at", "next_due_at", "deadline_at", "sensor_lag", "trigger_running")
+    moments = ("last_run_id", "last_success_at", "next_due_at", "deadline_at", "sensor_lag")
     unknown = dict.fromkeys(moments)
     counts = dict.fromkeys(("running", "queued", "open_incidents", "open_dead_letters"), 0)
     overviews = []
@@ -343,6 +343,7 @@ def _overviews(ctx: OperationsContext, chosen: list[Job]) -> list[JobOverview]:
                 job=job,
                 last_run=last.get(row["last_run_id"]),
                 missing=tuple(gap for gap in missing if gap.job == job.name),
+                triggers_running=row.get("triggers_running", {}),
                 **{name: row[name] for name in (*unknown, *counts) if name != "last_run_id"},
             )
         )

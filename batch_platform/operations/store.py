@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from batch_platform.core.failures import Conflict, NotFound
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
 from batch_platform.operations.model import (
+    Calendar,
     DeadLetter,
     DeadLetterState,
     Incident,
@@ -149,62 +150,81 @@ class Session(BaseSession):
     # the calendar
 
     def save_jobs(self, jobs: Sequence[Job], *, now: datetime) -> None:
-        """The registry as it is now; jobs that it holds no more are retired."""
-        triggers = [next(iter(job.triggers), None) for job in jobs]
-        schedules = [trigger if isinstance(trigger, Schedule) else None for trigger in triggers]
-        sensors = [trigger if isinstance(trigger, Sensor) else None for trigger in triggers]
+        """The registry as it is now; jobs and triggers that it holds no more are retired and forgotten."""
         self._run(
             "save_jobs",
             names=[job.name for job in jobs],
             ids=[job.id for job in jobs],
             max_durations=[job.max_duration for job in jobs],
             graces=[job.deadline for job in jobs],
-            kinds=[trigger and type(trigger).__name__.lower() for trigger in triggers],
-            triggers=[trigger and trigger.name for trigger in triggers],
-            crons=[schedule and schedule.cron for schedule in schedules],
-            everies=[sensor and sensor.every for sensor in sensors],
-            enabled=[trigger is not None and trigger.enabled for trigger in triggers],
             now=now,
         )
         self._run("retire_jobs", names=[job.name for job in jobs], now=now)
+        triggers = [(job.name, trigger) for job in jobs for trigger in job.triggers]
+        schedules = [trigger if isinstance(trigger, Schedule) else None for _, trigger in triggers]
+        keys = {"jobs": [job for job, _ in triggers], "names": [trigger.name for _, trigger in triggers]}
+        self._run("forget_triggers", **keys)
+        self._run(
+            "register_triggers",
+            **keys,
+            kinds=["schedule" if schedule else "sensor" for schedule in schedules],
+            crons=[schedule and schedule.cron for schedule in schedules],
+            time_zones=[schedule and schedule.time_zone for schedule in schedules],
+            everies=[trigger.every if isinstance(trigger, Sensor) else None for _, trigger in triggers],
+            enabled=[trigger.enabled for _, trigger in triggers],
+            now=now,
+        )
 
-    def calendars(self, *, horizon: datetime) -> list[tuple[str, str, timedelta, datetime]]:
-        """Job, cron, grace and up to when its due moments are written down."""
-        rows = self._rows("calendars", horizon=horizon)
-        return [(row["name"], row["cron"], row["grace"], row["written_to"]) for row in rows]
+    def calendars(self, *, horizon: datetime) -> list[Calendar]:
+        """The enabled schedules, and up to when their due moments are written down."""
+        return [Calendar(**row) for row in self._rows("calendars", horizon=horizon)]
 
-    def save_due_moments(self, moments: Sequence[tuple[str, datetime, datetime]]) -> None:
-        """(job, due, deadline); known ones stay as they are."""
-        jobs, dues, deadlines = zip(*moments, strict=True) if moments else ((), (), ())
-        self._run("save_due_moments", jobs=list(jobs), dues=list(dues), deadlines=list(deadlines))
+    def save_due_moments(self, moments: Sequence[tuple[Calendar, datetime]]) -> None:
+        """Moments at which a run is due; known ones stay as they are."""
+        self._run(
+            "save_due_moments",
+            jobs=[calendar.job for calendar, _ in moments],
+            triggers=[calendar.trigger for calendar, _ in moments],
+            dues=[due for _, due in moments],
+            deadlines=[due + calendar.grace for calendar, due in moments],
+        )
 
-    def save_calendars(self, nexts: Mapping[str, datetime], faults: Mapping[str, str]) -> None:
-        """The next due moment of each job whose calendar can be read; of the others, why it cannot."""
-        jobs = [*nexts, *faults]
+    def save_calendars(self, read: Sequence[tuple[Calendar, datetime | None, str | None]]) -> None:
+        """The next due moment of each calendar that can be read; of the others, why it cannot."""
         self._run(
             "save_calendars",
-            jobs=jobs,
-            nexts=[nexts.get(job) for job in jobs],
-            errors=[faults.get(job) for job in jobs],
+            jobs=[calendar.job for calendar, _, _ in read],
+            triggers=[calendar.trigger for calendar, _, _ in read],
+            nexts=[following for _, following, _ in read],
+            errors=[fault for _, _, fault in read],
         )
 
     def triggers(self, *, now: datetime, horizon: datetime) -> list[tuple[str, str, datetime]]:
         """Job, schedule or sensor, and since when its ticks matter."""
         rows = self._rows("triggers", now=now, horizon=horizon)
-        return [(row["name"], row["trigger_name"], row["since"]) for row in rows]
+        return [(row["job"], row["name"], row["since"]) for row in rows]
 
-    def save_triggers(self, states: Mapping[str, TriggerState], *, now: datetime, horizon: datetime) -> None:
-        """How each job's trigger stands, and which due moments its ticks, or runs by hand, have met."""
-        good = {job: [tick.at for tick in state.ticks if tick.good] for job, state in states.items()}
+    def save_triggers(
+        self, states: Mapping[tuple[str, str], TriggerState], *, now: datetime, horizon: datetime
+    ) -> None:
+        """How each trigger of a job stands, and which due moments its ticks, or runs by hand, have met."""
+        good = {key: [tick.at for tick in state.ticks if tick.good] for key, state in states.items()}
         self._run(
             "save_triggers",
-            jobs=list(states),
+            jobs=[job for job, _ in states],
+            names=[name for _, name in states],
             running=[state.running for state in states.values()],
-            good_ats=[max(good[job], default=None) for job in states],
+            good_ats=[max(good[key], default=None) for key in states],
             errors=[state.error for state in states.values()],
         )
-        pairs = [(job, at) for job, ats in good.items() for at in ats]
-        self._run("met_by_ticks", jobs=[job for job, _ in pairs], ats=[at for _, at in pairs], now=now)
+        met = [(job, name, at) for (job, name), ats in good.items() for at in ats]
+        self._run(
+            "met_by_ticks",
+            jobs=[job for job, _, _ in met],
+            names=[name for _, name, _ in met],
+            ats=[at for _, _, at in met],
+            now=now,
+        )
         self._run("met_by_runs", now=now, horizon=horizon)
 
     def missing(self, names: Sequence[str], *, now: datetime, horizon: datetime) -> list[Missing]:

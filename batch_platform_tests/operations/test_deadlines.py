@@ -138,7 +138,9 @@ def test_a_tick_meets_its_moment(world: World, status: TickStatus) -> None:
     assert service.status(world.ctx, "write-letters").next_due_at == due
     world.clock.pass_by(minutes=6)
     look(world)
-    assert missing(world) == [Missing("write-letters", due, due + timedelta(minutes=2), overdue=False)]
+    assert missing(world) == [
+        Missing("write-letters", due, due + timedelta(minutes=2), overdue=False, schedule="letters_schedule")
+    ]
     schedule.tick(due, status)
     world.clock.pass_by(minutes=5)
     look(world)
@@ -187,11 +189,11 @@ def test_a_stopped_and_a_failing_schedule_say_so(world: World) -> None:
 def test_what_is_stopped_is_told_at_once_and_still_missed(world: World, job: str, trigger: str, kind: str) -> None:
     at_half_past_a_due_moment(world)
     by_name = {overview.job.name: overview for overview in service.jobs(world.ctx)}
-    assert (by_name[job].trigger_running, by_name[job].stopped) == (None, False)  # not seen yet
+    assert (by_name[job].triggers_running, by_name[job].stopped) == ({}, False)  # not seen yet
     started = Trigger(world, trigger)
     look(world)
     assert open_incidents(world, f"{kind}-stopped") == []
-    assert service.status(world.ctx, job).trigger_running is True
+    assert service.status(world.ctx, job).triggers_running == {trigger: True}
     started.stop()
     look(world)
     [incident] = open_incidents(world, f"{kind}-stopped")
@@ -220,7 +222,7 @@ def test_what_is_off_by_its_declaration_is_not_stopped(world: World) -> None:
     Trigger(world, "letters_schedule").stop()
     look(without)
     assert open_incidents(world, "schedule-stopped") == []
-    assert service.status(without.ctx, "write-letters").trigger_running is None
+    assert service.status(without.ctx, "write-letters").triggers_running == {}
 
 
 def test_a_run_by_hand_makes_up_for_the_moment_before_it(world: World) -> None:
@@ -258,6 +260,35 @@ def test_a_schedule_that_is_off_owes_nothing_and_is_judged_from_when_it_is_on(wo
     )
     look(hourly)
     assert (missing(hourly), open_incidents(hourly)) == ([], [])
+
+
+def test_each_schedule_of_a_job_is_judged_in_its_own_time_zone(world: World) -> None:
+    at_half_past_a_due_moment(world)
+    [letters, plain] = REGISTRY
+    utc = Schedule("daily_in_utc", "0 0 * * *", time_zone="UTC")
+    both = world.with_(registry=Registry([replace(letters, schedules=(*letters.schedules, utc)), plain]))
+    look(both)
+    overview = service.status(both.ctx, "write-letters")
+    assert [trigger.name for trigger in overview.job.triggers] == ["letters_schedule", "daily_in_utc"]
+    # the next one due is that of the nearest schedule
+    assert overview.next_due_at is not None
+    assert overview.next_due_at - world.clock() < timedelta(minutes=10)
+    start = world.clock()
+    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    world.clock.shift += midnight + timedelta(minutes=3) - start
+    look(both)
+    schedule = Trigger(world, "letters_schedule")
+    schedule.tick(midnight)
+    look(both)
+    [incident] = open_incidents(world)
+    assert incident.subject == "write-letters/daily_in_utc"
+    assert f"{midnight:%Y-%m-%d} 00:00 UTC and did not" in incident.summary
+    assert service.gaps(both.ctx, "write-letters")[-1].schedule == "daily_in_utc"
+    assert service.status(both.ctx, "write-letters").deadline_at == midnight + timedelta(minutes=2)
+    # a schedule that is gone owes nothing
+    look(world)
+    assert [gap.schedule for gap in missing(world) if gap.due_at == midnight] == []
+    assert open_incidents(world) == []
 
 
 def test_a_calendar_is_made_up_after_a_long_absence(world: World) -> None:

@@ -65,12 +65,10 @@ SELECT j.name,
        (SELECT max(ended_at) FROM operations.job_runs r
         WHERE r.job = j.name AND r.status = 'success' AND NOT r.dry_run) AS last_success_at,
        going.running, going.queued,
-       -- what is stopped will not start; its deadline stays
-       CASE WHEN j.enabled AND j.trigger_running IS NOT FALSE THEN j.next_due_at END AS next_due_at,
-       CASE WHEN j.enabled THEN j.trigger_running END AS trigger_running,
+       triggers.next_due_at,
        d.deadline_at,
-       CASE WHEN j.trigger_kind = 'sensor' AND j.enabled
-            THEN %(now)s - greatest(j.last_good_tick_at, j.judged_from) END AS sensor_lag,
+       triggers.sensor_lag,
+       coalesce(triggers.running, '{}') AS triggers_running,
        (SELECT count(*) FROM operations.incidents i WHERE i.job = j.name AND i.resolved_at IS NULL) AS open_incidents,
        (SELECT count(*) FROM operations.dead_letters l
         WHERE l.job = j.name AND l.state IN ('open', 'retrying')) AS open_dead_letters
@@ -80,6 +78,14 @@ LEFT JOIN LATERAL (
     SELECT run_id FROM operations.job_runs r WHERE r.job = j.name AND NOT r.dry_run
     ORDER BY r.created_at DESC, r.run_id DESC LIMIT 1
 ) last ON true
+CROSS JOIN LATERAL (
+    -- what is stopped will not start; its deadline stays
+    SELECT min(t.next_due_at) FILTER (WHERE t.enabled AND t.running IS NOT FALSE) AS next_due_at,
+           max(%(now)s - greatest(t.last_good_tick_at, t.judged_from))
+               FILTER (WHERE t.enabled AND t.kind = 'sensor') AS sensor_lag,
+           jsonb_object_agg(t.name, t.running) FILTER (WHERE t.enabled AND t.running IS NOT NULL) AS running
+    FROM operations.triggers t WHERE t.job = j.name
+) triggers
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE r.status <> 'queued') AS running, count(*) FILTER (WHERE r.status = 'queued') AS queued
     FROM operations.job_runs r WHERE r.job = j.name AND r.ended_at IS NULL

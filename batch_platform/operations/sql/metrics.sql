@@ -21,14 +21,21 @@ SELECT j.name AS job,
         WHERE l.job = j.name AND l.state IN ('open', 'retrying'))::double precision AS dead_letters,
        coalesce((SELECT extract(epoch FROM %(now)s - min(r.started_at)) FROM operations.job_runs r
         WHERE r.job = j.name AND r.ended_at IS NULL), 0)::double precision AS running,
-       extract(epoch FROM j.max_duration)::double precision AS max_duration,
-       CASE WHEN j.trigger_kind = 'sensor' AND j.enabled THEN j.trigger_name END AS sensor,
-       extract(epoch FROM %(now)s - greatest(j.last_good_tick_at, j.judged_from))::double precision AS sensor_lag,
-       extract(epoch FROM j.every + j.grace)::double precision AS sensor_limit
+       extract(epoch FROM j.max_duration)::double precision AS max_duration
 FROM operations.jobs j
 LEFT JOIN operations.job_deadlines d ON d.job = j.name
 WHERE j.retired_at IS NULL
 ORDER BY j.name
+
+-- name: sensors
+-- One that does the work of several jobs is one sensor: the strictest of them counts.
+SELECT t.name AS sensor,
+       extract(epoch FROM %(now)s - min(greatest(t.last_good_tick_at, t.judged_from)))::double precision AS sensor_lag,
+       extract(epoch FROM min(t.every + j.grace))::double precision AS sensor_limit
+FROM operations.triggers t JOIN operations.jobs j ON j.name = t.job
+WHERE t.kind = 'sensor' AND t.enabled AND j.retired_at IS NULL
+GROUP BY t.name
+ORDER BY t.name
 
 -- name: queue_sizes
 SELECT name, size::double precision AS size FROM operations.queues ORDER BY name

@@ -33,44 +33,53 @@ WHERE size > %(limit)s
 
 -- name: rule_missed
 -- The newest moment whose grace has passed was not met. Older gaps alone are listed, not alarming: the schedule runs.
-SELECT j.name AS subject, j.name AS job,
-       format('%%s should have run at %%s JST and did not: %%s', j.name,
-              to_char(latest.due_at AT TIME ZONE 'Asia/Tokyo', 'YYYY-MM-DD HH24:MI'),
+-- A job with several schedules is told of by each.
+SELECT CASE WHEN several.schedules > 1 THEN t.job || '/' || t.name ELSE t.job END AS subject, t.job,
+       format('%%s should have run at %%s %%s and did not: %%s', t.job,
+              to_char(latest.due_at AT TIME ZONE t.time_zone, 'YYYY-MM-DD HH24:MI'),
+              CASE t.time_zone WHEN 'Asia/Tokyo' THEN 'JST' ELSE t.time_zone END,
               CASE
-                  WHEN j.last_tick_error IS NOT NULL THEN 'its schedule failed: ' || j.last_tick_error
-                  WHEN j.trigger_running IS FALSE THEN format('the schedule %%s is stopped', j.trigger_name)
-                  ELSE format('no tick of %%s was seen', j.trigger_name)
+                  WHEN t.last_tick_error IS NOT NULL THEN 'its schedule failed: ' || t.last_tick_error
+                  WHEN t.running IS FALSE THEN format('the schedule %%s is stopped', t.name)
+                  ELSE format('no tick of %%s was seen', t.name)
               END) AS summary
-FROM operations.jobs j
+FROM operations.triggers t
+JOIN operations.jobs j ON j.name = t.job AND j.retired_at IS NULL
+CROSS JOIN LATERAL (
+    SELECT count(*) AS schedules FROM operations.triggers other WHERE other.job = t.job AND other.kind = 'schedule'
+) several
 CROSS JOIN LATERAL (
     SELECT due_at, met_at FROM operations.due_moments d
-    WHERE d.job = j.name AND d.deadline_at <= %(now)s AND d.due_at > j.judged_from
+    WHERE d.job = t.job AND d.trigger = t.name AND d.deadline_at <= %(now)s AND d.due_at > t.judged_from
     ORDER BY d.due_at DESC LIMIT 1
 ) latest
-WHERE j.enabled AND j.retired_at IS NULL AND latest.met_at IS NULL
+WHERE t.enabled AND latest.met_at IS NULL
 
 -- name: rule_stopped
 -- Whoever stopped it stands in the audit log; the declaration says that it should run.
-SELECT j.trigger_name AS subject, j.name AS job,
-       format('the %%s %%s of %%s is stopped in Dagster', j.trigger_kind, j.trigger_name, j.name) AS summary
-FROM operations.jobs j
-WHERE j.trigger_kind = %(kind)s AND j.enabled AND j.retired_at IS NULL AND j.trigger_running IS FALSE
+SELECT DISTINCT ON (t.name) t.name AS subject, t.job,
+       format('the %%s %%s of %%s is stopped in Dagster', t.kind, t.name, t.job) AS summary
+FROM operations.triggers t JOIN operations.jobs j ON j.name = t.job
+WHERE t.kind = %(kind)s AND t.enabled AND j.retired_at IS NULL AND t.running IS FALSE
+ORDER BY t.name, t.job
 
 -- name: rule_bad_calendar
-SELECT j.name AS subject, j.name AS job,
-       format('no deadline of %%s is known: its calendar cannot be read: %%s', j.name, j.calendar_error) AS summary
-FROM operations.jobs j
-WHERE j.trigger_kind = 'schedule' AND j.enabled AND j.retired_at IS NULL AND j.calendar_error IS NOT NULL
+SELECT DISTINCT ON (t.job) t.job AS subject, t.job,
+       format('no deadline of %%s is known: its calendar cannot be read: %%s', t.job, t.calendar_error) AS summary
+FROM operations.triggers t JOIN operations.jobs j ON j.name = t.job
+WHERE t.kind = 'schedule' AND t.enabled AND j.retired_at IS NULL AND t.calendar_error IS NOT NULL
+ORDER BY t.job, t.name
 
 -- name: rule_sensor_lag
-SELECT j.trigger_name AS subject, j.name AS job,
-       format('the sensor %%s of %%s has not looked since %%s UTC%%s', j.trigger_name, j.name,
-              to_char(greatest(j.last_good_tick_at, j.judged_from) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+SELECT DISTINCT ON (t.name) t.name AS subject, t.job,
+       format('the sensor %%s of %%s has not looked since %%s UTC%%s', t.name, t.job,
+              to_char(greatest(t.last_good_tick_at, t.judged_from) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
               CASE
-                  WHEN j.last_tick_error IS NOT NULL THEN ': it fails: ' || j.last_tick_error
-                  WHEN j.trigger_running IS FALSE THEN ': it is stopped'
+                  WHEN t.last_tick_error IS NOT NULL THEN ': it fails: ' || t.last_tick_error
+                  WHEN t.running IS FALSE THEN ': it is stopped'
                   ELSE ''
               END) AS summary
-FROM operations.jobs j
-WHERE j.trigger_kind = 'sensor' AND j.enabled AND j.retired_at IS NULL
-  AND greatest(j.last_good_tick_at, j.judged_from) + j.every + j.grace < %(now)s
+FROM operations.triggers t JOIN operations.jobs j ON j.name = t.job
+WHERE t.kind = 'sensor' AND t.enabled AND j.retired_at IS NULL
+  AND greatest(t.last_good_tick_at, t.judged_from) + t.every + j.grace < %(now)s
+ORDER BY t.name, t.job

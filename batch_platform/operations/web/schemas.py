@@ -15,6 +15,7 @@ from batch_platform.operations.model import (
     RunDetail,
     RunStatus,
     Schedule,
+    Sensor,
     Severity,
     Step,
     Trigger,
@@ -114,7 +115,7 @@ class RunDetailAnswer(RunAnswer):
 
 
 class TriggerAnswer(StrictModel):
-    """What starts a job by itself: a schedule with its cron expression (Asia/Tokyo), or a sensor with its period.
+    """What starts a job by itself: a schedule with its cron expression and time zone, or a sensor with its period.
 
     `running` is false when it was stopped in Dagster, null where it is not enabled or has not been seen yet.
     """
@@ -124,7 +125,15 @@ class TriggerAnswer(StrictModel):
     enabled: bool
     cron: str | None = None
     every_seconds: float | None = None
+    time_zone: str | None = None
     running: bool | None = None
+
+    @classmethod
+    def of(cls, trigger: Schedule | Sensor, *, running: bool | None) -> TriggerAnswer:
+        common: dict[str, Any] = {"name": trigger.name, "enabled": trigger.enabled, "running": running}
+        if isinstance(trigger, Schedule):
+            return cls(kind="schedule", cron=trigger.cron, time_zone=trigger.time_zone, **common)
+        return cls(kind="sensor", every_seconds=trigger.every.total_seconds(), **common)
 
 
 class RetryAnswer(StrictModel):
@@ -146,17 +155,19 @@ class RetryAnswer(StrictModel):
 
 
 class MissingAnswer(StrictModel):
-    """A due moment that no run has met; `overdue` once its deadline has passed too."""
+    """A due moment of a schedule that no run has met; `overdue` once its deadline has passed too."""
 
     due_at: datetime
     deadline_at: datetime
     overdue: bool
+    schedule: str
 
 
 class JobAnswer(StrictModel):
     """A job of the registry and how it stands. `state` is `late` past its deadline, else what its newest run is.
 
-    It is `stopped` when nothing runs and its schedule or sensor was stopped in Dagster; `nextDueAt` is null then.
+    It is `stopped` when nothing runs and all that starts it was stopped in Dagster; `nextDueAt` is null then.
+    `trigger` is the first of `triggers`.
 
     `missedRuns` counts the due moments of the last 35 days that no run has met.
     """
@@ -171,6 +182,7 @@ class JobAnswer(StrictModel):
     permission: str
     state: str
     trigger: TriggerAnswer | None
+    triggers: list[TriggerAnswer]
     last_run: RunAnswer | None
     last_success_at: datetime | None
     next_due_at: datetime | None
@@ -185,12 +197,15 @@ class JobAnswer(StrictModel):
     @classmethod
     def of(cls, overview: JobOverview, now: datetime) -> JobAnswer:
         job = overview.job
+        running = overview.triggers_running
+        triggers = [TriggerAnswer.of(trigger, running=running.get(trigger.name)) for trigger in job.triggers]
         return cls(
             **{name: getattr(job, name) for name in ("id", "name", "title", "description", "domain", "owner")},
             critical=job.critical,
             permission=job.permission,
             state=overview_state(overview, now),
-            trigger=_trigger(overview),
+            trigger=triggers[0] if triggers else None,
+            triggers=triggers,
             last_run=RunAnswer.of(overview.last_run) if overview.last_run else None,
             last_success_at=overview.last_success_at,
             next_due_at=overview.next_due_at,
@@ -222,7 +237,9 @@ class JobStatusAnswer(JobAnswer):
             max_duration_seconds=job.max_duration.total_seconds(),
             deadline_seconds=job.deadline.total_seconds(),
             missing=[
-                MissingAnswer(due_at=gap.due_at, deadline_at=gap.deadline_at, overdue=gap.overdue)
+                MissingAnswer(
+                    due_at=gap.due_at, deadline_at=gap.deadline_at, overdue=gap.overdue, schedule=gap.schedule
+                )
                 for gap in overview.missing
             ],
             parameters_schema=job.parameters.model_json_schema(by_alias=True),
@@ -293,20 +310,6 @@ def overview_state(overview: JobOverview, now: datetime) -> str:
 def written(answer: StrictModel) -> dict[str, Any]:
     """As JSON of the API, in Python's values: for `--json`."""
     return answer.model_dump(mode="json", by_alias=True)
-
-
-def _trigger(overview: JobOverview) -> TriggerAnswer | None:
-    trigger = next(iter(overview.job.triggers), None)
-    if trigger is None:
-        return None
-    common: dict[str, Any] = {
-        "name": trigger.name,
-        "enabled": trigger.enabled,
-        "running": overview.trigger_running,
-    }
-    if isinstance(trigger, Schedule):
-        return TriggerAnswer(kind="schedule", cron=trigger.cron, **common)
-    return TriggerAnswer(kind="sensor", every_seconds=trigger.every.total_seconds(), **common)
 
 
 def _seconds(length: timedelta | None) -> float | None:
