@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 from batch_platform import domains, registry
 from batch_platform.core import logs
 from batch_platform.core.failures import PlatformError
+from batch_platform.kit import workers
 from batch_platform.local import services
 from batch_platform.local.cli import demo_command, doctor_command, provision_command, services_app, up_command
 from batch_platform.operations import platform
@@ -61,6 +62,7 @@ app.command("token")(token_command)
 app.add_typer(services_app, name="services")
 app.add_typer(users_app, name="users")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(workers.commands(registry.build_workers, domains.load_settings), name="workers")
 for domain in domains.DOMAINS:
     for name, commands in domain.commands.items():
         app.add_typer(commands(), name=name)

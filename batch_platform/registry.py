@@ -10,12 +10,21 @@ from batch_platform.operations.model import Registry
 from batch_platform.web.access.model import Grants, granting
 
 if TYPE_CHECKING:
+    from batch_platform.kit.workers import Worker
     from batch_platform.settings import Settings
 
 
 def build_registry(settings: Settings) -> Registry:
     """Every batch of the specs that exists so far, for these settings."""
     return Registry(job for domain in domains.DOMAINS for job in domain.jobs(settings))
+
+
+def build_workers() -> tuple[Worker, ...]:
+    """What runs as long as the platform does. Raises `ValueError` for a name that two of them have."""
+    workers = tuple(worker for domain in domains.DOMAINS for worker in domain.workers())
+    if len({worker.name for worker in workers}) < len(workers):
+        raise ValueError(f"a worker is declared twice: {', '.join(worker.name for worker in workers)}")
+    return workers
 
 
 def build_grants() -> Grants:

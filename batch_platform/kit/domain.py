@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dagster import Definitions as Definitions
     from typer import Typer as Typer
 
+    from batch_platform.kit.workers import Worker
     from batch_platform.operations.alerts import Rule as Rule
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.launch import Launcher as Launcher
@@ -58,6 +59,7 @@ class Domain:
     """`name` is the domain's folder, the first part of its asset keys and, as `team:<name>`, their owner.
 
     `settings` is what it reads of the environment; `stack_parameters` are what deploy/aws.yaml takes of them.
+    `workers` are what it runs as long as the platform runs.
     `permissions` are what roles may do beyond reading; an administrator may everything.
     `commands` are groups of `batch-platform` by their name. `definitions` takes the platform's resources by name and
     adds the domain's own.
@@ -72,4 +74,5 @@ class Domain:
     web: Callable[[], WebRoom]
     permissions: Grants = field(default_factory=dict)
     demo: Demo | None = None
+    workers: Callable[[], Sequence[Worker]] = tuple
     stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}

@@ -7,9 +7,9 @@
         description=N_("…"),
         domain="zengin",
         plan=plan_apply,
-        runs=(Run("zengin_apply", (zengin_apply, bank_master), "Apply what is approved."),),
+        runs=[Run("zengin_apply", [zengin_apply, bank_master])],
         dry_run=dry_runs.apply,
-        schedules=(Schedule("zengin_apply_schedule", "0 23 * * *", "At 23:00 in Tokyo.", asks=day_of),),
+        schedules=[Schedule("zengin_apply_schedule", "0 23 * * *", day_of_the_tick)],
         deadline=timedelta(minutes=15),
     )
 
@@ -55,7 +55,7 @@ class Run:
 
     name: str
     of: Sequence[dg.AssetsDefinition] | dg.OpDefinition
-    description: str
+    description: str | None = None  # the job's own
     max_runtime: timedelta | None = None  # the job's own `max_duration`
 
 
@@ -124,7 +124,6 @@ class Schedule:
 
     name: str
     cron: str
-    description: str
     asks: Callable[[Tick], Iterable[Request]] = once
     enabled: bool = True
     time_zone: str = BUSINESS_ZONE.key
@@ -187,7 +186,7 @@ def job(
         **entry,
     )
     dry = Run(runs[0].name + DRY_RUN_SUFFIX, dry_run, f"Dry run of {name}.", dry_run_max)
-    made = {run.name: _dagster_job(run, registered.max_duration) for run in (*runs, dry)}
+    made = {run.name: _dagster_job(run, registered) for run in (*runs, dry)}
     return DeclaredJob(
         registered,
         tuple(made.values()),
@@ -215,12 +214,13 @@ def definitions(
     )
 
 
-def _dagster_job(run: Run, max_duration: timedelta) -> DagsterJob:
-    tags = {"dagster/max_runtime": str(int((run.max_runtime or max_duration).total_seconds()))}
+def _dagster_job(run: Run, entry: model.Job) -> DagsterJob:
+    description = run.description or entry.description
+    tags = {"dagster/max_runtime": str(int((run.max_runtime or entry.max_duration).total_seconds()))}
     if isinstance(run.of, dg.OpDefinition):
         graph = dg.GraphDefinition(name=run.name, node_defs=[run.of])
-        return graph.to_job(description=run.description, tags=tags)
-    return dg.define_asset_job(run.name, list(run.of), description=run.description, tags=tags)
+        return graph.to_job(description=description, tags=tags)
+    return dg.define_asset_job(run.name, list(run.of), description=description, tags=tags)
 
 
 def _schedule(entry: model.Job, schedule: Schedule, target: DagsterJob) -> dg.ScheduleDefinition:
@@ -241,7 +241,7 @@ def _schedule(entry: model.Job, schedule: Schedule, target: DagsterJob) -> dg.Sc
         cron_schedule=schedule.cron,
         execution_timezone=schedule.time_zone,
         default_status=status.RUNNING if schedule.enabled else status.STOPPED,
-        description=schedule.description,
+        description=entry.description,
         execution_fn=tick,
         required_resource_keys={entry.domain, "postgres"},
     )

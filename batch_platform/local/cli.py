@@ -20,6 +20,7 @@ from batch_platform.local import provision as provisioning
 from batch_platform.local.environment import SECRET
 from batch_platform.local.home import Home
 from batch_platform.local.state import State, supervisor_runs
+from batch_platform.registry import build_workers
 from batch_platform.settings import load_settings
 
 services_app = typer.Typer(no_args_is_help=True, help="Embedded PostgreSQL and AWS of this machine.")
@@ -76,7 +77,7 @@ def up_command(
 ) -> None:
     """Run the whole platform on this machine until ctrl-C: services, code server, daemon, web."""
     settings = load_settings()
-    up.run(settings, port=port, progress=_say)
+    up.run(settings, port=port, progress=_say, workers=build_workers())
 
 
 def demo_command(quiet: Annotated[bool, typer.Option("--quiet", help="Only the result.")] = False) -> None:
@@ -112,7 +113,9 @@ def _print_status(home: Home, *, as_json: bool) -> None:
     state = State.load(home)
     running = supervisor_runs(home)
     if as_json:
-        typer.echo(json.dumps({"running": running, **state.model_dump(mode="json")}, indent=2))
+        workers = {name: process.model_dump() for name, process in up.workers_of(home).items()}
+        answer = {"running": running, **state.model_dump(mode="json"), "workers": workers}
+        typer.echo(json.dumps(answer, indent=2))
         return
     if not running:
         typer.echo(f"no services run in {home.root}; start them with: batch-platform services start")
@@ -121,6 +124,9 @@ def _print_status(home: Home, *, as_json: bool) -> None:
     for name, service in state.services.items():
         pid = str(service.process.pid) if service.process else "–"
         table.add_row(name, service.error or service.phase, service.url, pid, service.log)
+    for name, process in up.workers_of(home).items():
+        alive = "running" if process.alive() else "gone"
+        table.add_row(name, alive, "–", str(process.pid), str(home.logs / f"{name}.log"))
     Console().print(table)
     for notice in state.notices:
         typer.echo(f"notice: {notice}")

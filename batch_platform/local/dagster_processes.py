@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from batch_platform.kit.workers import Worker, is_alive
 from batch_platform.local.environment import SECRET
 from batch_platform.local.home import Home, write_atomically
 from batch_platform.local.processes import LOOPBACK, accepts, answers
@@ -61,6 +62,16 @@ def web(home: Home, listener: socket.socket, variables: Mapping[str, str]) -> Pr
     secret = variables.get(SECRET) or os.environ.get(SECRET, "")
     environment = {**program.environment, SECRET: secret}
     return replace(program, environment=environment, descriptors=(listener.fileno(),))
+
+
+def worker(home: Home, declared: Worker, number: int, variables: Mapping[str, str], entry: str) -> Program:
+    """One of a resident worker's processes. It has no port; it touches a file while it works."""
+    name = f"worker-{declared.name}-{number}"
+    heartbeat = home.root / "workers" / f"{declared.name}-{number}"
+    heartbeat.unlink(missing_ok=True)
+    command = ("-c", entry, "workers", "run", declared.name, "--heartbeat", str(heartbeat))
+    program = _program(home, name, (), 0, variables, partial(is_alive, heartbeat))
+    return replace(program, command=(sys.executable, *command))
 
 
 def _program(

@@ -12,11 +12,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from batch_platform.core.failures import PlatformError
+from batch_platform.kit.workers import is_alive
 from batch_platform.local import clients, tools
 from batch_platform.local.environment import environment, merged, wanted
 from batch_platform.local.home import Home
 from batch_platform.local.state import State, supervisor_runs
-from batch_platform.local.up import UpState, up_runs
+from batch_platform.local.up import UpState, up_runs, workers_of
 from batch_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -177,6 +178,11 @@ def _dagster(home: Home, variables: Mapping[str, str]) -> Iterator[Check]:
     if left:
         detail = f"left by a killed up: {', '.join(left)}"
         yield Check("orphans", detail, "batch-platform services stop ends them")
+    for name, process in workers_of(home).items():
+        heartbeat = home.root / "workers" / name.removeprefix("worker-")
+        working = process.alive() and is_alive(heartbeat)
+        hint = None if working else f"it hangs or has just died: see the log {name}.log"
+        yield Check(name, f"process {process.pid}", hint)
     yield _guarded("Dagster daemon", lambda: _heartbeat(variables, running))
 
 

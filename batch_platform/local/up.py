@@ -7,6 +7,8 @@ import secrets
 import signal
 import socket
 import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import FrameType
 
 from pydantic import BaseModel, ValidationError
@@ -14,12 +16,13 @@ from pydantic import BaseModel, ValidationError
 from batch_platform.core.failures import Conflict, PermanentFailure, PlatformError
 from batch_platform.core.file_locks import is_locked, locked
 from batch_platform.core.messages import Message
+from batch_platform.kit.workers import Worker
 from batch_platform.local import dagster_processes as dagster
 from batch_platform.local import services
 from batch_platform.local.environment import wanted
 from batch_platform.local.home import Home, trim_log, write_atomically
 from batch_platform.local.processes import LOOPBACK, Process, free_port, listen
-from batch_platform.local.programs import Keeper
+from batch_platform.local.programs import Keeper, Program
 from batch_platform.local.provision import provision
 from batch_platform.local.state import supervisor_runs
 from batch_platform.local.tools import Progress
@@ -51,8 +54,16 @@ def up_runs(home: Home) -> bool:
     return is_locked(home.root / "up.lock")
 
 
-def run(settings: Settings, *, port: int, progress: Progress, module: str = "batch_platform.definitions") -> None:
-    """Run until SIGINT or SIGTERM, then stop everything in order."""
+def run(
+    settings: Settings,
+    *,
+    port: int,
+    progress: Progress,
+    module: str = "batch_platform.definitions",
+    workers: Sequence[Worker] = (),
+    entry: str = "from batch_platform.cli import main; main()",
+) -> None:
+    """Run until SIGINT or SIGTERM, then stop everything in order. `entry` is the command line of the workers."""
     if settings.env != "local":
         raise Conflict("up-elsewhere", "up runs the local environment only: unset BATCH_PLATFORM_ENV")
     home = Home(settings.home).create()
@@ -64,7 +75,13 @@ def run(settings: Settings, *, port: int, progress: Progress, module: str = "bat
             url=UpState.load(home).url or Message("up-starting", "it is just starting"),
         )
     with locked(home.root / "up.lock", seconds=1):
-        _Up(settings, home, progress, module).run(port)
+        _Up(settings, home, progress, module, partial(_workers, home, workers, entry)).run(port)
+
+
+def workers_of(home: Home) -> dict[str, Process]:
+    """The processes of the resident workers that `up` runs, by name."""
+    processes = UpState.load(home).processes if up_runs(home) else {}
+    return {name: process for name, process in processes.items() if name.startswith("worker-")}
 
 
 def stop_orphans(home: Home) -> list[str]:
@@ -75,11 +92,31 @@ def stop_orphans(home: Home) -> list[str]:
     return list(orphans)
 
 
+def _workers(
+    home: Home, workers: Sequence[Worker], entry: str, variables: Callable[[], Mapping[str, str]]
+) -> list[Keeper]:
+    """A keeper for each process of the resident workers."""
+
+    def prepare(worker: Worker, number: int) -> Program:
+        return dagster.worker(home, worker, number, variables(), entry)
+
+    each = [(worker, number) for worker in workers for number in range(1, worker.count + 1)]
+    return [Keeper(f"worker-{worker.name}-{number}", partial(prepare, worker, number)) for worker, number in each]
+
+
 class _Up:
     """One run of `up`."""
 
-    def __init__(self, settings: Settings, home: Home, progress: Progress, module: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        home: Home,
+        progress: Progress,
+        module: str,
+        workers: Callable[[Callable[[], Mapping[str, str]]], list[Keeper]],
+    ) -> None:
         self.settings, self.home, self.progress, self.module = settings, home, progress, module
+        self.workers = workers
         self.stopping = threading.Event()
         self.variables: dict[str, str] = {}
         self.keepers: list[Keeper] = []
@@ -121,6 +158,7 @@ class _Up:
             Keeper("code-server", lambda: dagster.code_server(self.home, code_port, self.variables, self.module)),
             Keeper("daemon", lambda: dagster.daemon(self.home, code_port, self.variables)),
             Keeper("web", lambda: dagster.web(self.home, listener, {**self.variables, **public})),
+            *self.workers(lambda: {**self.variables, **public}),
         ]
 
     def _loop(self) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from batch_platform.core.failures import Conflict, PermanentFailure
 from batch_platform.local import dagster_processes, up
+from batch_platform.local.doctor import doctor
 from batch_platform.local.environment import VARIABLES
 from batch_platform.local.home import Home
 from batch_platform.local.processes import Process, accepts, answers, free_port
@@ -30,10 +31,34 @@ from batch_platform_tests.site import token
 from batch_platform_tests.waiting import PATIENCE, eventually
 
 DEFINITIONS = "import dagster as dg\n\n@dg.asset\ndef small(): ...\n\ndefs = dg.Definitions(assets=[small])\n"
+WORKERS = """
+import os
+from pathlib import Path
+
+from batch_platform.kit.workers import Worker
+
+def rounds(settings, life):
+    while not life.wait(0.1):
+        Path(settings.home, f"rounds-{os.getpid()}").touch()
+    Path(settings.home, f"ended-{os.getpid()}").touch()
+
+WORKERS = (Worker("counting", "Counts its rounds.", rounds, count=2),)
+"""
+ENTRY = """
+import small_workers
+from batch_platform.kit import workers
+from batch_platform.cli import app, main
+from batch_platform.settings import load_settings
+app.registered_groups = [group for group in app.registered_groups if group.name != "workers"]
+app.add_typer(workers.commands(lambda: small_workers.WORKERS, load_settings), name="workers")
+main()
+"""
 RUN = """
 from batch_platform.local import up
 from batch_platform.settings import load_settings
-up.run(load_settings(), port={port}, progress=lambda line: print(line, flush=True), module="small_definitions")
+from small_workers import WORKERS
+up.run(load_settings(), port={port}, progress=lambda line: print(line, flush=True), module="small_definitions",
+       workers=WORKERS, entry={entry!r})
 """
 QUERY = (
     "{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus"
@@ -65,6 +90,10 @@ class Running:
     def restarted(self, name: str, dead: Process) -> bool:
         return up.UpState.load(self.home).processes.get(name) not in (None, dead)
 
+    def round(self, worker: str) -> Path:
+        """What a worker of the test leaves of its rounds."""
+        return self.home.root / f"rounds-{up.UpState.load(self.home).processes[worker].pid}"
+
     def answers(self, path: str) -> bool:
         port = urlsplit(up.UpState.load(self.home).url or "").port
         return port is not None and answers(port, path)
@@ -93,12 +122,13 @@ class Running:
 def start(local: LocalHome, directory: Path, port: int) -> Running:
     definitions = directory / "small_definitions.py"
     definitions.write_text(DEFINITIONS)
+    (directory / "small_workers.py").write_text(WORKERS)
     environ = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environ |= {"BATCH_PLATFORM_HOME": str(local.home.root), "PYTHONPATH": str(directory)}
     output = directory / "output"
     with output.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN.format(port=port)],
+            [sys.executable, "-c", RUN.format(port=port, entry=ENTRY)],
             env=environ,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -163,13 +193,22 @@ def test_what_is_killed_comes_back(running: Running, monkeypatch: pytest.MonkeyP
     eventually(lambda: running.restarted("web", dead) and running.answers("/health/live"))
     assert running.location() == "batch_platform LOADED RepositoryLocation"
 
+    # the resident workers, as many as are declared, which end by themselves when they are told to
+    worker = "worker-counting-2"
+    dead = running.kill(worker)
+    eventually(lambda: running.restarted(worker, dead) and running.round(worker).exists())
+    found = {check.name: check.hint for check in doctor(load_settings()).checks if check.name.startswith("worker")}
+    assert found == {"worker-counting-1": None, worker: None}
+
     processes = up.UpState.load(running.home).processes.values()
+    workers = up.workers_of(running.home).values()
     for name, process in up.UpState.load(running.home).processes.items():
         environ = Path(f"/proc/{process.pid}/environ").read_bytes()
         assert (b"BATCH_PLATFORM_SECRET=" in environ) == (name == "web")
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(PATIENCE) == 0
     assert not any(process.alive() for process in processes)
+    assert all((running.home.root / f"ended-{process.pid}").exists() for process in workers)
     assert not supervisor_runs(running.home)
 
 

@@ -35,18 +35,7 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
     """The application of approved batches, and the recurring one that waits for approval."""
     common: dict[str, Any] = {"domain": "btc", "permission": "batch:execute", "dry_run_max": _HOUR}
     cron = settings.of(BtcSettings).adjustment_cron
-    monthly = (
-        []
-        if cron is None
-        else [
-            Schedule(
-                "btc_recurring_schedule",
-                cron,
-                "Plans a batch of BTC_ADJUSTMENT_RATE, which waits for its approval.",
-                asks=sensors.recurring,
-            )
-        ]
-    )
+    monthly = [] if cron is None else [Schedule("btc_recurring_schedule", cron, sensors.recurring)]
     return (
         job(
             id="BTC_001",
@@ -56,7 +45,7 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
             plan=plan_adjustment,
             parameters=AdjustmentParameters,
             runs=[
-                Run("btc_adjustment", _ASSETS, "Apply an approved batch, or resume one, prove it and report it."),
+                Run("btc_adjustment", _ASSETS),
                 Run("btc_plan", _ASSETS[:1], "Plan a batch again whose creator died before the seal.", _HOUR),
             ],
             dry_run=dry_runs.adjustment,
@@ -78,13 +67,7 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
             name="btc-recurring",
             title=N_("Plan the recurring BTC adjustment"),
             description=N_("Plans and seals a batch of the rate in the settings; people approve it."),
-            runs=[
-                Run(
-                    "btc_recurring",
-                    recurring.plan_recurring_batch,
-                    "A batch of the rate in the settings, which people approve.",
-                )
-            ],
+            runs=[Run("btc_recurring", recurring.plan_recurring_batch)],
             dry_run=dry_runs.recurring,
             schedules=monthly,
             max_duration=_HOUR,

@@ -58,19 +58,11 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
             plan=plan_fetch,
             parameters=FetchParameters,
             runs=[
-                Run("cur_fetch", [assets.cur_manifest], "Batch A: register what AWS delivered for a project."),
+                Run("cur_fetch", [assets.cur_manifest]),
                 Run("cur_fetch_all", all_projects.fetch_projects, "Batch A for every enabled project in one run."),
             ],
             dry_run=dry_runs.fetch,
-            schedules=[
-                Schedule(
-                    "cur_fetch_schedule",
-                    own.fetch_cron,
-                    "Batch A for every enabled project, a run each.",
-                    asks=sensors.every_project,
-                    enabled=own.scheduler_enabled,
-                )
-            ],
+            schedules=[Schedule("cur_fetch_schedule", own.fetch_cron, sensors.every_project, own.scheduler_enabled)],
             started_by=_MANIFESTS,
             max_duration=timedelta(minutes=30),
             **common,
@@ -83,7 +75,7 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
             plan=plan_aggregate,
             parameters=AggregateParameters,
             runs=[
-                Run("cur_aggregate", _PUBLISHED, "Batch B: read registered files, publish the months they complete."),
+                Run("cur_aggregate", _PUBLISHED),
                 Run(
                     "cur_month",
                     (assets.cur_manifest, *_PUBLISHED),
@@ -97,13 +89,7 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
             ],
             dry_run=dry_runs.aggregate,
             schedules=[
-                Schedule(
-                    "cur_aggregate_schedule",
-                    own.aggregate_cron,
-                    "Batch B for every project-month with registered files that nobody works on.",
-                    asks=sensors.waiting_months,
-                    enabled=own.scheduler_enabled,
-                )
+                Schedule("cur_aggregate_schedule", own.aggregate_cron, sensors.waiting_months, own.scheduler_enabled)
             ],
             sensor=_MANIFESTS,
             critical=True,

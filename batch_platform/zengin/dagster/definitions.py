@@ -45,7 +45,7 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (
             description=N_("Reads a release, checks it and keeps it as the snapshot of a business date."),
             plan=plan_snapshot,
             parameters=SnapshotParameters,
-            runs=[Run("zengin_snapshot", [assets.zengin_snapshot], "Keep a release as a snapshot.")],
+            runs=[Run("zengin_snapshot", [assets.zengin_snapshot])],
             dry_run=dry_runs.snapshot,
             max_duration=_HALF_AN_HOUR,
             **common,
@@ -57,7 +57,7 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (
             description=N_("Compares the newest snapshot with the master and raises the changes to be reviewed."),
             plan=plan_diff,
             runs=[
-                Run("zengin_diff", [assets.zengin_diff], "Compare the newest snapshot with the master."),
+                Run("zengin_diff", [assets.zengin_diff]),
                 Run(
                     sensors.INTAKE,
                     [assets.zengin_snapshot, assets.zengin_diff],
@@ -83,22 +83,9 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (
             title=N_("Apply approved changes"),
             description=N_("Writes what was approved for the business date into the master, at 23:00 in Tokyo."),
             plan=plan_apply,
-            runs=[
-                Run(
-                    "zengin_apply",
-                    [assets.zengin_apply, assets.bank_master],
-                    "Apply what is approved for the business date, and look at the master.",
-                )
-            ],
+            runs=[Run("zengin_apply", [assets.zengin_apply, assets.bank_master])],
             dry_run=dry_runs.apply,
-            schedules=[
-                Schedule(
-                    "zengin_apply_schedule",
-                    "0 23 * * *",
-                    "At 23:00 in Tokyo, what is approved for that day.",
-                    asks=sensors.day_of_the_tick,
-                )
-            ],
+            schedules=[Schedule("zengin_apply_schedule", "0 23 * * *", sensors.day_of_the_tick)],
             critical=True,
             deadline=timedelta(minutes=15),
             **common,
@@ -108,22 +95,9 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (
             name="zengin-sweep",
             title=N_("Sweep old changes"),
             description=N_("Lets old proposals lapse and mends what a killed application left."),
-            runs=[
-                Run(
-                    "zengin_sweep",
-                    housekeeping.sweep_records,
-                    "Expiry, leases and the digest of what waits.",
-                    _HALF_AN_HOUR,
-                )
-            ],
+            runs=[Run("zengin_sweep", housekeeping.sweep_records, max_runtime=_HALF_AN_HOUR)],
             dry_run=dry_runs.sweep,
-            schedules=[
-                Schedule(
-                    "zengin_sweep_schedule",
-                    "*/30 * * * *",
-                    "Expiry, leases that ran out, and the digest of what waits.",
-                )
-            ],
+            schedules=[Schedule("zengin_sweep_schedule", "*/30 * * * *")],
             deadline=_HALF_AN_HOUR,
             **common,
         ),
@@ -132,18 +106,9 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (
             name="zengin-retention",
             title=N_("Delete old history of the bank master"),
             description=N_("Deletes the history of changes that is older than a year."),
-            runs=[
-                Run(
-                    "zengin_retention",
-                    housekeeping.purge_history,
-                    "Retention of the history of changes.",
-                    _HALF_AN_HOUR,
-                )
-            ],
+            runs=[Run("zengin_retention", housekeeping.purge_history, max_runtime=_HALF_AN_HOUR)],
             dry_run=dry_runs.retention,
-            schedules=[
-                Schedule("zengin_retention_schedule", "30 4 * * *", "change_history older than a year is deleted.")
-            ],
+            schedules=[Schedule("zengin_retention_schedule", "30 4 * * *")],
             deadline=timedelta(hours=2),
             **common,
         ),
