@@ -38,9 +38,9 @@ from batch_platform.finops.columns import (
     Layout,
     recognise,
 )
+from batch_platform.finops.csv_scan import scan_columns
 from batch_platform.finops.model import MONEY, Format
 from batch_platform.finops.parquet_columns import as_account, as_text, entry, is_text
-from batch_platform.finops.projection import scan_columns
 
 NUMBER_COLUMNS: Final = tuple(
     dict.fromkeys((*CUR_MONEY, *FOCUS_MONEY, *CUR_FIGURES, *FOCUS_FIGURES, *CUR_SPLIT_FIGURES))
@@ -79,8 +79,8 @@ def normalise_csv(path: Path, *, header: list[str], where: str) -> tuple[Layout,
     """The frame of a CSV file (plain or gzip). `header` is its first record; `where` names it in errors."""
     names = unique_names(header)
     layout = recognise(names, where=where)
-    wanted = (*layout.spelled.values(), *layout.carried)
-    return layout, _normalise(scan_columns(path, names=names, wanted=wanted, where=where), layout, where=where)
+    columns = (*layout.spelled.values(), *layout.carried)
+    return layout, _normalise(scan_columns(path, header=names, columns=columns, where=where), layout, where=where)
 
 
 def normalise_parquet(path: Path, *, where: str) -> tuple[Layout, pl.LazyFrame]:

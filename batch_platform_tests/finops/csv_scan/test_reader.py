@@ -7,7 +7,6 @@ import gzip
 import io
 import re
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 from unittest.mock import patch
@@ -18,8 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from batch_platform.core.failures import PermanentFailure
-from batch_platform.finops import projection
 from batch_platform.finops.container import BROKEN_STREAM
+from batch_platform.finops.csv_scan import reader, scan_columns
 
 NAMES = ["a", "b", "c", "d", "e"]
 PLAIN = b"a,b,c,d,e\n1,,3,,5\n"
@@ -30,19 +29,12 @@ subsets = st.sets(st.sampled_from(NAMES), min_size=1)
 scraps = st.sampled_from([b",", b",,,,", b"\n", b"\r\n", b'"', b'""', b'","', b"x", "é".encode(), b"\xff", b"1" * 70])
 
 
-@pytest.fixture(autouse=True)
-def small_texts() -> Iterator[None]:
-    """Every few rows are a text of their own, and every few texts a frame."""
-    with patch.multiple(projection, _TEXT=512, _ROWS=9, _HEAP=700):
-        yield
-
-
-def ours(text: bytes, wanted: set[str]) -> pl.DataFrame | str:
+def ours(text: bytes, columns: set[str]) -> pl.DataFrame | str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(text)
         try:
-            frame = projection.scan_columns(path, names=NAMES, wanted=sorted(wanted), where="file")
+            frame = scan_columns(path, header=NAMES, columns=sorted(columns), where="file")
             return frame.collect(engine="streaming")
         except PermanentFailure as error:
             return error.message
@@ -50,8 +42,8 @@ def ours(text: bytes, wanted: set[str]) -> pl.DataFrame | str:
             return "broken"
 
 
-def expected(text: bytes, wanted: set[str]) -> list[tuple[str | None, ...]] | None:
-    """The wanted cells by the standard library, None where a row is at fault."""
+def expected(text: bytes, columns: set[str]) -> list[tuple[str | None, ...]] | None:
+    """The cells of these columns by the standard library, None where a row is at fault."""
     try:
         _, *records = csv.reader(io.StringIO(text.decode(), newline=""), strict=True)
     except (UnicodeDecodeError, csv.Error):
@@ -59,30 +51,30 @@ def expected(text: bytes, wanted: set[str]) -> list[tuple[str | None, ...]] | No
     records = [record for record in records if len(record) > 1 or "".join(record).strip()]  # no blank lines
     if any(len(record) != len(NAMES) for record in records):
         return None
-    kept = [at for at, name in enumerate(NAMES) if name in wanted]
+    kept = [at for at, name in enumerate(NAMES) if name in columns]
     return [tuple(record[at] or None for at in kept) for record in records]
 
 
-def assert_same(text: bytes, wanted: set[str]) -> None:
+def assert_same(text: bytes, columns: set[str]) -> None:
     for file in (text, gzip.compress(text, 1)):
-        found, right = ours(file, wanted), expected(text, wanted)
-        if right is None:
-            assert isinstance(found, str), found
-            assert re.match("file: row [0-9]+, column ([a-e]|[0-9]+): ", found), found
+        result, rows = ours(file, columns), expected(text, columns)
+        if rows is None:
+            assert isinstance(result, str), result
+            assert re.match("file: row [0-9]+, column ([a-e]|[0-9]+): ", result), result
         else:
-            assert isinstance(found, pl.DataFrame), found
-            assert found.rows() == right
+            assert isinstance(result, pl.DataFrame), result
+            assert result.rows() == rows
 
 
 @settings(max_examples=150, deadline=None)
 @given(tables, subsets, st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(["\n", "\r\n"]))
-def test_well_formed_rows(rows: list[list[str]], wanted: set[str], quoting: Literal[0, 1], ending: str) -> None:
+def test_well_formed_rows(rows: list[list[str]], columns: set[str], quoting: Literal[0, 1], ending: str) -> None:
     text = io.StringIO()
     writer = csv.writer(text, quoting=quoting, lineterminator=ending)
     writer.writerows([NAMES, *rows])
-    assert_same(text.getvalue().encode(), wanted)
-    with patch.object(projection, "frames_of_records", side_effect=AssertionError("all of it is plain")):
-        ours(text.getvalue().encode(), wanted)
+    assert_same(text.getvalue().encode(), columns)
+    with patch.object(reader, "frames_of_records", side_effect=AssertionError("all of it is plain")):
+        ours(text.getvalue().encode(), columns)
 
 
 @settings(max_examples=300, deadline=None)
@@ -97,8 +89,8 @@ def test_well_formed_rows(rows: list[list[str]], wanted: set[str], quoting: Lite
 @example([b"1,2,3,4,5"], {"a"})
 @example([b"1" * 1000, b",2,3,4,5\n"], {"a"})
 @example([], {"c"})
-def test_whatever_else_a_file_holds(pieces: list[bytes], wanted: set[str]) -> None:
-    assert_same(b"a,b,c,d,e\n" + b"".join(pieces), wanted)
+def test_whatever_else_a_file_holds(pieces: list[bytes], columns: set[str]) -> None:
+    assert_same(b"a,b,c,d,e\n" + b"".join(pieces), columns)
 
 
 @pytest.mark.parametrize("length", range(1, 60, 7))
@@ -123,6 +115,6 @@ def test_a_part_of_the_rows_and_columns() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(PLAIN + b"6,7,8,9,0\n" * 100)
-        frame = projection.scan_columns(path, names=NAMES, wanted=["a", "b", "c"], where="file")
+        frame = scan_columns(path, header=NAMES, columns=["a", "b", "c"], where="file")
         assert frame.select("b").head(2).collect().rows() == [(None,), ("7",)]
         assert frame.filter(pl.col("a") == "1").select("c").collect().rows() == [("3",)]

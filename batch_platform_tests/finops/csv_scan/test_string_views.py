@@ -6,9 +6,10 @@ import struct
 import threading
 
 import polars as pl
+import pytest
 
-from batch_platform.finops import text_columns
-from batch_platform.finops.text_columns import TextColumn, frame_of
+from batch_platform.finops.csv_scan import string_views
+from batch_platform.finops.csv_scan.string_views import TextColumn, frame_of
 
 LONG = "a text of more than twelve bytes"
 
@@ -46,7 +47,7 @@ def test_a_column_that_is_always_there_and_no_rows_at_all() -> None:
 
 
 def test_memory_is_kept_as_long_as_it_is_needed() -> None:
-    before = len(text_columns._ALIVE)
+    before = len(string_views._ALIVE)
     texts, heap = column(*[LONG] * 9)
     whole = frame_of({"a": texts, "b": texts}, 9, heap)
     del texts, heap
@@ -57,4 +58,11 @@ def test_memory_is_kept_as_long_as_it_is_needed() -> None:
     thread = threading.Thread(target=part.clear)
     thread.start()
     thread.join()
-    assert len(text_columns._ALIVE) == before
+    assert len(string_views._ALIVE) == before
+
+
+def test_a_column_too_short_for_its_rows_is_refused() -> None:
+    texts, heap = column(LONG, "b")
+    for short in (TextColumn(None, 0, texts.views), TextColumn(bytes(1), 9, bytes(9 * 16))):
+        with pytest.raises(ValueError, match="column text: "):
+            frame_of({"text": short}, 9, heap)

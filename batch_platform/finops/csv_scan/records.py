@@ -1,6 +1,6 @@
 """CSV read record by record, for files that are not plain: it takes what RFC 4180 allows and names what it does not.
 
-Slow, so it reads only what the scanner of `projection` does not know: blank lines between rows, quotes inside a cell
+Slow, so it reads only what the scanner does not know: blank lines between rows, quotes inside a cell
 that is not quoted, rows longer than its memory. Everything else that it meets is a fault of the file.
 """
 
@@ -25,21 +25,21 @@ _CELL: Final = re.compile(r'(?:"(?:[^"]|"")*"|(?!")[^,\r\n]*)(?:,|\r?\n|\r|$)')
 
 
 def frames_of_records(
-    path: Path, *, names: Sequence[str], kept: Sequence[str], skip: int, where: str
+    path: Path, *, header: Sequence[str], kept: Sequence[str], skip: int, where: str
 ) -> Iterator[pl.DataFrame]:
     """The columns `kept` of a CSV file, plain or gzip, as text, behind its first `skip` rows; blank cells are null.
 
     Raises `PermanentFailure` naming row (1 is the first after the header, blank lines are none) and column of one
-    that has not a cell for each of `names`, is wrongly quoted or not UTF-8.
+    that has not a cell for each name of `header`, is wrongly quoted or not UTF-8.
     """
-    positions = {name: names.index(name) for name in kept}
-    records = islice(_records(path, names, where=where), skip, None)
+    positions = {name: header.index(name) for name in kept}
+    records = islice(_records(path, header, where=where), skip, None)
     while batch := list(islice(records, _AT_ONCE)):
         columns = {name: [record[at] or None for record in batch] for name, at in positions.items()}
         yield pl.DataFrame(columns, schema=dict.fromkeys(kept, pl.String()))
 
 
-def _records(path: Path, names: Sequence[str], *, where: str) -> Iterator[list[str]]:
+def _records(path: Path, header: Sequence[str], *, where: str) -> Iterator[list[str]]:
     with inflated(path) as file, io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="") as text:
         lines = _Lines(text)
         reader = csv.reader(lines, strict=True)
@@ -50,7 +50,7 @@ def _records(path: Path, names: Sequence[str], *, where: str) -> Iterator[list[s
             try:
                 record = next(reader, None)
             except csv.Error as error:
-                at = _first_broken(names, "".join(lines.of_record))
+                at = _first_broken(header, "".join(lines.of_record))
                 raise PermanentFailure(
                     "cell-wrongly-quoted",
                     "{where}: row {row}, column {column}: wrongly quoted ({reason})",
@@ -64,7 +64,7 @@ def _records(path: Path, names: Sequence[str], *, where: str) -> Iterator[list[s
             if not record or (len(record) == 1 and not record[0].strip()):
                 continue
             number += 1
-            _check(record, names, where=f"{where}: row {number}")
+            _check(record, header, where=f"{where}: row {number}")
             yield record
 
 
@@ -81,38 +81,38 @@ class _Lines:
             yield line
 
 
-def _check(record: list[str], names: Sequence[str], *, where: str) -> None:
-    if len(record) < len(names):
-        at = names[len(record)]
+def _check(record: list[str], header: Sequence[str], *, where: str) -> None:
+    if len(record) < len(header):
+        at = header[len(record)]
         raise PermanentFailure(
             "row-too-short",
             "{where}, column {column}: the row ends before it, after {cells} of {names} cells",
             where=where,
             column=at,
             cells=len(record),
-            names=len(names),
+            names=len(header),
         )
-    if len(record) > len(names):
+    if len(record) > len(header):
         raise PermanentFailure(
             "row-too-long",
             "{where}, column {column}: the header has {names} columns and the row {cells} cells (a comma "
             "without quotes?)",
             where=where,
-            column=len(names) + 1,
-            names=len(names),
+            column=len(header) + 1,
+            names=len(header),
             cells=len(record),
         )
     if not "".join(record).isprintable():
-        for name, cell in zip(names, record, strict=True):
+        for name, cell in zip(header, record, strict=True):
             if any("\udc80" <= character <= "\udcff" for character in cell):
                 raise PermanentFailure(
                     "cell-no-utf8", "{where}, column {column}: not UTF-8", where=where, column=name
                 )
 
 
-def _first_broken(names: Sequence[str], record: str) -> str:
+def _first_broken(header: Sequence[str], record: str) -> str:
     """The column of the first cell that is not quoted as a whole or not at all."""
     at = position = 0
     while (cell := _CELL.match(record, position)) and cell.end() < len(record):
         at, position = at + 1, cell.end()
-    return names[at] if at < len(names) else str(at + 1)
+    return header[at] if at < len(header) else str(at + 1)

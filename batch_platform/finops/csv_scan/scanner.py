@@ -1,32 +1,22 @@
-"""The wanted columns of a CSV file, put down as columns without polars splitting its rows.
+"""Plain rows of a CSV file, put down as columns by the WebAssembly of `scanner.wat`, compiled at first use (3 ms).
 
-A cost and usage report has some 200 columns, most of them empty, of which a cost needs 40. polars looks at the fields
-of a row one by one, wanted or not, which costs more than all else together; the scanner in `projection.wat` counts
-separators 64 bytes at a time and writes what is wanted where polars takes it over as it stands. It is WebAssembly,
-compiled when a process first reads a file (3 ms): machine code without a compiler to install.
-
-It knows only rows that have exactly the header's number of fields and quote whole fields. Where it meets anything
-else, or a cell that is no UTF-8, `records` reads the rest of the file: it knows what such a file holds, or says what
-is wrong with it.
+Plain are rows with exactly the header's number of fields, in text that is UTF-8 and quotes whole fields or none.
 """
 
 from __future__ import annotations
 
 import atexit
 import struct
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from batch_platform.finops.container import inflated
-from batch_platform.finops.records import frames_of_records
-from batch_platform.finops.text_columns import TextColumn, frame_of
+from batch_platform.finops.csv_scan.string_views import VIEW, TextColumn, frame_of
 
 if TYPE_CHECKING:
     from wasmtime import Engine, Module
@@ -36,68 +26,22 @@ _ROWS: Final = 8_000  # and so has a frame; more of either stays in no processor
 _HEAP: Final = 8 << 20
 _LINE: Final = 64  # bytes that a processor reads at once, and the scanner beyond an end
 _PAGE: Final = 1 << 16
-_VIEW: Final = 16  # bytes
 
 _CELL: Final = 1
 _END_OF_ROW: Final = 2
 
 
-class _NotPlain(Exception):
+class NotPlain(Exception):
     """Text the scanner does not know."""
 
 
-def scan_columns(path: Path, *, names: Sequence[str], wanted: Sequence[str], where: str) -> pl.LazyFrame:
-    """The columns `wanted` of a CSV file, plain or gzip, as text; blank cells, quoted ones too, are null.
+def frames_of_plain_rows(path: Path, *, header: Sequence[str], kept: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The columns `kept` of a CSV file, plain or gzip, as text, behind its header; blank cells are null.
 
-    `names` are those of the file's header, each once and in its order. Reading it raises `PermanentFailure` naming
-    row and column of what is not as the header says, and what a broken gzip file raises.
+    Raises `NotPlain` or `UnicodeDecodeError` at the first text with other rows, and what a broken gzip file raises.
     """
-    chosen = set(wanted)
-    kept = [name for name in names if name in chosen]
-
-    def frames(
-        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch: int | None
-    ) -> Iterator[pl.DataFrame]:
-        for frame in _frames(path, names, kept, where=where):
-            part = frame if rows is None else frame.head(rows)
-            rows = None if rows is None else rows - part.height
-            part = part if columns is None else part.select(columns)
-            yield part if predicate is None else part.filter(predicate)
-            if rows == 0:
-                return
-
-    return register_io_source(frames, schema=dict.fromkeys(kept, pl.String()))
-
-
-def _frames(path: Path, names: Sequence[str], kept: Sequence[str], *, where: str) -> Iterator[pl.DataFrame]:
-    scanned = _ahead(_scanned(path, names, kept))
-    done = 0
-    try:
-        for frame in scanned:
-            yield frame
-            done += frame.height
-    except (_NotPlain, UnicodeDecodeError):
-        yield from frames_of_records(path, names=names, kept=kept, skip=done, where=where)
-    finally:
-        scanned.close()
-
-
-def _ahead(frames: Iterator[pl.DataFrame]) -> Generator[pl.DataFrame]:
-    """The same, the next one being made meanwhile."""
-    with ThreadPoolExecutor(1, thread_name_prefix="finops-csv") as pool:
-        coming = pool.submit(next, frames, None)
-        while (frame := coming.result()) is not None:
-            coming = pool.submit(next, frames, None)
-            yield frame
-
-
-def _scanned(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """The rows behind the header.
-
-    Raises `_NotPlain` and what a broken gzip file raises.
-    """
-    scanner = _Scanner(names, kept)
-    header = 1
+    scanner = _Scanner(header, kept)
+    skip = 1
     with inflated(path) as file:
         held = 0
         while True:
@@ -109,12 +53,12 @@ def _scanned(path: Path, names: Sequence[str], kept: Sequence[str]) -> Iterator[
                 count = _end_of_rows(scanner.text, count)
             consumed = scanner.scan(count)
             if consumed < 0 or (at_end and consumed < count) or (not at_end and not consumed):
-                raise _NotPlain
+                raise NotPlain
             held = count - consumed
             scanner.text[:held] = bytes(scanner.text[consumed:count])
             if scanner.is_full or at_end:
-                yield scanner.frame()[header:]
-                header = 0
+                yield scanner.frame()[skip:]
+                skip = 0
             if at_end:
                 return
 
@@ -129,14 +73,14 @@ def _end_of_rows(text: memoryview, count: int) -> int:
     return count
 
 
-def _steps(wanted: Sequence[bool]) -> bytes:
-    """What the scanner does at which separator of a row; see `projection.wat`."""
+def _steps(keeps: Sequence[bool]) -> bytes:
+    """What the scanner does at which separator of a row; see `scanner.wat`."""
     steps: list[int] = []
     passed = 0
-    for position, want in enumerate(wanted):
-        following = position + 1 < len(wanted)
-        if want or not following or wanted[position + 1]:
-            steps += [position + 1 - passed, (_CELL if want else 0) | (0 if following else _END_OF_ROW)]
+    for position, keep in enumerate(keeps):
+        following = position + 1 < len(keeps)
+        if keep or not following or keeps[position + 1]:
+            steps += [position + 1 - passed, (_CELL if keep else 0) | (0 if following else _END_OF_ROW)]
             passed = position + 1
     return struct.pack(f"<{len(steps)}i", *steps)
 
@@ -144,20 +88,21 @@ def _steps(wanted: Sequence[bool]) -> bytes:
 class _Scanner:
     """One instance of the scanner with its memory: steps, text, columns, heap."""
 
-    def __init__(self, names: Sequence[str], kept: Sequence[str]) -> None:
+    def __init__(self, header: Sequence[str], kept: Sequence[str]) -> None:
         from wasmtime import Instance, Store
 
         engine, module = _compiled()
         self._store = Store(engine)
         exports: Any = Instance(self._store, module, []).exports(self._store)
         self._scan = exports["scan"]
-        steps = _steps([name in set(kept) for name in names])
+        steps = _steps([name in set(kept) for name in header])
         self._kept = kept
         # no text holds more rows than one of empty cells
-        rows = _ROWS + (_TEXT + 1) // len(names) + 1
+        rows = _ROWS + (_TEXT + 1) // len(header) + 1
+        self._rows_at_most, self._used_at_most = rows, _HEAP + _TEXT
         self._views = _aligned(-(-rows // 8))
         # columns that lie whole pages apart would push each other out of a processor's cache
-        self._stride = -(-(self._views + rows * _VIEW) // _PAGE) * _PAGE + 3 * _LINE
+        self._stride = -(-(self._views + rows * VIEW) // _PAGE) * _PAGE + 3 * _LINE
         self._steps = _PAGE
         self._text = self._steps + _aligned(len(steps)) + _LINE
         self._columns = self._text + _aligned(_TEXT) + 2 * _LINE
@@ -168,16 +113,19 @@ class _Scanner:
         self._memory = memoryview(memory.get_buffer_ptr(self._store, size)).cast("B")
         self._memory[self._steps : self._steps + len(steps)] = steps
         self.text = self._memory[self._text : self._columns]
-        self._nothing = bytes(rows * _VIEW)
+        self._nothing = bytes(rows * VIEW)
         self._rows = self._used = 0
 
     def scan(self, length: int) -> int:
         """Add the rows of `length` bytes of text to the columns; how many bytes were consumed, -1 for strange ones.
 
-        Raises `UnicodeDecodeError` for text that is no UTF-8, also in columns nobody wants.
+        Raises `RuntimeError` where there was no room for them, which would be a fault of the scanner, and
+        `UnicodeDecodeError` for text that is no UTF-8, also in columns that are not kept.
         """
         place = (self._columns, self._views, self._stride, self._rows, self._heap, self._used)
         used, consumed, rows, beyond_ascii = self._scan(self._store, self._steps, self._text, length, *place)
+        if rows > self._rows_at_most or used > self._used_at_most:
+            raise RuntimeError(f"the CSV scanner wrote {rows} rows and {used} bytes of text, beyond its columns")
         if beyond_ascii and consumed > 0:
             str(self.text[:consumed], "utf-8")
         self._rows, self._used = rows, used
@@ -200,7 +148,7 @@ class _Scanner:
         rows = self._rows
         # of the row that was begun only, some cells may be there already
         bitmap = self._memory[begin : begin + rows // 8 + 1]
-        views = self._memory[begin + self._views : begin + self._views + (rows + 1) * _VIEW]
+        views = self._memory[begin + self._views : begin + self._views + (rows + 1) * VIEW]
         cells = int.from_bytes(bitmap, "little")
         if not cells:
             return TextColumn(self._nothing, rows, self._nothing)
@@ -223,4 +171,4 @@ def _compiled() -> tuple[Engine, Module]:
     # its destructors need modules that are gone by the time the interpreter would run them
     atexit.register(_compiled.cache_clear)
     engine = Engine()
-    return engine, Module(engine, resources.files(__package__).joinpath("projection.wat").read_text())
+    return engine, Module(engine, resources.files(__package__).joinpath("scanner.wat").read_text())

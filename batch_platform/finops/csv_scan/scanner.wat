@@ -1,11 +1,11 @@
-;; Find the wanted cells of CSV rows and put them down column by column, as Arrow lays out text ("string views").
+;; Find the cells of some columns of CSV rows and put them down column by column, as Arrow lays out text ("string views").
 ;;
 ;; The text is looked at 64 bytes at a time: one bit a byte says where separators outside quotes are, and counting
-;; them passes over the columns nobody wants. `steps` tells for one row what to do at which separator: pairs of i32,
+;; them passes over the other columns. `steps` tells for one row what to do at which separator: pairs of i32,
 ;; how many separators further on, and flags:
-;;   1  a wanted cell ends with this separator
+;;   1  a cell of these ends with this separator
 ;;   2  the row ends here
-;; A wanted cell always starts behind the separator of the step before (or at the row's start).
+;; Such a cell always starts behind the separator of the step before (or at the row's start).
 ;;
 ;; A column is a bitmap of the rows that have text in it and, `views` bytes further on, 16 bytes a row: the length and
 ;; up to 12 bytes of text, or the length, the first 4 bytes, 0 and where in the heap the text stands. From one column

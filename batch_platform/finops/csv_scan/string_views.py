@@ -15,6 +15,7 @@ from typing import Final
 
 import polars as pl
 
+VIEW: Final = 16  # bytes
 _NULLABLE: Final = 2
 _FUNCTION: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -64,8 +65,12 @@ class TextColumn:
 def frame_of(columns: dict[str, TextColumn], rows: int, heap: bytes) -> pl.DataFrame:
     """The frame of these columns, whose longer texts stand in `heap`. It keeps what it was made of alive.
 
-    Nobody checks it: views must lie inside the heap, and all text must be UTF-8.
+    polars checks none of it: every view has to lie inside the heap, and all text has to be UTF-8. Raises `ValueError`
+    for a column with too few bytes for its rows.
     """
+    for name, column in columns.items():
+        if len(column.views) < rows * VIEW or (column.present is not None and len(column.present) * 8 < rows):
+            raise ValueError(f"column {name}: {len(column.views)} bytes of views for {rows} rows")
     return pl.Series(_Offer(columns, rows, heap)).struct.unnest()
 
 
@@ -74,7 +79,7 @@ class _Offer:
 
     def __init__(self, columns: dict[str, TextColumn], rows: int, heap: bytes) -> None:
         sizes = struct.pack("<q", len(heap))
-        texts = [_array(rows, [one.present, one.views, heap, sizes], nulls=one.nulls) for one in columns.values()]
+        texts = [_array(rows, [text.present, text.views, heap, sizes], nulls=text.nulls) for text in columns.values()]
         self._array = _array(rows, [None], children=texts)
         self._names = [_Schema(b"vu", name.encode(), flags=_NULLABLE, release=_READ) for name in columns]
         self._pointers = _pointers(self._names)
