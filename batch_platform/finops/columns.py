@@ -205,16 +205,16 @@ def _focus_layout(names: tuple[str, ...], *, where: str) -> Layout:
     return Layout(Format.FOCUS, text, money, _pick(FOCUS_FIGURES, by_name), carried)
 
 
-def _pick(wanted: Mapping[str, tuple[str, ...]], present: Mapping[str, str]) -> dict[str, str]:
+def _pick(columns: Mapping[str, tuple[str, ...]], present: Mapping[str, str]) -> dict[str, str]:
     return {
         ours: next(present[name] for name in names if name in present)
-        for ours, names in wanted.items()
+        for ours, names in columns.items()
         if any(name in present for name in names)
     }
 
 
-def _require(required: frozenset[str], found: set[str], spelling: Mapping[str, str], *, where: str) -> None:
-    missing = sorted(spelling[name] for name in required - found)
+def _require(required: frozenset[str], present: set[str], spelling: Mapping[str, str], *, where: str) -> None:
+    missing = sorted(spelling[name] for name in required - present)
     if missing:
         raise PermanentFailure(
             "no-cost-report",

@@ -147,16 +147,16 @@ def commitments(month: Month, scratch: Path) -> Commitments:
 def total_coverage(coverage: tuple[Coverage, ...]) -> list[Coverage]:
     """Of all services, one a currency."""
     totals = []
-    for currency in sorted({one.currency or "" for one in coverage}):
-        of = [one for one in coverage if (one.currency or "") == currency]
-        told = [one.on_demand for one in of if one.on_demand is not None]
+    for currency in sorted({service.currency or "" for service in coverage}):
+        services = [service for service in coverage if (service.currency or "") == currency]
+        on_demand = [service.on_demand for service in services if service.on_demand is not None]
         totals.append(
             Coverage(
                 "",
-                of[0].currency,
-                sum((one.by_savings_plans for one in of), Decimal(0)),
-                sum((one.by_reservations for one in of), Decimal(0)),
-                sum(told, Decimal(0)) if len(told) == len(of) else None,
+                services[0].currency,
+                sum((service.by_savings_plans for service in services), Decimal(0)),
+                sum((service.by_reservations for service in services), Decimal(0)),
+                sum(on_demand, Decimal(0)) if len(on_demand) == len(services) else None,
             )
         )
     return totals

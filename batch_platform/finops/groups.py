@@ -99,7 +99,7 @@ def parse_filters(texts: Iterable[str]) -> tuple[Filter, ...]:
 
 def texts(filters: Sequence[Filter]) -> list[str]:
     """The filters as they were written."""
-    return [filter_text(one.group.text, value) for one in filters for value in one.values]
+    return [filter_text(given.group.text, value) for given in filters for value in given.values]
 
 
 def _by_text(item: tuple[Group, object]) -> str:

@@ -72,12 +72,12 @@ def _identity(summary: MonthSummary, *, amortises: bool, month_open: bool) -> Ch
     if broken:
         unproven = summary.identity.unproven()
         if unproven is None:
-            told = f"{residual}; a warning only, for the month is still open" if month_open else residual
-            return CheckOutcome(AMORTISATION, False, not month_open, told)
+            detail = f"{residual}; a warning only, for the month is still open" if month_open else residual
+            return CheckOutcome(AMORTISATION, False, not month_open, detail)
         reasons.append(unproven)
     if reasons:
-        told = "; ".join((*reasons, residual)) if residual else "; ".join(reasons)
-        return CheckOutcome(AMORTISATION, False, False, f"not provable, {told}")
+        detail = "; ".join((*reasons, residual)) if residual else "; ".join(reasons)
+        return CheckOutcome(AMORTISATION, False, False, f"not provable, {detail}")
     return CheckOutcome(AMORTISATION, True, True, "holds for every payer and currency")
 
 
@@ -131,15 +131,15 @@ def _tags(files: Sequence[FileFacts]) -> CheckOutcome:
     for file in files:
         for column, entries in file.repeated_keys.items():
             repeated[column] = repeated.get(column, 0) + entries
-    told = [f"kept apart: {'; '.join(alike)}"] if alike else []
-    told += [
+    notes = [f"kept apart: {'; '.join(alike)}"] if alike else []
+    notes += [
         f"{entries} entries of {column} whose key stands again in the same row, where the last one is kept"
         for column, entries in sorted(repeated.items())
     ]
-    return CheckOutcome(TAGS, not told, False, "; ".join(told) or "all distinct")
+    return CheckOutcome(TAGS, not notes, False, "; ".join(notes) or "all distinct")
 
 
 def _period(summary: MonthSummary) -> CheckOutcome:
     rows = summary.out_of_period_rows
-    told = f"{rows} rows clamped into the month for daily figures" if rows else "none outside"
-    return CheckOutcome(PERIOD, not rows, False, told)
+    detail = f"{rows} rows clamped into the month for daily figures" if rows else "none outside"
+    return CheckOutcome(PERIOD, not rows, False, detail)

@@ -70,18 +70,18 @@ def of_column(column: str) -> Key | None:
 def of_entry(column: str, entry: str) -> Key | None:
     """The key of an entry of one of `MAPS`."""
     if column == "tags":
-        found = of_column(entry)
-        return None if found is None else Key(found.family, found.name, column, entry)
+        key = of_column(entry)
+        return None if key is None else Key(key.family, key.name, column, entry)
     family: Family = "cost_category" if column in ("cost_category", "x_CostCategories") else "tag"
     if column in ("Tags", "x_CostCategories"):
         return Key(family, entry, column, entry)
     return Key(family, _unfolded(family, entry), column, entry, is_folded=entry == folded(entry))
 
 
-def find(family: Family, asked: str, keys: Iterable[Key]) -> Key | None:
+def find(family: Family, name: str, keys: Iterable[Key]) -> Key | None:
     """The key that a user's name means."""
     candidates = [key for key in keys if key.family == family]
-    spellings = _spellings(asked) if family == "tag" else (asked,)
+    spellings = _spellings(name) if family == "tag" else (name,)
     for spelling in spellings:
         for key in candidates:
             if key.name == spelling:
@@ -109,8 +109,8 @@ def _unfolded(family: Family, name: str) -> str:
     return f"{owner}:{rest}" if family == "tag" and owner in _OWNERS and rest else name
 
 
-def _spellings(asked: str) -> Sequence[str]:
-    owner, colon, rest = asked.partition(":")
+def _spellings(name: str) -> Sequence[str]:
+    owner, colon, rest = name.partition(":")
     if not colon or owner not in _OWNERS:
-        return asked, f"user:{asked}"
-    return (asked, rest) if owner == "user" else (asked,)
+        return name, f"user:{name}"
+    return (name, rest) if owner == "user" else (name,)

@@ -67,7 +67,7 @@ class Selection:
     last: date
 
     @property
-    def asked(self) -> list[Group]:
+    def all_groups(self) -> list[Group]:
         return [*self.groups, *(given.group for given in self.filters)]
 
 
@@ -102,8 +102,8 @@ def add_month(
         for i, group in enumerate(selection.groups)
     ]
     sums = [f"sum({measure})::DECIMAL(38, 12)" for measure in measures]
-    wanted = ", ".join((*columns, "currency", *sums))
-    engine.execute(f"INSERT INTO {table} SELECT {wanted} FROM ({rows}) GROUP BY ALL")
+    selected = ", ".join((*columns, "currency", *sums))
+    engine.execute(f"INSERT INTO {table} SELECT {selected} FROM ({rows}) GROUP BY ALL")
 
 
 def measured(
@@ -155,13 +155,13 @@ def known_keys(selection: Selection, months: Mapping[date, Sequence[Key]]) -> di
 
     Raises `InvalidInput` naming the known ones for a name that no month has.
     """
-    wanted = [group for group in selection.asked if group.family]
-    found = {
-        month: {group: keys.find(group.family, group.key, there) for group in wanted if group.family}
+    named = [group for group in selection.all_groups if group.family]
+    spelled = {
+        month: {group: keys.find(group.family, group.key, there) for group in named if group.family}
         for month, there in months.items()
     }
-    for group in wanted:
-        if group.family and not any(there[group] for there in found.values()):
+    for group in named:
+        if group.family and not any(there[group] for there in spelled.values()):
             names = keys.names(group.family, (key for there in months.values() for key in there))
             what = _TAG if group.family == "tag" else _COST_CATEGORY
             field = "group_by" if group in selection.groups else "filter"
@@ -181,7 +181,7 @@ def known_keys(selection: Selection, months: Mapping[date, Sequence[Key]]) -> di
                 names=[*names[:50], *(["…"] if len(names) > 50 else [])],
                 field=field,
             )
-    return found
+    return spelled
 
 
 def _rows(items: LineItemFiles) -> str:
@@ -237,7 +237,7 @@ def values_of(
     selection: Selection, items: LineItemFiles, month: Month, known: Mapping[Group, Key | None]
 ) -> dict[Group, Expression]:
     """The values of the groups asked for that are no columns of the summary."""
-    return {group: expression(group, items, month, known) for group in selection.asked if not group.in_summary}
+    return {group: expression(group, items, month, known) for group in selection.all_groups if not group.in_summary}
 
 
 def _value(group: Group, items: LineItemFiles, month: Month, known: Mapping[Group, Key | None]) -> Expression:

@@ -79,21 +79,21 @@ class LineItemFiles:
 
     def keys(self) -> list[Key]:
         """The tags and cost categories of the month; maps are looked through."""
-        found = {key: None for name in sorted(self.columns) if (key := keys.of_column(name))}
+        distinct = {key: None for name in sorted(self.columns) if (key := keys.of_column(name))}
         for column in keys.MAPS:
             for entry in self._entries(column):
                 if key := keys.of_entry(column, entry):
-                    found[key] = None
-        return list(found)
+                    distinct[key] = None
+        return list(distinct)
 
     def relation(self, columns: Collection[str], more: Mapping[str, Callable[[FileGroup], str]]) -> str:
         """One relation of all files: `columns` under their names, null where a file has none; and `more`."""
         nothing = {name: "NULL::VARCHAR" if self.lack(name) else "NULL" for name in columns}
         parts = []
         for group in self.groups:
-            wanted = [f"{group.columns.get(name, nothing[name])} AS {name}" for name in columns]
-            wanted += [f"{expression(group)} AS {name}" for name, expression in more.items()]
-            parts.append(f"SELECT {', '.join(wanted)} FROM {group.relation}")
+            selected = [f"{group.columns.get(name, nothing[name])} AS {name}" for name in columns]
+            selected += [f"{expression(group)} AS {name}" for name, expression in more.items()]
+            parts.append(f"SELECT {', '.join(selected)} FROM {group.relation}")
         return f"({' UNION ALL '.join(parts)})"
 
     def _entries(self, column: str) -> list[str]:

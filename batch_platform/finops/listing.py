@@ -58,23 +58,23 @@ def month_of_partition(folder: str, year: int) -> date | None:
 
 def month_folders(connection: Connection, month: date) -> tuple[str, ...]:
     """The folders in which the month's files may lie; the first that has any counts."""
-    found = []
+    folders = []
     for root in roots(connection):
         if root.endswith("/data/"):
-            found += [f"{root}BILLING_PERIOD={month:%Y-%m}/", f"{root}billing_period={month:%Y-%m}/"]
+            folders += [f"{root}BILLING_PERIOD={month:%Y-%m}/", f"{root}billing_period={month:%Y-%m}/"]
         else:
-            found.append(f"{root}{legacy_period(month)}/")
-    found += [f"{root}year={month.year}/month={month.month}/" for root in partition_roots(connection)]
-    return tuple(found)
+            folders.append(f"{root}{legacy_period(month)}/")
+    folders += [f"{root}year={month.year}/month={month.month}/" for root in partition_roots(connection)]
+    return tuple(folders)
 
 
 def newest_delivery(project_id: str, month: date, folder: str, objects: Iterable[StoredObject]) -> Delivery | None:
     """The newest delivery among the objects under a month's folder, its files by key; None when there is no file."""
     groups: dict[str, list[StoredObject]] = defaultdict(list)
-    for found in objects:
-        subfolder, slash, name = found.key.removeprefix(folder).rpartition("/")
+    for stored in objects:
+        subfolder, slash, name = stored.key.removeprefix(folder).rpartition("/")
         if name.lower().endswith(DATA_ENDINGS) and not name.startswith(_HIDDEN) and "/" not in subfolder:
-            groups[subfolder + slash].append(found)
+            groups[subfolder + slash].append(stored)
     if not groups:
         return None
     name = max(groups, key=lambda group: (_delivered_at(group, groups[group]), group))

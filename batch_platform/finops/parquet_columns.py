@@ -76,11 +76,11 @@ def _stored_keys(path: Path, maps: list[str]) -> dict[str, int]:
     import duckdb
 
     with duckdb.connect() as engine:
-        found = engine.execute(
+        columns = engine.execute(
             "SELECT path_in_schema, sum(num_values)::BIGINT FROM parquet_metadata(?) GROUP BY ALL", [str(path)]
         ).fetchall()
     # (map), (repeated group), key: the names of the latter two are the writer's
-    stored = {name: [count for place, count in found if place.split(", ")[0] == name] for name in maps}
+    stored = {name: [count for place, count in columns if place.split(", ")[0] == name] for name in maps}
     return {name: max(counts) for name, counts in stored.items() if counts}
 
 

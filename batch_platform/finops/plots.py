@@ -65,7 +65,7 @@ def anomaly_plot(daily: pl.DataFrame, anomalies: pl.DataFrame, *, currency: str,
     from matplotlib.transforms import offset_copy
 
     totals = _by_day(daily, currency)
-    found = (
+    marks = (
         anomalies.filter(pl.col("currency") == currency)
         .join(totals.rename({"amount": "total"}), on="usage_date")
         .sort("score", "usage_date", "service", descending=[True, False, False])
@@ -76,7 +76,7 @@ def anomaly_plot(daily: pl.DataFrame, anomalies: pl.DataFrame, *, currency: str,
         return _no_data(figure, axes)
     axes.plot(totals["usage_date"].to_list(), _geometry(totals), color=INK, linewidth=1.5, marker=".", label="Total")
     for direction, marker, colour, upwards in (("spike", "^", VERMILION, 1), ("drop", "v", BLUE, -1)):
-        marked = found.filter(pl.col("direction") == direction)
+        marked = marks.filter(pl.col("direction") == direction)
         if marked.is_empty():
             continue
         axes.scatter(

@@ -45,7 +45,7 @@ def split_costs(
     Net costs are those without discounts where the export has none. Raises `Conflict` for a month that was read
     before split costs were kept.
     """
-    if any(group.text == "charge_class" for group in selection.asked):
+    if any(group.text == "charge_class" for group in selection.all_groups):
         raise InvalidInput(
             "no-charge-class-of-containers", "the rows of containers have no charge class", field="group_by"
         )

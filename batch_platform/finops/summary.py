@@ -199,8 +199,8 @@ def _commitments(
         engine.execute("DROP VIEW measures; DROP TABLE grouped")
         _group(engine, "cur", ["commitment", "source"])
     _measure(engine, "cur", month, ["commitment" if named else "'' AS commitment", "source"])
-    found = _records(engine, statements["commitments"].as_string())
-    return tuple(_commitment(row, list(sources)) for row in found)
+    records = _records(engine, statements["commitments"].as_string())
+    return tuple(_commitment(row, list(sources)) for row in records)
 
 
 def _commitment(row: dict[str, Any], sources: Sequence[_Columns]) -> Commitment:

@@ -88,8 +88,8 @@ def check_file(rows: pl.LazyFrame, layout: Layout, *, month: date, where: str) -
         )
         .collect(engine="streaming")
     )
-    found = verdict.row(0, named=True)
-    faults = [(found[f"rule {i}"], rule) for i, rule in enumerate(rules) if found[f"rule {i}"] is not None]
+    row = verdict.row(0, named=True)
+    faults = [(row[f"rule {i}"], rule) for i, rule in enumerate(rules) if row[f"rule {i}"] is not None]
     if faults:
         at, rule = min(faults, key=lambda fault: fault[0])
         raise PermanentFailure(
@@ -102,8 +102,8 @@ def check_file(rows: pl.LazyFrame, layout: Layout, *, month: date, where: str) -
         )
     spelled = layout.spelled
     return FileFacts(
-        row_count=found["rows"],
-        failed_cells={spelled[name]: n for name in numbers if (n := found[f"failed {name}"])},
+        row_count=row["rows"],
+        failed_cells={spelled[name]: n for name in numbers if (n := row[f"failed {name}"])},
         columns=(*sorted(set(spelled.values())), *layout.carried),
         format=layout.format,
     )

@@ -64,8 +64,8 @@ def month_commitments(context: FinopsContext, reader: CostReader, project_id: st
     """Utilisation and coverage of a published month. Raises as `cost_rows` does."""
     stamps = published_stamps(context, reader, cost_query(project_id, month=month))
 
-    def use(found: Sequence[Contents]) -> MonthCommitments:
-        [contents] = found
+    def use(months: Sequence[Contents]) -> MonthCommitments:
+        [contents] = months
         with _month(context, reader, contents) as (at, _), _scratch(context) as scratch:
             return MonthCommitments(contents.stamp, commitments(at, scratch))
 
@@ -81,8 +81,8 @@ def split_costs(
     """
     stamps = published_stamps(context, reader, query)
 
-    def use(found: Sequence[Contents]) -> SplitCosts:
-        return _split(context, reader, query, found, first, limit)
+    def use(months: Sequence[Contents]) -> SplitCosts:
+        return _split(context, reader, query, months, first, limit)
 
     return with_contents(context, query.project_id, [stamp.month for stamp in stamps], use)
 
@@ -91,17 +91,17 @@ def _split(
     context: FinopsContext,
     reader: CostReader,
     query: CostQuery,
-    found: Sequence[Contents],
+    months: Sequence[Contents],
     first: int,
     limit: int | None,
 ) -> SplitCosts:
-    keys = {contents.stamp.month: month_keys(context, contents) for contents in found}
+    keys = {contents.stamp.month: month_keys(context, contents) for contents in months}
     groups = query.groups or _default_groups(keys)
     selection = Selection(groups, query.filters, query.start, query.end)
     known = lake_costs.known_keys(selection, keys)
     names = [f"key_{i}" for i in range(len(groups))]
     frames, summaries = [], []
-    for contents in found:
+    for contents in months:
         with _month(context, reader, contents) as (at, summary), _scratch(context) as scratch:
             summaries.append(summary)
             if at.files:
@@ -125,7 +125,7 @@ def _split(
     texts = {name: group.text for name, group in zip(names, groups, strict=True)}
     return SplitCosts(
         query,
-        tuple(contents.stamp for contents in found),
+        tuple(contents.stamp for contents in months),
         tuple(texts.values()),
         page.select(*names, "currency", *split.MEASURES, "rows").rename(texts),
         whole.height,
@@ -137,8 +137,8 @@ def _split(
 
 def _default_groups(keys: Mapping[date, Sequence[Key]]) -> tuple[Group, ...]:
     there = [key for of in keys.values() for key in of]
-    wanted = [name for name in split.DEFAULT_KEYS if find("tag", name, there)]
-    return parse_groups([f"tag:{name}" for name in wanted] or ["operation"])
+    names = [name for name in split.DEFAULT_KEYS if find("tag", name, there)]
+    return parse_groups([f"tag:{name}" for name in names] or ["operation"])
 
 
 @contextmanager

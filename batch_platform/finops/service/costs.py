@@ -95,8 +95,8 @@ def cost_rows(
     if query.in_summary:
         return _of_summary(reader, query, stamps, first, limit)
 
-    def use(found: Sequence[Contents]) -> CostRows:
-        return _of_line_items(context, reader, query, found, first, ROWS_AT_MOST if limit is None else limit)
+    def use(months: Sequence[Contents]) -> CostRows:
+        return _of_line_items(context, reader, query, months, first, ROWS_AT_MOST if limit is None else limit)
 
     rows = with_contents(context, query.project_id, [stamp.month for stamp in stamps], use)
     if limit is None and rows.next_row is not None:
@@ -129,8 +129,8 @@ def published_stamps(context: FinopsContext, reader: CostReader, query: CostQuer
 def cost_keys(context: FinopsContext, project_id: str, months: Sequence[date]) -> CostKeys:
     """The tags and cost categories of published months. Raises `NotFound` for one that is not."""
 
-    def use(found: Sequence[Contents]) -> CostKeys:
-        known = [key for contents in found for key in month_keys(context, contents)]
+    def use(published: Sequence[Contents]) -> CostKeys:
+        known = [key for contents in published for key in month_keys(context, contents)]
         return CostKeys(tuple(tag_keys.names("tag", known)), tuple(tag_keys.names("cost_category", known)))
 
     return with_contents(context, project_id, months, use)
@@ -163,24 +163,24 @@ def _of_line_items(
     context: FinopsContext,
     reader: CostReader,
     query: CostQuery,
-    found: Sequence[Contents],
+    months: Sequence[Contents],
     first: int,
     limit: int | None,
 ) -> CostRows:
-    named = repr((_EDITION, query, [(contents.stamp, contents.name) for contents in found]))
+    named = repr((_EDITION, query, [(contents.stamp, contents.name) for contents in months]))
     with ExitStack() as held:
         name = sha256(named.encode()).hexdigest()[:32]
         folder = held.enter_context(
-            kept_folder(context, name, 2, lambda to: _compute(context, reader, query, found, to), alone=_computing)
+            kept_folder(context, name, 2, lambda to: _compute(context, reader, query, months, to), alone=_computing)
         )
         totals = pl.read_parquet(folder / "totals.parquet")
         page = pl.scan_parquet(folder / "rows.parquet").slice(first, limit).collect()
     counts = dict(totals.select("currency", "row_count").iter_rows())
-    return _answer(query, [contents.stamp for contents in found], page, totals, counts, first)
+    return _answer(query, [contents.stamp for contents in months], page, totals, counts, first)
 
 
 def _compute(
-    context: FinopsContext, reader: CostReader, query: CostQuery, found: Sequence[Contents], to: Path
+    context: FinopsContext, reader: CostReader, query: CostQuery, months: Sequence[Contents], to: Path
 ) -> None:
     """Write rows.parquet, sorted, and totals.parquet, a row a currency."""
     selection = selection_of(query)
@@ -190,7 +190,7 @@ def _compute(
     with TemporaryDirectory(prefix="finops-", dir=context.scratch) as scratch, open_engine(Path(scratch)) as engine:
         lake_costs.create_table(engine, "costs", query.groups, [measure])
         lake_costs.create_table(engine, "totals", (), MEASURES)
-        for month, known, frame in months_of(context, reader, query, found):
+        for month, known, frame in months_of(context, reader, query, months):
             frames.append(frame)
             if month.files:
                 lake_costs.add_month(engine, "costs", month, selection, known, [measure])
@@ -225,15 +225,15 @@ def selection_of(query: CostQuery) -> lake_costs.Selection:
 
 
 def months_of(
-    context: FinopsContext, reader: CostReader, query: CostQuery, found: Sequence[Contents]
+    context: FinopsContext, reader: CostReader, query: CostQuery, months: Sequence[Contents]
 ) -> Iterator[tuple[lake_costs.Month, Mapping[Group, Key | None], pl.DataFrame]]:
     """The query's months, each with the keys it asks for and its cost summary; files are good until the next one."""
     selection = selection_of(query)
-    known: Mapping[date, Mapping[Group, Key | None]] = {contents.stamp.month: {} for contents in found}
-    if any(group.family for group in selection.asked):
-        keys = {contents.stamp.month: month_keys(context, contents) for contents in found}
+    known: Mapping[date, Mapping[Group, Key | None]] = {contents.stamp.month: {} for contents in months}
+    if any(group.family for group in selection.all_groups):
+        keys = {contents.stamp.month: month_keys(context, contents) for contents in months}
         known = lake_costs.known_keys(selection, keys)
-    for contents in found:
+    for contents in months:
         stamp, frame = reader.costs(contents.stamp)
         if stamp != contents.stamp:
             raise MonthReplaced(
@@ -262,8 +262,8 @@ def month_keys(context: FinopsContext, contents: Contents) -> list[Key]:
             open_engine(Path(scratch)) as engine,
             on_disk(context, contents) as files,
         ):
-            found = LineItemFiles(engine, files).keys() if files else []
-        pl.DataFrame([vars(key) for key in found], schema=_KEY_SCHEMA).write_parquet(to / "keys.parquet")
+            keys = LineItemFiles(engine, files).keys() if files else []
+        pl.DataFrame([vars(key) for key in keys], schema=_KEY_SCHEMA).write_parquet(to / "keys.parquet")
 
     with kept_folder(context, f"keys-{_EDITION}-{contents.name}", 1, look, alone=_looking) as folder:
         return [Key(**row) for row in pl.read_parquet(folder / "keys.parquet").iter_rows(named=True)]
@@ -271,10 +271,10 @@ def month_keys(context: FinopsContext, contents: Contents) -> list[Key]:
 
 def _selected(query: CostQuery, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """The rows of the cost summary that are asked for."""
-    wanted = pl.col("usage_date").is_between(query.start, query.end)
+    matches = pl.col("usage_date").is_between(query.start, query.end)
     for given in query.filters:
-        wanted &= pl.col(GROUPS[given.group.text]).is_in(given.values)
-    return pl.concat([empty_costs(), *(frame.filter(wanted) for frame in frames)])
+        matches &= pl.col(GROUPS[given.group.text]).is_in(given.values)
+    return pl.concat([empty_costs(), *(frame.filter(matches) for frame in frames)])
 
 
 def summary_of(query: CostQuery, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:

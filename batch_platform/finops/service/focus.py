@@ -49,15 +49,15 @@ def focus_file(context: FinopsContext, reader: CostReader, query: CostQuery, kin
     query = replace(query, measure="billed", groups=())
     stamps = published_stamps(context, reader, query)
 
-    def use(found: Sequence[Contents]) -> FocusFile:
-        named = repr((_EDITION, kind, query, [(contents.stamp, contents.name) for contents in found]))
+    def use(months: Sequence[Contents]) -> FocusFile:
+        named = repr((_EDITION, kind, query, [(contents.stamp, contents.name) for contents in months]))
         name = f"focus-{sha256(named.encode()).hexdigest()[:32]}"
         with kept_folder(
-            context, name, 1, lambda to: _write(context, reader, query, found, kind, to), alone=_writing
+            context, name, 1, lambda to: _write(context, reader, query, months, kind, to), alone=_writing
         ) as folder:
             path = folder / f"focus.{kind}"
             # an open file can be read to its end, also when its folder makes room for others
-            return FocusFile(tuple(contents.stamp for contents in found), path.open("rb"), path.stat().st_size)
+            return FocusFile(tuple(contents.stamp for contents in months), path.open("rb"), path.stat().st_size)
 
     return with_contents(context, query.project_id, [stamp.month for stamp in stamps], use)
 
@@ -66,7 +66,7 @@ def _write(
     context: FinopsContext,
     reader: CostReader,
     query: CostQuery,
-    found: Sequence[Contents],
+    published: Sequence[Contents],
     kind: focus.Kind,
     to: Path,
 ) -> None:
@@ -74,7 +74,7 @@ def _write(
         frames: list[pl.DataFrame] = []
 
         def months() -> Iterator[focus.Months]:
-            for month, known, frame in months_of(context, reader, query, found):
+            for month, known, frame in months_of(context, reader, query, published):
                 frames.append(frame)
                 yield month, known
 

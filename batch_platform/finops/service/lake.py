@@ -86,8 +86,8 @@ def line_items(context: FinopsContext, project_id: str, month: date) -> Iterator
     """
     with ExitStack() as held:
 
-        def hold(found: Sequence[Contents]) -> LineItems:
-            [contents] = found
+        def hold(months: Sequence[Contents]) -> LineItems:
+            [contents] = months
             return LineItems(contents.stamp, contents.published, held.enter_context(on_disk(context, contents)))
 
         yield with_contents(context, project_id, [month], hold)
@@ -99,13 +99,13 @@ def with_contents(
     """What `use` makes of published months, called again when one is replaced meanwhile. Raises as `line_items`."""
     tried: list[Any] = []
     while True:
-        found = [contents_of(context, project_id, month) for month in months]
+        published = [contents_of(context, project_id, month) for month in months]
         try:
-            return use(found)
+            return use(published)
         except (LineItemsLost, MonthReplaced) as error:
-            seen = [(contents.stamp, contents.files) for contents in found]
+            seen = [(contents.stamp, contents.files) for contents in published]
             if seen in tried or len(tried) == _TRIES:
-                raise (_advice(found, error) if isinstance(error, LineItemsLost) else error) from error
+                raise (_advice(published, error) if isinstance(error, LineItemsLost) else error) from error
             tried.append(seen)
 
 
@@ -141,10 +141,10 @@ def on_disk(context: FinopsContext, contents: Contents) -> Iterator[tuple[Path, 
         yield tuple(folder / _name(file) for file in files)
 
 
-def _advice(found: Sequence[Contents], lost: LineItemsLost) -> TransientFailure | LineItemsLost:
+def _advice(months: Sequence[Contents], lost: LineItemsLost) -> TransientFailure | LineItemsLost:
     """What whoever asked is told to do."""
     project_id, month = lost.file["project_id"], lost.file["billing_month"]
-    files = [file for contents in found for file in contents.files if file["billing_month"] == month]
+    files = [file for contents in months for file in contents.files if file["billing_month"] == month]
     if any(file["status"] != FileStatus.DONE for file in files):
         return TransientFailure(
             "line-items-being-read",

@@ -60,20 +60,20 @@ def discover(
     `requested` maps `project/YYYY-MM` to the manifest token a run was asked for before. A project that cannot be
     read is an error of its own; the others are polled all the same.
     """
-    wanted: list[MonthToRun] = []
+    runs: list[MonthToRun] = []
     errors: list[str] = []
     waiting: list[str] = []
     for connection in connections:
         try:
-            for found in _news(context, connection, requested, since):
-                if isinstance(found, MonthToRun):
-                    wanted.append(found)
+            for news in _news(context, connection, requested, since):
+                if isinstance(news, MonthToRun):
+                    runs.append(news)
                 else:
-                    waiting.append(found)
+                    waiting.append(news)
         except PlatformError as error:
             errors.append(f"{connection.project_id}: {error.message}")
             _log.warning("cur_poll_failed", project_id=connection.project_id, reason=error.message)
-    return Discovery(tuple(islice(wanted, at_most)), tuple(errors), tuple(waiting))
+    return Discovery(tuple(islice(runs, at_most)), tuple(errors), tuple(waiting))
 
 
 def late_deliveries(context: FinopsContext) -> list[str]:
@@ -100,7 +100,7 @@ def _news(
         # the same delivery wants another run after the connection has changed, and changed back
         epoch = session.connected_at(project_id).isoformat()
         changed_at = session.projects_changed_at().isoformat()
-    asked = set()
+    handled = set()
     for month in months_to_fetch(context, connection, since=since):
         with context.store.transaction() as session:
             known = session.newest_version(project_id, month)
@@ -108,7 +108,7 @@ def _news(
         head = head_manifest(context, connection, month, known)
         if head is None:
             if known is not None and known.stale and requested.get(place) != f"withdrawn@{epoch}":
-                asked.add(month)
+                handled.add(month)
                 yield MonthToRun(project_id, month, f"{place}/withdrawn/{epoch}", 1, f"withdrawn@{epoch}")
             continue
         if is_unchanged(known, head):
@@ -128,11 +128,11 @@ def _news(
         if delivery.missing:
             yield f"{place}: {waiting_for(context, delivery.missing, context.clock())}"
             continue
-        asked.add(month)
+        handled.add(month)
         run_key = f"{place}/{epoch}/{delivery.version}{'/still' if settles else ''}"
         yield MonthToRun(project_id, month, run_key, _shards(context, delivery.total_bytes), token)
     for left in stalled:
-        if left.month not in asked:
+        if left.month not in handled:
             key = f"{project_id}/{left.month:%Y-%m}/{changed_at}/{left.version}/{left.attempts}"
             yield MonthToRun(project_id, left.month, key, _shards(context, left.total_bytes))
 

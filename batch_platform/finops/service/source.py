@@ -23,10 +23,10 @@ _READS_OF_A_MOVING_MANIFEST: Final = 5
 def delivered_months(context: FinopsContext, connection: Connection) -> list[date]:
     """The months that have a folder, oldest first. A failed listing raises: it is never 'no files'."""
     roots = listing.roots(connection) if connection.without_manifest else folders(connection)
-    found = {month_of_folder(name) for root in roots for name in _folders(context, connection, root)}
+    months = {month_of_folder(name) for root in roots for name in _folders(context, connection, root)}
     if connection.without_manifest:
-        found |= set(_partitions(context, connection))
-    return sorted(month for month in found if month is not None)
+        months |= set(_partitions(context, connection))
+    return sorted(month for month in months if month is not None)
 
 
 def head_manifest(
@@ -83,8 +83,8 @@ def list_delivery(context: FinopsContext, connection: Connection, month: date) -
     client = context.source(connection)
     for folder in listing.month_folders(connection, month):
         stored = objects.list_objects(client, connection.bucket, folder)
-        if (found := listing.newest_delivery(connection.project_id, month, folder, stored)) is not None:
-            return found
+        if (delivery := listing.newest_delivery(connection.project_id, month, folder, stored)) is not None:
+            return delivery
     return None
 
 
@@ -112,6 +112,6 @@ def _stored(context: FinopsContext, connection: Connection, keys: Sequence[str])
     if not keys:
         return {}
     folder, slash, _ = commonprefix(keys).rpartition("/")  # noqa: RUF071 (as text: a path's `//` would become `/`)
-    wanted = set(keys)
-    stored = objects.list_objects(context.source(connection), connection.bucket, folder + slash)
-    return {found.key: found for found in stored if found.key in wanted}
+    names = set(keys)
+    listed = objects.list_objects(context.source(connection), connection.bucket, folder + slash)
+    return {stored.key: stored for stored in listed if stored.key in names}

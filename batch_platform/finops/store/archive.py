@@ -52,8 +52,8 @@ class Archive(FinopsStatements):
 
     def withdrawn_month(self, project_id: str, month: date) -> PublishedMonth | None:
         """What was published of a month before it was withdrawn; None for another one."""
-        found = (known.published for known in self.withdrawn_months(project_id))
-        return next((published for published in found if published.month == month), None)
+        months = (known.published for known in self.withdrawn_months(project_id))
+        return next((published for published in months if published.month == month), None)
 
     def _archive(
         self, project_id: str, month: date | None, reason: ArchiveReason, detail: str, now: datetime

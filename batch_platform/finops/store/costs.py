@@ -125,8 +125,8 @@ class Costs(FinopsStatements):
         return [month_of(row) for row in self._rows("months", project_id=project_id, month=month)]
 
     def month(self, project_id: str, month: date) -> PublishedMonth | None:
-        found = self.months(project_id, month)
-        return found[0] if found else None
+        months = self.months(project_id, month)
+        return months[0] if months else None
 
     def stamps(self, places: Sequence[tuple[str, date]]) -> list[Stamp]:
         """What the costs of these project-months were computed from; those that are published."""

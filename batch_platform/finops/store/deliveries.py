@@ -42,15 +42,15 @@ class Deliveries(FinopsStatements):
 
     def project(self, project_id: str) -> Connection:
         """Raises `NotFound`."""
-        found = self.projects(project_id)
-        if not found:
+        projects = self.projects(project_id)
+        if not projects:
             raise NotFound(
                 "unknown-project",
                 "no project {project}; see `batch-platform cur projects list`",
                 project=project_id,
                 field="project_id",
             )
-        return found[0]
+        return projects[0]
 
     def lock_projects(self) -> None:
         """Until the end of the transaction, nobody else adds or changes a project, registers or publishes."""
