@@ -25,7 +25,7 @@ def delivered(make_project: Callable[..., Project], count: int) -> list[Project]
     return projects
 
 
-def sweep(projects: list[Project]) -> dict[str, Any]:
+def aggregate_all(projects: list[Project]) -> dict[str, Any]:
     steps = service.aggregate_all(projects[0].work, MONTH, limit=100)
     return {step.project_id: step for step in steps}
 
@@ -41,7 +41,7 @@ def test_an_exception_while_a_month_is_published_stops_no_other(make_project: Ca
         return original(context, connection, *rest)
 
     with patch.object(publish, "_summarise", summarise):
-        steps = sweep(projects)
+        steps = aggregate_all(projects)
     assert {project.id: type(steps[project.id]).__name__ for project in projects} == {
         projects[0].id: "AggregateStep",
         broken.id: "Failed",
@@ -66,7 +66,7 @@ def test_an_exception_while_a_file_is_read_is_its_error(
 
     told = where
     with patch.object(aggregate, "check_file", check):
-        steps = sweep(projects)
+        steps = aggregate_all(projects)
     sentence = f"{where}: {type(error).__name__}: {str(error).splitlines()[0]}"
     assert steps[projects[0].id].read.errors == [f"{projects[0].id}: {sentence}"]
     assert projects[0].files()[0]["error_message"] == sentence

@@ -25,8 +25,8 @@ def published(project: Project, month: date = MONTH) -> PublishedMonth:
     return found
 
 
-def sweep(project: Project) -> list[date]:
-    """The sweep over this project; the months it worked on."""
+def aggregate(project: Project) -> list[date]:
+    """Batch B over this project; the months it worked on."""
     worked_on = []
     for offered in project.work.months_to_aggregate(project.id):
         project.read(offered.month)
@@ -42,7 +42,7 @@ def deliver(project: Project, *costs: str, month: date = MONTH) -> None:
     rows = [project.focus("Usage", cost, month=month, version="1.0") for cost in costs]
     project.bucket.export(month, [csv_gz(rows)], execution=f"of {costs}")
     project.run(month)
-    sweep(project)
+    aggregate(project)
 
 
 @pytest.fixture
@@ -58,12 +58,12 @@ def test_it_is_final_when_it_has_stood_unchanged_for_ten_days(focus: Project, cl
     closing = published(focus)
     assert (closing.state, closing.final_from) == (MonthState.CLOSING, closing.delivered_at + TEN_DAYS)
     clock.now = closing.delivered_at + TEN_DAYS - timedelta(milliseconds=10)
-    assert sweep(focus) == []
+    assert aggregate(focus) == []
     clock.now = closing.delivered_at + TEN_DAYS
-    assert sweep(focus) == [MONTH]
+    assert aggregate(focus) == [MONTH]
     final = published(focus)
     assert (final.state, final.final_from, final.version) == (MonthState.FINAL, None, closing.version)
-    assert sweep(focus) == []
+    assert aggregate(focus) == []
     assert not focus.run().changed
 
 
@@ -79,7 +79,7 @@ def test_a_newer_version_starts_the_ten_days_again(focus: Project, clock: Steppi
 
 def test_a_change_after_that_is_a_restatement(focus: Project, clock: SteppingClock) -> None:
     clock.now = published(focus).delivered_at + TEN_DAYS
-    sweep(focus)
+    aggregate(focus)
     deliver(focus, "3")
     assert published(focus).state is MonthState.RESTATED
     with focus.work.store.transaction() as session:

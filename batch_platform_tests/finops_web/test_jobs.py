@@ -77,7 +77,7 @@ def test_older_months_are_asked_for_since_one(pool: postgres.Pool, project: Proj
         assert refused.value.field == "since"
 
 
-def test_months_of_a_former_connection_that_a_range_does_not_reach_make_it_a_sweep(
+def test_months_of_a_former_connection_that_a_range_does_not_reach_make_it_a_run_over_all_projects(
     pool: postgres.Pool, project: Project, settings: Settings
 ) -> None:
     project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "5")])])

@@ -9,7 +9,7 @@ withdrawal  taking back what a former connection published
 aggregate   Batch B, first half: delivered files -> normalised line items
 lake        the line items of published months on local disk
 publish     Batch B, second half: line items -> the month's cost tables
-sweep       both batches over every project, and their rehearsals
+batches     both batches over every project, and what they would do
 commitments the use of plans and reservations, and what containers took
 cost_query  what is asked of published costs
 costs       costs of any days by any groups
@@ -21,6 +21,14 @@ trail       who is told of a change
 """
 
 from batch_platform.finops.service.aggregate import AggregateOutcome, read_files
+from batch_platform.finops.service.batches import (
+    AggregateStep,
+    Failed,
+    ReadyMonth,
+    aggregate_all,
+    fetch_all,
+    ready_months,
+)
 from batch_platform.finops.service.budgets import budget_statuses, delete_budget, parse_amount, set_budget
 from batch_platform.finops.service.commitments import MonthCommitments, SplitCosts, month_commitments, split_costs
 from batch_platform.finops.service.context import FinopsContext
@@ -70,14 +78,6 @@ from batch_platform.finops.service.projects import (
 )
 from batch_platform.finops.service.publish import ChecksFailed, PublishOutcome, publish_month
 from batch_platform.finops.service.readers import CostReader
-from batch_platform.finops.service.sweep import (
-    AggregateStep,
-    Failed,
-    ReadyMonth,
-    aggregate_all,
-    fetch_all,
-    ready_months,
-)
 
 __all__ = [
     "AggregateOutcome",

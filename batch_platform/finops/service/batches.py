@@ -1,4 +1,4 @@
-"""Both batches over every project at once, for real or as a rehearsal. A project at fault stops no other."""
+"""Both batches over every project at once, for real or as a dry run. A project at fault stops no other."""
 
 from __future__ import annotations
 
