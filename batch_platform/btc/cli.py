@@ -61,7 +61,7 @@ def seed_command(
     from batch_platform.btc import service
 
     if (users is None) == (file is None):
-        raise InvalidInput("give either --users N or --file CSV", field="users")
+        raise InvalidInput("users-or-file", "give either --users N or --file CSV", field="users")
     with open_desk(account) as desk, showing("opening users"):
         if file is None:
             done = service.seed_users(desk.work, users or 0, by=desk.by, dry_run=dry_run)
@@ -69,7 +69,9 @@ def seed_command(
             try:
                 done = service.seed_csv(desk.work, _content(file), by=desk.by, dry_run=dry_run)
             except InvalidInput as error:
-                raise InvalidInput(f"{file}: {error.message}", field=error.field) from None
+                raise InvalidInput(
+                    "in-file", "{file}: {reason}", file=file, reason=error.message, field=error.field
+                ) from None
         if not dry_run:
             desk.record("btc-users.seed", str(file or f"{users} users"), None, vars(done))
     printing.seeded(done, as_json=as_json, dry_run=dry_run)
@@ -92,7 +94,7 @@ def preview_command(
 
     kind = _format(output, as_json=as_json)
     if rows is not None and rows < 0:
-        raise InvalidInput("--rows must not be negative", field="rows")
+        raise InvalidInput("rows-negative", "--rows must not be negative", field="rows")
     overrides = _overrides(rounding, target_total)
     with showing("reading balances"):
         found = service.preview(open_work(), rate, overrides=overrides, confirm=confirm)
@@ -252,7 +254,13 @@ def list_command(
     from batch_platform.btc import service
 
     if status is not None and status not in set(BatchStatus):
-        raise InvalidInput(f"--status is {', '.join(BatchStatus)}, not {status}", field="status")
+        raise InvalidInput(
+            "unknown-batch-status",
+            "--status is {choices}, not {status}",
+            choices=list(BatchStatus),
+            status=status,
+            field="status",
+        )
     work = open_work()
     wanted = None if status is None else BatchStatus(status)
     printing.batches(service.history(work, wanted, limit=limit, cursor=cursor), work.options, as_json=as_json)
@@ -361,7 +369,9 @@ def _saying_how_to_go_on(desk: Desk) -> Iterator[None]:
         if open_id is None or open_id not in error.message:
             raise
         first, *_ = printing.next_steps(desk.work.store.batches.get(open_id), desk.work.options, acting=True)
-        raise Conflict(f"{error.message}; {first}", field=error.field) from None
+        raise Conflict(
+            "and-first", "{reason}; {advice}", reason=error.message, advice=first, field=error.field
+        ) from None
 
 
 def _approved(desk: Desk, batch: Batch) -> bool:
@@ -374,7 +384,9 @@ def _known(work: BtcContext, key: IdempotencyKey | None) -> Batch | None:
     """The batch that this key has made already. Raises `Conflict` while another one is open, as creating does."""
     known = None if key is None else work.store.batches.with_key(key, work.clock())
     if known is None and (other := work.store.batches.open_batch_id()) is not None:
-        raise Conflict(f"batch {other} is open: finish or cancel it first", field="batch_id")
+        raise Conflict(
+            "batch-is-open", "batch {batch} is open: finish or cancel it first", batch=other, field="batch_id"
+        )
     return known
 
 
@@ -382,14 +394,26 @@ def _overrides(rounding: str | None, target_total: str | None, shards: int | Non
     from batch_platform.btc import service
 
     if rounding is not None and rounding not in set(Rounding):
-        raise InvalidInput(f"--rounding is {', '.join(Rounding)}, not {rounding}", field="rounding")
+        raise InvalidInput(
+            "unknown-rounding",
+            "--rounding is {choices}, not {rounding}",
+            choices=list(Rounding),
+            rounding=rounding,
+            field="rounding",
+        )
     total = None if target_total is None else parse_btc(target_total, field="target_total")
     return service.Overrides(None if rounding is None else Rounding(rounding), total, shards)
 
 
 def _format(name: str, *, as_json: bool) -> Format:
     if name not in set(Format):
-        raise InvalidInput(f"--format is {', '.join(Format)}, not {name}", field="format")
+        raise InvalidInput(
+            "unknown-plan-format",
+            "--format is {choices}, not {format}",
+            choices=list(Format),
+            format=name,
+            field="format",
+        )
     return Format.JSON if as_json else Format(name)
 
 
@@ -397,4 +421,6 @@ def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise InvalidInput(f"the file cannot be read: {error.strerror}", field="file") from None
+        raise InvalidInput(
+            "file-unreadable", "the file cannot be read: {reason}", reason=str(error.strerror), field="file"
+        ) from None

@@ -12,6 +12,7 @@ from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
 from batch_platform.btc.opening import open_work
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure, TransientFailure
+from batch_platform.core.messages import Message
 from batch_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def open_desk(account: str | None, *, settings: Settings | None = None) -> Itera
     settings = settings or load_settings()
     local = settings.env == "local"
     if account is not None and not local:
-        raise InvalidInput("--as works in the local environment only", field="as")
+        raise InvalidInput("as-elsewhere", "--as works in the local environment only", field="as")
     pool = postgres.open_pool(settings.database(), application_name="batch-platform btc", max_size=1)
     try:
         AuditStore(pool).require()
@@ -107,10 +108,16 @@ def apply(desk: Desk, batch_id: str, launcher: Launcher | None = None) -> Batch:
             if not ended.success:
                 raise PermanentFailure(_why(batch, ended))
     except KeyboardInterrupt:
-        raise TransientFailure(_interrupted(service.batch(desk.work, batch_id))) from None
+        raise TransientFailure(
+            "btc-interrupted", "{reason}", reason=_interrupted(service.batch(desk.work, batch_id))
+        ) from None
     if batch.status not in REVERSIBLE:
         raise PermanentFailure(
-            f"batch {batch_id} is {batch.status}: {batch.error_message or 'see it in the history'}"
+            "batch-ended-so",
+            "batch {batch} is {status}: {reason}",
+            batch=batch_id,
+            status=batch.status.word,
+            reason=batch.error_message or "see it in the history",
         )
     return batch
 
@@ -142,11 +149,17 @@ def _interrupted(batch: Batch) -> str:
     return f"interrupted: batch {own} keeps what is booked; go on with: batch-platform btc resume {own}"
 
 
-def _why(batch: Batch, ended: RunResult) -> str:
+def _why(batch: Batch, ended: RunResult) -> Message:
     reason = ended.reason or f"run {ended.run_id} failed"
     if batch.status in REVERSIBLE:
-        return f"batch {batch.batch_id} is {batch.status}, but its run failed: {reason}"
-    return reason
+        return Message(
+            "batch-ended-but-its-run-failed",
+            "batch {batch} is {status}, but its run failed: {reason}",
+            batch=batch.batch_id,
+            status=batch.status.word,
+            reason=reason,
+        )
+    return Message("run-failed", "{reason}", reason=reason)
 
 
 def _administrator(pool: Pool, name: str) -> str:
@@ -157,7 +170,11 @@ def _administrator(pool: Pool, name: str) -> str:
     with AccessStore(pool).transaction() as session:
         user = session.user(name)
     if not user.enabled or not allowed(user.roles, _PERMISSION, platform.given().grants()):
-        raise PermanentFailure(f"account {name} may not run batches: it needs the role administrator")
+        raise PermanentFailure(
+            "account-may-not-run-batches",
+            "account {name} may not run batches: it needs the role administrator",
+            name=name,
+        )
     return f"local:{user.name}"
 
 

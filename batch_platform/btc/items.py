@@ -27,6 +27,7 @@ from batch_platform.btc.model import (
 )
 from batch_platform.btc.money import btc_text
 from batch_platform.core.failures import PermanentFailure
+from batch_platform.core.messages import Message, from_json, to_json
 
 Item = Mapping[str, Any]
 
@@ -34,6 +35,9 @@ _AMOUNTS: Final = frozenset({"target_total", "plan_sum", "applied_sum"})
 _MOMENTS: Final = frozenset(
     {"created_at", "cutoff_at", "planned_at", "started_at", "completed_at", "lease_expires_at"}
 )
+
+_MESSAGE: Final = "error_json"
+"""`error_message` with its parts, beside the English sentence: pages say it in the reader's language."""
 
 
 # numbers and moments
@@ -45,9 +49,9 @@ def satoshi(text: str) -> int:
         scaled = Decimal(text).scaleb(SATOSHI)
         found = int(scaled)
     except (InvalidOperation, ValueError, OverflowError) as error:
-        raise PermanentFailure(f"{text} is not an amount of BTC") from error
+        raise PermanentFailure("no-btc-amount", "{text} is not an amount of BTC", text=text) from error
     if found != scaled:
-        raise PermanentFailure(f"{text} BTC is not a whole number of satoshi")
+        raise PermanentFailure("part-of-a-satoshi", "{text} BTC is not a whole number of satoshi", text=text)
     return found
 
 
@@ -72,6 +76,8 @@ def batch_key(batch_id: str) -> dict[str, Any]:
 def batch_item(batch: Batch) -> dict[str, Any]:
     """The item of a batch; fields that are None or empty have no attribute. `to_batch` is its inverse."""
     values = {one.name: getattr(batch, one.name) for one in fields(batch)}
+    if isinstance(batch.error_message, Message):
+        values[_MESSAGE] = to_json(batch.error_message)
     return {
         name: _attribute(name, value) for name, value in values.items() if value is not None and value not in ((), "")
     }
@@ -80,7 +86,10 @@ def batch_item(batch: Batch) -> dict[str, Any]:
 def to_batch(item: Item) -> Batch:
     """The batch of an item; attributes it does not know are left out."""
     known = {one.name for one in fields(Batch)}
-    return Batch(**{name: _value(name, value) for name, value in item.items() if name in known})
+    values = {name: _value(name, value) for name, value in item.items() if name in known}
+    if _MESSAGE in item:
+        values["error_message"] = from_json(item[_MESSAGE]["S"])
+    return Batch(**values)
 
 
 def _attribute(name: str, value: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from batch_platform.core.failures import Conflict
+from batch_platform.core.messages import Message
 
 SATOSHI: Final = 8
 """Decimals of a BTC."""
@@ -61,6 +62,22 @@ class BatchStatus(StrEnum):
     COMPLETED_WITH_FAILURES = "completed_with_failures"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+    @property
+    def word(self) -> Message:
+        """The status within a sentence."""
+        return _STATUS_WORDS[self]
+
+
+_STATUS_WORDS: Final[Mapping[str, Message]] = {
+    "pending": Message("batch-pending", "pending"),
+    "planned": Message("batch-planned", "planned"),
+    "processing": Message("batch-processing", "processing"),
+    "completed": Message("batch-completed", "completed"),
+    "completed_with_failures": Message("batch-completed-with-failures", "completed_with_failures"),
+    "failed": Message("batch-failed", "failed"),
+    "cancelled": Message("batch-cancelled", "cancelled"),
+}
 
 
 class RowState(StrEnum):
@@ -129,7 +146,13 @@ REVERSIBLE: Final = frozenset({BatchStatus.COMPLETED, BatchStatus.COMPLETED_WITH
 def check(status: BatchStatus, to: BatchStatus) -> None:
     """Conflict unless a batch may go from `status` to `to`."""
     if to not in TRANSITIONS[status]:
-        raise Conflict(f"A batch that is {status} cannot become {to}.", field="status")
+        raise Conflict(
+            "batch-transition",
+            "A batch that is {status} cannot become {to}.",
+            status=status.word,
+            to=to.word,
+            field="status",
+        )
 
 
 @dataclass(frozen=True)
@@ -243,14 +266,28 @@ class Batch:
         """Raises `Conflict` saying why, unless it `is_reversible`."""
         if self.reverses is not None:
             raise Conflict(
-                f"batch {self.batch_id} is the reversal of {self.reverses} and cannot be reversed itself: "
-                "a new batch books again",
+                "batch-is-a-reversal",
+                "batch {batch} is the reversal of {reverses} and cannot be reversed itself: a new batch books again",
+                batch=self.batch_id,
+                reverses=self.reverses,
                 field="batch_id",
             )
         if self.reversed_by is not None:
-            raise Conflict(f"batch {self.batch_id} is reversed by {self.reversed_by} already", field="batch_id")
+            raise Conflict(
+                "batch-reversed-already",
+                "batch {batch} is reversed by {reversal} already",
+                batch=self.batch_id,
+                reversal=self.reversed_by,
+                field="batch_id",
+            )
         if not self.is_reversible:
-            raise Conflict(f"batch {self.batch_id} is {self.status}: nothing to reverse", field="batch_id")
+            raise Conflict(
+                "nothing-to-reverse",
+                "batch {batch} is {status}: nothing to reverse",
+                batch=self.batch_id,
+                status=self.status.word,
+                field="batch_id",
+            )
 
     @property
     def is_open(self) -> bool:

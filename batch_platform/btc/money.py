@@ -13,6 +13,7 @@ import polars as pl
 
 from batch_platform.btc.model import SATOSHI, Rounding
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.messages import Message
 from batch_platform.core.numbers import parse_decimal
 
 RATE_DECIMALS: Final = 8
@@ -25,7 +26,8 @@ DENOMINATOR: Final = 10 ** (RATE_DECIMALS + 2)
 """Parts of a satoshi in which a `numerator` counts."""
 
 _NOT_FINITE: Final = ("nan", "inf", "infinity")
-_FIELD: Final = "adjustment_rate"
+_NO_RATE: Final = Message("rate-no-number", "adjustment_rate must be a number.")
+_NO_FINITE_RATE: Final = Message("rate-not-finite", "adjustment_rate must be a finite number.")
 
 
 def to_btc(satoshi: int) -> Decimal:
@@ -41,12 +43,17 @@ def btc_text(satoshi: int) -> str:
 def to_satoshi(btc: Decimal, *, field: str = "amount") -> int:
     """Whole satoshi; InvalidInput for what is finer than one, or no number."""
     if not btc.is_finite():
-        raise InvalidInput(f"{field} must be a finite number.", field=field)
+        raise InvalidInput("btc-not-finite", "{field} must be a finite number.", field=field)
     exponent, whole = _whole(btc)
     if whole and exponent < -SATOSHI:
-        raise InvalidInput(f"{field} has more than {SATOSHI} decimals: a satoshi cannot be split.", field=field)
+        raise InvalidInput(
+            "btc-too-many-decimals",
+            "{field} has more than {decimals} decimals: a satoshi cannot be split.",
+            decimals=SATOSHI,
+            field=field,
+        )
     if whole and exponent + len(str(abs(whole))) > EXACT_DECIMALS:
-        raise InvalidInput(f"{field} is more BTC than there can be.", field=field)
+        raise InvalidInput("btc-more-than-exists", "{field} is more BTC than there can be.", field=field)
     return whole * 10 ** (exponent + SATOSHI) if whole else 0
 
 
@@ -56,7 +63,10 @@ def parse_btc(text: str, *, field: str) -> int:
         return to_satoshi(parse_decimal(text), field=field)
     except ValueError:
         raise InvalidInput(
-            f"{field} must be BTC in plain digits such as 12.00000001, not {text}", field=field
+            "btc-not-in-digits",
+            "{field} must be BTC in plain digits such as 12.00000001, not {text}",
+            text=text,
+            field=field,
         ) from None
 
 
@@ -68,20 +78,33 @@ def parse_rate(value: str | int | Decimal, *, max_rate: Decimal, confirm_above: 
     """
     rate = _number(value)
     if not rate.is_finite():
-        raise _refused("must be a finite number")
+        raise _refused(_NO_FINITE_RATE)
     exponent, whole = _whole(rate)
     if not whole:
-        raise _refused("must not be 0")
+        raise _refused(Message("rate-zero", "adjustment_rate must not be 0."))
     if rate <= -100:
-        raise _refused("must be above -100: nobody can lose more than everything")
+        raise _refused(
+            Message("rate-too-low", "adjustment_rate must be above -100: nobody can lose more than everything.")
+        )
     if rate > RATE_CEILING:
-        raise _refused(f"must be at most {RATE_CEILING:,}")
+        raise _refused(
+            Message("rate-too-high", "adjustment_rate must be at most {limit}.", limit=f"{RATE_CEILING:,}")
+        )
     if exponent < -RATE_DECIMALS:
-        raise _refused(f"must have at most {RATE_DECIMALS} decimals")
+        raise _refused(
+            Message("rate-too-fine", "adjustment_rate must have at most {count} decimals.", count=RATE_DECIMALS)
+        )
     canonical = Decimal(f"{whole}e{exponent}")
     text = rate_text(canonical)
     if canonical.copy_abs() > max_rate and (confirm_above or "").strip() != text:
-        raise _refused(f"is beyond {rate_text(max_rate)} % and must be confirmed by typing {text} again")
+        raise _refused(
+            Message(
+                "rate-unconfirmed",
+                "adjustment_rate is beyond {limit} % and must be confirmed by typing {rate} again.",
+                limit=rate_text(max_rate),
+                rate=text,
+            )
+        )
     return canonical
 
 
@@ -95,7 +118,14 @@ def rate_units(rate: Decimal) -> int:
     """The rate as a whole number of its smallest steps, 10^-8 percent."""
     exponent, whole = _whole(rate)
     if exponent < -RATE_DECIMALS or rate.copy_abs() > RATE_CEILING:
-        raise _refused(f"must have at most {RATE_DECIMALS} decimals and be at most {RATE_CEILING:,}")
+        raise _refused(
+            Message(
+                "rate-not-exact",
+                "adjustment_rate must have at most {count} decimals and be at most {limit}.",
+                count=RATE_DECIMALS,
+                limit=f"{RATE_CEILING:,}",
+            )
+        )
     return whole * int(10 ** (exponent + RATE_DECIMALS))
 
 
@@ -139,8 +169,11 @@ def largest_remainder(rows: pl.DataFrame, target_total: int) -> pl.DataFrame:
     if not least <= target_total * sign <= most:
         low, high = sorted((least * sign, most * sign))
         raise InvalidInput(
-            f"target_total {btc_text(target_total)} BTC cannot be met:"
-            f" at this rate the amounts add up to between {btc_text(low)} and {btc_text(high)}.",
+            "target-total-unreachable",
+            "target_total {total} BTC cannot be met: at this rate the amounts add up to between {low} and {high}.",
+            total=btc_text(target_total),
+            low=btc_text(low),
+            high=btc_text(high),
             field="target_total",
         )
     more = pl.int_range(pl.len(), dtype=pl.Int64()) < target_total * sign - least
@@ -165,15 +198,15 @@ def btc_texts(satoshi: str) -> pl.Expr:
 
 def _number(value: str | int | Decimal) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise _refused("must be a number")
+        raise _refused(_NO_RATE)
     if not isinstance(value, str):
         return Decimal(value)
     if value.strip().lstrip("+-").lower() in _NOT_FINITE:
-        raise _refused("must be a finite number")
+        raise _refused(_NO_FINITE_RATE)
     try:
         return parse_decimal(value)
     except ValueError:
-        raise _refused("must be a number") from None
+        raise _refused(_NO_RATE) from None
 
 
 def _whole(number: Decimal) -> tuple[int, int]:
@@ -186,8 +219,8 @@ def _whole(number: Decimal) -> tuple[int, int]:
     return exponent + len(text) - len(kept), -whole if sign else whole
 
 
-def _refused(why: str) -> InvalidInput:
-    return InvalidInput(f"{_FIELD} {why}.", field=_FIELD)
+def _refused(why: Message) -> InvalidInput:
+    return InvalidInput(why, field="adjustment_rate")
 
 
 def _decimal_text(number: pl.Expr, decimals: int) -> pl.Expr:

@@ -212,7 +212,9 @@ def _accounts(users: pl.DataFrame, balances: pl.DataFrame) -> pl.DataFrame:
     unprintable = joined.filter(pl.col("user_id").str.contains(_CONTROL)).get_column("user_id")
     if len(unprintable):
         raise PermanentFailure(
-            f"The user id {unprintable.to_list()[0]!r} has a control character and cannot be sealed."
+            "user-id-with-control-character",
+            "The user id {user} has a control character and cannot be sealed.",
+            user=repr(unprintable.to_list()[0]),
         )
     return joined
 
@@ -220,7 +222,9 @@ def _accounts(users: pl.DataFrame, balances: pl.DataFrame) -> pl.DataFrame:
 def _only_once(rows: pl.DataFrame, where: str) -> pl.DataFrame:
     twice = rows.filter(pl.col("user_id").is_duplicated() | pl.col("user_id").is_null()).get_column("user_id")
     if len(twice):
-        raise PermanentFailure(f"The user {twice.to_list()[0]} is there more than once in {where}.")
+        raise PermanentFailure(
+            "user-twice", "The user {user} is there more than once in {where}.", user=twice.to_list()[0], where=where
+        )
     return rows
 
 
@@ -256,7 +260,9 @@ def _plan(rows: pl.DataFrame) -> pl.DataFrame:
     beyond = plan.filter(pl.col("amount").is_null() | pl.col("balance_after").is_null()).get_column("user_id")
     if len(beyond):
         raise InvalidInput(
-            f"adjustment_rate makes more BTC of the balance of {beyond.to_list()[0]} than there can be.",
+            "rate-beyond-all-btc",
+            "adjustment_rate makes more BTC of the balance of {user} than there can be.",
+            user=beyond.to_list()[0],
             field="adjustment_rate",
         )
     return plan.select(pl.col(name).cast(kind) for name, kind in PLAN_SCHEMA.items()).sort("user_id")

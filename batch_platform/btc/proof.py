@@ -13,6 +13,7 @@ import polars as pl
 from batch_platform.btc.model import HOUSE, Batch, Counters, Rounding, RowState
 from batch_platform.btc.money import DENOMINATOR, btc_text, exact_text, numerator
 from batch_platform.btc.plan import pending, plan_sha256, plan_sum
+from batch_platform.core.messages import Message
 
 MOST_DIFFERENCES: Final = 20
 """So many are named; the count is of all."""
@@ -118,13 +119,18 @@ def balances_equal(balances: pl.DataFrame, totals: pl.DataFrame) -> Check:
     )
     both = both.with_columns(pl.col("balance", "amount").fill_null(0))
     differ = both.filter(pl.col("balance") != pl.col("amount"))
-    return _by_user("balances_equal", differ, "amount", "balance", expected="every balance is the sum of its rows")
+    expected = Message("balances-are-sums", "every balance is the sum of its rows")
+    return _by_user("balances_equal", differ, "amount", "balance", expected=expected)
 
 
 def _hash_equal(batch: Batch, plan: pl.DataFrame) -> Check:
-    sealed = f"{batch.plan_sha256} of {batch.plan_rows} rows"
-    found = f"{plan_sha256(plan)} of {plan.height} rows"
+    sealed = _plan(str(batch.plan_sha256), batch.plan_rows or 0)
+    found = _plan(plan_sha256(plan), plan.height)
     return Check("hash_equal", sealed == found, sealed, found)
+
+
+def _plan(digest: str, rows: int) -> Message:
+    return Message("plan-of-rows", "{sha256} of {rows} rows", sha256=digest, rows=rows)
 
 
 def _counters(batch: Batch, rows: Counters, *, finished: bool) -> Check:
@@ -137,8 +143,13 @@ def _counters(batch: Batch, rows: Counters, *, finished: bool) -> Check:
     return Check("counters", ok, _counted(wanted), _counted(rows))
 
 
-def _counted(counters: Counters) -> str:
-    return ", ".join(f"{name} {value}" for name, value in counters._asdict().items())
+def _counted(counters: Counters) -> Message:
+    return Message(
+        "counters",
+        "target {target}, applied {applied}, skipped_zero {skipped_zero}, failed {failed}, pending {pending}, "
+        "excluded {excluded}",
+        **counters._asdict(),
+    )
 
 
 def _each_user_once(plan: pl.DataFrame, ledger: pl.DataFrame, *, finished: bool) -> Check:
@@ -152,8 +163,9 @@ def _each_user_once(plan: pl.DataFrame, ledger: pl.DataFrame, *, finished: bool)
     missing_is_wrong = pl.lit(finished) & (pl.col(_ROWS) < pl.col("planned"))
     wrong = pl.when(house).then(pl.col(_ROWS) > 1).otherwise((pl.col(_ROWS) > pl.col("planned")) | missing_is_wrong)
     differ = both.filter(wrong).with_columns(planned=pl.when(house).then(1).otherwise("planned"))
-    expected = "one ledger row for each planned user" if finished else "at most one ledger row for each planned user"
-    return _by_user("each_user_once", differ, "planned", _ROWS, expected=expected)
+    once = Message("one-ledger-row", "one ledger row for each planned user")
+    at_most_once = Message("one-ledger-row-at-most", "at most one ledger row for each planned user")
+    return _by_user("each_user_once", differ, "planned", _ROWS, expected=once if finished else at_most_once)
 
 
 def _amounts_equal(plan: pl.DataFrame, ledger: pl.DataFrame) -> Check:
@@ -162,7 +174,8 @@ def _amounts_equal(plan: pl.DataFrame, ledger: pl.DataFrame) -> Check:
     failed = pl.col("state") == RowState.FAILED
     rows = rows.with_columns(planned=pl.when(failed).then(0).otherwise("planned"))
     differ = rows.filter(pl.col("amount").ne_missing(pl.col("planned")))
-    return _by_user("amounts_equal", differ, "planned", "amount", expected="every row books its planned amount")
+    expected = Message("planned-amounts-booked", "every row books its planned amount")
+    return _by_user("amounts_equal", differ, "planned", "amount", expected=expected)
 
 
 def _zero_sum(batch: Batch, ledger: pl.DataFrame, *, finished: bool) -> Check:
@@ -172,9 +185,15 @@ def _zero_sum(batch: Batch, ledger: pl.DataFrame, *, finished: bool) -> Check:
     said = batch.applied_sum if finished and batch.applied_sum is not None else users
     # the house is booked last
     due = 0 if house.is_empty() and not finished else -said
-    expected = f"users {btc_text(said)}, house {btc_text(due)} BTC"
-    found = f"users {btc_text(users)}, house {btc_text(_sum(house, 'amount'))} BTC"
+    expected = _sums(said, due)
+    found = _sums(users, _sum(house, "amount"))
     return Check("zero_sum", expected == found, expected, found)
+
+
+def _sums(users: int, house: int) -> Message:
+    return Message(
+        "sums-of-users-and-house", "users {users}, house {house} BTC", users=btc_text(users), house=btc_text(house)
+    )
 
 
 def _no_negative(batch: Batch, plan: pl.DataFrame, balances: pl.DataFrame | None) -> Check:
@@ -184,7 +203,8 @@ def _no_negative(batch: Batch, plan: pl.DataFrame, balances: pl.DataFrame | None
     if balances is not None:
         below.append(balances.filter(pl.col("user_id") != HOUSE).select("user_id", "balance"))
     differ = pl.concat(below).filter(pl.col("balance") < 0).unique("user_id").with_columns(least=pl.lit(0))
-    return _by_user("no_negative", differ, "least", "balance", expected="no balance below zero")
+    expected = Message("no-balance-below-zero", "no balance below zero")
+    return _by_user("no_negative", differ, "least", "balance", expected=expected)
 
 
 def _satoshi(batch: Batch, plan: pl.DataFrame) -> Check:
@@ -204,8 +224,17 @@ def _satoshi(batch: Batch, plan: pl.DataFrame) -> Check:
     return Check(
         "satoshi",
         rows.ok and all(each == total for each in wanted),
-        f"every amount to the satoshi, together {' and '.join(btc_text(each) for each in wanted) or 'any'} BTC",
-        f"{differ.height} amounts differ, together {btc_text(total)} BTC",
+        Message(
+            "amounts-to-the-satoshi",
+            "every amount to the satoshi, together {sums} BTC",
+            sums=" and ".join(btc_text(each) for each in wanted) or "any",
+        ),
+        Message(
+            "amounts-differ",
+            "{count} amounts differ, together {sum} BTC",
+            count=differ.height,
+            sum=btc_text(total),
+        ),
         rows.differences,
         rows.difference_count,
     )
@@ -237,7 +266,7 @@ def _of_users(ledger: pl.DataFrame) -> pl.DataFrame:
 def _by_user(name: str, differ: pl.DataFrame, wanted: str, got: str, *, expected: str) -> Check:
     """A check that holds when no row differs; columns of satoshi and of counts are shown as they are."""
     first = differ.sort("user_id").head(MOST_DIFFERENCES).select("user_id", pl.col(wanted, got).cast(pl.String()))
-    found = expected if differ.is_empty() else f"{differ.height} users differ"
+    found = expected if differ.is_empty() else Message("users-differ", "{count} users differ", count=differ.height)
     named = tuple(Difference(*(value or "none" for value in row)) for row in first.iter_rows())
     return Check(name, differ.is_empty(), expected, found, named, differ.height)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from batch_platform.core.aws_failures import aws_failures
 from batch_platform.core.failures import PermanentFailure, TransientFailure
+from batch_platform.core.messages import Message
 from batch_platform.core.objects import Backoff
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Requests:
                     return False, found.get("Item")
                 except self.client.exceptions.TransactionConflictException:
                     pass
-            failures = self.again(failures, f"{where}: writes collide")
+            failures = self.again(failures, Message("table-writes-collide", "{where}: writes collide", where=where))
 
     def get(self, table: str, key: Item, where: str) -> Item | None:
         """The item as it is now."""
@@ -111,7 +112,9 @@ class Requests:
             found += read
             left = answer.get("UnprocessedKeys")
             if left and not read:
-                failures = self.again(failures, f"table {table}: reads are throttled")
+                failures = self.again(
+                    failures, Message("reads-throttled", "table {table}: reads are throttled", table=table)
+                )
         return found
 
     def pages(self, operation: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -137,7 +140,7 @@ class Requests:
         for page in self.pages(operation, request):
             yield from page["Items"]
 
-    def again(self, failures: int, why: str) -> int:
+    def again(self, failures: int, why: Message) -> int:
         """Wait before another attempt and count it. Raises `TransientFailure` when none is left."""
         if failures + 1 >= self.patience.attempts:
             raise TransientFailure(

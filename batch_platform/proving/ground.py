@@ -51,7 +51,12 @@ class SteppingClock:
 def require_local(settings: Settings, command: str) -> None:
     """Raises `Conflict` anywhere but in the local environment."""
     if settings.env != "local":
-        raise Conflict(f"{command} kills workers: it is for the local environment, not for {settings.env}")
+        raise Conflict(
+            "prove-elsewhere",
+            "{command} kills workers: it is for the local environment, not for {env}",
+            command=command,
+            env=settings.env,
+        )
 
 
 def scratch_name() -> str:
@@ -76,7 +81,9 @@ class Scratch:
                 with aws.aws_failures(f"table {there}"):
                     made = self.dynamodb.describe_table(TableName=there)["Table"]
             except NotFound as error:
-                raise NotFound(f"table {there} does not exist: batch-platform provision makes it") from error
+                raise NotFound(
+                    "table-missing", "table {table} does not exist: batch-platform provision makes it", table=there
+                ) from error
             with aws.aws_failures(f"table {name}"):
                 self.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **_shape(made))
         for name in self._tables.values():

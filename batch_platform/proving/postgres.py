@@ -111,5 +111,5 @@ class _Disturbed(psycopg.Connection[TupleRow]):
 
 def _url(settings: Settings) -> str:
     if settings.database_url is None:
-        raise InvalidInput("DATABASE_URL is not set", field="DATABASE_URL")
+        raise InvalidInput("variable-not-set", "{field} is not set", field="DATABASE_URL")
     return settings.database_url.get_secret_value()

@@ -29,7 +29,9 @@ class Worker:
     def await_ready(self) -> None:
         """Wait until it is prepared. Raises `PermanentFailure` for one that could not."""
         if not self.ready and _pipe(self.process.stdout).readline() != "ready\n":
-            raise PermanentFailure(f"a worker cannot be started: {'; '.join(self.ended())}")
+            raise PermanentFailure(
+                "worker-not-started", "a worker cannot be started: {reason}", reason="; ".join(self.ended())
+            )
         self.ready = True
 
     def begin(self, line: str) -> None:

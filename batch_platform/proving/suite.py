@@ -32,7 +32,9 @@ class CrashProof(Generic[Ground]):
         found = tuple(scenario for scenario in self.scenarios if scenario.name == name)
         if not found:
             names = ", ".join(scenario.name for scenario in self.scenarios)
-            raise InvalidInput(f"scenario is one of: {names}", field="scenario")
+            raise InvalidInput(
+                "unknown-scenario", "scenario is one of: {scenarios}", scenarios=names, field="scenario"
+            )
         return found
 
     def verdicts(self, settings: Settings, wish: Wish, scenario: str | None = None) -> Iterator[Verdict]:

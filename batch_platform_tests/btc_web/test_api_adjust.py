@@ -250,7 +250,7 @@ def test_the_same_call_many_times_at_once_makes_one_batch(office: Office, client
 def test_a_second_batch_waits_for_the_first(office: Office, administrator: httpx.Client) -> None:
     first = data(send(administrator, {"adjustment_rate": 5}))["batch_id"]
     refused = send(administrator, {"adjustment_rate": -3})
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/conflict")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/batch-is-open")
     assert first in refused.json()["detail"]
     office.apply()
     assert data(send(administrator, {"adjustment_rate": -3}))["status"] == "processing"
@@ -299,7 +299,7 @@ def test_a_table_that_fails_answers_503_and_the_same_key_goes_on(
     for operation in ("GetItem", "Query"):
         dynamo_proxy.refuse(operation, "ThrottlingException", times=50)
     failed = administrator.get(HERE)
-    assert (failed.status_code, failed.json()["type"]) == (503, "/problems/unavailable")
+    assert (failed.status_code, failed.json()["type"]) == (503, "/problems/aws-busy")
     assert int(failed.headers["retry-after"]) > 0
     dynamo_proxy.calm()
     dynamo_proxy.refuse("UpdateItem", "ThrottlingException", times=50)

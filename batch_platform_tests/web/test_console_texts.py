@@ -30,7 +30,7 @@ PLACE = re.compile(r"%\((\w+)\)s")
 MESSAGE_PLACE = re.compile(r"\{(\w+)\}")
 MESSAGE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 PLAIN_ENGLISH = {"expected_plural", "field_type", "class_name"}  # of pydantic's texts: Japanese has no use for them
-UNCONVERTED = ("btc", "zengin")
+UNCONVERTED = ("zengin",)
 NO_PARAMETERS = {"field", "headers"}  # of failures, unless the text has such a place
 
 
@@ -74,13 +74,13 @@ def _said(file: Path) -> Iterator[Said | str]:
 def _failures() -> frozenset[str]:
     """The names of all classes of failures."""
     known = {"PlatformError", "Refusal"}
-    bases = {
-        node.name: {ast.unparse(base) for base in node.bases}
+    classes = [
+        (node.name, {ast.unparse(base) for base in node.bases})
         for file in ROOT.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_bytes()))
         if isinstance(node, ast.ClassDef)
-    }
-    while more := {name for name, above in bases.items() if above & known} - known:
+    ]
+    while more := {name for name, above in classes if above & known} - known:
         known |= more
     return frozenset(known)
 

@@ -112,7 +112,14 @@ def _applied(context: dg.AssetExecutionContext, work: BtcContext, batch_id: str)
         ended = service.run_when_free(work, batch_id)
     if ended.status not in REVERSIBLE:
         why = ended.error_message
-        raise Conflict(f"batch {batch_id} was {ended.status} by another worker: {why}", field="batch_id")
+        raise Conflict(
+            "batch-ended-elsewhere",
+            "batch {batch} was {status} by another worker: {reason}",
+            batch=batch_id,
+            status=ended.status.word,
+            reason=why or "–",
+            field="batch_id",
+        )
     return ended
 
 

@@ -33,5 +33,5 @@ def plan_recurring_batch(
 def recurring_rate(btc: BtcResource) -> str:
     """The rate of recurring batches. Raises `InvalidInput` where there is none."""
     if btc.recurring_rate is None:
-        raise InvalidInput("BTC_ADJUSTMENT_RATE is not set", field="BTC_ADJUSTMENT_RATE")
+        raise InvalidInput("variable-not-set", "{field} is not set", field="BTC_ADJUSTMENT_RATE")
     return btc.recurring_rate

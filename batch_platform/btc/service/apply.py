@@ -38,9 +38,21 @@ def require_applicable(context: BtcContext, batch_id: str) -> Batch:
 def _require_applicable(context: BtcContext, batch: Batch) -> None:
     if batch.status is BatchStatus.PLANNED:
         if missing := approvals_missing(batch, context.options):
-            raise Conflict(f"batch {batch.batch_id} waits for {missing} more approval(s)", field="approvals")
+            raise Conflict(
+                "batch-waits-for-approval",
+                "batch {batch} waits for {count} more approval(s)",
+                batch=batch.batch_id,
+                count=missing,
+                field="approvals",
+            )
     elif batch.status is not BatchStatus.PROCESSING and not (batch.status is BatchStatus.FAILED and batch.is_open):
-        raise Conflict(f"batch {batch.batch_id} is {batch.status}: nothing to apply", field="status")
+        raise Conflict(
+            "nothing-to-apply",
+            "batch {batch} is {status}: nothing to apply",
+            batch=batch.batch_id,
+            status=batch.status.word,
+            field="status",
+        )
 
 
 def submit(context: BtcContext, batch_id: str) -> Batch:
@@ -142,7 +154,10 @@ def _apply(context: BtcContext, held: HeldBatch) -> Batch:
     missing = rows.join(booked, on="user_id", how="anti").height
     if missing:
         raise PermanentFailure(
-            f"{missing} rows of batch {batch.batch_id} are not in the ledger though they were written"
+            "ledger-rows-missing",
+            "{count} rows of batch {batch} are not in the ledger though they were written",
+            count=missing,
+            batch=batch.batch_id,
         )
     total = applied_sum(booked)
     _write_house(context, header, total)
@@ -157,7 +172,9 @@ def _apply(context: BtcContext, held: HeldBatch) -> Batch:
     proof = prove(ended, plan, _with_house(booked, total))
     if not proof.ok:
         names = ", ".join(f"{check.name} ({check.found}, not {check.expected})" for check in proof.failed)
-        raise PermanentFailure(f"the proof of batch {batch.batch_id} fails: {names}")
+        raise PermanentFailure(
+            "proof-fails", "the proof of batch {batch} fails: {checks}", batch=batch.batch_id, checks=names
+        )
     held.check()
     return ended
 

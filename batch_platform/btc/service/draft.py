@@ -95,5 +95,11 @@ def pending(context: BtcContext, batch: Batch) -> pl.DataFrame:
 
 def _digest(batch: Batch) -> str:
     if batch.plan_sha256 is None:
-        raise NotFound(f"batch {batch.batch_id} is {batch.status}: no plan was sealed", field="batch_id")
+        raise NotFound(
+            "no-plan-sealed",
+            "batch {batch} is {status}: no plan was sealed",
+            batch=batch.batch_id,
+            status=batch.status.word,
+            field="batch_id",
+        )
     return batch.plan_sha256

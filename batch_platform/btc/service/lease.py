@@ -85,7 +85,12 @@ class HeldBatch(leases.KeptLease):
     def check(self) -> None:
         """Raises `LeaseLost` when another worker is known to have the batch."""
         if self.lost.is_set():
-            raise LeaseLost(f"batch {self.batch.batch_id} was taken over meanwhile", field="batch_id")
+            raise LeaseLost(
+                "batch-taken-over",
+                "batch {batch} was taken over meanwhile",
+                batch=self.batch.batch_id,
+                field="batch_id",
+            )
 
     def current(self) -> Batch:
         """The batch as it is now: a renewal whose reply was lost has changed it. Raises `LeaseLost`."""

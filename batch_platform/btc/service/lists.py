@@ -70,9 +70,9 @@ def history(
     """Batches of a status, or all, by cursor or by offset. The total is counted by the index, which lags a little."""
     _limited(limit)
     if offset < 0:
-        raise InvalidInput("offset must not be negative.", field="offset")
+        raise InvalidInput("offset-negative", "offset must not be negative.", field="offset")
     if offset and cursor is not None:
-        raise InvalidInput("Give a cursor or an offset, not both.", field="cursor")
+        raise InvalidInput("cursor-or-offset", "Give a cursor or an offset, not both.", field="cursor")
     page = context.store.batches.page(status=status, limit=limit, cursor=cursor, offset=offset)
     total = context.store.batches.count(status)
     return HistoryPage(page.batches, total, page.cursor, reversals(context, page.batches))
@@ -168,4 +168,4 @@ def _failures(context: BtcContext, found: Batch) -> tuple[FailedUser, ...]:
 
 def _limited(limit: int) -> None:
     if not 1 <= limit <= PAGE_AT_MOST:
-        raise InvalidInput(f"limit must be 1 to {PAGE_AT_MOST}.", field="limit")
+        raise InvalidInput("limit-out-of-range", "limit must be 1 to {limit}.", limit=PAGE_AT_MOST, field="limit")

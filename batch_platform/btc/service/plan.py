@@ -50,7 +50,10 @@ def idempotency_key(text: str, *, by: str, asked: Mapping[str, Any]) -> Idempote
     """The key of a request: `by` whom, under which `text`, for what. Raises `InvalidInput` for no usable text."""
     if not 0 < len(text) <= KEY_AT_MOST or not text.isascii() or not text.isprintable():
         raise InvalidInput(
-            f"Idempotency-Key must be 1 to {KEY_AT_MOST} printable ASCII characters.", field="Idempotency-Key"
+            "idempotency-key-not-printable",
+            "Idempotency-Key must be 1 to {limit} printable ASCII characters.",
+            limit=KEY_AT_MOST,
+            field="Idempotency-Key",
         )
     body = json.dumps(asked, sort_keys=True, default=str)
     return IdempotencyKey(_digest(json.dumps([by, text])), _digest(body))
@@ -92,9 +95,13 @@ def create(
 def new_batch(context: BtcContext, rate: Decimal, options: Options, *, by: str, memo: str | None) -> Batch:
     """A pending batch, stored nowhere yet. Raises `InvalidInput` for a memo or an option that cannot be."""
     if options.shards not in SHARDS:
-        raise InvalidInput(f"shards must be {' or '.join(map(str, SHARDS))}.", field="shards")
+        raise InvalidInput(
+            "unknown-shards", "shards must be {choices}.", choices=" or ".join(map(str, SHARDS)), field="shards"
+        )
     if not 1 <= options.chunk_users <= ROWS_AT_MOST:
-        raise InvalidInput(f"chunk_users must be 1 to {ROWS_AT_MOST}.", field="chunk_users")
+        raise InvalidInput(
+            "chunk-users-out-of-range", "chunk_users must be 1 to {limit}.", limit=ROWS_AT_MOST, field="chunk_users"
+        )
     now = context.clock()
     return Batch(
         batch_id=context.ids(now),
@@ -180,9 +187,15 @@ def _give_up(context: BtcContext, batch: Batch, error: PlatformError) -> None:
 def _memo(memo: str | None) -> str | None:
     text = (memo or "").strip()
     if len(text) > MEMO_AT_MOST:
-        raise InvalidInput(f"memo has {len(text)} characters, more than {MEMO_AT_MOST}.", field="memo")
+        raise InvalidInput(
+            "memo-too-long",
+            "memo has {count} characters, more than {limit}.",
+            count=len(text),
+            limit=MEMO_AT_MOST,
+            field="memo",
+        )
     if any(unicodedata.category(one) in ("Cc", "Cs") for one in text):
-        raise InvalidInput("memo must be one line without control characters.", field="memo")
+        raise InvalidInput("memo-not-one-line", "memo must be one line without control characters.", field="memo")
     return text or None
 
 

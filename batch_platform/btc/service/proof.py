@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 import polars as pl
 
@@ -14,6 +15,9 @@ from batch_platform.btc.proof import MOST_DIFFERENCES, Check, Difference, Proof,
 from batch_platform.btc.service import draft
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.core.failures import NotFound, PermanentFailure
+from batch_platform.core.messages import Message
+
+_NO_ROW: Final = Message("no-ledger-row", "no ledger row")
 
 
 def proof(context: BtcContext, batch_id: str) -> Proof:
@@ -47,7 +51,12 @@ def _only(batch: Batch, booked: pl.DataFrame, check: Check) -> Proof:
 
 def _nothing_booked(booked: pl.DataFrame) -> Check:
     """A batch that never began has no row in the ledger."""
-    return Check("nothing_booked", booked.is_empty(), "no ledger row", f"{booked.height} ledger rows")
+    return Check(
+        "nothing_booked",
+        booked.is_empty(),
+        _NO_ROW,
+        Message("ledger-rows", "{count} ledger rows", count=booked.height),
+    )
 
 
 def _negates(plan: pl.DataFrame, booked: pl.DataFrame) -> Check:
@@ -61,8 +70,13 @@ def _negates(plan: pl.DataFrame, booked: pl.DataFrame) -> Check:
     return Check(
         "negates",
         differ.is_empty(),
-        f"{btc_text(-applied_sum(booked))} BTC, user by user",
-        f"{differ.height} users differ, together {btc_text(plan_sum(plan))} BTC",
+        Message("sum-user-by-user", "{sum} BTC, user by user", sum=btc_text(-applied_sum(booked))),
+        Message(
+            "users-and-sum-differ",
+            "{count} users differ, together {sum} BTC",
+            count=differ.height,
+            sum=btc_text(plan_sum(plan)),
+        ),
         tuple(Difference(*row) for row in first.select("user_id", "booked", "amount").iter_rows()),
         differ.height,
     )

@@ -7,6 +7,7 @@ from batch_platform.btc.money import btc_text
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.core.caller import person
 from batch_platform.core.failures import Conflict
+from batch_platform.core.messages import Message
 
 
 def approve(context: BtcContext, batch_id: str, *, by: str, count: int, amount: int, plan_sha256: str) -> Batch:
@@ -25,16 +26,34 @@ def require_seen(context: BtcContext, batch_id: str, *, by: str, count: int, amo
     """The batch as `by` may approve it now. Raises `Conflict` as `approve` does."""
     batch = context.store.batches.get(batch_id)
     if batch.status is not BatchStatus.PLANNED:
-        raise Conflict(f"batch {batch_id} is {batch.status}, not planned", field="status")
+        raise Conflict(
+            "batch-not-planned",
+            "batch {batch} is {status}, not planned",
+            batch=batch_id,
+            status=batch.status.word,
+            field="status",
+        )
     for field, seen, found in (
         ("count", str(count), str(batch.target_user_count)),
         ("sum", btc_text(amount), btc_text(batch.plan_sum or 0)),
         ("plan_sha256", plan_sha256, batch.plan_sha256),
     ):
         if seen != found:
-            raise Conflict(f"{field} of batch {batch_id} is {found}, not {seen}: look at the plan again", field=field)
+            raise Conflict(
+                "plan-differs-from-seen",
+                "{field} of batch {batch} is {found}, not {seen}: look at the plan again",
+                batch=batch_id,
+                found=str(found),
+                seen=seen,
+                field=field,
+            )
     if person(by) in _approvers(batch) and not is_approved(batch, context.options):
-        raise Conflict(f"batch {batch_id} has to be approved by a second person", field="approvals")
+        raise Conflict(
+            "second-person-needed",
+            "batch {batch} has to be approved by a second person",
+            batch=batch_id,
+            field="approvals",
+        )
     return batch
 
 
@@ -77,7 +96,10 @@ def cancel(context: BtcContext, batch_id: str, *, by: str) -> Batch:
     if batch.status is BatchStatus.CANCELLED:
         return batch
     return context.store.batches.move(
-        batch, BatchStatus.CANCELLED, completed_at=context.clock(), error_message=f"cancelled by {by}"
+        batch,
+        BatchStatus.CANCELLED,
+        completed_at=context.clock(),
+        error_message=Message("cancelled-by", "cancelled by {account}", account=by),
     )
 
 

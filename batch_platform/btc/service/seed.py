@@ -13,6 +13,7 @@ from batch_platform.btc.model import HOUSE, SATOSHI, UserStatus
 from batch_platform.btc.service.context import BtcContext
 from batch_platform.btc.store import Opening
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.messages import Message
 
 COLUMNS: Final = ("user_id", "balance", "status")
 STATUSES: Final = (UserStatus.ACTIVE, UserStatus.SUSPENDED, UserStatus.CLOSED)
@@ -59,7 +60,9 @@ def seed_users(
     Their balances are those that tests want, or `believable` ones.
     """
     if not 0 <= count <= USERS_AT_MOST:
-        raise InvalidInput(f"users must be 0 to {USERS_AT_MOST:,}.", field="users")
+        raise InvalidInput(
+            "users-out-of-range", "users must be 0 to {limit}.", limit=f"{USERS_AT_MOST:,}", field="users"
+        )
     users = customers(count) if believable else generated(count)
     return _open(context, users, by, dry_run=dry_run)
 
@@ -125,10 +128,14 @@ def read_csv(data: bytes) -> pl.DataFrame:
             missing_columns="insert",
         )
     except pl.exceptions.PolarsError as error:
-        raise InvalidInput(f"The file is no CSV in UTF-8: {str(error).splitlines()[0]}", field="file") from error
+        raise InvalidInput(
+            "file-no-csv", "The file is no CSV in UTF-8: {reason}", reason=str(error).splitlines()[0], field="file"
+        ) from error
     header = tuple((cell or "").removeprefix("\ufeff") for cell in cells.row(0)) if cells.height else ()
     if header != (*COLUMNS, ""):
-        raise InvalidInput(f"Row 1: the header must be {','.join(COLUMNS)}.", field="header")
+        raise InvalidInput(
+            "bad-header", "Row 1: the header must be {columns}.", columns=",".join(COLUMNS), field="header"
+        )
     rows = cells.with_row_index("row", offset=1).slice(1)
     _refuse_first(rows)
     parts = pl.col("balance").str.splitn(".", 2).struct
@@ -137,27 +144,44 @@ def read_csv(data: bytes) -> pl.DataFrame:
     opened = rows.with_columns(balance=satoshi)
     rich = opened.filter(pl.col("balance") > ALL_BTC)
     if rich.height:
-        raise _wrong(int(rich.item(0, "row")), "balance", "is more BTC than there can be")
+        raise _wrong(
+            int(rich.item(0, "row")), "balance", Message("more-btc-than-exists", "is more BTC than there can be")
+        )
     return opened.select(COLUMNS)
 
 
 def _refuse_first(rows: pl.DataFrame) -> None:
     """Raises `InvalidInput` for the first row, and in it the first field, that cannot be."""
     user, balance, status = (pl.col(name).fill_null("") for name in COLUMNS)
-    known = ", ".join(STATUSES)
     rules = (
-        ("user_id", user == "", "is empty"),
-        ("user_id", user.str.contains(r"[\x00-\x1f\x7f]|^\s|\s$"), "has a control character, or spaces around it"),
-        ("user_id", user.str.len_chars() > ID_AT_MOST, f"is longer than {ID_AT_MOST} characters"),
-        ("user_id", user == HOUSE, "is the name of the house account"),
-        ("user_id", ~pl.col("user_id").is_first_distinct() & (user != ""), "is there twice"),
+        ("user_id", user == "", Message("id-empty", "is empty")),
+        (
+            "user_id",
+            user.str.contains(r"[\x00-\x1f\x7f]|^\s|\s$"),
+            Message("id-unclean", "has a control character, or spaces around it"),
+        ),
+        (
+            "user_id",
+            user.str.len_chars() > ID_AT_MOST,
+            Message("id-too-long", "is longer than {limit} characters", limit=ID_AT_MOST),
+        ),
+        ("user_id", user == HOUSE, Message("id-of-the-house", "is the name of the house account")),
+        ("user_id", ~pl.col("user_id").is_first_distinct() & (user != ""), Message("id-twice", "is there twice")),
         (
             "balance",
             ~balance.str.contains(rf"^[0-9]{{1,8}}(\.[0-9]{{1,{SATOSHI}}})?$"),
-            f"must be BTC with at most {SATOSHI} decimals, not negative",
+            Message("balance-no-btc", "must be BTC with at most {count} decimals, not negative", count=SATOSHI),
         ),
-        ("status", ~status.is_in([str(one) for one in STATUSES]), f"must be one of {known}"),
-        ("status", pl.col("more").is_not_null(), "is followed by another field"),
+        (
+            "status",
+            ~status.is_in([str(one) for one in STATUSES]),
+            Message("one-of", "must be one of {choices}", choices=list(STATUSES)),
+        ),
+        (
+            "status",
+            pl.col("more").is_not_null(),
+            Message("followed-by-another-field", "is followed by another field"),
+        ),
     )
     broken = rows.with_columns(rule.alias(f"_{place}") for place, (_, rule, _) in enumerate(rules)).filter(
         pl.any_horizontal(f"_{place}" for place in range(len(rules)))
@@ -169,8 +193,8 @@ def _refuse_first(rows: pl.DataFrame) -> None:
     raise _wrong(first["row"], field, why)
 
 
-def _wrong(row: int, field: str, why: str) -> InvalidInput:
-    return InvalidInput(f"Row {row}: {field} {why}.", field=field)
+def _wrong(row: int, field: str, why: Message) -> InvalidInput:
+    return InvalidInput("bad-row", "Row {row}: {field} {reason}.", row=row, reason=why, field=field)
 
 
 def _open(context: BtcContext, users: pl.DataFrame, by: str, *, dry_run: bool) -> SeedOutcome:

@@ -32,6 +32,7 @@ from batch_platform.btc.store.names import Tables
 from batch_platform.core.clock import Clock
 from batch_platform.core.dynamodb import PASSING, REFUSED, Requests, in_threads
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
+from batch_platform.core.messages import Message
 
 OPENINGS_AT_MOST: Final = 33
 """Users opened in one transaction of 100 writes: an item in each of three tables."""
@@ -80,7 +81,12 @@ class Accounts:
         """Open users that are not there yet, the house too; how many were new. One that is there stays as it is."""
         for one in openings:
             if one.balance < 0 or one.user_id in ("", HOUSE) or one.status is UserStatus.HOUSE:
-                raise InvalidInput(f"{one.user_id or 'a user without id'} cannot be opened so", field="user_id")
+                raise InvalidInput(
+                    "user-not-opened",
+                    "{user} cannot be opened so",
+                    user=one.user_id or "a user without id",
+                    field="user_id",
+                )
         wanted = [Opening(HOUSE, 0, UserStatus.HOUSE), *openings]
         parts = [wanted[first : first + OPENINGS_AT_MOST] for first in range(0, len(wanted), OPENINGS_AT_MOST)]
         return sum(in_threads(lambda part: self._open(part, created_by), parts))
@@ -101,7 +107,9 @@ class Accounts:
                 if REFUSED in codes:
                     del left[user_id]
             if {reason.code for reason in reasons} & PASSING:
-                failures = self._requests.again(failures, "opening users: writes collide or are throttled")
+                failures = self._requests.again(
+                    failures, Message("opening-collides", "opening users: writes collide or are throttled")
+                )
         return len(left.keys() - {HOUSE})
 
     def _writes(self, opening: Opening, created_by: str) -> list[Any]:
@@ -131,14 +139,16 @@ class Accounts:
         `PermanentFailure` when the transaction has another amount.
         """
         if not amount:
-            raise InvalidInput("an amount of 0 is not booked", field="amount")
+            raise InvalidInput("zero-not-booked", "an amount of 0 is not booked", field="amount")
         kind = TransactionType.DEPOSIT if amount > 0 else TransactionType.WITHDRAWAL
         header = Header(transaction_id, kind, self._clock(), created_by, memo)
         outcome = self._entries.write(header, [(user_id, amount)], note_failures=False)
         if why := outcome.failed.get(user_id):
             if why == BELOW_ZERO:
-                raise Conflict(f"the balance of {user_id} is too small", field="amount")
-            raise NotFound(f"{user_id} has no balance", field="user_id")
+                raise Conflict(
+                    "balance-too-small", "the balance of {user} is too small", user=user_id, field="amount"
+                )
+            raise NotFound("user-without-balance", "{user} has no balance", user=user_id, field="user_id")
         return not outcome.already
 
     def set_status(self, user_id: str, status: UserStatus) -> None:
@@ -153,7 +163,7 @@ class Accounts:
             ExpressionAttributeValues={":status": {"S": str(status)}},
         )
         if not made:
-            raise NotFound(f"there is no user {user_id}", field="user_id")
+            raise NotFound("unknown-user", "there is no user {user}", user=user_id, field="user_id")
 
     # reading
 
@@ -219,7 +229,12 @@ class Accounts:
             known = [row for row in rows if moment_text(row.committed_at) <= updated_at]
             if len(known) == version:
                 return sum(row.amount for row in known if row.committed_at > cutoff)
-            failures = self._requests.again(failures, f"the ledger's index shows {len(known)} of {version} rows")
+            failures = self._requests.again(
+                failures,
+                Message(
+                    "index-behind", "the ledger's index shows {count} of {rows} rows", count=len(known), rows=version
+                ),
+            )
 
     def _scan(
         self, table: str, names: Sequence[str], frame: Callable[[Sequence[Item]], pl.DataFrame]

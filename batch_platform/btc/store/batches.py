@@ -18,6 +18,7 @@ from batch_platform.core import cursors
 from batch_platform.core.dynamodb import REFUSED, Requests, changed, update_of
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.core.leases import is_held
+from batch_platform.core.messages import Message
 from batch_platform.core.workers import is_dead
 
 KEY_DAYS: Final = 7
@@ -35,6 +36,10 @@ class LeaseLost(Changed):
 
 class LeaseHeld(Conflict):
     """Another worker that is not known to be dead has the batch."""
+
+
+def _collide(batch: Batch) -> Message:
+    return Message("batch-writes-collide", "batch {batch}: writes collide or are throttled", batch=batch.batch_id)
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Batches:
                 found = self._known(batch, key)
                 if found is not None:
                     return found
-            failures = self._requests.again(failures, f"batch {batch.batch_id}: writes collide or are throttled")
+            failures = self._requests.again(failures, _collide(batch))
         return batch
 
     def _known(self, batch: Batch, key: IdempotencyKey | None) -> Batch | None:
@@ -94,7 +99,9 @@ class Batches:
             self.get(batch.reverses).require_reversible()
         open_id = self.open_batch_id(batch.operation_type)
         if open_id is not None:
-            raise Conflict(f"batch {open_id} is open: finish or cancel it first", field="batch_id")
+            raise Conflict(
+                "batch-is-open", "batch {batch} is open: finish or cancel it first", batch=open_id, field="batch_id"
+            )
         return None
 
     def with_key(self, key: IdempotencyKey, now: datetime) -> Batch | None:
@@ -103,7 +110,11 @@ class Batches:
         if item is None or int(item["ttl"]["N"]) <= now.timestamp():
             return None
         if item["body_hash"]["S"] != key.body_hash:
-            raise InvalidInput("this Idempotency-Key was used with another body", field="Idempotency-Key")
+            raise InvalidInput(
+                "batch-key-reused",
+                "this Idempotency-Key was used with another body",
+                field="Idempotency-Key",
+            )
         return self.get(item["open_batch_id"]["S"])
 
     def open_batch_id(self, operation_type: str = OPERATION_TYPE) -> str | None:
@@ -117,7 +128,7 @@ class Batches:
         """The batch as it is now. Raises `NotFound`."""
         item = self._item(batch_id)
         if item is None or "status" not in item:
-            raise NotFound(f"there is no batch {batch_id}", field="batch_id")
+            raise NotFound("unknown-batch", "there is no batch {batch}", batch=batch_id, field="batch_id")
         return to_batch(item)
 
     def many(self, ids: Collection[str]) -> dict[str, Batch]:
@@ -198,7 +209,7 @@ class Batches:
                 if self.get(batch.batch_id) == after:
                     break  # the reply had been lost, not the write
                 raise self._lost(batch)
-            failures = self._requests.again(failures, f"batch {batch.batch_id}: writes collide or are throttled")
+            failures = self._requests.again(failures, _collide(batch))
         return after
 
     def amend(self, batch: Batch, **fields: Any) -> Batch:
@@ -208,7 +219,13 @@ class Batches:
     def approve(self, batch: Batch, approval: Approval) -> Batch:
         """Add an approval to a planned batch as it was read: the seal must be the one that was approved."""
         if batch.status is not BatchStatus.PLANNED:
-            raise Conflict(f"batch {batch.batch_id} is {batch.status}, not planned", field="status")
+            raise Conflict(
+                "batch-not-planned",
+                "batch {batch} is {status}, not planned",
+                batch=batch.batch_id,
+                status=batch.status.word,
+                field="status",
+            )
         return self._replace(batch, replace(batch, approvals=(*batch.approvals, approval)))
 
     # the lease
@@ -223,12 +240,22 @@ class Batches:
         if batch.status is not BatchStatus.PROCESSING:
             check(batch.status, BatchStatus.PROCESSING)
         if not batch.is_open:
-            raise Conflict(f"batch {batch.batch_id} failed before it was sealed: create another", field="batch_id")
+            raise Conflict(
+                "batch-failed-before-seal",
+                "batch {batch} failed before it was sealed: create another",
+                batch=batch.batch_id,
+                field="batch_id",
+            )
         until, holder = batch.lease_expires_at, batch.lease_owner
         dead = holder is not None and is_dead(holder)
         if holder != owner and is_held(holder, until, now):
             raise LeaseHeld(
-                f"batch {batch.batch_id} is worked on by {holder} until {until:%Y-%m-%dT%H:%M:%SZ}", field="batch_id"
+                "batch-held",
+                "batch {batch} is worked on by {holder} until {until}",
+                batch=batch.batch_id,
+                holder=str(holder),
+                until=f"{until:%Y-%m-%dT%H:%M:%SZ}",
+                field="batch_id",
             )
         after = replace(
             batch,
@@ -269,8 +296,15 @@ class Batches:
     def _lost(self, before: Batch) -> Conflict:
         now = self.get(before.batch_id)
         if now.fencing != before.fencing or now.lease_owner != before.lease_owner:
-            return LeaseLost(f"batch {before.batch_id} was taken over meanwhile", field="batch_id")
-        return Changed(f"batch {before.batch_id} was changed meanwhile: look at it again", field="batch_id")
+            return LeaseLost(
+                "batch-taken-over", "batch {batch} was taken over meanwhile", batch=before.batch_id, field="batch_id"
+            )
+        return Changed(
+            "batch-changed",
+            "batch {batch} was changed meanwhile: look at it again",
+            batch=before.batch_id,
+            field="batch_id",
+        )
 
     def _changes(self, before: Batch, after: Batch, *, anyway: Set[str] = frozenset()) -> dict[str, Any]:
         """What differs between two items, on condition that the status, the fencing number, whoever holds the lease

@@ -29,6 +29,7 @@ from batch_platform.btc.store.names import Tables
 from batch_platform.core.clock import Clock
 from batch_platform.core.dynamodb import CONFLICT, REFUSED, Item, Reason, Requests
 from batch_platform.core.failures import InvalidInput, PermanentFailure
+from batch_platform.core.messages import Message
 
 Row = tuple[str, int]
 """A user's id and the amount to book, in satoshi."""
@@ -115,7 +116,11 @@ class Entries:
         """
         if len(rows) > ROWS_AT_MOST or len({user for user, _ in rows}) < len(rows):
             raise InvalidInput(
-                f"a transaction takes {ROWS_AT_MOST} users, each once: these are {len(rows)} rows", field="rows"
+                "too-many-rows-at-once",
+                "a transaction takes {limit} users, each once: these are {count} rows",
+                limit=ROWS_AT_MOST,
+                count=len(rows),
+                field="rows",
             )
         return _Write(self, header, rows, may_be_negative, note_failures).run()
 
@@ -162,7 +167,7 @@ class _Write:
             conflicts += CONFLICT in codes
             if conflicts >= _CONFLICTS and len(users) > 1:
                 return self._one_by_one()
-            self._again("writes collide or are throttled")
+            self._again(Message("writes-collide", "writes collide or are throttled"))
         return self._outcome
 
     def _writes(self) -> list[Any]:
@@ -218,7 +223,7 @@ class _Write:
             self._at = max(self._at, self._entries._clock())
             return
         # whatever refused it was mended meanwhile
-        self._again("balances change too fast")
+        self._again(Message("balances-change", "balances change too fast"))
 
     def _meet_rows(self, users: Iterable[str]) -> bool:
         """Take out users whose row is there already; whether there were any."""
@@ -235,8 +240,12 @@ class _Write:
                 self._outcome.already += 1
             else:
                 raise PermanentFailure(
-                    f"the ledger differs: {header.transaction_id} books {btc_text(row.amount)} BTC for "
-                    f"{row.user_id}, not {btc_text(amount)}"
+                    "ledger-differs",
+                    "the ledger differs: {transaction} books {booked} BTC for {user}, not {amount}",
+                    transaction=header.transaction_id,
+                    booked=btc_text(row.amount),
+                    user=row.user_id,
+                    amount=btc_text(amount),
                 )
         return bool(found)
 
@@ -288,8 +297,10 @@ class _Write:
         for key, count in units.items():
             limiter.take(key, count)
 
-    def _again(self, why: str) -> None:
-        self._failures = self._requests.again(self._failures, f"{self._where}: {why}")
+    def _again(self, why: Message) -> None:
+        self._failures = self._requests.again(
+            self._failures, Message("entries-not-written", "{where}: {reason}", where=self._where, reason=why)
+        )
         self._at = max(self._at, self._entries._clock())
 
 

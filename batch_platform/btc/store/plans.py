@@ -67,7 +67,12 @@ class PlanLake:
         key = _key(batch_id, digest)
         data = objects.get_bytes(self._s3, self._bucket, key, limit=_BYTES_AT_MOST)
         if data is None:
-            raise NotFound(f"{objects.uri(self._bucket, key)} is not there: batch {batch_id} has no such plan")
+            raise NotFound(
+                "plan-missing",
+                "{uri} is not there: batch {batch} has no such plan",
+                uri=objects.uri(self._bucket, key),
+                batch=batch_id,
+            )
         return data
 
     def _checked(self, batch_id: str, digest: str, data: bytes) -> pl.DataFrame:
@@ -75,9 +80,11 @@ class PlanLake:
         try:
             plan = pl.read_parquet(BytesIO(data))
         except pl.exceptions.PolarsError as error:
-            raise PermanentFailure(f"{where} is not a plan: {error}") from error
+            raise PermanentFailure(
+                "file-no-plan", "{uri} is not a plan: {reason}", uri=where, reason=str(error)
+            ) from error
         if dict(plan.schema) != PLAN_SCHEMA or plan_sha256(plan) != digest:
-            raise PermanentFailure(f"{where} is not the plan that was sealed")
+            raise PermanentFailure("plan-not-sealed-one", "{uri} is not the plan that was sealed", uri=where)
         return plan
 
 

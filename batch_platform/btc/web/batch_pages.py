@@ -23,11 +23,11 @@ from batch_platform.btc.web import screens
 from batch_platform.btc.web.api import EXECUTE
 from batch_platform.btc.web.context import HOME, BtcSite, Site, resumed, started, subject, told, told_once
 from batch_platform.btc.web.screens import Question
-from batch_platform.btc.web.sentences import said
 from batch_platform.btc.web.words import Figures
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.web.console import redirect
 from batch_platform.web.i18n import gettext as _
+from batch_platform.web.i18n import said
 
 SEAL: Final = frozenset({"count", "sum", "plan_sha256"})
 """Fields of a refused approval that say: another plan than the one that was seen."""
@@ -58,7 +58,7 @@ class Seen:
         try:
             return cls(_digits(form["count"]), _digits(form["sum"]), form["plan_sha256"])
         except (KeyError, ValueError):
-            raise InvalidInput(_("The form is not complete; load the page again.")) from None
+            raise InvalidInput("form-incomplete", "The form is not complete; load the page again.") from None
 
 
 @router.post(f"{HOME}/preview", dependencies=EXECUTE)
@@ -106,7 +106,7 @@ def cancel(request: Request, site: Site, batch_id: str) -> Response:
     try:
         after = service.cancel(site.work, batch_id, by=subject(request))
     except Conflict as error:
-        return redirect(request, here, message=said(error.message), tone="bad")
+        return redirect(request, here, message=said(error), tone="bad")
     if after.status is not before.status:
         told(request, "btc-batch.cancel", before, after)
     return redirect(request, here, message=_("The batch is cancelled; nothing was booked."))
@@ -120,7 +120,7 @@ def resume(request: Request, site: Site, batch_id: str) -> Response:
     try:
         after = resumed(site, batch_id, by=subject(request))
     except Conflict as error:
-        return redirect(request, here, message=said(error.message), tone="bad")
+        return redirect(request, here, message=said(error), tone="bad")
     told(request, "btc-batch.resume", before, after)
     return redirect(request, here, message=_("The batch goes on."))
 
@@ -146,7 +146,7 @@ def reverse(request: Request, site: Site, batch_id: str, form: Form) -> Response
             key=service.idempotency_key(form.get("request_id", ""), by=subject(request), asked=asked),
         )
     except Conflict as error:
-        return redirect(request, f"{HOME}/{batch_id}", message=said(error.message), tone="bad")
+        return redirect(request, f"{HOME}/{batch_id}", message=said(error), tone="bad")
     except InvalidInput as error:
         return _asked_reversal(request, site, batch_id, form, error)
     told_once(request, "btc-batch.create", made)
@@ -173,7 +173,7 @@ def _confirmed(request: Request, site: BtcSite, batch: Batch, seen: Seen) -> Res
         if error.field in SEAL:
             sentence = _("The balances have moved since they were shown. Nothing has started.")
             return redirect(request, f"{here}?moved=true", message=sentence, tone="warning")
-        return redirect(request, here, message=said(error.message), tone="warning")
+        return redirect(request, here, message=said(error), tone="warning")
     if approved.approvals != batch.approvals:
         told(request, "btc-batch.approve", batch, approved)
     if not service.is_approved(approved, site.work.options):
@@ -187,12 +187,12 @@ def _asked(request: Request, site: BtcSite, form: dict[str, str], error: Invalid
     text = _plain(form.get("adjustment_rate", ""))
     values = {"adjustment_rate": text, "memo": _memo(form)}
     if isinstance(error, Conflict):
-        return screens.home(request, site, values=values, errors={"": said(error.message)}, status_code=409)
+        return screens.home(request, site, values=values, errors={"": said(error)}, status_code=409)
     try:
         percent = parse_rate(text, max_rate=RATE_CEILING)
         found = service.preview(site.work, percent, confirm=rate_text(percent))
     except InvalidInput as refused:
-        wrong = {refused.field or "": said(refused.message)}
+        wrong = {refused.field or "": said(refused)}
         return screens.home(request, site, values=values, errors=wrong, status_code=422)
     question = Question(
         Figures(percent, found.summary.targets, found.plan_sum, found.plan_sha256, found.summary),
@@ -205,7 +205,7 @@ def _asked(request: Request, site: BtcSite, form: dict[str, str], error: Invalid
     errors: dict[str, str] | None = None
     if error is not None:
         field = "confirm_rate" if error.field == "adjustment_rate" else error.field or ""
-        errors = {field: said(error.message)}
+        errors = {field: said(error)}
     return screens.home(
         request, site, values=values, question=question, errors=errors, status_code=422 if errors else 200
     )
@@ -217,7 +217,7 @@ def _asked_reversal(
     try:
         found = service.preview_reversal(site.work, batch_id)
     except Conflict as refused:
-        return redirect(request, f"{HOME}/{batch_id}", message=said(refused.message), tone="bad")
+        return redirect(request, f"{HOME}/{batch_id}", message=said(refused), tone="bad")
     question = Question(
         Figures(found.rate, found.summary.targets, found.plan_sum, found.plan_sha256, found.summary),
         found.cutoff_at,
@@ -225,7 +225,7 @@ def _asked_reversal(
         memo=_memo(form),
         confirm_sum=service.asks_for_sum(found.plan_sum, site.work.options),
     )
-    errors = None if error is None else {error.field or "": said(error.message)}
+    errors = None if error is None else {error.field or "": said(error)}
     return screens.one(request, site, batch_id, question=question, errors=errors, status_code=422 if errors else 200)
 
 
@@ -248,8 +248,9 @@ def _require_sum(site: BtcSite, form: dict[str, str], seen: Seen) -> None:
     except InvalidInput:
         typed = None
     if typed != seen.amount:
-        sentence = _("To confirm, type the sum again: %(sum)s", sum=btc_text(seen.amount))
-        raise InvalidInput(sentence, field="confirm_sum")
+        raise InvalidInput(
+            "sum-unconfirmed", "To confirm, type the sum again: {sum}", sum=btc_text(seen.amount), field="confirm_sum"
+        )
 
 
 def _digits(text: str) -> int:

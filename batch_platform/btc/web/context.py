@@ -73,7 +73,13 @@ def resumed(site: BtcSite, batch_id: str, *, by: str) -> Batch:
     batch = service.require_applicable(site.work, batch_id)
     if service.is_held(site.work, batch):
         until = batch.lease_expires_at
-        raise Conflict(f"batch {batch_id} is worked on: its lease ends at {until:%Y-%m-%dT%H:%M:%SZ}", field="status")
+        raise Conflict(
+            "batch-worked-on",
+            "batch {batch} is worked on: its lease ends at {until}",
+            batch=batch_id,
+            until=f"{until:%Y-%m-%dT%H:%M:%SZ}",
+            field="status",
+        )
     batch = service.submit(site.work, batch_id)
     if batch.status is BatchStatus.PROCESSING:
         _ask(site, batch, by=by)

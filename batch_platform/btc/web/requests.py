@@ -16,6 +16,7 @@ from batch_platform.btc.service.lists import PAGE_AT_MOST
 from batch_platform.btc.service.plan import MEMO_AT_MOST
 from batch_platform.btc.web.schemas import Hash, Wire
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.messages import Message
 from batch_platform.web.api.strict import QueryInt, Text
 
 MAX_OFFSET: Final = 1_000_000
@@ -23,13 +24,13 @@ MAX_OFFSET: Final = 1_000_000
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ValueError("must be a number, not a text or anything else")
+        raise ValueError(Message("number-not-text", "must be a number, not a text or anything else"))
     return Decimal(value)
 
 
 def _no_switch(value: Any) -> Any:
     if isinstance(value, bool):  # which is 1 to Python
-        raise ValueError("must be a number")
+        raise ValueError(Message("no-number", "must be a number"))
     return value
 
 
@@ -95,8 +96,10 @@ class AdjustRequest(Wire):
         rate = parse_rate(self.adjustment_rate, max_rate=RATE_CEILING)
         if rate.copy_abs() > options.max_rate and self.confirm is None:
             raise InvalidInput(
-                f"adjustment_rate is beyond {rate_text(options.max_rate)} %: it needs a typed confirmation,"
-                f' "confirm": "{rate_text(rate)}".',
+                "rate-needs-confirmation",
+                'adjustment_rate is beyond {limit} %: it needs a typed confirmation, "confirm": "{rate}".',
+                limit=rate_text(options.max_rate),
+                rate=rate_text(rate),
                 field="adjustment_rate",
             )
         return rate

@@ -20,7 +20,6 @@ from batch_platform.btc.service.lists import FAILURES_SHOWN
 from batch_platform.btc.web import words
 from batch_platform.btc.web.context import HOME, BtcSite
 from batch_platform.btc.web.files import FILES
-from batch_platform.btc.web.sentences import said
 from batch_platform.btc.web.words import Figures
 from batch_platform.core.failures import NotFound, PermanentFailure
 from batch_platform.web.access.dependencies import current
@@ -171,7 +170,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "options": words.options,
         "taken_back": words.taken_back,
         "share": words.share,
-        "said": said,
+        "row_failures": words.FAILURES,
         "home": HOME,
         "may_execute": current(request).may(EXECUTE),
     }

@@ -16,6 +16,7 @@ import polars as pl
 from batch_platform.core import cursors
 from batch_platform.core.dynamodb import PATIENCE, REFUSED, Item, Requests, in_threads, update_of
 from batch_platform.core.failures import Conflict, NotFound, PermanentFailure
+from batch_platform.core.messages import Message
 from batch_platform.core.objects import Backoff
 from batch_platform.zengin.model import TERMINAL, DiffType, Limits, Record, Status, check
 from batch_platform.zengin.records import from_item, item_size, timestamp_text, to_item
@@ -264,7 +265,10 @@ class RecordStore:
         while left and (reasons := self._requests.transact([write.request for write in left], where)):
             pairs = [(write, reason.code == REFUSED) for write, reason in zip(left, reasons, strict=True)]
             if not any(is_refused for _, is_refused in pairs):
-                failures = self._requests.again(failures, f"{where}: writes collide or are throttled")
+                failures = self._requests.again(
+                    failures,
+                    Message("record-writes-collide", "{where}: writes collide or are throttled", where=where),
+                )
             refused += [write for write, is_refused in pairs if is_refused]
             left = [write for write, is_refused in pairs if not is_refused]
         return refused
