@@ -17,7 +17,7 @@ from batch_platform.btc.money import parse_btc, parse_rate
 from batch_platform.btc.opening import open_work
 from batch_platform.btc.proving.command import prove
 from batch_platform.core.failures import Conflict, InvalidInput
-from batch_platform.core.terminal import showing, whole
+from batch_platform.core.terminal import chosen, showing, whole
 
 if TYPE_CHECKING:
     from batch_platform.btc.service import BtcContext, Overrides
@@ -69,9 +69,7 @@ def seed_command(
             try:
                 done = service.seed_csv(desk.work, _content(file), by=desk.by, dry_run=dry_run)
             except InvalidInput as error:
-                raise InvalidInput(
-                    "in-file", "{file}: {reason}", file=file, reason=error.message, field=error.field
-                ) from None
+                raise InvalidInput("in-file", "{at}: {why}", at=file, why=error.message, field=error.field) from None
         if not dry_run:
             desk.record("btc-users.seed", str(file or f"{users} users"), None, vars(done))
     printing.seeded(done, as_json=as_json, dry_run=dry_run)
@@ -253,16 +251,8 @@ def list_command(
     """List the batches, newest first."""
     from batch_platform.btc import service
 
-    if status is not None and status not in set(BatchStatus):
-        raise InvalidInput(
-            "unknown-batch-status",
-            "--status is {choices}, not {status}",
-            choices=list(BatchStatus),
-            status=status,
-            field="status",
-        )
+    wanted = None if status is None else chosen("status", status, BatchStatus)
     work = open_work()
-    wanted = None if status is None else BatchStatus(status)
     printing.batches(service.history(work, wanted, limit=limit, cursor=cursor), work.options, as_json=as_json)
 
 
@@ -369,9 +359,7 @@ def _saying_how_to_go_on(desk: Desk) -> Iterator[None]:
         if open_id is None or open_id not in error.message:
             raise
         first, *_ = printing.next_steps(desk.work.store.batches.get(open_id), desk.work.options, acting=True)
-        raise Conflict(
-            "and-first", "{reason}; {advice}", reason=error.message, advice=first, field=error.field
-        ) from None
+        raise Conflict("and-first", "{reason}; {next}", reason=error.message, next=first, field=error.field) from None
 
 
 def _approved(desk: Desk, batch: Batch) -> bool:
@@ -393,28 +381,14 @@ def _known(work: BtcContext, key: IdempotencyKey | None) -> Batch | None:
 def _overrides(rounding: str | None, target_total: str | None, shards: int | None = None) -> Overrides:
     from batch_platform.btc import service
 
-    if rounding is not None and rounding not in set(Rounding):
-        raise InvalidInput(
-            "unknown-rounding",
-            "--rounding is {choices}, not {rounding}",
-            choices=list(Rounding),
-            rounding=rounding,
-            field="rounding",
-        )
+    rule = None if rounding is None else chosen("rounding", rounding, Rounding)
     total = None if target_total is None else parse_btc(target_total, field="target_total")
-    return service.Overrides(None if rounding is None else Rounding(rounding), total, shards)
+    return service.Overrides(rule, total, shards)
 
 
 def _format(name: str, *, as_json: bool) -> Format:
-    if name not in set(Format):
-        raise InvalidInput(
-            "unknown-plan-format",
-            "--format is {choices}, not {format}",
-            choices=list(Format),
-            format=name,
-            field="format",
-        )
-    return Format.JSON if as_json else Format(name)
+    kind = chosen("format", name, Format)
+    return Format.JSON if as_json else kind
 
 
 def _content(file: Path) -> bytes:

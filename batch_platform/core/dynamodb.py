@@ -87,7 +87,7 @@ class Requests:
                     return False, found.get("Item")
                 except self.client.exceptions.TransactionConflictException:
                     pass
-            failures = self.again(failures, Message("table-writes-collide", "{where}: writes collide", where=where))
+            failures = self.again(failures, collide(where))
 
     def get(self, table: str, key: Item, where: str) -> Item | None:
         """The item as it is now."""
@@ -148,6 +148,11 @@ class Requests:
             )
         self.patience.wait(failures)
         return failures + 1
+
+
+def collide(where: str) -> Message:
+    """Why a write is tried again."""
+    return Message("writes-collide", "{where}: writes collide or are throttled", where=where)
 
 
 def changed(before: Item, after: Item) -> set[str]:

@@ -10,16 +10,35 @@ from contextlib import contextmanager
 from dataclasses import is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from batch_platform.core import progress
+from batch_platform.core.failures import InvalidInput
 from batch_platform.core.numbers import parse_whole
 
 _WIDTH_OF_PIPES: Final = 220
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def chosen(option: str, text: str, kind: type[E]) -> E:
+    """One of the values of `kind`, given by an option. Raises `InvalidInput` naming them all."""
+    if text not in set(kind):
+        raise InvalidInput(
+            "option-not-one-of",
+            "--{option} is {choices}, not {value}",
+            option=option.replace("_", "-"),
+            choices=list(kind),
+            value=text,
+            field=option,
+        )
+    return kind(text)
 
 
 def whole(low: int | None = None, high: int | None = None) -> Callable[[str], int]:

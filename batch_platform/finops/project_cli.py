@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from batch_platform.core.failures import InvalidInput
-from batch_platform.core.terminal import print_json, print_rows
+from batch_platform.core.terminal import chosen, print_json, print_rows
 from batch_platform.finops.cli_work import AnyProjectId, DryRun, Json, ProjectId
 from batch_platform.finops.opening import open_work
 from batch_platform.settings import load_settings
@@ -39,14 +38,7 @@ def projects_add(
     from batch_platform.finops import service
     from batch_platform.finops.model import Connection, Format
 
-    if report_format not in list(Format):
-        raise InvalidInput(
-            "unknown-report-format",
-            "--format is {choices}, not {format}",
-            choices=list(Format),
-            format=report_format,
-            field="format",
-        )
+    kind = chosen("format", report_format, Format)
     settings = load_settings()
     connection = Connection(
         project_id=project_id,
@@ -55,7 +47,7 @@ def projects_add(
         prefix=prefix,
         report_name=report_name,
         region=region or settings.aws_region,
-        format=Format(report_format),
+        format=kind,
         role_arn=role_arn,
         external_id=external_id,
         account_scope=tuple(account) if account else None,

@@ -12,7 +12,7 @@ import typer
 
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
-from batch_platform.core.terminal import print_json, print_rows, showing, shown, whole
+from batch_platform.core.terminal import chosen, print_json, print_rows, showing, shown, whole
 from batch_platform.operations import platform
 from batch_platform.operations.opening import open_operations
 from batch_platform.settings import load_settings
@@ -100,15 +100,7 @@ def history(
     from batch_platform.operations.model import RunStatus
     from batch_platform.operations.web.schemas import RunAnswer, written
 
-    if state is not None and state not in set(RunStatus):
-        raise InvalidInput(
-            "unknown-run-status",
-            "--status is {choices}, not {status}",
-            choices=list(RunStatus),
-            status=state,
-            field="status",
-        )
-    wanted = RunStatus(state) if state else None
+    wanted = None if state is None else chosen("status", state, RunStatus)
     with _operations() as operations:
         runs, _ = service.history(operations, name, limit=limit, status=wanted)
     _print(

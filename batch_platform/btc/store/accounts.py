@@ -30,7 +30,7 @@ from batch_platform.btc.store.entries import BELOW_ZERO, Entries, Header
 from batch_platform.btc.store.ledger import Ledger
 from batch_platform.btc.store.names import Tables
 from batch_platform.core.clock import Clock
-from batch_platform.core.dynamodb import PASSING, REFUSED, Requests, in_threads
+from batch_platform.core.dynamodb import PASSING, REFUSED, Requests, collide, in_threads
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.core.messages import Message
 
@@ -107,9 +107,7 @@ class Accounts:
                 if REFUSED in codes:
                     del left[user_id]
             if {reason.code for reason in reasons} & PASSING:
-                failures = self._requests.again(
-                    failures, Message("opening-collides", "opening users: writes collide or are throttled")
-                )
+                failures = self._requests.again(failures, collide("opening users"))
         return len(left.keys() - {HOUSE})
 
     def _writes(self, opening: Opening, created_by: str) -> list[Any]:

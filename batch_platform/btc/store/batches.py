@@ -15,10 +15,9 @@ from batch_platform.btc.items import Item, batch_item, batch_key, to_batch
 from batch_platform.btc.model import OPERATION_TYPE, REVERSIBLE, Approval, Batch, BatchStatus, check
 from batch_platform.btc.store.names import STATUS_INDEX, TYPE_INDEX, Tables
 from batch_platform.core import cursors
-from batch_platform.core.dynamodb import REFUSED, Requests, changed, update_of
+from batch_platform.core.dynamodb import REFUSED, Requests, changed, collide, update_of
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.core.leases import is_held
-from batch_platform.core.messages import Message
 from batch_platform.core.workers import is_dead
 
 KEY_DAYS: Final = 7
@@ -36,10 +35,6 @@ class LeaseLost(Changed):
 
 class LeaseHeld(Conflict):
     """Another worker that is not known to be dead has the batch."""
-
-
-def _collide(batch: Batch) -> Message:
-    return Message("batch-writes-collide", "batch {batch}: writes collide or are throttled", batch=batch.batch_id)
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ class Batches:
                 found = self._known(batch, key)
                 if found is not None:
                     return found
-            failures = self._requests.again(failures, _collide(batch))
+            failures = self._requests.again(failures, collide(f"batch {batch.batch_id}"))
         return batch
 
     def _known(self, batch: Batch, key: IdempotencyKey | None) -> Batch | None:
@@ -111,9 +106,7 @@ class Batches:
             return None
         if item["body_hash"]["S"] != key.body_hash:
             raise InvalidInput(
-                "batch-key-reused",
-                "this Idempotency-Key was used with another body",
-                field="Idempotency-Key",
+                "batch-key-reused", "this Idempotency-Key was used with another body", field="Idempotency-Key"
             )
         return self.get(item["open_batch_id"]["S"])
 
@@ -209,7 +202,7 @@ class Batches:
                 if self.get(batch.batch_id) == after:
                     break  # the reply had been lost, not the write
                 raise self._lost(batch)
-            failures = self._requests.again(failures, _collide(batch))
+            failures = self._requests.again(failures, collide(f"batch {batch.batch_id}"))
         return after
 
     def amend(self, batch: Batch, **fields: Any) -> Batch:

@@ -27,7 +27,7 @@ from batch_platform.btc.money import btc_text
 from batch_platform.btc.store.limiter import RateLimiter
 from batch_platform.btc.store.names import Tables
 from batch_platform.core.clock import Clock
-from batch_platform.core.dynamodb import CONFLICT, REFUSED, Item, Reason, Requests
+from batch_platform.core.dynamodb import CONFLICT, REFUSED, Item, Reason, Requests, collide
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.core.messages import Message
 
@@ -167,7 +167,7 @@ class _Write:
             conflicts += CONFLICT in codes
             if conflicts >= _CONFLICTS and len(users) > 1:
                 return self._one_by_one()
-            self._again(Message("writes-collide", "writes collide or are throttled"))
+            self._again(collide(self._where))
         return self._outcome
 
     def _writes(self) -> list[Any]:
@@ -223,7 +223,7 @@ class _Write:
             self._at = max(self._at, self._entries._clock())
             return
         # whatever refused it was mended meanwhile
-        self._again(Message("balances-change", "balances change too fast"))
+        self._again(Message("balances-change", "{where}: balances change too fast", where=self._where))
 
     def _meet_rows(self, users: Iterable[str]) -> bool:
         """Take out users whose row is there already; whether there were any."""
@@ -298,9 +298,7 @@ class _Write:
             limiter.take(key, count)
 
     def _again(self, why: Message) -> None:
-        self._failures = self._requests.again(
-            self._failures, Message("entries-not-written", "{where}: {reason}", where=self._where, reason=why)
-        )
+        self._failures = self._requests.again(self._failures, why)
         self._at = max(self._at, self._entries._clock())
 
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from batch_platform.core import cursors
-from batch_platform.core.dynamodb import PATIENCE, REFUSED, Item, Requests, in_threads, update_of
+from batch_platform.core.dynamodb import PATIENCE, REFUSED, Item, Requests, collide, in_threads, update_of
 from batch_platform.core.failures import Conflict, NotFound, PermanentFailure
-from batch_platform.core.messages import Message
 from batch_platform.core.objects import Backoff
 from batch_platform.zengin.model import TERMINAL, DiffType, Limits, Record, Status, check
 from batch_platform.zengin.records import from_item, item_size, timestamp_text, to_item
@@ -267,7 +266,7 @@ class RecordStore:
             if not any(is_refused for _, is_refused in pairs):
                 failures = self._requests.again(
                     failures,
-                    Message("record-writes-collide", "{where}: writes collide or are throttled", where=where),
+                    collide(where),
                 )
             refused += [write for write, is_refused in pairs if is_refused]
             left = [write for write, is_refused in pairs if not is_refused]
