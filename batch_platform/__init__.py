@@ -22,6 +22,7 @@ Around the domains, from the top; each imports only what stands below it
     kit         what a domain declares itself with; knows no domain
     operations  runs as users see them: job registry, ledger, dead letters, deadlines, alerts, metrics
     web         login, the API's and the console's tools, the Dagster UI behind the login; knows no domain
+    proving     what crash proofs of domains have in common
     resources   Dagster adapters that hand out plain clients
     settings    the only reader of the environment
     migrations  the tables
