@@ -106,7 +106,7 @@ def _below(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 def _parameter(one: Any) -> dict[str, Any]:
     kept = {
         "kind": one.param_type_name,
-        "names": [*one.opts, *one.secondary_opts],
+        "names": [*one.opts, *one.secondary_opts] if one.param_type_name == "option" else [],
         "type": getattr(one.type_descriptor.annotation, "__name__", None),
         "required": one.required,
         "default": None if callable(one.default) else one.default,

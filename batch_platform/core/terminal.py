@@ -63,6 +63,11 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
+def plain(value: object) -> Any:
+    """A dataclass as its JSON reads back: dictionaries, lists, texts and numbers."""
+    return json.loads(json.dumps(value, default=_plain))
+
+
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool = False, empty: str) -> None:
     """A table with the columns of the first row; `empty` is what people are told when there is none."""
     if as_json:
@@ -120,4 +125,6 @@ def _plain(value: Any) -> Any:
         return f"{value:f}"
     if isinstance(value, date | datetime):
         return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
     return dict(vars(value)) if is_dataclass(value) else str(value)

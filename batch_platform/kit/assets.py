@@ -14,6 +14,7 @@ import dagster as dg
 
 from batch_platform.core.failures import PermanentFailure, PlatformError, TransientFailure
 from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.core.terminal import plain
 from batch_platform.resources.failures import dagster_failures
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ ROWS_SHOWN: Final = 20
 Metadata = Mapping[str, Any]
 Context = dg.AssetExecutionContext
 Place = TypeVar("Place")
+
+
+def outcome(value: object) -> Metadata:
+    """What a command that waits for the run prints of it: a dataclass, kept with the run as JSON."""
+    return {"outcome": dg.MetadataValue.json(plain(value))}
 
 
 def each_partition(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from batch_platform.core.audit import Log
     from batch_platform.core.postgres import Pool
     from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.model import JobParameters
     from batch_platform.settings import Settings
 
 C = TypeVar("C")
@@ -36,6 +37,12 @@ class Session(Generic[C]):
     def by(self) -> str:
         """The subject: `local:ann`, `token:nightly`, `cli:root`."""
         return self.log.who
+
+    def run(self, job: str, parameters: JobParameters) -> Any:
+        """Run a job here to its end, as `jobs run` does, and answer with what it left. Raises what ended it."""
+        from batch_platform.operations import actions
+
+        return actions.run_here(self.operations(), self.log, job, parameters).outcome
 
 
 def of_request(connection: HTTPConnection, context: C) -> Session[C]:
@@ -94,12 +101,13 @@ def _opened_once(settings: Settings, stack: ExitStack) -> Callable[[], Operation
 
 
 def _account(pool: Pool, name: str, permission: str) -> str:
+    from batch_platform.operations import platform
     from batch_platform.web.access.model import allowed
     from batch_platform.web.access.store import AccessStore
 
     with AccessStore(pool).transaction() as session:
         user = session.user(name)
-    if not user.enabled or not allowed(user.roles, permission):
+    if not user.enabled or not allowed(user.roles, permission, platform.given().grants()):
         raise PermanentFailure(
             "account-may-not",
             "account {account} may not do this: it needs the permission {permission}",

@@ -10,10 +10,19 @@ from dataclasses import replace
 from typing import Any, Final
 
 from batch_platform.core.audit import Log
+from batch_platform.core.failures import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PermanentFailure,
+    PlatformError,
+    TransientFailure,
+)
 from batch_platform.core.postgres import Connection
 from batch_platform.operations import service
 from batch_platform.operations.context import OperationsContext
-from batch_platform.operations.model import DeadLetter, JobParameters, Run
+from batch_platform.operations.dagster.launch import RunResult
+from batch_platform.operations.model import DeadLetter, JobParameters, Run, RunStatus
 
 EXECUTE: Final = "job.execute"
 CANCEL: Final = "run.cancel"
@@ -21,6 +30,10 @@ RETRY: Final = "dead-letter.retry"
 DISCARD: Final = "dead-letter.discard"
 ACTIONS: Final = (EXECUTE, CANCEL, RETRY, DISCARD)
 """By their names in the log."""
+
+_FAILURES: Final[Mapping[str, type[PlatformError]]] = {
+    kind.__name__: kind for kind in (Conflict, InvalidInput, NotFound, TransientFailure)
+}
 
 
 def start(
@@ -42,6 +55,30 @@ def start(
         run = service.submit(ctx, request)
         intent.after = brief(run)
     return run
+
+
+def run_here(
+    ctx: OperationsContext,
+    log: Log,
+    name: str,
+    parameters: Mapping[str, Any] | JobParameters,
+    *,
+    idempotency_key: str | None = None,
+) -> RunResult:
+    """As `start`, in this process and to its end. Raises what ended the run, if anything did.
+
+    A run that an earlier process made under the same key is answered as it stands.
+    """
+    run = start(ctx, log, name, parameters, idempotency_key=idempotency_key)
+    service.sync(ctx)
+    results: Mapping[str, RunResult] = getattr(ctx.runner, "results", {})
+    result = results.get(run.run_id) or RunResult(
+        run.run_id, run.dagster_job, run.status is RunStatus.SUCCESS, run.cause
+    )
+    if not result.success:
+        reason = result.reason or f"run {result.run_id} is {run.status.value}"
+        raise _FAILURES.get(result.failure or "", PermanentFailure)(reason)
+    return result
 
 
 def cancel(ctx: OperationsContext, log: Log, run_id: str) -> Run:

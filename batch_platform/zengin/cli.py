@@ -3,44 +3,69 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
+from batch_platform.core.audit import writes
 from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import InvalidInput
-from batch_platform.core.terminal import print_rows, showing, whole
-from batch_platform.kit import lists
+from batch_platform.core.terminal import plain, print_rows, showing, whole
+from batch_platform.kit import actions, lists, session
+from batch_platform.kit.session import Session
+from batch_platform.kit.signatures import from_texts
+from batch_platform.operations.actions import EXECUTE
+from batch_platform.operations.model import JobParameters
 from batch_platform.settings import load_settings
-from batch_platform.zengin import printing
-from batch_platform.zengin.desk import Desk, open_desk
+from batch_platform.zengin import printing, service
+from batch_platform.zengin.jobs import LocalSnapshotParameters
 from batch_platform.zengin.model import Status
 from batch_platform.zengin.opening import open_work
 from batch_platform.zengin.proving.command import prove
+from batch_platform.zengin.service import Proposal, ZenginContext, review
+from batch_platform.zengin.web.actions import (
+    APPROVE,
+    APPROVE_CHANGESET,
+    OVERRIDE,
+    PERMISSION,
+    REJECT,
+    REJECT_CHANGESET,
+    RETRY,
+    REVOKE,
+    ROLLBACK,
+)
 from batch_platform.zengin.web.lists import CHANGESETS, RECORDS
-
-if TYPE_CHECKING:
-    from batch_platform.zengin.service import Decision
 
 app = typer.Typer(no_args_is_help=True, help="The bank master: releases, reviewed differences, application.")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Records; see `zengin list`.")]
 OfChangeset = Annotated[str | None, typer.Option("--changeset", metavar="ID", help="The whole changeset.")]
-As = Annotated[
-    str | None, typer.Option("--as", metavar="ACCOUNT", help="Act as this account; in the local environment only.")
-]
+As = Annotated[str | None, typer.Option("--as", metavar="ACCOUNT", help=actions.AS_HELP)]
 Day = Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Business date; default: today (JST).")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The master as it was on that day.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 Limit = Annotated[int, typer.Option(parser=whole(1, 10_000), metavar="N", help="Rows at most.")]
 
+OF_STATUS: Final = {"status": typer.Option("--status", help=f"{', '.join(Status)}.")}
+
+
+def acting(
+    account: str | None = None, *, permission: str | None = None
+) -> AbstractContextManager[Session[ZenginContext]]:
+    """Whoever types the command; who decides must hold a permission."""
+    return session.of_command(load_settings(), open_work, account=account, permission=permission)
+
+
+approving = partial(acting, permission=PERMISSION)
+
 
 @app.command("snapshot")
+@writes(EXECUTE)
 def snapshot_command(
     source: Annotated[str, typer.Argument(help="A zengin-code directory, wheel or tgz, a CSV, or s3:// of one.")],
     day: Day = None,
@@ -49,32 +74,33 @@ def snapshot_command(
     as_json: Json = False,
 ) -> None:
     """Read a release, check it, and keep it as the snapshot of a business date."""
-    from batch_platform.zengin import service
-
-    with open_work() as work, showing(f"reading {source}"):
-        taken = service.take_snapshot(work, source, _date(day, "date"), bootstrap=bootstrap, dry_run=dry_run)
+    on = _date(day, "date")
+    with acting() as mine, showing(f"reading {source}"):
+        if dry_run:
+            taken = plain(service.take_snapshot(mine.context, source, on, bootstrap=bootstrap, dry_run=True))
+        else:
+            parameters = LocalSnapshotParameters(source=source, bootstrap=bootstrap, target_date=on)
+            taken = mine.run("zengin-snapshot", parameters)
     printing.snapshot(taken, as_json=as_json, dry_run=dry_run)
 
 
 @app.command("diff")
+@writes(EXECUTE)
 def diff_command(day: Day = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Compare the newest snapshot with the master and raise its changes for review."""
-    from batch_platform.zengin import service
-
-    with open_work() as work, showing("comparing"):
-        proposal = service.propose(work, _date(day, "date"), dry_run=dry_run)
+    with acting() as mine, showing("comparing"):
+        on = service.snapshot_day(mine.context, _date(day, "date"))
+        if dry_run:
+            proposal = service.propose(mine.context, on, dry_run=True)
+        else:
+            told = mine.run("zengin-diff", JobParameters(target_date=on))
+            changeset = service.changeset(mine.context, told.pop("changeset")["id"])
+            proposal = Proposal(changeset, **told)
     printing.proposal(proposal, as_json=as_json, dry_run=dry_run)
 
 
-STATUS: Final = typer.Option(help=f"{', '.join(Status)}.")
-
 lists.command(
-    app,
-    RECORDS,
-    "list",
-    doc="List the records of a status, newest first.",
-    opened=open_work,
-    options={"status": STATUS},
+    app, RECORDS, "list", doc="List the records of a status, newest first.", opened=open_work, options=OF_STATUS
 )
 lists.command(app, CHANGESETS, "changesets", doc="List the changesets, newest first.", opened=open_work, shown=20)
 
@@ -84,18 +110,17 @@ def show_command(
     which: Annotated[str, typer.Argument(metavar="ID", help="A record or a changeset.")], as_json: Json = False
 ) -> None:
     """Show one record, or a changeset with its changes."""
-    from batch_platform.zengin import service
-
     with open_work() as work:
         if which.startswith("diff-"):
             printing.record(service.record(work, which), as_json=as_json)
         else:
-            found = service.changeset(work, which)
-            failed = service.failed_checks(work, found)
-            printing.changeset(found, service.changes_of(work, which), failed, as_json=as_json)
+            changeset = service.changeset(work, which)
+            failed = service.failed_checks(work, changeset)
+            printing.changeset(changeset, service.changes_of(work, which), failed, as_json=as_json)
 
 
 @app.command("approve")
+@writes(APPROVE.name, APPROVE_CHANGESET.name)
 def approve_command(
     ids: Ids = None,
     changeset: OfChangeset = None,
@@ -114,40 +139,34 @@ def approve_command(
     as_json: Json = False,
 ) -> None:
     """Approve records, or a changeset bound to its payload hash and number of rows."""
-    from batch_platform.zengin import service
-    from batch_platform.zengin.service import review
-
     _one_of(ids, changeset)
-    day = _date(not_before, "not_before")
-    with open_desk(load_settings(), account) as desk:
+    asked: dict[str, Any] = {"not_before": _date(not_before, "not_before")}
+    with approving(account) as mine:
         if changeset is None:
-            before = [service.record(desk.work, one) for one in ids or []]
             if dry_run:
-                printing.outlook(before, review.quorums(desk.work, before), by=desk.by, as_json=as_json)
+                records = [service.record(mine.context, record_id) for record_id in ids or []]
+                quorums = review.quorums(mine.context, records)
+                printing.outlook(records, quorums, by=mine.by, as_json=as_json)
                 return
-            done = service.approve(desk.work, ids or [], by=desk.by, not_before=day)
-            desk.told("bank-diff.approve", before, done.records)
-            printing.decision(done, as_json=as_json)
+            decision = actions.perform(APPROVE, mine, actions.named(ids), APPROVE.input(**asked))
+            printing.decision(decision, as_json)
             return
-        found = service.changeset(desk.work, changeset)
-        seen_hash = payload_hash or found.payload_hash
-        seen_count = found.counts["rows"] if count is None else count
+        seen = service.changeset(mine.context, changeset)
+        asked["payload_hash"] = payload_hash or seen.payload_hash
+        asked["count"] = seen.counts["rows"] if count is None else count
         if dry_run:
-            review.require_reviewed(found, payload_hash=seen_hash, count=seen_count)
-            records = service.records_of(desk.work, changeset)
-            printing.changeset_outlook(found, records, by=desk.by, as_json=as_json)
+            review.require_reviewed(seen, payload_hash=asked["payload_hash"], count=asked["count"])
+            records = service.records_of(mine.context, changeset)
+            printing.changeset_outlook(seen, records, by=mine.by, as_json=as_json)
             return
         with showing("approving"):
-            whole = service.approve_changeset(
-                desk.work, changeset, by=desk.by, payload_hash=seen_hash, count=seen_count, not_before=day
-            )
-        desk.told_changeset(
-            "bank-changeset.approve", found, whole.changeset, moved=whole.moved, waiting=whole.waiting
-        )
-    printing.changeset_decision(whole, as_json=as_json, verb="approved")
+            given = APPROVE_CHANGESET.input(**asked)
+            whole_decision = actions.perform(APPROVE_CHANGESET, mine, actions.named(changeset), given)
+    printing.changeset_decision(whole_decision, as_json, verb="approved")
 
 
 @app.command("reject")
+@writes(REJECT.name, REJECT_CHANGESET.name)
 def reject_command(
     reason: Annotated[str, typer.Option(help="Why; the same proposal is not raised again.")],
     ids: Ids = None,
@@ -157,86 +176,58 @@ def reject_command(
     as_json: Json = False,
 ) -> None:
     """Reject records, or every pending record of a changeset, for good."""
-    from batch_platform.zengin import service
-
     _one_of(ids, changeset)
-    with open_desk(load_settings(), account) as desk:
-        if changeset is None:
-            _decide(desk, "reject", partial(service.reject, reason=reason), ids, dry_run=dry_run, as_json=as_json)
-            return
-        if dry_run:
-            printing.records(service.records_of(desk.work, changeset), as_json=as_json)
-            return
-        was = service.changeset(desk.work, changeset)
-        whole = service.reject_changeset(desk.work, changeset, by=desk.by, reason=reason)
-        desk.told_changeset("bank-changeset.reject", was, whole.changeset, moved=whole.moved, reason=reason)
-    printing.changeset_decision(whole, as_json=as_json, verb="rejected")
+    action: actions.Action[ZenginContext, Any, Any, Any] = REJECT if changeset is None else REJECT_CHANGESET
+    targets = actions.named(ids if changeset is None else changeset)
+    with approving(account) as mine:
+        given = from_texts(action.input, {"reason": reason}, by_option=True)
+        done = action.look(mine, targets, given) if dry_run else actions.perform(action, mine, targets, given)
+    if changeset is None:
+        (printing.rehearsed if dry_run else printing.decision)(done, as_json)
+    else:
+        printing.changeset_decision(done, as_json, verb="would be rejected" if dry_run else "rejected")
 
 
-@app.command("revoke")
-def revoke_command(ids: Ids = None, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Take the approval of records back: they are pending again."""
-    from batch_platform.zengin import service
-
-    with open_desk(load_settings(), account) as desk:
-        _decide(desk, "revoke", service.revoke, ids, dry_run=dry_run, as_json=as_json)
-
-
-@app.command("retry")
-def retry_command(ids: Ids = None, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Let failed records, approved as they are, be applied once more by the next apply."""
-    from batch_platform.zengin import service
-
-    with open_desk(load_settings(), account) as desk:
-        _decide(desk, "retry", service.retry, ids, dry_run=dry_run, as_json=as_json)
-
-
-@app.command("override")
-def override_command(
-    changeset: Annotated[str, typer.Argument(metavar="CHANGESET", help="A held changeset.")],
-    account: As = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Say that a held snapshot is right; when two accounts have, its records are raised."""
-    from batch_platform.zengin import service
-
-    with open_desk(load_settings(), account) as desk:
-        before = service.changeset(desk.work, changeset)
-        done = service.override(desk.work, changeset, by=desk.by, dry_run=dry_run)
-        if dry_run:
-            printing.changesets([done.changeset], as_json=as_json, single=True)
-            return
-        desk.told_changeset("bank-changeset.override", before, done.changeset, moved=done.moved)
-    printing.changeset_decision(done, as_json=as_json, verb="raised")
+decided = partial(
+    actions.command, app, opened=approving, target=Ids, looked=printing.rehearsed, done=printing.decision
+)
+decided(REVOKE, "revoke", doc="Take the approval of records back: they are pending again.")
+decided(RETRY, "retry", doc="Let failed records, approved as they are, be applied once more by the next apply.")
+actions.command(
+    app,
+    OVERRIDE,
+    "override",
+    doc="Say that a held snapshot is right; when two accounts have, its records are raised.",
+    opened=approving,
+    target=Annotated[str, typer.Argument(metavar="CHANGESET", help="A held changeset.")],
+    looked=printing.held,
+    done=partial(printing.changeset_decision, verb="raised"),
+)
 
 
 @app.command("apply")
+@writes(EXECUTE)
 def apply_command(day: Day = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Apply what is approved for a business date now, without waiting for 23:00."""
-    from batch_platform.zengin import service
-
-    with open_work() as work, showing("applying"):
-        outcome = service.apply(work, _date(day, "date"), dry_run=dry_run)
+    on = _date(day, "date")
+    with acting() as mine, showing("applying"):
+        if dry_run:
+            outcome = plain(service.apply(mine.context, on, dry_run=True))
+        else:
+            outcome = mine.run("zengin-apply", JobParameters(target_date=on))
     printing.applied(outcome, as_json=as_json)
 
 
-@app.command("rollback")
-def rollback_command(
-    changeset: Annotated[str, typer.Argument(metavar="CHANGESET", help="An applied changeset.")],
-    account: As = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Propose the changeset that undoes another. Somebody else must approve it, and no fewer than the other one."""
-    from batch_platform.zengin import service
-
-    with open_desk(load_settings(), account) as desk:
-        undone = service.changeset(desk.work, changeset)
-        inverse = service.rollback(desk.work, changeset, by=desk.by, dry_run=dry_run)
-        if not dry_run:
-            desk.told_changeset("bank-changeset.rollback", undone, undone, inverse=inverse.id)
-    printing.undoing(inverse, as_json=as_json)
+actions.command(
+    app,
+    ROLLBACK,
+    "rollback",
+    doc="Propose the changeset that undoes another. Somebody else must approve it, and no fewer than the other one.",
+    opened=approving,
+    target=Annotated[str, typer.Argument(metavar="CHANGESET", help="An applied changeset.")],
+    looked=printing.undoing,
+    done=printing.undoing,
+)
 
 
 @app.command("search")
@@ -248,8 +239,6 @@ def search_command(
     as_json: Json = False,
 ) -> None:
     """Search banks, or the branches of a bank, in any writing; formal names (信用金庫, 株式会社) too."""
-    from batch_platform.zengin import service
-
     with open_work() as work:
         day = _date(as_of, "as_of")
         if bank is None:
@@ -269,8 +258,6 @@ def export_command(
     as_of: AsOf = None,
 ) -> None:
     """Write the whole master as a file. What a transfer file cannot carry is named, and nothing is written."""
-    from batch_platform.zengin import service
-
     with open_work() as work:
         try:
             file = service.export(work, kind, as_of=_date(as_of, "as_of"), skip_unwritable=skip_unwritable)
@@ -290,32 +277,19 @@ def export_command(
 app.command("prove")(prove)
 
 
-def _decide(
-    desk: Desk, what: str, act: Callable[..., Decision], ids: list[str] | None, *, dry_run: bool, as_json: bool
-) -> None:
-    """A decision about single records, written into the audit log; a dry run lists those it would be about."""
-    from batch_platform.zengin import service
-
-    before = [service.record(desk.work, one) for one in ids or []]
-    done = act(desk.work, ids or [], by=desk.by, dry_run=dry_run)
-    if dry_run:
-        printing.records(done.records, as_json=as_json)
-        return
-    desk.told(f"bank-diff.{what}", before, done.records)
-    printing.decision(done, as_json=as_json)
-
-
 def _date(text: str | None, field: str) -> date | None:
     if text is None:
         return None
     try:
         return parse_day(text)
     except ValueError:
-        raise InvalidInput(f"{text} is not a date YYYY-MM-DD", field=field) from None
+        raise InvalidInput("not-a-date", "{text} is not a date YYYY-MM-DD", text=text, field=field) from None
 
 
 def _one_of(ids: list[str] | None, changeset: str | None) -> None:
     if ids and changeset:
-        raise InvalidInput("name records or --changeset, not both", field="ids")
+        raise InvalidInput("records-or-changeset", "name records or --changeset, not both", field="ids")
     if not (ids or changeset):
-        raise InvalidInput("name what is meant: records by their ids, or --changeset ID", field="ids")
+        raise InvalidInput(
+            "nothing-named", "name what is meant: records by their ids, or --changeset ID", field="ids"
+        )

@@ -26,6 +26,12 @@ class SnapshotParameters(JobParameters):
     )
 
 
+class LocalSnapshotParameters(SnapshotParameters):
+    """As a command gives them, which reads on the machine of who types it: a path, too."""
+
+    source: str | None = None
+
+
 def plan_snapshot(_pool: Pool, parameters: SnapshotParameters, now: datetime) -> Launch:
     """One business date; a source may be named. Raises `InvalidInput`."""
     return _of_day("snapshot", parameters, now, source=parameters.source, bootstrap=parameters.bootstrap)

@@ -60,9 +60,10 @@ def caller(origin: str, role: Role | None, name: str | None = None) -> Iterator[
 
 
 def audited(pool: postgres.Pool, target: str, *, after: int = 0) -> list[tuple[Any, ...]]:
-    """Who did what, before and after, of a target, oldest first; of rows after that number."""
+    """Who did what, before and after, of a target or to it among others, oldest first; of rows after that number."""
     with postgres.transaction(pool) as connection:
         return connection.execute(
-            "SELECT who, what, before, after FROM web.audit_log WHERE target = %s AND id > %s ORDER BY id",
-            [target, after],
+            "SELECT who, what, before, after FROM web.audit_log "
+            "WHERE (target = %s OR before ? %s) AND id > %s ORDER BY id",
+            [target, target, after],
         ).fetchall()

@@ -25,12 +25,17 @@ _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended; `reason` is the sentence of the step that failed."""
+    """How a run ended: `reason` is the sentence of the step that failed, and `failure` the name of its class.
+
+    `outcome` is what an asset of it has left for whoever waits, as metadata of that name.
+    """
 
     run_id: str
     job: str
     success: bool
     reason: str | None
+    failure: str | None = None
+    outcome: Any = None
 
 
 class Launcher:
@@ -71,7 +76,9 @@ class Launcher:
         )
         if not ended.success and _was_interrupted(ended):
             raise KeyboardInterrupt
-        return RunResult(ended.run_id, job, ended.success, None if ended.success else _reason(ended))
+        if ended.success:
+            return RunResult(ended.run_id, job, True, None, outcome=_outcome(ended))
+        return RunResult(ended.run_id, job, False, _reason(ended), _failure(ended))
 
     def end_dead_runs(self) -> int:
         """Fail the runs of this machine's command line whose process was killed; how many there were."""
@@ -93,6 +100,8 @@ class InProcessRunner:
 
     def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
+        self.results: dict[str, RunResult] = {}
+        """By run, those that this process ran."""
 
     def submit(self, launch: Launch, *, requested_by: str, run_id: str | None = None) -> str:
         """Run now. A `run_id` that Dagster knows already is answered as it stands, even if its process was killed."""
@@ -102,14 +111,16 @@ class InProcessRunner:
             return run_id
         for name, keys in launch.dynamic_partitions.items():
             instance.add_dynamic_partitions(name, list(keys))
-        return self._launcher.run(
+        result = self._launcher.run(
             launch.job,
             partition=launch.partition,
             partition_range=launch.partition_range,
             config=launch.config,
             tags={**launch.tags, REQUESTED_BY_TAG: requested_by},
             run_id=run_id,
-        ).run_id
+        )
+        self.results[result.run_id] = result
+        return result.run_id
 
     def cancel(self, run_id: str, *, requested_by: str) -> None:  # noqa: ARG002 (the protocol's)
         """Raises `Conflict`: such a run belongs to the process that waits for it."""
@@ -149,3 +160,18 @@ def _was_interrupted(ended: dg.ExecuteInProcessResult) -> bool:
 def _reason(ended: dg.ExecuteInProcessResult) -> str:
     told = failure_sentence(ended.all_events)
     return told or "the run failed before its first step; see it in the Dagster UI"
+
+
+def _failure(ended: dg.ExecuteInProcessResult) -> str | None:
+    """The class of what the step raised, as `dagster_failures` has written it down."""
+    for event in ended.all_events:
+        told = event.step_failure_data.user_failure_data if event.is_step_failure else None
+        if told is not None and "failure" in told.metadata:
+            return str(told.metadata["failure"].value)
+    return None
+
+
+def _outcome(ended: dg.ExecuteInProcessResult) -> Any:
+    """Of the last asset that has left one."""
+    made = [event.materialization.metadata for event in ended.all_events if event.is_step_materialization]
+    return next((metadata["outcome"].value for metadata in reversed(made) if "outcome" in metadata), None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from batch_platform.kit.assets import ROWS_SHOWN, table
+from batch_platform.kit.assets import outcome as kept
 from batch_platform.kit.charts import plot
 from batch_platform.zengin import plots, service
 from batch_platform.zengin.model import Risk
@@ -32,6 +33,7 @@ def of_snapshot(outcome: SnapshotOutcome) -> dict[str, Any]:
         "sha256": provenance.sha256,
         "content_hash": provenance.content_hash,
         "new": outcome.taken,
+        **kept(outcome),
     }
 
 
@@ -46,6 +48,7 @@ def of_proposal(context: ZenginContext, proposal: Proposal) -> dict[str, Any]:
         "carried": proposal.carried,
         "superseded": proposal.superseded,
         **dict(changeset.counts),
+        **kept(proposal),
     }
     changes = service.changes_of(context, changeset.id)
     if changes.height:
@@ -61,6 +64,7 @@ def of_apply(outcome: ApplyOutcome) -> dict[str, Any]:
         "already": sum(one.already for one in rows),
         "conflicts": sum(one.conflicts for one in rows),
         "waiting": sum(one.waiting for one in rows),
+        **kept(outcome),
     }
     if conflicts := [key for one in rows for key in one.conflict_keys]:
         shown["conflict_keys"] = conflicts[:ROWS_SHOWN]

@@ -25,6 +25,7 @@ from batch_platform.zengin.service.lists import (
     record,
     records,
     records_of,
+    snapshot_day,
 )
 from batch_platform.zengin.service.master import MASTER_CHECKS, MasterCheck, check_master, source_late
 from batch_platform.zengin.service.propose import Proposal, propose
@@ -97,6 +98,7 @@ __all__ = [
     "retry",
     "revoke",
     "rollback",
+    "snapshot_day",
     "source_late",
     "sweep",
     "take_snapshot",

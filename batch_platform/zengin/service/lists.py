@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
@@ -11,7 +11,7 @@ from batch_platform.core import cursors
 from batch_platform.zengin.model import Changeset, ChangesetStatus, Record, Status
 from batch_platform.zengin.service.context import ZenginContext
 from batch_platform.zengin.service.rows import changes_of_records
-from batch_platform.zengin.service.snapshot import IngestCheck
+from batch_platform.zengin.service.snapshot import IngestCheck, no_snapshot
 
 
 def record(context: ZenginContext, record_id: str) -> Record:
@@ -77,3 +77,12 @@ def history_of(
     with context.store.snapshot() as session:
         found = session.history_page(changeset_id=changeset_id, key=key, before=before, limit=limit + 1)
     return cursors.cut(found, limit, lambda row: {"id": row["id"]})
+
+
+def snapshot_day(context: ZenginContext, day: date | None = None) -> date:
+    """The business date of the newest snapshot, of a day or at all. Raises `NotFound` when there is none."""
+    with context.store.snapshot() as session:
+        snapshot = session.newest_snapshot(day)
+    if snapshot is None:
+        raise no_snapshot(day)
+    return snapshot.business_date

@@ -32,7 +32,7 @@ from batch_platform.zengin.records import counts as counted
 from batch_platform.zengin.records import payload_hash
 from batch_platform.zengin.service.context import SYSTEM, ZenginContext
 from batch_platform.zengin.service.rows import raise_records
-from batch_platform.zengin.service.snapshot import changeset_id_of
+from batch_platform.zengin.service.snapshot import changeset_id_of, no_snapshot
 from batch_platform.zengin.service.trail import note
 from batch_platform.zengin.store.mirror import proposal as fingerprint
 
@@ -76,7 +76,7 @@ def propose(context: ZenginContext, day: date | None = None, *, dry_run: bool = 
         guard.lock_proposals()
         snapshot = guard.newest_snapshot(day)
         if snapshot is None:
-            raise NotFound(f"there is no snapshot{f' of {day}' if day else ''}", field="date")
+            raise no_snapshot(day)
         known = _known(guard, snapshot)
         asked = _asked_later(snapshot, known)
         if known is not None and not asked and (snapshot.verdict is not None or dry_run):

@@ -54,15 +54,18 @@ def approve(
     by: str,
     versions: Mapping[str, int] | None = None,
     not_before: date | None = None,
+    dry_run: bool = False,
 ) -> Decision:
     """Approve pending records. `versions`: the versions the approver saw, by id.
 
     Raises `NotFound`, and `Conflict` for a record that is not pending, was changed meanwhile or that `by` has
-    approved already; nothing has moved then.
+    approved already, a dry run too; nothing has moved then.
     """
     records = _seen(context, ids, versions, Status.PENDING)
     for record in records:
         _require_new(record.approvals, by, f"record {record.id}")
+    if dry_run:
+        return Decision(tuple(records))
     moved = _approve(context, records, quorums(context, records), by=by, not_before=not_before)
     return Decision(moved, tuple(record.id for record in moved if record.status is Status.PENDING))
 
@@ -133,6 +136,7 @@ def approve_changeset(
     count: int,
     version: int | None = None,
     not_before: date | None = None,
+    dry_run: bool = False,
 ) -> ChangesetDecision:
     """Approve every pending record of a changeset. `count` is its number of rows (`counts["rows"]`).
 
@@ -144,13 +148,16 @@ def approve_changeset(
     records = _records(context, changeset_id)
     pending = [record for record in records if record.status is Status.PENDING]
     if not pending:
-        note(context, records, who=SYSTEM, reason=CAUGHT_UP)
+        if not dry_run:
+            note(context, records, who=SYSTEM, reason=CAUGHT_UP)
         if any(has_approved(record.approvals, by) for record in records if record.status is Status.APPROVED):
             return ChangesetDecision(_now(context, changeset_id), 0, 0)
         raise Conflict(f"changeset {changeset_id} has nothing that waits for approval", field="changeset_id")
     mine = [record for record in pending if not has_approved(record.approvals, by)]
     if not mine:
         raise Conflict(f"{by} has approved changeset {changeset_id} already: another account must", field="by")
+    if dry_run:
+        return ChangesetDecision(changeset, len(mine), len(pending))
     _remember(context, changeset, by)
     moved = _approve(context, mine, {changeset_id: changeset.quorum}, by=by, not_before=not_before)
     waiting = sum(1 for record in moved if record.status is Status.PENDING) + len(pending) - len(mine)
@@ -184,10 +191,18 @@ def refusal(record: Record, by: str) -> str | None:
 
 
 def reject_changeset(
-    context: ZenginContext, changeset_id: str, *, by: str, reason: str, version: int | None = None
+    context: ZenginContext,
+    changeset_id: str,
+    *,
+    by: str,
+    reason: str,
+    version: int | None = None,
+    dry_run: bool = False,
 ) -> ChangesetDecision:
     """Reject every pending record of a changeset, or a held changeset as a whole."""
     changeset = _changeset(context, changeset_id, version)
+    if dry_run and changeset.status is ChangesetStatus.HELD:
+        return ChangesetDecision(changeset, 0, 0)
     if changeset.status is ChangesetStatus.HELD:
         with context.store.transaction() as session:
             done = session.move_changeset(
@@ -197,6 +212,8 @@ def reject_changeset(
     pending = [record for record in _records(context, changeset_id) if record.status is Status.PENDING]
     if not pending:
         raise Conflict(f"changeset {changeset_id} has nothing that waits for approval", field="changeset_id")
+    if dry_run:
+        return ChangesetDecision(changeset, len(pending), 0)
     moved = _reject(context, pending, by=by, reason=reason)
     return ChangesetDecision(_now(context, changeset_id), len(moved), 0)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from batch_platform.core.failures import PermanentFailure
+from batch_platform.core.failures import NotFound, PermanentFailure
 from batch_platform.zengin import kana
 from batch_platform.zengin.content import content_hash
 from batch_platform.zengin.model import CHANGESET_TRANSITIONS, VALUES, ChangesetStatus, Provenance
@@ -57,6 +57,13 @@ class SnapshotOutcome:
     taken: bool
     encoding: str
     """Of the files that were read now: `cp932`, `UTF-8` …"""
+
+
+def no_snapshot(day: date | None) -> NotFound:
+    """Of a day, or at all."""
+    if day is None:
+        return NotFound("no-snapshot", "there is no snapshot", field="date")
+    return NotFound("no-snapshot-of-day", "there is no snapshot of {day}", day=day, field="date")
 
 
 def take_snapshot(

@@ -5,35 +5,37 @@ A selection is bound by its number and its hash: what is decided is what was sho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from functools import partial
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from pydantic import TypeAdapter, ValidationError
 
+from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
-from batch_platform.web.access.dependencies import current
-from batch_platform.web.api.strict import IsoDate
+from batch_platform.kit.actions import given_by, perform, submit
+from batch_platform.kit.session import Session
+from batch_platform.web.access.dependencies import requires
 from batch_platform.web.console import field_errors, local_path, redirect
+from batch_platform.web.forms import Form, Texts
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.i18n import ngettext
 from batch_platform.zengin import service
 from batch_platform.zengin.model import Record, Status
-from batch_platform.zengin.service import Decision, ZenginContext, review
+from batch_platform.zengin.service import ChangesetDecision, Decision, ZenginContext, review
 from batch_platform.zengin.web import words
-from batch_platform.zengin.web.api import APPROVE, written
-from batch_platform.zengin.web.context import HOME, Form, Texts, Work, page, told, told_changeset
+from batch_platform.zengin.web.actions import CHANGESET_ACTIONS, PERMISSION, RECORD_ACTIONS
+from batch_platform.zengin.web.context import HOME, Acting, page
 
+APPROVE: Final = [requires(PERMISSION)]
 SHOWN: Final = 50
 """Records of a group that the question lists."""
 MOST: Final = 500
 """Records that may be named one by one."""
 
 _DECIDED_FROM: Final = {"approve": Status.PENDING, "reject": Status.PENDING, "revoke": Status.APPROVED}
-_DATE: Final[TypeAdapter[date]] = TypeAdapter(IsoDate)
 
 router = APIRouter(include_in_schema=False)
 
@@ -69,104 +71,69 @@ def matching(records: Iterable[Record], status: str, change_class: str, risk: st
 
 
 @router.post(f"{HOME}/ask", dependencies=APPROVE)
-def ask(request: Request, work: Work, form: Form) -> Response:
+def ask(request: Request, acting: Acting, form: Form) -> Response:
     """The question before a decision. Nothing is written."""
-    back = local_path(form.get("next"), HOME)
     try:
-        selection = _selection(work, form, current(request).subject)
+        selection = _selection(acting, form)
     except InvalidInput as error:
-        return redirect(request, back, message=error.message, tone="bad")
-    return _question(request, work, form, selection)
+        return redirect(request, local_path(form["next"], HOME), message=error.message, tone="bad")
+    return _question(request, acting.context, form, selection)
 
 
 @router.post(f"{HOME}/decide", dependencies=APPROVE)
-def decide(request: Request, work: Work, form: Form) -> Response:
+@writes(*(action.name for action in RECORD_ACTIONS.values()))
+def decide(request: Request, acting: Acting, form: Form) -> Response:
     """The decision about exactly what was asked about; else nothing is done and the list says why."""
-    back, action = local_path(form.get("next"), HOME), form.get("action")
+    back, verb = local_path(form["next"], HOME), form["action"]
     try:
-        selection = _selection(work, form, current(request).subject)
-        if form.get("payload_hash") != selection.hash or form.get("count") != str(len(selection.records)):
+        selection = _selection(acting, form)
+        if form["payload_hash"] != selection.hash or form["count"] != str(len(selection.records)):
             raise Conflict(_("The selection has changed since it was shown; nothing was done."))
     except InvalidInput as error:
         return redirect(request, back, message=error.message, tone="bad")
+    action = RECORD_ACTIONS[verb]
     try:
-        done = _decision(work, form, action, current(request).subject, selection)
+        done = perform(action, acting, selection.versions, given_by(action, form))
     except Conflict as error:
         return redirect(request, back, message=error.message, tone="bad")
     except InvalidInput as error:
-        return _question(request, work, form, selection, error)
-    told(request, f"bank-diff.{action}", selection.records, done.records)
-    return redirect(request, back, message=_told(action, done))
+        return _question(request, acting.context, form, selection, error)
+    return redirect(request, back, message=_told(verb, done))
 
 
 @router.post(f"{HOME}/records/{{record_id}}/{{action}}", dependencies=APPROVE)
-def decide_record(request: Request, work: Work, record_id: str, action: str, form: Form) -> Response:
+@writes(*(action.name for action in RECORD_ACTIONS.values()))
+def decide_record(request: Request, acting: Acting, record_id: str, action: str, form: Form) -> Response:
     """The decision from a record's own page."""
     here = f"{HOME}/records/{record_id}"
-    record = service.record(work, record_id)
-    try:
-        selection = Selection((record,), {record_id: _version(form)})
-        done = _decision(work, form, action, current(request).subject, selection)
-    except InvalidInput as error:
-        return redirect(request, here, message=error.message, tone="bad")
-    told(request, f"bank-diff.{action}", [record], done.records)
-    return redirect(request, here, message=_told(action, done))
+    if action not in RECORD_ACTIONS:
+        return redirect(request, here, message=_unknown(action).message, tone="bad")
+    says = partial(_told, action)
+    return submit(request, RECORD_ACTIONS[action], acting, record_id, form, here=here, says=says)
 
 
 @router.post(f"{HOME}/changesets/{{changeset_id}}/{{action}}", dependencies=APPROVE)
-def decide_changeset(request: Request, work: Work, changeset_id: str, action: str, form: Form) -> Response:
+@writes(*(action.name for action in CHANGESET_ACTIONS.values()))
+def decide_changeset(request: Request, acting: Acting, changeset_id: str, action: str, form: Form) -> Response:
     """Approve or reject all of a changeset, override its hold, or propose its reversal."""
     here = f"{HOME}/changesets/{changeset_id}"
-    before = service.changeset(work, changeset_id)
-    by = current(request).subject
-    try:
-        if action == "rollback":
-            inverse = service.rollback(work, changeset_id, by=by)
-            told_changeset(request, "bank-changeset.rollback", before, before, inverse=inverse.id)
-            return redirect(request, f"{HOME}/changesets/{inverse.id}", message=_("The reversal waits for approval."))
-        done, message = _changeset_decision(work, changeset_id, action, form, by)
-    except InvalidInput as error:
-        return redirect(request, here, message=error.message, tone="bad")
-    told_changeset(
-        request, f"bank-changeset.{action}", before, done.changeset, moved=done.moved, waiting=done.waiting
+    if action not in CHANGESET_ACTIONS:
+        return redirect(request, here, message=_unknown(action).message, tone="bad")
+    there = (lambda inverse: f"{HOME}/changesets/{inverse.id}") if action == "rollback" else None
+    return submit(
+        request, CHANGESET_ACTIONS[action], acting, changeset_id, form, here=here, there=there, says=_SAID[action]
     )
-    return redirect(request, here, message=message)
 
 
-def _changeset_decision(
-    work: ZenginContext, changeset_id: str, action: str, form: Texts, by: str
-) -> tuple[service.ChangesetDecision, str]:
-    version = _version(form)
-    if action == "approve":
-        done = service.approve_changeset(
-            work,
-            changeset_id,
-            by=by,
-            payload_hash=form.get("payload_hash"),
-            count=_number(form.get("count"), "count"),
-            version=version,
-            not_before=_day(form),
-        )
-        return done, _approved(done.moved, done.waiting)
-    if action == "reject":
-        done = service.reject_changeset(
-            work, changeset_id, by=by, reason=written(form.get("reason")), version=version
-        )
-        return done, _("The changeset is rejected.")
-    if action == "override":
-        done = service.override(work, changeset_id, by=by, version=version)
-        held = done.changeset.status == "held"
-        return done, _("Another approver must override it too.") if held else _("The hold is overridden.")
-    raise _unknown(action)
-
-
-def _selection(work: ZenginContext, form: Texts, by: str) -> Selection:
-    """What the form names, as it stands now; to approve, without what `by` has approved. Raises `InvalidInput`."""
-    action = form.get("action")
-    status = _DECIDED_FROM.get(action)
-    if status is None:
+def _selection(acting: Session[ZenginContext], form: Texts) -> Selection:
+    """What the form names, as it stands now; to approve, without what is approved by whoever acts. Raises
+    `InvalidInput`."""
+    work, by = acting.context, acting.by
+    action = form["action"]
+    if action not in _DECIDED_FROM:
         raise _unknown(action)
-    changeset, change_class, risk = form.get("changeset"), form.get("change_class"), form.get("risk")
+    status = _DECIDED_FROM[action]
+    changeset, change_class, risk = form["changeset"], form["change_class"], form["risk"]
     if changeset:
         named = matching(service.records_of(work, changeset), status, change_class or "bulk", risk)
         versions = {record.id: record.version for record in named}
@@ -188,19 +155,6 @@ def _selection(work: ZenginContext, form: Texts, by: str) -> Selection:
     return Selection(tuple(found), versions, changeset, change_class, risk)
 
 
-def _decision(work: ZenginContext, form: Texts, action: str, by: str, selection: Selection) -> Decision:
-    ids, versions = [record.id for record in selection.records], selection.versions
-    if action == "approve":
-        return service.approve(work, ids, by=by, versions=versions, not_before=_day(form))
-    if action == "reject":
-        return service.reject(work, ids, by=by, reason=written(form.get("reason")), versions=versions)
-    if action == "revoke":
-        return service.revoke(work, ids, by=by, versions=versions)
-    if action == "retry":
-        return service.retry(work, ids, by=by, versions=versions)
-    raise _unknown(action)
-
-
 def _question(
     request: Request, work: ZenginContext, form: Texts, selection: Selection, error: InvalidInput | None = None
 ) -> Response:
@@ -208,13 +162,13 @@ def _question(
         request,
         "confirm",
         status_code=422 if error else 200,
-        action=form.get("action"),
+        action=form["action"],
         selection=selection,
         groups=words.grouped(selection.records),
         shown=SHOWN,
         quorums=review.quorums(work, selection.records).values(),
-        back=local_path(form.get("next"), HOME),
-        values={"reason": form.get("reason"), "not_before": form.get("not_before")},
+        back=local_path(form["next"], HOME),
+        values={"reason": form["reason"], "not_before": form["not_before"]},
         errors=field_errors(error) if error else None,
     )
 
@@ -228,6 +182,11 @@ def _told(action: str, done: Decision) -> str:
     if action == "retry":
         return ngettext("%(num)s record is applied again.", "%(num)s records are applied again.", count)
     return ngettext("%(num)s approval is revoked.", "%(num)s approvals are revoked.", count)
+
+
+def _overridden(done: ChangesetDecision) -> str:
+    held = done.changeset.status == "held"
+    return _("Another approver must override it too.") if held else _("The hold is overridden.")
 
 
 def _approved(moved: int, waiting: int) -> str:
@@ -248,23 +207,19 @@ def _named(text: str) -> tuple[str, int]:
     return record_id, _number(version, "record")
 
 
-def _version(form: Texts) -> int:
-    return _number(form.get("version"), "version")
-
-
 def _number(text: str, field: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise InvalidInput(_("The form is not complete; load the page again."), field=field)
     return int(text)
 
 
-def _day(form: Texts) -> date | None:
-    text = form.get("not_before")
-    try:
-        return _DATE.validate_python(text) if text else None
-    except ValidationError:
-        raise InvalidInput(_("A date is written YYYY-MM-DD."), field="not_before") from None
+def _unknown(verb: str) -> InvalidInput:
+    return InvalidInput("unknown-action", "there is no action {action}", action=verb, field="action")
 
 
-def _unknown(action: str) -> InvalidInput:
-    return InvalidInput(f"there is no action {action!r}", field="action")
+_SAID: Final[Mapping[str, Callable[[Any], str]]] = {
+    "approve": lambda done: _approved(done.moved, done.waiting),
+    "reject": lambda _done: _("The changeset is rejected."),
+    "override": _overridden,
+    "rollback": lambda _done: _("The reversal waits for approval."),
+}

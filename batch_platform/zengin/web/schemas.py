@@ -117,8 +117,14 @@ class DecisionAnswer(StrictModel):
 
     @classmethod
     def of(cls, decision: Decision) -> DecisionAnswer:
-        [record] = decision.records
-        return cls(record=RecordAnswer.of(record), waiting=record.id in decision.waiting)
+        [answer] = cls.of_each(decision)
+        return answer
+
+    @classmethod
+    def of_each(cls, decision: Decision) -> list[DecisionAnswer]:
+        return [
+            cls(record=RecordAnswer.of(record), waiting=record.id in decision.waiting) for record in decision.records
+        ]
 
 
 class ChangesetAnswer(StrictModel):
