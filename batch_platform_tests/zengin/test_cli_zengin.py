@@ -68,7 +68,7 @@ class Shell:
         with open_work() as work:
             service.take_snapshot(work, self.release(rows), bootstrap=True)
             changeset = service.propose(work).changeset
-            seen = {"payload_hash": changeset.payload_hash, "count": changeset.counts["rows"]}
+            seen: dict[str, Any] = {"payload_hash": changeset.payload_hash, "count": changeset.counts["rows"]}
             for account in ("local:hana", "local:jiro")[: changeset.needs_approvals]:
                 service.approve_changeset(work, changeset.id, by=account, **seen)
             service.apply(work)

@@ -21,7 +21,7 @@ PERMISSION: Final = "zengin:approve"
 
 def _written(reason: str) -> str:
     if not reason.strip():
-        raise ValueError(Message("reason-needed", "a reason is needed"))
+        raise ValueError(Message("rejection-needs-reason", "a reason is needed"))
     return reason.strip()
 
 
