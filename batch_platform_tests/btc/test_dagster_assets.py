@@ -57,7 +57,7 @@ from batch_platform_tests.dynamo_proxy import DynamoProxy
 
 @pytest.fixture(scope="module")
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as made:
+    with dg.DagsterInstance.ephemeral() as made:
         yield made
 
 

@@ -54,7 +54,7 @@ def zengin(provisioned: Settings, pool: postgres.Pool, table: str) -> Iterator[Z
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as made:
+    with dg.DagsterInstance.ephemeral() as made:
         yield made
 
 
