@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -70,6 +71,16 @@ def lane(nodeid: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest first."""
     items.sort(key=lambda item: next((rank for rank, start in enumerate(LONG) if start in item.nodeid), len(LONG)))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no later collection of garbage looks through it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()
 
 
 @pytest.hookimpl(optionalhook=True)
