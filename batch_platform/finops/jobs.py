@@ -52,36 +52,38 @@ class AggregateParameters(JobParameters):
     limit: int = Field(default=FILES_AT_MOST, ge=1, le=FILES_OF_A_RUN, title=N_("Files at most"))
 
 
-def plan_fetch(pool: Pool, asked: FetchParameters, now: datetime) -> Launch:
+def plan_fetch(pool: Pool, parameters: FetchParameters, now: datetime) -> Launch:
     """One run: a project's months, or every enabled project's. Raises `NotFound`, `InvalidInput`."""
-    return fetch_launch(FinopsStore(pool), asked, now)
+    return fetch_launch(FinopsStore(pool), parameters, now)
 
 
-def fetch_launch(store: FinopsStore, asked: FetchParameters, now: datetime) -> Launch:
+def fetch_launch(store: FinopsStore, parameters: FetchParameters, now: datetime) -> Launch:
     """As `plan_fetch`. Months of a former connection that no range reaches take the run over all projects."""
-    month, since = _month(asked.target_date, now), parse_since(asked.since, now)
+    month, since = _month(parameters.target_date, now), parse_since(parameters.since, now)
     if since and month:
         raise InvalidInput("since-or-target-date", "name since or targetDate, not both", field="since")
-    _require_project(store, asked.project_id)
-    if asked.dry_run:
-        return _of_op("cur_fetch_dry_run", "rehearse_fetch", asked.project_id, month, since=asked.since)
+    _require_project(store, parameters.project_id)
+    if parameters.dry_run:
+        return _of_op("cur_fetch_dry_run", "rehearse_fetch", parameters.project_id, month, since=parameters.since)
     first, last = month or since or oldest_polled(now.date()), month or now.date().replace(day=1)
-    if asked.project_id is None or (month is None and _knows_stale_before(store, asked.project_id, first)):
-        return _of_op("cur_fetch_all", "fetch_projects", asked.project_id, month, since=asked.since)
-    return of_months("cur_fetch", asked.project_id, first, last)
+    if parameters.project_id is None or (month is None and _knows_stale_before(store, parameters.project_id, first)):
+        return _of_op("cur_fetch_all", "fetch_projects", parameters.project_id, month, since=parameters.since)
+    return of_months("cur_fetch", parameters.project_id, first, last)
 
 
-def plan_aggregate(pool: Pool, asked: AggregateParameters, now: datetime) -> Launch:
+def plan_aggregate(pool: Pool, parameters: AggregateParameters, now: datetime) -> Launch:
     """One run: a project's months with files to read, or every enabled one's. Raises `NotFound`, `InvalidInput`."""
-    month = _month(asked.target_date, now)
-    _require_project(FinopsStore(pool), asked.project_id)
-    if asked.dry_run:
-        return _of_op("cur_aggregate_dry_run", "rehearse_aggregate", asked.project_id, month, limit=asked.limit)
-    if asked.project_id is None:
-        return _of_op("cur_aggregate_all", "aggregate_projects", None, month, limit=asked.limit)
-    first, last = (month, month) if month else _months_with_work(pool, asked.project_id, now)
-    config = {"ops": {"finops__cur_line_items": {"config": {"limit": asked.limit}}}}
-    return of_months("cur_aggregate", asked.project_id, first, last, config=config)
+    month = _month(parameters.target_date, now)
+    _require_project(FinopsStore(pool), parameters.project_id)
+    if parameters.dry_run:
+        return _of_op(
+            "cur_aggregate_dry_run", "rehearse_aggregate", parameters.project_id, month, limit=parameters.limit
+        )
+    if parameters.project_id is None:
+        return _of_op("cur_aggregate_all", "aggregate_projects", None, month, limit=parameters.limit)
+    first, last = (month, month) if month else _months_with_work(pool, parameters.project_id, now)
+    config = {"ops": {"finops__cur_line_items": {"config": {"limit": parameters.limit}}}}
+    return of_months("cur_aggregate", parameters.project_id, first, last, config=config)
 
 
 def _require_project(store: FinopsStore, project_id: str | None) -> None:
