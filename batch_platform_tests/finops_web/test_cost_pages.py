@@ -193,11 +193,11 @@ def test_empty_periods_say_what_to_do(client: httpx.Client, filled: Project, clo
 @pytest.mark.parametrize(
     ("asked", "status", "told"),
     [
-        ("period=range&start=2024-10-05&end=2024-10-01", 422, "before the start"),
-        ("period=range&start=&end=", 422, "not a day"),
-        ("period=range&start=9999-12-01&end=9999-12-31", 422, "not a day"),
-        ("period=range&start=2020-01-01&end=2024-10-01", 422, "400 days at most"),
-        ("month=2024-10&group_by=tag:nobody", 422, "no tag 'nobody'"),
+        ("period=range&start=2024-10-05&end=2024-10-01", 422, "終了日 2024-10-01 が開始日 2024-10-05 より前です。"),
+        ("period=range&start=&end=", 422, "YYYY-MM-DD の形で指定してください。"),
+        ("period=range&start=9999-12-01&end=9999-12-31", 422, "YYYY-MM-DD の形で指定してください。"),
+        ("period=range&start=2020-01-01&end=2024-10-01", 422, "日付の範囲は 400 日までです(1736 日あります)。"),
+        ("month=2024-10&group_by=tag:nobody", 422, "タグ 'nobody' はありません。"),
         (
             "month=2024-10&filter=nonsense&filter=day=2024-10-01&group_by=x,y&then=z&measure=q&period=eon",
             200,

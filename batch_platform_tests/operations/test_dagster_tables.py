@@ -18,7 +18,7 @@ from batch_platform_tests.databases import empty_database, of_dagster
 from batch_platform_tests.waiting import PATIENCE, eventually
 
 BY_DAGSTER = "import sys; from dagster_postgres import storage; storage.DagsterPostgresStorage(sys.argv[1])"
-BY_US = "import sys; from batch_platform.operations import dagster_tables; dagster_tables.upgrade(sys.argv[1])"
+BY_US = "import sys; from batch_platform.operations.dagster import tables; tables.upgrade(sys.argv[1])"
 SHAPE = (
     "SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns "
     "WHERE table_schema = 'public' ORDER BY 1, 2",
