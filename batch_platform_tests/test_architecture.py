@@ -46,8 +46,6 @@ ROOMS = {
 }
 # What still stands elsewhere, and why. It only shrinks.
 STRAYS: dict[str, tuple[list[str], str]] = {
-    "btc/frames.py": (["typer"], "its tables wait for the kit's lists"),
-    "btc/printing.py": (["typer"], "its tables wait for the kit's lists"),
     "core/terminal.py": (["typer"], "what commands share waits for the kit's commands"),
     "finops/cli_work.py": (["typer"], "its options wait for the kit's commands"),
     "operations/parameters.py": (["fastapi"], "forms of job parameters wait for the kit's actions"),

@@ -1,51 +1,57 @@
-"""`batch-platform btc …`: one rate over every balance, previewed, sealed, approved, applied, proved, taken back."""
+"""`batch-platform btc …`: one rate over every balance, sealed, approved, applied, taken back.
+
+What only looks is in `read_cli`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from batch_platform.btc import frames, printing
-from batch_platform.btc.desk import Desk, apply, open_desk
-from batch_platform.btc.frames import Format
-from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus, Rounding, check
+from batch_platform.btc import printing
+from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
 from batch_platform.btc.money import parse_btc, parse_rate
 from batch_platform.btc.opening import open_work
 from batch_platform.btc.proving.command import prove
+from batch_platform.btc.read_cli import (
+    BatchId,
+    Confirm,
+    Json,
+    Rate,
+    RoundingName,
+    TargetTotal,
+    app,
+    overrides_of,
+    say,
+)
+from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
-from batch_platform.core.terminal import chosen, showing, whole
+from batch_platform.core.terminal import showing, whole
+from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
-    from batch_platform.btc.service import BtcContext, Overrides
+    from batch_platform.btc.actions import Acting
+    from batch_platform.btc.proof import Proof
+    from batch_platform.btc.service import BtcContext, Draft
     from batch_platform.btc.store import IdempotencyKey
 
-app = typer.Typer(no_args_is_help=True, help="BTC balances: one rate over all of them, planned, sealed, proved.")
+__all__ = ["app"]
 
-BatchId = Annotated[str, typer.Argument(metavar="ID", help="The batch; see `btc list`.")]
 As = Annotated[
     str | None, typer.Option("--as", metavar="ACCOUNT", help="Act as this account; in the local environment only.")
 ]
-Rate = Annotated[str, typer.Option(help="Percent of each balance: 5, -3, 0.125; at most 8 decimals.")]
-RoundingName = Annotated[
-    str | None, typer.Option("--rounding", help="half_even, half_up or toward_zero; default: the setting.")
-]
-TargetTotal = Annotated[
-    str | None, typer.Option(metavar="BTC", help="What all amounts shall add up to, to the satoshi.")
-]
-Confirm = Annotated[str | None, typer.Option(metavar="RATE", help="The rate again, where it is beyond the setting.")]
 Key = Annotated[str | None, typer.Option(metavar="TEXT", help="The same key and request make one batch only.")]
-Output = Annotated[str, typer.Option("--format", help="table, json or csv.")]
-Limit = Annotated[int, typer.Option(parser=whole(), metavar="N", help="Rows at most, up to 100.")]
-Cursor = Annotated[str | None, typer.Option(help="Where the page before has ended.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Approve = Annotated[bool, typer.Option("--approve", help="Approve it as sealed, and apply it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 
 
 @app.command("seed")
+@writes("btc-users.seed")
 def seed_command(
     users: Annotated[
         int | None, typer.Option(parser=whole(), metavar="N", help="So many made-up users, always the same.")
@@ -58,52 +64,34 @@ def seed_command(
     as_json: Json = False,
 ) -> None:
     """Open users with balances, for trying out and for tests. Who is there already stays as he is."""
-    from batch_platform.btc import service
+    from batch_platform.btc import actions, service
 
     if (users is None) == (file is None):
         raise InvalidInput("users-or-file", "give either --users N or --file CSV", field="users")
-    with open_desk(account) as desk, showing("opening users"):
-        if file is None:
-            done = service.seed_users(desk.work, users or 0, by=desk.by, dry_run=dry_run)
-        else:
-            try:
-                done = service.seed_csv(desk.work, _content(file), by=desk.by, dry_run=dry_run)
-            except InvalidInput as error:
-                raise InvalidInput("in-file", "{at}: {why}", at=file, why=error.message, field=error.field) from None
-        if not dry_run:
-            desk.record("btc-users.seed", str(file or f"{users} users"), None, vars(done))
-    printing.seeded(done, as_json=as_json, dry_run=dry_run)
-
-
-@app.command("preview")
-def preview_command(
-    rate: Rate,
-    rounding: RoundingName = None,
-    target_total: TargetTotal = None,
-    confirm: Confirm = None,
-    rows: Annotated[
-        int | None, typer.Option(parser=whole(), metavar="N", help="Rows to print; default: 20, in CSV all.")
-    ] = None,
-    output: Output = "table",
-    as_json: Json = False,
-) -> None:
-    """Show what a rate would do to every balance now. Nothing is written."""
-    from batch_platform.btc import service
-
-    kind = _format(output, as_json=as_json)
-    if rows is not None and rows < 0:
-        raise InvalidInput("rows-negative", "--rows must not be negative", field="rows")
-    overrides = _overrides(rounding, target_total)
-    with showing("reading balances"):
-        found = service.preview(open_work(), rate, overrides=overrides, confirm=confirm)
-    printing.draft(found, rows=rows, kind=kind)
+    with _session(account) as session, showing("opening users"):
+        given: dict[str, Any] = {"by": session.by, "dry_run": dry_run}
+        try:
+            if file is None:
+                open_users = partial(service.seed_users, session.context, users or 0, **given)
+            else:
+                open_users = partial(service.seed_csv, session.context, _content(file), **given)
+            done = open_users() if dry_run else actions.seed(session, str(file or f"{users} users"), open_users)
+        except InvalidInput as error:
+            if file is None:
+                raise
+            raise InvalidInput("in-file", "{at}: {why}", at=file, why=error.message, field=error.field) from None
+    there = done.users - done.opened
+    opened = f"{done.opened:,} users {'would be ' if dry_run else ''}opened"
+    lines = [opened + (f", {there:,} were there already" if there else "")]
+    say(printing.as_json({**vars(done), "dry_run": dry_run}) if as_json else lines)
 
 
 @app.command("adjust")
+@writes("btc-batch.create")
 def adjust_command(
     rate: Rate,
     memo: Annotated[str, typer.Option(help="Why; it stands in every row of the ledger.")],
-    approve: Annotated[bool, typer.Option("--approve", help="Approve it as sealed, and apply it.")] = False,
+    approve: Approve = False,
     key: Key = None,
     rounding: RoundingName = None,
     target_total: TargetTotal = None,
@@ -116,39 +104,27 @@ def adjust_command(
     as_json: Json = False,
 ) -> None:
     """Plan and seal a batch of a rate over all balances; with --approve apply it too, in this process."""
-    from batch_platform.btc import service
+    from batch_platform.btc import actions, service
 
-    overrides = _overrides(rounding, target_total, shards)
-    with open_desk(account) as desk:
-        work = desk.work
-        percent = parse_rate(rate, max_rate=work.options.max_rate, confirm_above=confirm)
-        asked = {"rate": percent, "memo": memo, **vars(overrides)}
-        named = None if key is None else service.idempotency_key(key, by=desk.by, asked=asked)
-        if dry_run:
-            service.plan.new_batch(work, percent, overrides.over(work.options), by=desk.by, memo=memo)
-            if (known := _known(work, named)) is None:
-                with showing("reading balances"):
-                    found = service.preview(work, percent, overrides=overrides, confirm=confirm)
-                printing.rehearsed(found, as_json=as_json)
-            else:
-                printing.batch(known, work.options, as_json=as_json, dry_run=True)
-            return
-        with showing("planning"), _saying_how_to_go_on(desk):
-            batch = service.create(
-                work,
-                percent,
-                by=desk.by,
-                memo=memo,
-                key=named,
-                overrides=overrides,
-                confirm=confirm,
-                approve=approve,
-            )
-        desk.told_once("btc-batch.create", batch)
-        _finish(desk, batch, run=approve, as_json=as_json)
+    overrides = overrides_of(rounding, target_total, shards)
+    with _session(account) as session:
+        context = session.context
+        percent = parse_rate(rate, max_rate=context.options.max_rate, confirm_above=confirm)
+        given: dict[str, Any] = {"memo": memo, "overrides": overrides, "confirm": confirm}
+        given["key"] = _key(session, key, {"rate": percent, "memo": memo, **vars(overrides)})
+        _create(
+            session,
+            known=partial(actions.require_creatable, context, percent, by=session.by, **given),
+            preview=partial(service.preview, context, percent, overrides=overrides, confirm=confirm),
+            make=partial(actions.create, session, percent, **given, approve=approve),
+            run=approve,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
 
 
 @app.command("approve")
+@writes("btc-batch.approve")
 def approve_command(
     batch_id: BatchId,
     count: Annotated[int, typer.Option(parser=whole(), metavar="N", help="The number of targets that was seen.")],
@@ -160,60 +136,50 @@ def approve_command(
     as_json: Json = False,
 ) -> None:
     """Approve a sealed batch as it was seen; with the last approval it is applied."""
-    from batch_platform.btc import service
+    from batch_platform.btc import actions
+    from batch_platform.btc.service import review
 
-    satoshi = parse_btc(amount, field="sum")
-    with open_desk(account) as desk:
-        act = service.review.require_seen if dry_run else service.approve
-        before = service.batch(desk.work, batch_id)
-        batch = act(desk.work, batch_id, by=desk.by, count=count, amount=satoshi, plan_sha256=plan_sha256)
+    seen: dict[str, Any] = {"count": count, "amount": parse_btc(amount, field="sum"), "plan_sha256": plan_sha256}
+    with _session(account) as session:
         if dry_run:
-            printing.batch(batch, desk.work.options, as_json=as_json, dry_run=True)
-            return
-        desk.told("btc-batch.approve", before, batch)
-        _finish(desk, batch, run=run, as_json=as_json)
+            _rehearsed(session, review.require_seen(session.context, batch_id, by=session.by, **seen), as_json)
+        else:
+            _finish(session, actions.approve(session, batch_id, **seen), run=run, as_json=as_json)
 
 
 @app.command("resume")
+@writes("btc-batch.resume")
 def resume_command(batch_id: BatchId, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Go on with a batch: plan it if that was interrupted, apply it, or watch the worker who does."""
-    from batch_platform.btc import service
+    from batch_platform.btc import actions
 
-    with open_desk(account) as desk:
-        before = service.batch(desk.work, batch_id)
-        if before.status is not BatchStatus.PENDING:
-            service.require_applicable(desk.work, batch_id)
+    with _session(account) as session:
         if dry_run:
-            printing.batch(before, desk.work.options, as_json=as_json, dry_run=True)
+            _rehearsed(session, actions.require_resumable(session.context, batch_id), as_json)
             return
         with showing("planning"):
-            batch = service.replan(desk.work, batch_id)
-        desk.told("btc-batch.resume", before, batch)
-        _finish(desk, batch, run=True, as_json=as_json)
+            batch = actions.replan(session, batch_id)
+        _finish(session, batch, run=True, as_json=as_json)
 
 
 @app.command("cancel")
+@writes("btc-batch.cancel")
 def cancel_command(batch_id: BatchId, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Drop a batch of which nothing is applied; the next one may start."""
-    from batch_platform.btc import service
+    from batch_platform.btc import actions
 
-    with open_desk(account) as desk:
-        before = service.batch(desk.work, batch_id)
+    with _session(account) as session:
         if dry_run:
-            if before.status is not BatchStatus.CANCELLED:
-                check(before.status, BatchStatus.CANCELLED)
-            printing.batch(before, desk.work.options, as_json=as_json, dry_run=True)
-            return
-        batch = service.cancel(desk.work, batch_id, by=desk.by)
-        if batch.status is not before.status:
-            desk.told("btc-batch.cancel", before, batch)
-        printing.batch(batch, desk.work.options, as_json=as_json)
+            _rehearsed(session, actions.require_cancellable(session.context, batch_id), as_json)
+        else:
+            _finish(session, actions.cancel(session, batch_id), run=False, as_json=as_json)
 
 
 @app.command("rollback")
+@writes("btc-batch.create")
 def rollback_command(
     batch_id: BatchId,
-    approve: Annotated[bool, typer.Option("--approve", help="Approve it as sealed, and apply it.")] = False,
+    approve: Approve = False,
     memo: Annotated[str | None, typer.Option(help="Why.")] = None,
     key: Key = None,
     account: As = None,
@@ -221,174 +187,116 @@ def rollback_command(
     as_json: Json = False,
 ) -> None:
     """Plan the batch that takes back what another has booked, once; what happened since stays."""
-    from batch_platform.btc import service
+    from batch_platform.btc import actions, service
 
-    with open_desk(account) as desk:
-        work = desk.work
-        asked = {"reverses": batch_id, "memo": memo}
-        named = None if key is None else service.idempotency_key(key, by=desk.by, asked=asked)
-        if dry_run:
-            if (known := _known(work, named)) is None:
-                with showing("reading balances"):
-                    found = service.preview_reversal(work, batch_id)
-                printing.rehearsed(found, as_json=as_json)
-            else:
-                printing.batch(known, work.options, as_json=as_json, dry_run=True)
-            return
-        with showing("planning"), _saying_how_to_go_on(desk):
-            batch = service.reverse(work, batch_id, by=desk.by, memo=memo, key=named, approve=approve)
-        desk.told_once("btc-batch.create", batch)
-        _finish(desk, batch, run=approve, as_json=as_json)
-
-
-@app.command("list")
-def list_command(
-    status: Annotated[str | None, typer.Option(help="Only these: planned, processing, completed …")] = None,
-    limit: Limit = 20,
-    cursor: Cursor = None,
-    as_json: Json = False,
-) -> None:
-    """List the batches, newest first."""
-    from batch_platform.btc import service
-
-    wanted = None if status is None else chosen("status", status, BatchStatus)
-    work = open_work()
-    printing.batches(service.history(work, wanted, limit=limit, cursor=cursor), work.options, as_json=as_json)
-
-
-@app.command("show")
-def show_command(batch_id: BatchId, as_json: Json = False) -> None:
-    """Show a batch: counters, sum, hash, who approved it, whose row failed, and its first rows."""
-    from batch_platform.btc import service
-
-    work = open_work()
-    printing.detail(service.detail(work, batch_id), work.options, as_json=as_json)
-
-
-@app.command("plan")
-def plan_command(batch_id: BatchId, output: Output = "table", as_json: Json = False) -> None:
-    """List the sealed rows with what became of each by now."""
-    from batch_platform.btc import service
-
-    kind = _format(output, as_json=as_json)
-    with showing("reading rows"):
-        rows = service.sealed_rows(open_work(), batch_id)
-    columns = printing.PLAN_COLUMNS
-    frames.frame(rows, (*columns, "reason") if kind is Format.TABLE else columns, kind=kind)
-
-
-@app.command("balances")
-def balances_command(output: Output = "table", as_json: Json = False) -> None:
-    """List everybody's balance as it is now, that of the house among them."""
-    from batch_platform.btc import service
-
-    kind = _format(output, as_json=as_json)
-    with showing("reading balances"):
-        rows = service.balances(open_work())
-    frames.frame(rows, printing.BALANCE_COLUMNS, kind=kind)
-
-
-@app.command("history")
-def history_command(
-    user_id: Annotated[str, typer.Argument(metavar="USER", help="The user.")],
-    limit: Limit = 20,
-    cursor: Cursor = None,
-    as_json: Json = False,
-) -> None:
-    """List what was booked to a user, newest first: deposits, batches, reversals."""
-    from batch_platform.btc import service
-
-    work = open_work()
-    rows, then = service.user_rows(work, user_id, limit=limit, cursor=cursor)
-    printing.user_rows(rows, service.batches_of(work, rows), then, as_json=as_json, user_id=user_id)
-
-
-@app.command("proof")
-def proof_command(batch_id: BatchId, as_json: Json = False) -> None:
-    """Prove one batch from its own rows: sealed against booked. Exits 1 when they differ."""
-    from batch_platform.btc import service
-
-    with showing("reading rows"):
-        found = service.proof(open_work(), batch_id)
-    printing.proof(found, as_json=as_json)
-    if not found.ok:
-        raise typer.Exit(1)
-
-
-@app.command("verify")
-def verify_command(
-    batch_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="The batch; all when left out.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Recompute batches and every balance from the ledger. Prints equal, or the differences and exits 1."""
-    from batch_platform.btc import service
-
-    with showing("reading the ledger"):
-        found = service.verify(open_work(), batch_id)
-    printing.verified(found, as_json=as_json)
-    if not found.ok:
-        raise typer.Exit(1)
+    with _session(account) as session:
+        named = _key(session, key, {"reverses": batch_id, "memo": memo})
+        _create(
+            session,
+            known=partial(actions.require_reversible, session.context, batch_id, key=named),
+            preview=partial(service.preview_reversal, session.context, batch_id),
+            make=partial(actions.reverse, session, batch_id, memo=memo, key=named, approve=approve),
+            run=approve,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
 
 
 app.command("prove")(prove)
 
 
-def _finish(desk: Desk, batch: Batch, *, run: bool, as_json: bool) -> None:
-    """Apply a batch that needs no more approvals, and print what it is then, with its proof."""
-    from batch_platform.btc import service
+def _session(account: str | None) -> AbstractContextManager[Acting]:
+    from batch_platform.btc.actions import PERMISSION
+    from batch_platform.kit.session import of_command
 
-    proof = None
-    if run and batch.is_open and (batch.status is not BatchStatus.PLANNED or _approved(desk, batch)):
+    def opened(settings: Any) -> AbstractContextManager[BtcContext]:
+        return nullcontext(open_work(settings))
+
+    return of_command(load_settings(), opened, account=account, permission=PERMISSION, unnamed=True)
+
+
+def _finish(session: Acting, batch: Batch, *, run: bool, as_json: bool) -> None:
+    """Apply a batch that needs no more approvals, and print what it is then, with its proof."""
+    from batch_platform.btc import actions, service
+
+    proof, context = None, session.context
+    if (
+        run
+        and batch.is_open
+        and (batch.status is not BatchStatus.PLANNED or service.is_approved(batch, context.options))
+    ):
         with showing(f"applying {batch.batch_id}"):
-            batch = apply(desk, batch.batch_id)
+            batch = actions.run(session, batch.batch_id)
     if run and batch.status in REVERSIBLE:
         with showing("proving"):
-            proof = service.proof(desk.work, batch.batch_id)
-    printing.batch(batch, desk.work.options, as_json=as_json, proof=proof)
+            proof = service.proof(context, batch.batch_id)
+    _show_batch(context, batch, proof, as_json=as_json)
     if proof is not None and not proof.ok:
         raise typer.Exit(1)
 
 
-@contextmanager
-def _saying_how_to_go_on(desk: Desk) -> Iterator[None]:
+def _rehearsed(session: Acting, batch: Batch, as_json: bool) -> None:
+    _show_batch(session.context, batch, as_json=as_json, dry_run=True)
+
+
+def _show_batch(context: BtcContext, batch: Batch, proof: Proof | None = None, *, as_json: bool, **more: Any) -> None:
+    from batch_platform.btc.web.schemas import BatchAnswer, ProofAnswer
+
+    if not as_json:
+        say(printing.batch(batch, context.options, proof))
+        return
+    if proof is not None:
+        more["proof"] = ProofAnswer.from_model(proof).model_dump(mode="json")
+    say(printing.as_json(BatchAnswer.of(batch, context.options), **more))
+
+
+def _key(session: Acting, text: str | None, body: dict[str, Any]) -> IdempotencyKey | None:
+    from batch_platform.btc import service
+
+    return None if text is None else service.idempotency_key(text, by=session.by, asked=body)
+
+
+def _create(
+    session: Acting,
+    *,
+    known: Callable[[], Batch | None],
+    preview: Callable[[], Draft],
+    make: Callable[[], Batch],
+    run: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make a batch and finish it; a dry run shows the one that the key has made already, or what would be planned."""
+    from batch_platform.btc.web.schemas import PreviewAnswer
+
+    context = session.context
+    if not dry_run:
+        with showing("planning"):
+            batch = _made(context, make)
+        _finish(session, batch, run=run, as_json=as_json)
+    elif (batch_of_key := known()) is not None:
+        _rehearsed(session, batch_of_key, as_json)
+    else:
+        with showing("reading balances"):
+            draft = preview()
+        if as_json:
+            say(printing.as_json(PreviewAnswer.of(draft, rows=0), dry_run=True))
+        else:
+            say([*printing.outline(draft), "nothing is written"])
+
+
+def _made(context: BtcContext, make: Callable[[], Batch]) -> Batch:
     """A refusal because of an open batch, such as one whose command was killed, says what brings that one on."""
     try:
-        yield
+        return make()
     except Conflict as error:
-        open_id = desk.work.store.batches.open_batch_id()
-        if open_id is None or open_id not in error.message:
+        open_id = context.store.batches.open_batch_id()
+        if open_id is None or open_id not in str(error.message):
             raise
-        first, *_ = printing.next_steps(desk.work.store.batches.get(open_id), desk.work.options, acting=True)
-        raise Conflict("and-first", "{reason}; {next}", reason=error.message, next=first, field=error.field) from None
-
-
-def _approved(desk: Desk, batch: Batch) -> bool:
-    from batch_platform.btc import service
-
-    return service.is_approved(batch, desk.work.options)
-
-
-def _known(work: BtcContext, key: IdempotencyKey | None) -> Batch | None:
-    """The batch that this key has made already. Raises `Conflict` while another one is open, as creating does."""
-    known = None if key is None else work.store.batches.with_key(key, work.clock())
-    if known is None and (other := work.store.batches.open_batch_id()) is not None:
+        advice, *_ = printing.next_steps(context.store.batches.get(open_id), context.options, acting=True)
         raise Conflict(
-            "batch-is-open", "batch {batch} is open: finish or cancel it first", batch=other, field="batch_id"
-        )
-    return known
-
-
-def _overrides(rounding: str | None, target_total: str | None, shards: int | None = None) -> Overrides:
-    from batch_platform.btc import service
-
-    rule = None if rounding is None else chosen("rounding", rounding, Rounding)
-    total = None if target_total is None else parse_btc(target_total, field="target_total")
-    return service.Overrides(rule, total, shards)
-
-
-def _format(name: str, *, as_json: bool) -> Format:
-    kind = chosen("format", name, Format)
-    return Format.JSON if as_json else kind
+            "and-first", "{reason}; {next}", reason=error.message, next=advice, field=error.field
+        ) from None
 
 
 def _content(file: Path) -> bytes:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from rich.console import Console
 
-from batch_platform.btc.desk import Desk, apply
 from batch_platform.btc.model import HOUSE, REVERSIBLE, SATOSHI, Batch, BatchStatus
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.opening import open_work
@@ -17,7 +17,9 @@ from batch_platform.core.failures import PermanentFailure
 from batch_platform.settings import Settings
 
 if TYPE_CHECKING:
+    from batch_platform.btc.actions import Acting
     from batch_platform.btc.service import BtcContext
+    from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.launch import Launcher
 
 Step = Callable[[str], None]
@@ -45,8 +47,8 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
     from batch_platform.btc import service
 
     step(f"BTC balances: {USERS:,} made-up users")
-    with _desk(settings) as desk:
-        work = desk.work
+    with _session(settings, launcher) as session:
+        work = session.context
         made = list(_made(work))
         first = next((one for one in made if one.is_open or one.status in REVERSIBLE), None)
         back = service.batch(work, first.reversed_by) if first is not None and first.reversed_by else None
@@ -56,69 +58,64 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
                 return
             done = service.seed_users(work, USERS, by=BY, believable=True)
             step(f"  {done.opened:,} opened, {done.users - done.opened:,} were there")
-            first = _adjusted(desk, first, step, launcher, number=len(made))
-            back = _taken_back(desk, first, back, step, launcher)
+            by_runs = launcher is not None
+            first = _adjusted(session, first, step, by_runs=by_runs, number=len(made))
+            back = _taken_back(session, first, back, step, by_runs=by_runs)
         else:
             step("  adjusted and taken back before")
         _show(work, service.batch(work, first.batch_id), back)
 
 
-def _adjusted(desk: Desk, batch: Batch | None, step: Step, launcher: Launcher | None, *, number: int) -> Batch:
+def _adjusted(session: Acting, batch: Batch | None, step: Step, *, by_runs: bool, number: int) -> Batch:
     """+5 % applied, with money coming in after the seal and after the end."""
-    from batch_platform.btc import service
+    from batch_platform.btc import actions, service
 
-    work = desk.work
+    work = session.context
     if batch is None:
-        found = service.preview(work, RATE)
-        step(f"  preview of +{RATE} %: {_summed(found.summary.targets, found.plan_sum, found.plan_sha256)}")
+        draft = service.preview(work, RATE)
+        step(f"  preview of +{RATE} %: {_summed(draft.summary.targets, draft.plan_sum, draft.plan_sha256)}")
         key = service.idempotency_key(f"demo {number}", by=BY, asked={"rate": RATE, "memo": MEMO})
-        batch = service.create(work, RATE, by=BY, memo=MEMO, key=key)
-    batch = _sealed(desk, batch, "btc-batch.create", step)
+        batch = actions.create(session, RATE, memo=MEMO, key=key)
+    batch = _sealed(work, batch, step)
     if batch.status not in REVERSIBLE:
         _pay(work, WHILE_SEALED, step)
-        batch = _applied(desk, batch, step, launcher)
+        batch = _applied(session, batch, step, by_runs=by_runs)
     _pay(work, AFTER, step)
     return batch
 
 
-def _taken_back(desk: Desk, first: Batch, batch: Batch | None, step: Step, launcher: Launcher | None) -> Batch:
+def _taken_back(session: Acting, first: Batch, batch: Batch | None, step: Step, *, by_runs: bool) -> Batch:
     """What the first batch has booked, negated; a batch is reversed once, whoever asks again."""
+    from batch_platform.btc import actions
+
+    batch = batch or actions.reverse(session, first.batch_id, memo=MEMO_BACK)
+    batch = _sealed(session.context, batch, step)
+    return batch if batch.status in REVERSIBLE else _applied(session, batch, step, by_runs=by_runs)
+
+
+def _sealed(work: BtcContext, batch: Batch, step: Step) -> Batch:
     from batch_platform.btc import service
 
-    batch = batch or service.reverse(desk.work, first.batch_id, by=BY, memo=MEMO_BACK)
-    batch = _sealed(desk, batch, "btc-batch.reverse", step)
-    return batch if batch.status in REVERSIBLE else _applied(desk, batch, step, launcher)
-
-
-def _sealed(desk: Desk, batch: Batch, what: str, step: Step) -> Batch:
-    from batch_platform.btc import service
-
-    batch = service.replan(desk.work, batch.batch_id)
-    desk.told_once(what, batch)
+    batch = service.replan(work, batch.batch_id)
     step(f"  sealed: {_plan_of(batch)}")
     return batch
 
 
-def _applied(desk: Desk, batch: Batch, step: Step, launcher: Launcher | None) -> Batch:
+def _applied(session: Acting, batch: Batch, step: Step, *, by_runs: bool) -> Batch:
     """Approved as it was sealed, and applied; from wherever a killed demo has left it."""
-    from batch_platform.btc import service
+    from batch_platform.btc import actions, service
 
-    work = desk.work
+    work, own = session.context, batch.batch_id
     for account in (BY, SECOND):
         if batch.status is BatchStatus.PLANNED and service.approvals_missing(batch, work.options):
-            batch = service.approve(
-                work,
-                batch.batch_id,
-                by=account,
-                count=batch.target_user_count,
-                amount=batch.plan_sum or 0,
-                plan_sha256=batch.plan_sha256 or "",
-            )
+            approver = replace(session, log=replace(session.log, who=account))
+            count, amount, digest = batch.target_user_count, batch.plan_sum or 0, batch.plan_sha256 or ""
+            batch = actions.approve(approver, own, count=count, amount=amount, plan_sha256=digest)
             step(f"  approved by {account}")
-    if launcher is None:
-        return service.run(work, batch.batch_id)
-    step(f"  running btc_adjustment for {batch.batch_id}")
-    return apply(desk, batch.batch_id, launcher)
+    if not by_runs:
+        return service.run(work, own)
+    step(f"  running btc_adjustment for {own}")
+    return actions.run(session, own)
 
 
 def _pay(work: BtcContext, payments: dict[str, tuple[str, int]], step: Step) -> None:
@@ -155,14 +152,21 @@ def _in_the_way(work: BtcContext, first: Batch | None) -> str | None:
 
 
 @contextmanager
-def _desk(settings: Settings) -> Iterator[Desk]:
+def _session(settings: Settings, launcher: Launcher | None) -> Iterator[Acting]:
     from batch_platform.core import postgres
+    from batch_platform.core.audit import Log
+    from batch_platform.kit.session import Session
+    from batch_platform.operations.opening import open_operations
 
-    pool = postgres.open_pool(settings.database(), application_name="batch-platform demo", max_size=1)
-    try:
-        yield Desk(open_work(settings), BY, pool, settings)
-    finally:
-        pool.close()
+    with ExitStack() as stack:
+        pool = postgres.open_pool(settings.database(), application_name="batch-platform demo", max_size=1)
+        stack.callback(pool.close)
+        context = open_work(settings)
+
+        def operations() -> OperationsContext:
+            return stack.enter_context(open_operations(settings, launcher=launcher))
+
+        yield Session(context, Log(pool, context.clock, BY), operations)
 
 
 def _show(work: BtcContext, first: Batch, back: Batch) -> None:

@@ -41,6 +41,12 @@ def chosen(option: str, text: str, kind: type[E]) -> E:
     return kind(text)
 
 
+class Figure(str):
+    """A number as people read it; it stands at the right of its column."""
+
+    __slots__ = ()
+
+
 def whole(low: int | None = None, high: int | None = None) -> Callable[[str], int]:
     """The `parser` of an option that is a whole number in plain digits, from `low` to `high`."""
 
@@ -78,7 +84,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool = False, empt
         return
     table = Table(box=None)
     for name, value in rows[0].items():
-        number = isinstance(value, int | Decimal)
+        number = isinstance(value, int | Decimal | Figure)
         table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=number)
     for row in rows:
         table.add_row(*(shown(value) for value in row.values()))

@@ -56,6 +56,7 @@ class List(Generic[C, F, R]):
     `row`      the API's model of a row, and of each line of `--json`; `of` makes it
     `columns`  what people see of a row
     `empty`    what they are told when there is none
+    `to_json`  writes rows whose numbers are exact, as their route does
     """
 
     filters: type[F]
@@ -65,6 +66,7 @@ class List(Generic[C, F, R]):
     columns: Columns
     empty: str
     paging: Literal["cursor", "offset"] | None = "cursor"
+    to_json: Callable[[Sequence[Any]], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,23 +128,32 @@ def command(
     opened: Callable[[], AbstractContextManager[C]],
     options: Mapping[str, OptionInfo] | None = None,
     shown: int = SHOWN,
+    resumes: bool = False,
 ) -> None:
-    """`name [filters] [--limit N] [--json]`: JSON is the API's rows, all unless limited; people see a table."""
+    """`name [filters] [--limit N] [--json]`: JSON is the API's rows, all unless limited; people see a table.
+
+    With `resumes` it goes on at a `--cursor`.
+    """
     import typer
 
     def run(**given: Any) -> None:
-        as_json, limit = given.pop("as_json"), given.pop("limit", None)
+        as_json, limit, cursor = given.pop("as_json"), given.pop("limit", None), given.pop("cursor", None)
         filters = signatures.from_texts(listing.filters, given, by_option=True)
         with opened() as context:
-            rows, more = taken(context, listing, filters, limit if limit or as_json else shown)
+            rows, following = taken(context, listing, filters, limit if limit or as_json else shown, cursor)
         show(listing, rows, as_json=as_json)
-        if more and not (limit or as_json):
+        if following and resumes and not as_json:
+            typer.echo(f"the next ones: --cursor {following}")
+        elif following and not (limit or as_json):
             typer.echo("… and more: --limit N shows them, --json all of them")
 
     parameters = signatures.of_command(listing.filters, options or {})
     if listing.paging is not None:
         limit = typer.Option(parser=whole(1, 10_000), metavar="N", help="Rows at most.")
         parameters.append(parameter("limit", Annotated[int | None, limit], None))
+    if resumes:
+        cursor = typer.Option("--cursor", help="Where the page before has ended.")
+        parameters.append(parameter("cursor", Annotated[str | None, cursor], None))
     as_json = typer.Option("--json", help=signatures.JSON_HELP)
     signatures.signed(run, name, doc, [*parameters, parameter("as_json", Annotated[bool, as_json], False)])
     app.command(name)(run)
@@ -150,23 +161,30 @@ def command(
 
 def show(listing: List[Any, Any, R], rows: Sequence[R], *, as_json: bool, empty: str | None = None) -> None:
     """Rows of the list as its command prints them."""
+    import typer
+
     if as_json:
-        print_json([written(listing.of(row)) for row in rows])
+        answers = [listing.of(row) for row in rows]
+        if listing.to_json is None:
+            print_json(list(map(written, answers)))
+        else:
+            typer.echo(listing.to_json(answers))
         return
     table = [{heading: _cell(row, column) for heading, column in listing.columns.items()} for row in rows]
     print_rows(table, empty=empty or listing.empty)
 
 
-def taken(context: C, listing: List[C, F, R], filters: F, limit: int | None) -> tuple[list[R], bool]:
-    """The first rows, or all of them; and whether there are more."""
+def taken(
+    context: C, listing: List[C, F, R], filters: F, limit: int | None, cursor: str | None = None
+) -> tuple[list[R], str | None]:
+    """The first rows from the cursor on, or all of them; and the cursor of those that are left."""
     rows: list[R] = []
-    cursor: str | None = None
     while True:
         left = AT_MOST if limit is None else min(AT_MOST, limit - len(rows))
         part, cursor = listing.read(context, filters, Paging(left, cursor))
         rows += part
         if cursor is None or len(rows) == limit:
-            return rows, cursor is not None
+            return rows, cursor
 
 
 def page(context: C, listing: List[C, F, R], query: Mapping[str, str], *, limit: int, **fixed: Any) -> Shown[F, R]:

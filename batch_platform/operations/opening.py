@@ -11,12 +11,16 @@ from batch_platform.operations import platform
 
 if TYPE_CHECKING:
     from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.settings import Settings
 
 
 @contextmanager
-def open_operations(settings: Settings, *, runs: bool = False) -> Iterator[OperationsContext]:
-    """The context of this process, its connections closed at the end; with `runs` jobs are run in it."""
+def open_operations(
+    settings: Settings, *, runs: bool = False, launcher: Launcher | None = None
+) -> Iterator[OperationsContext]:
+    """The context of this process, its connections closed at the end; with `runs` jobs are run in it, by a `launcher`
+    of the caller's if it has one."""
     from batch_platform.core import postgres
     from batch_platform.core.clock import utc_now
     from batch_platform.operations.context import OperationsContext
@@ -26,7 +30,8 @@ def open_operations(settings: Settings, *, runs: bool = False) -> Iterator[Opera
     database = settings.database()
     registry = platform.given().registry(settings)
     with showing("loading the jobs"):
-        launcher = platform.given().launcher(settings) if runs else None
+        if runs and launcher is None:
+            launcher = platform.given().launcher(settings)
         instance = launcher.instance if launcher else open_instance()
     runner = None
     if launcher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_what_people_read(shell: Shell) -> None:
     assert "22,049,999.97574500" in table
     assert "… and 27 more rows" in table
     sealed = shell(*ADJUST, *AS_KEI).out
-    [batch] = shell.json("list")["items"]
+    [batch] = shell.json("list")
     words = " ".join(seen(batch))
     assert f"batch {batch['batch_id']} is planned, +5 %: November" in sealed
     assert f"approve it: batch-platform btc approve {words}" in sealed
@@ -107,7 +108,7 @@ def test_what_people_read(shell: Shell) -> None:
     assert batch["plan_sha256"] in shown
     assert "22,049,999.97574500" in shell("plan", batch["batch_id"]).out
     assert "20,999,999.97690000" in shell("history", "user-0000003").out
-    assert shell("history", "nobody").out == "nothing was booked to nobody\n"
+    assert shell("history", "nobody").out == "nothing was booked to this user\n"
 
 
 def test_a_batch_is_approved_as_seen_or_cancelled(shell: Shell) -> None:
@@ -158,7 +159,7 @@ def test_one_open_batch_and_one_batch_a_key(shell: Shell) -> None:
         assert f"batch {first['batch_id']} is open" in shell(*other, *more).failed(2)
     hint = f"; approve it: batch-platform btc approve {' '.join(seen(first))}"
     assert shell(*other).failed(2) == f"batch {first['batch_id']} is open: finish or cancel it first{hint}"
-    assert shell.json("list")["total"] == 1
+    assert len(shell.json("list")) == 1
     assert len(shell.audited(first["batch_id"])) == 1
 
 
@@ -169,15 +170,17 @@ def test_the_history_is_walked_by_cursor(shell: Shell) -> None:
         batch = shell.json("adjust", "--rate", rate, "--memo", rate, *AS_KEI)
         made.append(batch["batch_id"])
         shell.json("cancel", batch["batch_id"], *AS_KEI)
-    page = shell.json("list", "--limit", "2")
-    rest = shell.json("list", "--limit", "2", "--cursor", page["next_cursor"])
-    assert [one["batch_id"] for one in (*page["items"], *rest["items"])] == made[::-1]
-    assert (page["total"], rest["next_cursor"]) == (3, None)
-    assert "--cursor" in shell("list", "--limit", "2").out
-    assert shell.json("list", "--status", "completed")["items"] == []
-    assert len(shell.json("list", "--status", "cancelled")["items"]) == 3
+    newest, second, oldest = shell.json("list")
+    assert [one["batch_id"] for one in (newest, second, oldest)] == made[::-1]
+    assert [one["adjustment_rate"] for one in (newest, second, oldest)] == [3, 2, 1]
+    assert shell.json("list", "--limit", "2") == [newest, second]
+    [cursor] = re.findall(r"the next ones: --cursor (\S+)", shell("list", "--limit", "2").out)
+    assert shell.json("list", "--cursor", cursor) == [oldest]
+    assert "--cursor" not in shell("list").out
+    assert shell.json("list", "--status", "completed") == []
+    assert len(shell.json("list", "--status", "cancelled")) == 3
     rows = shell.json("history", "user-0000003")
-    assert [(row["transaction_type"], row["amount"]) for row in rows["items"]] == [("deposit", "20999999.97690000")]
+    assert [(row["transaction_type"], row["amount"]) for row in rows] == [("deposit", "20999999.97690000")]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,7 @@ def test_a_rate_that_cannot_be(shell: Shell, rate: str) -> None:
         ("adjust", "--memo", "m", "--dry-run", *AS_KEI),
     ):
         assert shell(*command, "--rate", rate).failed(2).startswith("adjustment_rate ")
-    assert shell.json("list")["total"] == 0
+    assert shell.json("list") == []
 
 
 def test_a_rate_beyond_the_setting_is_typed_twice(shell: Shell) -> None:
@@ -229,10 +232,10 @@ def test_a_rate_beyond_the_setting_is_typed_twice(shell: Shell) -> None:
         ((*ADJUST, "--shards", "3", "--dry-run", *AS_KEI), "shards must be 1 or 16"),
         ((*ADJUST, "--key", "", *AS_KEI), "Idempotency-Key must be"),
         (("adjust", "--rate", "5", "--memo", "m" * 201, "--dry-run", *AS_KEI), "memo has 201 characters"),
-        (("list", "--status", "done"), "--status is pending, planned"),
-        (("list", "--limit", "0"), "limit must be 1 to 100"),
+        (("list", "--status", "done"), "--status: "),
+        (("list", "--limit", "0"), "0 is less than 1"),
         (("list", "--cursor", "nonsense"), "cursor"),
-        (("history", "ann", "--limit", "101"), "limit must be 1 to 100"),
+        (("history", "ann", "--limit", "10001"), "10001 is more than 10000"),
         (("show", "no-batch"), "there is no batch no-batch"),
         (("plan", "no-batch"), "there is no batch no-batch"),
         (("proof", "no-batch"), "there is no batch no-batch"),
@@ -256,7 +259,9 @@ def test_bad_input_is_one_line(shell: Shell, words: tuple[str, ...], told: str) 
 
 
 def test_who_may_act(shell: Shell) -> None:
-    assert "yui may not run batches" in shell(*ADJUST, "--as", "yui").failed(1)
+    assert "account yui may not do this: it needs the permission batch:execute" in shell(
+        *ADJUST, "--as", "yui"
+    ).failed(1)
     shell.seeded()
     user = pwd.getpwuid(os.getuid()).pw_name
     assert shell.json(*ADJUST)["created_by"] == f"cli:{user}"
@@ -293,7 +298,7 @@ def test_a_large_sum_waits_for_an_approval_that_names_it(shell: Shell) -> None:
     told = shell(*ADJUST, "--approve", *AS_KEI)
     assert told.code == 0
     assert "waits for 1 approval that names its sum (BTC_CONFIRM_ABOVE)" in told.out
-    [batch] = shell.json("list")["items"]
+    [batch] = shell.json("list")
     assert (batch["status"], batch["approvals"]) == ("planned", [])
     wrong = seen(batch | {"plan_sum": "1000.00000000"})
     assert "look at the plan again" in shell("approve", *wrong, "--no-run", *AS_KEI).failed(2)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from batch_platform.btc import desk, opening, service
+from batch_platform import cli
+from batch_platform.btc import opening, service
 from batch_platform.btc.jobs import BATCH_TAG, BATCHES
 from batch_platform.btc.model import Batch
 from batch_platform.btc.money import btc_text
@@ -55,7 +56,7 @@ def one_launcher(monkeypatch: pytest.MonkeyPatch, shell: Shell) -> None:
         LAUNCHERS[0].end_dead_runs()
         return LAUNCHERS[0]
 
-    monkeypatch.setattr(desk, "_launcher", launcher)
+    monkeypatch.setattr(cli, "PLATFORM", replace(cli.PLATFORM, launcher=launcher))
 
 
 def balances(shell: Shell) -> dict[str, Decimal]:
@@ -104,7 +105,7 @@ def test_a_batch_is_applied_proved_and_taken_back(shell: Shell) -> None:
     shown = shell.json("show", own)
     assert shown["operation"]["reversed_by"] == planned["batch_id"]
     assert len(shown["transactions"]) == 20
-    types = [row["transaction_type"] for row in shell.json("history", "user-0000003")["items"]]
+    types = [row["transaction_type"] for row in shell.json("history", "user-0000003")]
     assert types == ["btc_adjustment", "btc_adjustment", "deposit"]
     verified = shell.json("verify")
     assert (verified["ok"], len(verified["batches"]), verified["balances"]["ok"]) == (True, 2, True)
@@ -154,7 +155,7 @@ def test_a_killed_command_goes_on_by_the_same_command_and_key(shell: Shell, deed
     words = (*ADJUST, "--approve", "--key", "nov", *AS_KEI)
     killed = subprocess.run([sys.executable, "-c", DYING, *deed, *words], check=False, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    [batch] = shell.json("list")["items"]
+    [batch] = shell.json("list")
     assert batch["status"] == left
     done = shell.json(*words)
     assert (done["batch_id"], done["status"], done["proof"]["ok"]) == (batch["batch_id"], "completed", True)
@@ -171,7 +172,7 @@ def test_a_killed_command_goes_on_by_the_same_command_and_key(shell: Shell, deed
         refused = shell("rollback", taken["batch_id"], *AS_KEI).failed(2)
         assert f"batch {taken['batch_id']} is the reversal of {done['batch_id']} and cannot be reversed" in refused
         assert balances(shell) == before
-        items = shell.json("history", "user-0000009")["items"]
+        items = shell.json("history", "user-0000009")
         assert [(row["reverses"], row["reversed_by"], row["reversal_status"]) for row in items[:2]] == [
             (done["batch_id"], None, None),
             (None, taken["batch_id"], "completed"),

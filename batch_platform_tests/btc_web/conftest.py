@@ -22,7 +22,6 @@ from batch_platform.btc.model import HOUSE, Batch, Options, UserStatus
 from batch_platform.btc.service import BtcContext, build_context
 from batch_platform.btc.store import Opening
 from batch_platform.btc.web import pages
-from batch_platform.btc.web.context import BtcSite
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.operations.context import OperationsContext
@@ -74,7 +73,7 @@ class Office:
     def open(self) -> None:
         """The web works with this office from now on."""
         self.runner.context = self.work
-        self.app.state.btc = BtcSite(self.work, self.operations)
+        self.app.state.btc, self.app.state.operations = self.work, self.operations
 
     def forget_answers(self) -> None:
         """As after a day: the web has no answer to a known idempotency key any more."""

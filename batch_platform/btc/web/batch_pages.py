@@ -1,260 +1,252 @@
-"""Console pages of btc that decide: adjust all balances, approve, cancel, resume, reverse.
-
-A rate, or a reversal, is asked about before anything is written: the dialog shows a preview, so looking leaves no
-batch behind that others would have to wait for. The answer creates the batch under the dialog's own idempotency key,
-so however often it is sent there is one batch, and approves it by the count, the sum and the hash that were shown.
-Where balances have moved meanwhile the sealed plan has another hash: nothing is approved, nothing starts. The batch
-waits as it is sealed, and is asked about once more; no deposit can come in between any more, so that answer holds.
-"""
+"""Console pages of btc that show: all batches with the form, one batch with its plan and proof."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Final
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from batch_platform.btc import service
-from batch_platform.btc.model import Batch, BatchStatus
-from batch_platform.btc.money import RATE_CEILING, btc_text, parse_btc, parse_rate, rate_text
-from batch_platform.btc.web import screens
-from batch_platform.btc.web.api import EXECUTE
-from batch_platform.btc.web.context import HOME, BtcSite, Site, resumed, started, subject, told, told_once
-from batch_platform.btc.web.screens import Question
+from batch_platform.btc import actions, service
+from batch_platform.btc.actions import Acting
+from batch_platform.btc.jobs import BATCH_TAG
+from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
+from batch_platform.btc.money import btc_text, rate_text
+from batch_platform.btc.service.lists import FAILURES_SHOWN
+from batch_platform.btc.web import words
+from batch_platform.btc.web.api import READ
+from batch_platform.btc.web.context import HOME, Caller
+from batch_platform.btc.web.files import FILES
 from batch_platform.btc.web.words import Figures
-from batch_platform.core.failures import Conflict, InvalidInput
-from batch_platform.web.console import redirect
-from batch_platform.web.i18n import gettext as _
+from batch_platform.core.failures import NotFound, PermanentFailure
+from batch_platform.web.access.dependencies import current
+from batch_platform.web.api.strict import QueryBool, QueryInt
+from batch_platform.web.console import render
 from batch_platform.web.i18n import said
 
-SEAL: Final = frozenset({"count", "sum", "plan_sha256"})
-"""Fields of a refused approval that say: another plan than the one that was seen."""
+ROWS: Final = 20
+TRANSACTIONS: Final = 10
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+PROVED_AT_SIGHT: Final = 100_000
+"""So many targets at most are proved by themselves when their page is looked at: it takes about a second."""
+
+STALE: Final = timedelta(minutes=1)
+"""A batch that has been started for so long and has no worker may be pushed by a person."""
+
+_GOING: Final = frozenset({BatchStatus.PENDING, BatchStatus.PROCESSING})
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the dialog asks: the figures of a plan, and the memo of the form that led to it.
+
+    `request_id` names one showing of the dialog: an answer that is sent twice makes one batch. `confirm` says that
+    the rate has to be typed again, `confirm_sum` that the sum has to be.
+    """
+
+    figures: Figures
+    cutoff_at: datetime
+    request_id: str
+    memo: str = ""
+    confirm: bool = False
+    confirm_sum: bool = False
+
+
+Offset = Annotated[QueryInt, Query(ge=0, le=10_000_000)]
+Cursor = Annotated[str | None, Query(max_length=2_000)]
 
 router = APIRouter(include_in_schema=False)
 
 
-async def _texts(request: Request) -> dict[str, str]:
-    return {key: value.strip() for key, value in (await request.form()).items() if isinstance(value, str)}
+@router.get(HOME, dependencies=READ)
+def batches_page(request: Request, caller: Caller, status: str = "", offset: Offset = 0) -> Response:
+    """The form, for those who may execute, and the history."""
+    return show_batches(request, caller, status=status, offset=offset)
 
 
-Form = Annotated[dict[str, str], Depends(_texts)]
+@router.get(f"{HOME}/live", dependencies=READ)
+def history_live(request: Request, caller: Caller, status: str = "", offset: Offset = 0) -> Response:
+    """The history alone: it asks for itself while a batch of it is going on."""
+    return show_batches(request, caller, status=status, offset=offset, part=True)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What a dialog had shown: the number of targets, their sum in satoshi, the hash."""
-
-    count: int
-    amount: int
-    plan_sha256: str
-
-    @classmethod
-    def of(cls, form: dict[str, str]) -> Seen:
-        """Raises `InvalidInput` for a form that no page has made."""
-        try:
-            return cls(_digits(form["count"]), _digits(form["sum"]), form["plan_sha256"])
-        except (KeyError, ValueError):
-            raise InvalidInput("form-incomplete", "The form is not complete; load the page again.") from None
-
-
-@router.post(f"{HOME}/preview", dependencies=EXECUTE)
-def preview(request: Request, site: Site, form: Form) -> Response:
-    """The question before a rate is applied to everybody. Nothing is written."""
-    return _asked(request, site, form)
-
-
-@router.post(f"{HOME}/execute", dependencies=EXECUTE)
-def execute(request: Request, site: Site, form: Form) -> Response:
-    """Exactly what the dialog had shown is created, approved and started; else nothing starts."""
-    asked = {"adjustment_rate": _plain(form.get("adjustment_rate", "")), "memo": _memo(form)}
-    try:
-        seen = Seen.of(form)
-        _require_sum(site, form, seen)
-        made = service.create(
-            site.work,
-            asked["adjustment_rate"],
-            by=subject(request),
-            memo=asked["memo"],
-            key=service.idempotency_key(form.get("request_id", ""), by=subject(request), asked=asked),
-            confirm=_plain(form.get("confirm_rate", "")),
-        )
-    except InvalidInput as error:
-        return _asked(request, site, form, error)
-    told_once(request, "btc-batch.create", made)
-    return _confirmed(request, site, made, seen)
-
-
-@router.post(f"{HOME}/{{batch_id}}/approve", dependencies=EXECUTE)
-def approve(request: Request, site: Site, batch_id: str, form: Form) -> Response:
-    """Approve a batch that waits, as its page had shown it, and start it when that was the last approval."""
-    try:
-        seen = Seen.of(form)
-        _require_sum(site, form, seen)
-    except InvalidInput as error:
-        return redirect(request, f"{HOME}/{batch_id}", message=error.message, tone="bad")
-    return _confirmed(request, site, service.batch(site.work, batch_id), seen)
-
-
-@router.post(f"{HOME}/{{batch_id}}/cancel", dependencies=EXECUTE)
-def cancel(request: Request, site: Site, batch_id: str) -> Response:
-    here = f"{HOME}/{batch_id}"
-    before = service.batch(site.work, batch_id)
-    try:
-        after = service.cancel(site.work, batch_id, by=subject(request))
-    except Conflict as error:
-        return redirect(request, here, message=said(error), tone="bad")
-    if after.status is not before.status:
-        told(request, "btc-batch.cancel", before, after)
-    return redirect(request, here, message=_("The batch is cancelled; nothing was booked."))
-
-
-@router.post(f"{HOME}/{{batch_id}}/resume", dependencies=EXECUTE)
-def resume(request: Request, site: Site, batch_id: str) -> Response:
-    """Go on with a batch that failed, whose worker died, or that was approved and has not begun."""
-    here = f"{HOME}/{batch_id}"
-    before = service.batch(site.work, batch_id)
-    try:
-        after = resumed(site, batch_id, by=subject(request))
-    except Conflict as error:
-        return redirect(request, here, message=said(error), tone="bad")
-    told(request, "btc-batch.resume", before, after)
-    return redirect(request, here, message=_("The batch goes on."))
-
-
-@router.post(f"{HOME}/{{batch_id}}/preview-reversal", dependencies=EXECUTE)
-def preview_reversal(request: Request, site: Site, batch_id: str) -> Response:
-    """The question before a batch is reversed. Nothing is written."""
-    return _asked_reversal(request, site, batch_id, {})
-
-
-@router.post(f"{HOME}/{{batch_id}}/reverse", dependencies=EXECUTE)
-def reverse(request: Request, site: Site, batch_id: str, form: Form) -> Response:
-    """As `execute`, for the reversal of a batch."""
-    asked = {"reverses": batch_id, "memo": _memo(form)}
-    try:
-        seen = Seen.of(form)
-        _require_sum(site, form, seen)
-        made = service.reverse(
-            site.work,
-            batch_id,
-            by=subject(request),
-            memo=asked["memo"],
-            key=service.idempotency_key(form.get("request_id", ""), by=subject(request), asked=asked),
-        )
-    except Conflict as error:
-        return redirect(request, f"{HOME}/{batch_id}", message=said(error), tone="bad")
-    except InvalidInput as error:
-        return _asked_reversal(request, site, batch_id, form, error)
-    told_once(request, "btc-batch.create", made)
-    return _confirmed(request, site, made, seen)
-
-
-def _confirmed(request: Request, site: BtcSite, batch: Batch, seen: Seen) -> Response:
-    """Approve and start a batch if its seal is what was seen; its page then says what became of it."""
-    here = f"{HOME}/{batch.batch_id}"
-    if batch.status is not BatchStatus.PLANNED:
-        # the same answer once more, or somebody else was first: the page shows how it stands
-        return redirect(request, here)
-    by = subject(request)
-    try:
-        approved = service.approve(
-            site.work,
-            batch.batch_id,
-            by=by,
-            count=seen.count,
-            amount=seen.amount,
-            plan_sha256=seen.plan_sha256,
-        )
-    except Conflict as error:
-        if error.field in SEAL:
-            sentence = _("The balances have moved since they were shown. Nothing has started.")
-            return redirect(request, f"{here}?moved=true", message=sentence, tone="warning")
-        return redirect(request, here, message=said(error), tone="warning")
-    if approved.approvals != batch.approvals:
-        told(request, "btc-batch.approve", batch, approved)
-    if not service.is_approved(approved, site.work.options):
-        return redirect(request, here, message=_("Approved. A second person has to approve it too."))
-    started(site, approved, by=by)
-    return redirect(request, here, message=_("The batch is started."))
-
-
-def _asked(request: Request, site: BtcSite, form: dict[str, str], error: InvalidInput | None = None) -> Response:
-    """The dialog over the page, or the page with what is wrong; `error` is what was wrong with the answer."""
-    text = _plain(form.get("adjustment_rate", ""))
-    values = {"adjustment_rate": text, "memo": _memo(form)}
-    if isinstance(error, Conflict):
-        return screens.home(request, site, values=values, errors={"": said(error)}, status_code=409)
-    try:
-        percent = parse_rate(text, max_rate=RATE_CEILING)
-        found = service.preview(site.work, percent, confirm=rate_text(percent))
-    except InvalidInput as refused:
-        wrong = {refused.field or "": said(refused)}
-        return screens.home(request, site, values=values, errors=wrong, status_code=422)
-    question = Question(
-        Figures(percent, found.summary.targets, found.plan_sum, found.plan_sha256, found.summary),
-        found.cutoff_at,
-        screens.request_id(request),
-        memo=values["memo"],
-        confirm=percent.copy_abs() > site.work.options.max_rate,
-        confirm_sum=service.asks_for_sum(found.plan_sum, site.work.options),
-    )
-    errors: dict[str, str] | None = None
-    if error is not None:
-        field = "confirm_rate" if error.field == "adjustment_rate" else error.field or ""
-        errors = {field: said(error)}
-    return screens.home(
-        request, site, values=values, question=question, errors=errors, status_code=422 if errors else 200
-    )
-
-
-def _asked_reversal(
-    request: Request, site: BtcSite, batch_id: str, form: dict[str, str], error: InvalidInput | None = None
+@router.get(f"{HOME}/{{batch_id}}", dependencies=READ)
+def batch_page(
+    request: Request,
+    caller: Caller,
+    batch_id: str,
+    *,
+    cursor: Cursor = None,
+    proof: QueryBool = False,
+    moved: QueryBool = False,
 ) -> Response:
-    try:
-        found = service.preview_reversal(site.work, batch_id)
-    except Conflict as refused:
-        return redirect(request, f"{HOME}/{batch_id}", message=said(refused), tone="bad")
-    question = Question(
-        Figures(found.rate, found.summary.targets, found.plan_sum, found.plan_sha256, found.summary),
-        found.cutoff_at,
-        screens.request_id(request),
-        memo=_memo(form),
-        confirm_sum=service.asks_for_sum(found.plan_sum, site.work.options),
+    """One batch; its proof is computed when it is asked for."""
+    return show_batch(request, caller, batch_id, cursor=cursor or None, prove=proof, moved=moved)
+
+
+@router.get(f"{HOME}/{{batch_id}}/live", dependencies=READ)
+def batch_live(request: Request, caller: Caller, batch_id: str, cursor: Cursor = None) -> Response:
+    """The part of a batch's page that changes while it is going on."""
+    return show_batch(request, caller, batch_id, cursor=cursor or None, template="progress")
+
+
+@router.get(f"{HOME}/{{batch_id}}/proof", dependencies=READ)
+def batch_proof(request: Request, caller: Caller, batch_id: str) -> Response:
+    """The proof of a batch alone, computed now: its page asks for it when the batch has ended."""
+    return show_batch(request, caller, batch_id, prove=True, template="proof")
+
+
+def show_batches(
+    request: Request,
+    caller: Acting,
+    *,
+    status: str = "",
+    offset: int = 0,
+    part: bool = False,
+    question: Question | None = None,
+    values: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    status_code: int = 200,
+) -> Response:
+    """The form, with `values` where it was sent, and the history; only the history as a `part` that is live."""
+    only = BatchStatus(status) if status in set(BatchStatus) else None
+    shown = service.history(caller.context, only, limit=ROWS, offset=offset)
+    last = offset + len(shown.batches)
+    return _page(
+        request,
+        "history" if part else "batches",
+        status_code=status_code,
+        batches=shown.batches,
+        reversals=shown.reversals,
+        going=any(batch.status in _GOING for batch in shown.batches),
+        part=part,
+        open_batch=_open(caller),
+        only=only or "",
+        offset=offset,
+        total=shown.total,
+        previous_offset=max(0, offset - ROWS) if offset else None,
+        next_offset=last if last < shown.total and shown.batches else None,
+        range_text=f"{offset + 1:,}–{last:,} / {shown.total:,}" if shown.batches and shown.total > ROWS else None,
+        question=question,
+        values={"adjustment_rate": "", "memo": "", **(values or {})},
+        errors=errors,
+        max_rate=caller.context.options.max_rate,
+        confirm_above=caller.context.options.confirm_above,
     )
-    errors = None if error is None else {error.field or "": said(error)}
-    return screens.one(request, site, batch_id, question=question, errors=errors, status_code=422 if errors else 200)
 
 
-def _memo(form: dict[str, str]) -> str:
-    """The memo on one line: it stands in every row of the ledger."""
-    return _CONTROL.sub(" ", form.get("memo", ""))
+def show_batch(
+    request: Request,
+    caller: Acting,
+    batch_id: str,
+    *,
+    cursor: str | None = None,
+    prove: bool = False,
+    moved: bool = False,
+    template: str = "batch",
+    question: Question | None = None,
+    errors: Mapping[str, str] | None = None,
+    status_code: int = 200,
+) -> Response:
+    """One batch with its plan, its first rows and, where asked for, its proof. Raises `NotFound`.
+
+    `moved` says that it was planned by other balances than its creator had seen; `question` is that of a reversal;
+    `template` is that of the page, or of a part of it.
+    """
+    context = caller.context
+    batch = service.batch(context, batch_id)
+    rows = service.transactions(context, batch_id, limit=TRANSACTIONS, cursor=cursor)
+    failures = service.failed_users(context, batch_id)
+    here = f"{HOME}/{batch_id}"
+    return _page(
+        request,
+        template,
+        status_code=status_code,
+        batch=batch,
+        figures=_figures(caller, batch),
+        going=batch.status in _GOING,
+        part=template == "progress",
+        ended=batch.status in REVERSIBLE,
+        proving=batch.status in REVERSIBLE and batch.target_user_count <= PROVED_AT_SIGHT,
+        confirm_sum=service.asks_for_sum(batch.plan_sum or 0, context.options),
+        confirm_above=context.options.confirm_above,
+        rows=rows.rows,
+        cursor=cursor,
+        following=rows.cursor,
+        failures=failures[:FAILURES_SHOWN],
+        failures_count=len(failures),
+        missing=service.approvals_missing(batch, context.options),
+        approved=any(one.account == caller.by for one in batch.approvals),
+        resumable=_resumable(caller, batch),
+        reversible=batch.is_reversible and batch.processed_user_count > 0,
+        reversals=service.reversals(context, [batch]),
+        proof=service.proof(context, batch_id) if prove else None,
+        own=here,
+        live=f"{here}/live" + (f"?cursor={quote(cursor)}" if cursor else ""),
+        dagster=f"/dagster/runs?q[0]={quote(f'tag:{BATCH_TAG}={batch_id}')}",
+        moved=moved and batch.status is BatchStatus.PLANNED,
+        question=question,
+        errors=errors,
+    )
 
 
-def _plain(text: str) -> str:
-    """A rate as Japanese keyboards write it, `＋５％` or `−3`, in the characters of numbers."""
-    return unicodedata.normalize("NFKC", text).replace("−", "-").removesuffix("%").strip()
+def _page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
+    """A page of btc: every template knows its words."""
+    names = {
+        "statuses": words.STATUSES,
+        "row_states": words.ROW_STATES,
+        "row_failures": words.FAILURES,
+        "exclusions": words.EXCLUSIONS,
+        "roundings": words.ROUNDINGS,
+        "checks": words.CHECKS,
+        "asset": FILES.url,
+        "btc": btc_text,
+        "signed": words.signed,
+        "rate": words.rate,
+        "rate_text": rate_text,
+        "short_id": words.short_id,
+        "total_of": words.total,
+        "zeros": words.zeros,
+        "distribution": words.distribution,
+        "options": words.options,
+        "taken_back": words.taken_back,
+        "share": words.share,
+        "said": said,
+        "home": HOME,
+        "may_execute": current(request).may(actions.PERMISSION),
+    }
+    return render(request, f"btc/{name}.html", status=status_code, **names, **values)
 
 
-def _require_sum(site: BtcSite, form: dict[str, str], seen: Seen) -> None:
-    """Raises `InvalidInput` unless a sum beyond the setting was typed again, grouped or not."""
-    if not service.asks_for_sum(seen.amount, site.work.options):
-        return
-    try:
-        typed = parse_btc(_plain(form.get("confirm_sum", "")).replace(",", ""), field="confirm_sum")
-    except InvalidInput:
-        typed = None
-    if typed != seen.amount:
-        raise InvalidInput(
-            "sum-unconfirmed", "To confirm, type the sum again: {sum}", sum=btc_text(seen.amount), field="confirm_sum"
+def _open(caller: Acting) -> Batch | None:
+    """The batch that others have to wait for."""
+    batch_id = caller.context.store.batches.open_batch_id()
+    return None if batch_id is None else service.batch(caller.context, batch_id)
+
+
+def _resumable(caller: Acting, batch: Batch) -> bool:
+    """Whether somebody may want to ask for another worker."""
+    context = caller.context
+    if batch.status is BatchStatus.PROCESSING:
+        since = batch.lease_expires_at or batch.started_at or batch.created_at
+        return not service.is_held(context, batch) and context.clock() > since + STALE
+    if batch.status is BatchStatus.PLANNED:
+        return service.is_approved(batch, context.options)
+    return batch.status is BatchStatus.FAILED and batch.is_open
+
+
+def _figures(caller: Acting, batch: Batch) -> Figures | None:
+    """What was sealed; None before the seal, and where the stored plan is no longer what was sealed."""
+    if batch.plan_sha256 is None:
+        return None
+    # the proof says what is wrong with the plan; the page shows the rest
+    with suppress(NotFound, PermanentFailure):
+        summary = service.summary(caller.context, batch)
+        return Figures(
+            batch.adjustment_rate, batch.target_user_count, batch.plan_sum or 0, batch.plan_sha256, summary
         )
-
-
-def _digits(text: str) -> int:
-    """Raises `ValueError` for anything but digits with a minus."""
-    if not text.isascii() or len(text) > 25 or text != str(int(text)):
-        raise ValueError(text)
-    return int(text)
+    return None

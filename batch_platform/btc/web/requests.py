@@ -107,7 +107,7 @@ class AdjustRequest(Wire):
     def overrides(self) -> Overrides:
         return Overrides(
             rounding=None if self.rounding is None else Rounding(self.rounding),
-            target_total=None if self.target_total is None else satoshi(self.target_total, "target_total"),
+            target_total=None if self.target_total is None else parse_btc(self.target_total, field="target_total"),
             shards=self.shards,
         )
 
@@ -124,7 +124,3 @@ class ReverseRequest(Wire):
     """A reversal has a memo of its own."""
 
     memo: Memo | None = None
-
-
-def satoshi(text: str, field: str) -> int:
-    return parse_btc(text, field=field)

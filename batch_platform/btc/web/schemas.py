@@ -5,32 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Self
 
 import polars as pl
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import AliasPath, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from batch_platform.btc.jobs import BATCH_ID
-from batch_platform.btc.model import Approval, Batch, BatchStatus, LedgerRow, Options, Rounding, RowState
-from batch_platform.btc.money import btc_text, btc_texts, rate_text
-from batch_platform.btc.plan import Summary
-from batch_platform.btc.proof import Check, Proof
+from batch_platform.btc.model import Batch, BatchStatus, LedgerRow, Options, Rounding, RowState
+from batch_platform.btc.money import btc_text, rate_text
+from batch_platform.btc.row_texts import texts
 from batch_platform.btc.service import Detail, Draft, HistoryPage, approvals_missing
 from batch_platform.web.api.strict import StrictModel
 
-Amount = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{8}$", examples=["0.00000001"])]
-"""BTC, exactly."""
+PLAN_COLUMNS: Final = ("user_id", "balance_before", "amount", "balance_after", "state")
+"""What files have of a plan's rows."""
+
+
+def _btc(amount: Any) -> Any:
+    return btc_text(amount) if isinstance(amount, int) else amount
+
+
+Amount = Annotated[str, BeforeValidator(_btc), Field(pattern=r"^-?[0-9]+\.[0-9]{8}$", examples=["0.00000001"])]
+"""BTC, exactly; made of satoshi."""
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, Field(pattern=BATCH_ID, examples=["019f0a5e-1c2d-7a3b-8c4d-5e6f708192a3"])]
-Rate = Annotated[Decimal, WithJsonSchema({"type": "number", "description": "Percent.", "examples": [5, -3.25]})]
-
-_AMOUNTS = ("balance_before", "amount", "balance_after")
+Sentence = Annotated[str, BeforeValidator(lambda sentence: sentence if sentence is None else str(sentence))]
+Rate = Annotated[
+    Decimal,
+    BeforeValidator(lambda rate: Decimal(rate_text(rate))),
+    WithJsonSchema({"type": "number", "description": "Percent.", "examples": [5, -3.25]}),
+]
 
 
 class Wire(StrictModel):
     """A value with the names of the spec: they are the same here and on the wire."""
 
-    model_config = ConfigDict(alias_generator=None)
+    model_config = ConfigDict(alias_generator=None, from_attributes=True)
+
+    @classmethod
+    def from_model(cls, value: Any) -> Self:
+        """Of a value of the model that has its fields."""
+        return cls.model_validate(value, strict=False)
 
 
 class ApprovalAnswer(Wire):
@@ -38,10 +53,6 @@ class ApprovalAnswer(Wire):
 
     account: str
     at: datetime
-
-    @classmethod
-    def of(cls, approval: Approval) -> ApprovalAnswer:
-        return cls(account=approval.account, at=approval.at)
 
 
 class BatchAnswer(Wire):
@@ -66,7 +77,7 @@ class BatchAnswer(Wire):
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
-    error_message: str | None
+    error_message: Sentence | None
     memo: str | None
     rounding: Rounding
     target_total: Amount | None
@@ -85,25 +96,15 @@ class BatchAnswer(Wire):
     reversal_status: BatchStatus | None
 
     @classmethod
-    def of(cls, batch: Batch, options: Options, reversal: Batch | None = None) -> BatchAnswer:
-        plain = (
-            *("batch_id", "operation_type", "status", "target_user_count", "processed_user_count"),
-            *("failed_user_count", "skipped_zero_count", "excluded_count", "created_by", "created_at", "started_at"),
-            *("completed_at", "error_message", "memo", "rounding", "shards", "cutoff_at", "planned_at"),
-            *("plan_sha256", "plan_rows", "lease_expires_at", "reverses", "reversed_by"),
-        )
-        values: dict[str, Any] = {name: getattr(batch, name) for name in plain}
-        return cls(
-            **values,
-            reversal_status=None if reversal is None else reversal.status,
-            adjustment_rate=_rate(batch.adjustment_rate),
-            pending_user_count=batch.counters.pending,
-            target_total=_btc(batch.target_total),
-            plan_sum=_btc(batch.plan_sum),
-            applied_sum=_btc(batch.applied_sum),
-            approvals=[ApprovalAnswer.of(one) for one in batch.approvals],
-            approvals_missing=approvals_missing(batch, options) if batch.status is BatchStatus.PLANNED else 0,
-        )
+    def of(cls, batch: Batch, options: Options, reversal: Batch | None = None) -> Self:
+        values = {name: getattr(batch, name) for name in cls.model_fields if hasattr(batch, name)}
+        values |= {
+            "approvals": list(map(ApprovalAnswer.from_model, batch.approvals)),
+            "approvals_missing": approvals_missing(batch, options) if batch.status is BatchStatus.PLANNED else 0,
+            "pending_user_count": batch.counters.pending,
+            "reversal_status": None if reversal is None else reversal.status,
+        }
+        return cls(**values)
 
 
 class HistoryAnswer(Wire):
@@ -114,8 +115,10 @@ class HistoryAnswer(Wire):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, page: HistoryPage, options: Options) -> HistoryAnswer:
-        items = [BatchAnswer.of(one, options, page.reversals.get(one.reversed_by or "")) for one in page.batches]
+    def of(cls, page: HistoryPage, options: Options) -> Self:
+        items = [
+            BatchAnswer.of(batch, options, page.reversals.get(batch.reversed_by or "")) for batch in page.batches
+        ]
         return cls(items=items, total=page.total, next_cursor=page.cursor)
 
 
@@ -134,19 +137,10 @@ class TransactionAnswer(Wire):
     created_by: str
 
     @classmethod
-    def of(cls, row: LedgerRow) -> TransactionAnswer:
-        return cls(
-            transaction_id=row.batch_id,
-            user_id=row.user_id,
-            amount=btc_text(row.amount),
-            transaction_type=row.transaction_type.value,
-            state=row.state,
-            reason=row.reason,
-            memo=row.memo,
-            created_at=row.created_at,
-            committed_at=row.committed_at,
-            created_by=row.created_by,
-        )
+    def of(cls, row: LedgerRow, **more: Any) -> Self:
+        names = TransactionAnswer.model_fields.keys() - {"transaction_id", "transaction_type"}
+        values = {name: getattr(row, name) for name in names}
+        return cls(transaction_id=row.batch_id, transaction_type=row.transaction_type.value, **values, **more)
 
 
 class UserRowAnswer(TransactionAnswer):
@@ -157,23 +151,16 @@ class UserRowAnswer(TransactionAnswer):
     reversal_status: BatchStatus | None
 
     @classmethod
-    def of_user(cls, row: LedgerRow, batches: Mapping[str, Batch]) -> UserRowAnswer:
+    def of_user(cls, row: LedgerRow, batches: Mapping[str, Batch]) -> Self:
         batch = batches.get(row.batch_id)
         reversed_by = None if batch is None else batch.reversed_by
         back = batches.get(reversed_by or "")
-        return cls(
-            **TransactionAnswer.of(row).model_dump(),
+        return cls.of(
+            row,
             reverses=None if batch is None else batch.reverses,
             reversed_by=reversed_by,
             reversal_status=None if back is None else back.status,
         )
-
-
-class UserRowsAnswer(Wire):
-    """What was booked to a user, the newest first."""
-
-    items: list[UserRowAnswer]
-    next_cursor: str | None
 
 
 class TransactionsAnswer(Wire):
@@ -204,54 +191,26 @@ class BucketAnswer(Wire):
 class SummaryAnswer(Wire):
     """What a plan comes to. Smallest, median, largest and `top_changes` look at sizes without signs."""
 
-    plan_rows: int
-    target_user_count: int
-    skipped_zero_count: int
+    plan_rows: int = Field(validation_alias="rows")
+    target_user_count: int = Field(validation_alias="targets")
+    skipped_zero_count: int = Field(validation_alias=AliasPath("counts", RowState.SKIPPED_ZERO.value))
     excluded: dict[str, int]
-    plan_sum: Amount
+    plan_sum: Amount = Field(validation_alias="amount")
     balance_before: Amount
     balance_after: Amount
     balance_excluded: Amount
-    smallest_amount: Amount | None
-    median_amount: Amount | None
-    largest_amount: Amount | None
-    top_changes: list[ChangeAnswer]
+    smallest_amount: Amount | None = Field(validation_alias="smallest")
+    median_amount: Amount | None = Field(validation_alias="median")
+    largest_amount: Amount | None = Field(validation_alias="largest")
+    top_changes: list[ChangeAnswer] = Field(validation_alias="top")
     distribution: list[BucketAnswer]
-
-    @classmethod
-    def of(cls, summary: Summary) -> SummaryAnswer:
-        top = [
-            ChangeAnswer(user_id=one.user_id, **{name: btc_text(getattr(one, name)) for name in _AMOUNTS})
-            for one in summary.top
-        ]
-        buckets = [
-            BucketAnswer(
-                users=one.users, **{name: btc_text(getattr(one, name)) for name in ("lower", "upper", "amount")}
-            )
-            for one in summary.distribution
-        ]
-        return cls(
-            plan_rows=summary.rows,
-            target_user_count=summary.targets,
-            skipped_zero_count=summary.counts[RowState.SKIPPED_ZERO],
-            excluded={reason.value: users for reason, users in summary.excluded.items()},
-            plan_sum=btc_text(summary.amount),
-            balance_before=btc_text(summary.balance_before),
-            balance_after=btc_text(summary.balance_after),
-            balance_excluded=btc_text(summary.balance_excluded),
-            smallest_amount=_btc(summary.smallest),
-            median_amount=_btc(summary.median),
-            largest_amount=_btc(summary.largest),
-            top_changes=top,
-            distribution=buckets,
-        )
 
 
 class FailureAnswer(Wire):
     """A user whose row was not booked, and why."""
 
     user_id: str
-    error: str
+    error: Sentence = Field(validation_alias="reason")
 
 
 class DetailAnswer(Wire):
@@ -264,13 +223,13 @@ class DetailAnswer(Wire):
     failures: list[FailureAnswer]
 
     @classmethod
-    def of(cls, detail: Detail, options: Options) -> DetailAnswer:
+    def of(cls, detail: Detail, options: Options) -> Self:
         return cls(
             operation=BatchAnswer.of(detail.batch, options, detail.reversal),
             transactions=[TransactionAnswer.of(row) for row in detail.transactions.rows],
             next_cursor=detail.transactions.cursor,
-            summary=None if detail.summary is None else SummaryAnswer.of(detail.summary),
-            failures=[FailureAnswer(user_id=one.user_id, error=one.reason) for one in detail.failures],
+            summary=None if detail.summary is None else SummaryAnswer.from_model(detail.summary),
+            failures=list(map(FailureAnswer.from_model, detail.failures)),
         )
 
 
@@ -298,19 +257,15 @@ class PreviewAnswer(Wire):
     rows: list[PlanRow]
 
     @classmethod
-    def of(cls, draft: Draft, *, rows: int) -> PreviewAnswer:
-        first = [
-            PlanRow(**{**row, "state": RowState(row["state"])})
-            for row in plan_texts(draft.plan.head(rows)).iter_rows(named=True)
-        ]
+    def of(cls, draft: Draft, *, rows: int) -> Self:
         return cls(
-            adjustment_rate=_rate(draft.rate),
+            adjustment_rate=draft.rate,
             cutoff_at=draft.cutoff_at,
             target_user_count=draft.summary.targets,
             plan_sum=btc_text(draft.plan_sum),
             plan_sha256=draft.plan_sha256,
-            summary=SummaryAnswer.of(draft.summary),
-            rows=first,
+            summary=SummaryAnswer.from_model(draft.summary),
+            rows=[PlanRow(**{**row, "state": RowState(row["state"])}) for row in _rows(draft.plan.head(rows))],
         )
 
 
@@ -346,17 +301,10 @@ class CheckAnswer(Wire):
 
     name: str
     ok: bool
-    expected: str
-    found: str
+    expected: Sentence
+    found: Sentence
     differences: list[DifferenceAnswer]
     difference_count: int
-
-    @classmethod
-    def of(cls, check: Check) -> CheckAnswer:
-        plain: dict[str, Any] = {
-            name: getattr(check, name) for name in ("name", "ok", "expected", "found", "difference_count")
-        }
-        return cls(**plain, differences=[DifferenceAnswer(**vars(one)) for one in check.differences])
 
 
 class ProofAnswer(Wire):
@@ -368,25 +316,14 @@ class ProofAnswer(Wire):
     applied_sum: Amount
     checks: list[CheckAnswer]
 
-    @classmethod
-    def of(cls, proof: Proof) -> ProofAnswer:
-        return cls(
-            batch_id=proof.batch_id,
-            ok=proof.ok,
-            counters=CountersAnswer(**proof.counters._asdict()),
-            applied_sum=btc_text(proof.applied_sum),
-            checks=[CheckAnswer.of(check) for check in proof.checks],
-        )
+
+class VerificationAnswer(Wire):
+    """Batches and balances recomputed from the ledger."""
+
+    ok: bool
+    batches: list[ProofAnswer] = Field(validation_alias="proofs")
+    balances: CheckAnswer
 
 
-def plan_texts(plan: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a plan (`PLAN_SCHEMA`) as they are told: amounts in BTC."""
-    return plan.with_columns(btc_texts(name).alias(name) for name in _AMOUNTS)
-
-
-def _btc(satoshi: int | None) -> str | None:
-    return None if satoshi is None else btc_text(satoshi)
-
-
-def _rate(rate: Decimal) -> Decimal:
-    return Decimal(rate_text(rate))
+def _rows(plan: pl.DataFrame) -> Any:
+    return texts(plan, plan.columns).iter_rows(named=True)

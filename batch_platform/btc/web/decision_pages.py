@@ -1,0 +1,251 @@
+"""Forms of btc that decide: adjust all balances, approve, cancel, resume, reverse.
+
+A rate, or a reversal, is asked about before anything is written: the dialog shows a preview, so looking leaves no
+batch behind that others would have to wait for. The answer creates the batch under the dialog's own idempotency key,
+so however often it is sent there is one batch, and approves it by the count, the sum and the hash that were shown.
+Where balances have moved meanwhile the sealed plan has another hash: nothing is approved, nothing starts. The batch
+waits as it is sealed, and is asked about once more; no deposit can come in between any more, so that answer holds.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from batch_platform.btc import actions, service
+from batch_platform.btc.actions import Acting
+from batch_platform.btc.model import Batch, BatchStatus
+from batch_platform.btc.money import RATE_CEILING, btc_text, parse_btc, parse_rate, rate_text
+from batch_platform.btc.service import Draft
+from batch_platform.btc.store import IdempotencyKey
+from batch_platform.btc.web.api import EXECUTE
+from batch_platform.btc.web.batch_pages import Question, show_batch, show_batches
+from batch_platform.btc.web.context import HOME, Caller
+from batch_platform.btc.web.words import Figures
+from batch_platform.core.audit import writes
+from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.web.console import redirect
+from batch_platform.web.context import web_of
+from batch_platform.web.i18n import gettext as _
+from batch_platform.web.i18n import said
+
+SEAL: Final = frozenset({"count", "sum", "plan_sha256"})
+"""Fields of a refused approval that say: another plan than the one that was seen."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+router = APIRouter(include_in_schema=False)
+
+
+async def _texts(request: Request) -> dict[str, str]:
+    return {key: value.strip() for key, value in (await request.form()).items() if isinstance(value, str)}
+
+
+Form = Annotated[dict[str, str], Depends(_texts)]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a dialog had shown: the number of targets, their sum in satoshi, the hash."""
+
+    count: int
+    amount: int
+    plan_sha256: str
+
+    @classmethod
+    def of(cls, caller: Acting, form: dict[str, str]) -> Seen:
+        """Raises `InvalidInput` for a form that no page has made, and where a large sum was not typed again."""
+        try:
+            seen = cls(_digits(form["count"]), _digits(form["sum"]), form["plan_sha256"])
+        except (KeyError, ValueError):
+            raise InvalidInput("form-incomplete", "The form is not complete; load the page again.") from None
+        if service.asks_for_sum(seen.amount, caller.context.options):
+            _require_typed(seen.amount, form.get("confirm_sum", ""))
+        return seen
+
+
+@router.post(f"{HOME}/preview", dependencies=EXECUTE)
+def preview(request: Request, caller: Caller, form: Form) -> Response:
+    """The question before a rate is applied to everybody. Nothing is written."""
+    return _ask(request, caller, form)
+
+
+@router.post(f"{HOME}/execute", dependencies=EXECUTE)
+@writes(actions.CREATE, actions.APPROVE)
+def execute(request: Request, caller: Caller, form: Form) -> Response:
+    """Exactly what the dialog had shown is created, approved and started; else nothing starts."""
+    rate, memo = _plain(form.get("adjustment_rate", "")), _memo(form)
+    try:
+        seen = Seen.of(caller, form)
+        key = _key(caller, form, {"adjustment_rate": rate, "memo": memo})
+        made = actions.create(caller, rate, memo=memo, key=key, confirm=_plain(form.get("confirm_rate", "")))
+    except InvalidInput as error:
+        return _ask(request, caller, form, error)
+    return _approved(request, caller, made, seen)
+
+
+@router.post(f"{HOME}/{{batch_id}}/approve", dependencies=EXECUTE)
+@writes(actions.APPROVE)
+def approve(request: Request, caller: Caller, batch_id: str, form: Form) -> Response:
+    """Approve a batch that waits, as its page had shown it, and start it when that was the last approval."""
+    try:
+        seen = Seen.of(caller, form)
+    except InvalidInput as error:
+        return redirect(request, f"{HOME}/{batch_id}", message=said(error), tone="bad")
+    return _approved(request, caller, service.batch(caller.context, batch_id), seen)
+
+
+@router.post(f"{HOME}/{{batch_id}}/cancel", dependencies=EXECUTE)
+@writes(actions.CANCEL)
+def cancel(request: Request, caller: Caller, batch_id: str) -> Response:
+    return _decide(request, caller, batch_id, actions.cancel, _("The batch is cancelled; nothing was booked."))
+
+
+@router.post(f"{HOME}/{{batch_id}}/resume", dependencies=EXECUTE)
+@writes(actions.RESUME)
+def resume(request: Request, caller: Caller, batch_id: str) -> Response:
+    """Go on with a batch that failed, whose worker died, or that was approved and has not begun."""
+    return _decide(request, caller, batch_id, actions.resume, _("The batch goes on."))
+
+
+@router.post(f"{HOME}/{{batch_id}}/preview-reversal", dependencies=EXECUTE)
+def preview_reversal(request: Request, caller: Caller, batch_id: str) -> Response:
+    """The question before a batch is reversed. Nothing is written."""
+    return _ask_reversal(request, caller, batch_id, {})
+
+
+@router.post(f"{HOME}/{{batch_id}}/reverse", dependencies=EXECUTE)
+@writes(actions.CREATE, actions.APPROVE)
+def reverse(request: Request, caller: Caller, batch_id: str, form: Form) -> Response:
+    """As `execute`, for the reversal of a batch."""
+    memo = _memo(form)
+    try:
+        seen = Seen.of(caller, form)
+        key = _key(caller, form, {"reverses": batch_id, "memo": memo})
+        made = actions.reverse(caller, batch_id, memo=memo, key=key)
+    except Conflict as error:
+        return redirect(request, f"{HOME}/{batch_id}", message=said(error), tone="bad")
+    except InvalidInput as error:
+        return _ask_reversal(request, caller, batch_id, form, error)
+    return _approved(request, caller, made, seen)
+
+
+def _decide(
+    request: Request, caller: Acting, batch_id: str, act: Callable[[Acting, str], Batch], done: str
+) -> Response:
+    here = f"{HOME}/{batch_id}"
+    try:
+        act(caller, batch_id)
+    except Conflict as error:
+        return redirect(request, here, message=said(error), tone="bad")
+    return redirect(request, here, message=done)
+
+
+def _approved(request: Request, caller: Acting, batch: Batch, seen: Seen) -> Response:
+    """Approve and start a batch if its seal is what was seen; its page then says what became of it."""
+    here = f"{HOME}/{batch.batch_id}"
+    if batch.status is not BatchStatus.PLANNED:
+        # the same answer once more, or somebody else was first: the page shows how it stands
+        return redirect(request, here)
+    try:
+        approved = actions.approve(
+            caller, batch.batch_id, count=seen.count, amount=seen.amount, plan_sha256=seen.plan_sha256
+        )
+    except Conflict as error:
+        if error.field in SEAL:
+            sentence = _("The balances have moved since they were shown. Nothing has started.")
+            return redirect(request, f"{here}?moved=true", message=sentence, tone="warning")
+        return redirect(request, here, message=said(error), tone="warning")
+    if not service.is_approved(approved, caller.context.options):
+        return redirect(request, here, message=_("Approved. A second person has to approve it too."))
+    actions.start(caller, approved)
+    return redirect(request, here, message=_("The batch is started."))
+
+
+def _ask(request: Request, caller: Acting, form: dict[str, str], error: InvalidInput | None = None) -> Response:
+    """The dialog over the page, or the page with what is wrong; `error` is what was wrong with the answer."""
+    context = caller.context
+    text = _plain(form.get("adjustment_rate", ""))
+    values = {"adjustment_rate": text, "memo": _memo(form)}
+    if isinstance(error, Conflict):
+        return show_batches(request, caller, values=values, errors={"": said(error)}, status_code=409)
+    try:
+        percent = parse_rate(text, max_rate=RATE_CEILING)
+        draft = service.preview(context, percent, confirm=rate_text(percent))
+    except InvalidInput as refused:
+        wrong = {refused.field or "": said(refused)}
+        return show_batches(request, caller, values=values, errors=wrong, status_code=422)
+    beyond = percent.copy_abs() > context.options.max_rate
+    question = _question(request, caller, draft, values["memo"], confirm=beyond)
+    errors = _errors(error, adjustment_rate="confirm_rate")
+    status = 422 if errors else 200
+    return show_batches(request, caller, values=values, question=question, errors=errors, status_code=status)
+
+
+def _ask_reversal(
+    request: Request, caller: Acting, batch_id: str, form: dict[str, str], error: InvalidInput | None = None
+) -> Response:
+    try:
+        draft = service.preview_reversal(caller.context, batch_id)
+    except Conflict as refused:
+        return redirect(request, f"{HOME}/{batch_id}", message=said(refused), tone="bad")
+    question, errors = _question(request, caller, draft, _memo(form)), _errors(error)
+    return show_batch(request, caller, batch_id, question=question, errors=errors, status_code=422 if errors else 200)
+
+
+def _question(request: Request, caller: Acting, draft: Draft, memo: str, *, confirm: bool = False) -> Question:
+    return Question(
+        Figures(draft.rate, draft.summary.targets, draft.plan_sum, draft.plan_sha256, draft.summary),
+        draft.cutoff_at,
+        web_of(request).random(16).hex(),
+        memo=memo,
+        confirm=confirm,
+        confirm_sum=service.asks_for_sum(draft.plan_sum, caller.context.options),
+    )
+
+
+def _errors(error: InvalidInput | None, **fields: str) -> dict[str, str] | None:
+    """What was wrong with the answer by field, some of which the dialog has by other names."""
+    if error is None:
+        return None
+    field = error.field or ""
+    return {fields.get(field, field): said(error)}
+
+
+def _key(caller: Acting, form: dict[str, str], given: dict[str, Any]) -> IdempotencyKey:
+    return service.idempotency_key(form.get("request_id", ""), by=caller.by, asked=given)
+
+
+def _memo(form: dict[str, str]) -> str:
+    """The memo on one line: it stands in every row of the ledger."""
+    return _CONTROL.sub(" ", form.get("memo", ""))
+
+
+def _plain(text: str) -> str:
+    """A rate as Japanese keyboards write it, `＋５％` or `−3`, in the characters of numbers."""
+    return unicodedata.normalize("NFKC", text).replace("−", "-").removesuffix("%").strip()
+
+
+def _require_typed(amount: int, text: str) -> None:
+    """Raises `InvalidInput` unless the sum was typed, grouped or not."""
+    try:
+        typed = parse_btc(_plain(text).replace(",", ""), field="confirm_sum")
+    except InvalidInput:
+        typed = None
+    if typed != amount:
+        raise InvalidInput(
+            "sum-unconfirmed", "To confirm, type the sum again: {sum}", sum=btc_text(amount), field="confirm_sum"
+        )
+
+
+def _digits(text: str) -> int:
+    """Raises `ValueError` for anything but digits with a minus."""
+    if not text.isascii() or len(text) > 25 or text != str(int(text)):
+        raise ValueError(text)
+    return int(text)
