@@ -23,6 +23,9 @@ import pytest
 
 from batch_platform import domains, migrations
 from batch_platform.btc.settings import BtcSettings
+from batch_platform.core import postgres
+from batch_platform.core.audit import AuditStore
+from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
 from batch_platform.definitions import build_definitions
 from batch_platform.local.environment import EMBEDDED
@@ -112,14 +115,22 @@ def test_a_domain_on_the_list_is_met_by_every_root(toy: Settings) -> None:
         with client(origin, Role.APPROVER) as approver, client(origin, Role.OPERATOR) as operator:
             assert approver.post("/api/toys/bear/wind").status_code == 403
             assert "toys:wind" in operator.get("/api/session").json()["data"]["permissions"]
-            assert operator.post("/api/toys/bear/wind").json()["data"] == "bear"
+            assert operator.post("/api/toys/bear/wind").json()["data"] == {"name": "bear", "turns": 7}
+            once = {"Idempotency-Key": "wound-once"}
+            assert [operator.post("/api/toys/train/wind", headers=once).status_code for _ in range(2)] == [200, 200]
             assert operator.post("/api/toys/nobody/wind").status_code == 404
 
     assert command("toys", "wind", "train", TOY_TURNS="9").returncode == 0
-    listed = command("toys", "list")
+    refused = command("toys", "wind", "nobody", "--dry-run")
+    assert (refused.returncode, refused.stderr) == (2, "error: no toy nobody\n")
+    listed = command("toys", "list", "--json")
     assert (turns(json.loads(listed.stdout)), listed.stderr) == ({"bear": 7, "train": 9}, "")
     jobs = json.loads(command("jobs", "list", "--json").stdout)
     assert "toy-wind" in {job["name"] for job in jobs}
+    with postgres.open_pool(toy.database(), application_name="tests") as pool:
+        traces = [(row.who, row.target, row.after["turns"]) for row in AuditStore(pool).rows(what="toy.wind")]
+    user = f"cli:{system_user()}"
+    assert traces == [(user, "train", 9), ("token:operator", "train", 7), ("token:operator", "bear", 7)]
 
 
 def test_a_bad_setting_of_a_domain_stops_every_command_by_its_name(toy: Settings) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
-from toy.service import toys, wind_all
+from toy.service import ToyContext, toys, wind_all
 from toy.settings import ToySettings
 
 from batch_platform.core.postgres import Pool
@@ -27,7 +27,7 @@ def wound_toys(context: dg.AssetExecutionContext, toy: ToyResource) -> None:
 
 @dg.op
 def count_toys(context: dg.OpExecutionContext, toy: ToyResource) -> None:
-    context.add_output_metadata({"toys": len(toys(toy.postgres.pool()))})
+    context.add_output_metadata({"toys": len(toys(ToyContext(toy.postgres.pool(), toy.turns)))})
 
 
 def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import NotFound
 
+Row = dict[str, Any]
+Trail = Callable[[postgres.Connection, str, str, Any, Any], None]
+"""Who is told of a change in its own transaction: what is done, to what, and the state before and after."""
 
-def toys(pool: postgres.Pool) -> list[dict[str, Any]]:
+
+@dataclass(frozen=True)
+class ToyContext:
+    """What every use case works with."""
+
+    pool: postgres.Pool
+    turns: int
+
+
+def toys(context: ToyContext) -> list[Row]:
     """Name and turns left of every toy."""
-    with postgres.transaction(pool) as connection:
+    with postgres.transaction(context.pool) as connection:
         rows = connection.execute("SELECT name, turns FROM toy.toys ORDER BY name").fetchall()
     return [{"name": name, "turns": turns} for name, turns in rows]
 
 
-def wind(pool: postgres.Pool, name: str, turns: int) -> None:
-    """Give a toy its turns. Raises `NotFound`."""
-    with postgres.transaction(pool) as connection:
-        found = connection.execute("UPDATE toy.toys SET turns = %s WHERE name = %s", (turns, name))
-        if not found.rowcount:
-            raise NotFound("unknown-toy", "no toy {toy}", toy=name)
+def toy(context: ToyContext, name: str) -> Row:
+    """Raises `NotFound`."""
+    found = next((row for row in toys(context) if row["name"] == name), None)
+    if found is None:
+        raise NotFound("unknown-toy", "no toy {toy}", toy=name)
+    return found
+
+
+def wind(context: ToyContext, name: str, *, trail: Trail) -> Row:
+    """Give a toy its turns, and tell the trail in the same transaction. Raises `NotFound`."""
+    before, after = toy(context, name), {"name": name, "turns": context.turns}
+    with postgres.transaction(context.pool) as connection:
+        connection.execute("UPDATE toy.toys SET turns = %s WHERE name = %s", (context.turns, name))
+        trail(connection, "toy.wind", name, before, after)
+    return after
 
 
 def wind_all(pool: postgres.Pool, turns: int) -> int:
