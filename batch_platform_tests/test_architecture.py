@@ -47,7 +47,6 @@ ROOMS = {
 # What still stands elsewhere, and why. It only shrinks.
 STRAYS: dict[str, tuple[list[str], str]] = {
     "core/terminal.py": (["typer"], "what commands share waits for the kit's commands"),
-    "finops/cli_work.py": (["typer"], "its options wait for the kit's commands"),
     "operations/parameters.py": (["fastapi"], "forms of job parameters wait for the kit's actions"),
     "web/dagster_ui.py": (["dagster"], "the Dagster UI behind the login is an app of Dagster's and of the web"),
     "zengin/printing.py": (["typer"], "its tables wait for the kit's lists"),

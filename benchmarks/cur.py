@@ -132,9 +132,9 @@ def _worker(what: str) -> None:
 
 @contextmanager
 def _context() -> Iterator[FinopsContext]:
-    from batch_platform.finops.opening import open_work
+    from batch_platform.finops.opening import open_context
 
-    with open_work() as work:
+    with open_context() as work:
         yield work
 
 

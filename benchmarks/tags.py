@@ -94,9 +94,9 @@ def _peer(files: list[str]) -> dict[str, str]:
 
 def _report() -> dict[str, str]:
     from batch_platform.finops import service
-    from batch_platform.finops.opening import open_work
+    from batch_platform.finops.opening import open_context
 
-    with open_work() as work:
+    with open_context() as work:
         query = service.cost_query(cur.PROJECT, month=cur.MONTH, group_by=["tag:team"])
         found = service.cost_rows(work, service.CostReader(work.store), query)
     [report] = found.reports

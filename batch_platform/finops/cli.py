@@ -2,34 +2,162 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from batch_platform.core.failures import PermanentFailure
-from batch_platform.core.terminal import print_rows, showing, whole
-from batch_platform.finops import cost_cli, project_cli
-from batch_platform.finops.cli_work import AnyProjectId, DryRun, Json, Month, ProjectId, open_launcher
-from batch_platform.finops.opening import open_work
+from batch_platform.core.audit import writes
+from batch_platform.core.failures import PermanentFailure, PlatformError
+from batch_platform.core.terminal import chosen, print_json, print_rows, whole
+from batch_platform.finops import printing, service
+from batch_platform.finops import report as reports
+from batch_platform.finops.jobs import FILES_OF_A_RUN, AggregateParameters, FetchParameters, parse_since
+from batch_platform.finops.model import Connection, Format
+from batch_platform.finops.opening import open_context
+from batch_platform.finops.service import CostReader, FinopsContext
+from batch_platform.finops.web import cost_schemas, lists, schemas
+from batch_platform.kit import session as sessions
+from batch_platform.kit.lists import List, command, show, written
+from batch_platform.operations.actions import EXECUTE
 from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
-    from batch_platform.finops.model import Connection
-    from batch_platform.finops.service import Discovery, FinopsContext
-    from batch_platform.operations.dagster.launch import RunResult
+    from batch_platform.kit.session import Session
+    from batch_platform.operations.model import JobParameters
 
 app = typer.Typer(no_args_is_help=True, help="AWS cost and usage reports: fetch, aggregate, report.")
-app.add_typer(project_cli.app, name="projects")
-app.command("archive")(project_cli.archive)
-app.command("report")(cost_cli.report)
-app.command("keys")(cost_cli.keys)
-app.command("commitments")(cost_cli.commitments)
-app.command("split")(cost_cli.split)
+projects = typer.Typer(no_args_is_help=True, help="Where the projects' reports lie.")
+app.add_typer(projects, name="projects")
+
+PROJECT: Final = typer.Argument(metavar="ID", help="The project.")
+ANY_PROJECT: Final = typer.Argument(metavar="[ID]", help="The project; all when left out.")
+ProjectId = Annotated[str, PROJECT]
+AnyProjectId = Annotated[str | None, ANY_PROJECT]
+Month = Annotated[str, typer.Argument(metavar="YYYY-MM", help="The billing month.")]
+AnyMonth = Annotated[
+    str | None, typer.Argument(metavar="[YYYY-MM]", help="The billing month; or days by --start and --end.")
+]
+Start = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="The first day (UTC), in any month.")]
+End = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="The last day, included.")]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="GROUP=VALUE", help="Only these rows, such as tag:team=web; repeatable."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+
+
+class ReportFormat(StrEnum):
+    TABLE, JSON, CSV, PARQUET = "table", "json", "csv", "parquet"
+    FOCUS, FOCUS_PARQUET = "focus", "focus-parquet"
+
+
+def _session() -> AbstractContextManager[Session[FinopsContext]]:
+    """Whoever runs this process, on this process's context."""
+    return sessions.of_command(load_settings(), open_context)
+
+
+def _list(
+    listing: List[FinopsContext, Any, Any], name: str, doc: str, group: typer.Typer = app, **options: Any
+) -> None:
+    command(group, listing, name, doc=doc, opened=open_context, options=options)
+
+
+_list(lists.PROJECTS, "list", "List the projects.", projects)
+_list(lists.MONTHS, "months", "Show the published months with state and totals.", project_id=PROJECT)
+_list(lists.RESTATEMENTS, "restatements", "Show money that changed after its month was final.", project_id=PROJECT)
+_list(
+    lists.PROJECT_FILES,
+    "files",
+    "Show the registered files, their state and errors.",
+    project_id=ANY_PROJECT,
+    all=typer.Option("--all", help="Superseded versions too."),
+)
+_list(
+    lists.PROJECT_ARCHIVE,
+    "archive",
+    "Show the months that were withdrawn, and those of removed projects.",
+    project_id=ANY_PROJECT,
+)
+
+
+@projects.command("add")
+@writes("cost-project.create", "cost-project.change")
+def add_project(
+    project_id: ProjectId,
+    bucket: Annotated[str, typer.Option(help="The bucket of the reports.")],
+    prefix: Annotated[str, typer.Option(help="The key prefix before the report's folder.")],
+    report_name: Annotated[str, typer.Option(help="The report's or export's name.")],
+    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+    region: Annotated[str | None, typer.Option(help="The bucket's region; default: the platform's.")] = None,
+    role_arn: Annotated[str | None, typer.Option(help="The role to assume.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="The external id its trust policy asks for.")] = None,
+    report_format: Annotated[str, typer.Option("--format", help="auto, cur_legacy, cur2 or focus.")] = "auto",
+    account: Annotated[list[str] | None, typer.Option(help="Only this usage account; repeatable.")] = None,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Keep it, but do not poll it.")] = False,
+    without_manifest: Annotated[
+        bool,
+        typer.Option("--without-manifest", help="Only data files are there: take a listing that stands still."),
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Add a project, or change it."""
+    connection = Connection(
+        *(project_id, name or project_id, bucket, prefix, report_name, region or load_settings().aws_region),
+        format=chosen("format", report_format, Format),
+        role_arn=role_arn,
+        external_id=external_id,
+        account_scope=tuple(account) if account else None,
+        enabled=not disabled,
+        without_manifest=without_manifest,
+    )
+    with _session() as session:
+        changed = service.add_project(session.context, connection, dry_run=dry_run, trail=session.log.record)
+    if as_json:
+        print_json({"projectId": project_id, "changed": changed, "dryRun": dry_run})
+        return
+    verb = "would be saved" if dry_run else "saved"
+    typer.echo(f"project {project_id} {verb if changed else 'is already so'}")
+
+
+@projects.command("test")
+def try_project(project_id: ProjectId, as_json: Json = False) -> None:
+    """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
+    with open_context() as context:
+        answer = schemas.TestAnswer.of(project_id, service.test_project(context, project_id))
+    if as_json:
+        print_json(written(answer))
+    for step in [] if as_json else answer.steps:
+        typer.echo(f"{'ok  ' if step.passed else 'FAIL'}  {step.name}: {step.detail}")
+    if not answer.passed:
+        raise typer.Exit(1)
+
+
+@projects.command("remove")
+@writes("cost-project.remove")
+def remove_project(project_id: ProjectId, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Remove a project: its costs are archived, its accounts and payers are free for another."""
+    with _session() as session:
+        removal = service.remove_project(session.context, project_id, dry_run=dry_run, trail=session.log.record)
+    answer = schemas.RemovalAnswer.of(removal, dry_run=dry_run)
+    if as_json:
+        print_json(written(answer))
+        return
+    if not removal.changed:
+        would = "is already removed; archived"
+    else:
+        would = "would be removed; to be archived" if dry_run else "removed; archived"
+    typer.echo(f"project {project_id} {would}: {', '.join(answer.archived_months) or 'no month'}")
 
 
 @app.command("fetch")
+@writes(EXECUTE)
 def fetch(
     project_id: AnyProjectId = None,
     since: Annotated[
@@ -39,47 +167,31 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Batch A: register what AWS delivered in the last 13 months, or since a month."""
-    from batch_platform.finops import service
-    from batch_platform.finops.jobs import FetchParameters, fetch_launch, parse_since
-
-    settings = load_settings()
-    with open_work(settings) as work:
-        projects = [work.connection(project_id)] if project_id else work.enabled_connections()
-        began = work.clock()
+    with _session() as session:
+        context = session.context
+        connections = [context.connection(project_id)] if project_id else context.enabled_connections()
+        began = context.clock()
         oldest = parse_since(since, began)
-        results: list[tuple[str, RunResult]] = []
         if dry_run:
-            found = service.discover(work, projects, requested={}, at_most=10_000, since=oldest)
-            told = [] if found.wanted or found.errors else _nothing_newer(work, projects, oldest)
-            _print_discovery(found, told, as_json=as_json)
+            found = service.discover(context, connections, requested={}, at_most=10_000, since=oldest)
+            notes = [] if found.wanted or found.errors else service.older_only(context, connections, since=oldest)
+            rows = [{"project_id": m.project_id, "month": f"{m.month:%Y-%m}", "new": m.run_key} for m in found.wanted]
+            _print(rows, notes, as_json=as_json, empty="every manifest is as it was registered")
+            for sentence in (*found.errors, *found.waiting):
+                typer.echo(sentence, err=True)
             return
-        with open_launcher(settings) as launcher:
-            for project in projects:
-                asked = FetchParameters(project_id=project.project_id, since=f"{oldest:%Y-%m}" if oldest else None)
-                launch = fetch_launch(work.store, asked, began)
-                for name, keys in launch.dynamic_partitions.items():
-                    launcher.instance.add_dynamic_partitions(name, list(keys))
-                with showing(f"fetching {project.project_id}"):
-                    ended = launcher.run(
-                        launch.job,
-                        partition_range=launch.partition_range,
-                        partition=launch.partition,
-                        config=launch.config,
-                        tags=launch.tags,
-                    )
-                    results.append((project.project_id, ended))
-        rows = [row for project in projects for row in _file_counts(work, project.project_id)]
-        told = [sentence for project in projects for sentence in _fetch_notes(work, project.project_id, began)]
-        succeeded = [project for project, (_, result) in zip(projects, results, strict=True) if result.success]
-        told += _nothing_newer(work, succeeded, oldest)
-    if rows or as_json or not told:
-        print_rows(rows, as_json=as_json, empty="nothing is delivered")
-    for sentence in told:
-        typer.echo(sentence, err=as_json)
-    _raise_failures(results)
+        parameters = FetchParameters(project_id=project_id, since=f"{oldest:%Y-%m}" if oldest else None)
+        failure = _run(session, "cur-fetch", parameters) if connections else None
+        rows = [row for connection in connections for row in service.file_counts(context, connection.project_id)]
+        notes = service.waits(context, connections, since=began)
+        notes += [] if failure else service.older_only(context, connections, since=oldest)
+    _print(rows, notes, as_json=as_json, empty="nothing is delivered")
+    if failure:
+        raise failure
 
 
 @app.command("aggregate")
+@writes(EXECUTE)
 def aggregate(
     project_id: AnyProjectId = None,
     limit: Annotated[int, typer.Option(parser=whole(1), metavar="N", help="Files to claim at most.")] = 100,
@@ -87,37 +199,29 @@ def aggregate(
     as_json: Json = False,
 ) -> None:
     """Batch B: read registered files and publish the months they complete."""
-    from batch_platform.finops.dagster.partitions import PROJECTS, partition_key
-
-    settings = load_settings()
-    with open_work(settings) as work:
-        if project_id:
-            work.connection(project_id)
-        months = work.months_to_aggregate(project_id)
+    empty = "no files wait to be aggregated"
+    with _session() as session:
+        context = session.context
+        connections = [context.connection(project_id)] if project_id else context.enabled_connections()
+        months = context.months_to_aggregate(project_id)
+        notes = [] if months else service.waits(context, connections)
         if dry_run:
             rows = [{"project_id": m.project_id, "month": f"{m.month:%Y-%m}", "bytes": m.total_bytes} for m in months]
-            print_rows(rows, as_json=as_json, empty="no files wait to be aggregated")
+            _print(rows, notes, as_json=as_json, empty=empty)
             return
-        results: list[tuple[str, RunResult]] = []
-        left = limit
-        with open_launcher(settings) as launcher:
-            launcher.instance.add_dynamic_partitions(PROJECTS.name or "", sorted({m.project_id for m in months}))
-            for month in months:
-                if left <= 0:
-                    break
-                place = f"{month.project_id} {month.month:%Y-%m}"
-                before = _done(work, month.project_id, month.month)
-                config = {"ops": {"finops__cur_line_items": {"config": {"limit": left}}}}
-                with showing(f"aggregating {place}"):
-                    key = partition_key(month.project_id, month.month)
-                    results.append((place, launcher.run("cur_aggregate", partition=key, config=config)))
-                left -= _done(work, month.project_id, month.month) - before
-        rows = [row for m in months if (row := _month_row(work, m.project_id, m.month))]
-    print_rows(rows, as_json=as_json, empty="no files wait to be aggregated")
-    _raise_failures(results)
+        parameters = AggregateParameters(project_id=project_id, limit=min(limit, FILES_OF_A_RUN))
+        failure = _run(session, "cur-aggregate", parameters) if months else None
+        published = lists.published(context, [(month.project_id, month.month) for month in months])
+    if published or as_json or not notes:
+        show(lists.PROJECT_MONTHS, published, as_json=as_json, empty=empty)
+    for note in notes:
+        typer.echo(note, err=as_json)
+    if failure:
+        raise failure
 
 
 @app.command("requeue")
+@writes("cost-files.requeue")
 def requeue(
     project_id: AnyProjectId = None,
     file: Annotated[str | None, typer.Option(metavar="KEY", help="Only this object key.")] = None,
@@ -129,69 +233,25 @@ def requeue(
     as_json: Json = False,
 ) -> None:
     """Put files in ERROR back to PENDING; with --all every file, to be read by the rules of now."""
-    from batch_platform.finops import service
-
     at = service.parse_month(month) if month else None
-    with open_work() as work:
-        rows = service.requeue(work, project_id, file, month=at, all_files=all_files, dry_run=dry_run)
-    print_rows(rows, as_json=as_json, empty="no files are registered" if all_files else "no file is in ERROR")
-
-
-@app.command("files")
-def files(
-    project_id: AnyProjectId = None,
-    all_versions: Annotated[bool, typer.Option("--all", help="Superseded versions too.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Show the registered files, their state and errors."""
-    with open_work() as work, work.store.transaction() as session:
-        projects = [session.project(project_id)] if project_id else session.projects()
-        rows = [
-            {
-                "project_id": project.project_id,
-                "month": f"{row['billing_month']:%Y-%m}",
-                "status": row["status"],
-                "rows": row["row_count"],
-                "bytes": row["size_bytes"],
-                "attempts": row["attempts"],
-                "object_key": row["object_key"],
-                "error": row["error_message"],
-            }
-            for project in projects
-            for row in session.files(project.project_id)
-            if all_versions or row["status"] != "SUPERSEDED"
-        ]
-    print_rows(rows, as_json=as_json, empty="no files are registered")
-
-
-@app.command("months")
-def months(project_id: ProjectId, as_json: Json = False) -> None:
-    """Show the published months with state and totals."""
-    with open_work() as work:
-        with work.store.transaction() as session:
-            session.project(project_id)
-            published = session.months(project_id)
-        rows = [row for month in published if (row := _month_row(work, project_id, month.month))]
-    print_rows(rows, as_json=as_json, empty=f"project {project_id} has no published month")
-
-
-@app.command("restatements")
-def restatements(project_id: ProjectId, as_json: Json = False) -> None:
-    """Show money that changed after its month was final."""
-    with open_work() as work, work.store.transaction() as session:
-        session.project(project_id)
-        rows = session.restatements(project_id).to_dicts()
-    print_rows(rows, as_json=as_json, empty="no final month was restated")
+    with _session() as session:
+        context, trail = session.context, session.log.record
+        rows = service.requeue(context, project_id, file, month=at, all_files=all_files, dry_run=dry_run, trail=trail)
+    if as_json:
+        print_json([written(schemas.ProjectRequeuedAnswer.of(row)) for row in rows])
+    else:
+        print_rows(rows, empty="no files are registered" if all_files else "no file is in ERROR")
 
 
 @app.command("anomalies")
 def anomalies(project_id: ProjectId, month: Month, as_json: Json = False) -> None:
     """Show the days on which a service cost far more or less than before."""
-    from batch_platform.finops import service
-
-    with open_work() as work:
-        found = service.stored_anomalies(work, project_id, service.parse_month(month))
-    print_rows(found.to_dicts(), as_json=as_json, empty=f"no anomalies in {month}")
+    with open_context() as context:
+        insight = service.anomalies_of(context, project_id, service.parse_month(month))
+    if as_json:
+        print_json(written(schemas.AnomaliesAnswer.of_insight(insight)))
+    else:
+        print_rows(insight.rows.to_dicts(), empty=f"no anomalies in {month}")
 
 
 @app.command("forecast")
@@ -201,93 +261,140 @@ def forecast(
     as_json: Json = False,
 ) -> None:
     """Show what the coming days are expected to cost, and how far off the method was on past days."""
-    from batch_platform.finops import service
-
-    with open_work() as work:
-        at = service.parse_month(month) if month else None
-        expected = service.stored_forecast(work, project_id, at)
-    print_rows(expected.to_dicts(), as_json=as_json, empty="no history to forecast from")
-
-
-def _done(work: FinopsContext, project_id: str, month: date) -> int:
-    with work.store.transaction() as session:
-        files = session.files(project_id, month=month)
-    return sum(1 for file in files if file["status"] in ("DONE", "ERROR"))
+    with open_context() as context:
+        insight = service.forecast_of(context, project_id, service.parse_month(month) if month else None)
+    if as_json:
+        print_json(written(schemas.ForecastAnswer.of_insight(insight)))
+    else:
+        print_rows(insight.rows.to_dicts(), empty="no history to forecast from")
 
 
-def _file_counts(work: FinopsContext, project_id: str) -> list[dict[str, Any]]:
-    with work.store.transaction() as session:
-        files = [file for file in session.files(project_id) if file["status"] != "SUPERSEDED"]
-    counts: dict[date, dict[str, Any]] = {}
-    for file in files:
-        row = counts.setdefault(
-            file["billing_month"],
-            {"project_id": project_id, "month": f"{file['billing_month']:%Y-%m}", "version": file["version"]},
+@app.command("report")
+def report(
+    project_id: ProjectId,
+    month: AnyMonth = None,
+    start: Start = None,
+    end: End = None,
+    measure: Annotated[
+        str, typer.Option(help="unblended, amortized, net_unblended, net_amortized, billed or list.")
+    ] = "unblended",
+    group_by: Annotated[
+        str,
+        typer.Option(
+            help="Any of service,account,region,charge_class,day; tag:KEY,cost_category:NAME,resource,usage_type,"
+            "operation (see `cur keys`)."
+        ),
+    ] = "service",
+    filters: Filters = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(parser=whole(1), metavar="N", help="Rows at most, the largest first; totals are of all."),
+    ] = None,
+    output: Annotated[
+        ReportFormat, typer.Option("--format", help="How to print it; focus: CSV in the columns of FOCUS 1.2.")
+    ] = ReportFormat.TABLE,
+    as_json: Json = False,
+) -> None:
+    """Print costs by group; every answer states measure, currency, state and manifest version."""
+    output = ReportFormat.JSON if as_json else output
+    with open_context() as context:
+        reader = CostReader(context.store)
+        query = service.typed_query(project_id, month, start, end, group_by, measure=measure, filters=filters or ())
+        if output in (ReportFormat.FOCUS, ReportFormat.FOCUS_PARQUET):
+            focus = service.focus_file(context, reader, query, "csv" if output is ReportFormat.FOCUS else "parquet")
+            with focus.file as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            return
+        rows = service.cost_rows(context, reader, query, limit=limit)
+    if output is ReportFormat.JSON:
+        print_json(written(cost_schemas.CostRowsAnswer.of(rows)))
+        return
+    if output is ReportFormat.CSV:
+        typer.echo(reports.to_csv(rows.reports), nl=False)
+    elif output is ReportFormat.PARQUET:
+        sys.stdout.buffer.write(reports.to_parquet(rows.reports))
+    else:
+        for page in rows.reports:
+            printing.report(page)
+            if page.row_count > page.rows.height:
+                typer.echo(f"{page.rows.height:,} of {page.row_count:,} rows")
+    if rows.missing:
+        typer.echo(f"not published: {', '.join(f'{one:%Y-%m}' for one in rows.missing)}", err=True)
+
+
+@app.command("keys")
+def keys(
+    project_id: ProjectId, month: AnyMonth = None, start: Start = None, end: End = None, as_json: Json = False
+) -> None:
+    """Show the tags and cost categories that `cur report --group-by` knows."""
+    with open_context() as context:
+        stamps = service.published_stamps(
+            context, CostReader(context.store), service.typed_query(project_id, month, start, end)
         )
-        row[file["status"]] = row.get(file["status"], 0) + 1
-    columns = ("PENDING", "PROCESSING", "DONE", "ERROR")
-    return [{**row, **{name: row.get(name, 0) for name in columns}} for row in counts.values()]
-
-
-def _month_row(work: FinopsContext, project_id: str, month: date) -> dict[str, Any] | None:
-    from batch_platform.finops.summary import totals
-
-    with work.store.transaction() as session:
-        published = session.month(project_id, month)
-        costs = session.costs(project_id, month, month)
-    if published is None:
-        return None
-    sums = totals(costs)
-    return {
-        "project_id": project_id,
-        "month": f"{month:%Y-%m}",
-        "state": published.state.value,
-        "final_from": published.final_from and published.final_from.isoformat(),
-        "version": published.version,
-        "line_items": published.row_count,
-        "unblended": {currency: f"{by_measure['unblended']:f}" for currency, by_measure in sums.items()},
-        "amortized": {currency: f"{by_measure['amortized']:f}" for currency, by_measure in sums.items()},
-        "warnings": [f"{check.name}: {check.description}" for check in published.checks if not check.passed],
-        "former_connection": published.of_former_connection,
-    }
-
-
-def _fetch_notes(work: FinopsContext, project_id: str, began: datetime) -> Iterator[str]:
-    """What deliveries wait for, and what a fetch that `began` then has withdrawn."""
-    from batch_platform.finops import service
-
-    with work.store.snapshot() as session:
-        under_way = session.deliveries_under_way(project_id)
-        withdrawn = session.withdrawn_months(project_id)
-    for row in under_way:
-        if row["status"] == "WAITING":
-            waits = service.waiting_for(work, tuple(row["missing_keys"]), row["first_seen_at"])
-            yield f"{project_id} {row['billing_month']:%Y-%m}: {waits}"
-    for month in withdrawn:
-        if month.withdrawn_at >= began:
-            yield f"{project_id} {month.published.month:%Y-%m}: withdrawn: {month.detail}"
-
-
-def _nothing_newer(work: FinopsContext, projects: Sequence[Connection], since: date | None) -> list[str]:
-    from batch_platform.finops import service
-
-    told = [service.nothing_newer(work, project, since=since) for project in projects]
-    return [sentence for sentence in told if sentence]
-
-
-def _print_discovery(found: Discovery, told: Sequence[str], *, as_json: bool) -> None:
-    rows = [{"project_id": m.project_id, "month": f"{m.month:%Y-%m}", "new": m.run_key} for m in found.wanted]
-    if rows or as_json or not told:
-        print_rows(rows, as_json=as_json, empty="every manifest is as it was registered")
-    for sentence in told:
-        typer.echo(sentence, err=as_json)
-    for sentence in (*found.errors, *found.waiting):
-        typer.echo(sentence, err=True)
-
-
-def _raise_failures(results: Sequence[tuple[str, RunResult]]) -> None:
-    failed = [result for _, result in results if not result.success]
-    if failed:
-        raise PermanentFailure(
-            "run-failed", "{reason}", reason="; ".join(result.reason or result.run_id for result in failed)
+        months = [stamp.month for stamp in stamps]
+        answer = cost_schemas.CostKeysAnswer.of_keys(
+            project_id, months, service.cost_keys(context, project_id, months)
         )
+    if as_json:
+        print_json(written(answer))
+        return
+    names = [*(f"tag:{name}" for name in answer.tags), *(f"cost_category:{name}" for name in answer.cost_categories)]
+    typer.echo("\n".join(names) or "the line items have no tags and no cost categories")
+
+
+@app.command("commitments")
+def commitments(project_id: ProjectId, month: Month, as_json: Json = False) -> None:
+    """Show Savings Plans and reservations: used, unused, utilisation, savings; coverage by service."""
+    with open_context() as context:
+        at = service.parse_month(month)
+        found = service.month_commitments(context, CostReader(context.store), project_id, at)
+    answer = cost_schemas.CommitmentsAnswer.of_month(found)
+    if as_json:
+        print_json(written(answer))
+        return
+    typer.echo(f"{project_id} {answer.month} · amortized · {answer.month_state} · manifest {answer.manifest_version}")
+    printing.commitments(answer)
+
+
+@app.command("split")
+def split(
+    project_id: ProjectId,
+    month: AnyMonth = None,
+    start: Start = None,
+    end: End = None,
+    group_by: Annotated[
+        str, typer.Option(help="As of `cur report`; left out: AWS's own tags of cluster, namespace and service.")
+    ] = "",
+    filters: Filters = None,
+    limit: Annotated[
+        int | None, typer.Option(parser=whole(1), metavar="N", help="Rows at most; the totals are of all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what containers took of their machines: copies of costs, in no total, beside those totals."""
+    with open_context() as context:
+        query = service.typed_query(project_id, month, start, end, group_by, filters=filters or ())
+        costs = service.split_costs(context, CostReader(context.store), query, limit=limit)
+    if as_json:
+        print_json(written(cost_schemas.SplitAnswer.of(costs)))
+        return
+    print_rows(costs.rows.to_dicts(), empty="no containers in these days")
+    for line in printing.split_totals(costs):
+        typer.echo(line)
+
+
+def _run(session: Session[FinopsContext], job: str, parameters: JobParameters) -> PlatformError | None:
+    """Run the job here; why it failed, which is to be raised after what was done all the same is told."""
+    try:
+        session.run(job, parameters)
+    except PlatformError as failure:
+        return PermanentFailure("run-failed", "{reason}", reason=failure.message)
+    return None
+
+
+def _print(rows: Sequence[dict[str, Any]], notes: Sequence[str], *, as_json: bool, empty: str) -> None:
+    """The rows, then what is to be said of them: beside the JSON on standard error."""
+    if rows or as_json or not notes:
+        print_rows(rows, as_json=as_json, empty=empty)
+    for note in notes:
+        typer.echo(note, err=as_json)

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_work(settings: Settings | None = None) -> Iterator[FinopsContext]:
+def open_context(settings: Settings | None = None) -> Iterator[FinopsContext]:
     """The finops context of this process, its connections closed at the end."""
     from batch_platform.core import postgres
 
     settings = settings or load_settings()
     pool = postgres.open_pool(settings.database(), application_name="batch-platform cur")
     try:
-        yield work_on(pool, settings)
+        yield context_on(pool, settings)
     finally:
         pool.close()
 
 
-def work_on(pool: Pool, settings: Settings) -> FinopsContext:
+def context_on(pool: Pool, settings: Settings) -> FinopsContext:
     """The finops context on connections that somebody else closes."""
     from batch_platform.core import aws
     from batch_platform.finops.service.context import build_context

@@ -19,7 +19,7 @@ from batch_platform.web.api.strict import StrictModel
 if TYPE_CHECKING:
     from fastapi import APIRouter
     from typer import Typer
-    from typer.models import OptionInfo
+    from typer.models import ParameterInfo
 
 C = TypeVar("C")
 F = TypeVar("F", bound=StrictModel)
@@ -126,7 +126,7 @@ def command(
     *,
     doc: str,
     opened: Callable[[], AbstractContextManager[C]],
-    options: Mapping[str, OptionInfo] | None = None,
+    options: Mapping[str, ParameterInfo] | None = None,
     shown: int = SHOWN,
     resumes: bool = False,
 ) -> None:

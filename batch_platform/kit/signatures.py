@@ -21,7 +21,7 @@ from batch_platform.core.validation import message_of
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
-    from typer.models import OptionInfo
+    from typer.models import ParameterInfo
 
 Model = TypeVar("Model", bound="BaseModel")
 
@@ -56,7 +56,7 @@ def of_route(model: type[BaseModel], path: str) -> list[Parameter]:
 
 
 def of_command(
-    model: type[BaseModel], options: Mapping[str, OptionInfo], *, left_out: Collection[str] = ()
+    model: type[BaseModel], options: Mapping[str, ParameterInfo], *, left_out: Collection[str] = ()
 ) -> list[Parameter]:
     """An option for each field; `options` says by name what the field itself does not."""
     import typer

@@ -21,7 +21,7 @@ from typing import Any
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import PlatformError
 from batch_platform.finops import service
-from batch_platform.finops.opening import open_work
+from batch_platform.finops.opening import open_context
 from batch_platform.finops.service.context import SHARD_BYTES
 from batch_platform.settings import load_settings
 
@@ -49,7 +49,7 @@ class Pause:
 
 
 def work(project_id: str, month: str, *, fetch: bool, lease: float, shard: int, pause: Pause) -> dict[str, Any]:
-    with open_work(load_settings()) as opened:
+    with open_context(load_settings()) as opened:
         context = replace(
             opened,
             lease=timedelta(seconds=lease),

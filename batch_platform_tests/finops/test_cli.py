@@ -21,6 +21,8 @@ import pytest
 import structlog
 
 from batch_platform import cli
+from batch_platform.core import postgres
+from batch_platform.core.caller import system_user
 from batch_platform.finops import months
 from batch_platform.finops.model import REPORT_MEASURES
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
@@ -28,6 +30,7 @@ from batch_platform_tests.finops.conftest import Project
 from batch_platform_tests.finops.test_commitments import pod, rows_of
 from batch_platform_tests.finops.test_places import put_case
 from batch_platform_tests.waiting import PATIENCE
+from batch_platform_tests.web.rig import audited
 
 SECRET = "external-id-4f1c"
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -52,8 +55,8 @@ Run = Callable[..., Result]
 def run(pool: object, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """The console script's own function in this process: arguments in; exit code and what was printed out."""
 
-    def call(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["batch-platform", "cur", *arguments])
+    def call(*arguments: str, group: str = "cur") -> Result:
+        monkeypatch.setattr(sys, "argv", ["batch-platform", group, *arguments])
         monkeypatch.setenv("COLUMNS", "200")
         capfdbinary.readouterr()
         code = 0
@@ -120,21 +123,27 @@ def test_projects_are_added_changed_listed_and_tested(run: Run, project: Project
     new = f"{project.id}-new"
     arguments = ["projects", "add", new, "--bucket", place.bucket, "--prefix", "/cur/acme/", "--report-name", "cur"]
     more = ["--role-arn", ROLE, "--external-id", SECRET, "--account", "1" * 12, "--account", "2" * 12, "--disabled"]
-    assert run(*arguments, *more, "--dry-run", "--json").json == {"project_id": new, "changed": True, "dry_run": True}
+    assert run(*arguments, *more, "--dry-run", "--json").json == {"projectId": new, "changed": True, "dryRun": True}
     assert new not in run("projects", "list").out
     assert run(*arguments, *more).out == f"project {new} saved\n"
     assert run(*arguments, *more).out == f"project {new} is already so\n"
-    [listed] = [row for row in run("projects", "list", "--json").json if row["project_id"] == new]
+    [listed] = [row for row in run("projects", "list", "--json").json if row["projectId"] == new]
     assert listed == {
-        "project_id": new,
+        "projectId": new,
         "name": new,
-        "location": f"s3://{place.bucket}/cur/acme/cur",
+        "bucket": place.bucket,
+        "prefix": "/cur/acme/",
+        "reportName": "cur",
+        "region": "ap-northeast-1",
         "format": "auto",
-        "role": ROLE,
-        "accounts": ["1" * 12, "2" * 12],
+        "roleArn": ROLE,
+        "hasExternalId": True,
+        "accountScope": ["1" * 12, "2" * 12],
         "enabled": False,
+        "withoutManifest": False,
+        "warnings": [],
     }
-    assert new in run("projects", "list").out
+    assert f"s3://{place.bucket}/cur/acme/cur" in run("projects", "list").out
 
 
 def test_a_connection_is_tested(run: Run, project: Project, recent: date) -> None:
@@ -144,7 +153,7 @@ def test_a_connection_is_tested(run: Run, project: Project, recent: date) -> Non
     assert "FAIL  manifest: nothing delivered since" in tested.out
     project.bucket.deliver(recent, [csv_gz([project.line(month=recent)])])
     answer = run("projects", "test", project.id, "--json").json
-    assert (answer["project_id"], answer["passed"]) == (project.id, True)
+    assert (answer["projectId"], answer["passed"]) == (project.id, True)
     assert [set(step) for step in answer["steps"]] == [{"name", "passed", "detail"}] * 3
 
 
@@ -171,8 +180,8 @@ def test_fetch_and_aggregate(run: Run, project: Project, recent: date) -> None:
     assert run("aggregate", project.id, "--limit", "1", "--json").json == []  # half a month is not published
     assert project.statuses(recent) == ["DONE", "PENDING"]
     [done] = run("aggregate", project.id, "--json").json
-    assert (done["project_id"], done["month"], done["version"]) == (project.id, month, version)
-    assert (done["line_items"], done["unblended"]) == (2, {"USD": "1.650000000000"})
+    assert (done.pop("projectId"), done["month"], done["manifestVersion"]) == (project.id, month, version)
+    assert (done["lineItems"], done["totals"]["USD"]["unblended"]) == (2, "1.650000000000")
     assert run("aggregate", project.id).out == "no files wait to be aggregated\n"
     assert run("months", project.id, "--json").json == [done]
 
@@ -207,7 +216,7 @@ def test_deliveries_that_were_not_found(
         monkeypatch.setenv("CUR_STILL_MINUTES", "0")
     assert len(run("fetch", project.id, "--since", "2026-09", "--json").json) == 1
     [month] = run("aggregate", project.id, "--json").json
-    assert (month["month"], month["unblended"]) == ("2026-09", {"USD": "1.000000000000"})
+    assert (month["month"], month["totals"]["USD"]["unblended"]) == ("2026-09", "1.000000000000")
 
 
 def test_keys_that_a_manifest_lists_and_the_bucket_lacks_are_named(run: Run, project: Project, recent: date) -> None:
@@ -234,7 +243,7 @@ def test_a_corrected_connection_from_the_command_line(run: Run, project: Project
     told = run("fetch", project.id)
     assert f"{project.id} 2024-10: withdrawn: s3://{other.name}/cur/right/cur has no 2024-10" in told.out
     [done] = run("aggregate", project.id, "--json").json
-    assert (done["month"], done["unblended"]) == (f"{recent:%Y-%m}", {"USD": "7.000000000000"})
+    assert (done["month"], done["totals"]["USD"]["unblended"]) == (f"{recent:%Y-%m}", "7.000000000000")
     [only] = run("months", project.id, "--json").json
     assert only["month"] == f"{recent:%Y-%m}"
     reasons = [row["reason"] for row in run("restatements", project.id, "--json").json]
@@ -245,15 +254,15 @@ def test_a_corrected_connection_from_the_command_line(run: Run, project: Project
     # narrowed to an account it has nothing of, without a fetch
     assert run("projects", "add", project.id, *place, "--account", "1" * 12).code == 0
     [narrowed] = run("aggregate", project.id, "--json").json
-    assert narrowed["unblended"] == {}
+    assert narrowed["totals"] == {}
 
     assert run("projects", "remove", project.id, "--dry-run").out == (
         f"project {project.id} would be removed; to be archived: {recent:%Y-%m}\n"
     )
     assert run("projects", "remove", project.id, "--json").json == {
-        "project_id": project.id,
-        "archived": [f"{recent:%Y-%m}"],
-        "dry_run": False,
+        "projectId": project.id,
+        "archivedMonths": [f"{recent:%Y-%m}"],
+        "dryRun": False,
     }
     assert run("projects", "remove", project.id).out.startswith(f"project {project.id} is already removed")
     assert project.id not in run("projects", "list").out
@@ -272,9 +281,9 @@ def test_a_file_in_error_is_told_listed_and_requeued(run: Run, project: Project,
     assert f"{project.bucket.uri(key)}: row 1, column lineItem/UnblendedCost: not a number" in told.err
     assert len(told.err.strip().splitlines()) == 1
     [file] = run("files", project.id, "--json").json
-    assert (file["status"], file["object_key"], file["attempts"]) == ("ERROR", key, 1)
+    assert (file["status"], file["objectKey"], file["attempts"]) == ("ERROR", key, 1)
     assert file["error"] in told.err
-    expected = [{"project_id": project.id, "month": f"{recent:%Y-%m}", "object_key": key}]
+    expected = [{"projectId": project.id, "month": f"{recent:%Y-%m}", "objectKey": key}]
     assert run("requeue", project.id, "--dry-run", "--json").json == expected
     assert project.statuses(recent) == ["ERROR"]
     assert run("requeue", project.id, "--file", key, "--json").json == expected
@@ -290,20 +299,71 @@ def test_superseded_files_are_shown_on_request(run: Run, project: Project) -> No
     assert [file["status"] for file in run("files", project.id, "--all", "--json").json] == ["SUPERSEDED", "PENDING"]
 
 
+def test_each_write_leaves_one_row_in_the_name_of_whoever_runs_it(
+    run: Run, project: Project, recent: date, pool: postgres.Pool
+) -> None:
+    """Runs too: they stand in the history of their jobs as those of `jobs run` do."""
+    by = f"cli:{system_user()}"
+    new = f"{project.id}-new"
+    place = ["--bucket", "bucket-of-new", "--prefix", "p", "--report-name", "cur", "--disabled"]
+    change = ("projects", "add", new, *place, "--role-arn", ROLE, "--external-id", SECRET)
+    for words in (("projects", "add", new, *place), change, change, (*change, "--dry-run"), change):
+        assert run(*words).code == 0
+    for dry_run in (("--dry-run",), (), ()):
+        assert run("projects", "remove", new, *dry_run).code == 0
+    rows = audited(pool, new)
+    assert [row[:2] for row in rows] == [(by, f"cost-project.{verb}") for verb in ("create", "change", "remove")]
+
+    project.bucket.deliver(recent, [csv_gz([project.line("Usage", "None", month=recent)])])
+    for command, job in (("fetch", "cur-fetch"), ("aggregate", "cur-aggregate")):
+        before = len(audited(pool, job))
+        assert run(command, project.id, "--dry-run").code == 0
+        assert run(command, project.id).code == (0 if command == "fetch" else 1)
+        assert [row[:2] for row in audited(pool, job)[before:]] == [(by, "job.execute")]
+        newest = run("history", job, "--limit", "1", "--json", group="jobs").json[0]
+        assert (newest["requestedBy"], newest["parameters"]["projectId"]) == (by, project.id)
+    for dry_run in (("--dry-run",), ()):
+        assert run("requeue", project.id, *dry_run).code == 0
+    assert [row[:2] for row in audited(pool, project.id)][-1] == (by, "cost-files.requeue")
+
+
+def test_what_an_aggregation_waits_for_is_told(run: Run, project: Project, recent: date) -> None:
+    project.bucket.deliver(recent, [csv_gz([project.line("Usage", "5", month=recent)])])
+    assert run("fetch", project.id).code == run("aggregate", project.id).code == 0
+    other = replace(project.bucket, prefix="cur/moved", name=f"{project.bucket.name}-2")
+    place = ["--bucket", other.name, "--prefix", other.prefix, "--report-name", "cur"]
+    assert run("projects", "add", project.id, *place).code == 0
+    month = f"{recent:%Y-%m}"
+    waits = f"{project.id}: its connection was changed: cur fetch is to look for {month} there\n"
+    assert run("aggregate", project.id).out == run("aggregate", project.id, "--dry-run").out == waits
+    listed = run("aggregate", project.id, "--json")
+    assert (listed.json, listed.err) == ([], waits)
+
+
 # reports
 
 
 def test_a_report_as_json(run: Run, published: Project) -> None:
     answer = run("report", published.id, "2024-10", "--json").json
-    version = answer.pop("manifest_version")
-    totals = answer.pop("totals")
+    version = answer.pop("manifestVersion")
+    [report] = answer.pop("reports")
+    totals = report.pop("totals")
     assert answer == {
-        "project_id": published.id,
+        "projectId": published.id,
         "month": "2024-10",
-        "state": "final",
-        "currency": "USD",
+        "monthState": "final",
+        "start": "2024-10-01",
+        "end": "2024-10-31",
+        "months": [{"month": "2024-10", "state": "final", "manifestVersion": version}],
+        "missingMonths": [],
         "measure": "unblended",
-        "group_by": ["service"],
+        "groupBy": ["service"],
+        "filters": [],
+        "nextCursor": None,
+    }
+    assert report == {
+        "currency": "USD",
+        "rowCount": 2,
         "rows": [
             {"service": "AmazonEC2", "amount": "10.250000000000"},
             {"service": "AmazonS3", "amount": "2.090000000000"},
@@ -314,7 +374,7 @@ def test_a_report_as_json(run: Run, published: Project) -> None:
         **dict.fromkeys(["list", "blended", "true_up", "upfront"], Decimal(0)),
     }
     assert version == published.files()[0]["version"]
-    assert run("report", published.id, "2024-10", "--format", "json").json["manifest_version"] == version
+    assert run("report", published.id, "2024-10", "--format", "json").json["manifestVersion"] == version
 
 
 @pytest.mark.parametrize("measure", REPORT_MEASURES)
@@ -324,9 +384,10 @@ def test_a_report_as_json(run: Run, published: Project) -> None:
 def test_every_measure_and_group(run: Run, published: Project, measure: str, group_by: str) -> None:
     answer = run("report", published.id, "2024-10", "--measure", measure, "--group-by", group_by, "--json").json
     assert answer["measure"] == measure
-    assert answer["group_by"] == [group.strip() for group in group_by.split(",") if group.strip()]
-    assert all(list(row) == [*answer["group_by"], "amount"] for row in answer["rows"])
-    assert sum(Decimal(row["amount"]) for row in answer["rows"]) == Decimal(answer["totals"][measure])
+    assert answer["groupBy"] == [group.strip() for group in group_by.split(",") if group.strip()]
+    [report] = answer["reports"]
+    assert all(list(row) == [*answer["groupBy"], "amount"] for row in report["rows"])
+    assert sum(Decimal(row["amount"]) for row in report["rows"]) == Decimal(report["totals"][measure])
 
 
 def test_the_other_formats_of_a_report_say_the_same(
@@ -356,14 +417,14 @@ def test_a_month_that_cost_nothing_is_told_in_plain_digits(run: Run, project: Pr
     project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "0")])])
     project.run()
     [month] = run("months", project.id, "--json").json
-    assert (month["unblended"], month["amortized"]) == ({"USD": "0.000000000000"}, {"USD": "0.000000000000"})
+    assert {month["totals"]["USD"][name] for name in ("unblended", "amortized")} == {"0.000000000000"}
 
 
 def test_several_currencies_are_several_reports(run: Run, project: Project) -> None:
     rows = [project.line("Usage", "3"), project.line("Usage", "500", {"lineItem/CurrencyCode": "JPY"})]
     project.bucket.deliver(MONTH, [csv_gz(rows)])
     project.run()
-    answers = run("report", project.id, "2024-10", "--json").json
+    answers = run("report", project.id, "2024-10", "--json").json["reports"]
     assert [(answer["currency"], Decimal(answer["totals"]["unblended"])) for answer in answers] == [
         ("JPY", 500),
         ("USD", 3),
@@ -375,15 +436,23 @@ def test_restatements(run: Run, published: Project) -> None:
     published.bucket.deliver(MONTH, [csv_gz([published.line("Usage", "10.25")])], assembly="second")
     published.run()
     kept = run("restatements", published.id, "--json").json
-    sides = {(row["service"], row["unblended_before"], row["unblended_after"]) for row in kept}
+    sides = {(row["service"], *(row["unblended"][side] for side in ("before", "after"))) for row in kept}
     assert ("AmazonS3", "2.000000000000", "0.000000000000") in sides
-    assert {row["billing_month"] for row in kept} == {"2024-10-01"}
+    assert {row["month"] for row in kept} == {"2024-10"}
 
 
 def test_anomalies_and_forecast_of_a_month(run: Run, published: Project) -> None:
     assert run("anomalies", published.id, "2024-10").out == "no anomalies in 2024-10\n"
-    assert run("anomalies", published.id, "2024-10", "--json").json == []
-    assert run("forecast", published.id, "--json").json == []
+    for answer, rows in (
+        (run("anomalies", published.id, "2024-10", "--json").json, "anomalies"),
+        (run("forecast", published.id, "--json").json, "days"),
+    ):
+        assert (answer["projectId"], answer["month"], answer["monthState"], answer[rows]) == (
+            published.id,
+            "2024-10",
+            "final",
+            [],
+        )
 
 
 # failures
@@ -471,7 +540,7 @@ def test_a_role_that_is_used_is_asked_for_with_its_secret_and_never_shown(
 
 def test_the_console_script(published: Project) -> None:
     done = script("report", published.id, "2024-10", "--json")
-    assert json.loads(done.out)["totals"]["unblended"] == "12.340000000000"
+    assert json.loads(done.out)["reports"][0]["totals"]["unblended"] == "12.340000000000"
     assert (done.code, done.err) == (0, "")
     assert failure(script("report", published.id, "nonsense"), 2) == "'nonsense' is not a month; write YYYY-MM"
 
@@ -497,8 +566,8 @@ def tagged(project: Project) -> Project:
 
 
 def test_a_report_by_tag(run: Run, tagged: Project) -> None:
-    answer = run("report", tagged.id, "2024-10", "--group-by", "tag:team", "--json").json
-    assert answer["rows"] == [
+    [report] = run("report", tagged.id, "2024-10", "--group-by", "tag:team", "--json").json["reports"]
+    assert report["rows"] == [
         {"tag:team": "web", "amount": "1.500000000000"},
         {"tag:team": "", "amount": "0.250000000000"},
     ]
@@ -511,7 +580,12 @@ def test_a_report_by_tag(run: Run, tagged: Project) -> None:
     )
     assert "1 of 2 rows" in few.out
     assert run("keys", tagged.id, "2024-10").out == "tag:user:team\ncost_category:Env\n"
-    assert run("keys", tagged.id, "2024-10", "--json").json == {"tags": ["user:team"], "cost_categories": ["Env"]}
+    assert run("keys", tagged.id, "2024-10", "--json").json == {
+        "projectId": tagged.id,
+        "months": ["2024-10"],
+        "tags": ["user:team"],
+        "costCategories": ["Env"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -532,12 +606,12 @@ def test_a_report_that_nobody_can_make(run: Run, tagged: Project, arguments: lis
 def test_a_month_is_read_again_on_request(run: Run, tagged: Project) -> None:
     [file] = tagged.files()
     again = ("requeue", tagged.id, "--month", "2024-10", "--all", "--json")
-    expected = [{"project_id": tagged.id, "month": "2024-10", "object_key": file["object_key"]}]
+    expected = [{"projectId": tagged.id, "month": "2024-10", "objectKey": file["object_key"]}]
     assert run(*again, "--dry-run").json == expected
     assert tagged.statuses() == ["DONE"]
     assert run(*again).json == expected
     assert tagged.statuses() == ["PENDING"]
-    assert run("report", tagged.id, "2024-10", "--group-by", "tag:team", "--json").json["rows"]
+    assert run("report", tagged.id, "2024-10", "--group-by", "tag:team", "--json").json["reports"][0]["rows"]
     assert "name it" in failure(run("requeue", "--all"), 2)
 
 
@@ -550,8 +624,8 @@ def test_commitments_and_containers(run: Run, project: Project) -> None:
         ("6.000000000000", "2.000000000000", "0.7500"),
         ("3.000000000000", "1.000000000000", "0.7500"),
     ]
-    assert (answer["coverage"][-1]["service"], answer["coverage"][-1]["coverage"]) == (None, "0.6122")
+    assert [(one["service"], one["coverage"]) for one in answer["totalCoverage"]] == [(None, "0.6122")]
     assert "0.6122" in run("commitments", project.id, "2024-10").out
     answer = run("split", project.id, "2024-10", "--json").json
-    assert (answer["in_totals"], answer["rows"][0]["split_cost"]) == (False, "3.000000000000")
+    assert (answer["inTotals"], answer["reports"][0]["rows"][0]["split_cost"]) == (False, "3.000000000000")
     assert "totals without them: 32.000000000000 unblended" in run("split", project.id, "2024-10").out

@@ -32,13 +32,13 @@ def project(services: dict[str, str], settings: Settings, launcher: Launcher) ->
     """A project whose bucket is empty; polled by no other test afterwards."""
     from batch_platform.finops import service
     from batch_platform.finops.model import Connection
-    from batch_platform.finops.opening import open_work
+    from batch_platform.finops.opening import open_context
 
     bucket = CurBucket(aws.client("s3", settings), settings.aws_region)
     project_id = f"launched-{uuid4().hex[:8]}"
     place = (project_id, project_id, bucket.name, bucket.prefix, bucket.report, settings.aws_region)
     launcher.instance.add_dynamic_partitions(PROJECTS.name or "", [project_id])
-    with open_work(settings) as work:
+    with open_context(settings) as work:
         service.add_project(work, Connection(*place))
         yield project_id, bucket
         service.add_project(work, Connection(*place, enabled=False))

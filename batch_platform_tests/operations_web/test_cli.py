@@ -16,7 +16,7 @@ from batch_platform.core import aws, logs
 from batch_platform.core.failures import PlatformError
 from batch_platform.finops import service as finops
 from batch_platform.finops.model import Connection
-from batch_platform.finops.opening import open_work
+from batch_platform.finops.opening import open_context
 from batch_platform.local.provision import provision
 from batch_platform.operations.cli import jobs_app
 from batch_platform.settings import Settings
@@ -72,7 +72,7 @@ def torn(jobs: Jobs, settings: Settings) -> Iterator[str]:
     bucket.deliver(month, [File(b"")])
     project_id = f"torn-{uuid4().hex[:8]}"
     place = (project_id, project_id, bucket.name, bucket.prefix, bucket.report, settings.aws_region)
-    with open_work(settings) as work:
+    with open_context(settings) as work:
         finops.add_project(work, Connection(*place))
         yield project_id
         finops.add_project(work, Connection(*place, enabled=False))

@@ -32,12 +32,12 @@ def run(settings: Settings, step: Step, launcher: Launcher) -> None:
     from batch_platform.finops import service
     from batch_platform.finops.dagster.demo_runs import asked_by_sensor, left_over
     from batch_platform.finops.model import Connection
-    from batch_platform.finops.opening import open_work
+    from batch_platform.finops.opening import open_context
 
     s3 = aws.client("s3", settings)
     new = sum(1 for _ in _deliver(s3, settings.aws_region))
     step(f"bucket s3://{BUCKET}: {new} files delivered" if new else f"bucket s3://{BUCKET}: delivered before")
-    with open_work(settings) as work:
+    with open_context(settings) as work:
         place = Connection(PROJECT, "Acme (demo)", BUCKET, "cur/acme", "cur", settings.aws_region)
         service.add_project(work, place)
         wanted = list(asked_by_sensor(launcher))
@@ -69,8 +69,7 @@ def _deliver(s3: S3Client, region: str) -> Iterator[str]:
 
 
 def _show(work: FinopsContext) -> None:
-    from batch_platform.finops import service
-    from batch_platform.finops.cost_cli import print_report
+    from batch_platform.finops import printing, service
 
     console = Console(highlight=False)
     with work.store.transaction() as session:
@@ -78,7 +77,7 @@ def _show(work: FinopsContext) -> None:
     for month in months:
         console.print()
         for report in service.report(work, PROJECT, month.month, measure="unblended", group_by=["service"]):
-            print_report(console, report)
+            printing.report(report)
         for check in month.checks:
             if check.blocking or not check.passed:
                 verdict = "holds" if check.passed else "FAILS" if check.blocking else "warning"

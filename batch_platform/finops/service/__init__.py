@@ -32,7 +32,7 @@ from batch_platform.finops.service.batches import (
 from batch_platform.finops.service.budgets import budget_statuses, delete_budget, parse_amount, set_budget
 from batch_platform.finops.service.commitments import MonthCommitments, SplitCosts, month_commitments, split_costs
 from batch_platform.finops.service.context import FinopsContext
-from batch_platform.finops.service.cost_query import CostQuery, cost_query, parse_day
+from batch_platform.finops.service.cost_query import CostQuery, cost_query, listed, parse_day, typed_query
 from batch_platform.finops.service.costs import (
     CostKeys,
     CostPage,
@@ -46,9 +46,12 @@ from batch_platform.finops.service.fetch import (
     FetchStatus,
     fetch_month,
     fetch_project,
+    file_counts,
     nothing_delivered,
     nothing_newer,
+    older_only,
     waiting_for,
+    waits,
 )
 from batch_platform.finops.service.focus import FocusFile, focus_file
 from batch_platform.finops.service.insight import (
@@ -61,8 +64,6 @@ from batch_platform.finops.service.insight import (
     month_costs,
     parse_month,
     report,
-    stored_anomalies,
-    stored_forecast,
 )
 from batch_platform.finops.service.lake import LineItems, LineItemsLost, line_items
 from batch_platform.finops.service.poll import Discovery, discover, late_deliveries
@@ -120,14 +121,17 @@ __all__ = [
     "fetch_all",
     "fetch_month",
     "fetch_project",
+    "file_counts",
     "focus_file",
     "forecast_of",
     "late_deliveries",
     "line_items",
+    "listed",
     "month_commitments",
     "month_costs",
     "nothing_delivered",
     "nothing_newer",
+    "older_only",
     "parse_amount",
     "parse_day",
     "parse_month",
@@ -140,8 +144,8 @@ __all__ = [
     "requeue",
     "set_budget",
     "split_costs",
-    "stored_anomalies",
-    "stored_forecast",
     "test_project",
+    "typed_query",
     "waiting_for",
+    "waits",
 ]

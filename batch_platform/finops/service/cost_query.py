@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 from batch_platform.core import clock
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops.groups import Filter, Group, parse_filters, parse_groups
 from batch_platform.finops.model import REPORT_MEASURES
 from batch_platform.finops.months import next_month, shift
+from batch_platform.finops.service.insight import parse_month
 
 DAYS_AT_MOST: Final = 400
 """Days of one question."""
@@ -78,6 +79,27 @@ def cost_query(
             field="measure",
         )
     return CostQuery(project_id, start, end, measure, parse_groups(group_by), parse_filters(filters))
+
+
+def typed_query(
+    project_id: str, month: str | None, start: str | None, end: str | None, group_by: str = "", **more: Any
+) -> CostQuery:
+    """`cost_query` of what was typed: a month or days. Raises `InvalidInput`."""
+    if month is None and start is None and end is None:
+        raise InvalidInput("month-or-days-needed", "name a month, or days by --start and --end", field="month")
+    return cost_query(
+        project_id,
+        month=parse_month(month) if month is not None else None,
+        start=parse_day(start, "start") if start is not None else None,
+        end=parse_day(end, "end") if end is not None else None,
+        group_by=listed(group_by),
+        **more,
+    )
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Groups that are written with commas between them."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def parse_day(text: str, field: str) -> date:

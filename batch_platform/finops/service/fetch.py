@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from batch_platform.core import objects
 from batch_platform.core.objects import StoredObject
 from batch_platform.finops.manifest import POLLED_MONTHS
-from batch_platform.finops.model import Connection, Delivery, ManifestStatus, RegisteredVersion
+from batch_platform.finops.model import Connection, Delivery, FileStatus, ManifestStatus, RegisteredVersion
 from batch_platform.finops.months import shift
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.source import delivered_months, head_manifest, read_delivery
@@ -150,6 +150,49 @@ def waiting_for(context: FinopsContext, missing: tuple[str, ...], seen_since: da
         return f"{len(missing)} files not delivered yet that the manifest lists: {keys}{more}"
     taken_at = seen_since + context.still_for
     return f"no manifest: stands still since {seen_since:%Y-%m-%d %H:%M} UTC, taken at {taken_at:%Y-%m-%d %H:%M} UTC"
+
+
+def waits(context: FinopsContext, connections: Sequence[Connection], *, since: datetime | None = None) -> list[str]:
+    """What deliveries of these projects wait for, the months that wait for a fetch, and those withdrawn `since`."""
+    sentences = []
+    for project_id in [connection.project_id for connection in connections]:
+        with context.store.snapshot() as session:
+            under_way = session.deliveries_under_way(project_id)
+            stale = session.stale_months(project_id)
+            withdrawn = session.withdrawn_months(project_id) if since else []
+        if stale:
+            months = ", ".join(f"{month:%Y-%m}" for month in stale)
+            sentences.append(f"{project_id}: its connection was changed: cur fetch is to look for {months} there")
+        for row in under_way:
+            if row["status"] == ManifestStatus.WAITING:
+                reason = waiting_for(context, tuple(row["missing_keys"]), row["first_seen_at"])
+                sentences.append(f"{project_id} {row['billing_month']:%Y-%m}: {reason}")
+        sentences += [
+            f"{project_id} {month.published.month:%Y-%m}: withdrawn: {month.detail}"
+            for month in withdrawn
+            if since and month.withdrawn_at >= since
+        ]
+    return sentences
+
+
+def older_only(context: FinopsContext, connections: Sequence[Connection], *, since: date | None) -> list[str]:
+    """`nothing_newer` of each of these projects."""
+    sentences = (nothing_newer(context, connection, since=since) for connection in connections)
+    return [sentence for sentence in sentences if sentence]
+
+
+def file_counts(context: FinopsContext, project_id: str) -> list[dict[str, Any]]:
+    """A row a registered version of a month: how many of its files are in each status."""
+    with context.store.transaction() as session:
+        files = [file for file in session.files(project_id) if file["status"] != FileStatus.SUPERSEDED]
+    rows: dict[date, dict[str, Any]] = {}
+    for file in files:
+        month = file["billing_month"]
+        place = {"project_id": project_id, "month": f"{month:%Y-%m}", "version": file["version"]}
+        counted = dict.fromkeys(("PENDING", "PROCESSING", "DONE", "ERROR"), 0)
+        row = rows.setdefault(month, place | counted)
+        row[file["status"]] += 1
+    return list(rows.values())
 
 
 def _overtakes(known: RegisteredVersion, delivery: Delivery, connection: Connection) -> bool:

@@ -143,28 +143,6 @@ def _forecast(
     return expected, history
 
 
-def stored_anomalies(context: FinopsContext, project_id: str, month: date) -> pl.DataFrame:
-    """The anomalies of a published month. Raises `NotFound`."""
-    with context.store.transaction() as session:
-        _published(session, project_id, month)
-        return session.anomalies(project_id, month)
-
-
-def stored_forecast(context: FinopsContext, project_id: str, month: date | None) -> pl.DataFrame:
-    """The forecast made from a month (None: the newest published). Raises `NotFound`."""
-    with context.store.transaction() as session:
-        session.project(project_id)
-        published = [known.month for known in session.months(project_id)]
-        if not published or (month is not None and month not in published):
-            raise NotFound(
-                "nothing-to-forecast-from",
-                "project {project} has no published month to forecast from",
-                project=project_id,
-                field="month",
-            )
-        return session.forecast(project_id, month or max(published))
-
-
 @dataclass(frozen=True, eq=False)
 class Insight:
     """Anomalies or a forecast of a published month, with the daily usage cost (amortised) it was found in.

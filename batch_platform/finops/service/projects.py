@@ -42,7 +42,9 @@ class TestStep:
     detail: str
 
 
-def add_project(context: FinopsContext, connection: Connection, *, dry_run: bool = False) -> bool:
+def add_project(
+    context: FinopsContext, connection: Connection, *, dry_run: bool = False, trail: Trail = untold
+) -> bool:
     """Register a connection, or change it; False when it was already so. A dry run only tells.
 
     Raises `InvalidInput` naming the field, `Conflict` as `change_project` does.
@@ -50,8 +52,12 @@ def add_project(context: FinopsContext, connection: Connection, *, dry_run: bool
     _check(connection)
     with context.store.transaction() as session:
         session.lock_projects()
+        before = next(iter(session.projects(connection.project_id)), None)
         with session.connection.transaction(force_rollback=dry_run):
-            return _save(context, session, connection)
+            if not _save(context, session, connection):
+                return False
+            _record_change(session, before, connection, trail)
+    return True
 
 
 def create_project(
@@ -73,7 +79,7 @@ def create_project(
             )
         with session.connection.transaction(force_rollback=dry_run):
             _save(context, session, connection)
-            trail(session.connection, "cost-project.create", connection.project_id, None, shown(connection))
+            _record_change(session, None, connection, trail)
 
 
 def change_project(
@@ -91,9 +97,7 @@ def change_project(
             connection = replace(connection, external_id=before.external_id)
         _check(connection)
         if _save(context, session, connection):
-            new_secret = connection.external_id != before.external_id
-            after = shown(connection) | ({"external_id": "changed"} if new_secret else {})
-            trail(session.connection, "cost-project.change", connection.project_id, shown(before), after)
+            _record_change(session, before, connection, trail)
     return connection
 
 
@@ -170,6 +174,15 @@ def _save(context: FinopsContext, session: Session, connection: Connection) -> b
             field="account_scope",
         )
     return True
+
+
+def _record_change(session: Session, before: Connection | None, connection: Connection, trail: Trail) -> None:
+    if before is None:
+        trail(session.connection, "cost-project.create", connection.project_id, None, shown(connection))
+        return
+    new_secret = connection.external_id != before.external_id
+    after = shown(connection) | ({"external_id": "changed"} if new_secret else {})
+    trail(session.connection, "cost-project.change", connection.project_id, shown(before), after)
 
 
 def shown(connection: Connection) -> dict[str, Any]:

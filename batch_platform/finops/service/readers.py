@@ -128,7 +128,6 @@ class CostReader:
     ) -> None:
         self._store = store
         self._frames: Kept[tuple[Stamp, pl.DataFrame]] = Kept(frame_bytes, lambda kept: int(kept[1].estimated_size()))
-        self._answers: Kept[tuple[Stamp, bytes]] = Kept(answer_bytes, lambda kept: len(kept[1]))
         self._pages: Kept[tuple[tuple[Stamp, ...], bytes]] = Kept(answer_bytes, lambda kept: len(kept[1]))
         self._stamps = Stamps(self._ask)
 
@@ -136,13 +135,6 @@ class CostReader:
         """What the month's costs are computed from now. Raises `NotFound`."""
         with self._store.transaction() as session:
             return _stamp(session, project_id, month)
-
-    async def stamp_soon(self, project_id: str, month: date) -> Stamp:
-        """As `stamp`, in one query with other readers'."""
-        found = await self._stamps.get((project_id, month))
-        if found is None:  # again, for saying what is not found
-            return await asyncio.to_thread(self.stamp, project_id, month)
-        return found
 
     def stamps(self, project_id: str, months: Sequence[date]) -> list[Stamp]:
         """What the published ones of these months are computed from now."""
@@ -162,21 +154,6 @@ class CostReader:
                 return now, session.costs(stamp.project_id, stamp.month, stamp.month)
 
         return self._frames.get(stamp, read)
-
-    def kept_answer(self, stamp: Stamp, query: Hashable) -> tuple[Stamp, bytes] | None:
-        """What `answer` would give without any work; None when it has to be made."""
-        return self._answers.peek((stamp, query))
-
-    def answer(
-        self, stamp: Stamp, query: Hashable, render: Callable[[Stamp, pl.DataFrame], bytes]
-    ) -> tuple[Stamp, bytes]:
-        """`render` of these costs, kept under the stamp and the query, with the stamp it was made from."""
-
-        def make() -> tuple[Stamp, bytes]:
-            now, costs = self.costs(stamp)
-            return now, render(now, costs)
-
-        return self._answers.get((stamp, query), make)
 
     def kept_page(self, stamps: Sequence[Stamp], query: Hashable) -> tuple[tuple[Stamp, ...], bytes] | None:
         """What `page` would give without any work; None when it has to be made."""

@@ -242,7 +242,8 @@ ORDER BY billing_month, project_id
 
 -- name: files
 SELECT project_id, billing_month, version, file_no, bucket_name, object_key, etag, size_bytes, last_modified, status, owner,
-       lease_expires_at, attempts, error_message, line_items_key, line_items_sha256, row_count, stats
+       lease_expires_at, attempts, error_message, line_items_key, line_items_sha256, row_count, stats, registered_at,
+       finished_at
 FROM finops.finops_billing_files
 WHERE project_id = %(project_id)s
   AND (%(month)s::date IS NULL OR billing_month = %(month)s)

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from batch_platform.core import cursors
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format
-from batch_platform.finops.web.connection_schemas import ArchivedMonth, ProjectAnswer, RemovalAnswer, TestAnswer
-from batch_platform.finops.web.context import trail_of
-from batch_platform.finops.web.parameters import (
+from batch_platform.finops.web.context import (
     OPERATE,
     READ,
     WRITE,
-    Paging,
+    Context,
     ProjectId,
-    Work,
+    TrailOf,
     like,
-    page_of,
     wire_names,
 )
-from batch_platform.finops.web.schemas import FormatName
+from batch_platform.finops.web.lists import ARCHIVE, PROJECTS
+from batch_platform.finops.web.schemas import FormatName, ProjectAnswer, RemovalAnswer, TestAnswer
+from batch_platform.kit import lists
 from batch_platform.web.api.envelope import Envelope
-from batch_platform.web.api.paging import Page
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import QueryBool, StrictBool, StrictModel, Text
 
@@ -62,12 +59,8 @@ class ConnectionRequest(StrictModel):
 
     def connection(self, project_id: str) -> Connection:
         given = self.model_dump(exclude={"project_id", "format", "account_scope"})
-        return Connection(
-            **given,
-            project_id=project_id,
-            format=Format(self.format),
-            account_scope=None if self.account_scope is None else tuple(self.account_scope),
-        )
+        scope = None if self.account_scope is None else tuple(self.account_scope)
+        return Connection(**given, project_id=project_id, format=Format(self.format), account_scope=scope)
 
 
 class ProjectRequest(ConnectionRequest):
@@ -76,35 +69,48 @@ class ProjectRequest(ConnectionRequest):
     project_id: Text = Field(examples=["acme"], json_schema_extra=like(r"^[a-z0-9][a-z0-9_-]{0,62}$"))
 
 
-@router.get("", dependencies=READ)
-def list_projects(work: Work, page: Paging) -> Envelope[Page[ProjectAnswer]]:
-    """The projects, by id."""
-    after = page.after(project=str).get("project")
-    with work.store.transaction() as session:
-        found = session.projects_page(after=after, offset=page.offset, limit=page.limit + 1)
-    shown, following = cursors.cut(found, page.limit, lambda project: {"project": project.project_id})
-    return page_of([ProjectAnswer.of(project) for project in shown], following)
+lists.route(
+    router,
+    PROJECTS,
+    "",
+    name="list_projects",
+    doc="The projects, by id.",
+    context=Context,
+    permission="finops:read",
+)
+lists.route(
+    router,
+    ARCHIVE,
+    "/{projectId:name}/archive",
+    name="list_archive",
+    doc="Months of this project, or of a removed one of this id, that left the cost tables, newest first.",
+    context=Context,
+    permission="finops:read",
+    missing=True,
+)
 
 
 @router.post("", status_code=201, dependencies=WRITE, responses=documented(409))
-def create_project(body: ProjectRequest, request: Request, response: Response, work: Work) -> Envelope[ProjectAnswer]:
+def create_project(
+    body: ProjectRequest, response: Response, context: Context, trail: TrailOf
+) -> Envelope[ProjectAnswer]:
     """Add a project. Its deliveries are polled from now on; `:test` says whether they can be read."""
     project = body.connection(body.project_id)
     with wire_names():
-        service.create_project(work, project, trail=trail_of(request))
+        service.create_project(context, project, trail=trail)
     response.headers["Location"] = f"/api/projects/{project.project_id}"
-    return Envelope(data=ProjectAnswer.of(project), message=f"project {project.project_id} is added")
+    return Envelope(data=ProjectAnswer.of_project(project), message=f"project {project.project_id} is added")
 
 
 @router.get("/{projectId:name}", dependencies=READ, responses=documented(404))
-def show_project(project_id: ProjectId, work: Work) -> Envelope[ProjectAnswer]:
+def show_project(project_id: ProjectId, context: Context) -> Envelope[ProjectAnswer]:
     """One project."""
-    return Envelope(data=ProjectAnswer.of(work.connection(project_id)))
+    return Envelope(data=ProjectAnswer.of_project(context.connection(project_id)))
 
 
 @router.put("/{projectId:name}", dependencies=WRITE, responses=documented(404, 409))
 def change_project(
-    project_id: ProjectId, body: ConnectionRequest, request: Request, work: Work
+    project_id: ProjectId, body: ConnectionRequest, context: Context, trail: TrailOf
 ) -> Envelope[ProjectAnswer]:
     """Replace a project's connection.
 
@@ -113,43 +119,31 @@ def change_project(
     """
     keep = "external_id" not in body.model_fields_set
     with wire_names():
-        project = service.change_project(
-            work, body.connection(project_id), keep_external_id=keep, trail=trail_of(request)
-        )
-    return Envelope(data=ProjectAnswer.of(project))
+        project = service.change_project(context, body.connection(project_id), keep_external_id=keep, trail=trail)
+    return Envelope(data=ProjectAnswer.of_project(project))
 
 
 @router.delete("/{projectId:name}", dependencies=WRITE, responses=documented(404))
 def remove_project(
     project_id: ProjectId,
-    request: Request,
-    work: Work,
+    context: Context,
+    trail: TrailOf,
     dry_run: Annotated[QueryBool, Query(alias="dryRun", description="Only tell what would be archived.")] = False,
 ) -> Envelope[RemovalAnswer]:
     """Remove a project with all it has; its costs are archived, its accounts are free for another project."""
-    removal = service.remove_project(work, project_id, dry_run=dry_run, trail=trail_of(request))
+    removal = service.remove_project(context, project_id, dry_run=dry_run, trail=trail)
     message = f"project {project_id} {'would be' if dry_run else 'is'} removed"
     return Envelope(data=RemovalAnswer.of(removal, dry_run=dry_run), message=message)
 
 
-@router.get("/{projectId:name}/archive", dependencies=READ, responses=documented(404))
-def list_archive(project_id: ProjectId, work: Work) -> Envelope[list[ArchivedMonth]]:
-    """Months of this project, or of a removed one of this id, that left the cost tables, newest first."""
-    with work.store.snapshot() as session:
-        rows = session.archived_months(project_id)
-        if not rows:
-            session.project(project_id)
-    return Envelope(data=[ArchivedMonth.of(row) for row in rows])
-
-
 @router.post("/{projectId:name}:disable", dependencies=WRITE, responses=documented(404))
-def disable_project(project_id: ProjectId, request: Request, work: Work) -> Envelope[ProjectAnswer]:
+def disable_project(project_id: ProjectId, context: Context, trail: TrailOf) -> Envelope[ProjectAnswer]:
     """Stop polling a project. Its costs stay, its accounts are free, and PUT with `enabled` brings it back."""
-    project = service.disable_project(work, project_id, trail=trail_of(request))
-    return Envelope(data=ProjectAnswer.of(project), message=f"project {project_id} is disabled")
+    project = service.disable_project(context, project_id, trail=trail)
+    return Envelope(data=ProjectAnswer.of_project(project), message=f"project {project_id} is disabled")
 
 
 @router.post("/{projectId:name}:test", dependencies=OPERATE, responses=documented(404))
-def try_project(project_id: ProjectId, work: Work) -> Envelope[TestAnswer]:
+def try_project(project_id: ProjectId, context: Context) -> Envelope[TestAnswer]:
     """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
-    return Envelope(data=TestAnswer.of(project_id, service.test_project(work, project_id)))
+    return Envelope(data=TestAnswer.of(project_id, service.test_project(context, project_id)))

@@ -6,17 +6,29 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.web.connection_api import ConnectionRequest
-from batch_platform.finops.web.context import Form, Work, page, trail_of
-from batch_platform.finops.web.parameters import WRITE
+from batch_platform.finops.web.context import WRITE, Context, Form, TrailOf, page
 from batch_platform.web.console import field_errors, redirect
 from batch_platform.web.i18n import gettext as _
 
 HOME: Final = "/console/projects"
+_FIELDS: Final = (
+    "name",
+    "bucket",
+    "prefix",
+    "report_name",
+    "region",
+    "format",
+    "role_arn",
+    "account_scope",
+    "enabled",
+    "without_manifest",
+)
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,44 +39,44 @@ def new_project_page(request: Request) -> Response:
 
 
 @router.post(f"{HOME}/~new", dependencies=WRITE)
-def create_project(request: Request, work: Work, form: Form) -> Response:
+def create_project(request: Request, context: Context, form: Form, trail: TrailOf) -> Response:
     """One form, two steps: `ask` shows the question, `save` writes."""
     try:
         project = _connection(form, form.get("projectId", ""))
         if form.get("step") != "save":
-            service.create_project(work, project, dry_run=True)
+            service.create_project(context, project, dry_run=True)
             return _form_page(request, None, form, asking=True)
-        service.create_project(work, project, trail=trail_of(request))
+        service.create_project(context, project, trail=trail)
     except (InvalidInput, ValidationError) as error:
         return _form_page(request, None, form, error=error)
     return redirect(request, f"{HOME}/{project.project_id}", message=_("The project is added."))
 
 
 @router.get(f"{HOME}/{{project_id}}/edit", dependencies=WRITE)
-def edit_project_page(request: Request, work: Work, project_id: str) -> Response:
-    project = work.connection(project_id)
+def edit_project_page(request: Request, context: Context, project_id: str) -> Response:
+    project = context.connection(project_id)
     return _form_page(request, project, _values(project))
 
 
 @router.post(f"{HOME}/{{project_id}}/edit", dependencies=WRITE)
-def change_project(request: Request, work: Work, project_id: str, form: Form) -> Response:
+def change_project(request: Request, context: Context, project_id: str, form: Form, trail: TrailOf) -> Response:
     """As `create_project`; an external id left empty stays as it is."""
-    known = work.connection(project_id)
+    known = context.connection(project_id)
     try:
         project = _connection(form, project_id)
         keep = not form.get("externalId") and form.get("forgetExternalId") != "true"
         if form.get("step") != "save":
-            service.add_project(work, project, dry_run=True)
+            service.add_project(context, project, dry_run=True)
             return _form_page(request, known, form, asking=True, wanted=project)
-        service.change_project(work, project, keep_external_id=keep, trail=trail_of(request))
+        service.change_project(context, project, keep_external_id=keep, trail=trail)
     except (InvalidInput, ValidationError) as error:
         return _form_page(request, known, form, error=error)
     return redirect(request, f"{HOME}/{project_id}", message=_("The project is saved."))
 
 
 @router.post(f"{HOME}/{{project_id}}/remove", dependencies=WRITE)
-def remove_project(request: Request, work: Work, project_id: str) -> Response:
-    service.remove_project(work, project_id, trail=trail_of(request))
+def remove_project(request: Request, context: Context, project_id: str, trail: TrailOf) -> Response:
+    service.remove_project(context, project_id, trail=trail)
     return redirect(request, HOME, message=_("The project is removed; its costs are archived."))
 
 
@@ -77,7 +89,9 @@ def _form_page(
     wanted: Connection | None = None,
     error: InvalidInput | ValidationError | None = None,
 ) -> Response:
-    errors = {_wire(name): text for name, text in field_errors(error).items()} if error else None
+    # the form's field of a name that the service uses: `accountScope` of `account_scope` or `accountScope.0`
+    texts = field_errors(error) if error else {}
+    errors = {to_camel(name.partition(".")[0]): text for name, text in texts.items()} or None
     status = 200 if error is None else 409 if isinstance(error, Conflict) else 422
     return page(
         request,
@@ -108,21 +122,6 @@ def _connection(form: dict[str, str], project_id: str) -> Connection:
 
 def _values(project: Connection) -> dict[str, str]:
     """A connection as its form has it; the external id is never shown."""
-    return {
-        "name": project.name,
-        "bucket": project.bucket,
-        "prefix": project.prefix,
-        "reportName": project.report_name,
-        "region": project.region,
-        "format": project.format.value,
-        "roleArn": project.role_arn or "",
-        "accountScope": " ".join(project.account_scope or ()),
-        "enabled": "true" if project.enabled else "",
-        "withoutManifest": "true" if project.without_manifest else "",
-    }
-
-
-def _wire(name: str) -> str:
-    """The form's field of a name the service uses: `accountScope` of `account_scope` or `accountScope.0`."""
-    first, *rest = name.partition(".")[0].split("_")
-    return first + "".join(part.capitalize() for part in rest)
+    values = {to_camel(name): getattr(project, name) for name in _FIELDS}
+    texts = {name: "true" if value is True else str(value or "") for name, value in values.items()}
+    return texts | {"accountScope": " ".join(project.account_scope or ())}

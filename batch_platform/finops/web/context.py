@@ -1,23 +1,34 @@
-"""What routes and pages of finops work with, and in whose name they write."""
+"""What routes and pages of finops share: what they work with, in whose name they write, and their parameters."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, cast
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
+from pydantic import JsonValue
+from pydantic.alias_generators import to_camel
 
-from batch_platform.core import audit
-from batch_platform.core.postgres import Connection
-from batch_platform.finops.opening import work_on
+from batch_platform.core.failures import InvalidInput
+from batch_platform.finops.opening import context_on
 from batch_platform.finops.service import CostReader, FinopsContext
 from batch_platform.finops.service.trail import Trail
 from batch_platform.finops.web import words
 from batch_platform.kit.domain import AppContext
-from batch_platform.web.access.dependencies import current
+from batch_platform.web.access.dependencies import requires
+from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{projectId:name}`)
+from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.console import render
+from batch_platform.web.context import log_of
 
+READ: Final = [requires("finops:read")]
+OPERATE: Final = [requires("finops:operate")]
+WRITE: Final = [requires("finops:write")]
+
+PAGE_ROWS: Final = 50
 _HEAVY: Final = 4
 """Requests that work on line items at the same time; one of them computes."""
 
@@ -26,19 +37,19 @@ _HEAVY: Final = 4
 class FinopsSite:
     """One per web process, at `app.state.finops`."""
 
-    work: FinopsContext
+    context: FinopsContext
     costs: CostReader
     heavy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_HEAVY))
     """For work on line items: who waits holds no thread."""
 
     @classmethod
-    def of(cls, work: FinopsContext) -> FinopsSite:
-        return cls(work, CostReader(work.store))
+    def of(cls, context: FinopsContext) -> FinopsSite:
+        return cls(context, CostReader(context.store))
 
 
 def open_state(app: AppContext) -> FinopsSite:
     """The use cases' context on the connections of the web."""
-    return FinopsSite.of(work_on(app.web.pool, app.settings))
+    return FinopsSite.of(context_on(app.web.pool, app.settings))
 
 
 async def site_of(request: Request) -> FinopsSite:
@@ -46,26 +57,13 @@ async def site_of(request: Request) -> FinopsSite:
     return cast(FinopsSite, request.app.state.finops)
 
 
-async def work_of(request: Request) -> FinopsContext:
-    return (await site_of(request)).work
+async def context_of(request: Request) -> FinopsContext:
+    return (await site_of(request)).context
 
 
-def trail_of(request: Request) -> Trail:
+async def trail_of(request: Request) -> Trail:
     """Writes to the audit log in the change's own transaction, in the name of whoever asks."""
-
-    def told(connection: Connection, what: str, target: str, before: Any, after: Any) -> None:
-        audit.record(
-            connection,
-            who=current(request).subject,
-            what=what,
-            target=target,
-            before=before,
-            after=after,
-            correlation_id=request.scope.get("correlation_id"),
-            now=request.app.state.finops.work.clock(),
-        )
-
-    return told
+    return log_of(request).record
 
 
 async def _texts(request: Request) -> dict[str, str]:
@@ -73,26 +71,46 @@ async def _texts(request: Request) -> dict[str, str]:
 
 
 Site = Annotated[FinopsSite, Depends(site_of)]
-Work = Annotated[FinopsContext, Depends(work_of)]
+Context = Annotated[FinopsContext, Depends(context_of)]
+TrailOf = Annotated[Trail, Depends(trail_of)]
 Form = Annotated[dict[str, str], Depends(_texts)]
 """The texts of a form, without blanks around them."""
+ProjectId = Annotated[
+    str,
+    Path(
+        alias="projectId",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
+        description="A project's id.",
+        examples=["acme"],
+    ),
+]
+
+Offset = Annotated[QueryInt, Query(ge=0, le=100_000_000)]
+"""Rows of a page that stand before it."""
+
+
+def like(pattern: str) -> dict[str, JsonValue]:
+    """Tells the pattern in the schema only: what breaks it is refused by the service, in a sentence."""
+    return {"pattern": pattern}
+
+
+@contextmanager
+def wire_names() -> Iterator[None]:
+    """What the service calls `role_arn` is the request's `roleArn`."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.field is not None:
+            error.field = to_camel(error.field)
+        raise
 
 
 def page(request: Request, name: str, *, status: int = 200, **values: Any) -> Response:
     """A page of finops: every template knows its words."""
-    names = {
-        "measures": words.MEASURES,
-        "groups": words.GROUPS,
-        "charge_classes": words.CHARGE_CLASSES,
-        "month_states": words.MONTH_STATES,
-        "restatement_reasons": words.RESTATEMENT_REASONS,
-        "file_states": words.FILE_STATES,
-        "budget_states": words.BUDGET_STATES,
-        "directions": words.DIRECTIONS,
-        "cents": words.cents,
-        "percent": words.percent,
-        "named": words.named,
-        "named_states": words.named_states,
-        "zipped": words.zipped,
-    }
-    return render(request, f"finops/{name}.html", status=status, **names, **values)
+    return render(request, f"finops/{name}.html", status=status, **words.SHARED, **values)
+
+
+def pager(offset: int, following: object) -> dict[str, Any]:
+    """The offsets of the pages before and after; `following` says whether, or at which row, there is a next one."""
+    after = following if isinstance(following, int) else offset + PAGE_ROWS if following else None
+    return {"previous_offset": max(0, offset - PAGE_ROWS) if offset else None, "next_offset": after}

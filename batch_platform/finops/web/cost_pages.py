@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -13,14 +14,11 @@ from batch_platform.core.failures import Conflict, InvalidInput, NotFound, Platf
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, PublishedMonth
 from batch_platform.finops.service import CostKeys, CostPage, CostRows
-from batch_platform.finops.web import cost_words, words
-from batch_platform.finops.web.context import FinopsSite, Site, page
+from batch_platform.finops.web import charts, cost_words, words
+from batch_platform.finops.web.context import PAGE_ROWS, READ, FinopsSite, Offset, Site, page, pager
 from batch_platform.finops.web.cost_words import Seen
-from batch_platform.finops.web.parameters import READ
-from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.i18n import said
 
-PAGE_ROWS: Final = 50
 FORMATS: Final = (
     ("csv", "CSV"),
     ("parquet", "Parquet"),
@@ -29,7 +27,6 @@ FORMATS: Final = (
     ("focus-parquet", "FOCUS 1.2 Parquet"),
 )
 
-Offset = Annotated[QueryInt, Query(ge=0, le=100_000_000)]
 Filters = Annotated[list[str], Query(alias="filter")]
 
 router = APIRouter(include_in_schema=False)
@@ -65,7 +62,7 @@ def costs_page(
         return page(request, "costs", projects=projects, project=chosen, seen=None)
     months = [one.month for one in published]
     newest = next((one.month for one in published if one.row_count), months[0])
-    today = site.work.clock().date()
+    today = site.context.clock().date()
     seen = Seen(
         chosen.project_id,
         "month",
@@ -78,13 +75,12 @@ def costs_page(
     error: PlatformError | None = None
     rows: CostRows | None = None
     try:
-        kind, first, last = cost_words.period_of(period, month, start, end, months=months, newest=newest, today=today)
+        kind, first, last = cost_words.period_of(period, month, start, end, newest=newest, today=today)
         seen = replace(seen, period=kind, start=first, end=last)
-        rows = service.cost_rows(site.work, site.costs, seen.query(), first=offset, limit=PAGE_ROWS)
-    except NotFound:
-        pass
+        rows = service.cost_rows(site.context, site.costs, seen.query(), first=offset, limit=PAGE_ROWS)
     except PlatformError as failure:
-        error = failure
+        # days without costs are no error: the page says where the newest are
+        error = None if isinstance(failure, NotFound) and seen.period != "month" else failure
     reports = [_report(site, seen, one, first_page=not offset) for one in rows.reports] if rows else []
     return page(
         request,
@@ -109,8 +105,7 @@ def costs_page(
         newest_days=None if rows and rows.row_count else _newest(site, chosen.project_id, newest, seen),
         first_row=offset,
         last_row=offset + sum(one.rows.height for one in rows.reports) if rows else 0,
-        previous_offset=max(0, offset - PAGE_ROWS) if offset else None,
-        next_offset=rows.next_row if rows else None,
+        **pager(offset, rows.next_row if rows else None),
         named_group=cost_words.named_group,
         named_value=cost_words.named_value,
         named_filter=cost_words.named_filter,
@@ -126,8 +121,8 @@ def groups_fragment(
     seen = Seen(project, "range", date.min, date.min, "unblended", cost_words.groups_of(group_by))
     try:
         seen = replace(seen, start=service.parse_day(start, "start"), end=service.parse_day(end, "end"))
-        stamps = service.published_stamps(site.work, site.costs, seen.query())
-        keys = service.cost_keys(site.work, project, [stamp.month for stamp in stamps])
+        stamps = service.published_stamps(site.context, site.costs, seen.query())
+        keys = service.cost_keys(site.context, project, [stamp.month for stamp in stamps])
     except PlatformError:
         pass  # the page says what is wrong
     return page(request, "cost_groups", seen=seen, options=cost_words.group_options(seen, keys), complete=True)
@@ -136,80 +131,82 @@ def groups_fragment(
 @router.get("/console/costs/commitments", dependencies=READ)
 def commitments_page(request: Request, site: Site, project: str = "", month: str = "") -> Response:
     """Utilisation and coverage of Savings Plans and reservations in a month."""
-    projects, chosen, published = _published(site, project)
-    months = [one.month for one in published]
-    if chosen is None or not months:
-        return page(request, "commitments", projects=projects, project=chosen, month=None)
-    at = cost_words.month_of(month, months)
-    error: PlatformError | None = None
-    found = None
-    try:
-        found = service.month_commitments(site.work, site.costs, chosen.project_id, at)
-    except PlatformError as failure:
-        error = failure
-    uses = list(found.commitments.uses) if found else []
-    coverage = list(found.commitments.coverage) if found else []
-    currencies = sorted({use.currency or "" for use in uses} | {one.currency or "" for one in coverage} - {""})
-    return page(
-        request,
-        "commitments",
-        status=_status(error),
-        projects=projects,
-        project=chosen,
-        months=[f"{one:%Y-%m}" for one in months],
-        month=f"{at:%Y-%m}",
-        error=said(error) if error else None,
-        stamp=found.stamp if found else None,
-        uses=uses,
-        coverage=coverage,
-        short_arn=cost_words.short_arn,
-        charts=[
-            (one, cost_words.use_chart(uses, one), cost_words.coverage_chart(coverage, one)) for one in currencies
-        ],
-    )
+
+    def shown(project_id: str, at: date) -> dict[str, Any]:
+        month = service.month_commitments(site.context, site.costs, project_id, at)
+        uses, coverage = month.commitments.uses, month.commitments.coverage
+        currencies = sorted({use.currency or "" for use in uses} | {one.currency or "" for one in coverage} - {""})
+        bars = [(name, charts.uses(uses, name), charts.coverage(coverage, name)) for name in currencies]
+        return {"stamp": month.stamp, "uses": uses, "coverage": coverage, "charts": bars}
+
+    return _month_page(request, site, "commitments", project, month, shown)
 
 
 @router.get("/console/costs/containers", dependencies=READ)
 def containers_page(request: Request, site: Site, project: str = "", month: str = "", offset: Offset = 0) -> Response:
     """What pods and tasks took, beside the totals that hold none of it."""
+
+    def shown(project_id: str, at: date) -> dict[str, Any]:
+        query = service.cost_query(project_id, month=at)
+        costs = service.split_costs(site.context, site.costs, query, first=offset, limit=PAGE_ROWS)
+        return {
+            "found": costs,
+            "rows": costs.rows.to_dicts(),
+            "totals": costs.totals.to_dicts(),
+            "outside": {row["currency"]: row for row in costs.left_out_of.to_dicts()},
+            "first_row": offset,
+            **pager(offset, costs.next_row),
+        }
+
+    return _month_page(request, site, "containers", project, month, shown)
+
+
+def _month_page(
+    request: Request,
+    site: FinopsSite,
+    name: str,
+    project: str,
+    month: str,
+    shown: Callable[[str, date], dict[str, Any]],
+) -> Response:
+    """A page of a project's month, the newest where none is named, with the reason where nothing can be shown."""
     projects, chosen, published = _published(site, project)
-    months = [one.month for one in published]
+    months = [f"{one.month:%Y-%m}" for one in published]
     if chosen is None or not months:
-        return page(request, "containers", projects=projects, project=chosen, month=None)
-    at = cost_words.month_of(month, months)
+        return page(request, name, projects=projects, project=chosen, month=None)
+    month = month or months[0]
     error: PlatformError | None = None
-    found = None
+    values: dict[str, Any] = {"stamp": None, "found": None}
     try:
-        query = service.cost_query(chosen.project_id, month=at)
-        found = service.split_costs(site.work, site.costs, query, first=offset, limit=PAGE_ROWS)
+        values |= shown(chosen.project_id, service.parse_month(month))
     except PlatformError as failure:
         error = failure
     return page(
         request,
-        "containers",
+        name,
         status=_status(error),
         projects=projects,
         project=chosen,
-        months=[f"{one:%Y-%m}" for one in months],
-        month=f"{at:%Y-%m}",
+        months=months,
+        month=month if month in months else months[0],
         error=said(error) if error else None,
-        found=found,
-        rows=found.rows.to_dicts() if found else [],
-        totals=found.totals.to_dicts() if found else [],
-        outside={row["currency"]: row for row in found.left_out_of.to_dicts()} if found else {},
         named_group=cost_words.named_group,
-        first_row=offset,
-        previous_offset=max(0, offset - PAGE_ROWS) if offset else None,
-        next_offset=found.next_row if found else None,
+        short_arn=words.short_arn,
+        **values,
     )
 
 
 def _published(site: FinopsSite, project: str) -> tuple[list[Connection], Connection | None, list[PublishedMonth]]:
-    """All projects, the one asked for or the first that is enabled, and its published months, newest first."""
-    with site.work.store.snapshot() as session:
+    """All projects, the one that is named or the first that is enabled, and its published months, newest first.
+
+    Raises `NotFound`.
+    """
+    with site.context.store.snapshot() as session:
         projects = session.projects()
-        chosen = next((one for one in projects if one.project_id == project), None) or next(
-            (one for one in projects if one.enabled), projects[0] if projects else None
+        chosen = (
+            session.project(project)
+            if project
+            else next((known for known in projects if known.enabled), projects[0] if projects else None)
         )
         return projects, chosen, session.months(chosen.project_id)[::-1] if chosen else []
 
@@ -226,7 +223,7 @@ def _report(site: FinopsSite, seen: Seen, report: CostPage, *, first_page: bool)
     ]
     chart = None
     if first_page and report.currency and report.row_count:
-        chart = cost_words.daily_chart(site, seen.query(), report.currency)
+        chart = charts.daily(site, seen.query(), report.currency)
     return {"report": report, "lines": lines, "chart": chart}
 
 
@@ -261,6 +258,5 @@ def _newest(site: FinopsSite, project_id: str, month: date, seen: Seen) -> tuple
 
 
 def _status(error: PlatformError | None) -> int:
-    if error is None:
-        return 200
-    return 409 if isinstance(error, Conflict) else 422 if isinstance(error, InvalidInput) else 503
+    kinds = ((Conflict, 409), (NotFound, 404), (InvalidInput, 422))
+    return 200 if error is None else next((status for kind, status in kinds if isinstance(error, kind)), 503)

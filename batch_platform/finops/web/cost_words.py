@@ -1,23 +1,20 @@
-"""What is seen on the cost pages: a period, groups and filters; the addresses of the same elsewhere; charts."""
+"""What is seen on the cost pages: a period, groups and filters; the addresses of the same elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops import service
-from batch_platform.finops.commitments import CommitmentUse, Coverage
-from batch_platform.finops.groups import Filter, Group, filter_text, parse_filters, parse_groups, split_filter
+from batch_platform.finops.groups import filter_text, parse_filters, parse_groups, split_filter
 from batch_platform.finops.model import REPORT_MEASURES
-from batch_platform.finops.months import month_start, next_month
-from batch_platform.finops.service import CostKeys, CostQuery, CostRows
+from batch_platform.finops.months import next_month
+from batch_platform.finops.service import CostKeys, CostQuery
 from batch_platform.finops.web import words
-from batch_platform.finops.web.context import FinopsSite
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
 
@@ -34,10 +31,6 @@ GROUPS: Final[Mapping[str, str]] = {
     "operation": N_("Operation"),
 }
 WEEK: Final = timedelta(days=6)
-_KEYS_READ: Final = 1_000
-"""Keys among which those that weigh most are looked for."""
-_LEGEND: Final = 40
-_DAY: Final = Group("day")
 
 
 @dataclass(frozen=True)
@@ -98,12 +91,10 @@ class Seen:
         return urlencode([*pairs, *(more or {}).items()], safe=",:")
 
 
-def period_of(
-    period: str, month: str, start: str, end: str, *, months: Sequence[date], newest: date, today: date
-) -> tuple[str, date, date]:
-    """The period asked for: its kind and days. `months` are published; what is not known is the `newest` of them.
+def period_of(period: str, month: str, start: str, end: str, *, newest: date, today: date) -> tuple[str, date, date]:
+    """The period that is named, its kind and days; the `newest` month where none is.
 
-    Raises `InvalidInput` for days that are none.
+    Raises `InvalidInput` for a month and days that are none.
     """
     yesterday = today - timedelta(days=1)
     if period == "yesterday":
@@ -112,7 +103,7 @@ def period_of(
         return period, yesterday - WEEK, yesterday
     if period == "range" or (not period and start and end):
         return "range", service.parse_day(start, "start"), service.parse_day(end, "end")
-    at = next((one for one in months if f"{one:%Y-%m}" == month), newest)
+    at = service.parse_month(month) if month else newest
     return "month", at, last_of(at)
 
 
@@ -174,104 +165,5 @@ def group_options(seen: Seen, keys: CostKeys | None) -> list[tuple[str, str]]:
     return [(group, named_group(group)) for group in dict.fromkeys((*there, *seen.groups))]
 
 
-def daily_chart(site: FinopsSite, query: CostQuery, currency: str) -> dict[str, Any] | None:
-    """Bars a day, stacked by the first group that is no day: what weighs most, the rest summed; None without."""
-    by = next((group for group in query.groups if group.text != "day"), Group("service"))
-    keys = _amounts(_rows(site, replace(query, groups=(by,)), limit=_KEYS_READ), currency)
-    if not keys:
-        return None
-    heaviest = sorted(keys, key=lambda key: (-abs(keys[key]), key))[: words.TOP]
-    top = [key for (key,) in heaviest]
-    others = [given for given in query.filters if given.group != by]
-    filters = tuple(sorted((*others, Filter(by, tuple(sorted(top)))), key=lambda given: given.group.text))
-    days = [query.start + timedelta(days=number) for number in range((query.end - query.start).days + 1)]
-    amounts = _amounts(_rows(site, replace(query, groups=(_DAY, by), filters=filters)), currency)
-    series = [
-        {
-            "name": _short(named_value(by.text, key)),
-            "values": [words.plain(amounts.get((str(day), key))) for day in days],
-        }
-        for key in top
-    ]
-    if len(keys) > len(top):
-        whole = _amounts(_rows(site, replace(query, groups=(_DAY,))), currency)
-        rest = {
-            day: whole.get((str(day),), Decimal(0)) - sum(amounts.get((str(day), key), Decimal(0)) for key in top)
-            for day in days
-        }
-        name = _("Other services") if by.text == "service" else _("Others")
-        series.append({"name": name, "values": [words.plain(rest[day] or None) for day in days]})
-    return {
-        "kind": "bars",
-        "stacked": True,
-        "x": [str(day) for day in days],
-        "series": series,
-        "unit": currency,
-    }
-
-
-def _short(name: str) -> str:
-    """What a legend has room for; names that are told apart by their end keep it."""
-    return name if len(name) <= _LEGEND else f"…{name[1 - _LEGEND :]}"
-
-
-def use_chart(uses: Sequence[CommitmentUse], currency: str) -> dict[str, Any] | None:
-    """A bar a commitment: used and unused."""
-    shown = [use for use in uses if use.currency == currency][: words.TOP]
-    if not shown:
-        return None
-    return {
-        "kind": "bars",
-        "stacked": True,
-        "x": [short_arn(use.arn) for use in shown],
-        "series": [
-            {"name": _("Used"), "values": [words.plain(use.used) for use in shown]},
-            {"name": _("Unused"), "values": [words.plain(use.unused) for use in shown]},
-        ],
-        "unit": currency,
-    }
-
-
-def coverage_chart(services: Sequence[Coverage], currency: str) -> dict[str, Any] | None:
-    """A bar a service: covered by plans and by reservations, and what could have been."""
-    shown = [one for one in services if one.currency == currency][: words.TOP]
-    if not shown:
-        return None
-    return {
-        "kind": "bars",
-        "stacked": True,
-        "x": [one.service for one in shown],
-        "series": [
-            {"name": _("Savings Plans"), "values": [words.plain(one.by_savings_plans) for one in shown]},
-            {"name": _("Reservations"), "values": [words.plain(one.by_reservations) for one in shown]},
-            {"name": _("On demand"), "values": [words.plain(one.on_demand) for one in shown]},
-        ],
-        "unit": currency,
-    }
-
-
-def short_arn(arn: str) -> str:
-    """The name at its end."""
-    return arn.rpartition("/")[2] or arn
-
-
-def month_of(text: str, months: Sequence[date]) -> date:
-    """The month asked for, or the newest."""
-    try:
-        at = month_start(text)
-    except ValueError:
-        return months[0]
-    return at if at in months else months[0]
-
-
 def measure_of(text: str) -> str:
     return text if text in REPORT_MEASURES else "unblended"
-
-
-def _rows(site: FinopsSite, query: CostQuery, limit: int | None = None) -> CostRows:
-    return service.cost_rows(site.work, site.costs, query, limit=limit)
-
-
-def _amounts(rows: CostRows, currency: str) -> dict[tuple[str, ...], Decimal]:
-    frames = [report.rows for report in rows.reports if report.currency == currency]
-    return {tuple(map(str, keys)): amount for frame in frames for *keys, amount in frame.iter_rows()}

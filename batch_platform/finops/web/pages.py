@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from batch_platform.core.failures import InvalidInput, PlatformError
 from batch_platform.finops import service
@@ -12,21 +12,32 @@ from batch_platform.finops.budgets import BudgetStatus
 from batch_platform.finops.model import Budget, FileStatus
 from batch_platform.finops.months import month_start
 from batch_platform.finops.service import FinopsContext
-from batch_platform.finops.web import api, connection_api, connection_pages, cost_api, cost_pages, words
+from batch_platform.finops.web import api, charts, connection_api, connection_pages, cost_api, cost_pages, words
 from batch_platform.finops.web.connection_pages import HOME
-from batch_platform.finops.web.context import Form, Work, open_state, page, trail_of
-from batch_platform.finops.web.parameters import OPERATE, READ, WRITE
+from batch_platform.finops.web.context import (
+    OPERATE,
+    PAGE_ROWS,
+    READ,
+    WRITE,
+    Context,
+    Form,
+    Offset,
+    TrailOf,
+    open_state,
+    page,
+    pager,
+)
+from batch_platform.finops.web.lists import FILES, RESTATEMENTS
+from batch_platform.kit import lists
 from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.parameters import checked
 from batch_platform.operations.web import actions
 from batch_platform.operations.web.pages import DashboardCard
-from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem, field_errors, redirect
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
 
-PAGE_ROWS: Final = 50
 CARD_ROWS: Final = 6
 
 NAVIGATION: Final = (
@@ -34,14 +45,12 @@ NAVIGATION: Final = (
     NavItem(key="projects", label=N_("Cost projects"), path=HOME, permission="finops:read", order=50),
 )
 
-Offset = Annotated[QueryInt, Query(ge=0, le=1_000_000)]
-
 router = APIRouter(include_in_schema=False)
 
 
 @router.get(HOME, dependencies=READ)
-def projects_page(request: Request, work: Work) -> Response:
-    with work.store.snapshot() as session:
+def projects_page(request: Request, context: Context) -> Response:
+    with context.store.snapshot() as session:
         projects = session.projects()
         newest = {one.project_id: months[-1] for one in projects if (months := session.months(one.project_id))}
         errors = {one.project_id: session.file_counts(one.project_id).get(FileStatus.ERROR, 0) for one in projects}
@@ -49,24 +58,24 @@ def projects_page(request: Request, work: Work) -> Response:
 
 
 @router.get(f"{HOME}/{{project_id}}", dependencies=READ)
-def project_page(request: Request, work: Work, project_id: str) -> Response:
-    return _project_page(request, work, project_id)
+def project_page(request: Request, context: Context, project_id: str) -> Response:
+    return _project_page(request, context, project_id)
 
 
 @router.post(f"{HOME}/{{project_id}}/test", dependencies=OPERATE)
-def test_connection(request: Request, work: Work, project_id: str) -> Response:
-    return _project_page(request, work, project_id, steps=service.test_project(work, project_id))
+def test_connection(request: Request, context: Context, project_id: str) -> Response:
+    return _project_page(request, context, project_id, steps=service.test_project(context, project_id))
 
 
 @router.post(f"{HOME}/{{project_id}}/disable", dependencies=WRITE)
-def disable_project(request: Request, work: Work, project_id: str) -> Response:
-    service.disable_project(work, project_id, trail=trail_of(request))
+def disable_project(request: Request, context: Context, project_id: str, trail: TrailOf) -> Response:
+    service.disable_project(context, project_id, trail=trail)
     return redirect(request, f"{HOME}/{project_id}", message=_("The project is disabled; its costs stay."))
 
 
 @router.post(f"{HOME}/{{project_id}}/batch/{{job_name}}", dependencies=OPERATE)
-def start_batch(request: Request, work: Work, project_id: str, job_name: str, form: Form) -> Response:
-    work.connection(project_id)
+def start_batch(request: Request, context: Context, project_id: str, job_name: str, form: Form) -> Response:
+    context.connection(project_id)
     job = actions.operations_of(request).registry.get(job_name)
     since = {"since": form["since"]} if form.get("since") else {}
     parameters = checked(job, {"projectId": project_id, "dryRun": form.get("dryRun") == "true", **since})
@@ -78,51 +87,38 @@ def start_batch(request: Request, work: Work, project_id: str, job_name: str, fo
 
 
 @router.post(f"{HOME}/{{project_id}}/budgets", dependencies=WRITE)
-def set_budget(request: Request, work: Work, project_id: str, form: Form) -> Response:
+def set_budget(request: Request, context: Context, project_id: str, form: Form, trail: TrailOf) -> Response:
     try:
         amount = service.parse_amount(form.get("monthly_amount", ""))
         budget = Budget(project_id, form.get("measure", ""), form.get("currency", "").upper(), amount)
-        service.set_budget(work, budget, trail=trail_of(request))
+        service.set_budget(context, budget, trail=trail)
     except InvalidInput as error:
-        return _project_page(request, work, project_id, status=422, values=form, errors=field_errors(error))
+        return _project_page(request, context, project_id, status=422, values=form, errors=field_errors(error))
     return redirect(request, f"{HOME}/{project_id}", message=_("The budget is set."))
 
 
 @router.post(f"{HOME}/{{project_id}}/budgets/delete", dependencies=WRITE)
-def delete_budget(request: Request, work: Work, project_id: str, form: Form) -> Response:
-    service.delete_budget(
-        work, project_id, form.get("measure", ""), form.get("currency", ""), trail=trail_of(request)
-    )
+def delete_budget(request: Request, context: Context, project_id: str, form: Form, trail: TrailOf) -> Response:
+    service.delete_budget(context, project_id, form.get("measure", ""), form.get("currency", ""), trail=trail)
     return redirect(request, f"{HOME}/{project_id}", message=_("The budget is removed."))
 
 
 @router.get(f"{HOME}/{{project_id}}/files", dependencies=READ)
-def files_page(request: Request, work: Work, project_id: str, status: str = "", offset: Offset = 0) -> Response:
-    wanted = FileStatus(status) if status in set(FileStatus) else None
-    with work.store.snapshot() as session:
-        project = session.project(project_id)
-        counts = session.file_counts(project_id)
-        files = session.files_page(
-            project_id, month=None, status=wanted, after=None, offset=offset, limit=PAGE_ROWS + 1
-        )
-    return page(
-        request,
-        "files",
-        project=project,
-        counts=counts,
-        wanted=wanted or "",
-        files=files[:PAGE_ROWS],
-        previous_offset=max(0, offset - PAGE_ROWS) if offset else None,
-        next_offset=offset + PAGE_ROWS if len(files) > PAGE_ROWS else None,
-    )
+def files_page(request: Request, context: Context, project_id: str, status: str = "", offset: Offset = 0) -> Response:
+    filters = lists.understood(FILES.filters, {"projectId": project_id, "status": status})
+    files, following = FILES.read(context, filters, lists.Paging(PAGE_ROWS, offset=offset))
+    with context.store.snapshot() as session:
+        project, counts = session.project(project_id), session.file_counts(project_id)
+    shown: dict[str, Any] = {"project": project, "counts": counts, "wanted": filters.status or "", "files": files}
+    return page(request, "files", **shown, **pager(offset, following))
 
 
 @router.post(f"{HOME}/{{project_id}}/files/requeue", dependencies=OPERATE)
-def requeue_files(request: Request, work: Work, project_id: str, form: Form) -> Response:
+def requeue_files(request: Request, context: Context, project_id: str, form: Form, trail: TrailOf) -> Response:
     here = f"{HOME}/{project_id}/files"
     try:
         key, every = form.get("objectKey") or None, form.get("allFiles") == "1"
-        files = service.requeue(work, project_id, key, all_files=every, trail=trail_of(request))
+        files = service.requeue(context, project_id, key, all_files=every, trail=trail)
     except InvalidInput as error:
         return redirect(request, here, message=error.message, tone="bad")
     message = _("%(count)s files are put back; the next aggregation reads them.", count=len(files))
@@ -130,32 +126,25 @@ def requeue_files(request: Request, work: Work, project_id: str, form: Form) -> 
 
 
 @router.get(f"{HOME}/{{project_id}}/restatements", dependencies=READ)
-def restatements_page(request: Request, work: Work, project_id: str, offset: Offset = 0) -> Response:
-    with work.store.snapshot() as session:
+def restatements_page(request: Request, context: Context, project_id: str, offset: Offset = 0) -> Response:
+    filters = RESTATEMENTS.filters(project_id=project_id)
+    rows, following = RESTATEMENTS.read(context, filters, lists.Paging(PAGE_ROWS, offset=offset))
+    with context.store.snapshot() as session:
         project = session.project(project_id)
         summed = words.restated_months(session.restatements(project_id))
-        rows = session.restatements_page(project_id, after=None, offset=offset, limit=PAGE_ROWS + 1)
-    return page(
-        request,
-        "restatements",
-        project=project,
-        summed=summed,
-        rows=rows[:PAGE_ROWS],
-        previous_offset=max(0, offset - PAGE_ROWS) if offset else None,
-        next_offset=offset + PAGE_ROWS if len(rows) > PAGE_ROWS else None,
-    )
+    return page(request, "restatements", project=project, summed=summed, rows=rows, **pager(offset, following))
 
 
 @router.get(f"{HOME}/{{project_id}}/insight", dependencies=READ)
-def insight_page(request: Request, work: Work, project_id: str, month: str = "") -> Response:
-    with work.store.snapshot() as session:
+def insight_page(request: Request, context: Context, project_id: str, month: str = "") -> Response:
+    with context.store.snapshot() as session:
         project = session.project(project_id)
         months = [f"{one.month:%Y-%m}" for one in session.months(project_id)][::-1]
     if not months:
         return page(request, "insight", project=project, month=None)
     chosen = month if month in months else months[0]
-    found = service.anomalies_of(work, project_id, month_start(chosen))
-    expected = service.forecast_of(work, project_id, month_start(chosen))
+    found = service.anomalies_of(context, project_id, month_start(chosen))
+    expected = service.forecast_of(context, project_id, month_start(chosen))
     return page(
         request,
         "insight",
@@ -165,11 +154,11 @@ def insight_page(request: Request, work: Work, project_id: str, month: str = "")
         found=found,
         expected=expected,
         anomalies=found.rows.sort("score", descending=True).to_dicts(),
-        anomaly_charts=[(one, words.anomaly_chart(found, currency=one)) for one in words.currencies(found.daily)],
+        anomaly_charts=[(one, charts.anomalies(found, one)) for one in words.currencies(found.daily)],
         forecasts=[
             {
                 "currency": one,
-                "chart": words.forecast_chart(expected, currency=one),
+                "chart": charts.forecast(expected, one),
                 "rows": expected.rows.filter(currency=one).to_dicts(),
             }
             for one in words.currencies(expected.rows)
@@ -179,9 +168,9 @@ def insight_page(request: Request, work: Work, project_id: str, month: str = "")
 
 def _cost_of_month(request: Request) -> list[dict[str, Any]] | None:
     """The two newest months of each enabled project, with its budgets; None where nothing is published."""
-    work: FinopsContext = request.app.state.finops.work
+    context: FinopsContext = request.app.state.finops.context
     shown: list[dict[str, Any]] = []
-    with work.store.snapshot() as session:
+    with context.store.snapshot() as session:
         for project in [one for one in session.projects() if one.enabled][:CARD_ROWS]:
             months = session.months(project.project_id)[-2:][::-1]
             totals = session.totals(project.project_id) if months else []
@@ -189,7 +178,7 @@ def _cost_of_month(request: Request) -> list[dict[str, Any]] | None:
                 sums = [[row for row in totals if row["billing_month"] == month.month] for month in months]
                 shown.append({"project": project, "months": list(zip(months, sums, strict=True))})
     for one in shown:
-        _budgets, one["budgets"] = service.budget_statuses(work, one["project"].project_id)
+        _budgets, one["budgets"] = service.budget_statuses(context, one["project"].project_id)
     return [
         one | {"cents": words.cents, "budget_states": words.BUDGET_STATES, "month_states": words.MONTH_STATES}
         for one in shown
@@ -215,7 +204,7 @@ WEB: Final = WebRoom(PART, CARD, open_state)
 
 def _project_page(
     request: Request,
-    work: FinopsContext,
+    context: FinopsContext,
     project_id: str,
     *,
     status: int = 200,
@@ -223,12 +212,12 @@ def _project_page(
     values: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response:
-    with work.store.snapshot() as session:
+    with context.store.snapshot() as session:
         project = session.project(project_id)
         months, totals = session.months(project_id), session.totals(project_id)
         waiting = session.deliveries_under_way(project_id)
         withdrawn = session.withdrawn_months(project_id)
-    budgets, statuses = service.budget_statuses(work, project_id)
+    budgets, statuses = service.budget_statuses(context, project_id)
     of: dict[Budget, BudgetStatus] = {one.budget: one for one in statuses}
     return page(
         request,

@@ -1,36 +1,148 @@
-"""What the finops API tells. Amounts are strings of every digit, instants UTC; an external id is never told."""
+"""What the finops API tells. Amounts are strings of every digit, instants UTC; an external id is never told.
+
+A model whose fields are those of a frozen value, a row or a frame's row is made from it by `of`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from batch_platform.finops.budgets import BudgetState, BudgetStatus
 from batch_platform.finops.model import (
     REPORT_MEASURES,
+    ArchiveReason,
     Budget,
-    CheckOutcome,
+    Connection,
     FileStatus,
     Format,
     MonthState,
     PublishedMonth,
     RestatementReason,
 )
-from batch_platform.finops.report import Report, to_json
-from batch_platform.finops.restatement import KEYS
 from batch_platform.finops.service import Insight
+from batch_platform.finops.service.projects import TestStep
 from batch_platform.web.api.strict import StrictModel
 
-Amount = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["1234.560000000000"])]
+OWN_CREDENTIALS = "no role is named: the bucket is read with the platform's own credentials, a stop-gap"
+
+
+@dataclass(frozen=True)
+class From:
+    """What the source of an answer calls a field."""
+
+    name: str
+
+
+class Answer(StrictModel):
+    """Made from the attributes of a value, or from a row."""
+
+    @classmethod
+    def of(cls, source: object, /, **more: Any) -> Self:
+        """`more` are fields that the source does not have; those with a default are taken from `more` alone."""
+        values = dict(more)
+        for name, field in cls.model_fields.items():
+            if name not in more and field.is_required():
+                own = next((part.name for part in field.metadata if isinstance(part, From)), name)
+                values[name] = source[own] if isinstance(source, Mapping) else getattr(source, own)
+        return cls.model_validate(values, strict=False, from_attributes=True)
+
+
+def digits(amount: object) -> object:
+    """Every digit of a Decimal; anything else as it is."""
+    return f"{amount:f}" if isinstance(amount, Decimal) else amount
+
+
+def _month(value: object) -> object:
+    return f"{value:%Y-%m}" if isinstance(value, date) else value
+
+
+Amount = Annotated[
+    str, BeforeValidator(digits), Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["1234.560000000000"])
+]
 """Plain digits, never a float."""
+
+MonthName = Annotated[str, BeforeValidator(_month)]
+"""YYYY-MM."""
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["USD"])]
 Measure = Literal["unblended", "amortized", "net_unblended", "net_amortized", "billed", "list"]
 FormatName = Literal["auto", "cur_legacy", "cur2", "focus"]
+Version = Annotated[str, From("version")]
+
+
+class ProjectAnswer(Answer):
+    """Where a project's reports lie. The external id is never told, only whether there is one."""
+
+    project_id: str
+    name: str
+    bucket: str
+    prefix: str
+    report_name: str
+    region: str
+    format: Format
+    role_arn: str | None
+    has_external_id: bool
+    account_scope: list[str] | None
+    enabled: bool
+    without_manifest: bool
+    warnings: list[str]
+
+    @classmethod
+    def of_project(cls, project: Connection) -> Self:
+        warnings = [] if project.role_arn else [OWN_CREDENTIALS]
+        return cls.of(project, has_external_id=project.external_id is not None, warnings=warnings)
+
+
+class StepAnswer(Answer):
+    """One step of a connection test; the first that fails is the last."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class TestAnswer(StrictModel):
+    """Whether the project's role, bucket, newest manifest and files can be read."""
+
+    __test__ = False
+
+    project_id: str
+    passed: bool
+    steps: list[StepAnswer]
+
+    @classmethod
+    def of(cls, project_id: str, steps: Iterable[TestStep]) -> TestAnswer:
+        answers = [StepAnswer.of(step, name=str(step.name), detail=str(step.detail)) for step in steps]
+        return cls(project_id=project_id, passed=all(step.passed for step in answers), steps=answers)
+
+
+class RemovalAnswer(Answer):
+    """A project that is removed (or would be, in a dry run), and its published months, which are archived."""
+
+    project_id: str
+    archived_months: Annotated[list[MonthName], From("months")]
+    dry_run: bool
+
+
+class ArchivedMonth(Answer):
+    """A month that left the cost tables; null month: a removed project that had none. `unblended` is by currency."""
+
+    archive_id: int
+    project_id: str
+    month: Annotated[MonthName | None, From("billing_month")]
+    reason: ArchiveReason
+    detail: str
+    archived_at: datetime
+    month_state: Annotated[MonthState | None, From("state")]
+    manifest_version: Annotated[str | None, From("version")]
+    place: str | None
+    unblended: dict[str, Amount]
 
 
 class CheckAnswer(StrictModel):
@@ -41,12 +153,8 @@ class CheckAnswer(StrictModel):
     blocking: bool
     description: str
 
-    @classmethod
-    def of(cls, check: CheckOutcome) -> CheckAnswer:
-        return cls(**vars(check))
 
-
-class MonthAnswer(StrictModel):
+class MonthAnswer(Answer):
     """A published billing month. `totals` has each measure's sum by currency.
 
     `final_from`: when a closing month whose rows carry no InvoiceId is final, if nothing newer is delivered.
@@ -54,99 +162,59 @@ class MonthAnswer(StrictModel):
     withdrawn.
     """
 
-    month: str
+    month: MonthName
     state: MonthState
-    manifest_version: str
+    manifest_version: Version
     format: Format | None
-    line_items: int
-    files: int
+    line_items: Annotated[int, From("row_count")]
+    files: Annotated[int, From("file_count")]
     delivered_at: datetime
     published_at: datetime
     final_from: datetime | None
     checks: list[CheckAnswer]
-    former_connection: bool
+    former_connection: Annotated[bool, From("of_former_connection")]
     totals: dict[str, dict[str, Amount]]
 
-    @classmethod
-    def of(cls, month: PublishedMonth, totals: Iterable[Mapping[str, Any]]) -> MonthAnswer:
-        return cls(
-            month=f"{month.month:%Y-%m}",
-            state=month.state,
-            manifest_version=month.version,
-            format=month.format,
-            line_items=month.row_count,
-            files=month.file_count,
-            delivered_at=month.delivered_at,
-            published_at=month.published_at,
-            final_from=month.final_from,
-            checks=[CheckAnswer.of(check) for check in month.checks],
-            former_connection=month.of_former_connection,
-            totals={
-                row["currency"]: {name: digits(row[column]) for name, column in REPORT_MEASURES.items()}
-                for row in totals
-            },
-        )
 
-
-class CostReport(StrictModel):
-    """The month's costs in one currency, by group; `currency` is null only for an empty month."""
-
-    currency: Currency | None
-    rows: Annotated[
-        list[dict[str, str]],
-        Field(
-            description="A value for each group asked for, and `amount`.",
-            examples=[[{"service": "AmazonEC2", "amount": "12.300000000000"}]],
-        ),
-    ]
-    totals: dict[str, Amount]
-
-
-class CostsAnswer(StrictModel):
-    """A month's costs, one report a currency, and what the figures mean."""
+class ProjectMonthAnswer(MonthAnswer):
+    """A month among those of several projects."""
 
     project_id: str
-    month: str
-    month_state: MonthState
-    manifest_version: str
-    measure: Measure
-    group_by: list[str]
-    reports: list[CostReport]
 
 
-class FileAnswer(StrictModel):
+class FileAnswer(Answer):
     """A file of a delivery and how far it has been read."""
 
-    month: str
-    manifest_version: str
+    month: Annotated[MonthName, From("billing_month")]
+    manifest_version: Version
     file_no: int
     object_key: str
     size_bytes: int
     status: FileStatus
     attempts: int
-    rows: int | None
-    error: str | None
+    rows: Annotated[int | None, From("row_count")]
+    error: Annotated[str | None, From("error_message")]
     registered_at: datetime
     finished_at: datetime | None
 
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> FileAnswer:
-        plain = ("file_no", "object_key", "size_bytes", "attempts", "registered_at", "finished_at")
-        return cls(
-            **{name: row[name] for name in plain},
-            month=f"{row['billing_month']:%Y-%m}",
-            manifest_version=row["version"],
-            status=FileStatus(row["status"]),
-            rows=row["row_count"],
-            error=row["error_message"],
-        )
+
+class ProjectFileAnswer(FileAnswer):
+    """A file among those of several projects."""
+
+    project_id: str
 
 
-class RequeuedAnswer(StrictModel):
+class RequeuedAnswer(Answer):
     """A file that waits to be read again."""
 
     month: str
     object_key: str
+
+
+class ProjectRequeuedAnswer(RequeuedAnswer):
+    """A file among those of several projects."""
+
+    project_id: str
 
 
 class Change(StrictModel):
@@ -157,10 +225,10 @@ class Change(StrictModel):
     difference: Amount
 
 
-class RestatementAnswer(StrictModel):
+class RestatementAnswer(Answer):
     """Money that changed in a month already final, for one account, service and charge class."""
 
-    month: str
+    month: Annotated[MonthName, From("billing_month")]
     detected_at: datetime
     reason: RestatementReason
     from_version: str
@@ -174,25 +242,18 @@ class RestatementAnswer(StrictModel):
     net_unblended: Change
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> RestatementAnswer:
-        plain = ("detected_at", "from_version", "to_version", *KEYS)
-        changes = {
-            name: Change(
-                before=digits(row[f"{name}_before"]),
-                after=digits(row[f"{name}_after"]),
-                difference=digits(row[f"{name}_after"] - row[f"{name}_before"]),
-            )
-            for name in ("unblended", "amortized", "net_unblended")
-        }
-        values: dict[str, Any] = {name: row[name] for name in plain} | changes
-        values["reason"] = RestatementReason(row["reason"])
-        return cls(**values, month=f"{row['billing_month']:%Y-%m}")
+    def of_row(cls, row: Mapping[str, Any]) -> Self:
+        def change(name: str) -> dict[str, Decimal]:
+            before, after = row[f"{name}_before"], row[f"{name}_after"]
+            return {"before": before, "after": after, "difference": after - before}
+
+        return cls.of(row, **{name: change(name) for name in ("unblended", "amortized", "net_unblended")})
 
 
-class AnomalyAnswer(StrictModel):
+class AnomalyAnswer(Answer):
     """A day on which a service cost far more or less than the median of the days before."""
 
-    date: date
+    date: Annotated[date, From("usage_date")]
     service: str
     currency: Currency
     amount: Amount
@@ -203,26 +264,15 @@ class AnomalyAnswer(StrictModel):
     explanation: str
 
 
-class InsightAnswer(StrictModel):
+class InsightAnswer(Answer):
     """Which costs were looked at; not `upToDate` while they have changed and it is not computed again yet."""
 
     project_id: str
-    month: str
-    month_state: MonthState
-    manifest_version: str
+    month: MonthName
+    month_state: Annotated[MonthState, From("state")]
+    manifest_version: Version
     measure: Literal["amortized"] = "amortized"
     up_to_date: bool
-
-    @staticmethod
-    def about(insight: Insight) -> dict[str, Any]:
-        published = insight.published
-        return {
-            "project_id": published.project_id,
-            "month": f"{published.month:%Y-%m}",
-            "month_state": published.state,
-            "manifest_version": published.version,
-            "up_to_date": insight.up_to_date,
-        }
 
 
 class AnomaliesAnswer(InsightAnswer):
@@ -231,25 +281,15 @@ class AnomaliesAnswer(InsightAnswer):
     anomalies: list[AnomalyAnswer]
 
     @classmethod
-    def of(cls, insight: Insight) -> AnomaliesAnswer:
-        found = [
-            AnomalyAnswer(
-                date=row["usage_date"],
-                **{name: row[name] for name in ("service", "currency", "direction", "explanation")},
-                amount=digits(row["amount"]),
-                expected=digits(row["expected"]),
-                deviation=digits(row["deviation"]),
-                score=digits(row["score"]),
-            )
-            for row in insight.rows.iter_rows(named=True)
-        ]
-        return cls(**cls.about(insight), anomalies=found)
+    def of_insight(cls, insight: Insight) -> Self:
+        anomalies = [AnomalyAnswer.of(row) for row in insight.rows.iter_rows(named=True)]
+        return cls.of(insight.published, up_to_date=insight.up_to_date, anomalies=anomalies)
 
 
-class ForecastDay(StrictModel):
+class ForecastDay(Answer):
     """The expected usage cost of a day; bounds are null without enough history."""
 
-    date: date
+    date: Annotated[date, From("target_date")]
     currency: Currency
     amount: Amount
     lower_bound: Amount | None
@@ -264,30 +304,21 @@ class ForecastAnswer(InsightAnswer):
     days: list[ForecastDay]
 
     @classmethod
-    def of(cls, insight: Insight) -> ForecastAnswer:
+    def of_insight(cls, insight: Insight) -> Self:
         rows = insight.rows.to_dicts()
-        days = [
-            ForecastDay(
-                date=row["target_date"],
-                currency=row["currency"],
-                amount=digits(row["amount"]),
-                lower_bound=_digits_or_none(row["lower_bound"]),
-                upper_bound=_digits_or_none(row["upper_bound"]),
-            )
-            for row in rows
-        ]
-        return cls(
-            **cls.about(insight),
+        return cls.of(
+            insight.published,
+            up_to_date=insight.up_to_date,
             method=rows[0]["method"] if rows else None,
-            backtest_error={row["currency"]: _digits_or_none(row["backtest_error"]) for row in rows},
-            days=days,
+            backtest_error={row["currency"]: row["backtest_error"] for row in rows},
+            days=[ForecastDay.of(row) for row in rows],
         )
 
 
-class BudgetMonth(StrictModel):
+class BudgetMonth(Answer):
     """A month against the budget: `share` is spent ÷ amount, `projected` what the whole month will have cost."""
 
-    month: str
+    month: MonthName
     month_state: MonthState
     manifest_version: str
     spent: Amount
@@ -296,7 +327,7 @@ class BudgetMonth(StrictModel):
     state: BudgetState
 
 
-class BudgetAnswer(StrictModel):
+class BudgetAnswer(Answer):
     """A monthly budget and how a month stands; `status` is null while nothing is published."""
 
     measure: Measure
@@ -305,47 +336,18 @@ class BudgetAnswer(StrictModel):
     status: BudgetMonth | None
 
     @classmethod
-    def of(cls, budget: Budget, status: BudgetStatus | None) -> BudgetAnswer:
-        month = None
-        if status is not None:
-            month = BudgetMonth(
-                month=f"{status.month:%Y-%m}",
-                month_state=status.month_state,
-                manifest_version=status.manifest_version,
-                state=status.state,
-                **{name: digits(getattr(status, name)) for name in ("spent", "projected", "share")},
-            )
-        return cls(
-            measure=cast(Measure, budget.measure),
-            currency=budget.currency,
-            monthly_amount=digits(budget.monthly_amount),
-            status=month,
-        )
-
-    @classmethod
-    def of_all(cls, budgets: Iterable[Budget], statuses: Iterable[BudgetStatus]) -> list[BudgetAnswer]:
-        found = {status.budget: status for status in statuses}
-        return [cls.of(budget, found.get(budget)) for budget in budgets]
+    def of_budget(cls, budget: tuple[Budget, BudgetStatus | None]) -> Self:
+        return cls.of(budget[0], status=BudgetMonth.of(budget[1]) if budget[1] else None)
 
 
-def costs_answer(reports: list[Report]) -> CostsAnswer:
-    """The reports of one `report.build` of a published month."""
-    first = reports[0]
-    told: list[dict[str, Any]] = [to_json(one) for one in reports]
-    return CostsAnswer(
-        project_id=first.project_id,
-        month=first.month,
-        month_state=MonthState(first.state),
-        manifest_version=first.manifest_version or "",
-        measure=cast(Measure, first.measure),
-        group_by=list(first.group_by),
-        reports=[CostReport(currency=one["currency"], rows=one["rows"], totals=one["totals"]) for one in told],
-    )
+Totals = dict[str, dict[str, Decimal]]
+"""The sum of each measure, by currency."""
 
 
-def digits(amount: Decimal) -> str:
-    return f"{amount:f}"
-
-
-def _digits_or_none(amount: Decimal | None) -> str | None:
-    return None if amount is None else digits(amount)
+def totals_of(rows: Iterable[Mapping[str, Any]], month: PublishedMonth) -> Totals:
+    """Those of one month, from the rows of `Session.totals`."""
+    return {
+        row["currency"]: {name: row[column] for name, column in REPORT_MEASURES.items()}
+        for row in rows
+        if row["billing_month"] == month.month
+    }

@@ -1,24 +1,16 @@
-"""What the console shows of costs: chart specs and tables, with the words of states and measures.
-
-Charts carry every digit; tables show two decimals, half-even, of amounts whose every digit the exports hold.
-"""
+"""The words of states and measures, and amounts of tables: two decimals, half-even; exports hold every digit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
 import polars as pl
 
 from batch_platform.finops.budgets import share_of
-from batch_platform.finops.service import Insight
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
-
-TOP: Final = 8
-"""Services with a colour of their own; more cannot be told apart."""
 
 _CENT: Final = Decimal("0.01")
 _HUNDRED: Final = Decimal(100)
@@ -106,52 +98,6 @@ def share_in_percent(amount: Decimal, total: Decimal) -> Decimal | None:
     return percent(share_of(amount, total)) if total else None
 
 
-def anomaly_chart(insight: Insight, *, currency: str) -> dict[str, Any] | None:
-    """The month's days, those with an anomaly marked; None without costs."""
-    totals = _by_day(insight.daily, currency)
-    if not totals:
-        return None
-    flagged = set(insight.rows.filter(pl.col("currency") == currency)["usage_date"])
-    days = _days(min(totals), max(totals))
-    return {
-        "kind": "lines",
-        "x": [str(day) for day in days],
-        "series": [
-            {"name": _("Cost per day"), "values": [plain(totals.get(day)) for day in days]},
-            {
-                "name": _("Anomaly"),
-                "style": "points",
-                "values": [plain(totals.get(day)) if day in flagged else None for day in days],
-            },
-        ],
-        "unit": currency,
-    }
-
-
-def forecast_chart(insight: Insight, *, currency: str) -> dict[str, Any] | None:
-    """The days that were seen, then those expected with their band; None without a forecast."""
-    expected = {row["target_date"]: row for row in insight.rows.filter(pl.col("currency") == currency).to_dicts()}
-    if not expected:
-        return None
-    actual = _by_day(insight.daily, currency)
-    days = _days(min([*actual, *expected]), max(expected))
-
-    def of(name: str) -> list[str | None]:
-        return [plain(expected[day][name]) if day in expected else None for day in days]
-
-    return {
-        "kind": "lines",
-        "x": [str(day) for day in days],
-        "series": [
-            {"name": _("Actual"), "values": [plain(actual.get(day)) for day in days]},
-            {"name": _("Forecast"), "style": "dashed", "values": of("amount")},
-            {"name": _("Lower bound"), "style": "band_low", "values": of("lower_bound")},
-            {"name": _("Upper bound"), "style": "band_high", "values": of("upper_bound")},
-        ],
-        "unit": currency,
-    }
-
-
 def restated_months(rows: pl.DataFrame) -> list[dict[str, Any]]:
     """Restatements summed: one row a month, delivery and currency, newest first."""
     if rows.is_empty():
@@ -169,22 +115,28 @@ def restated_months(rows: pl.DataFrame) -> list[dict[str, Any]]:
     )
 
 
+def short_arn(arn: str) -> str:
+    """The name at its end."""
+    return arn.rpartition("/")[2] or arn
+
+
 def currencies(frame: pl.DataFrame) -> Sequence[str]:
     return frame["currency"].unique().sort().to_list()
 
 
-def _by_day(daily: pl.DataFrame, currency: str) -> dict[date, Decimal]:
-    rows = daily.filter(pl.col("currency") == currency).select("usage_date", "amount")
-    return dict(rows.iter_rows())
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=day) for day in range((last - first).days + 1)]
-
-
-def plain(amount: Decimal | None) -> str | None:
-    """Every digit that says something: at least two decimals, no zeros behind them."""
-    if amount is None:
-        return None
-    whole, _point, decimals = f"{amount:f}".partition(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+SHARED: Final[Mapping[str, Any]] = {
+    "measures": MEASURES,
+    "groups": GROUPS,
+    "charge_classes": CHARGE_CLASSES,
+    "month_states": MONTH_STATES,
+    "restatement_reasons": RESTATEMENT_REASONS,
+    "file_states": FILE_STATES,
+    "budget_states": BUDGET_STATES,
+    "directions": DIRECTIONS,
+    "cents": cents,
+    "percent": percent,
+    "named": named,
+    "named_states": named_states,
+    "zipped": zipped,
+}
+"""What every template of finops knows."""
