@@ -244,9 +244,9 @@ def run(session: Acting, batch_id: str) -> Batch:
 def _ask_for_run(session: Acting, batch: Batch) -> None:
     """Ask for a run of the batch: one for each worker that it loses, and another where that one has ended."""
     try:
-        asked = _execute(session, batch, key=f"{batch.batch_id} {batch.fencing}")
+        run = _execute(session, batch, key=f"{batch.batch_id} {batch.fencing}")
         # a run that was cancelled in the queue never came to a worker of its own
-        if asked.status.ended and service.batch(session.context, batch.batch_id) == batch:
+        if run.status.ended and service.batch(session.context, batch.batch_id) == batch:
             _execute(session, batch)
     except PlatformError as error:
         _log.warning("the sensor has to find a started batch", batch=batch.batch_id, reason=error.message)

@@ -48,39 +48,39 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
 
     step(f"BTC balances: {USERS:,} made-up users")
     with _session(settings, launcher) as session:
-        work = session.context
-        made = list(_made(work))
-        first = next((one for one in made if one.is_open or one.status in REVERSIBLE), None)
-        back = service.batch(work, first.reversed_by) if first is not None and first.reversed_by else None
+        context = session.context
+        made = list(_made(context))
+        first = next((batch for batch in made if batch.is_open or batch.status in REVERSIBLE), None)
+        back = service.batch(context, first.reversed_by) if first is not None and first.reversed_by else None
         if first is None or back is None or back.status not in REVERSIBLE:
-            if why := _in_the_way(work, first):
+            if why := _in_the_way(context, first):
                 step(f"  left out: {why}")
                 return
-            done = service.seed_users(work, USERS, by=BY, believable=True)
+            done = service.seed_users(context, USERS, by=BY, believable=True)
             step(f"  {done.opened:,} opened, {done.users - done.opened:,} were there")
             by_runs = launcher is not None
             first = _adjusted(session, first, step, by_runs=by_runs, number=len(made))
             back = _taken_back(session, first, back, step, by_runs=by_runs)
         else:
             step("  adjusted and taken back before")
-        _show(work, service.batch(work, first.batch_id), back)
+        _show(context, service.batch(context, first.batch_id), back)
 
 
 def _adjusted(session: Acting, batch: Batch | None, step: Step, *, by_runs: bool, number: int) -> Batch:
     """+5 % applied, with money coming in after the seal and after the end."""
     from batch_platform.btc import actions, service
 
-    work = session.context
+    context = session.context
     if batch is None:
-        draft = service.preview(work, RATE)
+        draft = service.preview(context, RATE)
         step(f"  preview of +{RATE} %: {_summed(draft.summary.targets, draft.plan_sum, draft.plan_sha256)}")
         key = service.idempotency_key(f"demo {number}", by=BY, asked={"rate": RATE, "memo": MEMO})
         batch = actions.create(session, RATE, memo=MEMO, key=key)
-    batch = _sealed(work, batch, step)
+    batch = _sealed(context, batch, step)
     if batch.status not in REVERSIBLE:
-        _pay(work, WHILE_SEALED, step)
+        _pay(context, WHILE_SEALED, step)
         batch = _applied(session, batch, step, by_runs=by_runs)
-    _pay(work, AFTER, step)
+    _pay(context, AFTER, step)
     return batch
 
 
@@ -93,10 +93,10 @@ def _taken_back(session: Acting, first: Batch, batch: Batch | None, step: Step, 
     return batch if batch.status in REVERSIBLE else _applied(session, batch, step, by_runs=by_runs)
 
 
-def _sealed(work: BtcContext, batch: Batch, step: Step) -> Batch:
+def _sealed(context: BtcContext, batch: Batch, step: Step) -> Batch:
     from batch_platform.btc import service
 
-    batch = service.replan(work, batch.batch_id)
+    batch = service.replan(context, batch.batch_id)
     step(f"  sealed: {_plan_of(batch)}")
     return batch
 
@@ -105,49 +105,49 @@ def _applied(session: Acting, batch: Batch, step: Step, *, by_runs: bool) -> Bat
     """Approved as it was sealed, and applied; from wherever a killed demo has left it."""
     from batch_platform.btc import actions, service
 
-    work, own = session.context, batch.batch_id
+    context, own = session.context, batch.batch_id
     for account in (BY, SECOND):
-        if batch.status is BatchStatus.PLANNED and service.approvals_missing(batch, work.options):
+        if batch.status is BatchStatus.PLANNED and service.approvals_missing(batch, context.options):
             approver = replace(session, log=replace(session.log, who=account))
             count, amount, digest = batch.target_user_count, batch.plan_sum or 0, batch.plan_sha256 or ""
             batch = actions.approve(approver, own, count=count, amount=amount, plan_sha256=digest)
             step(f"  approved by {account}")
     if not by_runs:
-        return service.run(work, own)
+        return service.run(context, own)
     step(f"  running btc_adjustment for {own}")
     return actions.run(session, own)
 
 
-def _pay(work: BtcContext, payments: dict[str, tuple[str, int]], step: Step) -> None:
+def _pay(context: BtcContext, payments: dict[str, tuple[str, int]], step: Step) -> None:
     for name, (user, amount) in payments.items():
-        if work.store.accounts.deposit(user, amount, transaction_id=name, created_by=BY):
+        if context.store.accounts.deposit(user, amount, transaction_id=name, created_by=BY):
             step(f"  {user} {'pays in' if amount > 0 else 'takes out'} {btc_text(abs(amount))} BTC")
 
 
-def _made(work: BtcContext) -> Iterator[Batch]:
+def _made(context: BtcContext) -> Iterator[Batch]:
     """The demo's adjustments, the newest first, however long ago: idempotency keys are forgotten after days."""
     from batch_platform.btc import service
 
     cursor: str | None = None
     while True:
-        page = service.history(work, limit=100, cursor=cursor)
-        yield from (one for one in page.batches if (one.created_by, one.memo) == (BY, MEMO))
+        page = service.history(context, limit=100, cursor=cursor)
+        yield from (batch for batch in page.batches if (batch.created_by, batch.memo) == (BY, MEMO))
         cursor = page.cursor
         if cursor is None:
             return
 
 
-def _in_the_way(work: BtcContext, first: Batch | None) -> str | None:
+def _in_the_way(context: BtcContext, first: Batch | None) -> str | None:
     """Why the demo keeps away from these balances, if it does."""
     from batch_platform.btc.service.seed import customers
 
-    open_id = work.store.batches.open_batch_id()
-    if open_id is not None and work.store.batches.get(open_id).created_by != BY:
+    open_id = context.store.batches.open_batch_id()
+    if open_id is not None and context.store.batches.get(open_id).created_by != BY:
         return f"batch {open_id} is open"
     if first is not None:
         return None
     ours = [*customers(USERS).get_column("user_id"), HOUSE]
-    others = work.store.accounts.scan_users().filter(~pl.col("user_id").is_in(ours)).height
+    others = context.store.accounts.scan_users().filter(~pl.col("user_id").is_in(ours)).height
     return f"there are {others:,} other users, whose balances stay as they are" if others else None
 
 
@@ -169,7 +169,7 @@ def _session(settings: Settings, launcher: Launcher | None) -> Iterator[Acting]:
         yield Session(context, Log(pool, context.clock, BY), operations)
 
 
-def _show(work: BtcContext, first: Batch, back: Batch) -> None:
+def _show(context: BtcContext, first: Batch, back: Batch) -> None:
     """The history, the proofs, and that everybody has what they had, and what they paid in and out since."""
     from batch_platform.btc import service
     from batch_platform.btc.service import draft
@@ -177,18 +177,18 @@ def _show(work: BtcContext, first: Batch, back: Batch) -> None:
     console = Console(highlight=False)
     console.print("\nBTC balances: one rate over all of them, and back", soft_wrap=True)
     for batch in (first, back):
-        found = service.proof(work, batch.batch_id)
-        verdict = "holds" if found.ok else "FAILS"
+        proof = service.proof(context, batch.batch_id)
+        verdict = "holds" if proof.ok else "FAILS"
         console.print(f"  {batch.adjustment_rate:+f} % {batch.status}: {_plan_of(batch)}", soft_wrap=True)
-        names = ", ".join(check.name for check in found.checks)
+        names = ", ".join(check.name for check in proof.checks)
         console.print(f"    proof {verdict}: {names}", soft_wrap=True)
-        if not found.ok:
+        if not proof.ok:
             raise PermanentFailure("demo-proof-fails", "the proof of batch {batch} fails", batch=batch.batch_id)
-    rows, _ = service.user_rows(work, FOLLOWED)
+    rows, _ = service.user_rows(context, FOLLOWED)
     booked = ", ".join(f"{row.transaction_type} {btc_text(row.amount)}" for row in reversed(rows))
     console.print(f"  {FOLLOWED}: {booked}", soft_wrap=True)
-    before = draft.sealed(work, first).select("user_id", before="balance_before")
-    everybody = _accounted(work, before, first, back)
+    before = draft.sealed(context, first).select("user_id", before="balance_before")
+    everybody = _accounted(context, before, first, back)
     wrong = everybody.filter(pl.col("balance") != pl.col("before") + pl.col("later"))
     since = everybody.filter(pl.col("later") != 0)
     verdict = "equal" if wrong.is_empty() else "DIFFER from"
@@ -206,14 +206,14 @@ def _show(work: BtcContext, first: Batch, back: Batch) -> None:
     console.print(_WHERE_NEXT.format(first=first.batch_id), soft_wrap=True)
 
 
-def _accounted(work: BtcContext, before: pl.DataFrame, first: Batch, back: Batch) -> pl.DataFrame:
+def _accounted(context: BtcContext, before: pl.DataFrame, first: Batch, back: Batch) -> pl.DataFrame:
     """Of each user the `balance` now, the one `before` the first batch, and what the ledger booked `later` apart from
     the two batches."""
-    ledger = work.store.ledger
+    ledger = context.store.ledger
     booked = pl.concat([ledger.rows(batch.batch_id, batch.shards) for batch in (first, back)])
     batches = booked.group_by("user_id").agg(pl.col("amount").sum().alias("batches"))
     return (
-        before.join(work.store.accounts.scan_balances().select("user_id", "balance"), on="user_id")
+        before.join(context.store.accounts.scan_balances().select("user_id", "balance"), on="user_id")
         .join(ledger.totals(), on="user_id", how="left")
         .join(batches, on="user_id", how="left")
         .with_columns(later=pl.col("amount").fill_null(0) - pl.col("batches").fill_null(0) - pl.col("before"))

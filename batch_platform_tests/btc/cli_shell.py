@@ -113,12 +113,28 @@ class Shell:
             for name in vars(self._tables).values()
         }
 
+    def forget_keys(self) -> None:
+        """As after days: DynamoDB has deleted the idempotency keys."""
+        name = self._tables.batches
+        for item in self._dynamodb.scan(TableName=name)["Items"]:
+            if item["batch_id"]["S"].startswith("key#"):
+                self._dynamodb.delete_item(TableName=name, Key={"batch_id": item["batch_id"]})
+
     def audited(self, target: str) -> list[tuple[Any, ...]]:
         with postgres.transaction(self.pool) as connection:
             return connection.execute(
                 "SELECT who, what, before, after FROM web.audit_log WHERE target = %s AND at >= %s ORDER BY id",
                 [target, self.began],
             ).fetchall()
+
+    def intents(self, what: str) -> list[tuple[str, str | None]]:
+        """Target and outcome of every row of an action, the oldest first."""
+        with postgres.transaction(self.pool) as connection:
+            rows = connection.execute(
+                "SELECT target, outcome FROM web.audit_log WHERE what = %s AND at >= %s ORDER BY id",
+                [what, self.began],
+            )
+            return [(target, outcome) for target, outcome in rows]
 
 
 @pytest.fixture(scope="module")

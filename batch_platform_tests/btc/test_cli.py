@@ -160,7 +160,20 @@ def test_one_open_batch_and_one_batch_a_key(shell: Shell) -> None:
     hint = f"; approve it: batch-platform btc approve {' '.join(seen(first))}"
     assert shell(*other).failed(2) == f"batch {first['batch_id']} is open: finish or cancel it first{hint}"
     assert len(shell.json("list")) == 1
-    assert len(shell.audited(first["batch_id"])) == 1
+    assert shell.intents("btc-batch.create") == [(first["batch_id"], "done")]
+
+
+def test_a_key_that_batches_forgot_makes_another_with_a_row_of_its_own(shell: Shell) -> None:
+    shell.seeded()
+    made = []
+    for _ in range(2):
+        batch = shell.json(*ADJUST, "--key", "monthly", *AS_KEI)
+        made.append(batch["batch_id"])
+        shell.json("cancel", batch["batch_id"], *AS_KEI)
+        shell.forget_keys()
+    assert made[0] != made[1]
+    assert shell.intents("btc-batch.create") == [(own, "done") for own in made]
+    assert shell.intents("btc-batch.cancel") == [(own, "done") for own in made]
 
 
 def test_the_history_is_walked_by_cursor(shell: Shell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -19,14 +20,15 @@ import pytest
 
 from batch_platform import cli
 from batch_platform.btc import opening, service
-from batch_platform.btc.jobs import BATCH_TAG, BATCHES
+from batch_platform.btc.jobs import ADJUSTMENT, BATCH_TAG, BATCHES
 from batch_platform.btc.model import Batch
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.service import BtcContext, apply
 from batch_platform.btc.settings import BtcSettings
+from batch_platform.core import postgres
 from batch_platform.definitions import build_definitions
 from batch_platform.operations.dagster.launch import Launcher, RunResult
-from batch_platform.operations.model import REQUESTED_BY_TAG
+from batch_platform.operations.model import JOB_TAG, PARAMETERS_TAG, REQUESTED_BY_TAG
 from batch_platform.settings import Settings, load_settings
 from batch_platform_tests.btc.cli_shell import AS_KEI, Shell, accounts, shell
 from batch_platform_tests.btc.service_tools import approved
@@ -88,6 +90,13 @@ def test_a_batch_is_applied_proved_and_taken_back(shell: Shell) -> None:
     assert run.status is dg.DagsterRunStatus.SUCCESS
     assert run.tags["dagster/partition"] == own
     assert run.tags[REQUESTED_BY_TAG] == "local:kei"
+    # as a page, a route or `jobs run` would have asked for it
+    assert (run.tags[JOB_TAG], json.loads(run.tags[PARAMETERS_TAG])["batchId"]) == (ADJUSTMENT, own)
+    with postgres.transaction(shell.pool) as connection:
+        kept = connection.execute(
+            "SELECT job, status FROM operations.job_runs WHERE run_id = %s", [run.run_id]
+        ).fetchall()
+    assert kept == [(ADJUSTMENT, "success")]
     with dg.DagsterInstance.get() as instance:
         assert own in instance.get_dynamic_partitions(BATCHES)
 
@@ -182,6 +191,7 @@ def test_a_killed_command_goes_on_by_the_same_command_and_key(shell: Shell, deed
     assert shell.json(*words)["batch_id"] == done["batch_id"]
     assert balances(shell) == after
     assert [row[1] for row in shell.audited(done["batch_id"])] == ["btc-batch.create"]
+    assert {outcome for _, outcome in shell.intents("btc-batch.create")} == {"done"}
 
 
 def test_what_differs_is_named(shell: Shell, tables: Tables, dynamodb: DynamoDBClient) -> None:

@@ -53,6 +53,8 @@ EXECUTE: Final = [requires(actions.PERMISSION)]
 MISSING: Final = documented(404)
 PREVIEWED: Final = 20
 
+BATCH: Final = "/{batchId:uuid7}"
+
 router = APIRouter(prefix=HERE, tags=["btc"], route_class=ExactRoute)
 
 BatchEnvelope = Envelope[BatchAnswer]
@@ -101,17 +103,14 @@ def list_batches(
     return _answer(HistoryAnswer.of(page, caller.context.options))
 
 
-@router.get("/{batchId:uuid7}", dependencies=READ, response_model=Envelope[DetailAnswer], responses=MISSING)
+@router.get(BATCH, dependencies=READ, response_model=Envelope[DetailAnswer], responses=MISSING)
 def show_batch(batch_id: BatchId, caller: Caller) -> Response:
     """One batch with its first rows, what its plan comes to, and the users whose row failed."""
     return _answer(DetailAnswer.of(service.detail(caller.context, batch_id), caller.context.options))
 
 
 @router.get(
-    "/{batchId:uuid7}/transactions",
-    dependencies=READ,
-    response_model=Envelope[TransactionsAnswer],
-    responses=MISSING,
+    f"{BATCH}/transactions", dependencies=READ, response_model=Envelope[TransactionsAnswer], responses=MISSING
 )
 def list_transactions(batch_id: BatchId, caller: Caller, limit: Limit = PAGE, cursor: Cursor = None) -> Response:
     """The rows of the ledger that a batch has written; the opposite one of the house is not among them."""
@@ -120,7 +119,7 @@ def list_transactions(batch_id: BatchId, caller: Caller, limit: Limit = PAGE, cu
 
 
 @router.get(
-    "/{batchId:uuid7}/plan",
+    f"{BATCH}/plan",
     dependencies=READ,
     response_model=Envelope[PlanAnswer],
     responses={200: {"description": "All rows.", "content": {"text/csv": {}}}, **MISSING},
@@ -137,13 +136,13 @@ def export_plan(
     return StreamingResponse(row_texts.csv(rows, rows.columns), media_type="text/csv", headers=headers)
 
 
-@router.get("/{batchId:uuid7}/proof", dependencies=READ, response_model=Envelope[ProofAnswer], responses=MISSING)
+@router.get(f"{BATCH}/proof", dependencies=READ, response_model=Envelope[ProofAnswer], responses=MISSING)
 def prove(batch_id: BatchId, caller: Caller) -> Response:
     """The proof, computed now from sealed rows and ledger. Before the end, what is to come is no difference."""
     return _answer(ProofAnswer.from_model(service.proof(caller.context, batch_id)))
 
 
-@router.post("/{batchId:uuid7}/approve", dependencies=EXECUTE, response_model=BatchEnvelope, responses=MISSING)
+@router.post(f"{BATCH}/approve", dependencies=EXECUTE, response_model=BatchEnvelope, responses=MISSING)
 @writes(actions.APPROVE)
 def approve(batch_id: BatchId, body: ApproveRequest, caller: Caller) -> Response:
     """Approve a planned batch as it was seen. The last approval that is needed starts it."""
@@ -153,7 +152,7 @@ def approve(batch_id: BatchId, body: ApproveRequest, caller: Caller) -> Response
     return _decided(caller, actions.start(caller, approved))
 
 
-@router.post("/{batchId:uuid7}/cancel", dependencies=EXECUTE, response_model=BatchEnvelope, responses=MISSING)
+@router.post(f"{BATCH}/cancel", dependencies=EXECUTE, response_model=BatchEnvelope, responses=MISSING)
 @writes(actions.CANCEL)
 def cancel(batch_id: BatchId, caller: Caller) -> Response:
     """End a batch of which nothing is applied yet. Once it is processing it can only be finished, and reversed."""
@@ -161,11 +160,7 @@ def cancel(batch_id: BatchId, caller: Caller) -> Response:
 
 
 @router.post(
-    "/{batchId:uuid7}/resume",
-    status_code=202,
-    dependencies=EXECUTE,
-    response_model=BatchEnvelope,
-    responses=MISSING,
+    f"{BATCH}/resume", status_code=202, dependencies=EXECUTE, response_model=BatchEnvelope, responses=MISSING
 )
 @writes(actions.RESUME)
 def resume(batch_id: BatchId, caller: Caller) -> Response:
@@ -174,11 +169,7 @@ def resume(batch_id: BatchId, caller: Caller) -> Response:
 
 
 @router.post(
-    "/{batchId:uuid7}/reverse",
-    status_code=202,
-    dependencies=EXECUTE,
-    response_model=BatchEnvelope,
-    responses=MISSING,
+    f"{BATCH}/reverse", status_code=202, dependencies=EXECUTE, response_model=BatchEnvelope, responses=MISSING
 )
 @writes(actions.CREATE)
 def reverse(
@@ -190,12 +181,7 @@ def reverse(
     return _begun(caller, actions.reverse(caller, batch_id, memo=memo, key=key, approve=True))
 
 
-@router.post(
-    "/{batchId:uuid7}/reverse/preview",
-    dependencies=EXECUTE,
-    response_model=PreviewEnvelope,
-    responses=MISSING,
-)
+@router.post(f"{BATCH}/reverse/preview", dependencies=EXECUTE, response_model=PreviewEnvelope, responses=MISSING)
 def preview_reversal(batch_id: BatchId, caller: Caller) -> Response:
     """What the reversal of a batch would do now. Nothing is written."""
     return _previewed(service.preview_reversal(caller.context, batch_id))

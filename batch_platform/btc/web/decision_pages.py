@@ -13,9 +13,9 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from batch_platform.btc import actions, service
 from batch_platform.btc.actions import Acting
@@ -31,6 +31,7 @@ from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.web.console import redirect
 from batch_platform.web.context import web_of
+from batch_platform.web.forms import Form, Texts
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.i18n import said
 
@@ -43,13 +44,6 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 router = APIRouter(include_in_schema=False)
 
 
-async def _texts(request: Request) -> dict[str, str]:
-    return {key: value.strip() for key, value in (await request.form()).items() if isinstance(value, str)}
-
-
-Form = Annotated[dict[str, str], Depends(_texts)]
-
-
 @dataclass(frozen=True)
 class Seen:
     """What a dialog had shown: the number of targets, their sum in satoshi, the hash."""
@@ -59,14 +53,14 @@ class Seen:
     plan_sha256: str
 
     @classmethod
-    def of(cls, caller: Acting, form: dict[str, str]) -> Seen:
+    def of(cls, caller: Acting, form: Texts) -> Seen:
         """Raises `InvalidInput` for a form that no page has made, and where a large sum was not typed again."""
         try:
-            seen = cls(_digits(form["count"]), _digits(form["sum"]), form["plan_sha256"])
-        except (KeyError, ValueError):
+            seen = cls(_digits(form["count"]), _digits(form["sum"]), _known(form["plan_sha256"]))
+        except ValueError:
             raise InvalidInput("form-incomplete", "The form is not complete; load the page again.") from None
         if service.asks_for_sum(seen.amount, caller.context.options):
-            _require_typed(seen.amount, form.get("confirm_sum", ""))
+            _require_typed(seen.amount, form["confirm_sum"])
         return seen
 
 
@@ -80,11 +74,11 @@ def preview(request: Request, caller: Caller, form: Form) -> Response:
 @writes(actions.CREATE, actions.APPROVE)
 def execute(request: Request, caller: Caller, form: Form) -> Response:
     """Exactly what the dialog had shown is created, approved and started; else nothing starts."""
-    rate, memo = _plain(form.get("adjustment_rate", "")), _memo(form)
+    rate, memo = _plain(form["adjustment_rate"]), _memo(form)
     try:
         seen = Seen.of(caller, form)
         key = _key(caller, form, {"adjustment_rate": rate, "memo": memo})
-        made = actions.create(caller, rate, memo=memo, key=key, confirm=_plain(form.get("confirm_rate", "")))
+        made = actions.create(caller, rate, memo=memo, key=key, confirm=_plain(form["confirm_rate"]))
     except InvalidInput as error:
         return _ask(request, caller, form, error)
     return _approved(request, caller, made, seen)
@@ -117,7 +111,7 @@ def resume(request: Request, caller: Caller, batch_id: str) -> Response:
 @router.post(f"{HOME}/{{batch_id}}/preview-reversal", dependencies=EXECUTE)
 def preview_reversal(request: Request, caller: Caller, batch_id: str) -> Response:
     """The question before a batch is reversed. Nothing is written."""
-    return _ask_reversal(request, caller, batch_id, {})
+    return _ask_reversal(request, caller, batch_id)
 
 
 @router.post(f"{HOME}/{{batch_id}}/reverse", dependencies=EXECUTE)
@@ -132,7 +126,7 @@ def reverse(request: Request, caller: Caller, batch_id: str, form: Form) -> Resp
     except Conflict as error:
         return redirect(request, f"{HOME}/{batch_id}", message=said(error), tone="bad")
     except InvalidInput as error:
-        return _ask_reversal(request, caller, batch_id, form, error)
+        return _ask_reversal(request, caller, batch_id, memo, error)
     return _approved(request, caller, made, seen)
 
 
@@ -168,10 +162,10 @@ def _approved(request: Request, caller: Acting, batch: Batch, seen: Seen) -> Res
     return redirect(request, here, message=_("The batch is started."))
 
 
-def _ask(request: Request, caller: Acting, form: dict[str, str], error: InvalidInput | None = None) -> Response:
+def _ask(request: Request, caller: Acting, form: Texts, error: InvalidInput | None = None) -> Response:
     """The dialog over the page, or the page with what is wrong; `error` is what was wrong with the answer."""
     context = caller.context
-    text = _plain(form.get("adjustment_rate", ""))
+    text = _plain(form["adjustment_rate"])
     values = {"adjustment_rate": text, "memo": _memo(form)}
     if isinstance(error, Conflict):
         return show_batches(request, caller, values=values, errors={"": said(error)}, status_code=409)
@@ -189,13 +183,13 @@ def _ask(request: Request, caller: Acting, form: dict[str, str], error: InvalidI
 
 
 def _ask_reversal(
-    request: Request, caller: Acting, batch_id: str, form: dict[str, str], error: InvalidInput | None = None
+    request: Request, caller: Acting, batch_id: str, memo: str = "", error: InvalidInput | None = None
 ) -> Response:
     try:
         draft = service.preview_reversal(caller.context, batch_id)
     except Conflict as refused:
         return redirect(request, f"{HOME}/{batch_id}", message=said(refused), tone="bad")
-    question, errors = _question(request, caller, draft, _memo(form)), _errors(error)
+    question, errors = _question(request, caller, draft, memo), _errors(error)
     return show_batch(request, caller, batch_id, question=question, errors=errors, status_code=422 if errors else 200)
 
 
@@ -218,13 +212,13 @@ def _errors(error: InvalidInput | None, **fields: str) -> dict[str, str] | None:
     return {fields.get(field, field): said(error)}
 
 
-def _key(caller: Acting, form: dict[str, str], given: dict[str, Any]) -> IdempotencyKey:
-    return service.idempotency_key(form.get("request_id", ""), by=caller.by, asked=given)
+def _key(caller: Acting, form: Texts, given: dict[str, Any]) -> IdempotencyKey:
+    return service.idempotency_key(form["request_id"], by=caller.by, asked=given)
 
 
-def _memo(form: dict[str, str]) -> str:
+def _memo(form: Texts) -> str:
     """The memo on one line: it stands in every row of the ledger."""
-    return _CONTROL.sub(" ", form.get("memo", ""))
+    return _CONTROL.sub(" ", form["memo"])
 
 
 def _plain(text: str) -> str:
@@ -242,6 +236,13 @@ def _require_typed(amount: int, text: str) -> None:
         raise InvalidInput(
             "sum-unconfirmed", "To confirm, type the sum again: {sum}", sum=btc_text(amount), field="confirm_sum"
         )
+
+
+def _known(text: str) -> str:
+    """Raises `ValueError` for a field that is not there."""
+    if not text:
+        raise ValueError(text)
+    return text
 
 
 def _digits(text: str) -> int:
