@@ -1,12 +1,14 @@
-"""Where the jobs, alert rules and permissions of all domains meet: what API, console, metrics and alerts know of."""
+"""Where what all domains declare meets: jobs, alert rules, permissions, workers and actions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from batch_platform import domains
+from batch_platform.operations import actions as operations
 from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.model import Registry
+from batch_platform.web.access import service as access
 from batch_platform.web.access.model import Grants, granting
 
 if TYPE_CHECKING:
@@ -30,6 +32,12 @@ def build_workers() -> tuple[Worker, ...]:
 def build_grants() -> Grants:
     """What each role may do on the platform and in every domain."""
     return granting(*(domain.permissions for domain in domains.DOMAINS))
+
+
+def action_names() -> frozenset[str]:
+    """What people may do: each name stands in the audit log, as `thing.verb`."""
+    declared = (action.name for domain in domains.DOMAINS for action in domain.actions())
+    return frozenset({*operations.ACTIONS, *access.ACTIONS, *declared})
 
 
 def build_rules() -> tuple[Rule, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dagster import Definitions as Definitions
     from typer import Typer as Typer
 
+    from batch_platform.kit.actions import Action as Action
     from batch_platform.kit.workers import Worker
     from batch_platform.operations.alerts import Rule as Rule
     from batch_platform.operations.context import OperationsContext
@@ -59,6 +60,7 @@ class Domain:
     """`name` is the domain's folder, the first part of its asset keys and, as `team:<name>`, their owner.
 
     `settings` is what it reads of the environment; `stack_parameters` are what deploy/aws.yaml takes of them.
+    `actions` are what people may do in it, each of which leaves a row in the audit log.
     `workers` are what it runs as long as the platform runs.
     `permissions` are what roles may do beyond reading; an administrator may everything.
     `commands` are groups of `batch-platform` by their name. `definitions` takes the platform's resources by name and
@@ -75,4 +77,5 @@ class Domain:
     permissions: Grants = field(default_factory=dict)
     demo: Demo | None = None
     workers: Callable[[], Sequence[Worker]] = tuple
+    actions: Callable[[], Sequence[Action[Any, Any, Any, Any]]] = tuple
     stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from batch_platform.core.audit import writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.core.terminal import chosen, print_json, print_rows, showing, shown, whole
 from batch_platform.operations import platform
+from batch_platform.operations.actions import DISCARD, EXECUTE, RETRY
 from batch_platform.operations.opening import open_operations
 from batch_platform.settings import load_settings
 
@@ -109,6 +111,7 @@ def history(
 
 
 @jobs_app.command("run")
+@writes(EXECUTE)
 def run_job(
     name: JobName,
     date: Annotated[
@@ -175,6 +178,7 @@ def list_letters(
 
 
 @letters_app.command("retry")
+@writes(RETRY)
 def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Run a dead letter again, in this process; it is resolved when that run succeeds."""
     from batch_platform.operations import actions, service
@@ -194,6 +198,7 @@ def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = F
 
 
 @letters_app.command("discard")
+@writes(DISCARD)
 def discard_letter(
     letter_id: LetterId,
     reason: Annotated[str, typer.Option(help="Why it need not be run again.")],

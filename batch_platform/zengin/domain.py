@@ -10,7 +10,7 @@ from batch_platform.web.access.model import Role
 from batch_platform.zengin.settings import ZenginSettings
 
 if TYPE_CHECKING:
-    from batch_platform.kit.domain import Definitions, Job, Launcher, Rule, Settings, Typer, WebRoom
+    from batch_platform.kit.domain import Action, Definitions, Job, Launcher, Rule, Settings, Typer, WebRoom
 
 
 def _commands() -> Typer:
@@ -37,6 +37,12 @@ def _definitions(settings: Settings, resources: Mapping[str, Any]) -> Definition
     return build(settings, resources)
 
 
+def _actions() -> Sequence[Action[Any, Any, Any, Any]]:
+    from batch_platform.zengin.web.actions import ACTIONS
+
+    return ACTIONS
+
+
 def _web() -> WebRoom:
     from batch_platform.zengin.web.pages import WEB
 
@@ -57,6 +63,7 @@ DOMAIN: Final = Domain(
     rules=_rules,
     definitions=_definitions,
     web=_web,
+    actions=_actions,
     demo=_demo,
     permissions={Role.APPROVER: frozenset({"zengin:approve"})},
 )

@@ -11,7 +11,7 @@ from batch_platform.kit.domain import Domain
 from batch_platform.web.access.model import Role
 
 if TYPE_CHECKING:
-    from batch_platform.kit.domain import Definitions, Job, Rule, Settings, Typer, WebRoom
+    from batch_platform.kit.domain import Action, Definitions, Job, Rule, Settings, Typer, WebRoom
 
 
 def _commands() -> Typer:
@@ -36,6 +36,12 @@ def _definitions(settings: Settings, resources: Mapping[str, Any]) -> Definition
     return build(settings, resources)
 
 
+def _actions() -> Sequence[Action[Any, Any, Any, Any]]:
+    from toy.web.actions import ACTIONS
+
+    return ACTIONS
+
+
 def _web() -> WebRoom:
     from toy.web.pages import WEB
 
@@ -50,5 +56,6 @@ DOMAIN: Final = Domain(
     rules=_rules,
     definitions=_definitions,
     web=_web,
+    actions=_actions,
     permissions={Role.OPERATOR: frozenset({"toys:wind"})},
 )

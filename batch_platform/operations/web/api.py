@@ -7,7 +7,9 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import Field
 
+from batch_platform.core.audit import writes
 from batch_platform.operations import metrics, service
+from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, RunStatus
 from batch_platform.operations.parameters import checked
@@ -94,6 +96,7 @@ def job_history(
 
 
 @router.post("/jobs/{jobName}/execute", status_code=202, dependencies=[requires("jobs:run")], responses=ASKED)
+@writes(EXECUTE)
 def execute_job(
     name: JobName,
     body: Annotated[
@@ -124,6 +127,7 @@ def run_detail(run_id: RunId, operations: Operations) -> Envelope[RunDetailAnswe
 
 
 @router.post("/runs/{runId}/cancel", status_code=202, dependencies=[requires("jobs:run")])
+@writes(CANCEL)
 def cancel_run(run_id: RunId, request: Request) -> Envelope[RunAnswer]:
     """Ask a run to stop. 409 when it has ended."""
     run = actions.cancel(request, run_id)
@@ -151,6 +155,7 @@ def dead_letter_detail(letter_id: LetterId, operations: Operations) -> Envelope[
 
 
 @router.post("/dead-letters/{deadLetterId}/retry", status_code=202, dependencies=[requires("dead-letters:handle")])
+@writes(RETRY)
 def retry_dead_letter(letter_id: LetterId, body: VersionRequest, request: Request) -> Envelope[DeadLetterAnswer]:
     """Run it again with its own parameters; the dead letter is resolved when that run succeeds."""
     letter = actions.retry(request, letter_id, body.version)
@@ -160,6 +165,7 @@ def retry_dead_letter(letter_id: LetterId, body: VersionRequest, request: Reques
 
 
 @router.post("/dead-letters/{deadLetterId}/discard", dependencies=[requires("dead-letters:handle")])
+@writes(DISCARD)
 def discard_dead_letter(letter_id: LetterId, body: DiscardRequest, request: Request) -> Envelope[DeadLetterAnswer]:
     """Close it without running it again. 409 when somebody has handled it meanwhile."""
     letter = actions.discard(request, letter_id, body.version, body.reason)

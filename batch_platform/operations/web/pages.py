@@ -11,8 +11,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
+from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
 from batch_platform.operations import service
+from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, Run, RunStatus
 from batch_platform.operations.parameters import checked, inputs, read, written
@@ -115,6 +117,7 @@ async def _texts(request: Request) -> dict[str, str]:
 
 
 @router.post("/console/jobs/{name}/run", dependencies=[requires("jobs:run")])
+@writes(EXECUTE)
 def run_job(request: Request, name: str, form: Annotated[dict[str, str], Depends(_texts)]) -> Response:
     """One form, three steps: `dry_run`; `ask`, which shows the question; `run`."""
     job = operations_of(request).registry.get(name)
@@ -146,6 +149,7 @@ def run_live(request: Request, run_id: str) -> Response:
 
 
 @router.post("/console/runs/{run_id}/cancel", dependencies=[requires("jobs:run")])
+@writes(CANCEL)
 def cancel_run(request: Request, run_id: str) -> Response:
     here = f"/console/runs/{run_id}"
     try:
@@ -177,6 +181,7 @@ def dead_letter_page(request: Request, letter_id: str) -> Response:
 
 
 @router.post("/console/dead-letters/{letter_id}/retry", dependencies=[requires("dead-letters:handle")])
+@writes(RETRY)
 def retry_dead_letter(request: Request, letter_id: str, version: Annotated[QueryInt, Form()]) -> Response:
     try:
         letter = actions.retry(request, letter_id, version)
@@ -187,6 +192,7 @@ def retry_dead_letter(request: Request, letter_id: str, version: Annotated[Query
 
 
 @router.post("/console/dead-letters/{letter_id}/discard", dependencies=[requires("dead-letters:handle")])
+@writes(DISCARD)
 def discard_dead_letter(
     request: Request,
     letter_id: str,

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from batch_platform.core import audit, postgres
+from batch_platform.core.audit import writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import InvalidInput
@@ -30,6 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 
 
+@writes("token.issue")
 def token_command(
     role: Roles,
     ttl: Annotated[str, typer.Option(help="Lifetime: 90s, 30m, 1h, 7d; 24h at most, 90d for viewers.")] = "1h",
@@ -71,6 +73,7 @@ def list_command(as_json: Json = False) -> None:
 
 
 @users_app.command("add")
+@writes("user.add")
 def add_command(
     name: Name, role: Roles, password_stdin: PasswordStdin = False, dry_run: DryRun = False, as_json: Json = False
 ) -> None:
@@ -82,6 +85,7 @@ def add_command(
 
 
 @users_app.command("disable")
+@writes("user.disable")
 def disable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Keep an account out, at once and everywhere."""
     with _pool() as pool:
@@ -90,6 +94,7 @@ def disable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) 
 
 
 @users_app.command("enable")
+@writes("user.enable")
 def enable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Let an account in again."""
     with _pool() as pool:
@@ -98,6 +103,7 @@ def enable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -
 
 
 @users_app.command("set-roles")
+@writes("user.set-roles")
 def set_roles_command(name: Name, role: Roles, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Replace an account's roles; it has to sign in again."""
     with _pool() as pool:
@@ -106,6 +112,7 @@ def set_roles_command(name: Name, role: Roles, dry_run: DryRun = False, as_json:
 
 
 @users_app.command("reset-password")
+@writes("user.reset-password")
 def reset_password_command(
     name: Name, password_stdin: PasswordStdin = False, dry_run: DryRun = False, as_json: Json = False
 ) -> None:

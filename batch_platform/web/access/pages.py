@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BeforeValidator
 from starlette.responses import RedirectResponse, Response
 
-from batch_platform.core.audit import AuditStore
+from batch_platform.core.audit import AuditStore, writes
 from batch_platform.core.failures import InvalidInput, TransientFailure
 from batch_platform.web.access import service
 from batch_platform.web.access.api import beginning
@@ -55,6 +55,7 @@ def login_form(request: Request, target: Annotated[str, Query(alias="next")] = "
 
 
 @router.post("/login", dependencies=[public()])
+@writes("session.start")
 def log_in(
     request: Request, name: Typed = "", password: Typed = "", target: Annotated[str, Form(alias="next")] = "/console"
 ) -> Response:
@@ -75,6 +76,7 @@ def log_in(
 
 
 @router.post("/logout", dependencies=[requires("console:read")])
+@writes("session.end")
 def log_out(request: Request) -> Response:
     """End the session, here and in the database."""
     sessions = _sessions(request)
@@ -101,6 +103,7 @@ def log_in_by_provider(request: Request, target: Annotated[str, Query(alias="nex
 
 
 @router.get("/login/oidc/callback", dependencies=[public()])
+@writes("session.start")
 def come_back(request: Request, code: str = "", state: str = "", iss: str | None = None) -> Response:
     """The provider sends the browser back with a code, or with an error, which needs no telling apart."""
     provider, cookie, target = _provider(request), SignedCookie(web_of(request), "oidc"), "/console"
@@ -137,6 +140,7 @@ def users_page(request: Request) -> Response:
 
 
 @router.post("/console/users", dependencies=[requires("users:manage")])
+@writes("user.add")
 def add_user(
     request: Request,
     name: Typed = "",
@@ -153,12 +157,14 @@ def add_user(
 
 
 @router.post("/console/users/{name}/disable", dependencies=[requires("users:manage")])
+@writes("user.disable")
 def disable_user(request: Request, name: str) -> Response:
     """Keep an account out and end its sessions."""
     return _switched(request, name, enabled=False, message=_("%(name)s is disabled.", name=name))
 
 
 @router.post("/console/users/{name}/enable", dependencies=[requires("users:manage")])
+@writes("user.enable")
 def enable_user(request: Request, name: str) -> Response:
     """Let an account in again."""
     return _switched(request, name, enabled=True, message=_("%(name)s can sign in now.", name=name))

@@ -18,6 +18,11 @@ from batch_platform.web.access.sessions import Sessions, hash_id
 from batch_platform.web.access.store import AccessStore, Lockout, Session
 from batch_platform.web.api.refusals import Refusal
 
+ACTIONS: Final = (
+    *("user.add", "user.disable", "user.enable", "user.set-roles", "user.reset-password"),
+    *("session.start", "session.end", "token.issue"),
+)
+"""What people do with accounts, by its name in the audit log."""
 FIRST_ADMINISTRATOR: Final = "admin"
 BY_ACCOUNT: Final = Lockout(threshold=5)
 BY_ADDRESS: Final = Lockout(threshold=20)
