@@ -5,6 +5,7 @@ That an action leaves exactly one row in the audit log, on each of its surfaces,
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
