@@ -174,8 +174,8 @@ def fetch(
         oldest = parse_since(since, began)
         if dry_run:
             found = service.discover(context, connections, requested={}, at_most=10_000, since=oldest)
-            notes = [] if found.wanted or found.errors else service.older_only(context, connections, since=oldest)
-            rows = [{"project_id": m.project_id, "month": f"{m.month:%Y-%m}", "new": m.run_key} for m in found.wanted]
+            notes = [] if found.runs or found.errors else service.older_only(context, connections, since=oldest)
+            rows = [{"project_id": m.project_id, "month": f"{m.month:%Y-%m}", "new": m.run_key} for m in found.runs]
             _print(rows, notes, as_json=as_json, empty="every manifest is as it was registered")
             for sentence in (*found.errors, *found.waiting):
                 typer.echo(sentence, err=True)

@@ -130,8 +130,8 @@ def test_a_dry_run_and_the_sensor_tell_what_a_changed_connection_would_do(projec
 
     def runs() -> list[str]:
         found = service.discover(project.work, [project.connection], requested=asked, at_most=9)
-        asked.update({run.place: run.token or "" for run in found.wanted})
-        return [run.run_key for run in found.wanted]
+        asked.update({run.place: run.token or "" for run in found.runs})
+        return [run.run_key for run in found.runs]
 
     project.reconnect(prefix="cur/other")
     [outcome] = service.fetch_all(project.work, [project.connection], dry_run=True)

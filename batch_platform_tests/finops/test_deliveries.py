@@ -182,12 +182,12 @@ def test_discovery_tells_what_waits_and_what_is_new(project: Project, make_proje
     deliver(project, "1")
     other.bucket.write_manifest(MONTH, other.bucket.file_keys(MONTH, [File(b"")], "first"))
     found = service.discover(project.work, [project.connection, other.connection], requested={}, at_most=10)
-    assert [(run.project_id, run.month) for run in found.wanted] == [(project.id, MONTH)]
+    assert [(run.project_id, run.month) for run in found.runs] == [(project.id, MONTH)]
     [waiting] = found.waiting
     assert waiting.startswith(f"{other.id}/2024-10: 1 files not delivered yet")
     assert found.errors == ()
-    asked = {run.place: run.token or "" for run in found.wanted}
-    assert service.discover(project.work, [project.connection], requested=asked, at_most=10).wanted == ()
+    asked = {run.place: run.token or "" for run in found.runs}
+    assert service.discover(project.work, [project.connection], requested=asked, at_most=10).runs == ()
 
 
 def test_a_project_that_cannot_be_read_stops_no_other(project: Project, make_project: Callable[..., Project]) -> None:
@@ -195,14 +195,14 @@ def test_a_project_that_cannot_be_read_stops_no_other(project: Project, make_pro
     broken.connection = replace(broken.connection, bucket="no-such-bucket-anywhere")
     deliver(project, "1")
     found = service.discover(project.work, [broken.connection, project.connection], requested={}, at_most=10)
-    assert [run.project_id for run in found.wanted] == [project.id]
+    assert [run.project_id for run in found.runs] == [project.id]
     [error] = found.errors
     assert error.startswith(f"{broken.id}: ")
 
 
 def test_the_run_key_names_the_content(project: Project) -> None:
     def key() -> str:
-        [run] = service.discover(project.work, [project.connection], requested={}, at_most=10).wanted
+        [run] = service.discover(project.work, [project.connection], requested={}, at_most=10).runs
         return run.run_key
 
     keys = deliver(project, "1")

@@ -110,8 +110,8 @@ def test_it_is_asked_for_once_a_day_until_it_is_done(focus: Project, clock: Step
     [tomorrow] = focus.work.months_to_aggregate(focus.id)
     assert first.attempts == again.attempts != tomorrow.attempts
     found = service.discover(focus.work, [focus.connection], requested={}, at_most=5)
-    [wanted] = found.wanted
-    assert wanted.run_key.endswith(f"/{tomorrow.version}/{tomorrow.attempts}")
+    [run] = found.runs
+    assert run.run_key.endswith(f"/{tomorrow.version}/{tomorrow.attempts}")
     focus.reconnect(enabled=False)
     assert not [month for month in focus.work.months_to_aggregate() if month.project_id == focus.id]
 

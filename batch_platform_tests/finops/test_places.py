@@ -157,9 +157,9 @@ def test_the_sensor_asks_when_a_listing_appears_and_when_it_has_stood_still(
 
     def poll() -> tuple[int, int]:
         found = service.discover(bare.work, [bare.connection], requested=asked, at_most=9)
-        asked.update({run.place: run.token or "" for run in found.wanted})
-        keys.extend(run.run_key for run in found.wanted)
-        return len(found.wanted), len(found.waiting)
+        asked.update({run.place: run.token or "" for run in found.runs})
+        keys.extend(run.run_key for run in found.runs)
+        return len(found.runs), len(found.waiting)
 
     assert poll() == (1, 0)
     bare.fetch()

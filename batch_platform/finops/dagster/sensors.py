@@ -31,10 +31,10 @@ def new_deliveries(tick: Tick) -> Look:
     notes = (*found.errors, *found.waiting)
     for sentence in notes:
         tick.log.warning(sentence)
-    requested |= {month.place: month.token for month in found.wanted if month.token}
+    requested |= {month.place: month.token for month in found.runs if month.token}
     tick.instance.add_dynamic_partitions(PROJECTS, [connection.project_id for connection in connections])
     return Look(
-        [request for month in found.wanted for request in _shards(month)],
+        [request for month in found.runs for request in _shards(month)],
         "; ".join(notes) or "every manifest is as it was",
         json.dumps(requested, sort_keys=True),
     )

@@ -103,9 +103,9 @@ def compute_anomalies(context: FinopsContext, project_id: str, month: date) -> p
         stale = session.months_without_anomalies(project_id)
         for at in sorted({month, *stale}):
             _, daily = _daily(session, project_id, at)
-            found = anomalies.detect(daily, first=at, last=next_month(at) - timedelta(days=1))
-            if at in stale or not session.anomalies(project_id, at).equals(found):
-                session.replace_anomalies(project_id, at, _published(session, project_id, at).version, found)
+            detected = anomalies.detect(daily, first=at, last=next_month(at) - timedelta(days=1))
+            if at in stale or not session.anomalies(project_id, at).equals(detected):
+                session.replace_anomalies(project_id, at, _published(session, project_id, at).version, detected)
             session.anomalies_computed(project_id, at)
         return session.anomalies(project_id, month)
 

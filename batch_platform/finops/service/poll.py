@@ -40,9 +40,9 @@ class MonthToRun:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What one poll found: runs wanted, and what users should know of the rest."""
+    """What one poll found: runs to start, and what users should know of the rest."""
 
-    wanted: tuple[MonthToRun, ...]
+    runs: tuple[MonthToRun, ...]
     errors: tuple[str, ...]
     waiting: tuple[str, ...]
 

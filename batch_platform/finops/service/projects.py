@@ -248,22 +248,22 @@ def requeue(
     with context.store.transaction() as session:
         if project_id:
             session.project(project_id)
-        found = session.files_to_requeue(project_id, object_key, month=month, all_files=all_files)
-        if object_key is not None and not found:
+        rows = session.files_to_requeue(project_id, object_key, month=month, all_files=all_files)
+        if object_key is not None and not rows:
             if all_files:
                 raise NotFound(
                     "no-newest-file", "no file {key} is of a newest delivery", key=object_key, field="file"
                 )
             raise NotFound("no-file-in-error", "no file {key} is in ERROR", key=object_key, field="file")
         if not dry_run:
-            session.requeue(found)
+            session.requeue(rows)
         files = [
             {
                 "project_id": file["project_id"],
                 "month": f"{file['billing_month']:%Y-%m}",
                 "object_key": file["object_key"],
             }
-            for file in found
+            for file in rows
         ]
         if files and not dry_run:
             trail(session.connection, "cost-files.requeue", project_id or "all projects", None, {"files": files})
@@ -296,10 +296,10 @@ def test_project(context: FinopsContext, project_id: str) -> list[TestStep]:
     if delivery is None:
         none = Message("no-manifest-for", "no manifest for {month}", month=f"{max(months):%Y-%m}")
         return [*steps, TestStep(_MANIFEST, False, none)]
-    found = delivery.manifest.uri
+    detail = delivery.manifest.uri
     if connection.without_manifest:
-        found = Message("listing-for-manifest", "no manifest; the listing of {uri}", uri=found)
-    steps.append(TestStep(_MANIFEST, True, found))
+        detail = Message("listing-for-manifest", "no manifest; the listing of {uri}", uri=detail)
+    steps.append(TestStep(_MANIFEST, True, detail))
     listed = len(delivery.files) + len(delivery.missing)
     there = Message(
         "files-there",

@@ -106,7 +106,7 @@ class Stamps:
         while self._waiting:
             batch, self._waiting = self._waiting, {}
             try:
-                found = await asyncio.to_thread(self._ask, list(batch))
+                stamps = await asyncio.to_thread(self._ask, list(batch))
             except BaseException as error:
                 for answer in batch.values():
                     if isinstance(error, Exception):
@@ -117,7 +117,7 @@ class Stamps:
                     raise
                 continue
             for place, answer in batch.items():
-                answer.set_result(found.get(place))
+                answer.set_result(stamps.get(place))
 
 
 class CostReader:
@@ -142,8 +142,8 @@ class CostReader:
 
     async def stamps_soon(self, project_id: str, months: Sequence[date]) -> list[Stamp]:
         """As `stamps`, in one query with other readers'."""
-        found = await asyncio.gather(*(self._stamps.get((project_id, month)) for month in months))
-        return [stamp for stamp in found if stamp is not None]
+        stamps = await asyncio.gather(*(self._stamps.get((project_id, month)) for month in months))
+        return [stamp for stamp in stamps if stamp is not None]
 
     def costs(self, stamp: Stamp) -> tuple[Stamp, pl.DataFrame]:
         """The month's cost summary, with the stamp it has; a newer one when the month was replaced meanwhile."""
