@@ -118,7 +118,7 @@ def add_project(
         without_manifest=without_manifest,
     )
     with _session() as session:
-        changed = service.add_project(session.context, connection, dry_run=dry_run, trail=session.log.record)
+        changed = service.add_project(session.context, connection, dry_run=dry_run, record=session.log.record)
     if as_json:
         print_json({"projectId": project_id, "changed": changed, "dryRun": dry_run})
         return
@@ -144,7 +144,7 @@ def try_project(project_id: ProjectId, as_json: Json = False) -> None:
 def remove_project(project_id: ProjectId, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Remove a project: its costs are archived, its accounts and payers are free for another."""
     with _session() as session:
-        removal = service.remove_project(session.context, project_id, dry_run=dry_run, trail=session.log.record)
+        removal = service.remove_project(session.context, project_id, dry_run=dry_run, record=session.log.record)
     answer = schemas.RemovalAnswer.of(removal, dry_run=dry_run)
     if as_json:
         print_json(written(answer))
@@ -235,8 +235,10 @@ def requeue(
     """Put files in ERROR back to PENDING; with --all every file, to be read by the rules of now."""
     at = service.parse_month(month) if month else None
     with _session() as session:
-        context, trail = session.context, session.log.record
-        rows = service.requeue(context, project_id, file, month=at, all_files=all_files, dry_run=dry_run, trail=trail)
+        context, record = session.context, session.log.record
+        rows = service.requeue(
+            context, project_id, file, month=at, all_files=all_files, dry_run=dry_run, record=record
+        )
     if as_json:
         print_json([written(schemas.ProjectRequeuedAnswer.of(row)) for row in rows])
     else:

@@ -17,7 +17,7 @@ focus       costs as a file of FOCUS
 insight     reports, anomalies, forecast
 readers     published costs for many readers, kept in memory
 budgets     what a month may cost
-trail       who is told of a change
+audit       where a change is recorded, in its own transaction
 """
 
 from batch_platform.finops.service.aggregate import AggregateOutcome, read_files

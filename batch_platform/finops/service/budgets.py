@@ -14,9 +14,9 @@ from batch_platform.finops import anomalies, forecast
 from batch_platform.finops.budgets import BudgetStatus, share_of, state_of
 from batch_platform.finops.model import REPORT_MEASURES, ZERO, Budget, MonthState, PublishedMonth
 from batch_platform.finops.months import HISTORY_MONTHS, shift
+from batch_platform.finops.service.audit import Record, unrecorded
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.insight import expected_days
-from batch_platform.finops.service.trail import Trail, untold
 from batch_platform.finops.store import Session
 
 _AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,12})?")
@@ -35,7 +35,7 @@ def parse_amount(text: str) -> Decimal:
     return Decimal(text)
 
 
-def set_budget(context: FinopsContext, budget: Budget, *, trail: Trail = untold) -> bool:
+def set_budget(context: FinopsContext, budget: Budget, *, record: Record = unrecorded) -> bool:
     """Set a project's budget for a measure and currency; False when it was already so. Raises `InvalidInput`."""
     if budget.measure not in REPORT_MEASURES:
         raise InvalidInput(
@@ -58,12 +58,12 @@ def set_budget(context: FinopsContext, budget: Budget, *, trail: Trail = untold)
         before = _find(session, budget.project_id, budget.measure, budget.currency)
         changed = session.save_budget(budget, now=context.clock())
         if changed:
-            trail(session.connection, "cost-budget.set", _name(budget), _shown(before), _shown(budget))
+            record(session.connection, "cost-budget.set", _name(budget), _shown(before), _shown(budget))
     return changed
 
 
 def delete_budget(
-    context: FinopsContext, project_id: str, measure: str, currency: str, *, trail: Trail = untold
+    context: FinopsContext, project_id: str, measure: str, currency: str, *, record: Record = unrecorded
 ) -> None:
     """Raises `NotFound`."""
     with context.store.transaction() as session:
@@ -80,7 +80,7 @@ def delete_budget(
                 field="measure",
             )
         session.delete_budget(project_id, measure, currency)
-        trail(session.connection, "cost-budget.delete", _name(before), _shown(before), None)
+        record(session.connection, "cost-budget.delete", _name(before), _shown(before), None)
 
 
 def budget_statuses(

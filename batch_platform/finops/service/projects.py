@@ -13,10 +13,10 @@ from batch_platform.core import objects
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
 from batch_platform.core.messages import Message
 from batch_platform.finops.model import Connection
+from batch_platform.finops.service.audit import Record, unrecorded
 from batch_platform.finops.service.context import COST_SUMMARY, LINE_ITEMS, FinopsContext
 from batch_platform.finops.service.fetch import oldest_polled
 from batch_platform.finops.service.source import delivered_months, read_delivery
-from batch_platform.finops.service.trail import Trail, untold
 from batch_platform.finops.store import Session
 
 _log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class TestStep:
 
 
 def add_project(
-    context: FinopsContext, connection: Connection, *, dry_run: bool = False, trail: Trail = untold
+    context: FinopsContext, connection: Connection, *, dry_run: bool = False, record: Record = unrecorded
 ) -> bool:
     """Register a connection, or change it; False when it was already so. A dry run only tells.
 
@@ -56,12 +56,12 @@ def add_project(
         with session.connection.transaction(force_rollback=dry_run):
             if not _save(context, session, connection):
                 return False
-            _record_change(session, before, connection, trail)
+            _record_change(session, before, connection, record)
     return True
 
 
 def create_project(
-    context: FinopsContext, connection: Connection, *, dry_run: bool = False, trail: Trail = untold
+    context: FinopsContext, connection: Connection, *, dry_run: bool = False, record: Record = unrecorded
 ) -> None:
     """Register a connection under an id that is free. A dry run only tells.
 
@@ -79,11 +79,11 @@ def create_project(
             )
         with session.connection.transaction(force_rollback=dry_run):
             _save(context, session, connection)
-            _record_change(session, None, connection, trail)
+            _record_change(session, None, connection, record)
 
 
 def change_project(
-    context: FinopsContext, connection: Connection, *, keep_external_id: bool = False, trail: Trail = untold
+    context: FinopsContext, connection: Connection, *, keep_external_id: bool = False, record: Record = unrecorded
 ) -> Connection:
     """Replace a connection; what it is now. `keep_external_id`: the stored one stays while the role is the same.
 
@@ -97,18 +97,18 @@ def change_project(
             connection = replace(connection, external_id=before.external_id)
         _check(connection)
         if _save(context, session, connection):
-            _record_change(session, before, connection, trail)
+            _record_change(session, before, connection, record)
     return connection
 
 
-def disable_project(context: FinopsContext, project_id: str, *, trail: Trail = untold) -> Connection:
+def disable_project(context: FinopsContext, project_id: str, *, record: Record = unrecorded) -> Connection:
     """Stop polling a project; its costs stay, its accounts are free for another. Repeatable. Raises `NotFound`."""
     with context.store.transaction() as session:
         session.lock_projects()
         before = session.project(project_id)
         disabled = replace(before, enabled=False)
         if _save(context, session, disabled):
-            trail(session.connection, "cost-project.disable", project_id, shown(before), shown(disabled))
+            record(session.connection, "cost-project.disable", project_id, shown(before), shown(disabled))
     return disabled
 
 
@@ -125,7 +125,7 @@ class Removal:
 
 
 def remove_project(
-    context: FinopsContext, project_id: str, *, dry_run: bool = False, trail: Trail = untold
+    context: FinopsContext, project_id: str, *, dry_run: bool = False, record: Record = unrecorded
 ) -> Removal:
     """Archive a project's published costs, and delete the project with all it has. A dry run only tells.
 
@@ -152,7 +152,7 @@ def remove_project(
             [before] = known
             session.lock_insight(project_id)
             session.remove_project(project_id, detail=f"{before.name} ({before.location})", now=context.clock())
-            trail(session.connection, "cost-project.remove", project_id, shown(before), None)
+            record(session.connection, "cost-project.remove", project_id, shown(before), None)
             _log.warning("cur_project_removed", project_id=project_id, months=len(removal.months))
     for root in (LINE_ITEMS, COST_SUMMARY):
         for month in objects.list_folders(context.lake, context.lake_bucket, root):
@@ -176,13 +176,13 @@ def _save(context: FinopsContext, session: Session, connection: Connection) -> b
     return True
 
 
-def _record_change(session: Session, before: Connection | None, connection: Connection, trail: Trail) -> None:
+def _record_change(session: Session, before: Connection | None, connection: Connection, record: Record) -> None:
     if before is None:
-        trail(session.connection, "cost-project.create", connection.project_id, None, shown(connection))
+        record(session.connection, "cost-project.create", connection.project_id, None, shown(connection))
         return
     new_secret = connection.external_id != before.external_id
     after = shown(connection) | ({"external_id": "changed"} if new_secret else {})
-    trail(session.connection, "cost-project.change", connection.project_id, shown(before), after)
+    record(session.connection, "cost-project.change", connection.project_id, shown(before), after)
 
 
 def shown(connection: Connection) -> dict[str, Any]:
@@ -234,7 +234,7 @@ def requeue(
     month: date | None = None,
     all_files: bool = False,
     dry_run: bool = False,
-    trail: Trail = untold,
+    record: Record = unrecorded,
 ) -> list[dict[str, str]]:
     """Put files in ERROR back to PENDING: project, month and key of each. Raises `NotFound` for a wrong name.
 
@@ -266,7 +266,7 @@ def requeue(
             for file in rows
         ]
         if files and not dry_run:
-            trail(session.connection, "cost-files.requeue", project_id or "all projects", None, {"files": files})
+            record(session.connection, "cost-files.requeue", project_id or "all projects", None, {"files": files})
     return files
 
 

@@ -21,7 +21,7 @@ from batch_platform.finops.web.context import (
     WRITE,
     Context,
     ProjectId,
-    TrailOf,
+    RecordOf,
     like,
     wire_names,
 )
@@ -153,7 +153,7 @@ _batch(
 
 @router.post("/{projectId:name}/files/requeue", dependencies=OPERATE, responses=documented(404))
 def requeue_files(
-    project_id: ProjectId, body: RequeueRequest, context: Context, trail: TrailOf
+    project_id: ProjectId, body: RequeueRequest, context: Context, record: RecordOf
 ) -> Envelope[list[RequeuedAnswer]]:
     """Put files back to PENDING; the next aggregation reads them again. What is published stays until then."""
     files = service.requeue(
@@ -162,7 +162,7 @@ def requeue_files(
         body.object_key,
         month=month_start(body.month) if body.month else None,
         all_files=body.all_files,
-        trail=trail,
+        record=record,
     )
     return Envelope(data=[RequeuedAnswer.of(file) for file in files], message=f"{len(files)} files are put back")
 
@@ -183,12 +183,12 @@ def show_forecast(project_id: ProjectId, context: Context, month: NewestMonth = 
 
 @router.put("/{projectId:name}/budgets", dependencies=WRITE, responses=documented(404))
 def set_budget(
-    project_id: ProjectId, body: BudgetRequest, context: Context, trail: TrailOf
+    project_id: ProjectId, body: BudgetRequest, context: Context, record: RecordOf
 ) -> Envelope[list[BudgetAnswer]]:
     """Set the budget of a measure and currency; the project's budgets after it."""
     with wire_names():
         amount = service.parse_amount(body.monthly_amount)
-        service.set_budget(context, Budget(project_id, body.measure, body.currency, amount), trail=trail)
+        service.set_budget(context, Budget(project_id, body.measure, body.currency, amount), record=record)
     return _budgets(context, project_id)
 
 
@@ -196,12 +196,12 @@ def set_budget(
 def delete_budget(
     project_id: ProjectId,
     context: Context,
-    trail: TrailOf,
+    record: RecordOf,
     measure: Annotated[Measure, Query()],
     currency: Annotated[Currency, Query()],
 ) -> Envelope[list[BudgetAnswer]]:
     """Remove the budget of a measure and currency; the project's budgets after it."""
-    service.delete_budget(context, project_id, measure, currency, trail=trail)
+    service.delete_budget(context, project_id, measure, currency, record=record)
     return _budgets(context, project_id)
 
 

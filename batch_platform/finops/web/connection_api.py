@@ -15,7 +15,7 @@ from batch_platform.finops.web.context import (
     WRITE,
     Context,
     ProjectId,
-    TrailOf,
+    RecordOf,
     like,
     wire_names,
 )
@@ -92,12 +92,12 @@ lists.route(
 
 @router.post("", status_code=201, dependencies=WRITE, responses=documented(409))
 def create_project(
-    body: ProjectRequest, response: Response, context: Context, trail: TrailOf
+    body: ProjectRequest, response: Response, context: Context, record: RecordOf
 ) -> Envelope[ProjectAnswer]:
     """Add a project. Its deliveries are polled from now on; `:test` says whether they can be read."""
     project = body.connection(body.project_id)
     with wire_names():
-        service.create_project(context, project, trail=trail)
+        service.create_project(context, project, record=record)
     response.headers["Location"] = f"/api/projects/{project.project_id}"
     return Envelope(data=ProjectAnswer.of_project(project), message=f"project {project.project_id} is added")
 
@@ -110,7 +110,7 @@ def show_project(project_id: ProjectId, context: Context) -> Envelope[ProjectAns
 
 @router.put("/{projectId:name}", dependencies=WRITE, responses=documented(404, 409))
 def change_project(
-    project_id: ProjectId, body: ConnectionRequest, context: Context, trail: TrailOf
+    project_id: ProjectId, body: ConnectionRequest, context: Context, record: RecordOf
 ) -> Envelope[ProjectAnswer]:
     """Replace a project's connection.
 
@@ -119,7 +119,7 @@ def change_project(
     """
     keep = "external_id" not in body.model_fields_set
     with wire_names():
-        project = service.change_project(context, body.connection(project_id), keep_external_id=keep, trail=trail)
+        project = service.change_project(context, body.connection(project_id), keep_external_id=keep, record=record)
     return Envelope(data=ProjectAnswer.of_project(project))
 
 
@@ -127,19 +127,19 @@ def change_project(
 def remove_project(
     project_id: ProjectId,
     context: Context,
-    trail: TrailOf,
+    record: RecordOf,
     dry_run: Annotated[QueryBool, Query(alias="dryRun", description="Only tell what would be archived.")] = False,
 ) -> Envelope[RemovalAnswer]:
     """Remove a project with all it has; its costs are archived, its accounts are free for another project."""
-    removal = service.remove_project(context, project_id, dry_run=dry_run, trail=trail)
+    removal = service.remove_project(context, project_id, dry_run=dry_run, record=record)
     message = f"project {project_id} {'would be' if dry_run else 'is'} removed"
     return Envelope(data=RemovalAnswer.of(removal, dry_run=dry_run), message=message)
 
 
 @router.post("/{projectId:name}:disable", dependencies=WRITE, responses=documented(404))
-def disable_project(project_id: ProjectId, context: Context, trail: TrailOf) -> Envelope[ProjectAnswer]:
+def disable_project(project_id: ProjectId, context: Context, record: RecordOf) -> Envelope[ProjectAnswer]:
     """Stop polling a project. Its costs stay, its accounts are free, and PUT with `enabled` brings it back."""
-    project = service.disable_project(context, project_id, trail=trail)
+    project = service.disable_project(context, project_id, record=record)
     return Envelope(data=ProjectAnswer.of_project(project), message=f"project {project_id} is disabled")
 
 

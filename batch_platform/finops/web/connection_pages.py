@@ -12,7 +12,7 @@ from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.web.connection_api import ConnectionRequest
-from batch_platform.finops.web.context import WRITE, Context, Form, TrailOf, page
+from batch_platform.finops.web.context import WRITE, Context, Form, RecordOf, page
 from batch_platform.web.console import field_errors, redirect
 from batch_platform.web.i18n import gettext as _
 
@@ -39,14 +39,14 @@ def new_project_page(request: Request) -> Response:
 
 
 @router.post(f"{HOME}/~new", dependencies=WRITE)
-def create_project(request: Request, context: Context, form: Form, trail: TrailOf) -> Response:
+def create_project(request: Request, context: Context, form: Form, record: RecordOf) -> Response:
     """One form, two steps: `ask` shows the question, `save` writes."""
     try:
         project = _connection(form, form.get("projectId", ""))
         if form.get("step") != "save":
             service.create_project(context, project, dry_run=True)
             return _form_page(request, None, form, asking=True)
-        service.create_project(context, project, trail=trail)
+        service.create_project(context, project, record=record)
     except (InvalidInput, ValidationError) as error:
         return _form_page(request, None, form, error=error)
     return redirect(request, f"{HOME}/{project.project_id}", message=_("The project is added."))
@@ -59,7 +59,7 @@ def edit_project_page(request: Request, context: Context, project_id: str) -> Re
 
 
 @router.post(f"{HOME}/{{project_id}}/edit", dependencies=WRITE)
-def change_project(request: Request, context: Context, project_id: str, form: Form, trail: TrailOf) -> Response:
+def change_project(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
     """As `create_project`; an external id left empty stays as it is."""
     known = context.connection(project_id)
     try:
@@ -68,15 +68,15 @@ def change_project(request: Request, context: Context, project_id: str, form: Fo
         if form.get("step") != "save":
             service.add_project(context, project, dry_run=True)
             return _form_page(request, known, form, asking=True, wanted=project)
-        service.change_project(context, project, keep_external_id=keep, trail=trail)
+        service.change_project(context, project, keep_external_id=keep, record=record)
     except (InvalidInput, ValidationError) as error:
         return _form_page(request, known, form, error=error)
     return redirect(request, f"{HOME}/{project_id}", message=_("The project is saved."))
 
 
 @router.post(f"{HOME}/{{project_id}}/remove", dependencies=WRITE)
-def remove_project(request: Request, context: Context, project_id: str, trail: TrailOf) -> Response:
-    service.remove_project(context, project_id, trail=trail)
+def remove_project(request: Request, context: Context, project_id: str, record: RecordOf) -> Response:
+    service.remove_project(context, project_id, record=record)
     return redirect(request, HOME, message=_("The project is removed; its costs are archived."))
 
 

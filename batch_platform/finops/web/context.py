@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops.opening import context_on
 from batch_platform.finops.service import CostReader, FinopsContext
-from batch_platform.finops.service.trail import Trail
+from batch_platform.finops.service.audit import Record
 from batch_platform.finops.web import words
 from batch_platform.kit.domain import AppContext
 from batch_platform.web.access.dependencies import requires
@@ -61,7 +61,7 @@ async def context_of(request: Request) -> FinopsContext:
     return (await site_of(request)).context
 
 
-async def trail_of(request: Request) -> Trail:
+async def record_of(request: Request) -> Record:
     """Writes to the audit log in the change's own transaction, in the name of whoever asks."""
     return log_of(request).record
 
@@ -72,7 +72,7 @@ async def _texts(request: Request) -> dict[str, str]:
 
 Site = Annotated[FinopsSite, Depends(site_of)]
 Context = Annotated[FinopsContext, Depends(context_of)]
-TrailOf = Annotated[Trail, Depends(trail_of)]
+RecordOf = Annotated[Record, Depends(record_of)]
 Form = Annotated[dict[str, str], Depends(_texts)]
 """The texts of a form, without blanks around them."""
 ProjectId = Annotated[

@@ -22,7 +22,7 @@ from batch_platform.finops.web.context import (
     Context,
     Form,
     Offset,
-    TrailOf,
+    RecordOf,
     open_state,
     page,
     pager,
@@ -68,8 +68,8 @@ def test_connection(request: Request, context: Context, project_id: str) -> Resp
 
 
 @router.post(f"{HOME}/{{project_id}}/disable", dependencies=WRITE)
-def disable_project(request: Request, context: Context, project_id: str, trail: TrailOf) -> Response:
-    service.disable_project(context, project_id, trail=trail)
+def disable_project(request: Request, context: Context, project_id: str, record: RecordOf) -> Response:
+    service.disable_project(context, project_id, record=record)
     return redirect(request, f"{HOME}/{project_id}", message=_("The project is disabled; its costs stay."))
 
 
@@ -87,19 +87,19 @@ def start_batch(request: Request, context: Context, project_id: str, job_name: s
 
 
 @router.post(f"{HOME}/{{project_id}}/budgets", dependencies=WRITE)
-def set_budget(request: Request, context: Context, project_id: str, form: Form, trail: TrailOf) -> Response:
+def set_budget(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
     try:
         amount = service.parse_amount(form.get("monthly_amount", ""))
         budget = Budget(project_id, form.get("measure", ""), form.get("currency", "").upper(), amount)
-        service.set_budget(context, budget, trail=trail)
+        service.set_budget(context, budget, record=record)
     except InvalidInput as error:
         return _project_page(request, context, project_id, status=422, values=form, errors=field_errors(error))
     return redirect(request, f"{HOME}/{project_id}", message=_("The budget is set."))
 
 
 @router.post(f"{HOME}/{{project_id}}/budgets/delete", dependencies=WRITE)
-def delete_budget(request: Request, context: Context, project_id: str, form: Form, trail: TrailOf) -> Response:
-    service.delete_budget(context, project_id, form.get("measure", ""), form.get("currency", ""), trail=trail)
+def delete_budget(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
+    service.delete_budget(context, project_id, form.get("measure", ""), form.get("currency", ""), record=record)
     return redirect(request, f"{HOME}/{project_id}", message=_("The budget is removed."))
 
 
@@ -114,11 +114,11 @@ def files_page(request: Request, context: Context, project_id: str, status: str 
 
 
 @router.post(f"{HOME}/{{project_id}}/files/requeue", dependencies=OPERATE)
-def requeue_files(request: Request, context: Context, project_id: str, form: Form, trail: TrailOf) -> Response:
+def requeue_files(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
     here = f"{HOME}/{project_id}/files"
     try:
         key, every = form.get("objectKey") or None, form.get("allFiles") == "1"
-        files = service.requeue(context, project_id, key, all_files=every, trail=trail)
+        files = service.requeue(context, project_id, key, all_files=every, record=record)
     except InvalidInput as error:
         return redirect(request, here, message=error.message, tone="bad")
     message = _("%(count)s files are put back; the next aggregation reads them.", count=len(files))
