@@ -220,11 +220,8 @@ def _finish(session: Acting, batch: Batch, *, run: bool, as_json: bool) -> None:
     from batch_platform.btc import actions, service
 
     proof, context = None, session.context
-    if (
-        run
-        and batch.is_open
-        and (batch.status is not BatchStatus.PLANNED or service.is_approved(batch, context.options))
-    ):
+    waits = batch.status is BatchStatus.PLANNED and not service.is_approved(batch, context.options)
+    if run and batch.is_open and not waits:
         with showing(f"applying {batch.batch_id}"):
             batch = actions.run(session, batch.batch_id)
     if run and batch.status in REVERSIBLE:

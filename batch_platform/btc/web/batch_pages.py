@@ -63,15 +63,10 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(HOME, dependencies=READ)
-def batches_page(request: Request, caller: Caller, status: str = "", offset: Offset = 0) -> Response:
-    """The form, for those who may execute, and the history."""
-    return show_batches(request, caller, status=status, offset=offset)
-
-
 @router.get(f"{HOME}/live", dependencies=READ)
-def history_live(request: Request, caller: Caller, status: str = "", offset: Offset = 0) -> Response:
-    """The history alone: it asks for itself while a batch of it is going on."""
-    return show_batches(request, caller, status=status, offset=offset, part=True)
+def batches_page(request: Request, caller: Caller, status: str = "", offset: Offset = 0) -> Response:
+    """The form, for those who may execute, and the history; that alone asks for itself while a batch is going on."""
+    return show_batches(request, caller, status=status, offset=offset, part=request.url.path == f"{HOME}/live")
 
 
 @router.get(f"{HOME}/{{batch_id}}", dependencies=READ)
@@ -180,7 +175,7 @@ def show_batch(
         failures=failures[:FAILURES_SHOWN],
         failures_count=len(failures),
         missing=service.approvals_missing(batch, context.options),
-        approved=any(one.account == caller.by for one in batch.approvals),
+        approved=caller.by in {approval.account for approval in batch.approvals},
         resumable=_resumable(caller, batch),
         reversible=batch.is_reversible and batch.processed_user_count > 0,
         reversals=service.reversals(context, [batch]),
