@@ -26,6 +26,7 @@ LATER = NOW + timedelta(seconds=1)
         ("elsewhere/1/1/ab", None, False),
         (worker_name(), LATER, True),
     ],
+    ids=["nobody", "elsewhere", "expired", "never lasted", "this process"],
 )
 def test_who_holds_a_lease(owner: str | None, until: datetime | None, held: bool) -> None:
     assert is_held(owner, until, NOW) is held
