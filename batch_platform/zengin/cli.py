@@ -26,7 +26,7 @@ from batch_platform.zengin.jobs import LocalSnapshotParameters
 from batch_platform.zengin.model import Status
 from batch_platform.zengin.opening import open_work
 from batch_platform.zengin.proving.command import prove
-from batch_platform.zengin.service import Proposal, ZenginContext, review
+from batch_platform.zengin.service import Proposal, ZenginContext, quorum, review
 from batch_platform.zengin.web.actions import (
     APPROVE,
     APPROVE_CHANGESET,
@@ -145,7 +145,7 @@ def approve_command(
         if changeset is None:
             if dry_run:
                 records = [service.record(mine.context, record_id) for record_id in ids or []]
-                quorums = review.quorums(mine.context, records)
+                quorums = quorum.quorums(mine.context, records)
                 printing.outlook(records, quorums, by=mine.by, as_json=as_json)
                 return
             decision = actions.perform(APPROVE, mine, actions.named(ids), APPROVE.input(**asked))
@@ -271,7 +271,13 @@ def export_command(
         try:
             output.write_bytes(file.content)
         except OSError as error:
-            raise InvalidInput(f"{output} cannot be written: {error.strerror}", field="output") from None
+            raise InvalidInput(
+                "output-not-written",
+                "{file} cannot be written: {reason}",
+                file=output,
+                reason=error.strerror or str(error),
+                field="output",
+            ) from None
 
 
 app.command("prove")(prove)

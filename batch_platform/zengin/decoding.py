@@ -38,7 +38,12 @@ def decoded(content: bytes, where: str, *, cp932: bool = False) -> tuple[str, st
     mark, encoding, name = _encoding(content, cp932=cp932)
     text = _strictly(content.removeprefix(mark), encoding, name, where)
     if "\0" in text:
-        raise ReadError(f"{where}, row {text.count(chr(10), 0, text.index(chr(0))) + 1} has a NUL character.")
+        raise ReadError(
+            "file-has-nul",
+            "{where}, row {row} has a NUL character.",
+            where=where,
+            row=text.count(chr(10), 0, text.index(chr(0))) + 1,
+        )
     return _END_OF_FILE.sub("", text), name
 
 
@@ -50,19 +55,31 @@ def parsed(text: str, where: str, *, pairs: Pairs) -> Any:
         if "\\u" in text:
             json.dumps(found, ensure_ascii=False).encode()
     except RecursionError:
-        raise ReadError(f"{where} is nested too deeply.") from None
+        raise ReadError("json-nested-too-deeply", "{where} is nested too deeply.", where=where) from None
     except UnicodeEncodeError as error:
         half = ascii(error.object[error.start])
-        raise ReadError(f"{where} has {half}, half of a surrogate pair{_place(text, error)}.") from None
+        if row := _row(text, error):
+            raise ReadError(
+                "half-surrogate-in-row",
+                "{where} has {half}, half of a surrogate pair in row {row}.",
+                where=where,
+                half=half,
+                row=row,
+            ) from None
+        raise ReadError(
+            "half-surrogate", "{where} has {half}, half of a surrogate pair.", where=where, half=half
+        ) from None
     except ValueError as error:
-        raise ReadError(f"{where} is not JSON: {error}.") from error
+        raise ReadError(
+            "release-no-json", "{where} is not JSON: {reason}.", where=where, reason=str(error)
+        ) from error
     return found
 
 
-def _place(text: str, error: UnicodeEncodeError) -> str:
-    """Where the escape of it stands, if it is spelt as usual."""
+def _row(text: str, error: UnicodeEncodeError) -> int | None:
+    """The row in which the escape of it stands, if it is spelt as usual."""
     at = text.lower().find(f"\\u{ord(error.object[error.start]):04x}")
-    return f" in row {text.count(chr(10), 0, at) + 1}" if at >= 0 else ""
+    return text.count(chr(10), 0, at) + 1 if at >= 0 else None
 
 
 def _strictly(content: bytes, encoding: str, name: str, where: str) -> str:
@@ -70,9 +87,17 @@ def _strictly(content: bytes, encoding: str, name: str, where: str) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         row = content.count("\n".encode(encoding), 0, error.start) + 1
-        raise ReadError(f"{where}, row {row} is not {name}.") from error
+        raise ReadError(
+            "row-wrongly-encoded", "{where}, row {row} is not {encoding}.", where=where, row=row, encoding=name
+        ) from error
     if encoding == CP932 and (stray := _STRAY.search(text)):
-        raise ReadError(f"{where}, row {text.count(chr(10), 0, stray.start()) + 1} is not {name}.")
+        raise ReadError(
+            "row-wrongly-encoded",
+            "{where}, row {row} is not {encoding}.",
+            where=where,
+            row=text.count(chr(10), 0, stray.start()) + 1,
+            encoding=name,
+        )
     return text
 
 

@@ -3,51 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
 from batch_platform.core.failures import Conflict
+from batch_platform.core.messages import Message
 from batch_platform.zengin.kana import TRANSFER_BYTES, export_kana, to_half_width, unexportable
+from batch_platform.zengin.messages import and_more
 from batch_platform.zengin.model import BANK_COLUMNS, BRANCH_COLUMNS
 
-UNWRITABLE_SCHEMA: Final = {"key": pl.String(), "name": pl.String(), "why": pl.String()}
-"""Banks and branches that a transfer file cannot carry, by key ("0001", "0001-001")."""
 SHOWN: Final = 20
 """So many are named in an error's text; `rows` has all of them."""
 
 
+class Unwritable(NamedTuple):
+    """A bank or branch that a transfer file cannot carry, by key ("0001", "0001-001")."""
+
+    key: str
+    name: str
+    why: Message
+
+
 class UnwritableError(Conflict):
-    """Rows of the master that a transfer file cannot carry: `rows` are those of `UNWRITABLE_SCHEMA`."""
+    """Rows of the master that a transfer file cannot carry."""
 
     exit_code = 1
 
-    def __init__(self, found: pl.DataFrame) -> None:
-        self.rows: Sequence[dict[str, str]] = found.to_dicts()
-        named = ", ".join(f"{row['key']} {row['name']} ({row['why']})" for row in self.rows[:SHOWN])
-        rest = len(self.rows) - SHOWN
+    def __init__(self, rows: Sequence[Unwritable]) -> None:
+        self.rows = rows
+        named = ", ".join(f"{row.key} {row.name} ({row.why})" for row in rows[:SHOWN])
         super().__init__(
-            f"what cannot be written for transfers, {len(self.rows)} of the master: {named}"
-            + (f" and {rest} more" if rest > 0 else ""),
+            "transfers-unwritable",
+            "what cannot be written for transfers, {count} of the master: {rows}",
+            count=len(rows),
+            rows=and_more(named, len(rows) - SHOWN),
             field="format",
         )
 
 
-def unwritable(banks: pl.DataFrame, branches: pl.DataFrame) -> pl.DataFrame:
-    """What a transfer file cannot carry whole, sorted by key: `UNWRITABLE_SCHEMA`."""
+def unwritable(banks: pl.DataFrame, branches: pl.DataFrame) -> tuple[Unwritable, ...]:
+    """What a transfer file cannot carry whole, sorted by key."""
     rows = pl.concat(
         [
             banks.select(pl.col("bank_code").alias("key"), *_named("bank")),
             branches.select(pl.concat_str("bank_code", "branch_code", separator="-").alias("key"), *_named("branch")),
         ]
     ).sort("key")
-    found = [(key, name, why) for key, kana, name in rows.iter_rows() if (why := _obstacle(name, kana))]
-    return pl.DataFrame(found, schema=UNWRITABLE_SCHEMA, orient="row")
+    return tuple(Unwritable(key, name, why) for key, kana, name in rows.iter_rows() if (why := _obstacle(name, kana)))
 
 
-def without(banks: pl.DataFrame, branches: pl.DataFrame, left_out: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def without(
+    banks: pl.DataFrame, branches: pl.DataFrame, left_out: Sequence[Unwritable]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The tables without some keys; a bank takes its branches along."""
-    keys = left_out.get_column("key").implode()
+    keys = [row.key for row in left_out]
     kept = banks.filter(~pl.col("bank_code").is_in(keys))
     own = pl.concat_str("bank_code", "branch_code", separator="-")
     return kept, branches.filter(~own.is_in(keys)).join(kept, on="bank_code", how="semi")
@@ -79,19 +89,22 @@ def to_csv(banks: pl.DataFrame, branches: pl.DataFrame) -> bytes:
     return joined.write_csv().encode()
 
 
-def _obstacle(name: str, kana: str) -> str | None:
+def _obstacle(name: str, kana: str) -> Message | None:
     """Why a row cannot be written; None when it can."""
     if odd := unexportable(kana):
-        return f"its kana holds {odd}"
+        return Message("kana-unwritable", "its kana holds {letters}", letters=odd)
     half = to_half_width(kana).strip()
     if not half:
-        return "it has no kana"
+        return Message("kana-missing", "it has no kana")
     if len(half) > TRANSFER_BYTES:
-        return f"its kana has {len(half)} bytes, not {TRANSFER_BYTES} at most"
+        return Message(
+            "kana-too-long", "its kana has {count} bytes, not {limit} at most", count=len(half), limit=TRANSFER_BYTES
+        )
     try:
         name.encode("cp932")
     except UnicodeEncodeError as error:
-        return f"its name holds {name[error.start : error.end]}, which cp932 lacks"
+        letters = name[error.start : error.end]
+        return Message("name-unwritable", "its name holds {letters}, which cp932 lacks", letters=letters)
     return None
 
 

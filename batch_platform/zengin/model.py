@@ -168,13 +168,21 @@ CHANGESET_TRANSITIONS: Final[Mapping[ChangesetStatus, frozenset[ChangesetStatus]
 def check(status: Status, to: Status) -> None:
     """Conflict unless a record may go from `status` to `to`."""
     if to not in TRANSITIONS[status]:
-        raise Conflict(f"A record that is {status} cannot become {to}.", field="status")
+        raise Conflict(
+            "record-transition", "A record that is {status} cannot become {to}.", status=status, to=to, field="status"
+        )
 
 
 def check_changeset(status: ChangesetStatus, to: ChangesetStatus) -> None:
     """Conflict unless a changeset may go from `status` to `to`."""
     if to not in CHANGESET_TRANSITIONS[status]:
-        raise Conflict(f"A changeset that is {status} cannot become {to}.", field="status")
+        raise Conflict(
+            "changeset-transition",
+            "A changeset that is {status} cannot become {to}.",
+            status=status,
+            to=to,
+            field="status",
+        )
 
 
 @dataclass(frozen=True)
@@ -362,7 +370,14 @@ def business_day(day: date | None, now: datetime, *, field: str = "date") -> dat
     today = now.astimezone(BUSINESS_ZONE).date()
     day = day or today
     if not FIRST_DAY <= day <= today:
-        raise InvalidInput(f"{day} lies outside the business dates {FIRST_DAY} to {today}", field=field)
+        raise InvalidInput(
+            "no-business-date",
+            "{day} lies outside the business dates {first} to {today}",
+            day=day,
+            first=FIRST_DAY,
+            today=today,
+            field=field,
+        )
     return day
 
 

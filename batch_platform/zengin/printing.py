@@ -12,8 +12,8 @@ from batch_platform.core.caller import person
 from batch_platform.core.terminal import print_json, print_rows, shown
 from batch_platform.kit.lists import show, written
 from batch_platform.zengin.model import Changeset, ChangesetStatus, Quorum, Record, Status
-from batch_platform.zengin.service import ChangesetDecision, Decision, IngestCheck, Proposal
-from batch_platform.zengin.service.review import refusal, still_needed
+from batch_platform.zengin.service import ChangesetDecision, Decision, IngestCheck, Proposal, Unwritable
+from batch_platform.zengin.service.quorum import refusal, still_needed
 from batch_platform.zengin.web.lists import CHANGESETS, RECORDS
 from batch_platform.zengin.web.schemas import (
     ChangesetAnswer,
@@ -121,10 +121,10 @@ def record(one: Record, *, as_json: bool) -> None:
     print_rows([{"": name, "value": value} for name, value in facts.items() if value not in ({}, [])], empty="")
 
 
-def unwritable(rows: Sequence[Mapping[str, str]]) -> None:
+def unwritable(rows: Sequence[Unwritable]) -> None:
     """On standard error, as standard output may be the file itself."""
     for row in rows:
-        typer.echo(f"cannot be written: {row['key']} {row['name']}: {row['why']}", err=True)
+        typer.echo(f"cannot be written: {row.key} {row.name}: {row.why}", err=True)
 
 
 def rehearsed(decision: Decision, as_json: bool) -> None:

@@ -17,6 +17,7 @@ import polars as pl
 
 from batch_platform.zengin.decoding import ReadError, decoded, parsed
 from batch_platform.zengin.kana import hiragana, kana_to_full_width, romaji, to_full_width, writable_expr
+from batch_platform.zengin.messages import and_more
 from batch_platform.zengin.model import BANK_COLUMNS, BANK_SCHEMA, BRANCH_COLUMNS, BRANCH_SCHEMA, VALUES
 
 LONGEST: Final = 100
@@ -50,7 +51,7 @@ def read_release(files: Mapping[str, bytes], *, where: str) -> Tables:
         tables = _from_list(files[index], f"{where}: {index}")
     banks, branches, orphans = tables
     if banks.is_empty():
-        raise ReadError(f"{where} has no banks.")
+        raise ReadError("release-without-banks", "{where} has no banks.", where=where)
     _check("bank", banks, where)
     _check("branch", branches, where)
     return banks.sort("bank_code"), branches.sort("bank_code", "branch_code"), orphans
@@ -70,9 +71,16 @@ def _index(files: Mapping[str, bytes], where: str) -> str:
     lists = [path for path in files if path.lower().endswith((".txt", ".csv"))]
     found = folders or scripts or lists
     if not found:
-        raise ReadError(f"{where} has neither banks.json nor {_SCRIPT} nor a CSV.")
+        raise ReadError(
+            "release-without-data",
+            "{where} has neither banks.json nor {script} nor a CSV.",
+            where=where,
+            script=_SCRIPT,
+        )
     if len(found) > 1:
-        raise ReadError(f"{where} has more than one release: {', '.join(sorted(found))}.")
+        raise ReadError(
+            "several-releases", "{where} has more than one release: {files}.", where=where, files=sorted(found)
+        )
     return found[0]
 
 
@@ -86,7 +94,12 @@ def _from_folder(files: Mapping[str, bytes], index: str, where: str) -> Tables:
     banks = _entries(files[index], f"{where}: {index}")
     missing = sorted(set(banks) - set(paths))
     if missing:
-        raise ReadError(f"{where} has no branches/{missing[0]}.json, the branches of a bank of banks.json.")
+        raise ReadError(
+            "branches-file-missing",
+            "{where} has no branches/{code}.json, the branches of a bank of banks.json.",
+            where=where,
+            code=missing[0],
+        )
     branches = {code: _entries(files[paths[code]], f"{where}: {paths[code]}", bank=code) for code in banks}
     return (*_tables(banks, branches, where), tuple(sorted(set(paths) - set(banks))))
 
@@ -95,7 +108,12 @@ def _from_script(content: bytes, where: str) -> Tables:
     """The npm package's file: banks with their branches inside; such a file has no orphans."""
     text = decoded(content, where)[0].strip()
     if not text.startswith(_SCRIPT_OPENS):
-        raise ReadError(f"{where} does not begin with {_SCRIPT_OPENS.strip()!r}.")
+        raise ReadError(
+            "script-begins-otherwise",
+            "{where} does not begin with {start}.",
+            where=where,
+            start=repr(_SCRIPT_OPENS.strip()),
+        )
     banks = _parsed_entries(text.removeprefix(_SCRIPT_OPENS).rstrip(";"), where)
     branches = {
         code: _object(bank.get("branches") if isinstance(bank, dict) else None, f"{where}: {code}: branches")
@@ -124,13 +142,22 @@ def _parsed_entries(text: str, where: str, *, bank: str = "") -> dict[str, Any]:
     try:
         return _object(parsed(text, where, pairs=_unique), where)
     except _TwiceError as error:
-        of_bank = f" of bank {bank}" if bank else ""
-        raise ReadError(f"{where} has more than once the key{of_bank}: {error}.") from error
+        if bank:
+            raise ReadError(
+                "key-of-bank-twice",
+                "{where} has more than once the key of bank {bank}: {keys}.",
+                where=where,
+                bank=bank,
+                keys=error.args[0],
+            ) from error
+        raise ReadError(
+            "key-twice", "{where} has more than once the key: {keys}.", where=where, keys=error.args[0]
+        ) from error
 
 
 def _object(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ReadError(f"{where} is not an object of codes.")
+        raise ReadError("no-object-of-codes", "{where} is not an object of codes.", where=where)
     return value
 
 
@@ -164,12 +191,20 @@ def _wrong(entries: Iterable[Entry], where: str) -> ReadError:
         place = f"{where}: {'-'.join(key)}"
         for field in ("code", *VALUES):
             if field not in fields:
-                return ReadError(f"{place} has no {field}.")
+                return ReadError("entry-without-field", "{place} has no {name}.", place=place, name=field)
             if not isinstance(fields[field], str):
-                return ReadError(f"{place}: {field} is {reprlib.repr(fields[field])}, not text.")
+                return ReadError(
+                    "entry-no-text",
+                    "{place}: {name} is {value}, not text.",
+                    place=place,
+                    name=field,
+                    value=reprlib.repr(fields[field]),
+                )
         if fields["code"] != key[-1]:
-            return ReadError(f"{place}: code is {reprlib.repr(fields['code'])}.")
-    return ReadError(f"{where} has entries that are no rows.")
+            return ReadError(
+                "code-differs-from-key", "{place}: code is {value}.", place=place, value=reprlib.repr(fields["code"])
+            )
+    return ReadError("entries-no-rows", "{where} has entries that are no rows.", where=where)
 
 
 def _from_list(content: bytes, where: str) -> Tables:
@@ -185,10 +220,23 @@ def _from_list(content: bytes, where: str) -> Tables:
     rows = _numbered(content, where)
     width = len(rows[0][1]) if rows else 5
     if width not in (5, 6):
-        raise ReadError(f"{where}, row {rows[0][0]} has {width} columns, not five or six.")
+        raise ReadError(
+            "row-neither-five-nor-six",
+            "{where}, row {row} has {count} columns, not five or six.",
+            where=where,
+            row=rows[0][0],
+            count=width,
+        )
     for number, row in rows:
         if len(row) != width:
-            raise ReadError(f"{where}, row {number} has {len(row)} columns, not {width}.")
+            raise ReadError(
+                "row-of-other-width",
+                "{where}, row {row} has {count} columns, not {expected}.",
+                where=where,
+                row=number,
+                count=len(row),
+                expected=width,
+            )
         bank_code, branch_code, half, name, kind = row[:5]
         kana = to_full_width(half.strip())
         values = (kana_to_full_width(name.strip()), kana, hiragana(kana), romaji(kana))
@@ -198,7 +246,13 @@ def _from_list(content: bytes, where: str) -> Tables:
         elif kind == _BRANCH:
             branches.append((bank_code, branch_code, *values, place))
         else:
-            raise ReadError(f"{where}, row {number}: column 5 is {kind!r}, not 1 (bank) or 2 (branch).")
+            raise ReadError(
+                "row-of-no-kind",
+                "{where}, row {row}: column 5 is {value}, not 1 (bank) or 2 (branch).",
+                where=where,
+                row=number,
+                value=repr(kind),
+            )
     bank_frame = _first_of_code(banks, BANK_COLUMNS, ["bank_code"])
     branch_frame = _first_of_code(branches, BRANCH_COLUMNS, ["bank_code", "branch_code"])
     _check_kana(pl.concat([bank_frame.get_column("bank_kana"), branch_frame.get_column("branch_kana")]), where)
@@ -211,7 +265,11 @@ def _check_kana(kana: pl.Series, where: str) -> None:
     """Where most of it are no kana, the bytes were taken for what they are not: EUC-JP is often legal cp932."""
     odd = kana.to_frame("kana").select(((pl.col("kana") != "") & ~writable_expr(pl.col("kana"))).sum()).item()
     if odd * 2 > kana.len():
-        raise ReadError(f"{where} is no list in cp932, UTF-8 or UTF-16: most of its kana are none.")
+        raise ReadError(
+            "list-without-kana",
+            "{where} is no list in cp932, UTF-8 or UTF-16: most of its kana are none.",
+            where=where,
+        )
 
 
 def _numbered(content: bytes, where: str) -> list[tuple[int, list[str]]]:
@@ -221,7 +279,13 @@ def _numbered(content: bytes, where: str) -> list[tuple[int, list[str]]]:
     try:
         return [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
-        raise ReadError(f"{where}, row {reader.line_num} is not CSV: {error}.") from error
+        raise ReadError(
+            "row-no-csv",
+            "{where}, row {row} is not CSV: {reason}.",
+            where=where,
+            row=reader.line_num,
+            reason=str(error),
+        ) from error
 
 
 def _first_of_code(rows: Sequence[tuple[str, ...]], columns: Sequence[str], key: list[str]) -> pl.DataFrame:
@@ -236,11 +300,20 @@ def _check(kind: str, table: pl.DataFrame, where: str) -> None:
     keys = pl.concat_str(*key, separator="-")
     twice = _named(table.filter(pl.struct(key).is_duplicated()).select(keys.alias("key")))
     if twice:
-        raise ReadError(f"{where} has more than once the {kind}: {twice}.")
+        raise ReadError(
+            "code-twice", "{where} has more than once the {table}: {keys}.", where=where, table=kind, keys=twice
+        )
     for column, digits in zip(key, (4, 3), strict=False):
         odd = _named(table.filter(~pl.col(column).str.contains(rf"^[0-9]{{{digits}}}$")).select(keys.alias("key")))
         if odd:
-            raise ReadError(f"{where}: {column} is not of {digits} digits: {odd}.")
+            raise ReadError(
+                "code-not-of-digits",
+                "{where}: {column} is not of {digits} digits: {keys}.",
+                where=where,
+                column=column,
+                digits=digits,
+                keys=odd,
+            )
     for value in VALUES:
         column = f"{kind}_{value}"
         # Some releases of 2017 have foreign banks without kana: only a name is never empty.
@@ -249,7 +322,14 @@ def _check(kind: str, table: pl.DataFrame, where: str) -> None:
             wrong |= pl.col(column).str.strip_chars() == ""
         odd = _named(table.filter(wrong).select(keys.alias("key")))
         if odd:
-            raise ReadError(f"{where}: {column} is empty, longer than {LONGEST}, or has control characters: {odd}.")
+            raise ReadError(
+                "name-unfit",
+                "{where}: {column} is empty, longer than {longest}, or has control characters: {keys}.",
+                where=where,
+                column=column,
+                longest=LONGEST,
+                keys=odd,
+            )
 
 
 def _named(keys: pl.DataFrame) -> str:
@@ -262,5 +342,4 @@ def _twice(keys: Iterable[str]) -> str:
 
 
 def _some(keys: Sequence[str] | pl.Series) -> str:
-    rest = len(keys) - SHOWN
-    return ", ".join(keys[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    return and_more(", ".join(keys[:SHOWN]), len(keys) - SHOWN)

@@ -86,4 +86,6 @@ def _day(config: DayConfig, work: ZenginContext) -> date:
     try:
         return parse_day(config.date) if config.date else work.business_date()
     except ValueError:
-        raise InvalidInput(f"{config.date} is not a date YYYY-MM-DD", field="date") from None
+        raise InvalidInput(
+            "not-a-date", "{text} is not a date YYYY-MM-DD", text=config.date or "", field="date"
+        ) from None

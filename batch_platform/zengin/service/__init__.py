@@ -13,7 +13,7 @@ search      the master: folded search, branches, exports, as of a day
 lists       records and changesets, a page at a time
 """
 
-from batch_platform.zengin.export import UnwritableError
+from batch_platform.zengin.export import Unwritable, UnwritableError
 from batch_platform.zengin.service.apply import AppliedChangeset, ApplyOutcome, apply
 from batch_platform.zengin.service.context import ZenginContext, build_context
 from batch_platform.zengin.service.lists import (
@@ -69,6 +69,7 @@ __all__ = [
     "Proposal",
     "SnapshotOutcome",
     "SweepOutcome",
+    "Unwritable",
     "UnwritableError",
     "ZenginContext",
     "apply",

@@ -79,7 +79,7 @@ def apply(context: ZenginContext, day: date | None = None, *, dry_run: bool = Fa
             context.progress(f"{changeset_id}: {outcome.applied} rows applied")
     if failures:
         kind = PermanentFailure if all(failure.permanent for failure in failures) else TransientFailure
-        raise kind("; ".join(failure.message for failure in failures))
+        raise kind("changesets-failed", "{reasons}", reasons=[failure.message for failure in failures])
     return ApplyOutcome(day, dry_run, tuple(done))
 
 

@@ -78,7 +78,9 @@ def database_url(login: Mapping[str, str]) -> str:
     """The URL of a login as Secrets Manager keeps it. Raises `PermanentFailure` for a field that is missing."""
     missing = [name for name in ("username", "password", "host", "database") if not login.get(name)]
     if missing:
-        raise PermanentFailure(f"the secret of the bank master's database has no {', '.join(missing)}")
+        raise PermanentFailure(
+            "zengin-secret-incomplete", "the secret of the bank master's database has no {names}", names=list(missing)
+        )
     user, password = quote(login["username"], safe=""), quote(login["password"], safe="")
     name, ssl = quote(login["database"], safe=""), quote(login.get("ssl") or "require", safe="")
     return f"postgresql://{user}:{password}@{login['host']}:{login.get('port', '5432')}/{name}?sslmode={ssl}"

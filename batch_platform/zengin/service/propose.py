@@ -98,7 +98,12 @@ def raise_held(context: ZenginContext, seen: Changeset, *, by: str) -> Proposal:
         guard.lock_proposals()
         snapshot = guard.snapshot(seen.snapshot_hash)
         if snapshot is None:
-            raise NotFound(f"the snapshot of changeset {seen.id} is not there any more", field="changeset_id")
+            raise NotFound(
+                "changeset-without-snapshot",
+                "the snapshot of changeset {changeset} is not there any more",
+                changeset=seen.id,
+                field="changeset_id",
+            )
         compared = _compare(context, guard, snapshot)
         reason = (
             f"Held ({seen.hold_reason}), and overridden by {', '.join(a.account for a in seen.approvals)} and {by}."

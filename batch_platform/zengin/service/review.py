@@ -6,14 +6,14 @@ the first leaves it pending.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from batch_platform.core.caller import person
 from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.messages import Message
+from batch_platform.zengin.messages import changed_changeset, changed_record
 from batch_platform.zengin.model import (
     Approval,
     Changeset,
@@ -21,10 +21,16 @@ from batch_platform.zengin.model import (
     Quorum,
     Record,
     Status,
-    approvals_needed,
 )
 from batch_platform.zengin.service.context import SYSTEM, ZenginContext
 from batch_platform.zengin.service.propose import raise_held
+from batch_platform.zengin.service.quorum import (
+    approved_already,
+    changesets_of,
+    has_approved,
+    quorums,
+    require_new,
+)
 from batch_platform.zengin.service.rows import changes_of_records
 from batch_platform.zengin.service.trail import CAUGHT_UP, note
 from batch_platform.zengin.store.mirror import proposal
@@ -63,7 +69,7 @@ def approve(
     """
     records = _seen(context, ids, versions, Status.PENDING)
     for record in records:
-        _require_new(record.approvals, by, f"record {record.id}")
+        require_new(record.approvals, by, Message("record-so-named", "record {record}", record=record.id))
     if dry_run:
         return Decision(tuple(records))
     moved = _approve(context, records, quorums(context, records), by=by, not_before=not_before)
@@ -99,7 +105,12 @@ def revoke(
     records = _seen(context, ids, versions, Status.PENDING, Status.APPROVED, Status.FAILED)
     for record in records:
         if not record.approvals:
-            raise Conflict(f"record {record.id} has no approval to take back", field="id")
+            raise Conflict(
+                "no-approval-to-take-back",
+                "record {record} has no approval to take back",
+                record=record.id,
+                field="id",
+            )
     if dry_run:
         return Decision(tuple(records))
     failed = [record for record in records if record.status is Status.FAILED]
@@ -152,10 +163,15 @@ def approve_changeset(
             note(context, records, who=SYSTEM, reason=CAUGHT_UP)
         if any(has_approved(record.approvals, by) for record in records if record.status is Status.APPROVED):
             return ChangesetDecision(_now(context, changeset_id), 0, 0)
-        raise Conflict(f"changeset {changeset_id} has nothing that waits for approval", field="changeset_id")
+        raise Conflict(
+            "nothing-to-review",
+            "changeset {changeset} has nothing that waits for approval",
+            changeset=changeset_id,
+            field="changeset_id",
+        )
     mine = [record for record in pending if not has_approved(record.approvals, by)]
     if not mine:
-        raise Conflict(f"{by} has approved changeset {changeset_id} already: another account must", field="by")
+        raise approved_already(by, Message("changeset-so-named", "changeset {changeset}", changeset=changeset_id))
     if dry_run:
         return ChangesetDecision(changeset, len(mine), len(pending))
     _remember(context, changeset, by)
@@ -168,26 +184,27 @@ def require_reviewed(changeset: Changeset, *, payload_hash: str, count: int) -> 
     """Raises `Conflict` unless the changeset is the one that was reviewed, and is open for review."""
     if changeset.payload_hash != payload_hash:
         raise Conflict(
-            f"changeset {changeset.id} is not what was reviewed: its payload hash differs", field="payload_hash"
+            "changeset-differs",
+            "changeset {changeset} is not what was reviewed: its payload hash differs",
+            changeset=changeset.id,
+            field="payload_hash",
         )
     if changeset.counts.get("rows", 0) != count:
         raise Conflict(
-            f"changeset {changeset.id} has {changeset.counts.get('rows', 0)} rows, not {count}", field="count"
+            "changeset-of-other-size",
+            "changeset {changeset} has {rows} rows, not {count}",
+            changeset=changeset.id,
+            rows=changeset.counts.get("rows", 0),
+            count=count,
+            field="count",
         )
     if changeset.status is ChangesetStatus.HELD:
-        raise Conflict(f"changeset {changeset.id} is held: it has to be overridden first", field="changeset_id")
-
-
-def still_needed(record: Record, quorum: Quorum) -> int:
-    """How many approvals a record lacks."""
-    return quorum.lacking(record.approvals) if record.status is Status.PENDING else 0
-
-
-def refusal(record: Record, by: str) -> str | None:
-    """Why an account may not approve a record; None when it may."""
-    if record.status is not Status.PENDING:
-        return f"it is {record.status}"
-    return f"{by} has approved it already" if has_approved(record.approvals, by) else None
+        raise Conflict(
+            "changeset-held",
+            "changeset {changeset} is held: it has to be overridden first",
+            changeset=changeset.id,
+            field="changeset_id",
+        )
 
 
 def reject_changeset(
@@ -211,7 +228,12 @@ def reject_changeset(
         return ChangesetDecision(done, 0, 0)
     pending = [record for record in _records(context, changeset_id) if record.status is Status.PENDING]
     if not pending:
-        raise Conflict(f"changeset {changeset_id} has nothing that waits for approval", field="changeset_id")
+        raise Conflict(
+            "nothing-to-review",
+            "changeset {changeset} has nothing that waits for approval",
+            changeset=changeset_id,
+            field="changeset_id",
+        )
     if dry_run:
         return ChangesetDecision(changeset, len(pending), 0)
     moved = _reject(context, pending, by=by, reason=reason)
@@ -227,8 +249,16 @@ def override(
     """
     changeset = _changeset(context, changeset_id, version)
     if changeset.status is not ChangesetStatus.HELD:
-        raise Conflict(f"changeset {changeset_id} is {changeset.status}, not held", field="changeset_id")
-    _require_new(changeset.approvals, by, f"changeset {changeset_id}")
+        raise Conflict(
+            "changeset-not-held",
+            "changeset {changeset} is {status}, not held",
+            changeset=changeset_id,
+            status=changeset.status,
+            field="changeset_id",
+        )
+    require_new(
+        changeset.approvals, by, Message("changeset-so-named", "changeset {changeset}", changeset=changeset_id)
+    )
     given = (*changeset.approvals, Approval(by, context.clock()))
     if dry_run:
         return ChangesetDecision(changeset, 0, changeset.needs_approvals - len(given))
@@ -249,45 +279,29 @@ def _seen(
 ) -> list[Record]:
     """The records as they are, all of them in one of the statuses and of the version that was seen."""
     if not ids:
-        raise InvalidInput("name at least one record", field="ids")
+        raise InvalidInput("no-record-named", "name at least one record", field="ids")
     records = [context.records.get(one) for one in dict.fromkeys(ids)]
     for record in records:
         if versions is not None and versions.get(record.id, record.version) != record.version:
-            raise Conflict(f"record {record.id} was changed meanwhile: look at it again", field="version")
+            raise changed_record(record.id)
         if record.status not in statuses:
-            raise Conflict(f"record {record.id} is {record.status}, not {' or '.join(statuses)}", field="status")
-    held = [one for one in _changesets_of(context, records) if one.status is ChangesetStatus.HELD]
+            raise Conflict(
+                "record-in-other-state",
+                "record {record} is {status}, not {statuses}",
+                record=record.id,
+                status=record.status,
+                statuses=" or ".join(statuses),
+                field="status",
+            )
+    held = [one for one in changesets_of(context, records) if one.status is ChangesetStatus.HELD]
     if held:
-        raise Conflict(f"changeset {held[0].id} is held: it has to be overridden first", field="changeset_id")
+        raise Conflict(
+            "changeset-held",
+            "changeset {changeset} is held: it has to be overridden first",
+            changeset=held[0].id,
+            field="changeset_id",
+        )
     return records
-
-
-def _changesets_of(context: ZenginContext, records: Sequence[Record]) -> list[Changeset]:
-    ids = sorted({record.changeset_id for record in records})
-    with context.store.snapshot() as session:
-        return session.changesets(ids=ids, limit=len(ids))
-
-
-def quorums(context: ZenginContext, records: Sequence[Record]) -> dict[str, Quorum]:
-    """Who must approve these records together, by changeset; one that somebody has approved already needs another.
-
-    The records of an undoing need what it needs as a whole, also one by one.
-    """
-    counts: Counter[str] = Counter()
-    for record in records:
-        counts.update(rows_of(record))
-    needed = max(approvals_needed(counts, context.limits), 2 if any(record.approvals for record in records) else 1)
-    return {
-        one.id: Quorum(needed if one.inverse_of is None else max(needed, one.needs_approvals), one.proposed_by)
-        for one in _changesets_of(context, records)
-    }
-
-
-def rows_of(record: Record) -> Mapping[str, int]:
-    """The rows of a record as counts of a changeset have them."""
-    if record.table is not None:
-        return {"rows": 1, f"{record.table}.{record.diff_type}": 1}
-    return {"rows": (record.data_summary or {}).get("totalRecords", 0)}
 
 
 def _approve(
@@ -316,7 +330,7 @@ def _approve(
 def _reject(context: ZenginContext, records: Sequence[Record], *, by: str, reason: str) -> tuple[Record, ...]:
     """Remembered before the records move: a killed run raises nothing anew that was refused."""
     if not reason.strip():
-        raise InvalidInput("a reason is needed", field="reason")
+        raise InvalidInput("rejection-needs-reason", "a reason is needed", field="reason")
     for changeset_id, own in _by_changeset(records).items():
         prints = [
             proposal(row["table"], row["key"], row["base_hash"], row["new_hash"])
@@ -343,7 +357,7 @@ def _move(context: ZenginContext, records: Sequence[Record], to: Status, fields:
     moved = [record for part in done for record in part.records]
     if lost := [one for part in done for one in part.lost]:
         note(context, moved, who=SYSTEM)
-        raise Conflict(f"record {lost[0]} was changed meanwhile: look at it again", field="version")
+        raise changed_record(lost[0])
     return moved
 
 
@@ -365,7 +379,7 @@ def _records(context: ZenginContext, changeset_id: str) -> list[Record]:
 def _changeset(context: ZenginContext, changeset_id: str, version: int | None) -> Changeset:
     found = _now(context, changeset_id)
     if version is not None and found.version != version:
-        raise Conflict(f"changeset {changeset_id} was changed meanwhile: look at it again", field="version")
+        raise changed_changeset(changeset_id)
     return found
 
 
@@ -379,12 +393,3 @@ def _by_changeset(records: Sequence[Record]) -> dict[str, list[Record]]:
     for record in records:
         found.setdefault(record.changeset_id, []).append(record)
     return found
-
-
-def has_approved(approvals: Sequence[Approval], by: str) -> bool:
-    return any(person(approval.account) == person(by) for approval in approvals)
-
-
-def _require_new(approvals: Sequence[Approval], by: str, what: str) -> None:
-    if has_approved(approvals, by):
-        raise Conflict(f"{by} has approved {what} already: another account must", field="by")

@@ -11,7 +11,14 @@ from batch_platform.zengin import mergers
 from batch_platform.zengin.classify import classify
 from batch_platform.zengin.content import content_hash
 from batch_platform.zengin.diff import apply, inverse
-from batch_platform.zengin.model import CHANGE_SCHEMA, Changeset, ChangesetStatus, Verdict, approvals_needed
+from batch_platform.zengin.messages import changed_changeset
+from batch_platform.zengin.model import (
+    CHANGE_SCHEMA,
+    Changeset,
+    ChangesetStatus,
+    Verdict,
+    approvals_needed,
+)
 from batch_platform.zengin.records import counts as counted
 from batch_platform.zengin.records import payload_hash
 from batch_platform.zengin.service.context import ZenginContext
@@ -37,18 +44,27 @@ def rollback(
             guard.lock_proposals()
         undone = guard.changeset(changeset_id)
         if version is not None and undone.version != version:
-            raise Conflict(f"changeset {changeset_id} was changed meanwhile: look at it again", field="version")
+            raise changed_changeset(changeset_id)
         own_id = f"{changeset_id}.inverse"
         known = next(iter(guard.changesets(ids=[own_id], limit=1)), None)
         if undone.status not in _APPLIED:
             if known is not None:
                 return known
             raise Conflict(
-                f"changeset {changeset_id} is {undone.status}: there is nothing to undo", field="changeset_id"
+                "changeset-not-undoable",
+                "changeset {changeset} is {status}: there is nothing to undo",
+                changeset=changeset_id,
+                status=undone.status,
+                field="changeset_id",
             )
         applied = guard.history(changeset_id)
         if applied.is_empty():
-            raise Conflict(f"changeset {changeset_id} has applied nothing", field="changeset_id")
+            raise Conflict(
+                "changeset-applied-nothing",
+                "changeset {changeset} has applied nothing",
+                changeset=changeset_id,
+                field="changeset_id",
+            )
         with context.store.snapshot() as session:
             banks, branches = session.current_master()
         changes = inverse(applied.select(*CHANGE_SCHEMA))

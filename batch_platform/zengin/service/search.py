@@ -10,7 +10,7 @@ import polars as pl
 
 from batch_platform.core import cursors
 from batch_platform.core.failures import InvalidInput, NotFound
-from batch_platform.zengin.export import UnwritableError, to_csv, to_transfer, unwritable, without
+from batch_platform.zengin.export import Unwritable, UnwritableError, to_csv, to_transfer, unwritable, without
 from batch_platform.zengin.service.context import ZenginContext
 
 EXPORTS: Final = ("csv", "zengin")
@@ -26,8 +26,8 @@ class Export:
     name: str
     media_type: str
     content: bytes
-    left_out: tuple[dict[str, str], ...] = ()
-    """Rows that it could not carry and was told to leave out: `key`, `name`, `why`."""
+    left_out: tuple[Unwritable, ...] = ()
+    """What it could not carry and was told to leave out."""
 
 
 def banks(
@@ -53,7 +53,7 @@ def branches(
     after = cursors.decode(cursor, after=str).get("after")
     with context.store.snapshot() as session:
         if not session.banks_page(bank_code, as_of=as_of, limit=1):
-            raise NotFound(f"there is no bank {bank_code}", field="bank_code")
+            raise NotFound("unknown-bank", "there is no bank {bank}", bank=bank_code, field="bank_code")
         found = session.branches_page(bank_code, text, as_of=as_of, after=after, limit=limit + 1)
     return cursors.cut(found, limit, lambda row: {"after": row["branch_code"]})
 
@@ -71,13 +71,19 @@ def export(context: ZenginContext, kind: str, *, as_of: date | None = None, skip
     leaves those out (`skip_unwritable`), a bank with its branches.
     """
     if kind not in EXPORTS:
-        raise InvalidInput(f"the format is {' or '.join(EXPORTS)}, not {kind}", field="format")
+        raise InvalidInput(
+            "unknown-export-format",
+            "the format is {choices}, not {format}",
+            choices=" or ".join(EXPORTS),
+            format=kind,
+            field="format",
+        )
     frames = master_as_of(context, as_of)
     day = f"{as_of or context.business_date():%Y%m%d}"
     if kind == "zengin":
         lacking = unwritable(*frames)
-        if lacking.height and not skip_unwritable:
+        if lacking and not skip_unwritable:
             raise UnwritableError(lacking)
         content = to_transfer(*without(*frames, lacking))
-        return Export(f"zengin-{day}.txt", "text/csv; charset=Shift_JIS", content, tuple(lacking.to_dicts()))
+        return Export(f"zengin-{day}.txt", "text/csv; charset=Shift_JIS", content, lacking)
     return Export(f"banks-{day}.csv", "text/csv; charset=utf-8", to_csv(*frames))

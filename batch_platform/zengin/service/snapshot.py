@@ -107,7 +107,12 @@ def take_snapshot(
         )
         saved = dry_run or session.save_snapshot(replace(row, bootstrap=bootstrap))
         if known is None and not saved:
-            raise PermanentFailure(f"snapshot {row.id} of {release.where} was not registered")
+            raise PermanentFailure(
+                "snapshot-not-registered",
+                "snapshot {snapshot} of {where} was not registered",
+                snapshot=row.id,
+                where=release.where,
+            )
     return SnapshotOutcome(
         row.id, day, row.provenance, row.banks, row.branches, row.orphans, checks, known is None, encoding
     )

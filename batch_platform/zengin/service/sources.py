@@ -73,7 +73,7 @@ def read_source(source: str, s3: S3Client) -> Source:
         files = {name: file.read_bytes() for name, file in found.items() if _is_wanted(name)}
         return _of_directory(str(path.resolve()), files)
     if not path.is_file():
-        raise NotFound(f"{source} does not exist", field="source")
+        raise NotFound("source-missing", "{source} does not exist", source=source, field="source")
     return _of_file(str(path.resolve()), path.read_bytes())
 
 
@@ -114,7 +114,7 @@ def _from_s3(source: str, s3: S3Client) -> Source:
     parts = urlsplit(source)
     bucket, key = parts.netloc, parts.path.lstrip("/")
     if not bucket or not key:
-        raise InvalidInput(f"{source} is not s3://bucket/key", field="source")
+        raise InvalidInput("source-no-uri", "{source} is not s3://bucket/key", source=source, field="source")
     data = None if key.endswith("/") else objects.get_bytes(s3, bucket, key, limit=_BYTES_AT_MOST)
     if data is not None:
         return _of_file(source, data)
@@ -122,7 +122,7 @@ def _from_s3(source: str, s3: S3Client) -> Source:
     listed = {one.key.removeprefix(folder): one for one in objects.list_objects(s3, bucket, folder)}
     wanted = {name: one for name, one in listed.items() if _is_wanted(name)}
     if not wanted:
-        raise NotFound(f"{source} does not exist", field="source")
+        raise NotFound("source-missing", "{source} does not exist", source=source, field="source")
     return _of_directory(source, _read_all(s3, wanted))
 
 
@@ -131,7 +131,7 @@ def _read_all(s3: S3Client, wanted: Mapping[str, objects.StoredObject]) -> dict[
     from concurrent.futures import ThreadPoolExecutor
 
     if sum(stored.size for stored in wanted.values()) > _BYTES_AT_MOST:
-        raise PermanentFailure(f"the release has more than {_BYTES_AT_MOST} bytes")
+        raise PermanentFailure("release-too-large", "the release has more than {limit} bytes", limit=_BYTES_AT_MOST)
     with ThreadPoolExecutor(max_workers=16) as threads:
         read = threads.map(lambda one: objects.read_bytes(s3, one, limit=_BYTES_AT_MOST), wanted.values())
         return dict(zip(wanted, read, strict=True))
@@ -149,7 +149,9 @@ def _of_file(where: str, content: bytes) -> Source:
 
 def _source(where: str, files: Mapping[str, bytes], sha256: str) -> Source:
     if not files:
-        raise PermanentFailure(f"{where} holds no bank master: neither banks.json nor a CSV")
+        raise PermanentFailure(
+            "no-bank-master", "{where} holds no bank master: neither banks.json nor a CSV", where=where
+        )
     return Source(where, _version(where, files) or sha256[:12], sha256, files)
 
 
@@ -160,7 +162,9 @@ def _unpacked(name: str, content: bytes, where: str) -> dict[str, bytes]:
         if name.endswith((".tgz", ".tar.gz")):
             return dict(_tarred(content, where))
     except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, *_UNPACKABLE) as error:
-        raise PermanentFailure(f"{where} cannot be unpacked: {error}") from error
+        raise PermanentFailure(
+            "archive-broken", "{where} cannot be unpacked: {reason}", where=where, reason=str(error)
+        ) from error
     return {name: content}
 
 
@@ -185,7 +189,9 @@ def _tarred(content: bytes, where: str) -> Iterator[tuple[str, bytes]]:
 
 def _check_room(size: int, where: str) -> None:
     if size > _BYTES_AT_MOST:
-        raise PermanentFailure(f"{where} unpacks to more than {_BYTES_AT_MOST} bytes")
+        raise PermanentFailure(
+            "archive-too-large", "{where} unpacks to more than {limit} bytes", where=where, limit=_BYTES_AT_MOST
+        )
 
 
 def _is_wanted(name: str) -> bool:

@@ -64,7 +64,12 @@ class Apply(Master):
         with _refusals(changeset_id), self.connection.transaction(force_rollback=dry_run):
             self._run("lock_apply")
             if not self._rows("changesets", **_only(changeset_id)):
-                raise NotFound(f"there is no changeset {changeset_id}", field="changeset_id")
+                raise NotFound(
+                    "unknown-changeset",
+                    "there is no changeset {changeset}",
+                    changeset=changeset_id,
+                    field="changeset_id",
+                )
             self._run("lock_master")
             self._run("set_business_date", business_date=business_date)
             self._stage(changes)
@@ -132,7 +137,12 @@ def _only(changeset_id: str) -> dict[str, object]:
 def _require(changeset_id: str, found: int, expected: int, what: str) -> None:
     if found != expected:
         raise PermanentFailure(
-            f"changeset {changeset_id} was not applied: {expected} {what} were to be written, not {found}"
+            "rows-not-written",
+            "changeset {changeset} was not applied: {expected} {what} were to be written, not {found}",
+            changeset=changeset_id,
+            expected=expected,
+            what=what,
+            found=found,
         )
 
 
@@ -141,7 +151,11 @@ def _require_once(changeset_id: str, changes: pl.DataFrame) -> None:
     if not twice.is_empty():
         row = twice.row(0, named=True)
         raise PermanentFailure(
-            f"changeset {changeset_id} was not applied: it changes {row['table']} {row['key']} twice"
+            "row-changed-twice",
+            "changeset {changeset} was not applied: it changes {table} {key} twice",
+            changeset=changeset_id,
+            table=row["table"],
+            key=row["key"],
         )
 
 
@@ -160,8 +174,13 @@ def _require_hashed(changeset_id: str, changes: pl.DataFrame) -> None:
         if not wrong.is_empty():
             row = wrong.row(0, named=True)
             raise PermanentFailure(
-                f"changeset {changeset_id} was not applied: {row['table']} {row['key']} of {row['diff_id']} is not "
-                f"the row that {name} names"
+                "row-not-as-hashed",
+                "changeset {changeset} was not applied: {table} {key} of {record} is not the row that {hash} names",
+                changeset=changeset_id,
+                table=row["table"],
+                key=row["key"],
+                record=row["diff_id"],
+                hash=name,
             )
 
 
@@ -172,4 +191,9 @@ def _refusals(changeset_id: str) -> Iterator[None]:
         yield
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         said = error.diag.message_detail or error.diag.message_primary or str(error)
-        raise PermanentFailure(f"changeset {changeset_id} was not applied: {said}") from error
+        raise PermanentFailure(
+            "changeset-not-applied",
+            "changeset {changeset} was not applied: {reason}",
+            changeset=changeset_id,
+            reason=said,
+        ) from error

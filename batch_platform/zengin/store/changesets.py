@@ -9,7 +9,8 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from batch_platform.core.failures import Conflict, NotFound
+from batch_platform.core.failures import NotFound
+from batch_platform.zengin.messages import changed_changeset
 from batch_platform.zengin.model import (
     Approval,
     Changeset,
@@ -58,7 +59,7 @@ class Changesets(ZenginStatements):
         if moved.status != seen.status:
             check_changeset(seen.status, moved.status)
         if not self._run("update_changeset", **_parameters(moved), expected=seen.version, now=now):
-            raise Conflict(f"changeset {seen.id} was changed meanwhile: look at it again", field="version")
+            raise changed_changeset(seen.id)
         self._audit(moved, seen.status, who=who, now=now, reason=why)
         return moved
 
@@ -66,7 +67,9 @@ class Changesets(ZenginStatements):
         """Raises `NotFound`."""
         found = self.changesets(ids=[changeset_id], limit=1)
         if not found:
-            raise NotFound(f"there is no changeset {changeset_id}", field="changeset_id")
+            raise NotFound(
+                "unknown-changeset", "there is no changeset {changeset}", changeset=changeset_id, field="changeset_id"
+            )
         return found[0]
 
     def changesets(

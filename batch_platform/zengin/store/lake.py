@@ -57,12 +57,21 @@ class SnapshotLake:
         for name in names:
             data = self._read(listed, bucket, f"{folder}{name}.parquet")
             if sha256(data).hexdigest() != files.get(name):
-                raise PermanentFailure(f"{location}{name}.parquet is not the file its manifest names")
+                raise PermanentFailure(
+                    "snapshot-file-differs",
+                    "{location}{name}.parquet is not the file its manifest names",
+                    location=location,
+                    name=name,
+                )
             frames[name] = pl.read_parquet(BytesIO(data))
         return frames
 
     def _read(self, listed: Mapping[str, objects.StoredObject], bucket: str, key: str) -> bytes:
         stored = listed.get(key)
         if stored is None:
-            raise NotFound(f"{objects.uri(bucket, key)} is not there: the snapshot is not complete")
+            raise NotFound(
+                "snapshot-incomplete",
+                "{file} is not there: the snapshot is not complete",
+                file=objects.uri(bucket, key),
+            )
         return objects.read_bytes(self._s3, stored, limit=_BYTES_AT_MOST)

@@ -57,7 +57,12 @@ class Payloads:
             wanted["VersionId"] = version
         payload = self._get(wanted, location or f"the payload of record {record.id}")
         if sha256(payload).hexdigest() != record.metadata.get(_HASH):
-            raise PermanentFailure(f"{location} is not what record {record.id} was stored with")
+            raise PermanentFailure(
+                "payload-differs",
+                "{location} is not what record {record} was stored with",
+                location=location,
+                record=record.id,
+            )
         return payload
 
     def _get(self, wanted: Any, where: str) -> bytes:
@@ -76,7 +81,9 @@ class Payloads:
     def spill(self, record: Record) -> Record:
         """The record with its data in S3; what it is about still stands in the item."""
         if record.diff_type == DiffType.BULK_UPDATE:
-            raise PermanentFailure(f"record {record.id} is too big for an item even without its rows")
+            raise PermanentFailure(
+                "record-too-big", "record {record} is too big for an item even without its rows", record=record.id
+            )
         data = {
             "zenginData": record.zengin_data and dict(record.zengin_data),
             "currentData": record.current_data and dict(record.current_data),

@@ -15,8 +15,9 @@ import polars as pl
 
 from batch_platform.core import cursors
 from batch_platform.core.dynamodb import PATIENCE, REFUSED, Item, Requests, collide, in_threads, update_of
-from batch_platform.core.failures import Conflict, NotFound, PermanentFailure
+from batch_platform.core.failures import NotFound, PermanentFailure
 from batch_platform.core.objects import Backoff
+from batch_platform.zengin.messages import changed_record
 from batch_platform.zengin.model import TERMINAL, DiffType, Limits, Record, Status, check
 from batch_platform.zengin.records import from_item, item_size, timestamp_text, to_item
 from batch_platform.zengin.store.payloads import Payloads
@@ -85,7 +86,9 @@ class RecordStore:
         for write, found in known:
             ours = from_item(write.item)
             if found is None or from_item(found).fingerprint != ours.fingerprint:
-                raise PermanentFailure(f"record {ours.id} is another proposal already")
+                raise PermanentFailure(
+                    "record-is-another-proposal", "record {record} is another proposal already", record=ours.id
+                )
         return len(writes) - len(known)
 
     def put_bulk(self, record: Record, rows: pl.DataFrame) -> Record:
@@ -111,7 +114,7 @@ class RecordStore:
         }
         items = self._requests.page("query", request)["Items"]
         if not items:
-            raise NotFound(f"there is no record {record_id}", field="id")
+            raise NotFound("unknown-record", "there is no record {record}", record=record_id, field="id")
         return self._whole(items[0])
 
     def get_many(self, keys: Iterable[Key]) -> list[Record]:
@@ -174,7 +177,7 @@ class RecordStore:
         """
         moved = self.move_many([record], to, now=now, fields=fields)
         if moved.lost:
-            raise Conflict(f"record {record.id} was changed meanwhile: look at it again", field="version")
+            raise changed_record(record.id)
         return moved.records[0]
 
     def move_many(

@@ -181,7 +181,7 @@ def export_master(
     try:
         return download(service.export(work, kind, as_of=as_of, skip_unwritable=skip_unwritable))
     except service.UnwritableError as error:
-        errors = tuple({"field": row["key"], "message": f"{row['name']}: {row['why']}"} for row in error.rows)
+        errors = tuple({"field": row.key, "message": f"{row.name}: {row.why}"} for row in error.rows)
         return plain(request, Problem(409, error.message, error.field, errors))
 
 

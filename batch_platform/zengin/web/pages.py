@@ -18,7 +18,7 @@ from batch_platform.web.console import NavItem
 from batch_platform.web.i18n import N_
 from batch_platform.zengin import service
 from batch_platform.zengin.model import OPEN, Changeset, ChangesetStatus, DiffType, Record, Status
-from batch_platform.zengin.service import ZenginContext, review
+from batch_platform.zengin.service import ZenginContext, quorum
 from batch_platform.zengin.web import api, master_pages, review_pages, words
 from batch_platform.zengin.web.api import READ
 from batch_platform.zengin.web.context import HOME, Work, open_state, page
@@ -75,8 +75,8 @@ def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0
         "record",
         record=record,
         fields_shown=words.field_diffs(record),
-        quorum=review.quorums(work, [record])[record.changeset_id],
-        mine=review.has_approved(record.approvals, current(request).subject),
+        quorum=quorum.quorums(work, [record])[record.changeset_id],
+        mine=quorum.has_approved(record.approvals, current(request).subject),
         may_decide=_may_decide(request),
         transitions=transitions,
         history=history,
@@ -134,7 +134,7 @@ def changeset_page(
         whole={group.key: len(group.records) for group in words.grouped(found)},
         may_decide=_may_decide(request),
         left=sum(
-            one.status is Status.PENDING and not review.has_approved(one.approvals, current(request).subject)
+            one.status is Status.PENDING and not quorum.has_approved(one.approvals, current(request).subject)
             for one in records
         ),
         choose=_may_decide(request) and chosen in (Status.PENDING, Status.APPROVED),

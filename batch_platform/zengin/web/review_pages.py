@@ -24,7 +24,7 @@ from batch_platform.web.i18n import gettext as _
 from batch_platform.web.i18n import ngettext
 from batch_platform.zengin import service
 from batch_platform.zengin.model import Record, Status
-from batch_platform.zengin.service import ChangesetDecision, Decision, ZenginContext, review
+from batch_platform.zengin.service import ChangesetDecision, Decision, ZenginContext, quorum
 from batch_platform.zengin.web import words
 from batch_platform.zengin.web.actions import CHANGESET_ACTIONS, PERMISSION, RECORD_ACTIONS
 from batch_platform.zengin.web.context import HOME, Acting, page
@@ -147,7 +147,7 @@ def _selection(acting: Session[ZenginContext], form: Texts) -> Selection:
     found = (
         named
         if action != "approve"
-        else [record for record in named if not review.has_approved(record.approvals, by)]
+        else [record for record in named if not quorum.has_approved(record.approvals, by)]
     )
     if not found:
         raise InvalidInput(_("You have approved it; another approver is needed."))
@@ -166,7 +166,7 @@ def _question(
         selection=selection,
         groups=words.grouped(selection.records),
         shown=SHOWN,
-        quorums=review.quorums(work, selection.records).values(),
+        quorums=quorum.quorums(work, selection.records).values(),
         back=local_path(form["next"], HOME),
         values={"reason": form["reason"], "not_before": form["not_before"]},
         errors=field_errors(error) if error else None,
