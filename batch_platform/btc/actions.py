@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -33,8 +33,16 @@ APPROVE: Final = "btc-batch.approve"
 CANCEL: Final = "btc-batch.cancel"
 RESUME: Final = "btc-batch.resume"
 SEED: Final = "btc-users.seed"
-ACTIONS: Final = (CREATE, APPROVE, CANCEL, RESUME, SEED)
-"""By their names in the log. A reversal is created as any batch is, and names what it reverses."""
+
+
+class Decision(NamedTuple):
+    """What somebody may do, by its name in the log. A reversal is created as any batch is, and names what it takes
+    back."""
+
+    name: str
+
+
+ACTIONS: Final = tuple(map(Decision, (CREATE, APPROVE, CANCEL, RESUME, SEED)))
 
 _log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from batch_platform.btc.settings import BtcSettings
 from batch_platform.kit.domain import Domain
 
 if TYPE_CHECKING:
-    from batch_platform.kit.domain import Definitions, Job, Launcher, Rule, Settings, Typer, WebRoom
+    from batch_platform.kit.domain import Declared, Definitions, Job, Launcher, Rule, Settings, Typer, WebRoom
 
 
 def _commands() -> Typer:
@@ -22,6 +22,12 @@ def _jobs(settings: Settings) -> Sequence[Job]:
     from batch_platform.btc.dagster.definitions import build_jobs
 
     return [job.entry for job in build_jobs(settings)]
+
+
+def _actions() -> Sequence[Declared]:
+    from batch_platform.btc.actions import ACTIONS
+
+    return ACTIONS
 
 
 def _rules() -> Sequence[Rule]:
@@ -53,6 +59,7 @@ DOMAIN: Final = Domain(
     settings=BtcSettings,
     commands={"btc": _commands},
     jobs=_jobs,
+    actions=_actions,
     rules=_rules,
     definitions=_definitions,
     web=_web,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -55,6 +55,14 @@ Demo = Callable[["Settings", Callable[[str], None], "Launcher"], None]
 or after a kill, it ends as one run does."""
 
 
+class Declared(Protocol):
+    """What somebody may do: a `kit.actions.Action`, or what a domain does by functions of its own."""
+
+    @property
+    def name(self) -> str:
+        """As the audit log has it, `thing.verb`."""
+
+
 @dataclass(frozen=True)
 class Domain:
     """`name` is the domain's folder, the first part of its asset keys and, as `team:<name>`, their owner.
@@ -77,5 +85,5 @@ class Domain:
     permissions: Grants = field(default_factory=dict)
     demo: Demo | None = None
     workers: Callable[[], Sequence[Worker]] = tuple
-    actions: Callable[[], Sequence[Action[Any, Any, Any, Any]]] = tuple
+    actions: Callable[[], Sequence[Declared]] = tuple
     stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}
