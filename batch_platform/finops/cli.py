@@ -173,11 +173,11 @@ def fetch(
         began = context.clock()
         oldest = parse_since(since, began)
         if dry_run:
-            found = service.discover(context, connections, requested={}, at_most=10_000, since=oldest)
-            notes = [] if found.runs or found.errors else service.older_only(context, connections, since=oldest)
-            rows = [{"project_id": m.project_id, "month": f"{m.month:%Y-%m}", "new": m.run_key} for m in found.runs]
+            news = service.discover(context, connections, requested={}, at_most=10_000, since=oldest)
+            notes = [] if news.runs or news.errors else service.older_only(context, connections, since=oldest)
+            rows = [{"project_id": m.project_id, "month": f"{m.month:%Y-%m}", "new": m.run_key} for m in news.runs]
             _print(rows, notes, as_json=as_json, empty="every manifest is as it was registered")
-            for sentence in (*found.errors, *found.waiting):
+            for sentence in (*news.errors, *news.waiting):
                 typer.echo(sentence, err=True)
             return
         parameters = FetchParameters(project_id=project_id, since=f"{oldest:%Y-%m}" if oldest else None)
@@ -211,7 +211,7 @@ def aggregate(
             return
         parameters = AggregateParameters(project_id=project_id, limit=min(limit, FILES_OF_A_RUN))
         failure = _run(session, "cur-aggregate", parameters) if months else None
-        published = lists.published(context, [(month.project_id, month.month) for month in months])
+        published = service.published_among(context, [(month.project_id, month.month) for month in months])
     if published or as_json or not notes:
         show(lists.PROJECT_MONTHS, published, as_json=as_json, empty=empty)
     for note in notes:
@@ -235,10 +235,8 @@ def requeue(
     """Put files in ERROR back to PENDING; with --all every file, to be read by the rules of now."""
     at = service.parse_month(month) if month else None
     with _session() as session:
-        context, record = session.context, session.log.record
-        rows = service.requeue(
-            context, project_id, file, month=at, all_files=all_files, dry_run=dry_run, record=record
-        )
+        how = {"all_files": all_files, "dry_run": dry_run}
+        rows = service.requeue(session.context, project_id, file, month=at, record=session.log.record, **how)
     if as_json:
         print_json([written(schemas.ProjectRequeuedAnswer.of(row)) for row in rows])
     else:
@@ -345,12 +343,12 @@ def keys(
 
 
 @app.command("commitments")
-def commitments(project_id: ProjectId, month: Month, as_json: Json = False) -> None:
+def show_commitments(project_id: ProjectId, month: Month, as_json: Json = False) -> None:
     """Show Savings Plans and reservations: used, unused, utilisation, savings; coverage by service."""
     with open_context() as context:
         at = service.parse_month(month)
-        found = service.month_commitments(context, CostReader(context.store), project_id, at)
-    answer = cost_schemas.CommitmentsAnswer.of_month(found)
+        commitments = service.month_commitments(context, CostReader(context.store), project_id, at)
+    answer = cost_schemas.CommitmentsAnswer.of_month(commitments)
     if as_json:
         print_json(written(answer))
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -39,3 +39,20 @@ def _side(summary: pl.DataFrame, side: str, other: str) -> pl.DataFrame:
     zeros = {f"{measure}_{other}": zero for measure in RESTATED_MEASURES}
     columns = [f"{measure}_{end}" for measure in RESTATED_MEASURES for end in ("before", "after")]
     return summary.select(*KEYS, **values, **zeros).select(*KEYS, *columns)
+
+
+def restated_months(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Restatements summed: one row a month, delivery and currency, newest first."""
+    if rows.is_empty():
+        return []
+    return (
+        rows.group_by("billing_month", "from_version", "to_version", "detected_at", "reason", "currency")
+        .agg(
+            pl.len().alias("groups"),
+            pl.col("unblended_before").sum().alias("before"),
+            pl.col("unblended_after").sum().alias("after"),
+        )
+        .with_columns(difference=pl.col("after") - pl.col("before"))
+        .sort("detected_at", "billing_month", "currency", descending=[True, True, False])
+        .to_dicts()
+    )

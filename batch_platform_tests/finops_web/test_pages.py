@@ -84,6 +84,8 @@ def test_projects_and_their_tabs(client: httpx.Client, filled: Project) -> None:
     restated = page(client, f"{base}/restatements")
     assert 'value="0.500000000000"' in restated
     insight = page(client, f"{base}/insight?month={OPEN_MONTH:%Y-%m}")
+    assert "は月ではありません" in page(client, f"{base}/insight?month=2026-13", status=422)
+    assert "公開されていません" in page(client, f"{base}/insight?month=2019-01", status=404)
     assert "急増" in insight
     assert '"style": "band_low"' in insight
     assert page(client, "/console/projects/nobody", status=404)

@@ -78,6 +78,7 @@ from batch_platform.finops.service.projects import (
     test_project,
 )
 from batch_platform.finops.service.publish import ChecksFailed, PublishOutcome, publish_month
+from batch_platform.finops.service.published import MonthTotals, published_among, published_months
 from batch_platform.finops.service.readers import CostReader
 
 __all__ = [
@@ -99,6 +100,7 @@ __all__ = [
     "LineItems",
     "LineItemsLost",
     "MonthCommitments",
+    "MonthTotals",
     "PublishOutcome",
     "ReadyMonth",
     "Removal",
@@ -136,6 +138,8 @@ __all__ = [
     "parse_day",
     "parse_month",
     "publish_month",
+    "published_among",
+    "published_months",
     "published_stamps",
     "read_files",
     "ready_months",

@@ -17,18 +17,6 @@ from batch_platform.web.console import field_errors, redirect
 from batch_platform.web.i18n import gettext as _
 
 HOME: Final = "/console/projects"
-_FIELDS: Final = (
-    "name",
-    "bucket",
-    "prefix",
-    "report_name",
-    "region",
-    "format",
-    "role_arn",
-    "account_scope",
-    "enabled",
-    "without_manifest",
-)
 
 router = APIRouter(include_in_schema=False)
 
@@ -67,7 +55,7 @@ def change_project(request: Request, context: Context, project_id: str, form: Fo
         keep = not form.get("externalId") and form.get("forgetExternalId") != "true"
         if form.get("step") != "save":
             service.add_project(context, project, dry_run=True)
-            return _form_page(request, known, form, asking=True, wanted=project)
+            return _form_page(request, known, form, asking=True, changed=project)
         service.change_project(context, project, keep_external_id=keep, record=record)
     except (InvalidInput, ValidationError) as error:
         return _form_page(request, known, form, error=error)
@@ -86,7 +74,7 @@ def _form_page(
     values: dict[str, str],
     *,
     asking: bool = False,
-    wanted: Connection | None = None,
+    changed: Connection | None = None,
     error: InvalidInput | ValidationError | None = None,
 ) -> Response:
     # the form's field of a name that the service uses: `accountScope` of `account_scope` or `accountScope.0`
@@ -100,8 +88,8 @@ def _form_page(
         project=project,
         values=values,
         asking=asking,
-        moves=project is not None and wanted is not None and project.place != wanted.place,
-        rescoped=project is not None and wanted is not None and project.published_from != wanted.published_from,
+        moves=project is not None and changed is not None and project.place != changed.place,
+        rescoped=project is not None and changed is not None and project.published_from != changed.published_from,
         errors=errors,
         formats=[one.value for one in Format],
     )
@@ -122,6 +110,8 @@ def _connection(form: dict[str, str], project_id: str) -> Connection:
 
 def _values(project: Connection) -> dict[str, str]:
     """A connection as its form has it; the external id is never shown."""
-    values = {to_camel(name): getattr(project, name) for name in _FIELDS}
+    values = {
+        to_camel(name): getattr(project, name) for name in ConnectionRequest.model_fields if name != "external_id"
+    }
     texts = {name: "true" if value is True else str(value or "") for name, value in values.items()}
     return texts | {"accountScope": " ".join(project.account_scope or ())}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
@@ -113,26 +114,21 @@ def last_of(month: date) -> date:
 
 def groups_of(*texts: str) -> tuple[str, ...]:
     """The groups that are groups, each once, two at most; by service without any."""
-    found: list[str] = []
-    for text in (one.strip() for given in texts for one in given.split(",")):
-        try:
-            parse_groups([text])
-        except InvalidInput:
-            continue
-        found.append(text)
-    return tuple(dict.fromkeys(found))[:2] or ("service",)
+    return _understood(parse_groups, (name.strip() for text in texts for name in text.split(",")))[:2] or ("service",)
 
 
 def filters_of(texts: Iterable[str]) -> tuple[str, ...]:
     """The filters that are filters."""
-    found = []
+    return _understood(parse_filters, texts)
+
+
+def _understood(parse: Callable[[Sequence[str]], object], texts: Iterable[str]) -> tuple[str, ...]:
+    understood = []
     for text in texts:
-        try:
-            parse_filters([text])
-        except InvalidInput:
-            continue
-        found.append(text)
-    return tuple(dict.fromkeys(found))
+        with suppress(InvalidInput):
+            parse([text])
+            understood.append(text)
+    return tuple(dict.fromkeys(understood))
 
 
 def named_group(group: str) -> str:

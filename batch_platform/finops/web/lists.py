@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -12,10 +12,9 @@ from pydantic import Field
 from batch_platform.core import cursors
 from batch_platform.finops import service
 from batch_platform.finops.budgets import BudgetStatus
-from batch_platform.finops.model import Budget, Connection, FileStatus, PublishedMonth
+from batch_platform.finops.model import Budget, Connection, FileStatus
 from batch_platform.finops.months import month_start
-from batch_platform.finops.service import FinopsContext
-from batch_platform.finops.store import Session
+from batch_platform.finops.service import FinopsContext, MonthTotals
 from batch_platform.finops.store.costs import RESTATEMENT_SCHEMA
 from batch_platform.finops.web.schemas import (
     ArchivedMonth,
@@ -26,10 +25,8 @@ from batch_platform.finops.web.schemas import (
     ProjectFileAnswer,
     ProjectMonthAnswer,
     RestatementAnswer,
-    Totals,
-    totals_of,
 )
-from batch_platform.kit.lists import Columns, List, NoFilters, Paging
+from batch_platform.kit.lists import List, NoFilters, Paging
 from batch_platform.web.api.strict import Month, StrictBool, StrictModel
 
 Row = dict[str, Any]
@@ -66,28 +63,6 @@ class OfMonth(OfProject):
     month: Month | None = Field(default=None, description="Billing month, YYYY-MM; the newest published.")
 
 
-@dataclass(frozen=True)
-class MonthRow:
-    """A published month with its sums."""
-
-    month: PublishedMonth
-    totals: Totals
-
-
-def month_rows(session: Session, project_id: str) -> list[MonthRow]:
-    """The project's published months, newest first."""
-    totals = session.totals(project_id)
-    return [MonthRow(month, totals_of(totals, month)) for month in reversed(session.months(project_id))]
-
-
-def published(context: FinopsContext, places: Sequence[tuple[str, date]]) -> list[MonthRow]:
-    """Those of these projects' months that are published, in their order."""
-    with context.store.snapshot() as session:
-        rows = [row for project_id in dict(places) for row in month_rows(session, project_id)]
-    row_of = {(row.month.project_id, row.month.month): row for row in rows}
-    return [row_of[place] for place in places if place in row_of]
-
-
 def _projects(context: FinopsContext, _: NoFilters, paging: Paging) -> tuple[list[Connection], str | None]:
     after = cursors.decode(paging.cursor, project=str).get("project")
     with context.store.transaction() as session:
@@ -95,25 +70,53 @@ def _projects(context: FinopsContext, _: NoFilters, paging: Paging) -> tuple[lis
     return cursors.cut(rows, paging.limit, lambda project: {"project": project.project_id})
 
 
-def _months(context: FinopsContext, filters: OfProject, _: Paging) -> tuple[list[MonthRow], None]:
-    with context.store.snapshot() as session:
-        session.project(filters.project_id)
-        return month_rows(session, filters.project_id), None
+def _months(context: FinopsContext, filters: OfProject, _: Paging) -> tuple[list[MonthTotals], None]:
+    return service.published_months(context, filters.project_id), None
 
 
 def _files(context: FinopsContext, filters: Files, paging: Paging) -> tuple[list[Row], str | None]:
-    after = cursors.decode(paging.cursor, month=date, registered=datetime, version=str, file=int)
+    month = month_start(filters.month) if filters.month else None
+    place = {
+        "month": ("billing_month", date),
+        "registered": ("registered_at", datetime),
+        "version": ("version", str),
+        "file": ("file_no", int),
+    }
+    return _paged(context, filters, paging, place, "files_page", month=month, status=filters.status)
+
+
+def _restatements(context: FinopsContext, filters: OfProject, paging: Paging) -> tuple[list[Row], str | None]:
+    place = {
+        "detected": ("detected_at", datetime),
+        "month": ("billing_month", date),
+        "account": ("usage_account_id", str),
+        "service": ("service", str),
+        "class": ("charge_class", str),
+        "currency": ("currency", str),
+    }
+    return _paged(context, filters, paging, place, "restatements_page")
+
+
+def _paged(
+    context: FinopsContext,
+    filters: OfProject,
+    paging: Paging,
+    place: Mapping[str, tuple[str, type]],
+    query: str,
+    **narrowed: Any,
+) -> tuple[list[Row], str | None]:
+    """The rows after the place of the cursor, which has these columns of the last row by name."""
+    after = cursors.decode(paging.cursor, **{name: kind for name, (_, kind) in place.items()})
     with context.store.snapshot() as session:
         session.project(filters.project_id)
-        rows = session.files_page(
+        rows = getattr(session, query)(
             filters.project_id,
-            month=month_start(filters.month) if filters.month else None,
-            status=filters.status,
-            after=[after[name] for name in _FILE_PLACE] if after else None,
+            after=[after[name] for name in place] if after else None,
             offset=paging.offset,
             limit=paging.limit + 1,
+            **narrowed,
         )
-    return cursors.cut(rows, paging.limit, lambda row: {name: row[of] for name, of in _FILE_PLACE.items()})
+    return cursors.cut(rows, paging.limit, lambda row: {name: row[column] for name, (column, _) in place.items()})
 
 
 def _any_files(context: FinopsContext, filters: AnyFiles, _: Paging) -> tuple[list[Row], None]:
@@ -121,21 +124,6 @@ def _any_files(context: FinopsContext, filters: AnyFiles, _: Paging) -> tuple[li
         projects = [session.project(filters.project_id)] if filters.project_id else session.projects()
         rows = [row for project in projects for row in session.files(project.project_id)]
     return [row for row in rows if filters.all or row["status"] != FileStatus.SUPERSEDED], None
-
-
-def _restatements(context: FinopsContext, filters: OfProject, paging: Paging) -> tuple[list[Row], str | None]:
-    after = cursors.decode(
-        paging.cursor, **{**dict.fromkeys(_RESTATEMENT_PLACE, str), "detected": datetime, "month": date}
-    )
-    with context.store.snapshot() as session:
-        session.project(filters.project_id)
-        rows = session.restatements_page(
-            filters.project_id,
-            after=[after[name] for name in _RESTATEMENT_PLACE] if after else None,
-            offset=paging.offset,
-            limit=paging.limit + 1,
-        )
-    return cursors.cut(rows, paging.limit, lambda row: {name: row[of] for name, of in _RESTATEMENT_PLACE.items()})
 
 
 def _archive(context: FinopsContext, filters: OfProject, _: Paging) -> tuple[list[Row], None]:
@@ -161,23 +149,6 @@ def _budgets(
     return [(budget, status_of.get(budget)) for budget in budgets], None
 
 
-_FILE_PLACE: Final = {
-    "month": "billing_month",
-    "registered": "registered_at",
-    "version": "version",
-    "file": "file_no",
-}
-"""What a cursor has of the last file, by its column; so below."""
-_RESTATEMENT_PLACE: Final = {
-    "detected": "detected_at",
-    "month": "billing_month",
-    "account": "usage_account_id",
-    "service": "service",
-    "class": "charge_class",
-    "currency": "currency",
-}
-
-
 def _month_name(row: Row) -> str | None:
     return row["billing_month"] and f"{row['billing_month']:%Y-%m}"
 
@@ -186,33 +157,19 @@ def _sums(measure: str) -> Any:
     return lambda row: {currency: f"{sums[measure]:f}" for currency, sums in row.totals.items()}
 
 
-_MONTH_COLUMNS: Final[Columns] = {
-    "project_id": lambda row: row.month.project_id,
-    "month": lambda row: f"{row.month.month:%Y-%m}",
-    "state": lambda row: row.month.state.value,
-    "final_from": lambda row: row.month.final_from,
-    "version": lambda row: row.month.version,
-    "line_items": lambda row: row.month.row_count,
-    "unblended": _sums("unblended"),
-    "amortized": _sums("amortized"),
-    "warnings": lambda row: [f"{one.name}: {one.description}" for one in row.month.checks if not one.passed],
-    "former_connection": lambda row: row.month.of_former_connection,
-}
+def _columns(*same: str, **columns: Any) -> dict[str, Any]:
+    """Those that are headed by their fields, then the others."""
+    return {**{name: name for name in same}, **columns}
+
 
 PROJECTS: Final = List(
     filters=NoFilters,
     read=_projects,
     row=ProjectAnswer,
     of=ProjectAnswer.of_project,
-    columns={
-        "project_id": "project_id",
-        "name": "name",
-        "location": "location",
-        "format": "format",
-        "role": "role_arn",
-        "accounts": "account_scope",
-        "enabled": "enabled",
-    },
+    columns=_columns(
+        *("project_id", "name", "location", "format"), role="role_arn", accounts="account_scope", enabled="enabled"
+    ),
     empty="no projects; add one with: batch-platform cur projects add",
     paging="offset",
 )
@@ -221,29 +178,40 @@ MONTHS: Final = List(
     read=_months,
     row=MonthAnswer,
     of=lambda row: MonthAnswer.of(row.month, totals=row.totals),
-    columns=_MONTH_COLUMNS,
+    columns=_columns(
+        project_id=lambda row: row.month.project_id,
+        month=lambda row: f"{row.month.month:%Y-%m}",
+        state=lambda row: row.month.state.value,
+        final_from=lambda row: row.month.final_from,
+        version=lambda row: row.month.version,
+        line_items=lambda row: row.month.row_count,
+        unblended=_sums("unblended"),
+        amortized=_sums("amortized"),
+        warnings=lambda row: [f"{check.name}: {check.description}" for check in row.month.checks if not check.passed],
+        former_connection=lambda row: row.month.of_former_connection,
+    ),
     empty="the project has no published month",
     paging=None,
 )
 PROJECT_MONTHS: Final = replace(
     MONTHS, row=ProjectMonthAnswer, of=lambda row: ProjectMonthAnswer.of(row.month, totals=row.totals)
 )
-"""The months of several projects."""
+"""The months of several projects; so below."""
 FILES: Final = List(
     filters=Files,
     read=_files,
     row=FileAnswer,
     of=FileAnswer.of,
-    columns={
-        "project_id": "project_id",
-        "month": _month_name,
-        "status": "status",
-        "rows": "row_count",
-        "bytes": "size_bytes",
-        "attempts": "attempts",
-        "object_key": "object_key",
-        "error": "error_message",
-    },
+    columns=_columns(
+        "project_id",
+        month=_month_name,
+        status="status",
+        rows="row_count",
+        bytes="size_bytes",
+        attempts="attempts",
+        object_key="object_key",
+        error="error_message",
+    ),
     empty="no files are registered",
     paging="offset",
 )
@@ -256,13 +224,12 @@ PROJECT_FILES: Final = List(
     empty=FILES.empty,
     paging=None,
 )
-"""The files of several projects."""
 RESTATEMENTS: Final = List(
     filters=OfProject,
     read=_restatements,
     row=RestatementAnswer,
     of=RestatementAnswer.of_row,
-    columns={name: name for name in RESTATEMENT_SCHEMA},
+    columns=_columns(*RESTATEMENT_SCHEMA),
     empty="no final month was restated",
     paging="offset",
 )
@@ -272,15 +239,8 @@ ARCHIVE: Final = List(
     row=ArchivedMonth,
     of=ArchivedMonth.of,
     columns={
-        "archive": "archive_id",
-        "project_id": "project_id",
-        "month": _month_name,
-        "state": "state",
-        "version": "version",
-        "unblended": "unblended",
-        "reason": "reason",
-        "detail": "detail",
-        "archived_at": "archived_at",
+        **_columns(archive="archive_id", project_id="project_id", month=_month_name),
+        **_columns("state", "version", "unblended", "reason", "detail", "archived_at"),
     },
     empty="nothing is archived",
     paging=None,
@@ -294,13 +254,12 @@ PROJECT_ARCHIVE: Final = List(
     empty=ARCHIVE.empty,
     paging=None,
 )
-"""What any project had."""
 BUDGETS: Final = List(
     filters=OfMonth,
     read=_budgets,
     row=BudgetAnswer,
     of=BudgetAnswer.of_budget,
-    columns={"measure": lambda row: row[0].measure, "currency": lambda row: row[0].currency},
+    columns=_columns(measure=lambda row: row[0].measure, currency=lambda row: row[0].currency),
     empty="the project has no budget",
     paging=None,
 )

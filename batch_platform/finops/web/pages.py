@@ -8,9 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from batch_platform.core.failures import InvalidInput, PlatformError
 from batch_platform.finops import service
-from batch_platform.finops.budgets import BudgetStatus
 from batch_platform.finops.model import Budget, FileStatus
-from batch_platform.finops.months import month_start
+from batch_platform.finops.restatement import restated_months
 from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.web import api, charts, connection_api, connection_pages, cost_api, cost_pages, words
 from batch_platform.finops.web.connection_pages import HOME
@@ -27,7 +26,7 @@ from batch_platform.finops.web.context import (
     page,
     pager,
 )
-from batch_platform.finops.web.lists import FILES, RESTATEMENTS
+from batch_platform.finops.web.lists import BUDGETS, FILES, RESTATEMENTS
 from batch_platform.kit import lists
 from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.parameters import checked
@@ -52,8 +51,9 @@ router = APIRouter(include_in_schema=False)
 def projects_page(request: Request, context: Context) -> Response:
     with context.store.snapshot() as session:
         projects = session.projects()
-        newest = {one.project_id: months[-1] for one in projects if (months := session.months(one.project_id))}
-        errors = {one.project_id: session.file_counts(one.project_id).get(FileStatus.ERROR, 0) for one in projects}
+        ids = [project.project_id for project in projects]
+        newest = {name: months[-1] for name in ids if (months := session.months(name))}
+        errors = {name: session.file_counts(name).get(FileStatus.ERROR, 0) for name in ids}
     return page(request, "projects", projects=projects, newest=newest, errors_of=errors)
 
 
@@ -131,7 +131,7 @@ def restatements_page(request: Request, context: Context, project_id: str, offse
     rows, following = RESTATEMENTS.read(context, filters, lists.Paging(PAGE_ROWS, offset=offset))
     with context.store.snapshot() as session:
         project = session.project(project_id)
-        summed = words.restated_months(session.restatements(project_id))
+        summed = restated_months(session.restatements(project_id))
     return page(request, "restatements", project=project, summed=summed, rows=rows, **pager(offset, following))
 
 
@@ -139,29 +139,25 @@ def restatements_page(request: Request, context: Context, project_id: str, offse
 def insight_page(request: Request, context: Context, project_id: str, month: str = "") -> Response:
     with context.store.snapshot() as session:
         project = session.project(project_id)
-        months = [f"{one.month:%Y-%m}" for one in session.months(project_id)][::-1]
+        months = [f"{published.month:%Y-%m}" for published in session.months(project_id)][::-1]
     if not months:
         return page(request, "insight", project=project, month=None)
-    chosen = month if month in months else months[0]
-    found = service.anomalies_of(context, project_id, month_start(chosen))
-    expected = service.forecast_of(context, project_id, month_start(chosen))
+    at = service.parse_month(month or months[0])
+    insight = service.anomalies_of(context, project_id, at)
+    expected = service.forecast_of(context, project_id, at)
     return page(
         request,
         "insight",
         project=project,
-        month=chosen,
+        month=f"{at:%Y-%m}",
         months=months,
-        found=found,
+        insight=insight,
         expected=expected,
-        anomalies=found.rows.sort("score", descending=True).to_dicts(),
-        anomaly_charts=[(one, charts.anomalies(found, one)) for one in words.currencies(found.daily)],
+        anomalies=insight.rows.sort("score", descending=True).to_dicts(),
+        anomaly_charts=[(name, charts.anomalies(insight, name)) for name in words.currencies(insight.daily)],
         forecasts=[
-            {
-                "currency": one,
-                "chart": charts.forecast(expected, one),
-                "rows": expected.rows.filter(currency=one).to_dicts(),
-            }
-            for one in words.currencies(expected.rows)
+            (name, charts.forecast(expected, name), expected.rows.filter(currency=name).to_dicts())
+            for name in words.currencies(expected.rows)
         ],
     )
 
@@ -169,20 +165,12 @@ def insight_page(request: Request, context: Context, project_id: str, month: str
 def _cost_of_month(request: Request) -> list[dict[str, Any]] | None:
     """The two newest months of each enabled project, with its budgets; None where nothing is published."""
     context: FinopsContext = request.app.state.finops.context
-    shown: list[dict[str, Any]] = []
-    with context.store.snapshot() as session:
-        for project in [one for one in session.projects() if one.enabled][:CARD_ROWS]:
-            months = session.months(project.project_id)[-2:][::-1]
-            totals = session.totals(project.project_id) if months else []
-            if months:
-                sums = [[row for row in totals if row["billing_month"] == month.month] for month in months]
-                shown.append({"project": project, "months": list(zip(months, sums, strict=True))})
-    for one in shown:
-        _budgets, one["budgets"] = service.budget_statuses(context, one["project"].project_id)
-    return [
-        one | {"cents": words.cents, "budget_states": words.BUDGET_STATES, "month_states": words.MONTH_STATES}
-        for one in shown
-    ] or None
+    cards = []
+    for project in context.enabled_connections()[:CARD_ROWS]:
+        if months := service.published_months(context, project.project_id)[:2]:
+            _budgets, statuses = service.budget_statuses(context, project.project_id)
+            cards.append({"project": project, "months": months, "budgets": statuses, **words.SHARED})
+    return cards or None
 
 
 CARD: Final = DashboardCard(
@@ -217,8 +205,7 @@ def _project_page(
         months, totals = session.months(project_id), session.totals(project_id)
         waiting = session.deliveries_under_way(project_id)
         withdrawn = session.withdrawn_months(project_id)
-    budgets, statuses = service.budget_statuses(context, project_id)
-    of: dict[Budget, BudgetStatus] = {one.budget: one for one in statuses}
+    budgets, _following = BUDGETS.read(context, BUDGETS.filters(project_id=project_id), lists.Paging())
     return page(
         request,
         "project",
@@ -228,7 +215,7 @@ def _project_page(
         totals=totals,
         waiting=waiting,
         withdrawn=withdrawn,
-        budgets=[(budget, of.get(budget)) for budget in budgets],
+        budgets=budgets,
         steps=steps,
         values=values or {"measure": "unblended", "currency": totals[-1]["currency"] if totals else "USD"},
         errors=errors,

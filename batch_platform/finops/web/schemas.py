@@ -15,14 +15,12 @@ from pydantic import BeforeValidator, Field
 
 from batch_platform.finops.budgets import BudgetState, BudgetStatus
 from batch_platform.finops.model import (
-    REPORT_MEASURES,
     ArchiveReason,
     Budget,
     Connection,
     FileStatus,
     Format,
     MonthState,
-    PublishedMonth,
     RestatementReason,
 )
 from batch_platform.finops.service import Insight
@@ -338,16 +336,3 @@ class BudgetAnswer(Answer):
     @classmethod
     def of_budget(cls, budget: tuple[Budget, BudgetStatus | None]) -> Self:
         return cls.of(budget[0], status=BudgetMonth.of(budget[1]) if budget[1] else None)
-
-
-Totals = dict[str, dict[str, Decimal]]
-"""The sum of each measure, by currency."""
-
-
-def totals_of(rows: Iterable[Mapping[str, Any]], month: PublishedMonth) -> Totals:
-    """Those of one month, from the rows of `Session.totals`."""
-    return {
-        row["currency"]: {name: row[column] for name, column in REPORT_MEASURES.items()}
-        for row in rows
-        if row["billing_month"] == month.month
-    }

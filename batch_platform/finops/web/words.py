@@ -98,23 +98,6 @@ def share_in_percent(amount: Decimal, total: Decimal) -> Decimal | None:
     return percent(share_of(amount, total)) if total else None
 
 
-def restated_months(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """Restatements summed: one row a month, delivery and currency, newest first."""
-    if rows.is_empty():
-        return []
-    return (
-        rows.group_by("billing_month", "from_version", "to_version", "detected_at", "reason", "currency")
-        .agg(
-            pl.len().alias("groups"),
-            pl.col("unblended_before").sum().alias("before"),
-            pl.col("unblended_after").sum().alias("after"),
-        )
-        .with_columns(difference=pl.col("after") - pl.col("before"))
-        .sort("detected_at", "billing_month", "currency", descending=[True, True, False])
-        .to_dicts()
-    )
-
-
 def short_arn(arn: str) -> str:
     """The name at its end."""
     return arn.rpartition("/")[2] or arn
