@@ -10,8 +10,8 @@ from batch_platform.core import postgres
 from batch_platform.core.failures import NotFound
 
 Row = dict[str, Any]
-Trail = Callable[[postgres.Connection, str, str, Any, Any], None]
-"""Who is told of a change in its own transaction: what is done, to what, and the state before and after."""
+Record = Callable[[postgres.Connection, str, str, Any, Any], None]
+"""Records a change in its own transaction: what is done, to what, and the state before and after."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ def toy(context: ToyContext, name: str) -> Row:
     return found
 
 
-def wind(context: ToyContext, name: str, *, trail: Trail) -> Row:
-    """Give a toy its turns, and tell the trail in the same transaction. Raises `NotFound`."""
+def wind(context: ToyContext, name: str, *, record: Record) -> Row:
+    """Give a toy its turns, and record it in the same transaction. Raises `NotFound`."""
     before, after = toy(context, name), {"name": name, "turns": context.turns}
     with postgres.transaction(context.pool) as connection:
         connection.execute("UPDATE toy.toys SET turns = %s WHERE name = %s", (context.turns, name))
-        trail(connection, "toy.wind", name, before, after)
+        record(connection, "toy.wind", name, before, after)
     return after
 
 

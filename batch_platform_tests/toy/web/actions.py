@@ -18,7 +18,7 @@ def _look(session: Session[ToyContext], targets: Targets, _given: Nothing) -> Ro
 
 def _wind(session: Session[ToyContext], targets: Targets, _given: Nothing) -> Row:
     [name] = targets
-    return service.wind(session.context, name, trail=session.log.record)
+    return service.wind(session.context, name, record=session.log.record)
 
 
 WIND: Final = Action(name="toy.wind", permission="toys:wind", input=Nothing, look=_look, do=_wind, recorded=True)
