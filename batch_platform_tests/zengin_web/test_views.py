@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_platform.web import i18n
+from batch_platform.zengin import letters
 from batch_platform.zengin.model import (
     ChangeClass,
     ChangesetStatus,
@@ -46,7 +47,7 @@ def record(key: str | None = "0001-001", **more: object) -> Record:
     return Record(**{**values, **more})  # type: ignore[arg-type]
 
 
-def marked(found: tuple[words.Span, ...]) -> str:
+def marked(found: tuple[letters.Span, ...]) -> str:
     return "".join(f"[{span.text}]" if span.changed else span.text for span in found)
 
 
@@ -63,16 +64,16 @@ def marked(found: tuple[words.Span, ...]) -> str:
     ],
 )
 def test_what_differs_is_marked(old: str, new: str, left: str, right: str) -> None:
-    before, after = words.spans(old, new)
+    before, after = letters.spans(old, new)
     assert (marked(before), marked(after)) == (left, right)
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_nothing_is_lost(old: str, new: str) -> None:
-    before, after = words.spans(old, new)
+    before, after = letters.spans(old, new)
     assert "".join(span.text for span in before) == old
     assert "".join(span.text for span in after) == new
-    assert any(span.changed for span in (*before, *after)) == (words.letters(old) != words.letters(new))
+    assert any(span.changed for span in (*before, *after)) == (letters.letters(old) != letters.letters(new))
 
 
 @pytest.mark.parametrize(
@@ -87,22 +88,22 @@ def test_nothing_is_lost(old: str, new: str) -> None:
     ],
 )
 def test_look_alikes_are_told_by_their_code_points(old: str, new: str, note: str | None) -> None:
-    assert words.field_diff("branch_name", old, new).note == note
+    assert letters.field_diff("branch_name", old, new).note == note
 
 
 def test_fields_of_a_record() -> None:
-    found = {field.column: field for field in words.field_diffs(record())}
+    found = {field.column: field for field in letters.field_diffs(record())}
     assert list(found) == ["bank_code", "bank_name", "branch_code", "branch_name"]
     assert [name for name, field in found.items() if field.changed] == ["branch_name"]
-    assert [field.column for field in words.changed_diffs(record())] == ["branch_name"]
+    assert [field.column for field in letters.changed_diffs(record())] == ["branch_name"]
     both = {**BRANCH, "branch_kana": "ホンテン", "branch_hira": "ほんてん"}
     kana = record(current_data=both, zengin_data={**both, "branch_kana": "シテン", "branch_hira": "してん"})
-    assert [field.column for field in words.changed_diffs(kana)] == ["branch_kana"]
-    assert words.other_columns(kana) == ["branch_hira"]
+    assert [field.column for field in letters.changed_diffs(kana)] == ["branch_kana"]
+    assert letters.other_columns(kana) == ["branch_hira"]
     hira = record(current_data=both, zengin_data={**both, "branch_hira": "してん"})
-    assert [field.column for field in words.changed_diffs(hira)] == ["branch_hira"]
+    assert [field.column for field in letters.changed_diffs(hira)] == ["branch_hira"]
     new = record(diff_type=DiffType.ADDITION, current_data=None, changes={})
-    [name] = words.changed_diffs(new)
+    [name] = letters.changed_diffs(new)
     assert (name.old, marked(name.new or ())) == (None, "[本店]")
     assert words.names(new) == ("あおば", "本店")
     gone = record(diff_type=DiffType.DELETION, zengin_data=None, table=Table.BANKS, key="0001")

@@ -10,6 +10,7 @@ from batch_platform.kit import session
 from batch_platform.kit.domain import AppContext
 from batch_platform.kit.session import Session
 from batch_platform.web.console import render
+from batch_platform.zengin import letters
 from batch_platform.zengin.opening import open_work
 from batch_platform.zengin.service import ZenginContext
 from batch_platform.zengin.web import words
@@ -56,8 +57,8 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "asset": FILES.url,
         "row_text": words.row_text,
         "fields": words.FIELDS,
-        "changed_diffs": words.changed_diffs,
-        "other_columns": words.other_columns,
+        "changed_diffs": letters.changed_diffs,
+        "other_columns": letters.other_columns,
         "names_of": words.names,
         "age": words.age,
         "summary": words.SUMMARY,

@@ -16,7 +16,7 @@ from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem
 from batch_platform.web.i18n import N_
-from batch_platform.zengin import service
+from batch_platform.zengin import letters, service
 from batch_platform.zengin.model import OPEN, Changeset, ChangesetStatus, DiffType, Record, Status
 from batch_platform.zengin.service import ZenginContext, quorum
 from batch_platform.zengin.web import api, master_pages, review_pages, words
@@ -74,7 +74,7 @@ def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0
         request,
         "record",
         record=record,
-        fields_shown=words.field_diffs(record),
+        fields_shown=letters.field_diffs(record),
         quorum=quorum.quorums(work, [record])[record.changeset_id],
         mine=quorum.has_approved(record.approvals, current(request).subject),
         may_decide=_may_decide(request),

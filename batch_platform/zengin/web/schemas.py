@@ -38,10 +38,6 @@ class ApprovalAnswer(StrictModel):
     account: str
     at: datetime
 
-    @classmethod
-    def of(cls, approval: Approval) -> ApprovalAnswer:
-        return cls(account=approval.account, at=approval.at)
-
 
 class Changed(StrictModel):
     """A column before and after."""
@@ -85,24 +81,16 @@ class RecordAnswer(StrictModel):
 
     @classmethod
     def of(cls, record: Record) -> RecordAnswer:
-        plain = (
-            *("id", "timestamp", "status", "version", "diff_type", "changeset_id", "table", "key", "change_class"),
-            *("risk", "reason", "base_hash", "new_hash", "not_before", "executed_at", "data_location", "data_size"),
-            *("updated_at", "ttl", "error"),
-        )
         last = record.approvals[-1] if record.approvals and record.status is not Status.PENDING else None
-        values: dict[str, Any] = {name: getattr(record, name) for name in plain}
-        return cls(
-            **values,
+        changes = {to_camel(column): Changed(**change) for column, change in record.changes.items()}
+        return cls.of_attributes(
+            record,
             zengin_data=_row(record.zengin_data),
             current_data=_row(record.current_data),
-            changes={
-                to_camel(column): Changed(old=change["old"], new=change["new"])
-                for column, change in record.changes.items()
-            },
-            approvals=[ApprovalAnswer.of(one) for one in record.approvals],
-            approved_by=last.account if last else None,
-            approved_at=last.at if last else None,
+            changes=changes,
+            approvals=_approvals(record.approvals),
+            approved_by=last and last.account,
+            approved_at=last and last.at,
             execution_result=None if record.execution_result is None else dict(record.execution_result),
             data_summary=None if record.data_summary is None else dict(record.data_summary),
             metadata=dict(record.metadata),
@@ -152,16 +140,7 @@ class ChangesetAnswer(StrictModel):
 
     @classmethod
     def of(cls, changeset: Changeset) -> ChangesetAnswer:
-        plain = (
-            *("id", "status", "version", "verdict", "hold_reason", "reason", "business_date", "created_at"),
-            *("payload_hash", "snapshot_hash", "base_content_hash", "needs_approvals", "inverse_of", "proposed_by"),
-        )
-        values: dict[str, Any] = {name: getattr(changeset, name) for name in plain}
-        return cls(
-            **values,
-            counts=dict(changeset.counts),
-            approvals=[ApprovalAnswer.of(one) for one in changeset.approvals],
-        )
+        return cls.of_attributes(changeset, counts=dict(changeset.counts), approvals=_approvals(changeset.approvals))
 
 
 class CheckAnswer(StrictModel):
@@ -178,9 +157,8 @@ class ChangesetDetailAnswer(ChangesetAnswer):
 
     @classmethod
     def with_checks(cls, changeset: Changeset, failed: Sequence[IngestCheck]) -> ChangesetDetailAnswer:
-        plain = ChangesetAnswer.of(changeset).model_dump()
-        checks = [CheckAnswer(name=one.name, description=one.description) for one in failed]
-        return cls(**plain, failed_checks=checks)
+        checks = [CheckAnswer(name=check.name, description=check.description) for check in failed]
+        return cls(**dict(ChangesetAnswer.of(changeset)), failed_checks=checks)
 
 
 class ChangesetDecisionAnswer(StrictModel):
@@ -226,3 +204,7 @@ class BranchAnswer(StrictModel):
 
 def _row(row: Mapping[str, str] | None) -> dict[str, str] | None:
     return None if row is None else {to_camel(column): value for column, value in row.items()}
+
+
+def _approvals(given: Sequence[Approval]) -> list[ApprovalAnswer]:
+    return [ApprovalAnswer.of_attributes(approval) for approval in given]
