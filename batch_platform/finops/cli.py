@@ -20,6 +20,7 @@ from batch_platform.finops.jobs import FILES_OF_A_RUN, AggregateParameters, Fetc
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.opening import open_context
 from batch_platform.finops.service import CostReader, FinopsContext
+from batch_platform.finops.service.audit import CHANGE, CREATE, REMOVE, REQUEUE
 from batch_platform.finops.web import cost_schemas, lists, schemas
 from batch_platform.kit import session as sessions
 from batch_platform.kit.lists import List, command, show, written
@@ -58,7 +59,6 @@ class ReportFormat(StrEnum):
 
 
 def _session() -> AbstractContextManager[Session[FinopsContext]]:
-    """Whoever runs this process, on this process's context."""
     return sessions.of_command(load_settings(), open_context)
 
 
@@ -87,7 +87,7 @@ _list(
 
 
 @projects.command("add")
-@writes("cost-project.create", "cost-project.change")
+@writes(CREATE, CHANGE)
 def add_project(
     project_id: ProjectId,
     bucket: Annotated[str, typer.Option(help="The bucket of the reports.")],
@@ -140,7 +140,7 @@ def try_project(project_id: ProjectId, as_json: Json = False) -> None:
 
 
 @projects.command("remove")
-@writes("cost-project.remove")
+@writes(REMOVE)
 def remove_project(project_id: ProjectId, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Remove a project: its costs are archived, its accounts and payers are free for another."""
     with _session() as session:
@@ -221,7 +221,7 @@ def aggregate(
 
 
 @app.command("requeue")
-@writes("cost-files.requeue")
+@writes(REQUEUE)
 def requeue(
     project_id: AnyProjectId = None,
     file: Annotated[str | None, typer.Option(metavar="KEY", help="Only this object key.")] = None,

@@ -10,13 +10,19 @@ from batch_platform.kit.domain import Domain
 from batch_platform.web.access.model import Role
 
 if TYPE_CHECKING:
-    from batch_platform.kit.domain import Definitions, Job, Launcher, Rule, Settings, Typer, WebRoom
+    from batch_platform.kit.domain import Declared, Definitions, Job, Launcher, Rule, Settings, Typer, WebRoom
 
 
 def _commands() -> Typer:
     from batch_platform.finops.cli import app
 
     return app
+
+
+def _actions() -> Sequence[Declared]:
+    from batch_platform.finops.service.audit import ACTIONS
+
+    return ACTIONS
 
 
 def _jobs(settings: Settings) -> Sequence[Job]:
@@ -53,6 +59,7 @@ DOMAIN: Final = Domain(
     name="finops",
     settings=FinopsSettings,
     commands={"cur": _commands},
+    actions=_actions,
     jobs=_jobs,
     rules=_rules,
     definitions=_definitions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from batch_platform.core.postgres import Connection
 
@@ -13,3 +13,19 @@ Record = Callable[[Connection, str, str, Any, Any], None]
 
 def unrecorded(connection: Connection, what: str, target: str, before: Any, after: Any) -> None:
     """For callers that keep no log."""
+
+
+class Action(NamedTuple):
+    """What somebody may do, by its name in the log."""
+
+    name: str
+
+
+CREATE: Final = "cost-project.create"
+CHANGE: Final = "cost-project.change"
+DISABLE: Final = "cost-project.disable"
+REMOVE: Final = "cost-project.remove"
+REQUEUE: Final = "cost-files.requeue"
+SET_BUDGET: Final = "cost-budget.set"
+DELETE_BUDGET: Final = "cost-budget.delete"
+ACTIONS: Final = tuple(map(Action, (CREATE, CHANGE, DISABLE, REMOVE, REQUEUE, SET_BUDGET, DELETE_BUDGET)))

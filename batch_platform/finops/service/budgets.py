@@ -14,7 +14,7 @@ from batch_platform.finops import anomalies, forecast
 from batch_platform.finops.budgets import BudgetStatus, share_of, state_of
 from batch_platform.finops.model import REPORT_MEASURES, ZERO, Budget, MonthState, PublishedMonth
 from batch_platform.finops.months import HISTORY_MONTHS, shift
-from batch_platform.finops.service.audit import Record, unrecorded
+from batch_platform.finops.service.audit import DELETE_BUDGET, SET_BUDGET, Record, unrecorded
 from batch_platform.finops.service.context import FinopsContext
 from batch_platform.finops.service.insight import expected_days
 from batch_platform.finops.store import Session
@@ -58,7 +58,7 @@ def set_budget(context: FinopsContext, budget: Budget, *, record: Record = unrec
         before = _find(session, budget.project_id, budget.measure, budget.currency)
         changed = session.save_budget(budget, now=context.clock())
         if changed:
-            record(session.connection, "cost-budget.set", _name(budget), _shown(before), _shown(budget))
+            record(session.connection, SET_BUDGET, _name(budget), _shown(before), _shown(budget))
     return changed
 
 
@@ -80,7 +80,7 @@ def delete_budget(
                 field="measure",
             )
         session.delete_budget(project_id, measure, currency)
-        record(session.connection, "cost-budget.delete", _name(before), _shown(before), None)
+        record(session.connection, DELETE_BUDGET, _name(before), _shown(before), None)
 
 
 def budget_statuses(

@@ -13,7 +13,7 @@ from batch_platform.core import objects
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
 from batch_platform.core.messages import Message
 from batch_platform.finops.model import Connection
-from batch_platform.finops.service.audit import Record, unrecorded
+from batch_platform.finops.service.audit import CHANGE, CREATE, DISABLE, REMOVE, REQUEUE, Record, unrecorded
 from batch_platform.finops.service.context import COST_SUMMARY, LINE_ITEMS, FinopsContext
 from batch_platform.finops.service.fetch import oldest_polled
 from batch_platform.finops.service.source import delivered_months, read_delivery
@@ -108,7 +108,7 @@ def disable_project(context: FinopsContext, project_id: str, *, record: Record =
         before = session.project(project_id)
         disabled = replace(before, enabled=False)
         if _save(context, session, disabled):
-            record(session.connection, "cost-project.disable", project_id, shown(before), shown(disabled))
+            record(session.connection, DISABLE, project_id, shown(before), shown(disabled))
     return disabled
 
 
@@ -152,7 +152,7 @@ def remove_project(
             [before] = known
             session.lock_insight(project_id)
             session.remove_project(project_id, detail=f"{before.name} ({before.location})", now=context.clock())
-            record(session.connection, "cost-project.remove", project_id, shown(before), None)
+            record(session.connection, REMOVE, project_id, shown(before), None)
             _log.warning("cur_project_removed", project_id=project_id, months=len(removal.months))
     for root in (LINE_ITEMS, COST_SUMMARY):
         for month in objects.list_folders(context.lake, context.lake_bucket, root):
@@ -178,11 +178,11 @@ def _save(context: FinopsContext, session: Session, connection: Connection) -> b
 
 def _record_change(session: Session, before: Connection | None, connection: Connection, record: Record) -> None:
     if before is None:
-        record(session.connection, "cost-project.create", connection.project_id, None, shown(connection))
+        record(session.connection, CREATE, connection.project_id, None, shown(connection))
         return
     new_secret = connection.external_id != before.external_id
     after = shown(connection) | ({"external_id": "changed"} if new_secret else {})
-    record(session.connection, "cost-project.change", connection.project_id, shown(before), after)
+    record(session.connection, CHANGE, connection.project_id, shown(before), after)
 
 
 def shown(connection: Connection) -> dict[str, Any]:
@@ -266,7 +266,7 @@ def requeue(
             for file in rows
         ]
         if files and not dry_run:
-            record(session.connection, "cost-files.requeue", project_id or "all projects", None, {"files": files})
+            record(session.connection, REQUEUE, project_id or "all projects", None, {"files": files})
     return files
 
 

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import Field
 
+from batch_platform.core.audit import writes
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops import service
 from batch_platform.finops.model import Budget
 from batch_platform.finops.months import month_start
 from batch_platform.finops.service import FinopsContext
+from batch_platform.finops.service.audit import DELETE_BUDGET, REQUEUE, SET_BUDGET
 from batch_platform.finops.web.context import (
     OPERATE,
     READ,
@@ -35,6 +37,7 @@ from batch_platform.finops.web.schemas import (
     RequeuedAnswer,
 )
 from batch_platform.kit import lists
+from batch_platform.operations.actions import EXECUTE
 from batch_platform.operations.parameters import checked
 from batch_platform.operations.service import OperationsContext
 from batch_platform.operations.web import actions
@@ -110,6 +113,7 @@ for _list, _part, _name, _doc in (
 def _batch(job: str, name: str, doc: str) -> None:
     """`POST …/batch/{job}`: a run of it for the project."""
 
+    @writes(EXECUTE)
     def start(
         project_id: ProjectId,
         request: Request,
@@ -152,6 +156,7 @@ _batch(
 
 
 @router.post("/{projectId:name}/files/requeue", dependencies=OPERATE, responses=documented(404))
+@writes(REQUEUE)
 def requeue_files(
     project_id: ProjectId, body: RequeueRequest, context: Context, record: RecordOf
 ) -> Envelope[list[RequeuedAnswer]]:
@@ -182,6 +187,7 @@ def show_forecast(project_id: ProjectId, context: Context, month: NewestMonth = 
 
 
 @router.put("/{projectId:name}/budgets", dependencies=WRITE, responses=documented(404))
+@writes(SET_BUDGET)
 def set_budget(
     project_id: ProjectId, body: BudgetRequest, context: Context, record: RecordOf
 ) -> Envelope[list[BudgetAnswer]]:
@@ -193,6 +199,7 @@ def set_budget(
 
 
 @router.delete("/{projectId:name}/budgets", dependencies=WRITE, responses=documented(404))
+@writes(DELETE_BUDGET)
 def delete_budget(
     project_id: ProjectId,
     context: Context,

@@ -7,8 +7,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from batch_platform.core.audit import writes
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format
+from batch_platform.finops.service.audit import CHANGE, CREATE, DISABLE, REMOVE
 from batch_platform.finops.web.context import (
     OPERATE,
     READ,
@@ -91,6 +93,7 @@ lists.route(
 
 
 @router.post("", status_code=201, dependencies=WRITE, responses=documented(409))
+@writes(CREATE)
 def create_project(
     body: ProjectRequest, response: Response, context: Context, record: RecordOf
 ) -> Envelope[ProjectAnswer]:
@@ -109,6 +112,7 @@ def show_project(project_id: ProjectId, context: Context) -> Envelope[ProjectAns
 
 
 @router.put("/{projectId:name}", dependencies=WRITE, responses=documented(404, 409))
+@writes(CHANGE)
 def change_project(
     project_id: ProjectId, body: ConnectionRequest, context: Context, record: RecordOf
 ) -> Envelope[ProjectAnswer]:
@@ -124,6 +128,7 @@ def change_project(
 
 
 @router.delete("/{projectId:name}", dependencies=WRITE, responses=documented(404))
+@writes(REMOVE)
 def remove_project(
     project_id: ProjectId,
     context: Context,
@@ -137,6 +142,7 @@ def remove_project(
 
 
 @router.post("/{projectId:name}:disable", dependencies=WRITE, responses=documented(404))
+@writes(DISABLE)
 def disable_project(project_id: ProjectId, context: Context, record: RecordOf) -> Envelope[ProjectAnswer]:
     """Stop polling a project. Its costs stay, its accounts are free, and PUT with `enabled` brings it back."""
     project = service.disable_project(context, project_id, record=record)

@@ -8,9 +8,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format
+from batch_platform.finops.service.audit import CHANGE, CREATE, REMOVE
 from batch_platform.finops.web.connection_api import ConnectionRequest
 from batch_platform.finops.web.context import WRITE, Context, Form, RecordOf, page
 from batch_platform.web.console import field_errors, redirect
@@ -27,6 +29,7 @@ def new_project_page(request: Request) -> Response:
 
 
 @router.post(f"{HOME}/~new", dependencies=WRITE)
+@writes(CREATE)
 def create_project(request: Request, context: Context, form: Form, record: RecordOf) -> Response:
     """One form, two steps: `ask` shows the question, `save` writes."""
     try:
@@ -47,6 +50,7 @@ def edit_project_page(request: Request, context: Context, project_id: str) -> Re
 
 
 @router.post(f"{HOME}/{{project_id}}/edit", dependencies=WRITE)
+@writes(CHANGE)
 def change_project(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
     """As `create_project`; an external id left empty stays as it is."""
     known = context.connection(project_id)
@@ -63,6 +67,7 @@ def change_project(request: Request, context: Context, project_id: str, form: Fo
 
 
 @router.post(f"{HOME}/{{project_id}}/remove", dependencies=WRITE)
+@writes(REMOVE)
 def remove_project(request: Request, context: Context, project_id: str, record: RecordOf) -> Response:
     service.remove_project(context, project_id, record=record)
     return redirect(request, HOME, message=_("The project is removed; its costs are archived."))

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from batch_platform.core.audit import writes
 from batch_platform.core.failures import InvalidInput, PlatformError
 from batch_platform.finops import service
 from batch_platform.finops.model import Budget, FileStatus
 from batch_platform.finops.restatement import restated_months
 from batch_platform.finops.service import FinopsContext
+from batch_platform.finops.service.audit import DELETE_BUDGET, DISABLE, REQUEUE, SET_BUDGET
 from batch_platform.finops.web import api, charts, connection_api, connection_pages, cost_api, cost_pages, words
 from batch_platform.finops.web.connection_pages import HOME
 from batch_platform.finops.web.context import (
@@ -29,6 +31,7 @@ from batch_platform.finops.web.context import (
 from batch_platform.finops.web.lists import BUDGETS, FILES, RESTATEMENTS
 from batch_platform.kit import lists
 from batch_platform.kit.domain import WebRoom
+from batch_platform.operations.actions import EXECUTE
 from batch_platform.operations.parameters import checked
 from batch_platform.operations.web import actions
 from batch_platform.operations.web.pages import DashboardCard
@@ -68,12 +71,14 @@ def test_connection(request: Request, context: Context, project_id: str) -> Resp
 
 
 @router.post(f"{HOME}/{{project_id}}/disable", dependencies=WRITE)
+@writes(DISABLE)
 def disable_project(request: Request, context: Context, project_id: str, record: RecordOf) -> Response:
     service.disable_project(context, project_id, record=record)
     return redirect(request, f"{HOME}/{project_id}", message=_("The project is disabled; its costs stay."))
 
 
 @router.post(f"{HOME}/{{project_id}}/batch/{{job_name}}", dependencies=OPERATE)
+@writes(EXECUTE)
 def start_batch(request: Request, context: Context, project_id: str, job_name: str, form: Form) -> Response:
     context.connection(project_id)
     job = actions.operations_of(request).registry.get(job_name)
@@ -87,6 +92,7 @@ def start_batch(request: Request, context: Context, project_id: str, job_name: s
 
 
 @router.post(f"{HOME}/{{project_id}}/budgets", dependencies=WRITE)
+@writes(SET_BUDGET)
 def set_budget(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
     try:
         amount = service.parse_amount(form.get("monthly_amount", ""))
@@ -98,6 +104,7 @@ def set_budget(request: Request, context: Context, project_id: str, form: Form, 
 
 
 @router.post(f"{HOME}/{{project_id}}/budgets/delete", dependencies=WRITE)
+@writes(DELETE_BUDGET)
 def delete_budget(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
     service.delete_budget(context, project_id, form.get("measure", ""), form.get("currency", ""), record=record)
     return redirect(request, f"{HOME}/{project_id}", message=_("The budget is removed."))
@@ -114,6 +121,7 @@ def files_page(request: Request, context: Context, project_id: str, status: str 
 
 
 @router.post(f"{HOME}/{{project_id}}/files/requeue", dependencies=OPERATE)
+@writes(REQUEUE)
 def requeue_files(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
     here = f"{HOME}/{project_id}/files"
     try:
