@@ -68,6 +68,16 @@ def from_json(text: str) -> Message:
     return message
 
 
+def kept(text: str | None) -> str | None:
+    """What is kept beside a text so that `restored` makes a message of it again; None for what is no message."""
+    return to_json(text) if isinstance(text, Message) else None
+
+
+def restored(text: str, message: str | None) -> str:
+    """The message of a text that was stored; the text itself where none was kept with it."""
+    return text if message is None else from_json(message)
+
+
 def _plain(value: Parameter) -> Any:
     if isinstance(value, Message):
         parameters = {name: _plain(inner) for name, inner in value.parameters.items()}

@@ -12,16 +12,26 @@ In this order, the first that holds decides:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import reduce
 from typing import Final, NamedTuple
 
 import polars as pl
 
+from batch_platform.core.messages import Message
 from batch_platform.zengin.model import DiffType, HoldReason, Limits, Table, Verdict
 
 APPLIED_SCHEMA: Final = dict.fromkeys(("table", "key", "base_hash", "new_hash"), pl.String())
 """Changes that were applied, by what they made of which row."""
 
-_DONE: Final = {DiffType.ADDITION: "added", DiffType.UPDATE: "updated", DiffType.DELETION: "deleted"}
+_DONE: Final = {
+    DiffType.ADDITION: Message("rows-added", "added"),
+    DiffType.UPDATE: Message("rows-updated", "updated"),
+    DiffType.DELETION: Message("rows-deleted", "deleted"),
+}
+_TABLES: Final = {
+    Table.BANKS: Message("banks-so-named", "banks"),
+    Table.BRANCHES: Message("branches-so-named", "branches"),
+}
 
 
 class Judgement(NamedTuple):
@@ -29,7 +39,7 @@ class Judgement(NamedTuple):
 
     verdict: Verdict
     hold_reason: HoldReason | None
-    reason: str
+    reason: Message
 
 
 def judge(
@@ -51,18 +61,38 @@ def judge(
     `bootstrap` allows filling an empty master, and nothing else.
     """
     if changes.is_empty():
-        return Judgement(Verdict.NOOP, None, "The snapshot is the master as it stands.")
+        return Judgement(
+            Verdict.NOOP, None, Message("snapshot-is-master", "The snapshot is the master as it stands.")
+        )
     if old_banks.is_empty() and old_branches.is_empty():
         if bootstrap:
-            return Judgement(Verdict.ACCEPTED, None, f"The empty master is filled with {changes.height:,} rows.")
-        return _held(HoldReason.BOOTSTRAP, "The master is empty, and no bootstrap was asked for.")
+            return Judgement(
+                Verdict.ACCEPTED,
+                None,
+                Message(
+                    "master-filled", "The empty master is filled with {count} rows.", count=f"{changes.height:,}"
+                ),
+            )
+        return _held(
+            HoldReason.BOOTSTRAP,
+            Message("bootstrap-not-asked-for", "The master is empty, and no bootstrap was asked for."),
+        )
     if content_hash != current_hash and content_hash in accepted:
-        return _held(HoldReason.REGRESSION, "The snapshot has exactly the rows of an earlier one: a stale file.")
+        return _held(
+            HoldReason.REGRESSION,
+            Message("stale-file", "The snapshot has exactly the rows of an earlier one: a stale file."),
+        )
     undone = inverse_count(changes, applied)
     if changes.height >= limits.inverse_changes and undone * 2 > changes.height:
         return _held(
             HoldReason.INVERSE,
-            f"{undone:,} of {changes.height:,} changes undo what was applied in the last {limits.inverse_days} days.",
+            Message(
+                "changes-undo",
+                "{undone} of {count} changes undo what was applied in the last {days} days.",
+                undone=f"{undone:,}",
+                count=f"{changes.height:,}",
+                days=limits.inverse_days,
+            ),
         )
     cut = next(_truncated(changes, old_banks, old_branches, limits), None)
     if cut:
@@ -70,8 +100,17 @@ def judge(
     sizes = {Table.BANKS: old_banks.height, Table.BRANCHES: old_branches.height}
     exceeded = list(_exceeded(changes, sizes, limits))
     if exceeded:
-        return _held(HoldReason.BRAKE, f"Too much changes at once: {'; '.join(exceeded)}.")
-    return Judgement(Verdict.ACCEPTED, None, f"{changes.height:,} changes within the limits.")
+        return _held(
+            HoldReason.BRAKE,
+            Message(
+                "too-much-changes", "Too much changes at once: {excesses}.", excesses=reduce(_and_more, exceeded)
+            ),
+        )
+    return Judgement(
+        Verdict.ACCEPTED,
+        None,
+        Message("changes-within-limits", "{count} changes within the limits.", count=f"{changes.height:,}"),
+    )
 
 
 def inverse_count(changes: pl.DataFrame, applied: pl.DataFrame) -> int:
@@ -86,13 +125,17 @@ def inverse_count(changes: pl.DataFrame, applied: pl.DataFrame) -> int:
     return undoing.height
 
 
-def _held(hold_reason: HoldReason, reason: str) -> Judgement:
+def _and_more(excess: Message, more: Message) -> Message:
+    return Message("several-excesses", "{excess}; {more}", excess=excess, more=more)
+
+
+def _held(hold_reason: HoldReason, reason: Message) -> Judgement:
     return Judgement(Verdict.HELD, hold_reason, reason)
 
 
 def _truncated(
     changes: pl.DataFrame, old_banks: pl.DataFrame, old_branches: pl.DataFrame, limits: Limits
-) -> Iterator[str]:
+) -> Iterator[Message]:
     """A sentence for each table whose last rows are gone."""
     for table, old, least in (
         (Table.BANKS, old_banks, limits.truncation_banks),
@@ -105,11 +148,25 @@ def _truncated(
         last = str(kept.max() or "")
         tail = keys.filter(keys > last)
         if len(tail) >= least:
-            after = f"after {last} " if last else ""
-            yield f"All {len(tail):,} {table} {after}are missing: the file looks cut off."
+            size = f"{len(tail):,}"
+            if last:
+                yield Message(
+                    "rows-after-missing",
+                    "All {count} {table} after {key} are missing: the file looks cut off.",
+                    count=size,
+                    table=_TABLES[table],
+                    key=last,
+                )
+            else:
+                yield Message(
+                    "rows-missing",
+                    "All {count} {table} are missing: the file looks cut off.",
+                    count=size,
+                    table=_TABLES[table],
+                )
 
 
-def _exceeded(changes: pl.DataFrame, sizes: dict[Table, int], limits: Limits) -> Iterator[str]:
+def _exceeded(changes: pl.DataFrame, sizes: dict[Table, int], limits: Limits) -> Iterator[Message]:
     """What of which table is more than its share of the rows there were."""
     counted = changes.group_by("table", "diff_type").len()
     counts = {(table, diff_type): rows for table, diff_type, rows in counted.iter_rows()}
@@ -117,4 +174,12 @@ def _exceeded(changes: pl.DataFrame, sizes: dict[Table, int], limits: Limits) ->
         for diff_type, done in _DONE.items():
             rows, percent = counts.get((table, diff_type), 0), limits.percent(table, diff_type)
             if rows * 100 > size * percent:
-                yield f"{rows:,} of {size:,} {table} would be {done}, more than {percent} %"
+                yield Message(
+                    "more-than-its-share",
+                    "{rows} of {size} {table} would be {done}, more than {percent} %",
+                    rows=f"{rows:,}",
+                    size=f"{size:,}",
+                    table=_TABLES[table],
+                    done=done,
+                    percent=percent,
+                )

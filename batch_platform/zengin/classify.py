@@ -24,6 +24,7 @@ from batch_platform.zengin import readings
 from batch_platform.zengin.kana import fold_expr, writable_expr
 from batch_platform.zengin.mergers import loosely, without_kind
 from batch_platform.zengin.model import CLASSIFIED_SCHEMA, ChangeClass, DiffType, Risk, Table
+from batch_platform.zengin.reasons import IS_BANK, LOSES_LETTERS, with_reasons
 
 ALIKE: Final = 400
 """Two names that share so many thousandths of their pairs of letters are related."""
@@ -76,20 +77,16 @@ def classify(changes: pl.DataFrame, successors: pl.DataFrame, *, closed: pl.Data
     change_class = pl.when(added).then(_class_of_addition()).when(deleted).then(_class_of_deletion())
     classed = judged.with_columns(change_class=change_class.otherwise(_class_of_update()))
     usual = pl.col("change_class").replace_strict({str(one): str(risk) for one, risk in RISKS.items()})
-    whole_bank = _IS_BANK & pl.col("change_class").is_in([ChangeClass.BANK_CLOSED, ChangeClass.MERGER])
+    whole_bank = IS_BANK & pl.col("change_class").is_in([ChangeClass.BANK_CLOSED, ChangeClass.MERGER])
     parted = pl.col("elsewhere").is_not_null()
-    return classed.with_columns(
+    judged = classed.with_columns(
         risk=pl.when(whole_bank | parted | pl.col("mute"))
         .then(pl.lit(str(Risk.HIGH)))
-        .when(_LOSES_LETTERS & (usual == Risk.LOW))
+        .when(LOSES_LETTERS & (usual == Risk.LOW))
         .then(pl.lit(str(Risk.MEDIUM)))
         .otherwise(usual),
-        reason=pl.when(added)
-        .then(_reason_of_addition())
-        .when(deleted)
-        .then(_reason_of_deletion())
-        .otherwise(_reason_of_update()),
-    ).select(*CLASSIFIED_SCHEMA)
+    )
+    return with_reasons(judged).select(*CLASSIFIED_SCHEMA)
 
 
 def _successors_of(successors: pl.DataFrame) -> pl.DataFrame:
@@ -181,20 +178,15 @@ def _begin(was: str, was_kana: str, becomes: str, becomes_kana: str) -> bool:
 
 
 _SAID: Final = ("name", "kana")
-_IS_BANK: Final = pl.col("table") == Table.BANKS
 _MUTE: Final = ~writable_expr(pl.col("becomes_kana")) & pl.col("was_kana").ne_missing(pl.col("becomes_kana"))
 """The kana becomes one that no transfer can carry."""
-_LOSES_LETTERS: Final = pl.any_horizontal(
-    (pl.col("old").struct.field(value) != "") & (pl.col("new").struct.field(value) == "")
-    for value in ("hira", "roma")
-).fill_null(False)
 
 
 def _class_of_addition() -> pl.Expr:
     return (
         pl.when(pl.col("former").is_not_null())
         .then(pl.lit(str(ChangeClass.REUSE)))
-        .when(_IS_BANK)
+        .when(IS_BANK)
         .then(pl.lit(str(ChangeClass.BANK_NEW)))
         .otherwise(pl.coalesce("takes_over", pl.lit(str(ChangeClass.NEW))))
     )
@@ -207,7 +199,7 @@ def _class_of_deletion() -> pl.Expr:
 
 def _class_of_update() -> pl.Expr:
     return (
-        pl.when(_IS_BANK & pl.col("takes_over").is_not_null())
+        pl.when(IS_BANK & pl.col("takes_over").is_not_null())
         .then("takes_over")
         .when(pl.col("same_kana") & (pl.col("becomes_kana") != "") & (pl.col("same_name") | pl.col("both_read")))
         .then(pl.lit(str(ChangeClass.ORTHOGRAPHY)))
@@ -243,91 +235,3 @@ def _part_of(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
 def _pairs(text: pl.Expr) -> pl.Expr:
     letters = text.str.split("")
     return letters.list.eval((pl.element() + pl.element().shift(-1)).drop_nulls()).list.unique()
-
-
-def _reason_of_addition() -> pl.Expr:
-    return (
-        pl.when(pl.col("former").is_not_null())
-        .then(pl.format("{} is new under a code that once was {}.", "becomes", "former"))
-        .when(pl.col("takes_over").is_not_null())
-        .then(
-            pl.format(
-                "{} seems to take over from {} {} (score {}).", "becomes", "from_key", "from_name", "from_score"
-            )
-        )
-        .when(pl.col("mute"))
-        .then(pl.format("{} is new, without a kana that a transfer can carry.", "becomes"))
-        .otherwise(pl.format("{} is new.", "becomes"))
-    )
-
-
-def _reason_of_deletion() -> pl.Expr:
-    return (
-        pl.when(pl.col("successor_key").is_not_null())
-        .then(
-            pl.format(
-                "{} is gone and seems to live on as {} {} (score {}).",
-                "was",
-                "successor_key",
-                "successor_name",
-                "score",
-            )
-        )
-        .when(_IS_BANK)
-        .then(pl.format("{} is gone, and no successor is in sight.", "was"))
-        .when(pl.col("gone_bank").is_not_null())
-        .then(pl.format("{} is gone with its bank {}.", "was", "gone_bank"))
-        .otherwise(pl.format("{} is gone, and no successor is in sight.", "was"))
-    )
-
-
-def _reason_of_update() -> pl.Expr:
-    kind = pl.col("change_class")
-    kana_stays = (pl.col("was_kana") == pl.col("becomes_kana")) & (pl.col("becomes_kana") != "")
-    grows = "{} becomes {} and seems to take over from {} {} (score {})."
-    said = (
-        pl.when(kind == ChangeClass.MERGER)
-        .then(pl.format(grows, "was", "becomes", "from_key", "from_name", "from_score"))
-        .when(pl.col("was") == pl.col("becomes"))
-        .then(_reason_of_kana())
-        .when(kind == ChangeClass.ORTHOGRAPHY)
-        .then(pl.format("{} is now written {}.", "was", "becomes"))
-        .when(kind == ChangeClass.KANA)
-        .then(pl.format("{} is now written {}, with another kana.", "was", "becomes"))
-        .when((kind == ChangeClass.RENAME) & kana_stays)
-        .then(pl.format("{} is renamed {}, while its kana {} stays.", "was", "becomes", "becomes_kana"))
-        .when(kind == ChangeClass.RENAME)
-        .then(pl.format("{} is renamed {}.", "was", "becomes"))
-        .when(kana_stays)
-        .then(
-            pl.format(
-                "The code of {} now belongs to {}, an unrelated name, while its kana {} stays.",
-                "was",
-                "becomes",
-                "becomes_kana",
-            )
-        )
-        .otherwise(pl.format("The code of {} now belongs to {}, an unrelated name.", "was", "becomes"))
-    )
-    emptied = (pl.col("becomes_kana") == "") & (pl.col("was_kana") != "") & (pl.col("was") != pl.col("becomes"))
-    said = (
-        pl.when(emptied)
-        .then(pl.format("{}, and its kana {} is gone.", said.str.strip_suffix("."), "was_kana"))
-        .otherwise(said)
-    )
-    moved = pl.format("{}, and {} is now the name of {}.", said.str.strip_suffix("."), "was", "elsewhere")
-    return pl.coalesce(moved, said)
-
-
-def _reason_of_kana() -> pl.Expr:
-    return (
-        pl.when((pl.col("was_kana") == pl.col("becomes_kana")) & _LOSES_LETTERS)
-        .then(pl.format("{} loses its hiragana or letters.", "becomes"))
-        .when(pl.col("was_kana") == pl.col("becomes_kana"))
-        .then(pl.format("Only the hiragana or letters of {} change.", "becomes"))
-        .when(pl.col("becomes_kana") == "")
-        .then(pl.format("{} loses its kana {}.", "becomes", "was_kana"))
-        .when(pl.col("was_kana") == "")
-        .then(pl.format("{} gets the kana {}.", "becomes", "becomes_kana"))
-        .otherwise(pl.format("The kana of {} changes from {} to {}.", "becomes", "was_kana", "becomes_kana"))
-    )

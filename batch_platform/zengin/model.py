@@ -44,8 +44,11 @@ CHANGE_SCHEMA: Final = {
 `diff_type` addition, update or deletion; `old` and `base_hash` null for additions, `new` and `new_hash` for
 deletions."""
 
-CLASSIFIED_SCHEMA: Final = {**CHANGE_SCHEMA, "change_class": pl.String(), "risk": pl.String(), "reason": pl.String()}
-"""`CHANGE_SCHEMA` with what `classify` says of each change; `reason` is one English sentence."""
+CLASSIFIED_SCHEMA: Final = {
+    **CHANGE_SCHEMA,
+    **dict.fromkeys(("change_class", "risk", "reason", "message"), pl.String()),
+}
+"""`CHANGE_SCHEMA` with what `classify` says of each change; `reason` is one English sentence, `message` its JSON."""
 
 RECORD_SCHEMA: Final = {"diff_id": pl.String(), **CLASSIFIED_SCHEMA}
 """Classified changes with the record that carries each: what is applied. A bulk record carries many rows."""

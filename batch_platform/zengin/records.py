@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from batch_platform.core.messages import Message, kept, restored
 from batch_platform.zengin.content import lines
 from batch_platform.zengin.model import (
     RECORD_SCHEMA,
@@ -103,7 +104,7 @@ def make_records(
             new_hash=row["new_hash"],
             risk=Risk(row["risk"]),
             change_class=ChangeClass(row["change_class"]),
-            reason=row["reason"],
+            reason=restored(row["reason"], row["message"]),
             metadata=dict(metadata),
         )
         for row in changes.iter_rows(named=True)
@@ -139,7 +140,7 @@ def make_bulk_record(
         new_hash=rows_hash,
         risk=max((Risk(one) for one in changes.get_column("risk").unique()), key=_RISKS.index, default=Risk.LOW),
         change_class=None,
-        reason=f"{changes.height:,} rows at once.",
+        reason=Message("rows-at-once", "{count} rows at once.", count=f"{changes.height:,}"),
         data_summary={
             "totalRecords": changes.height,
             **{name: of_type.get(f"any.{kind}", 0) for name, kind in kinds.items()},
@@ -169,7 +170,8 @@ def rows_of_records(records: Sequence[Record]) -> pl.DataFrame:
             record.new_hash,
             record.change_class and str(record.change_class),
             str(record.risk),
-            record.reason,
+            str(record.reason),
+            kept(record.reason),
         )
         for record in records
         if record.key is not None and record.table is not None
@@ -188,7 +190,7 @@ def change_of(row: Mapping[str, Any]) -> Change:
         changes=_changes(row),
         change_class=ChangeClass(row["change_class"]),
         risk=Risk(row["risk"]),
-        reason=row["reason"],
+        reason=restored(row["reason"], row["message"]),
         base_hash=row["base_hash"],
         new_hash=row["new_hash"],
     )
@@ -247,6 +249,7 @@ def to_item(record: Record) -> dict[str, Attribute]:
     for name in _OF_COLUMNS:
         values[name] = values[name] and {_camel(column): value for column, value in values[name].items()}
     values["not_before"] = record.not_before and record.not_before.isoformat()
+    values["message"] = kept(record.reason)
     values["approvals"] = [{"account": one.account, "at": timestamp_text(one.at)} for one in record.approvals]
     if record.approvals:
         # The spec knows one approver: the one whose yes made it approved.
@@ -270,7 +273,7 @@ def from_item(item: Mapping[str, Any]) -> Record:
     values["status"] = Status(values["status"])
     values["diff_type"] = DiffType(values["diff_type"])
     values["risk"] = Risk(values["risk"])
-    values["reason"] = values.get("reason", "")
+    values["reason"] = restored(values.get("reason", ""), found.get("message"))
     values["table"] = values["table"] and Table(values["table"])
     values["change_class"] = values["change_class"] and ChangeClass(values["change_class"])
     if "not_before" in values:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batch_platform.core.messages import Message, to_json
 from batch_platform.zengin.diff import diff
 from batch_platform.zengin.model import (
     RECORD_SCHEMA,
@@ -47,13 +48,14 @@ from batch_platform_tests.zengin.masters import (
 
 DAY = date(2024, 1, 1)
 AT = datetime(2024, 1, 1, 9, 0, tzinfo=UTC)
+SAID = Message("new-name", "{name} is new.", name="It")
 JST = timezone(timedelta(hours=9))
 METADATA = {"source": "zengin-code", "sourceVersion": "1.1.0.20240415"}
 
 
 def plain(old: Master, new: Master) -> pl.DataFrame:
     """A diff that says the same of every change: classes have tests of their own."""
-    said = {"change_class": "new", "risk": "low", "reason": "It is new."}
+    said = {"change_class": "new", "risk": "low", "reason": str(SAID), "message": to_json(SAID)}
     return diff(*old, *new).with_columns(**{name: pl.lit(text) for name, text in said.items()})
 
 
@@ -230,3 +232,17 @@ def test_the_size_of_an_item(item: dict[str, dict[str, object]], size: int):
 @given(st.text(max_size=300))
 def test_an_item_grows_by_the_bytes_of_its_texts(text: str):
     assert item_size({"error": {"S": text}, "id": {"S": "x"}}) == len("errorid") + 1 + len(text.encode())
+
+
+def test_a_reason_is_a_message_again_and_what_was_stored_before_it_stays_a_text():
+    changes = plain(*(excerpt(when) for when in (BEFORE, AFTER)))
+    record = records(changes, excerpt(AFTER)[0])[0]
+    item = to_item(record)
+    assert item["reason"] == {"S": "It is new."}
+    assert all(isinstance(one.reason, Message) for one in (from_item(item), change_of(changes.row(0, named=True))))
+    del item["message"]
+    older = from_item(item)
+    assert older == record
+    assert not isinstance(older.reason, Message)
+    row = changes.with_columns(message=pl.lit(None, pl.String())).row(0, named=True)
+    assert not isinstance(change_of(row).reason, Message)

@@ -11,6 +11,7 @@ import pytest
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import Conflict, NotFound
+from batch_platform.core.messages import Message
 from batch_platform.zengin.content import content_hash
 from batch_platform.zengin.model import (
     Approval,
@@ -52,6 +53,21 @@ def test_a_snapshot_is_registered_once_a_day(store: ZenginStore) -> None:
         assert session.newest_snapshot(until=DAY).id == "s2"
         assert session.newest_snapshot().id == "s3"
         assert session.newest_snapshot(date(2000, 1, 1)) is None
+
+
+def test_reasons_are_messages_again_and_what_stands_there_from_before_is_text(store: ZenginStore) -> None:
+    why = Message("undoes-changeset", "Undoes {changeset}.", changeset="c0")
+    with store.transaction() as session:
+        session.add_changeset(changeset(reason=why), who="system", now=NOW)
+        session.move_changeset(session.changeset("c1"), who="local:ann", now=NOW, why="my own words", approvals=())
+        session.note_records([record()], who="system", now=NOW, reason=why)
+        kept = session.changeset("c1").reason
+        assert (kept, getattr(kept, "id", None)) == ("Undoes c0.", "undoes-changeset")
+        first, second = (row["reason"] for row in session.transitions("changeset", "c1"))
+        assert (first.id, second, type(second)) == ("undoes-changeset", "my own words", str)
+        assert session.transitions("record", record().id)[0]["reason"].id == "undoes-changeset"
+        session.connection.execute("UPDATE zengin.changesets SET message = NULL")
+        assert type(session.changeset("c1").reason) is str
 
 
 def test_a_bootstrap_can_be_asked_for_later(store: ZenginStore) -> None:

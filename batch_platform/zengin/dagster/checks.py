@@ -25,7 +25,7 @@ MASTER_CHECKS: Final = [
 def snapshot_results(taken: Sequence[service.SnapshotOutcome]) -> Iterator[dg.AssetCheckResult]:
     """One result a check over all snapshots of a run."""
     verdicts = [
-        Verdict(check.name, outcome.provenance.version, check.passed, check.description, blocking=False)
+        Verdict(check.name, outcome.provenance.version, check.passed, str(check.description), blocking=False)
         for outcome in taken
         for check in outcome.checks
     ]
@@ -36,7 +36,7 @@ def master_results(checks: Sequence[service.MasterCheck]) -> Iterator[dg.AssetCh
     """One result a check of the master."""
     for check in checks:
         yield dg.AssetCheckResult(
-            asset_key=MASTER, check_name=check.name, passed=check.passed, description=check.description
+            asset_key=MASTER, check_name=check.name, passed=check.passed, description=str(check.description)
         )
 
 

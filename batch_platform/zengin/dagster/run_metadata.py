@@ -42,7 +42,7 @@ def of_proposal(context: ZenginContext, proposal: Proposal) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "changeset": changeset.id,
         "verdict": changeset.verdict.value,
-        "reason": changeset.reason,
+        "reason": str(changeset.reason),
         "dagster/row_count": changeset.counts.get("rows", 0),
         "raised": proposal.raised,
         "carried": proposal.carried,

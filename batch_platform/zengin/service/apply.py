@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from batch_platform.core.failures import PermanentFailure, PlatformError, TransientFailure
+from batch_platform.zengin.messages import APPLIED, BEING_APPLIED
 from batch_platform.zengin.model import ChangesetStatus, DiffType, Record, Status, business_day
 from batch_platform.zengin.service.context import SYSTEM, ZenginContext
 from batch_platform.zengin.service.rows import changes_of_records
@@ -117,7 +118,7 @@ def _apply_changeset(
             else:
                 session.note_records(ready, who=SYSTEM, now=context.clock(), reason=CAUGHT_UP)
                 taken = _take(context, ready)
-                session.note_records(taken, who=SYSTEM, now=context.clock(), reason="being applied")
+                session.note_records(taken, who=SYSTEM, now=context.clock(), reason=BEING_APPLIED)
             result = _write(context, session, changeset_id, taken, day, dry_run=dry_run)
     except PermanentFailure as error:
         if not dry_run:
@@ -195,7 +196,7 @@ def _finish(context: ZenginContext, records: Sequence[Record], result: ApplyResu
     moved: list[Record] = []
     for status, own in ends.items():
         moved += context.records.move_many(own, status, now=now, fields=fields).records
-    note(context, moved, who=SYSTEM, reason="applied")
+    note(context, moved, who=SYSTEM, reason=APPLIED)
 
 
 def _end(record: Record, rows: Mapping[str, int]) -> Status:
@@ -210,7 +211,7 @@ def _end(record: Record, rows: Mapping[str, int]) -> Status:
 def _fail(context: ZenginContext, taken: Sequence[Record], why: str) -> None:
     """Nothing of the changeset was written: its records say why."""
     executing = [record for record in taken if record.status is Status.EXECUTING]
-    note(context, executing, who=SYSTEM, reason="being applied")
+    note(context, executing, who=SYSTEM, reason=BEING_APPLIED)
     result = {"success": False, "rowsAffected": 0}
     fields = {"lease_until": None, "error": why, "execution_result": result}
     moved = context.records.move_many(executing, Status.FAILED, now=context.clock(), fields=fields).records

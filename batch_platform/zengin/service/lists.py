@@ -48,7 +48,7 @@ def failed_checks(context: ZenginContext, changeset: Changeset) -> list[IngestCh
     """What the snapshot of a changeset failed on the way in; nothing for an undoing, which has no snapshot."""
     with context.store.snapshot() as session:
         snapshot = None if changeset.inverse_of else session.snapshot(changeset.snapshot_hash)
-    checks = [IngestCheck(**check) for check in (snapshot.checks if snapshot else ())]
+    checks = [IngestCheck.of_stored(check) for check in (snapshot.checks if snapshot else ())]
     return [check for check in checks if not check.passed]
 
 

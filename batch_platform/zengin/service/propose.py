@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from batch_platform.core.failures import NotFound
+from batch_platform.core.messages import Message
 from batch_platform.zengin import brake, mergers
 from batch_platform.zengin.classify import classify
 from batch_platform.zengin.content import content_hash
 from batch_platform.zengin.diff import diff
+from batch_platform.zengin.messages import HOLDS, RAISED, SUPERSEDED
 from batch_platform.zengin.model import (
     Changeset,
     ChangesetStatus,
@@ -105,8 +107,12 @@ def raise_held(context: ZenginContext, seen: Changeset, *, by: str) -> Proposal:
                 field="changeset_id",
             )
         compared = _compare(context, guard, snapshot)
-        reason = (
-            f"Held ({seen.hold_reason}), and overridden by {', '.join(a.account for a in seen.approvals)} and {by}."
+        reason = Message(
+            "held-and-overridden",
+            "Held ({hold}), and overridden by {accounts} and {by}.",
+            hold=HOLDS[seen.hold_reason] if seen.hold_reason else "",
+            accounts=[given.account for given in seen.approvals],
+            by=by,
         )
         changeset = _changeset(context, snapshot, compared, Verdict.ACCEPTED, seen.hold_reason, reason)
         return _raise(context, guard, snapshot, compared, changeset, held=seen, who=by)
@@ -148,12 +154,20 @@ def _stale(
     """What the arrival tells, before the rows are looked at."""
     newest = guard.newest_snapshot()
     if newest is not None and newest.id != snapshot.id and newest.verdict is not None:
-        told = f"{snapshot.provenance.version} arrived before {newest.provenance.version}, which is judged already."
+        told = Message(
+            "arrived-before-the-judged",
+            "{version} arrived before {newest}, which is judged already.",
+            version=snapshot.provenance.version,
+            newest=newest.provenance.version,
+        )
         return Verdict.HELD, HoldReason.REGRESSION, told
     content = snapshot.provenance.content_hash
     proposed = any(one.inverse_of is None for one in guard.changesets(statuses=_UNDECIDED, limit=1000))
     if compared.base_hash == content and guard.accepted_hashes()[-1:] != [content] and proposed:
-        told = "It equals the master, while what a newer release proposed has still to be decided or applied."
+        told = Message(
+            "equals-master-before-newer",
+            "It equals the master, while what a newer release proposed has still to be decided or applied.",
+        )
         return Verdict.HELD, HoldReason.REGRESSION, told
     return None
 
@@ -242,7 +256,7 @@ def _raise(
     bulk = compared.banks.is_empty() or fresh.height > context.limits.bulk_rows
     stand = raise_records(context, fresh, compared.all_banks, changeset, snapshot=snapshot, bulk=bulk)
     with context.store.transaction() as session:
-        session.note_records(stand, who=who, now=now, reason="raised")
+        session.note_records(stand, who=who, now=now, reason=RAISED)
     superseded = _supersede(context, gone)
     with context.store.transaction() as session:
         # with the verdict, so that an override that is killed is still one that can be given again
@@ -250,7 +264,11 @@ def _raise(
             session.move_changeset(stored, who=who, now=now, why=changeset.reason, **_facts(changeset, held))
         for one in session.changesets(statuses=[ChangesetStatus.HELD], limit=1000):
             session.move_changeset(
-                one, status=ChangesetStatus.SUPERSEDED, who=SYSTEM, now=now, why=f"superseded by {changeset.id}"
+                one,
+                status=ChangesetStatus.SUPERSEDED,
+                who=SYSTEM,
+                now=now,
+                why=Message("superseded-by", "superseded by {changeset}", changeset=changeset.id),
             )
         session.judge_snapshot(snapshot.id, changeset.verdict, None, changeset.reason, now=context.clock())
         final = session.changeset(changeset.id)
@@ -280,11 +298,15 @@ def _of_fresh(
     context: ZenginContext, changeset: Changeset, fresh: pl.DataFrame, *, carried: int, remembered: int
 ) -> Changeset:
     """The changeset of what is really raised."""
-    rest = f"waiting for approval or application already: {carried:,}; rejected before: {remembered:,}"
     if fresh.is_empty():
         told = changeset.reason
         if changeset.verdict is Verdict.ACCEPTED:
-            told = f"Nothing new; {rest}."
+            told = Message(
+                "nothing-new",
+                "Nothing new; waiting for approval or application already: {waiting}; rejected before: {rejected}.",
+                waiting=f"{carried:,}",
+                rejected=f"{remembered:,}",
+            )
         return replace(
             changeset,
             verdict=Verdict.NOOP,
@@ -299,7 +321,15 @@ def _of_fresh(
     counts = counted(fresh)
     return replace(
         changeset,
-        reason=f"{changeset.reason} Raised: {fresh.height:,}; {rest}.",
+        reason=Message(
+            "some-raised",
+            "{reason} Raised: {raised}; waiting for approval or application already: {waiting}; rejected before: "
+            "{rejected}.",
+            reason=changeset.reason,
+            raised=f"{fresh.height:,}",
+            waiting=f"{carried:,}",
+            rejected=f"{remembered:,}",
+        ),
         counts=counts,
         payload_hash=payload_hash(fresh),
         needs_approvals=approvals_needed(counts, context.limits),
@@ -363,6 +393,6 @@ def _without(changes: pl.DataFrame, known: frozenset[tuple[str, str, str, str]])
 
 
 def _supersede(context: ZenginContext, gone: Sequence[Record]) -> int:
-    moved = context.records.move_many(gone, Status.EXPIRED, now=context.clock(), fields={"reason": "superseded"})
-    note(context, moved.records, who=SYSTEM, reason="superseded")
+    moved = context.records.move_many(gone, Status.EXPIRED, now=context.clock(), fields={"reason": SUPERSEDED})
+    note(context, moved.records, who=SYSTEM, reason=SUPERSEDED)
     return len(moved.records)

@@ -13,7 +13,17 @@ from typing import Any
 
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.core.messages import Message
-from batch_platform.zengin.messages import changed_changeset, changed_record
+from batch_platform.zengin.messages import (
+    APPLIED_AGAIN,
+    APPROVED,
+    APPROVED_AS_A_WHOLE,
+    OVERRIDDEN_ONCE,
+    TAKEN_BACK,
+    changed_changeset,
+    changed_record,
+    nothing_to_review,
+    still_held,
+)
 from batch_platform.zengin.model import (
     Approval,
     Changeset,
@@ -117,7 +127,7 @@ def revoke(
     again = _move(context, failed, Status.APPROVED, {"error": None})
     rest = [record for record in records if record.status is not Status.FAILED] + again
     moved = _move(context, rest, Status.PENDING, {"approvals": (), "not_before": None})
-    note(context, moved, who=by, reason="approval taken back")
+    note(context, moved, who=by, reason=TAKEN_BACK)
     return Decision(tuple(moved))
 
 
@@ -134,7 +144,7 @@ def retry(
     if dry_run:
         return Decision(tuple(records))
     moved = _move(context, records, Status.APPROVED, {"error": None})
-    note(context, moved, who=by, reason="to be applied again")
+    note(context, moved, who=by, reason=APPLIED_AGAIN)
     return Decision(tuple(moved))
 
 
@@ -163,12 +173,7 @@ def approve_changeset(
             note(context, records, who=SYSTEM, reason=CAUGHT_UP)
         if any(has_approved(record.approvals, by) for record in records if record.status is Status.APPROVED):
             return ChangesetDecision(_now(context, changeset_id), 0, 0)
-        raise Conflict(
-            "nothing-to-review",
-            "changeset {changeset} has nothing that waits for approval",
-            changeset=changeset_id,
-            field="changeset_id",
-        )
+        raise nothing_to_review(changeset_id)
     mine = [record for record in pending if not has_approved(record.approvals, by)]
     if not mine:
         raise approved_already(by, Message("changeset-so-named", "changeset {changeset}", changeset=changeset_id))
@@ -199,12 +204,7 @@ def require_reviewed(changeset: Changeset, *, payload_hash: str, count: int) -> 
             field="count",
         )
     if changeset.status is ChangesetStatus.HELD:
-        raise Conflict(
-            "changeset-held",
-            "changeset {changeset} is held: it has to be overridden first",
-            changeset=changeset.id,
-            field="changeset_id",
-        )
+        raise still_held(changeset.id)
 
 
 def reject_changeset(
@@ -228,12 +228,7 @@ def reject_changeset(
         return ChangesetDecision(done, 0, 0)
     pending = [record for record in _records(context, changeset_id) if record.status is Status.PENDING]
     if not pending:
-        raise Conflict(
-            "nothing-to-review",
-            "changeset {changeset} has nothing that waits for approval",
-            changeset=changeset_id,
-            field="changeset_id",
-        )
+        raise nothing_to_review(changeset_id)
     if dry_run:
         return ChangesetDecision(changeset, len(pending), 0)
     moved = _reject(context, pending, by=by, reason=reason)
@@ -265,7 +260,11 @@ def override(
     if len(given) < changeset.needs_approvals:
         with context.store.transaction() as session:
             waiting = session.move_changeset(
-                changeset, approvals=given, who=by, now=context.clock(), why="override, first account"
+                changeset,
+                approvals=given,
+                who=by,
+                now=context.clock(),
+                why=OVERRIDDEN_ONCE,
             )
         return ChangesetDecision(waiting, 0, 1)
     done = raise_held(context, changeset, by=by)
@@ -295,12 +294,7 @@ def _seen(
             )
     held = [one for one in changesets_of(context, records) if one.status is ChangesetStatus.HELD]
     if held:
-        raise Conflict(
-            "changeset-held",
-            "changeset {changeset} is held: it has to be overridden first",
-            changeset=held[0].id,
-            field="changeset_id",
-        )
+        raise still_held(held[0].id)
     return records
 
 
@@ -323,7 +317,7 @@ def _approve(
     enough = [record for record, lacks in zip(records, lacking, strict=True) if not lacks]
     few = [record for record, lacks in zip(records, lacking, strict=True) if lacks]
     moved = [*_move(context, enough, Status.APPROVED, fields), *_move(context, few, Status.PENDING, fields)]
-    note(context, moved, who=by, reason="approved")
+    note(context, moved, who=by, reason=APPROVED)
     return tuple(moved)
 
 
@@ -367,7 +361,13 @@ def _remember(context: ZenginContext, changeset: Changeset, by: str) -> None:
         return
     given = (*changeset.approvals, Approval(by, context.clock()))
     with context.store.transaction() as session:
-        session.move_changeset(changeset, approvals=given, who=by, now=context.clock(), why="approved as a whole")
+        session.move_changeset(
+            changeset,
+            approvals=given,
+            who=by,
+            now=context.clock(),
+            why=APPROVED_AS_A_WHOLE,
+        )
 
 
 def _records(context: ZenginContext, changeset_id: str) -> list[Record]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from batch_platform.core.failures import Conflict
+from batch_platform.core.messages import Message
 from batch_platform.zengin import mergers
 from batch_platform.zengin.classify import classify
 from batch_platform.zengin.content import content_hash
 from batch_platform.zengin.diff import apply, inverse
-from batch_platform.zengin.messages import changed_changeset
+from batch_platform.zengin.messages import RAISED, changed_changeset
 from batch_platform.zengin.model import (
     CHANGE_SCHEMA,
     Changeset,
@@ -77,7 +78,7 @@ def rollback(
             business_date=context.business_date(),
             verdict=Verdict.ACCEPTED,
             hold_reason=None,
-            reason=f"Undoes {changeset_id}.",
+            reason=Message("undoes-changeset", "Undoes {changeset}.", changeset=changeset_id),
             counts=counts,
             payload_hash=payload_hash(classified),
             base_content_hash=content_hash(banks, branches),
@@ -94,7 +95,7 @@ def rollback(
         named = pl.concat([banks, after[0]]).unique("bank_code", keep="last")
         bulk = classified.height > context.limits.bulk_rows
         raised = raise_records(context, classified, named, changeset, snapshot=None, bulk=bulk)
-        note(context, raised, who=by, reason="raised")
+        note(context, raised, who=by, reason=RAISED)
         with context.store.snapshot() as session:
             return session.changeset(own_id)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from batch_platform.core.failures import NotFound, PermanentFailure
+from batch_platform.core.messages import Message, kept, restored
 from batch_platform.zengin import kana
 from batch_platform.zengin.content import content_hash
+from batch_platform.zengin.messages import and_more
 from batch_platform.zengin.model import CHANGESET_TRANSITIONS, VALUES, ChangesetStatus, Provenance
 from batch_platform.zengin.readers import encoding_of, read_release
 from batch_platform.zengin.service.context import ZenginContext
@@ -41,6 +43,15 @@ class IngestCheck:
     name: str
     passed: bool
     description: str
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON with the snapshot; `of_stored` is its inverse."""
+        message = kept(self.description)
+        return {**vars(self), "description": str(self.description), **({"message": message} if message else {})}
+
+    @classmethod
+    def of_stored(cls, check: Mapping[str, Any]) -> IngestCheck:
+        return cls(check["name"], check["passed"], restored(check["description"], check.get("message")))
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,7 @@ def take_snapshot(
             orphans=orphans,
             bootstrap=bootstrap,
             location=location,
-            checks=[vars(check) for check in checks],
+            checks=[check.stored() for check in checks],
         )
         saved = dry_run or session.save_snapshot(replace(row, bootstrap=bootstrap))
         if known is None and not saved:
@@ -155,31 +166,57 @@ def _after(provenance: Provenance, newest: SnapshotRow | None) -> Provenance:
 def _checks(
     banks: pl.DataFrame, branches: pl.DataFrame, orphans: tuple[str, ...], before: SnapshotRow | None, encoding: str
 ) -> Iterator[IngestCheck]:
-    found = f"{banks.height:,} banks and {branches.height:,} branches, each once"
-    yield IngestCheck("keys_and_shape", True, f"{found}; read as {encoding}")
+    yield IngestCheck(
+        "keys_and_shape",
+        True,
+        Message(
+            "keys-and-shape",
+            "{banks} banks and {branches} branches, each once; read as {encoding}",
+            banks=f"{banks.height:,}",
+            branches=f"{branches.height:,}",
+            encoding=encoding,
+        ),
+    )
     known = set(before.orphans) if before else set(orphans)
     new = [code for code in orphans if code not in known]
-    told = f"new: {_some(new)}" if new else "none of them new"
-    yield IngestCheck("orphan_files", not new, f"{len(orphans)} files of banks that are gone, {told}")
+    news = (
+        Message("so-many-new", "new: {codes}", codes=_some(new)) if new else Message("none-new", "none of them new")
+    )
+    gone = Message("files-of-gone-banks", "{count} files of banks that are gone, {new}", count=len(orphans), new=news)
+    yield IngestCheck("orphan_files", not new, gone)
     odd = [f"{key} {name}" for key, name in _kana_names(banks, branches) if kana.unexportable(name)]
     yield IngestCheck(
         "characters",
         not odd,
-        f"{len(odd)} names hold letters that a transfer cannot carry: {_some(odd)}"
+        Message(
+            "names-unwritable",
+            "{count} names hold letters that a transfer cannot carry: {names}",
+            count=len(odd),
+            names=_some(odd),
+        )
         if odd
-        else "every name can be written",
+        else Message("names-writable", "every name can be written"),
     )
     lacking = _incomplete(banks, branches)
     yield IngestCheck(
         "complete",
         not lacking,
-        f"{len(lacking)} banks and branches lack kana, hiragana or letters: {_some(lacking)}"
+        Message(
+            "names-incomplete",
+            "{count} banks and branches lack kana, hiragana or letters: {names}",
+            count=len(lacking),
+            names=_some(lacking),
+        )
         if lacking
-        else "every bank and branch has kana, hiragana and letters",
+        else Message("names-complete", "every bank and branch has kana, hiragana and letters"),
     )
     empty = banks.join(branches, on="bank_code", how="anti").get_column("bank_code").to_list()
     yield IngestCheck(
-        "banks_have_branches", not empty, f"without a branch: {_some(empty)}" if empty else "every bank has a branch"
+        "banks_have_branches",
+        not empty,
+        Message("banks-without-branch", "without a branch: {codes}", codes=_some(empty))
+        if empty
+        else Message("banks-with-branches", "every bank has a branch"),
     )
 
 
@@ -207,5 +244,4 @@ def _kana_names(banks: pl.DataFrame, branches: pl.DataFrame) -> Iterator[tuple[s
 
 
 def _some(values: list[str]) -> str:
-    rest = len(values) - _SHOWN
-    return ", ".join(values[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    return and_more(", ".join(values[:_SHOWN]), len(values) - _SHOWN)

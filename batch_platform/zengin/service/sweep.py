@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from batch_platform.core.messages import Message
+from batch_platform.zengin.messages import LEASE_RAN_OUT, MIRROR_BEHIND
 from batch_platform.zengin.model import ChangesetStatus, Record, Status
 from batch_platform.zengin.service.context import SYSTEM, ZenginContext
 from batch_platform.zengin.service.trail import note
@@ -46,8 +48,8 @@ def sweep(context: ZenginContext, *, dry_run: bool = False) -> SweepOutcome:
     behind = _behind(context)
     if dry_run:
         return SweepOutcome(len(overdue), 0, len(lapsed), len(behind))
-    note(context, behind, who=SYSTEM, reason="the mirror was behind")
-    why = f"nobody decided in {context.limits.pending_days} days"
+    note(context, behind, who=SYSTEM, reason=MIRROR_BEHIND)
+    why = Message("nobody-decided", "nobody decided in {days} days", days=context.limits.pending_days)
     expired = context.records.move_many(overdue, Status.EXPIRED, now=now, fields={"reason": why}).records
     note(context, expired, who=SYSTEM, reason=why)
     finished, given_back = _end_leases(context, lapsed)
@@ -91,7 +93,7 @@ def _end_leases(context: ZenginContext, lapsed: Sequence[Record]) -> tuple[int, 
             rest = [record for record in own if record.id not in applied]
             done = context.records.move_many(there, Status.COMPLETED, now=now, fields=partial(_finished, now))
             back = context.records.move_many(rest, Status.APPROVED, now=now, fields={"lease_until": None})
-        note(context, [*done.records, *back.records], who=SYSTEM, reason="the lease ran out")
+        note(context, [*done.records, *back.records], who=SYSTEM, reason=LEASE_RAN_OUT)
         finished, given_back = finished + len(done.records), given_back + len(back.records)
     return finished, given_back
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from batch_platform.core.messages import Message
 from batch_platform.zengin.model import ChangesetStatus, Record, Status
 
 if TYPE_CHECKING:
     from batch_platform.zengin.service.context import ZenginContext
     from batch_platform.zengin.store import Session
 
-CAUGHT_UP: Final = "noted later"
+CAUGHT_UP: Final = Message("noted-later", "noted later")
 """The reason of an audit row that a killed run could not write: it is written before the record moves on."""
 
 _OPEN = (Status.PENDING, Status.APPROVED, Status.EXECUTING, Status.FAILED)
@@ -51,7 +52,11 @@ def _settle(context: ZenginContext, session: Session, changeset_id: str, *, who:
         undone = session.changeset(changeset.inverse_of)
         if undone.status in (ChangesetStatus.APPLIED, ChangesetStatus.PARTIALLY_APPLIED):
             session.move_changeset(
-                undone, status=ChangesetStatus.REVERSED, who=who, now=now, why=f"undone by {changeset_id}"
+                undone,
+                status=ChangesetStatus.REVERSED,
+                who=who,
+                now=now,
+                why=Message("undone-by", "undone by {changeset}", changeset=changeset_id),
             )
 
 

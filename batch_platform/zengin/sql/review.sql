@@ -37,17 +37,18 @@ ORDER BY max(judged_at)
 
 -- name: insert_changeset
 INSERT INTO zengin.changesets (
-    id, snapshot_hash, business_date, verdict, hold_reason, reason, counts, payload_hash, base_content_hash, status,
-    version, needs_approvals, approvals, inverse_of, proposed_by, created_at, updated_at)
+    id, snapshot_hash, business_date, verdict, hold_reason, reason, message, counts, payload_hash, base_content_hash,
+    status, version, needs_approvals, approvals, inverse_of, proposed_by, created_at, updated_at)
 VALUES (
-    %(id)s, %(snapshot_hash)s, %(business_date)s, %(verdict)s, %(hold_reason)s, %(reason)s, %(counts)s,
+    %(id)s, %(snapshot_hash)s, %(business_date)s, %(verdict)s, %(hold_reason)s, %(reason)s, %(message)s, %(counts)s,
     %(payload_hash)s, %(base_content_hash)s, %(status)s, %(version)s, %(needs_approvals)s, %(approvals)s,
     %(inverse_of)s, %(proposed_by)s, %(created_at)s, %(now)s)
 ON CONFLICT (id) DO NOTHING
 
 -- name: update_changeset
 UPDATE zengin.changesets SET
-    verdict = %(verdict)s, hold_reason = %(hold_reason)s, reason = %(reason)s, counts = %(counts)s,
+    verdict = %(verdict)s, hold_reason = %(hold_reason)s, reason = %(reason)s, message = %(message)s,
+    counts = %(counts)s,
     payload_hash = %(payload_hash)s, base_content_hash = %(base_content_hash)s, status = %(status)s,
     version = %(version)s, needs_approvals = %(needs_approvals)s, approvals = %(approvals)s, updated_at = %(now)s
 WHERE id = %(id)s AND version = %(expected)s
@@ -59,8 +60,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('zengin changeset ' || %(id)s, 0))
 SELECT pg_advisory_xact_lock(hashtextextended('zengin proposals', 0))
 
 -- name: changesets
-SELECT id, snapshot_hash, business_date, verdict, hold_reason, reason, counts, payload_hash, base_content_hash,
-       status, version, needs_approvals, approvals, inverse_of, proposed_by, created_at
+SELECT id, snapshot_hash, business_date, verdict, hold_reason, reason, message, counts, payload_hash,
+       base_content_hash, status, version, needs_approvals, approvals, inverse_of, proposed_by, created_at
 FROM zengin.changesets
 WHERE (%(ids)s::text[] IS NULL OR id = ANY(%(ids)s))
   AND (%(statuses)s::text[] IS NULL OR status = ANY(%(statuses)s))
@@ -103,10 +104,10 @@ CREATE TEMPORARY TABLE zengin_mirrored (
 
 -- name: insert_record_transitions
 -- one row a version of a record, also where the mirror is ahead of what is written here
-INSERT INTO zengin.transitions (at, who, target, target_id, from_status, to_status, version, reason)
+INSERT INTO zengin.transitions (at, who, target, target_id, from_status, to_status, version, reason, message)
 SELECT %(now)s, %(who)s, 'record', mirrored.id,
        CASE WHEN known.version = mirrored.version - 1 THEN known.status END, mirrored.status, mirrored.version,
-       %(reason)s
+       %(reason)s, %(message)s
 FROM zengin_mirrored AS mirrored
 LEFT JOIN zengin.records AS known USING (id)
 ORDER BY mirrored.id
@@ -129,12 +130,13 @@ WHERE known.version < excluded.version
 DROP TABLE zengin_mirrored
 
 -- name: insert_transition
-INSERT INTO zengin.transitions (at, who, target, target_id, from_status, to_status, version, reason)
-VALUES (%(now)s, %(who)s, %(target)s, %(target_id)s, %(from_status)s, %(to_status)s, %(version)s, %(reason)s)
+INSERT INTO zengin.transitions (at, who, target, target_id, from_status, to_status, version, reason, message)
+VALUES (%(now)s, %(who)s, %(target)s, %(target_id)s, %(from_status)s, %(to_status)s, %(version)s, %(reason)s,
+        %(message)s)
 ON CONFLICT (target, target_id, version) DO NOTHING
 
 -- name: transitions
-SELECT at, who, from_status, to_status, version, reason
+SELECT at, who, from_status, to_status, version, reason, message
 FROM zengin.transitions
 WHERE target = %(target)s AND target_id = %(target_id)s
 ORDER BY version

@@ -10,6 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from batch_platform.core.failures import NotFound
+from batch_platform.core.messages import kept, restored
 from batch_platform.zengin.messages import changed_changeset
 from batch_platform.zengin.model import (
     Approval,
@@ -103,7 +104,7 @@ class Changesets(ZenginStatements):
 
     def transitions(self, target: str, target_id: str) -> list[dict[str, Any]]:
         """Who moved a `record`, `changeset` or `snapshot` from where to where, in order."""
-        return self._rows("transitions", target=target, target_id=target_id)
+        return [_with_message(row) for row in self._rows("transitions", target=target, target_id=target_id)]
 
     def _audit(
         self, moved: Changeset, before: ChangesetStatus | None, *, who: str, now: datetime, reason: str | None
@@ -118,6 +119,7 @@ class Changesets(ZenginStatements):
             to_status=moved.status,
             version=moved.version,
             reason=reason,
+            message=kept(reason),
         )
 
 
@@ -130,6 +132,7 @@ def _parameters(changeset: Changeset) -> dict[str, Any]:
         "verdict": changeset.verdict,
         "hold_reason": changeset.hold_reason,
         "reason": changeset.reason,
+        "message": kept(changeset.reason),
         "counts": Jsonb(dict(changeset.counts)),
         "payload_hash": changeset.payload_hash,
         "base_content_hash": changeset.base_content_hash,
@@ -143,7 +146,7 @@ def _parameters(changeset: Changeset) -> dict[str, Any]:
 def _changeset(row: dict[str, Any]) -> Changeset:
     return Changeset(
         **{
-            **row,
+            **_with_message(row),
             "verdict": Verdict(row["verdict"]),
             "hold_reason": row["hold_reason"] and HoldReason(row["hold_reason"]),
             "status": ChangesetStatus(row["status"]),
@@ -152,3 +155,10 @@ def _changeset(row: dict[str, Any]) -> Changeset:
             ),
         }
     )
+
+
+def _with_message(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its reason as the message that it is."""
+    message, reason = row["message"], row["reason"]
+    told = {name: value for name, value in row.items() if name != "message"}
+    return {**told, "reason": None if reason is None else restored(reason, message)}

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from batch_platform.core.messages import kept
 from batch_platform.zengin.model import Record, Status, Table
 from batch_platform.zengin.store.statements import ZenginStatements
 
@@ -37,7 +38,7 @@ class Mirror(ZenginStatements):
             return
         self._run("create_mirrored")
         self._copy_temporary("zengin_mirrored", frame)
-        self._run("insert_record_transitions", who=who, now=now, reason=reason)
+        self._run("insert_record_transitions", who=who, now=now, reason=reason, message=kept(reason))
         self._run("upsert_records", now=now)
         self._run("drop_mirrored")
 

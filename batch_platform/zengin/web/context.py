@@ -15,7 +15,6 @@ from batch_platform.zengin.opening import open_work
 from batch_platform.zengin.service import ZenginContext
 from batch_platform.zengin.web import words
 from batch_platform.zengin.web.files import FILES
-from batch_platform.zengin.web.sentences import said
 
 HOME: Final = "/console/zengin"
 
@@ -63,7 +62,6 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
         "age": words.age,
         "summary": words.SUMMARY,
         "options": words.options,
-        "said": said,
         "risks_in": words.risk_counts,
         "classes_in": words.class_counts,
         "now": request.app.state.zengin.clock(),
