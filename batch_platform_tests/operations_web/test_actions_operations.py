@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from batch_platform.core.audit import AuditEntry
-from batch_platform.operations import cli
+from batch_platform.operations import cli, service
 from batch_platform.operations.actions import ACTIONS, CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.model import Launch
 from batch_platform.operations.web import api, pages
@@ -95,6 +95,7 @@ def test_every_action_leaves_one_row_on_every_surface(rig: Rig, walk: Any) -> No
         assert walk(way, CANCEL, run.run_id).target == run.run_id
         rig.runner.settle()
         walked.add((CANCEL, way))
+    service.sync(rig.operations)
     commands = typer.Typer()
     commands.add_typer(cli.jobs_app, name="jobs")
     assert walked == of_routers(api.router, pages.router) | of_commands(commands)
