@@ -192,7 +192,7 @@ def test_a_requeued_file_is_taken_up(machine: Machine, stack: Stack, proxy: Faul
     assert statuses(machine, "requeued") == ["DONE", "ERROR"]
 
     printed = json.loads(machine.cli("cur", "requeue", "requeued", "--json"))
-    assert printed == [{"project_id": "requeued", "month": f"{month:%Y-%m}", "object_key": keys[1]}]
+    assert printed == [{"month": f"{month:%Y-%m}", "objectKey": keys[1], "projectId": "requeued"}]
     assert statuses(machine, "requeued") == ["DONE", "PENDING"]
     machine.let_time_pass("requeued")
     runs = stack.finished("requeued", 2)
