@@ -107,7 +107,7 @@ def export_page(request: Request, work: Work, as_of: str = "", skip_unwritable: 
     """The file for transfers; or, where it would lack something, what that is and the question whether to go on."""
     day, errors = _day(as_of)
     if errors:
-        raise InvalidInput(errors["as_of"], field="as_of")
+        raise InvalidInput("date-so-written", "A date is written YYYY-MM-DD.", field="as_of")
     try:
         return download(service.export(work, "zengin", as_of=day, skip_unwritable=skip_unwritable))
     except service.UnwritableError as error:

@@ -88,7 +88,7 @@ def decide(request: Request, acting: Acting, form: Form) -> Response:
     try:
         selection = _selection(acting, form)
         if form["payload_hash"] != selection.hash or form["count"] != str(len(selection.records)):
-            raise Conflict(_("The selection has changed since it was shown; nothing was done."))
+            raise Conflict("selection-changed", "The selection has changed since it was shown; nothing was done.")
     except InvalidInput as error:
         return redirect(request, back, message=error.message, tone="bad")
     action = RECORD_ACTIONS[verb]
@@ -140,17 +140,22 @@ def _selection(acting: Session[ZenginContext], form: Texts) -> Selection:
     else:
         versions = dict(map(_named, form.all("record")))
         if len(versions) > MOST:
-            raise InvalidInput(f"at most {MOST} records can be named one by one", field="record")
+            raise InvalidInput(
+                "too-many-records-named",
+                "at most {limit} records can be named one by one",
+                limit=MOST,
+                field="record",
+            )
         named = [service.record(work, record_id) for record_id in versions]
     if not named:
-        raise InvalidInput(_("Nothing is selected."))
+        raise InvalidInput("nothing-selected", "Nothing is selected.")
     found = (
         named
         if action != "approve"
         else [record for record in named if not quorum.has_approved(record.approvals, by)]
     )
     if not found:
-        raise InvalidInput(_("You have approved it; another approver is needed."))
+        raise InvalidInput("selection-approved-by-you", "You have approved it; another approver is needed.")
     versions = {record.id: versions[record.id] for record in found}
     return Selection(tuple(found), versions, changeset, change_class, risk)
 
@@ -209,7 +214,7 @@ def _named(text: str) -> tuple[str, int]:
 
 def _number(text: str, field: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInput(_("The form is not complete; load the page again."), field=field)
+        raise InvalidInput("form-incomplete", "The form is not complete; load the page again.", field=field)
     return int(text)
 
 
