@@ -100,8 +100,10 @@ def require_reversible(context: BtcContext, batch_id: str, *, key: IdempotencyKe
 
 def _require_free(context: BtcContext, key: IdempotencyKey | None) -> Batch | None:
     """The batch that this key has made already. Raises `Conflict` while another one is open."""
+    # in this order: a batch that the key makes meanwhile is open only once the key leads to it
+    other = context.store.batches.open_batch_id()
     known = None if key is None else context.store.batches.with_key(key, context.clock())
-    if known is None and (other := context.store.batches.open_batch_id()) is not None:
+    if known is None and other is not None:
         raise Conflict(
             "batch-is-open", "batch {batch} is open: finish or cancel it first", batch=other, field="batch_id"
         )

@@ -144,7 +144,7 @@ def test_a_conditional_write_waits_for_a_transaction_on_its_item(
     assert write()
     assert dynamo_proxy.count(operation) == 4
     dynamo_proxy.refuse(operation, "TransactionConflictException", times=4)
-    with pytest.raises(TransientFailure, match=r"^row: writes collide, also after 4 attempts$"):
+    with pytest.raises(TransientFailure, match=r"^row: writes collide or are throttled, also after 4 attempts$"):
         write()
 
 
