@@ -300,7 +300,7 @@ def test_an_update_waits_for_a_transaction_on_its_batch(distant: BtcStore, dynam
     dynamo_proxy.refuse("UpdateItem", "TransactionConflictException", times=3)
     assert distant.batches.amend(made, memo="other") == distant.batches.get("batch-001")
     dynamo_proxy.refuse("UpdateItem", "TransactionConflictException", times=4)
-    with pytest.raises(TransientFailure, match="batch-001: .* throttled, also after 4 attempts"):
+    with pytest.raises(TransientFailure, match=r"batch-001: .* throttled, also after 4 attempts"):
         distant.batches.amend(made, memo="third")
 
 
