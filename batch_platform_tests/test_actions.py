@@ -1,22 +1,21 @@
 """Nothing is written by a person without saying which action it is, and each action is one that is declared.
 
-That an action leaves exactly one row in the audit log, on each of its surfaces, is walked where its domain is tested.
+That an action leaves exactly one row in the audit log, on each of its surfaces, is walked where its domain is tested:
+in each `test_actions_….py`, whose `SURFACES` are all that is marked there, and walked.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
-from starlette.routing import Mount
 
 from batch_platform import domains
-from batch_platform.cli import app as command_line
 from batch_platform.registry import action_names
 from batch_platform.server import create_app
-from batch_platform_tests.surfaces import SAFE, commands, marks
+from batch_platform_tests.surfaces import SAFE, Surfaces, commands, has_dry_run, marks, of_commands, of_routes, routes
 
 # Sent by POST, because they carry a form or a body, but nothing is written by them.
 READS = {
@@ -47,22 +46,10 @@ def app(clean_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Fa
         return create_app(domains.load_settings())
 
 
-def routes(app: FastAPI) -> list[Any]:
-    return [route for route in iter_route_contexts(app.routes) if not isinstance(route.original_route, Mount)]
-
-
-def callbacks() -> list[tuple[str, Any, bool]]:
-    """Path, function and whether it has a dry run, of every command."""
-    return [
-        (path, command.callback, any("--dry-run" in option.opts for option in command.params))
-        for path, command in commands(command_line)
-    ]
-
-
 def test_every_route_that_writes_says_what_it_does(app: FastAPI) -> None:
     silent = {
         route.path
-        for route in routes(app)
+        for route in routes(app.routes)
         if set(route.methods or ()) - SAFE and not marks(route.endpoint) and route.path not in READS
     }
     assert silent == set()
@@ -71,13 +58,20 @@ def test_every_route_that_writes_says_what_it_does(app: FastAPI) -> None:
 def test_every_command_that_writes_says_what_it_does() -> None:
     silent = {
         path
-        for path, callback, dry_run in callbacks()
-        if dry_run and not marks(callback) and path.split()[0] not in OF_THE_MACHINE
+        for path, command in commands().items()
+        if has_dry_run(command) and not marks(command.callback) and path.split()[0] not in OF_THE_MACHINE
     }
     assert silent == set()
 
 
-def test_whatever_is_done_is_declared_and_can_be_done(app: FastAPI) -> None:
-    done = {name for route in routes(app) for name in marks(route.endpoint)}
-    done |= {name for _, callback, _ in callbacks() for name in marks(callback)}
-    assert done == set(action_names())
+def test_whatever_is_done_is_declared_can_be_done_and_is_walked(app: FastAPI) -> None:
+    marked = of_routes(app.routes) | of_commands()
+    assert {name for _, name in marked} == set(action_names())
+    assert marked == walked()
+
+
+def walked() -> Surfaces:
+    """What the walks of the domains, of operations and of the access go over: each fails for what it leaves out."""
+    here = Path(__file__).parent
+    modules = [path.relative_to(here.parent).with_suffix("") for path in here.glob("*/test_actions_*.py")]
+    return {surface for module in modules for surface in import_module(".".join(module.parts)).SURFACES}

@@ -21,8 +21,6 @@ import pytest
 import structlog
 
 from batch_platform import cli
-from batch_platform.core import postgres
-from batch_platform.core.caller import system_user
 from batch_platform.finops import months
 from batch_platform.finops.model import REPORT_MEASURES
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
@@ -30,7 +28,6 @@ from batch_platform_tests.finops.conftest import Project
 from batch_platform_tests.finops.test_commitments import pod, rows_of
 from batch_platform_tests.finops.test_places import put_case
 from batch_platform_tests.waiting import PATIENCE
-from batch_platform_tests.web.rig import audited
 
 SECRET = "external-id-4f1c"
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -297,34 +294,6 @@ def test_superseded_files_are_shown_on_request(run: Run, project: Project) -> No
         project.fetch()
     assert [file["status"] for file in run("files", project.id, "--json").json] == ["PENDING"]
     assert [file["status"] for file in run("files", project.id, "--all", "--json").json] == ["SUPERSEDED", "PENDING"]
-
-
-def test_each_write_leaves_one_row_in_the_name_of_whoever_runs_it(
-    run: Run, project: Project, recent: date, pool: postgres.Pool
-) -> None:
-    """Runs too: they stand in the history of their jobs as those of `jobs run` do."""
-    by = f"cli:{system_user()}"
-    new = f"{project.id}-new"
-    place = ["--bucket", "bucket-of-new", "--prefix", "p", "--report-name", "cur", "--disabled"]
-    change = ("projects", "add", new, *place, "--role-arn", ROLE, "--external-id", SECRET)
-    for words in (("projects", "add", new, *place), change, change, (*change, "--dry-run"), change):
-        assert run(*words).code == 0
-    for dry_run in (("--dry-run",), (), ()):
-        assert run("projects", "remove", new, *dry_run).code == 0
-    rows = audited(pool, new)
-    assert [row[:2] for row in rows] == [(by, f"cost-project.{verb}") for verb in ("create", "change", "remove")]
-
-    project.bucket.deliver(recent, [csv_gz([project.line("Usage", "None", month=recent)])])
-    for command, job in (("fetch", "cur-fetch"), ("aggregate", "cur-aggregate")):
-        before = len(audited(pool, job))
-        assert run(command, project.id, "--dry-run").code == 0
-        assert run(command, project.id).code == (0 if command == "fetch" else 1)
-        assert [row[:2] for row in audited(pool, job)[before:]] == [(by, "job.execute")]
-        newest = run("history", job, "--limit", "1", "--json", group="jobs").json[0]
-        assert (newest["requestedBy"], newest["parameters"]["projectId"]) == (by, project.id)
-    for dry_run in (("--dry-run",), ()):
-        assert run("requeue", project.id, *dry_run).code == 0
-    assert [row[:2] for row in audited(pool, project.id)][-1] == (by, "cost-files.requeue")
 
 
 def test_what_an_aggregation_waits_for_is_told(run: Run, project: Project, recent: date) -> None:

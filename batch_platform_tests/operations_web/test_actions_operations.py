@@ -5,22 +5,24 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from batch_platform.core.audit import AuditEntry
+from batch_platform.core.caller import system_user
 from batch_platform.operations import cli, service
 from batch_platform.operations.actions import ACTIONS, CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.model import Launch
 from batch_platform.operations.web import api, pages
 from batch_platform_tests.operations_web.conftest import GATE, MENDED, Client
 from batch_platform_tests.operations_web.rig import Rig
-from batch_platform_tests.surfaces import Surfaces, of_commands, of_routers, one_row
+from batch_platform_tests.surfaces import Walk, of_commands, of_routers
 
-HTML = {"Accept": "text/html"}
+WEB, COMMANDS = of_routers(api.router, pages.router), of_commands("jobs")
+SURFACES = WEB | COMMANDS
+INTENTS = {EXECUTE, CANCEL, RETRY}
 REASON = "the month was delivered anew"
 
 
@@ -38,65 +40,72 @@ class Patient:
 
 
 @pytest.fixture
-def walk(rig: Rig, client: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`walk(way, action, target, **given)`: do it, and answer with its one row."""
+def command(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Any:
     patient = replace(rig.operations, runner=Patient(rig))  # type: ignore[arg-type]
     monkeypatch.setattr(cli, "_operations", lambda **_: nullcontext(patient))
-    place = {EXECUTE: ("jobs", "execute"), CANCEL: ("runs", "cancel"), RETRY: ("dead-letters", "retry")}
-    place[DISCARD] = ("dead-letters", "discard")
 
-    def by(way: str, action: str, target: str, **given: Any) -> AuditEntry:
-        things, verb = place[action]
-        with one_row(rig.operations.pool, action) as rows:
-            if way == "api":
-                answer = client("operator").post(f"/api/admin/batch/{things}/{target}/{verb}", json=given or None)
-                assert answer.status_code in (200, 202), answer.text
-            elif way == "form":
-                verb = "run" if action == EXECUTE else verb
-                values = {"step": "run", "request_id": os.urandom(8).hex(), "parameters.rows": "3", **given}
-                values = {name: value for name, value in values.items() if name != "parameters"}
-                answer = client("operator").post(f"/console/{things}/{target}/{verb}", data=values, headers=HTML)
-                assert answer.status_code == 303, answer.text
-            else:
-                words = [] if things == "jobs" else [things]
-                options = ["--param", "rows=3"] if action == EXECUTE else []
-                options += ["--reason", REASON] if action == DISCARD else []
-                ended = CliRunner().invoke(
-                    cli.jobs_app, [*words, "run" if action == EXECUTE else verb, target, *options]
-                )
-                assert ended.exception is None or action == RETRY, ended.output  # the monitor resolves it
-        [row] = rows
-        assert row.target == target
-        assert row.who.startswith("cli:" if way == "command" else "token:operator")
-        return row
+    def call(_: str, *words: str, failing: bool = False) -> None:
+        ended = CliRunner().invoke(cli.jobs_app, list(words))
+        assert (ended.exception is not None) == failing, ended.output
 
-    return by
+    return call
 
 
-def test_every_action_leaves_one_row_on_every_surface(rig: Rig, walk: Any) -> None:
-    walked: Surfaces = set()
-    for way in ("api", "form", "command"):
-        row = walk(way, EXECUTE, "web-count", parameters={"rows": 3})
-        assert row.after["parameters"] == {"rows": 3}
+def test_every_action_of_the_web(rig: Rig, client: Client) -> None:
+    walk = Walk(rig.operations.pool, WEB, intents=INTENTS)
+    operator = client("operator")
+    post = partial(walk.send, operator, "POST", by="token:operator", stranger=client("viewer"))
+    nothing = partial(walk.leaves_none, operator, "POST")
+    for way, place in (("api", "/api/admin/batch"), ("form", "/console")):
+        given: dict[str, Any] = {"json": {"parameters": {"rows": 3}}}
+        verb = "execute"
+        if way == "form":
+            verb = "run"
+            given = {"data": {"step": "run", "request_id": os.urandom(8).hex(), "parameters.rows": "3"}}
+            nothing(f"{place}/jobs/web-count/run", 200, data={**given["data"], "step": "ask"})
+        [row] = post(f"{place}/jobs/web-count/{verb}", EXECUTE, target="web-count", **given)
+        assert row.after["parameters"]["rows"] == 3
         rig.runner.settle()
         letter = rig.letter()
-        row = walk(way, DISCARD, letter, version=1, reason=REASON)
+        body = "json" if way == "api" else "data"
+        there = f"{place}/dead-letters/{letter}"
+        nothing(f"{there}/discard", 422, **{body: {"version": 1, "reason": ""}})
+        nothing(f"{there}/retry", 409, **{body: {"version": 9}})
+        [row] = post(f"{there}/discard", DISCARD, target=letter, **{body: {"version": 1, "reason": REASON}})
         assert (row.before["state"], row.after["state"], row.after["reason"]) == ("open", "discarded", REASON)
         letter = rig.letter()
         MENDED.set()
-        row = walk(way, RETRY, letter, version=1)
+        [row] = post(f"{place}/dead-letters/{letter}/retry", RETRY, target=letter, **{body: {"version": 1}})
         assert (row.before["state"], row.after["retryRunId"] is not None) == ("open", True)
         rig.runner.settle()
         MENDED.clear()
-        walked |= {(action, way) for action in (EXECUTE, DISCARD, RETRY)}
-    for way in ("api", "form"):
         GATE.clear()
-        run = rig.run("wait")
-        assert walk(way, CANCEL, run.run_id).target == run.run_id
+        run = rig.run("wait").run_id
+        post(f"{place}/runs/{run}/cancel", CANCEL, target=run)
         rig.runner.settle()
-        walked.add((CANCEL, way))
-    service.sync(rig.operations)
-    commands = typer.Typer()
-    commands.add_typer(cli.jobs_app, name="jobs")
-    assert walked == of_routers(api.router, pages.router) | of_commands(commands)
-    assert {action for action, _ in walked} == set(ACTIONS)
+        nothing(f"{place}/runs/{run}/cancel", 409 if way == "api" else 303)  # it has ended
+    service.sync(rig.operations)  # no run is left behind that seems to run
+    assert walk.walked == WEB
+
+
+def test_every_action_of_a_command(rig: Rig, command: Any) -> None:
+    walk = Walk(rig.operations.pool, COMMANDS, intents=INTENTS)
+    by = f"cli:{system_user()}"
+    run = ("jobs", "run", "web-count", "--param", "rows=3")
+    for words in (run, (*run, "--dry-run")):  # a dry run of a job stands in its history
+        [row] = walk.command(command, *words, does=(EXECUTE,), by=by, target="web-count", dry_run=False)
+        assert row.after["dryRun"] is ("--dry-run" in words)
+    letter = rig.letter()
+    discard = ("jobs", "dead-letters", "discard", letter, "--reason", REASON)
+    walk.command(command, *discard, does=(DISCARD,), by=by, target=letter)
+    with walk.nothing():
+        command(*discard, failing=True)
+        command("jobs", "run", "web-count", "--param", "rows=x", failing=True)
+    letter = rig.letter()
+    MENDED.set()
+    walk.command(command, "jobs", "dead-letters", "retry", letter, does=(RETRY,), by=by, target=letter)
+    assert walk.walked == COMMANDS
+
+
+def test_every_action_has_a_surface() -> None:
+    assert {name for _, name in SURFACES} == set(ACTIONS)

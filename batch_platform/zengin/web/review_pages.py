@@ -81,7 +81,7 @@ def ask(request: Request, acting: Acting, form: Form) -> Response:
 
 
 @router.post(f"{HOME}/decide", dependencies=APPROVE)
-@writes(*(action.name for action in RECORD_ACTIONS.values()))
+@writes(*(RECORD_ACTIONS[verb].name for verb in _DECIDED_FROM))
 def decide(request: Request, acting: Acting, form: Form) -> Response:
     """The decision about exactly what was asked about; else nothing is done and the list says why."""
     back, verb = local_path(form["next"], HOME), form["action"]
