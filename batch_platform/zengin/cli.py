@@ -79,6 +79,7 @@ def snapshot_command(
         if dry_run:
             taken = plain(service.take_snapshot(mine.context, source, on, bootstrap=bootstrap, dry_run=True))
         else:
+            service.require_source(source, mine.context.s3)  # a mistyped name makes no failed run that alarms people
             parameters = LocalSnapshotParameters(source=source, bootstrap=bootstrap, target_date=on)
             taken = mine.run("zengin-snapshot", parameters)
     printing.snapshot(taken, as_json=as_json, dry_run=dry_run)

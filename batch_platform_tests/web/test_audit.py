@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from batch_platform.core import postgres
-from batch_platform.core.audit import AuditStore, Log, intend, record, settle
+from batch_platform.core.audit import DONE, AuditStore, Log, intend, record, settle
 from batch_platform.core.failures import Conflict, PermanentFailure, TransientFailure
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
@@ -261,3 +261,7 @@ def test_the_page_says_what_became_of_an_intent(site: Site, target: str) -> None
     page = browser.get(f"/console/audit?target={target}").text
     assert "結果不明" not in page
     assert "DONE-IT" in page
+    settle(
+        site.context.pool, intend(site.context.pool, who=ANN, what="job.run", target=target, now=NOON), DONE, now=NOON
+    )
+    assert '<span class="badge tone-good">完了</span>' in browser.get(f"/console/audit?target={target}").text

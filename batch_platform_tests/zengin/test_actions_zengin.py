@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from batch_platform.core import postgres
-from batch_platform.core.audit import AuditEntry
+from batch_platform.core.audit import AuditEntry, AuditStore
 from batch_platform.core.caller import system_user
-from batch_platform.core.failures import NotFound
+from batch_platform.core.failures import NotFound, PermanentFailure
 from batch_platform.operations.actions import EXECUTE
 from batch_platform.web.access.model import Role
 from batch_platform.zengin import service
@@ -152,11 +152,22 @@ def test_what_runs_a_job(surface: Surface) -> None:
     surface.run("snapshot", surface.shell.release({**MASTER, "0001-001": "大阪"}))
     surface.run("diff")
     surface.run("apply")
+    unreadable = surface.shell.folder / "banks.whl"
+    unreadable.write_text("no archive")
     failed = surface.walk.rows("zengin snapshot", EXECUTE, by=f"cli:{system_user()}", target="zengin-snapshot")
-    with failed as rows, pytest.raises(NotFound, match="does not exist") as refused:
-        surface.shell("snapshot", "/nowhere/at/all")
-    assert (refused.value.exit_code, rows[0].after["status"]) == (2, "failure")
+    with failed as rows, pytest.raises(PermanentFailure) as refused:
+        surface.shell("snapshot", str(unreadable))
+    assert (refused.value.exit_code, rows[0].after["status"]) == (1, "failure")
     assert surface.walked(EXECUTE)
+
+
+@pytest.mark.parametrize("source", ["/nowhere/at/all", "s3://{bucket}/nothing", "s3://{bucket}/nothing/"])
+def test_a_release_that_is_not_there_starts_no_run(surface: Surface, source: str) -> None:
+    named = source.format(bucket=surface.work.bucket)
+    before = len(AuditStore(surface.pool).rows(what=EXECUTE))
+    with pytest.raises(NotFound, match="does not exist") as refused:
+        surface.shell("snapshot", named)
+    assert (refused.value.exit_code, len(AuditStore(surface.pool).rows(what=EXECUTE))) == (2, before)
 
 
 def test_every_action_has_a_surface() -> None:

@@ -50,7 +50,7 @@ from batch_platform.zengin.service.search import (
     master_as_of,
 )
 from batch_platform.zengin.service.snapshot import INGEST_CHECKS, IngestCheck, SnapshotOutcome, take_snapshot
-from batch_platform.zengin.service.sources import Drop, drops
+from batch_platform.zengin.service.sources import Drop, drops, require_source
 from batch_platform.zengin.service.sweep import Digest, SweepOutcome, digest, purge, sweep
 
 __all__ = [
@@ -96,6 +96,7 @@ __all__ = [
     "records_of",
     "reject",
     "reject_changeset",
+    "require_source",
     "retry",
     "revoke",
     "rollback",

@@ -73,8 +73,20 @@ def read_source(source: str, s3: S3Client) -> Source:
         files = {name: file.read_bytes() for name, file in found.items() if _is_wanted(name)}
         return _of_directory(str(path.resolve()), files)
     if not path.is_file():
-        raise NotFound("source-missing", "{source} does not exist", source=source, field="source")
+        raise _missing(source)
     return _of_file(str(path.resolve()), path.read_bytes())
+
+
+def require_source(source: str, s3: S3Client) -> None:
+    """Raises `NotFound` when nothing is there, as `read_source` does, before anything is started for it."""
+    if not source.startswith("s3://"):
+        there = Path(source).expanduser().exists()
+    else:
+        bucket, key = _address(source)
+        of_file = not key.endswith("/") and objects.head(s3, bucket, key) is not None
+        there = of_file or any(True for _ in objects.list_objects(s3, bucket, key.rstrip("/") + "/"))
+    if not there:
+        raise _missing(source)
 
 
 def drops(s3: S3Client, bucket: str, *, now: datetime) -> list[Drop]:
@@ -110,11 +122,21 @@ def day_of(name: str, modified: datetime) -> date:
     return modified.astimezone(BUSINESS_ZONE).date()
 
 
-def _from_s3(source: str, s3: S3Client) -> Source:
+def _missing(source: str) -> NotFound:
+    return NotFound("source-missing", "{source} does not exist", source=source, field="source")
+
+
+def _address(source: str) -> tuple[str, str]:
+    """Bucket and key."""
     parts = urlsplit(source)
     bucket, key = parts.netloc, parts.path.lstrip("/")
     if not bucket or not key:
         raise InvalidInput("source-no-uri", "{source} is not s3://bucket/key", source=source, field="source")
+    return bucket, key
+
+
+def _from_s3(source: str, s3: S3Client) -> Source:
+    bucket, key = _address(source)
     data = None if key.endswith("/") else objects.get_bytes(s3, bucket, key, limit=_BYTES_AT_MOST)
     if data is not None:
         return _of_file(source, data)
@@ -122,7 +144,7 @@ def _from_s3(source: str, s3: S3Client) -> Source:
     listed = {one.key.removeprefix(folder): one for one in objects.list_objects(s3, bucket, folder)}
     wanted = {name: one for name, one in listed.items() if _is_wanted(name)}
     if not wanted:
-        raise NotFound("source-missing", "{source} does not exist", source=source, field="source")
+        raise _missing(source)
     return _of_directory(source, _read_all(s3, wanted))
 
 
