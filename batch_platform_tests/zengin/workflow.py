@@ -17,7 +17,7 @@ from batch_platform.zengin.readers import read_release
 from batch_platform.zengin.service import ZenginContext
 
 if TYPE_CHECKING:
-    from batch_platform_tests.zengin.conftest import SteppingClock
+    from batch_platform_tests.zengin.clock import SteppingClock
 
 DATA = Path(__file__).parents[1] / "data" / "zengin"
 ANN, BEN, CAT = "local:ann", "local:ben", "local:cat"
