@@ -11,7 +11,8 @@ from batch_platform.zengin.service import ZenginContext
 from batch_platform.zengin.store import ZenginStore
 from batch_platform.zengin.store.lake import SnapshotLake
 from batch_platform.zengin.store.records import RecordStore
-from batch_platform_tests.zengin.conftest import BUCKET, SteppingClock
+from batch_platform_tests.zengin.clock import SteppingClock
+from batch_platform_tests.zengin.conftest import BUCKET
 from batch_platform_tests.zengin.workflow import GENEROUS, Work
 
 if TYPE_CHECKING:

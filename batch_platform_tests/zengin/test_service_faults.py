@@ -18,7 +18,8 @@ from batch_platform.zengin.model import Status
 from batch_platform.zengin.service.context import SYSTEM
 from batch_platform.zengin.store.records import INDEX, RecordStore
 from batch_platform_tests.dynamo_proxy import DynamoProxy
-from batch_platform_tests.zengin.conftest import BUCKET, SteppingClock, empty, new_table
+from batch_platform_tests.zengin.clock import SteppingClock
+from batch_platform_tests.zengin.conftest import BUCKET, empty, new_table
 from batch_platform_tests.zengin.service_fixtures import context, work
 from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, Work, release, written
 

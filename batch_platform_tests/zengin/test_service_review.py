@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
+from batch_platform.web import i18n
 from batch_platform.zengin import service
 from batch_platform.zengin.model import ChangesetStatus, Record, Status
 from batch_platform_tests.zengin.service_fixtures import context, work
@@ -122,9 +123,11 @@ def test_a_rejected_record_is_closed_with_its_reason(work: Work) -> None:
     [rejected] = service.reject(work.context, [record.id], by=ANN, reason="still open").records
     assert rejected.status is Status.REJECTED
     assert rejected.ttl == int((work.clock.now + timedelta(days=90)).timestamp())
-    for decide in (service.approve, service.revoke):
-        with pytest.raises(Conflict):
+    for decide, statuses in ((service.approve, "pending"), (service.revoke, "pending, approved, failed")):
+        with pytest.raises(Conflict, match=f"is rejected, not {statuses}$") as refused:
             decide(work.context, [record.id], by=BEN)
+        with i18n.speaking(i18n.load(["batch_platform.web", "batch_platform.zengin.web"])["ja"]):
+            assert i18n.said(refused.value).endswith(f"「{statuses.replace(', ', '、')}」でなければなりません。")
     with pytest.raises(InvalidInput, match="reason"):
         service.reject(work.context, [work.records(changeset)["0005-002"].id], by=ANN, reason=" ")
 

@@ -289,7 +289,7 @@ def _seen(
                 "record {record} is {status}, not {statuses}",
                 record=record.id,
                 status=record.status,
-                statuses=" or ".join(statuses),
+                statuses=statuses,
                 field="status",
             )
     held = [one for one in changesets_of(context, records) if one.status is ChangesetStatus.HELD]
