@@ -49,7 +49,6 @@ STRAYS: dict[str, tuple[list[str], str]] = {
     "core/terminal.py": (["typer"], "what commands share waits for the kit's commands"),
     "operations/parameters.py": (["fastapi"], "forms of job parameters wait for the kit's actions"),
     "web/dagster_ui.py": (["dagster"], "the Dagster UI behind the login is an app of Dagster's and of the web"),
-    "zengin/printing.py": (["typer"], "its tables wait for the kit's lists"),
 }
 LONG_FILES: dict[str, str] = {}
 STANDARD_ROOMS = {"README.md", "domain", "settings", "cli", "dagster", "web", "service", "model", "store", "sql"}

@@ -64,6 +64,11 @@ def whole(low: int | None = None, high: int | None = None) -> Callable[[str], in
     return number
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """A line for people; with `err` on standard error, where output may be a file or JSON."""
+    typer.echo(text, err=err)
+
+
 def print_json(value: object) -> None:
     """Decimals as plain digits, dates and times in ISO 8601."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))

@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from batch_platform.core.caller import person
-from batch_platform.core.terminal import print_json, print_rows, shown
+from batch_platform.core.terminal import print_json, print_rows, say, shown
 from batch_platform.kit.lists import show, written
 from batch_platform.zengin.model import Changeset, ChangesetStatus, Quorum, Record, Status
 from batch_platform.zengin.service import ChangesetDecision, Decision, IngestCheck, Proposal, Unwritable
@@ -36,12 +34,12 @@ def snapshot(taken: Mapping[str, Any], *, as_json: bool, dry_run: bool) -> None:
         print_json({"date": taken["business_date"], "dry_run": dry_run, **rest, **provenance})
         return
     verb = "would be kept" if dry_run and taken["taken"] else "kept" if taken["taken"] else "was kept before"
-    typer.echo(
+    say(
         f"snapshot {taken['snapshot_id']} of {taken['business_date']} {verb}: {provenance['version']}, "
         f"{taken['banks']:,} banks, {taken['branches']:,} branches, read as {taken['encoding']}"
     )
     for check in taken["checks"]:
-        typer.echo(f"  {'ok     ' if check['passed'] else 'warning'}  {check['name']}: {check['description']}")
+        say(f"  {'ok     ' if check['passed'] else 'warning'}  {check['name']}: {check['description']}")
 
 
 def proposal(made: Proposal, *, as_json: bool, dry_run: bool) -> None:
@@ -50,10 +48,10 @@ def proposal(made: Proposal, *, as_json: bool, dry_run: bool) -> None:
     if as_json:
         print_json({**written(ChangesetAnswer.of(changeset)), **became, "dryRun": dry_run})
         return
-    typer.echo(f"changeset {changeset.id}: {changeset.verdict}: {changeset.reason}")
+    say(f"changeset {changeset.id}: {changeset.verdict}: {changeset.reason}")
     _counted(changeset)
     if made.carried or made.remembered or made.superseded:
-        typer.echo(
+        say(
             f"{made.raised} raised, {made.carried} open before, {made.remembered} rejected before, "
             f"{made.superseded} superseded"
         )
@@ -75,7 +73,7 @@ def undoing(changeset: Changeset, as_json: bool) -> None:
     show(CHANGESETS, [changeset], as_json=False)
     _counted(changeset)
     needed = _many(changeset.needs_approvals, "account")
-    typer.echo(f"{needed} must approve it, one at least another than {changeset.proposed_by}, who has proposed it")
+    say(f"{needed} must approve it, one at least another than {changeset.proposed_by}, who has proposed it")
 
 
 def changeset(one: Changeset, changes: pl.DataFrame, failed_checks: Sequence[IngestCheck], *, as_json: bool) -> None:
@@ -85,13 +83,13 @@ def changeset(one: Changeset, changes: pl.DataFrame, failed_checks: Sequence[Ing
         return
     show(CHANGESETS, [one], as_json=False)
     if one.proposed_by:
-        typer.echo(f"  proposed by {one.proposed_by}, who is not enough to approve it")
+        say(f"  proposed by {one.proposed_by}, who is not enough to approve it")
     for check in failed_checks:
-        typer.echo(f"  warning  {check.name}: {check.description}")
+        say(f"  warning  {check.name}: {check.description}")
     if one.approvals:
         verb = "overridden" if one.status is ChangesetStatus.HELD else "approved as a whole"
         given = ", ".join(f"{approval.account} ({shown(approval.at)})" for approval in one.approvals)
-        typer.echo(f"  {verb} by {given}: {len(one.approvals)} of {one.needs_approvals}")
+        say(f"  {verb} by {given}: {len(one.approvals)} of {one.needs_approvals}")
     _counted(one)
     rows = [
         {
@@ -109,7 +107,7 @@ def changeset(one: Changeset, changes: pl.DataFrame, failed_checks: Sequence[Ing
     ]
     print_rows(rows, as_json=False, empty="no changes")
     if changes.height > _CHANGES_SHOWN:
-        typer.echo(f"… and {changes.height - _CHANGES_SHOWN} more")
+        say(f"… and {changes.height - _CHANGES_SHOWN} more")
 
 
 def record(one: Record, *, as_json: bool) -> None:
@@ -124,7 +122,7 @@ def record(one: Record, *, as_json: bool) -> None:
 def unwritable(rows: Sequence[Unwritable]) -> None:
     """On standard error, as standard output may be the file itself."""
     for row in rows:
-        typer.echo(f"cannot be written: {row.key} {row.name}: {row.why}", err=True)
+        say(f"cannot be written: {row.key} {row.name}: {row.why}", err=True)
 
 
 def rehearsed(decision: Decision, as_json: bool) -> None:
@@ -174,13 +172,13 @@ def changeset_outlook(changeset: Changeset, records: Sequence[Record], *, by: st
         return
     show(CHANGESETS, [changeset], as_json=False)
     for approvals, left in sorted(needed.items()):
-        typer.echo(f"  {_many(left, 'pending record')} still need{_s(left)} {_many(approvals, 'approval')}")
+        say(f"  {_many(left, 'pending record')} still need{_s(left)} {_many(approvals, 'approval')}")
     if not pending:
-        typer.echo("  nothing of it waits for approval")
+        say("  nothing of it waits for approval")
     elif not mine:
-        typer.echo(f"  {by} has approved it already: another account must")
+        say(f"  {by} has approved it already: another account must")
     else:
-        typer.echo(f"  {by} may approve {_many(mine, 'record')} of it")
+        say(f"  {by} may approve {_many(mine, 'record')} of it")
         _proposer(by, {changeset.proposed_by})
 
 
@@ -188,9 +186,9 @@ def changeset_decision(done: ChangesetDecision, as_json: bool, *, verb: str) -> 
     if as_json:
         print_json(written(ChangesetDecisionAnswer.of(done)))
         return
-    typer.echo(f"changeset {done.changeset.id} is {done.changeset.status}: {_many(done.moved, 'record')} {verb}")
+    say(f"changeset {done.changeset.id} is {done.changeset.status}: {_many(done.moved, 'record')} {verb}")
     if done.changeset.status is ChangesetStatus.HELD:
-        typer.echo("another account must override it too")
+        say("another account must override it too")
     else:
         _waiting(done.waiting)
 
@@ -202,14 +200,14 @@ def applied(outcome: Mapping[str, Any], *, as_json: bool) -> None:
         print_json({"date": outcome["business_date"], "dry_run": dry_run, **totals, "changesets": rows})
         return
     verb = "would be applied" if dry_run else "applied"
-    typer.echo(f"{outcome['business_date']}: {_many(totals['applied'], 'row')} {verb}")
+    say(f"{outcome['business_date']}: {_many(totals['applied'], 'row')} {verb}")
     for row in rows:
-        typer.echo(
+        say(
             f"  {row['changeset_id']}: {row['applied']} {verb}, {row['already']} already there, "
             f"{_many(row['conflicts'], 'conflict')}, {row['waiting']} waiting"
         )
         for key in row["conflict_keys"]:
-            typer.echo(f"    conflict: {key}")
+            say(f"    conflict: {key}")
 
 
 def _counted(changeset: Changeset) -> None:
@@ -221,17 +219,17 @@ def _counted(changeset: Changeset) -> None:
             if rows and name.startswith(f"{prefix}.")
         ]
         if parts:
-            typer.echo(f"  {heading}: " + ", ".join(parts))
+            say(f"  {heading}: " + ", ".join(parts))
 
 
 def _waiting(records_left: int) -> None:
     if records_left:
-        typer.echo(f"{_many(records_left, 'record')} need{_s(records_left)} the approval of another account")
+        say(f"{_many(records_left, 'record')} need{_s(records_left)} the approval of another account")
 
 
 def _proposer(by: str, proposers: Collection[str | None]) -> None:
     if person(by) in {person(one or "") for one in proposers}:
-        typer.echo(f"{by} has proposed it: another account must approve it too")
+        say(f"{by} has proposed it: another account must approve it too")
 
 
 def _many(count: int, thing: str) -> str:
