@@ -4,6 +4,7 @@ Domains (they never import each other; they meet through asset keys and tables)
     finops      AWS cost and usage reports in, exact cost tables out
     zengin      releases of the bank master in; what people approved of them is applied
     btc         one rate over every balance: planned, sealed, applied, proved
+    trading     a paper-trading competition at real prices: facts appended, all else recomputed from them
 
 Layers of a domain, each importing only what stands below it
     domain                                   what it declares to the platform

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 from batch_platform import settings
 from batch_platform.btc.domain import DOMAIN as BTC
 from batch_platform.finops.domain import DOMAIN as FINOPS
+from batch_platform.trading.domain import DOMAIN as TRADING
 from batch_platform.zengin.domain import DOMAIN as ZENGIN
 
 if TYPE_CHECKING:
     from batch_platform.kit.domain import Domain
     from batch_platform.settings import Settings
 
-DOMAINS: Final[tuple[Domain, ...]] = (FINOPS, ZENGIN, BTC)
+DOMAINS: Final[tuple[Domain, ...]] = (FINOPS, ZENGIN, BTC, TRADING)
 """In the order of commands, dashboard cards and demo."""
 
 

@@ -92,7 +92,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         app = build_app(
             context,
             parts=[
-                _operations_part([room.card for room in rooms.values()]),
+                _operations_part([room.card for room in rooms.values() if room.card]),
                 *(room.part for room in rooms.values()),
                 _dagster_part(workspace),
             ],

@@ -52,6 +52,8 @@ STRAYS: dict[str, tuple[list[str], str]] = {
 }
 LONG_FILES: dict[str, str] = {}
 STANDARD_ROOMS = {"README.md", "domain", "settings", "cli", "dagster", "web", "service", "model", "store", "sql"}
+# Domains whose rooms are still being built; one that has them all must not stand here.
+GROWING = {"trading"}
 DAGSTER_ROOM = {"definitions", "assets", "checks", "sensors", "partitions", "run_metadata", "dry_runs", "resource"}
 MONEY_LIBRARIES = {"polars", "duckdb", "decimal"}
 
@@ -176,9 +178,9 @@ def test_long_files_are_named() -> None:
 def test_a_domain_has_the_standard_rooms(domain: str) -> None:
     folder = PACKAGE / domain
     there = {path.stem if path.suffix == ".py" else path.name for path in folder.iterdir()}
-    assert there >= STANDARD_ROOMS
-    assert {path.stem for path in (folder / "dagster").glob("*.py")} >= DAGSTER_ROOM
-    assert [path.name for path in (folder / "sql").iterdir() if path.suffix != ".sql"] == []
+    parts = {path.stem for path in (folder / "dagster").glob("*.py")}
+    assert (there >= STANDARD_ROOMS and parts >= DAGSTER_ROOM) == (domain not in GROWING)
+    assert [path.name for path in (folder / "sql").glob("*") if path.suffix != ".sql"] == []
 
 
 def test_a_framework_is_met_in_its_rooms_alone() -> None:

@@ -43,10 +43,11 @@ class AppContext:
 
 @dataclass(frozen=True)
 class WebRoom:
-    """What a domain gives to the web. `open_state` makes what its routes find at `app.state.<name of the domain>`."""
+    """What a domain gives to the web; `card` is None where it has none for the dashboard. `open_state` makes what its
+    routes find at `app.state.<name of the domain>`."""
 
     part: Part
-    card: DashboardCard
+    card: DashboardCard | None
     open_state: Callable[[AppContext], object]
 
 

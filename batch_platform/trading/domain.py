@@ -1,0 +1,51 @@
+"""What trading declares to the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from batch_platform.kit.domain import Domain
+from batch_platform.trading.settings import TradingSettings
+
+if TYPE_CHECKING:
+    from batch_platform.kit.domain import Definitions, Job, Rule, Settings, Typer, WebRoom
+
+
+def _commands() -> Typer:
+    from batch_platform.trading.cli import app
+
+    return app
+
+
+def _jobs(settings: Settings) -> Sequence[Job]:
+    from batch_platform.trading.dagster.definitions import build_jobs
+
+    return [job.entry for job in build_jobs(settings)]
+
+
+def _rules() -> Sequence[Rule]:
+    return ()
+
+
+def _definitions(settings: Settings, resources: Mapping[str, Any]) -> Definitions:
+    from batch_platform.trading.dagster.definitions import build
+
+    return build(settings, resources)
+
+
+def _web() -> WebRoom:
+    from batch_platform.trading.web.pages import WEB
+
+    return WEB
+
+
+DOMAIN: Final = Domain(
+    name="trading",
+    settings=TradingSettings,
+    commands={"trading": _commands},
+    jobs=_jobs,
+    rules=_rules,
+    definitions=_definitions,
+    web=_web,
+)

@@ -1,0 +1,16 @@
+"""What every use case works with; made once per process by whoever calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from batch_platform.core.clock import Clock
+from batch_platform.core.postgres import Pool
+
+
+@dataclass(frozen=True)
+class TradingContext:
+    """The platform's database, and the clock that says when orders are accepted."""
+
+    pool: Pool
+    clock: Clock
