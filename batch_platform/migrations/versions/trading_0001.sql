@@ -492,3 +492,5 @@ SELECT f.user_no, u.campaign_no, 'flow-' || f.flow_no, f.flow, NULL, NULL, NULL,
 FROM flows AS f
 JOIN users AS u ON u.user_no = f.user_no;
 COMMENT ON VIEW transactions IS 'What happened to a player: orders that were filled, liquidations, grants and other flows.';
+
+RESET search_path;
