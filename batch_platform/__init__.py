@@ -20,6 +20,7 @@ Around the domains, from the top; each imports only what stands below it
     definitions, server, registry
                 the other roots: for Dagster, for the web, for both. They loop over domains and name none
     domains     the one list of domains
+    outbox      mail, in-app and SMS notices; declared like a domain, but its service is there for all others
     kit         what a domain declares itself with; knows no domain
     operations  runs as users see them: job registry, ledger, dead letters, deadlines, alerts, metrics
     web         login, the API's and the console's tools, the Dagster UI behind the login; knows no domain

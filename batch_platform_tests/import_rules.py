@@ -1,8 +1,8 @@
 """Contracts of `.importlinter` that hold for every domain of `domains.py`, so that a new one needs no line there.
 
-Names in angle brackets stand for modules: `<domains>` for the folders of all domains, `<edges>` for the lines of the
-option `edges`, which name what stands above a domain's service, `<logic>` for a domain's modules that no contract
-names, `<inner>` for all of its modules below the edges.
+Names in angle brackets stand for modules: `<domains>` for the folders of all domains (as a layer: of those that no
+other line names), `<edges>` for the lines of the option `edges`, which name what stands above a domain's service,
+`<logic>` for a domain's modules that no contract names, `<inner>` for all of its modules below the edges.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class DomainLayers(LayersContract):
         named = {name for line in lines for name in parts(line)}
         for line in lines:
             if line == "<domains>":
-                yield " | ".join(domain.rpartition(".")[2] for domain in domains(graph))
+                neighbours = [domain.rpartition(".")[2] for domain in domains(graph)]
+                yield " | ".join(name for name in neighbours if name not in named)
             elif line == "<logic>":
                 if logic := [name for name in there if name not in named]:
                     yield " : ".join(logic)

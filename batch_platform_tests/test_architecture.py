@@ -205,6 +205,19 @@ def test_the_service_layer_hides_no_money_arithmetic_in_dagster_files(domain: st
     assert computing == set()
 
 
+def test_domains_stand_on_the_service_and_the_model_of_the_outbox_alone() -> None:
+    within = [
+        source.at(node)
+        for source in sources()
+        if source.name.split("/")[0] in set(DOMAINS) - {"outbox"}
+        for node in source.nodes()
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+        if name and re.match(r"batch_platform\.outbox(?!\.(service|model)$)", name)
+    ]
+    assert within == []
+
+
 def test_every_module_says_what_it_is_for() -> None:
     silent = [source.name for source in sources() if source.text.strip() and not ast.get_docstring(source.tree)]
     assert silent == []
