@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from batch_platform.web.access import api as access_api
 from batch_platform.web.access import pages as access_pages
 from batch_platform.web.access.authentication import GuardMiddleware, IdentityMiddleware, is_public
 from batch_platform.web.access.dependencies import current, public, requirement_of, requires
+from batch_platform.web.access.guests import GuestBook, Guests
 from batch_platform.web.access.model import PERMISSIONS, Grants, check_permission
 from batch_platform.web.access.oidc import Provider
 from batch_platform.web.access.sessions import Sessions
@@ -55,8 +56,9 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 class Part:
     """What a package adds: API routes, pages, navigation, the packages of its templates and texts, whole apps.
 
-    Every route declares `requires(...)`. A mounted app at `/name` is for those with `name:read`; what they may do
-    in it is its own to say.
+    Every route declares `requires(...)`, those of `opened` paths `public()`: nobody needs to be signed in for them.
+    A mounted app at `/name` is for those with `name:read`; what they may do in it is its own to say. `guests` are
+    people whom the package knows by itself, by the kind of their subjects.
     """
 
     routers: Sequence[APIRouter] = ()
@@ -65,6 +67,8 @@ class Part:
     templates: str | None = None
     locale: str | None = None
     mounts: Mapping[str, ASGIApp] = field(default_factory=dict)
+    opened: frozenset[str] = frozenset()
+    guests: Mapping[str, Guests] = field(default_factory=dict)
 
 
 def build_app(
@@ -77,7 +81,7 @@ def build_app(
 ) -> FastAPI:
     """The app, where roles have the permissions of `grants`.
 
-    Raises `ValueError` for a route that does not say who may call it.
+    Raises `ValueError` for a route that does not say who may call it, and for guests that cannot be.
     """
     packages = [name for part in parts for name in (part.templates, part.locale) if name]
     console = Console(
@@ -89,6 +93,8 @@ def build_app(
     provider = Provider(context.oidc, clock=context.clock) if context.oidc else None
     readiness = health.Readiness(ready or {}, clock=context.clock)
     mounts = {path: app for part in parts for path, app in part.mounts.items()}
+    opened = frozenset[str]().union(*(part.opened for part in parts))
+    guests = GuestBook({kind: found for part in parts for kind, found in part.guests.items()})
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -114,15 +120,15 @@ def build_app(
             Middleware(LanguageMiddleware, console.languages),
             Middleware(FailuresMiddleware),
             Middleware(BodyLimitMiddleware, context.limits.body_bytes),
-            Middleware(IdentityMiddleware, sessions, provider, grants),
+            Middleware(IdentityMiddleware, sessions, provider, grants, guests),
             Middleware(RateLimitMiddleware, context),
-            Middleware(GuardMiddleware, context, tuple(mounts)),
+            Middleware(GuardMiddleware, context, tuple(mounts), opened),
             Middleware(MediaMiddleware),
-            Middleware(IdempotencyMiddleware, context),
+            Middleware(IdempotencyMiddleware, context, opened),
         ],
     )
     app.state.web, app.state.console = context, console
-    app.state.sessions, app.state.provider = sessions, provider
+    app.state.sessions, app.state.provider, app.state.guests = sessions, provider, guests
     app.session_cookie = sessions.cookie.name
     problems.install(app)
     for router in (*(router for part in parts for router in part.routers), access_api.router):
@@ -135,11 +141,11 @@ def build_app(
     app.mount("/static", console.static)
     for path, mounted in mounts.items():
         app.mount(path, _Permitted(mounted, check_permission(f"{path.strip('/')}:read")))
-    check_routes(app)
+    check_routes(app, opened)
     return app
 
 
-def check_routes(app: FastAPI) -> None:
+def check_routes(app: FastAPI, opened: Collection[str] = ()) -> None:
     """Raises `ValueError` for a route without a permission, and for an open one that is not meant to be."""
     for route in iter_route_contexts(app.routes):
         if isinstance(route.original_route, Mount):
@@ -147,7 +153,7 @@ def check_routes(app: FastAPI) -> None:
         requirement = requirement_of(route)
         if requirement is None:
             raise ValueError(f"{route.path} declares no permission: dependencies=[requires(...)]")
-        if (requirement.permission is None) != is_public(route.path or ""):
+        if (requirement.permission is None) != is_public(route.path or "", opened):
             raise ValueError(f"{route.path} is public in one place and not in the other")
 
 

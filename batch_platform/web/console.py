@@ -117,6 +117,7 @@ class Console:
         context: dict[str, Any] = {
             "csrf_token": request.scope.get("csrf_token", ""),
             "environment": self.environment,
+            "home": shown[0].path if shown else HOME,
             "here": max(around, key=lambda item: len(item.path), default=None),
             "language": language.code,
             "navigation": shown,

@@ -66,13 +66,16 @@ def _complete(operation: dict[str, Any], route: Any, method: str) -> None:
     else:
         operation["security"] = _SECURITY
         operation["x-permission"] = permission
-        operation["description"] = f"{operation.get('description', '')}\n\nPermission: `{permission}`.".strip()
+        also = f", or {requirement.also}" if requirement and requirement.also else ""
+        operation["description"] = f"{operation.get('description', '')}\n\nPermission: `{permission}`{also}.".strip()
     responses = operation.setdefault("responses", {})
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
-    common = [status for status in _EVERYWHERE if permission is not None or status in (429, 503)]
+    anybody = (429, 503) if method in SAFE_METHODS else (403, 406, 422, 429, 503)
+    common = list(_EVERYWHERE if permission is not None else anybody)
     if method not in SAFE_METHODS:
-        common += _OF_WRITES
+        common += _OF_WRITES if permission is not None else (413, 415)
+    if method not in SAFE_METHODS and permission is not None:
         _add_idempotency_key(operation)
     if "{" in route.path_format:
         common.append(404)

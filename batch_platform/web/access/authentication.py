@@ -6,8 +6,7 @@ import binascii
 import hmac
 import json
 from base64 import urlsafe_b64decode
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batch_platform.web.access.dependencies import SAFE_METHODS
+from batch_platform.web.access.guests import GuestBook
 from batch_platform.web.access.model import Grants, Principal
 from batch_platform.web.access.oidc import ALGORITHMS, Provider
 from batch_platform.web.access.sessions import Sessions
@@ -43,9 +43,12 @@ _log = structlog.get_logger(__name__)
 class IdentityMiddleware:
     """Puts the `principal` (or None), with what roles may do here, and the browser's `csrf_token` into the scope."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, provider: Provider | None, grants: Grants) -> None:
+    def __init__(
+        self, app: ASGIApp, sessions: Sessions, provider: Provider | None, grants: Grants, guests: GuestBook
+    ) -> None:
         self._app = app
         self._grants = grants
+        self._guests = guests
         self._sessions = sessions
         self._provider = provider
         self._context: WebContext = sessions.context
@@ -66,13 +69,15 @@ class IdentityMiddleware:
         else:
             send = await self._recognise(connection, send)
         if scope["principal"] is not None:
-            scope["principal"] = replace(scope["principal"], grants=self._grants)
+            scope["principal"] = self._guests.admitted(scope["principal"], self._grants)
         await self._app(scope, receive, send)
 
     async def _of_token(self, authorization: str) -> Principal | None:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or len(token) > _LONGEST_TOKEN:
             return None
+        if self._guests.issues(token):
+            return await run_in_threadpool(self._guests.read, self._context, token)
         try:
             # which key is asked is the token's choice, what that key may verify is not
             algorithm = _algorithm(token)
@@ -114,9 +119,12 @@ class IdentityMiddleware:
 class GuardMiddleware:
     """401 for nobody, and for browsers a check that the write comes from a page of ours."""
 
-    def __init__(self, app: ASGIApp, context: WebContext, foreign_apps: Sequence[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, context: WebContext, foreign_apps: Sequence[str], opened: Collection[str]
+    ) -> None:
         self._app = app
         self._context = context
+        self._opened = opened
         # apps that know nothing of our forms: for their writes the origin alone decides
         self._foreign_apps = tuple(f"{path}/" for path in foreign_apps)
 
@@ -130,12 +138,16 @@ class GuardMiddleware:
 
     async def _http(self, request: Request, receive: Receive, send: Send) -> None:
         principal: Principal | None = request.scope["principal"]
-        if principal is None and not is_public(request.scope["path"]):
+        path: str = request.scope["path"]
+        if principal is None and not is_public(path, self._opened):
             await self._refuse(request, send)
             return
-        by_cookie = principal is None or principal.via == "session"
-        if request.method not in SAFE_METHODS and by_cookie:
-            receive = await self._check_csrf(request, receive)
+        if request.method not in SAFE_METHODS:
+            if principal is None and path.startswith("/api/"):
+                # a program that signs in: it has no cookie that a foreign page could use
+                self._check_origin(request)
+            elif principal is None or principal.via == "session":
+                receive = await self._check_csrf(request, receive)
         await self._app(request.scope, receive, send)
 
     async def _refuse(self, request: Request, send: Send) -> None:
@@ -159,10 +171,13 @@ class GuardMiddleware:
             return
         await send({"type": "websocket.close", "code": code})
 
-    async def _check_csrf(self, request: Request, receive: Receive) -> Receive:
-        """Raises 403 unless a page of ours sent this; the body it may have read is in what it returns."""
+    def _check_origin(self, request: Request) -> None:
         if not self._comes_from_us(request.headers):
             raise foreign_origin()
+
+    async def _check_csrf(self, request: Request, receive: Receive) -> Receive:
+        """Raises 403 unless a page of ours sent this; the body it may have read is in what it returns."""
+        self._check_origin(request)
         if request.scope["path"].startswith(self._foreign_apps):
             return receive
         token = request.headers.get(CSRF_HEADER)
@@ -184,14 +199,16 @@ class GuardMiddleware:
         return urlsplit(origin).netloc == headers.get("host")
 
 
-def is_public(path: str) -> bool:
-    return path in PUBLIC or path.startswith(PUBLIC_FOLDER)
+def is_public(path: str, opened: Collection[str] = ()) -> bool:
+    """Whether nobody needs to be signed in: what belongs to login and health, and what the parts have `opened`."""
+    return path in PUBLIC or path in opened or path.startswith(PUBLIC_FOLDER)
 
 
 def login_page(request: Request, *, target: str, status: int = 200, name: str = "", error: str = "") -> Any:
     """The form of local accounts, or the way to the provider; `target` is where it leads."""
-    oidc = request.app.state.web.oidc is not None
-    return render(request, "login.html", status=status, next=local_path(target), name=name, error=error, oidc=oidc)
+    oidc, guests = request.app.state.web.oidc is not None, request.app.state.guests.kinds.values()
+    around = {"next": local_path(target), "oidc": oidc, "guests": list(guests)}
+    return render(request, "login.html", status=status, name=name, error=error, **around)
 
 
 async def _field(request: Request) -> str | None:

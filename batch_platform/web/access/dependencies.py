@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from fastapi import Depends, params
@@ -12,21 +12,37 @@ from starlette.requests import HTTPConnection
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.web.access.model import Principal, check_permission
-from batch_platform.web.api.refusals import Refusal, forbidden, unauthenticated
+from batch_platform.web.api.refusals import forbidden, token_without_session, unauthenticated
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """The permission a route asks for; None for the few that anybody may call."""
+    """The permission a route asks for; None for the few that anybody may call.
+
+    `also` says in the API's document whom it admits beside those who have the permission.
+    """
 
     permission: str | None
+    also: str = field(default="", kw_only=True)
 
     async def __call__(self, connection: HTTPConnection) -> None:
         if self.permission is not None:
-            authorize(connection, self.permission)
+            self.admit(connection, self.permission)
         _refuse_unknown_parameters(connection)
+
+    def admit(self, connection: HTTPConnection, permission: str) -> None:
+        """Raises 401 or 403 for whoever may not."""
+        authorize(connection, permission)
+
+
+class OwnSession(Requirement):
+    """What everybody may do with a session of their own, whatever else they may."""
+
+    def admit(self, connection: HTTPConnection, permission: str) -> None:  # noqa: ARG002 (nobody needs it)
+        if current(connection).via == "token":
+            raise token_without_session()
 
 
 def requires(permission: str) -> Any:
@@ -39,8 +55,13 @@ def requires(permission: str) -> Any:
 
 
 def public() -> Any:
-    """For the routes that the authentication lets pass: login and health."""
+    """For the routes that the authentication lets pass: login, health and what a part opens."""
     return Depends(Requirement(None))
+
+
+def own_session() -> Any:
+    """For the routes that end or change the caller's own session, guests' too."""
+    return Depends(OwnSession("session:read", also="any signed-in browser"))
 
 
 def current(connection: HTTPConnection) -> Principal:
@@ -58,7 +79,7 @@ def authorize(connection: HTTPConnection, permission: str) -> Principal:
         raise forbidden(permission)
     writes = connection.scope.get("method", "GET") not in SAFE_METHODS
     if writes and permission.endswith(":read") and principal.via == "token":
-        raise Refusal(403, "token-without-session", "a bearer token has no session to change")
+        raise token_without_session()
     return principal
 
 

@@ -97,7 +97,10 @@ def check_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who is asking. Subjects say where they come from: `local:ann`, `oidc:8f1e…`, `token:nightly`."""
+    """Who is asking. Subjects say where they come from: `local:ann`, `oidc:8f1e…`, `token:nightly`.
+
+    `granted` is what a domain lets its guests do (`guests.Guests`): they have no role.
+    """
 
     subject: str
     name: str
@@ -105,13 +108,19 @@ class Principal:
     via: Literal["session", "token"]
     session_id: str | None = None
     grants: Grants = field(default_factory=lambda: PERMISSIONS, repr=False, compare=False)
+    granted: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+
+    @property
+    def kind(self) -> str:
+        """Where the subject comes from: what stands before its colon."""
+        return self.subject.partition(":")[0]
 
     @property
     def permissions(self) -> frozenset[str]:
-        return permissions_of(self.roles, self.grants)
+        return permissions_of(self.roles, self.grants) | self.granted
 
     def may(self, permission: str) -> bool:
-        return allowed(self.roles, permission, self.grants)
+        return permission in self.granted or allowed(self.roles, permission, self.grants)
 
 
 @dataclass(frozen=True)

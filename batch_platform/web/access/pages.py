@@ -17,8 +17,8 @@ from batch_platform.core.failures import InvalidInput, TransientFailure
 from batch_platform.web.access import service
 from batch_platform.web.access.api import beginning
 from batch_platform.web.access.authentication import login_page
-from batch_platform.web.access.dependencies import current, public, requires
-from batch_platform.web.access.model import Role, roles_of
+from batch_platform.web.access.dependencies import current, own_session, public, requires
+from batch_platform.web.access.model import Principal, Role, roles_of
 from batch_platform.web.access.oidc import Flow, Provider
 from batch_platform.web.access.sessions import Sessions, SignedCookie
 from batch_platform.web.access.tokens import TokenRefused
@@ -75,13 +75,14 @@ def log_in(
     return _signed_in(request, session_id, target)
 
 
-@router.post("/logout", dependencies=[requires("console:read")])
+@router.post("/logout", dependencies=[own_session()])
 @writes("session.end")
 def log_out(request: Request) -> Response:
     """End the session, here and in the database."""
-    sessions = _sessions(request)
-    service.log_out(sessions, current(request), correlation_id=request.scope["correlation_id"])
-    response = redirect(request, "/login", message=_("You have signed out."))
+    sessions, principal = _sessions(request), current(request)
+    service.log_out(sessions, principal, correlation_id=request.scope["correlation_id"])
+    door = request.app.state.guests.sign_in_of(principal) or "/login"
+    response = redirect(request, door, message=_("You have signed out."))
     sessions.cookie.delete(response)
     return response
 
@@ -118,13 +119,7 @@ def come_back(request: Request, code: str = "", state: str = "", iss: str | None
             _log.warning("login without a role", subject=principal.subject)
             response = _login(request, target, status=403, error=_(_NO_ROLE))
         else:
-            session_id = service.log_in_by_provider(
-                _sessions(request),
-                principal,
-                address=_address(request),
-                correlation_id=request.scope["correlation_id"],
-            )
-            response = _signed_in(request, session_id, target)
+            response = enter(request, principal, target)
     except TokenRefused as refused:
         _log.warning("login refused", reason=str(refused))
         response = _login(request, target, status=401, error=_(_UNCONFIRMED))
@@ -132,6 +127,14 @@ def come_back(request: Request, code: str = "", state: str = "", iss: str | None
         response = _login(request, target, status=503, error=_(_AWAY))
     cookie.delete(response)
     return response
+
+
+def enter(request: Request, principal: Principal, target: str) -> Response:
+    """Start a session of somebody whom others vouch for, and go on to `target`."""
+    session_id = service.start_session(
+        _sessions(request), principal, address=_address(request), correlation_id=request.scope["correlation_id"]
+    )
+    return _signed_in(request, session_id, target)
 
 
 @router.get("/console/users", dependencies=[requires("users:manage")])

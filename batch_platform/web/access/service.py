@@ -96,8 +96,11 @@ def log_in(sessions: Sessions, name: str, password: str, *, address: str, correl
         return _start(sessions, session, by, Change(by.subject, now, correlation_id), user_name=name, address=address)
 
 
-def log_in_by_provider(sessions: Sessions, principal: Principal, *, address: str, correlation_id: str | None) -> str:
-    """The id of a new session of somebody whom an OIDC provider vouches for, with the roles it gave."""
+def start_session(sessions: Sessions, principal: Principal, *, address: str, correlation_id: str | None) -> str:
+    """The id of a new session of somebody whom others vouch for.
+
+    Those are an OIDC provider, with the roles it gave, and a domain for its guest, who has none.
+    """
     change = Change(principal.subject, sessions.context.clock(), correlation_id)
     with AccessStore(sessions.context.pool).transaction() as session:
         return _start(sessions, session, principal, change, user_name=None, address=address)

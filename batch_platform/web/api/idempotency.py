@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -88,12 +88,14 @@ def token(connection: HTTPConnection) -> str | None:
 class IdempotencyMiddleware:
     """Stands between authentication and the routes of `/api`."""
 
-    def __init__(self, app: ASGIApp, context: WebContext) -> None:
+    def __init__(self, app: ASGIApp, context: WebContext, opened: Collection[str] = ()) -> None:
         self._app = app
         self._context = context
+        # what signs in: its answers open something, and are kept nowhere
+        self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = _key(scope)
+        key = _key(scope, self._opened)
         if key is None:
             await self._app(scope, receive, send)
             return
@@ -208,9 +210,11 @@ class _Recorder:
         return Answer(self._start["status"], headers, b"".join(self._body))
 
 
-def _key(scope: Scope) -> str | None:
+def _key(scope: Scope, opened: Collection[str]) -> str | None:
     """The key of a write of the API. Raises `InvalidInput` for one that is malformed."""
     if scope["type"] != "http" or scope["method"] not in METHODS or not scope["path"].startswith("/api/"):
+        return None
+    if scope["path"] in opened:
         return None
     values = Headers(scope=scope).getlist(HEADER)
     if not values:

@@ -34,6 +34,10 @@ def forbidden(permission: str) -> Refusal:
     return Refusal(403, "forbidden", "the permission {permission} is missing", permission=permission)
 
 
+def token_without_session() -> Refusal:
+    return Refusal(403, "token-without-session", "a bearer token has no session to change")
+
+
 def foreign_origin() -> Refusal:
     """Browsers name the origin of a write: this one is another site's page."""
     return Refusal(403, "foreign-origin", "a page of another origin may not act here")
