@@ -1,0 +1,42 @@
+"""Which snapshots stay: all of 30 days, then one in three hours, after 90 days one a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from batch_platform.trading.instants import day_start
+
+WHOLE: Final = timedelta(days=30)
+"""Before the partition's day; rows as new as this all stay."""
+DENSE: Final = timedelta(days=90)
+"""Rows as new as this stay by `DENSE_BUCKET`, older ones by the day."""
+DENSE_BUCKET: Final = timedelta(hours=3)
+
+Snapshot = tuple[str, datetime]
+"""User and moment."""
+
+
+def bucket(at: datetime, day: date) -> datetime:
+    """The start of the UTC bucket whose newest row stays in the partition `day`; the row's own moment where all stay.
+
+    A later partition's buckets hold whole buckets of the earlier ones, so that weeks may be skipped or repeated.
+    """
+    today = day_start(day)
+    if at >= today - WHOLE:
+        return at
+    midnight = day_start(at.date())
+    if at >= today - DENSE:
+        return midnight + (at - midnight) // DENSE_BUCKET * DENSE_BUCKET
+    return midnight
+
+
+def kept(rows: Iterable[Snapshot], day: date) -> list[Snapshot]:
+    """The rows that stay, in the order in which they came; one that comes again is not counted twice."""
+    came = list(dict.fromkeys(rows))
+    newest: dict[Snapshot, datetime] = {}
+    for user, at in came:
+        key = (user, bucket(at, day))
+        newest[key] = max(at, newest.get(key, at))
+    return [(user, at) for user, at in came if newest[user, bucket(at, day)] == at]
