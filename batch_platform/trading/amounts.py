@@ -68,7 +68,7 @@ def exact(value: Number) -> Decimal:
 def is_multiple(value: Number, decimals: int) -> bool:
     """Whether a value has no digit beyond these decimals; trailing zeros are none."""
     numerator, denominator = value.as_integer_ratio()
-    return numerator * 10**decimals % denominator == 0
+    return bool(numerator * 10**decimals % denominator == 0)
 
 
 def plain(value: Decimal) -> str:
