@@ -25,6 +25,8 @@ from batch_platform.trading.amounts import (
 )
 from batch_platform.trading.model import Direction, Refusal
 
+CASH: Final = "USDC"
+"""The token in which all positions are opened and settled."""
 USDC_DECIMALS: Final = 6
 QUANTITY_DECIMALS: Final = 9
 FUNDING_SECONDS: Final = 8 * 3600

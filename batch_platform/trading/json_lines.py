@@ -1,0 +1,97 @@
+"""JSON Lines as people and programs write them: one object a line, told by its number where it is not one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, Final, NoReturn, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.core.messages import Message
+from batch_platform.core.validation import refusal_of
+
+JsonObject = dict[str, Any]
+
+
+class Strict(BaseModel):
+    """What a line holds: fields of exactly these names and types."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+S = TypeVar("S", bound=Strict)
+
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+
+
+def _storable(text: str) -> str:
+    if _UNSTORABLE.search(text):
+        raise ValueError(Message("text-unstorable", "must not hold a NUL or half a character"))
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Any text that a database holds."""
+
+
+def read_strictly(text: str) -> Any:
+    """JSON that names no field twice and knows no NaN. Raises `ValueError`."""
+    return _DECODER.decode(text)
+
+
+def objects(
+    lines: Iterable[bytes], *, read: Callable[[str], Any] = read_strictly
+) -> Iterator[tuple[int, JsonObject]]:
+    """The number of each line, from 1, and its object; empty lines are passed over.
+
+    Raises `InvalidInput` for the first line that is no object in UTF-8.
+    """
+    for number, line in enumerate(lines, 1):
+        if not (bare := line.strip()):
+            continue
+        try:
+            value = read(bare.decode())
+        except (ValueError, ArithmeticError, RecursionError) as error:
+            own = next((said for said in error.args if isinstance(said, Message)), None)
+            raise bad_line(number, own or Message("line-no-json", "no JSON in UTF-8")) from None
+        if not isinstance(value, dict):
+            raise bad_line(number, Message("line-no-object", "no JSON object"))
+        yield number, value
+
+
+def checked(model: type[S], number: int, value: JsonObject) -> S:
+    """The object of a line by its model. Raises `InvalidInput` naming the line and the field."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        refusal = refusal_of(error)
+        raise InvalidInput(
+            "bad-line", "line {line}: {reason}", line=number, reason=refusal.message, field=refusal.field
+        ) from None
+
+
+def bad_line(number: int, reason: Message, *, field: str | None = None) -> InvalidInput:
+    """The refusal of a line for this reason, or of a field of it."""
+    if field is not None:
+        reason = Message("invalid-input", "{field}: {reason}", field=field, reason=reason)
+    return InvalidInput("bad-line", "line {line}: {reason}", line=number, reason=reason, field=field)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> JsonObject:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(Message("field-twice", "a field is there twice"))
+    if not all(map(str.isprintable, found)):  # a failure that names one stays one line
+        raise ValueError(Message("field-unprintable", "a name holds characters that cannot be printed"))
+    return found
+
+
+def _no_literal(literal: str) -> NoReturn:
+    raise ValueError(literal)
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_literal)
