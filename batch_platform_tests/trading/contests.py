@@ -27,7 +27,8 @@ KEPT = "KEEP"
 class Size:
     """How much of everything; `tokens` counts all but the LSTs of pools, `orders` those of each player.
 
-    `partial` is the share of ticks that hold only some tokens; gaps last longer than a price is good.
+    `partial` is the share of ticks that hold only some tokens, `rough` of those that come in two lines, with more
+    decimals than a price has and with prices of LSTs; gaps last longer than a price is good.
     """
 
     players: int = 6
@@ -42,10 +43,13 @@ class Size:
     gaps: int = 2
     shocks: int = 4
     partial: float = 0.15
+    rough: float = 0.05
 
 
 TINY = Size(players=3, days=0.5, tokens=4, orders=8, odd_ticks=10, shocks=2, gaps=1)
-FORTNIGHT = Size(players=200, days=14, tokens=23, pools=2, orders=60, odd_ticks=0, odd_snapshots=0, shocks=20)
+FORTNIGHT = Size(
+    players=200, days=14, tokens=23, pools=2, orders=60, odd_ticks=0, odd_snapshots=0, shocks=20, rough=0
+)
 """200 players, 25 tokens, 2,016 ticks (fewer by the gaps), 336 snapshots."""
 
 
@@ -188,7 +192,16 @@ class _Maker:
             if random.random() < size.partial:
                 held = random.sample(self.tokens, k=random.randint(1, len(self.tokens)))
             prices = {token.name: amount(token.price, token.places) for token in held}
-            yield {"kind": "tick", "at": self._instant(at), "prices": prices}
+            for part in self._roughly(prices) if random.random() < size.rough else [prices]:
+                yield {"kind": "tick", "at": self._instant(at), "prices": part}
+
+    def _roughly(self, prices: dict[str, str]) -> Iterator[dict[str, str]]:
+        """More digits than 18 decimals, half a unit among them; an LST from outside."""
+        for part in (dict(list(prices.items())[::2]), dict(list(prices.items())[1::2])):
+            for name, text in part.items():
+                whole, _, rest = text.partition(".")
+                part[name] = f"{whole}.{rest.ljust(18, '0')}{self.random.choice(['5', '51', '4999', '50'])}"
+            yield part | {lst.name: "123.45" for lst in self.lsts.values()}
 
     def _step(self, token: _Token, *, shock: bool) -> None:
         random, reach = self.random, 3 if token.name == CASH else 60

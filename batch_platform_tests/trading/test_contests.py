@@ -125,7 +125,7 @@ def test_pnl_is_a_chain(lines: list[Line]) -> None:
 
 
 @FEW
-@given(contests(Size(players=3, days=0.5, tokens=4, pools=0, orders=8)))
+@given(contests(Size(players=3, days=0.5, tokens=4, pools=0, orders=8, rough=0)))
 def test_prices_of_another_unit_change_no_swap_and_scale_every_value(lines: list[Line]) -> None:
     lines = [line for line in lines if not line.get("order", "").startswith("perp")]
     scaled = [
@@ -165,7 +165,9 @@ def test_a_long_and_a_short_of_the_same_are_worth_their_collaterals(lines: list[
 
 @pytest.mark.parametrize("days", [1, 3])
 def test_the_size_is_that_which_was_ordered(days: int) -> None:
-    lines = contest(Random(1), Size(players=4, days=days, tokens=6, pools=2, gaps=0, odd_ticks=0, odd_snapshots=0))
+    lines = contest(
+        Random(1), Size(players=4, days=days, tokens=6, pools=2, gaps=0, odd_ticks=0, odd_snapshots=0, rough=0)
+    )
     kinds = Counter(line["kind"] for line in lines)
     assert (kinds["user"], kinds["token"], kinds["lst_pool"], kinds["order"]) == (4, 8, 2, 48)
     assert (kinds["tick"], kinds["snapshot"]) == (days * 144 + 1, days * 24)

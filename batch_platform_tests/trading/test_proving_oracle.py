@@ -195,6 +195,7 @@ REFUSED = {
     "invalid_amount": [
         ("swap", {"from": "USDC", "to": "SOL", "amount": "9999.0000001"}),
         ("stake", {"token": "SOL", "amount": "0"}),
+        ("stake", {"token": "SOL", "amount": "1e1"}),
     ],
     "insufficient_balance": [
         ("stake", {"token": "SOL", "amount": "10.000000001"}),

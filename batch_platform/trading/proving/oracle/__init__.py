@@ -24,6 +24,8 @@ Where the specification is silent, the oracle holds:
 - Who is disqualified goes on trading. Another player's position is not open, another player's investment not active.
 - Equity and penalty are exact, never rounded: only money that moves is.
 - There is a funding index for each token with perps, 0 before its second tick.
+- An LST whose derived price is 0 after rounding has none. Text that is no number is an `invalid_amount` of an order.
+- Nothing of a user happens before the instant of its `user` line; a flow that would leave less than 0 is a bad line.
 - Every registered user has balances, be they none.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from batch_platform.trading.proving.oracle.books import Books, Investment, Order, User
-from batch_platform.trading.proving.oracle.exact import fits, floor, number
+from batch_platform.trading.proving.oracle.exact import fits, floor, is_number, number
 from batch_platform.trading.proving.oracle.lines import Contest, Line
 from batch_platform.trading.proving.oracle.market import GOOD_FOR, Market
 from batch_platform.trading.proving.oracle.perps import CASH, Position, fee, size
@@ -38,7 +38,7 @@ class Desk:
     # acceptance
 
     def take(self, at: int, line: Line) -> None:
-        """Raises KeyError for an unknown user or kind of order, ValueError for what is no amount at all."""
+        """Raises KeyError for an unknown user or kind of order, ValueError for an amount that is no text."""
         order, user = Order(line["id"], line["user"], at, line), self._books.users[line["user"]]
         self._books.orders[order.id] = order
         try:
@@ -50,7 +50,9 @@ class Desk:
             self._books.pending.append(order)
 
     def _amount(self, text: object, places: int) -> Fraction:
-        amount = number(text)
+        if not isinstance(text, str):
+            raise ValueError(f"{text!r} is no text")
+        amount = number(text) if is_number(text) else Fraction(0)
         if amount <= 0 or not fits(amount, places):
             raise Refused("invalid_amount")
         return amount

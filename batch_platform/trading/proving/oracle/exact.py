@@ -9,11 +9,16 @@ from fractions import Fraction
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
+def is_number(text: object) -> bool:
+    """Whether it is text in plain digits."""
+    return isinstance(text, str) and _PLAIN.fullmatch(text) is not None
+
+
 def number(text: object) -> Fraction:
     """The value of a decimal in plain digits. Raises ValueError for anything else, a JSON number too."""
-    if not isinstance(text, str) or not _PLAIN.fullmatch(text):
+    if not is_number(text):
         raise ValueError(f"{text!r} is no decimal in plain digits")
-    return Fraction(text)
+    return Fraction(str(text))
 
 
 def fits(value: Fraction, places: int) -> bool:

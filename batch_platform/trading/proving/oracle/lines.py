@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from batch_platform.trading.proving.oracle.exact import fits, half_even, number
+from batch_platform.trading.proving.oracle.exact import fits, half_even, is_number, number
 
 Line = Mapping[str, Any]
 
@@ -135,8 +135,15 @@ def _facts(lines: Iterable[str]) -> Iterator[tuple[int, Line]]:
         if key not in met:
             met[key] = line
             yield place, line
-        elif met[key] != line:
+        elif _valued(met[key]) != _valued(line):
             raise BadLine(place, "contradicts an earlier line")
+
+
+def _valued(content: Any) -> Any:
+    """The same for texts of the same number."""
+    if isinstance(content, Mapping):
+        return {name: _valued(value) for name, value in content.items()}
+    return number(content) if is_number(content) else content
 
 
 def _one_tick_an_instant(events: Iterable[Event]) -> Iterator[Event]:
@@ -168,6 +175,8 @@ def _token(contest: Contest, line: Line) -> None:
 
 
 def _lst_pool(contest: Contest, line: Line) -> None:
+    if line["lst"] in [pool.lst for pool in contest.pools.values()]:
+        raise ValueError("another pool mints this LST")
     contest.pools[line["base"]] = Pool(line["base"], line["lst"], number(line["exchange_rate"]))
 
 

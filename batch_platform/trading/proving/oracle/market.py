@@ -49,7 +49,8 @@ class Market:
         held = {token: price for token, price in prices.items() if token not in self.lst_rates}
         for pool in self._contest.pools.values():
             if pool.base in held:
-                held[pool.lst] = half_even(self.lst_rates[pool.lst] * held[pool.base], 18)
+                price = half_even(self.lst_rates[pool.lst] * held[pool.base], 18)
+                held |= {pool.lst: price} if price else {}
         for token, price in held.items():
             if token in self.funding and token in self.prices:
                 since = self.prices[token][0]
