@@ -87,6 +87,7 @@ CREATE TABLE campaigns (
     tick_at       timestamptz,
     last_at       timestamptz,
     thinned_to    timestamptz,
+    digest        text,
     created_at    timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX campaigns_name ON campaigns (name);
@@ -94,6 +95,7 @@ COMMENT ON COLUMN campaigns.kind IS 'live: schedules and people act on it; loade
 COMMENT ON COLUMN campaigns.day IS 'The UTC day that interest and rates of liquid staking are accrued up to: every day before it has ended.';
 COMMENT ON COLUMN campaigns.tick_at IS 'The newest tick; an order accepted at this second comes after it.';
 COMMENT ON COLUMN campaigns.last_at IS 'The last instant of a loaded contest: what it is read as of.';
+COMMENT ON COLUMN campaigns.digest IS 'SHA-256 of the lines that a loaded contest was made of.';
 COMMENT ON COLUMN campaigns.thinned_to IS 'Snapshots before this instant have been thinned.';
 
 CREATE TABLE tokens (
@@ -142,7 +144,7 @@ CREATE TABLE interest_rates (
     id             uuid PRIMARY KEY,
     token_no       integer NOT NULL REFERENCES tokens ON DELETE CASCADE,
     action_type    text NOT NULL CHECK (action_type IN ('staking', 'liquid_staking')),
-    interest_rate  numeric NOT NULL CHECK (interest_rate >= 0 AND scale(trim_scale(interest_rate)) <= 5),
+    interest_rate  numeric NOT NULL CHECK (interest_rate > -100 AND scale(trim_scale(interest_rate)) <= 5),
     effective_date date NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT now()
 );

@@ -79,6 +79,7 @@ WITH incoming AS MATERIALIZED (
                WHEN p.kind = 'unstake' AND p.investment_no IS NULL THEN 'not_active'
                WHEN p.kind = 'unstake' AND p.lst_token_no IS NOT NULL AND coalesce(b.balance, 0) < p.receipt
                    THEN 'insufficient_balance'
+               WHEN p.redeemed = 0 THEN 'amount_too_small'
                WHEN p.kind = 'perp_close' AND p.position_no IS NULL THEN 'position_not_open'
                WHEN p.kind = 'perp_close' AND EXISTS (
                    SELECT FROM orders AS c

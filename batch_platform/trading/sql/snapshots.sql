@@ -59,7 +59,7 @@ WITH price AS MATERIALIZED (
     ) AS m (symbol)
     GROUP BY x.user_no
 ), unvalued AS (
-    SELECT f.user_no, array_agg(p.symbol) FILTER (WHERE p.price IS NULL) AS missing
+    SELECT f.user_no, array_agg(p.symbol) AS missing
     FROM flows AS f
     JOIN player AS u USING (user_no)
     LEFT JOIN postings AS m ON m.flow_no = f.flow_no
@@ -125,11 +125,10 @@ WITH price AS MATERIALIZED (
 SELECT (SELECT count(*) FROM written) AS complete, (SELECT count(*) FROM left_out) AS incomplete,
        (SELECT count(*) FROM player) AS players;
 
--- name: snapshot_partition
--- the partition of a UTC day; two who make it at once meet at the lock
-SELECT to_regclass('portfolio_snapshots_' || to_char(%(day)s::date, 'YYYYMMDD')) IS NOT NULL;
+-- name: missing_partition
+SELECT to_regclass('trading.portfolio_snapshots_' || to_char(%(day)s::date, 'YYYYMMDD')) IS NULL;
 
--- name: make_snapshot_partition
+-- name: make_partition
 CREATE TABLE IF NOT EXISTS {partition} PARTITION OF portfolio_snapshots FOR VALUES FROM ({begin}) TO ({end});
 
 -- name: snapshots_at
@@ -162,6 +161,6 @@ SELECT u.id AS user, u.username, u.wallet_address,
        CASE WHEN i.user_no IS NULL THEN 'no_baseline' ELSE 'price_missing:' || array_to_string(i.missing, ',') END AS reason
 FROM users AS u
 LEFT JOIN portfolio_snapshots AS s ON s.user_no = u.user_no AND s.timestamp = %(at)s AND s.pnl_percentage IS NOT NULL
-LEFT JOIN incomplete_snapshots AS i ON i.user_no = u.user_no AND i.at = %(at)s
+LEFT JOIN incomplete_snapshots AS i ON i.user_no = u.user_no AND i.at = %(at)s AND u.baseline_usd <> 0
 WHERE u.campaign_no = %(campaign_no)s AND u.status = 'active' AND u.created_at <= %(at)s AND s.user_no IS NULL
 ORDER BY u.id;

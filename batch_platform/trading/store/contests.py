@@ -1,0 +1,46 @@
+"""A contest as a whole: what it has come to, and its way from temporary tables into the real ones."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from batch_platform.trading.store.statements import Row, TradingStatements
+
+
+class Contests(TradingStatements):
+    """Answers are rows in the order in which they are given."""
+
+    def answer(self, part: str, campaign_no: int) -> list[Row]:
+        """One of orders, positions, investments, balances, funding_index, lst_rates, baselines."""
+        return self._rows(f"{part}_answer", campaign_no=campaign_no)
+
+    def boards(self, campaign_no: int) -> tuple[list[Row], list[Row], list[Row]]:
+        """Instants, ranked and unranked of every snapshot."""
+        names = ("board_instants", "every_ranked", "every_unranked")
+        instants, ranked, unranked = (self._rows(name, campaign_no=campaign_no) for name in names)
+        return instants, ranked, unranked
+
+    def make_scratch(self, *, numbered_for_real: bool) -> None:
+        """Empty temporary tables in the place of all of trading's.
+
+        `numbered_for_real`: their numbers are drawn from the real tables' sequences, so that rows can move there.
+        """
+        for row in self._rows("tables"):
+            copy = "CREATE TEMPORARY TABLE {} (LIKE trading.{} INCLUDING ALL EXCLUDING IDENTITY)"
+            table = sql.Identifier(row["relname"])
+            self.connection.execute(sql.SQL(copy).format(table, table))
+        for row in self._rows("identity_columns"):
+            table, column = row["table_name"], row["column_name"]
+            if numbered_for_real:
+                default = sql.SQL("SET DEFAULT nextval({})").format(sql.Literal(f"trading.{table}_{column}_seq"))
+            else:
+                default = sql.SQL("ADD GENERATED ALWAYS AS IDENTITY")
+            change = sql.SQL("ALTER TABLE {} ALTER COLUMN {} ").format(sql.Identifier(table), sql.Identifier(column))
+            self.connection.execute(change + default)
+
+    def move_scratch(self) -> None:
+        """All rows of the temporary tables into the real ones; `numbered_for_real` before."""
+        for row in self._rows("tables"):
+            table = sql.Identifier(row["relname"])
+            copy = "INSERT INTO trading.{} OVERRIDING SYSTEM VALUE SELECT * FROM pg_temp.{}"
+            self.connection.execute(sql.SQL(copy).format(table, table))
