@@ -94,3 +94,14 @@ LEFT JOIN portfolio_snapshots AS s ON s.user_no = u.user_no AND s.timestamp = n.
 LEFT JOIN incomplete_snapshots AS i ON i.user_no = u.user_no AND i.at = n.at AND u.baseline_usd <> 0
 WHERE n.campaign_no = %(campaign_no)s AND s.user_no IS NULL
 ORDER BY n.at, u.id;
+
+-- name: waiting
+SELECT o.accepted_at FROM orders AS o
+WHERE o.campaign_no = %(campaign_no)s AND o.status = 'pending'
+ORDER BY o.accepted_at;
+
+-- name: end_contest
+UPDATE campaigns SET last_at = %(at)s WHERE campaign_no = %(campaign_no)s;
+
+-- name: sign_contest
+UPDATE campaigns SET digest = %(digest)s WHERE campaign_no = %(campaign_no)s;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from psycopg import sql
 
 from batch_platform.trading.store.statements import Row, TradingStatements
@@ -19,6 +21,18 @@ class Contests(TradingStatements):
         names = ("board_instants", "every_ranked", "every_unranked")
         instants, ranked, unranked = (self._rows(name, campaign_no=campaign_no) for name in names)
         return instants, ranked, unranked
+
+    def waiting(self, campaign_no: int) -> list[datetime]:
+        """When the orders that wait were accepted, the oldest first."""
+        return [row["accepted_at"] for row in self._rows("waiting", campaign_no=campaign_no)]
+
+    def end_contest(self, campaign_no: int, at: datetime) -> None:
+        """The instant that a loaded contest is read as of."""
+        self._run("end_contest", campaign_no=campaign_no, at=at)
+
+    def sign_contest(self, campaign_no: int, digest: str) -> None:
+        """What a loaded contest was made of."""
+        self._run("sign_contest", campaign_no=campaign_no, digest=digest)
 
     def make_scratch(self, *, numbered_for_real: bool) -> None:
         """Empty temporary tables in the place of all of trading's.
