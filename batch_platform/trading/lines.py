@@ -35,23 +35,19 @@ from batch_platform.trading.json_lines import JsonObject, Strict, Text, bad_line
 from batch_platform.trading.model import Direction
 
 
-def _asked(value: object) -> Decimal | None:
-    """An amount above 0; None for any other text. Raises `ValueError` for what is no text."""
-    try:
-        amount = parse_number(value)
-    except ValueError:
-        if isinstance(value, str):
-            return None
-        raise
-    return amount if amount > 0 else None
+def _written(value: object) -> str:
+    """Any text. Raises `ValueError` for what is none: a JSON number may have lost digits on its way."""
+    if not isinstance(value, str):
+        raise ValueError(Message("number-as-text", "must be a number written as text"))
+    return value
 
 
 def _exchange_rate(value: object) -> Decimal:
     return parse_amount(value, INDEX_DECIMALS)
 
 
-Asked = Annotated[Decimal | None, BeforeValidator(_asked)]
-"""What an order asks for: more than 0, of any number of decimals; None is an invalid amount."""
+Asked = Annotated[Text, BeforeValidator(_written)]
+"""The amount that an order asks for, as it was written: whether it is one is judged at acceptance."""
 Whole = Annotated[int, Field(strict=True)]
 
 
@@ -169,6 +165,11 @@ class OrderLine(Fact):
     user: Text
     at: Instant
     order: str
+
+    @property
+    def request(self) -> dict[str, object]:
+        """What is asked for, without who, when and by which id."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"id", "user", "at"})
 
 
 class SwapLine(OrderLine):

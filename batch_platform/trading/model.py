@@ -78,6 +78,7 @@ class Campaign:
     tick_at: datetime | None = None
     last_at: datetime | None = None
     thinned_to: datetime | None = None
+    digest: str | None = None
 
     @property
     def usdc(self) -> Token | None:

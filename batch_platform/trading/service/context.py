@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from batch_platform.core.clock import Clock
 from batch_platform.core.postgres import Pool
+from batch_platform.trading.store import TradingStore
 
 
 @dataclass(frozen=True)
@@ -14,3 +15,8 @@ class TradingContext:
 
     pool: Pool
     clock: Clock
+
+    @property
+    def store(self) -> TradingStore:
+        """Transactions on trading's tables."""
+        return TradingStore(self.pool)

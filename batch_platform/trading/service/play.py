@@ -202,4 +202,4 @@ class _Player:
             self._waiting = self._session.waiting(self._campaign.number)
         self._ticks += 1
         if self._ticks in LOOKED_AT_AFTER:
-            self._session.connection.execute("ANALYZE")
+            self._session.analyze()

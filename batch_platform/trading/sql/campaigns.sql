@@ -2,13 +2,13 @@
 
 -- name: campaign
 SELECT c.campaign_no, c.name, c.kind, c.starts_at, c.ends_at, c.swap_fee_bps, c.perp_fee_bps, c.max_trade_usd, c.day,
-       c.tick_at, c.last_at, c.thinned_to
+       c.tick_at, c.last_at, c.thinned_to, c.digest
 FROM campaigns AS c
 WHERE c.name = %(name)s;
 
 -- name: campaigns
 SELECT c.campaign_no, c.name, c.kind, c.starts_at, c.ends_at, c.swap_fee_bps, c.perp_fee_bps, c.max_trade_usd, c.day,
-       c.tick_at, c.last_at, c.thinned_to
+       c.tick_at, c.last_at, c.thinned_to, c.digest
 FROM campaigns AS c
 WHERE %(kind)s::text IS NULL OR c.kind = %(kind)s
 ORDER BY c.campaign_no;

@@ -105,3 +105,24 @@ UPDATE campaigns SET last_at = %(at)s WHERE campaign_no = %(campaign_no)s;
 
 -- name: sign_contest
 UPDATE campaigns SET digest = %(digest)s WHERE campaign_no = %(campaign_no)s;
+
+-- name: analyze
+ANALYZE users, user_balances, flows, orders, investments, perp_positions, postings, ticks, price_ticks, funding_rates,
+    interest_index, lst_rates, portfolio_snapshots, incomplete_snapshots, tokens;
+
+-- name: contest_size
+SELECT (SELECT count(*) FROM users WHERE campaign_no = %(campaign_no)s) AS users,
+       (SELECT count(*) FROM orders WHERE campaign_no = %(campaign_no)s) AS orders,
+       (SELECT count(*) FROM ticks WHERE campaign_no = %(campaign_no)s) AS ticks,
+       (SELECT count(*) FROM portfolio_snapshots WHERE campaign_no = %(campaign_no)s) AS snapshots;
+
+-- name: is_empty
+SELECT NOT EXISTS (SELECT FROM users WHERE campaign_no = %(campaign_no)s)
+   AND NOT EXISTS (SELECT FROM ticks WHERE campaign_no = %(campaign_no)s);
+
+-- name: remove_empty
+-- a campaign without players and ticks makes room for a contest of its name
+DELETE FROM trading.campaigns AS c
+WHERE c.name = %(name)s
+  AND NOT EXISTS (SELECT FROM trading.users AS u WHERE u.campaign_no = c.campaign_no)
+  AND NOT EXISTS (SELECT FROM trading.ticks AS t WHERE t.campaign_no = c.campaign_no);

@@ -43,7 +43,8 @@ WITH price AS MATERIALIZED (
     GROUP BY v.user_no
     UNION ALL
     SELECT x.user_no, sum(greatest(x.equity, 0) * usdc.price),
-           array_agg(m.symbol) FILTER (WHERE m.symbol IS NOT NULL)
+           array_agg(x.symbol) FILTER (WHERE x.price IS NULL)
+               || array_agg(usdc.symbol) FILTER (WHERE usdc.price IS NULL AND coalesce(x.equity, 1) > 0)
     FROM (
         SELECT x.user_no, p.symbol, p.price,
                perp_equity(x.side, x.collateral, x.quantity, x.entry_price, p.price,
@@ -53,10 +54,6 @@ WITH price AS MATERIALIZED (
         WHERE x.opened_at <= %(at)s AND (x.closed_at IS NULL OR x.closed_at > %(at)s)
     ) AS x
     LEFT JOIN price AS usdc ON usdc.token_no = %(usdc_no)s
-    CROSS JOIN LATERAL (
-        VALUES (CASE WHEN x.price IS NULL THEN x.symbol END),
-               (CASE WHEN usdc.price IS NULL AND coalesce(x.equity, 1) > 0 THEN usdc.symbol END)
-    ) AS m (symbol)
     GROUP BY x.user_no
 ), unvalued AS (
     SELECT f.user_no, array_agg(p.symbol) AS missing

@@ -22,6 +22,19 @@ class Contests(TradingStatements):
         instants, ranked, unranked = (self._rows(name, campaign_no=campaign_no) for name in names)
         return instants, ranked, unranked
 
+    def contest_size(self, campaign_no: int) -> dict[str, int]:
+        """How many `users`, `orders`, `ticks` and rows of `snapshots`."""
+        [counts] = self._rows("contest_size", campaign_no=campaign_no)
+        return counts
+
+    def is_empty(self, campaign_no: int) -> bool:
+        """Whether nobody plays and nothing was ever priced."""
+        return bool(self._value("is_empty", campaign_no=campaign_no))
+
+    def remove_empty(self, name: str) -> None:
+        """Make room for a contest: an empty campaign of its name goes."""
+        self._run("remove_empty", name=name)
+
     def waiting(self, campaign_no: int) -> list[datetime]:
         """When the orders that wait were accepted, the oldest first."""
         return [row["accepted_at"] for row in self._rows("waiting", campaign_no=campaign_no)]
@@ -51,6 +64,10 @@ class Contests(TradingStatements):
                 default = sql.SQL("ADD GENERATED ALWAYS AS IDENTITY")
             change = sql.SQL("ALTER TABLE {} ALTER COLUMN {} ").format(sql.Identifier(table), sql.Identifier(column))
             self.connection.execute(change + default)
+
+    def analyze(self) -> None:
+        """Plans are made anew, for what the tables hold by now."""
+        self._run("analyze")
 
     def move_scratch(self) -> None:
         """All rows of the temporary tables into the real ones; `numbered_for_real` before."""
