@@ -73,7 +73,15 @@ def investment(row: Row) -> Json:
 
 def snapshot(row: Row) -> Json:
     """Of the columns of `portfolio_snapshots`, with `user` and `at`."""
-    names = ["user", "at", "total_value_usd", "pnl_from_previous", "pnl_from_start", "pnl_percentage", "net_flows_usd"]
+    names = [
+        "user",
+        "at",
+        "total_value_usd",
+        "pnl_from_previous",
+        "pnl_from_start",
+        "pnl_percentage",
+        "net_flows_usd",
+    ]
     return {**{name: text(row[name]) for name in names}, "twr_percentage": text(twr_percentage(row["twr_factor"]))}
 
 

@@ -29,17 +29,21 @@ from batch_platform.trading.amounts import (
     YearlyRate,
     parse_amount,
     parse_number,
+    plain,
 )
 from batch_platform.trading.instants import Day, Instant
 from batch_platform.trading.json_lines import JsonObject, Strict, Text, bad_line, checked
 from batch_platform.trading.model import Direction
 
 
-def _written(value: object) -> str:
-    """Any text. Raises `ValueError` for what is none: a JSON number may have lost digits on its way."""
-    if not isinstance(value, str):
-        raise ValueError(Message("number-as-text", "must be a number written as text"))
-    return value
+def _written(value: object) -> object:
+    """A number in plain digits, or a text that is none. Raises `ValueError` for what is no text."""
+    try:
+        return plain(parse_number(value))
+    except ValueError:
+        if isinstance(value, str):
+            return value
+        raise
 
 
 def _exchange_rate(value: object) -> Decimal:

@@ -44,7 +44,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Token:
-    """A token of a campaign; `lst_no` is the token that stands for it when it is staked, `base_no` the other way round.
+    """A token of a campaign; `lst_no` stands for it when it is staked, `base_no` is what it stands for itself.
 
     `perp_max_leverage` is None where there is no perpetual future on it.
     """

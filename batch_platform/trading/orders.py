@@ -85,9 +85,7 @@ def _perp_open(request: Request, campaign: Campaign) -> Terms:
     if collateral is None:
         return Terms("perp_open", reason=Refusal.INVALID_AMOUNT)
     fee = perps.open_fee(collateral, leverage, campaign.perp_fee_bps)
-    return Terms(
-        "perp_open", usdc.number, token.number, collateral, collateral + fee, fee, leverage, direction.sign
-    )
+    return Terms("perp_open", usdc.number, token.number, collateral, collateral + fee, fee, leverage, direction.sign)
 
 
 def _amount(text: object, token: Token) -> Decimal | None:

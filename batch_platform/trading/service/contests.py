@@ -10,6 +10,7 @@ from typing import Any
 
 from batch_platform.core.failures import Conflict
 from batch_platform.trading import answer, contest
+from batch_platform.trading.lines import SnapshotLine
 from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.play import play
 from batch_platform.trading.store import Session
@@ -46,10 +47,12 @@ def load(context: TradingContext, lines: Iterable[bytes], *, name: str, dry_run:
     read = contest.read(given)
     with context.store.transaction() as session:
         there = session.campaign(name)
-        if there is not None and there["digest"] != digest and not session.is_empty(there["campaign_no"]):
-            raise Conflict("campaign-not-empty", "campaign {campaign} holds another contest", campaign=name, field="campaign")
         if there is not None and there["digest"] == digest:
             return _loaded(session, there["campaign_no"], name, loaded=False)
+        if there is not None and not session.is_empty(there["campaign_no"]):
+            raise Conflict(
+                "campaign-not-empty", "campaign {campaign} holds another contest", campaign=name, field="campaign"
+            )
     with context.store.scratch(numbered_for_real=not dry_run) as session:
         number = play(session, read, name=name).number
         session.sign_contest(number, digest)
@@ -63,7 +66,7 @@ def _move(session: Session, name: str, read: contest.Contest) -> None:
     """From the temporary tables into the real ones, in one transaction."""
     with session.connection.transaction():
         session.remove_empty(name)
-        for day in sorted({event.fact.at.date() for event in read.events if isinstance(event.fact, contest.SnapshotLine)}):
+        for day in sorted({event.fact.at.date() for event in read.events if isinstance(event.fact, SnapshotLine)}):
             session.make_partition(day)
         session.move_scratch()
 

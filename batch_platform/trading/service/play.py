@@ -127,8 +127,8 @@ class _Player:
             case SnapshotLine():
                 self._hand_over()
                 self._session.take_snapshot(self._campaign.number, at, self._campaign.usdc_no)
-            case _:
-                self._gather(event)
+            case UserLine(user=user) | FlowLine(user=user) | OrderLine(user=user):
+                self._gather(user, event)
 
     def end(self, at: datetime | None) -> Campaign:
         """Time passes until the end."""
@@ -148,9 +148,9 @@ class _Player:
             engine.settle(self._session, self._campaign, at)
             self._waiting = [accepted for accepted in self._waiting if accepted + GOOD_FOR >= at]
 
-    def _gather(self, event: Event) -> None:
-        number = self._acts[event.fact.user]
-        self._acts[event.fact.user] += 1
+    def _gather(self, user: str, event: Event) -> None:
+        number = self._acts[user]
+        self._acts[user] += 1
         if number == len(self._rounds):
             self._rounds.append([])
         self._rounds[number].append(event)
@@ -164,24 +164,29 @@ class _Player:
             self._join([event.fact for event in events if isinstance(event.fact, UserLine)])
             if flows := [event for event in events if isinstance(event.fact, FlowLine)]:
                 self._flow(flows)
-            if orders := [event.fact for event in events if isinstance(event.fact, OrderLine)]:
-                self._session.accept_orders(self._campaign.number, [self._order(order) for order in orders])
+            if orders := [self._order(event) for event in events if isinstance(event.fact, OrderLine)]:
+                self._session.accept_orders(self._campaign.number, orders)
 
     def _join(self, users: Sequence[UserLine]) -> None:
         rows = [
-            {"id": line.user, "username": line.user, "wallet_address": line.user, "status": line.status, "at": line.at}
+            {
+                "id": line.user,
+                "username": line.user,
+                "wallet_address": line.user,
+                "status": line.status,
+                "at": line.at,
+            }
             for line in users
         ]
         self._users |= self._session.add_users(self._campaign.number, rows) if rows else {}
 
     def _flow(self, flows: Sequence[Event]) -> None:
-        rows = [self._flow_row(event) for event in flows]
+        rows = [self._flow_row(event) for event in flows if isinstance(event.fact, FlowLine)]
         try:
             self._session.add_flows(self._campaign.number, rows)
         except errors.CheckViolation:
             if len(flows) == 1:
-                reason = Message("flow-below-zero", "more flows out than {user} has", user=flows[0].fact.user)
-                raise bad_line(flows[0].number, reason, field="amounts") from None
+                raise bad_line(flows[0].number, Message("flow-below-zero", "more flows out than there is")) from None
             for event in flows:
                 self._flow([event])
 
@@ -189,10 +194,18 @@ class _Player:
         line = event.fact
         assert isinstance(line, FlowLine)
         amounts = {token: plain(amount) for token, amount in line.amounts.items()}
-        return engine.flow_row(self._campaign, self._users[line.user], line.at, line.flow, amounts)
+        return engine.flow_row(self._campaign, self._user(event, line.user), line.at, line.flow, amounts)
 
-    def _order(self, line: OrderLine) -> Row:
-        return engine.order_row(self._campaign, self._users[line.user], line.at, line.id, line.request)
+    def _order(self, event: Event) -> Row:
+        line = event.fact
+        assert isinstance(line, OrderLine)
+        return engine.order_row(self._campaign, self._user(event, line.user), line.at, line.id, line.request)
+
+    def _user(self, event: Event, user: str) -> int:
+        """Raises `InvalidInput` for one who acts before he is there."""
+        if user not in self._users:
+            raise bad_line(event.number, Message("line-before-user", "comes before its user does"), field="user")
+        return self._users[user]
 
     def _tick(self, line: TickLine) -> None:
         self._hand_over()

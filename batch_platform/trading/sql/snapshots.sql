@@ -126,7 +126,7 @@ SELECT (SELECT count(*) FROM written) AS complete, (SELECT count(*) FROM left_ou
 SELECT to_regclass('trading.portfolio_snapshots_' || to_char(%(day)s::date, 'YYYYMMDD')) IS NULL;
 
 -- name: make_partition
-CREATE TABLE IF NOT EXISTS {partition} PARTITION OF portfolio_snapshots FOR VALUES FROM ({begin}) TO ({end});
+CREATE TABLE IF NOT EXISTS {partition} PARTITION OF trading.portfolio_snapshots FOR VALUES FROM ({begin}) TO ({end});
 
 -- name: snapshots_at
 SELECT u.id AS user, s.timestamp AS at, s.total_value_usd, s.pnl_from_previous, s.pnl_from_start, s.pnl_percentage,

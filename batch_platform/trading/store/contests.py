@@ -58,6 +58,7 @@ class Contests(TradingStatements):
             self.connection.execute(sql.SQL(copy).format(table, table))
         for row in self._rows("identity_columns"):
             table, column = row["table_name"], row["column_name"]
+            default: sql.Composable
             if numbered_for_real:
                 default = sql.SQL("SET DEFAULT nextval({})").format(sql.Literal(f"trading.{table}_{column}_seq"))
             else:

@@ -47,9 +47,7 @@ class Engine(TradingStatements):
 
     def liquidate(self, campaign_no: int, at: datetime, token_nos: Sequence[int], usdc_no: int | None) -> list[Row]:
         """Positions that this tick liquidates, settled."""
-        return self._rows(
-            "liquidate", campaign_no=campaign_no, at=at, token_nos=list(token_nos), usdc_no=usdc_no
-        )
+        return self._rows("liquidate", campaign_no=campaign_no, at=at, token_nos=list(token_nos), usdc_no=usdc_no)
 
     def settle_orders(
         self,

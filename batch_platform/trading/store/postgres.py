@@ -19,7 +19,9 @@ from batch_platform.trading.store.snapshots import Snapshots
 
 _PATH: Final = "SET LOCAL search_path = trading"
 # plans are made while the temporary tables are empty, and are to serve when they are not
-_SCRATCH: Final = "SET search_path = trading; SET jit = off; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan"
+_SCRATCH: Final = (
+    "SET search_path = trading; SET jit = off; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan"
+)
 
 
 class Session(Campaigns, Engine, Snapshots, Contests):

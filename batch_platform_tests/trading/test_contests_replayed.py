@@ -1,0 +1,74 @@
+"""What the engine makes of contests, against the worked example and the oracle, to the last digit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.trading.proving import oracle
+from batch_platform.trading.service import TradingContext, contests
+from batch_platform_tests.trading.contests import Size, contest, shuffled, written
+
+DATA = Path(__file__).parent / "data"
+
+
+def replayed(trading: TradingContext, text: str) -> dict[str, Any]:
+    return contests.replay(trading, text.encode().splitlines())
+
+
+def test_the_worked_example_comes_out_as_it_was_computed_apart(trading: TradingContext) -> None:
+    expected = json.loads((DATA / "example.expected.json").read_text())
+    assert replayed(trading, (DATA / "example.jsonl").read_text()) == expected
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_contests_at_random_come_out_as_the_oracle_says(trading: TradingContext, seed: int) -> None:
+    lines = written(contest(Random(seed), Size(days=1.2, odd_ticks=15, gaps=1)))
+    assert replayed(trading, lines) == oracle.replay(lines.splitlines())
+
+
+def test_lines_may_stand_in_any_order(trading: TradingContext) -> None:
+    random = Random(11)
+    lines = contest(random, Size(players=4, days=0.5))
+    assert replayed(trading, written(shuffled(random, lines))) == oracle.replay(written(lines).splitlines())
+
+
+def test_a_contest_is_loaded_once_and_as_it_is_replayed(trading: TradingContext) -> None:
+    name = f"example-{uuid4().hex}"
+    lines = (DATA / "example.jsonl").read_bytes().splitlines()
+    assert contests.load(trading, lines, name=name, dry_run=True).snapshots == 81
+    with trading.store.transaction() as session:
+        assert session.campaign(name) is None
+    first, again = (contests.load(trading, lines, name=name) for _ in range(2))
+    assert (first.loaded, again.loaded) == (True, False)
+    with trading.store.snapshot() as session:
+        there = session.campaign(name)
+        assert there is not None
+        answer = contests.answered(session, there["campaign_no"])
+    assert answer == json.loads((DATA / "example.expected.json").read_text())
+    with pytest.raises(Conflict, match="holds another contest"):
+        contests.load(trading, lines[:-1], name=name)
+
+
+def test_more_cannot_flow_out_than_there_is(trading: TradingContext) -> None:
+    lines = (DATA / "example.jsonl").read_text().splitlines()
+    lines.append(
+        '{"kind":"flow","user":"bob","at":"2026-11-09T00:00:01Z","flow":"correction","amounts":{"SOL":"-12.1"}}'
+    )
+    with pytest.raises(InvalidInput, match=rf"line {len(lines)}: more flows out than there is"):
+        replayed(trading, "\n".join(lines))
+
+
+def test_nobody_acts_before_he_is_there(trading: TradingContext) -> None:
+    lines = (DATA / "example.jsonl").read_text().splitlines()
+    lines.append(
+        '{"kind":"order","id":"z","user":"cho","at":"2026-11-09T00:00:06Z","order":"unstake","investment":"c2"}'
+    )
+    with pytest.raises(InvalidInput, match=rf"line {len(lines)}: user: comes before its user does"):
+        replayed(trading, "\n".join(lines))
