@@ -110,8 +110,9 @@ def parse_amount(value: object, decimals: int) -> Decimal:
 
 
 def parse_price(value: object) -> Decimal:
-    """USD for one token: above 0, with 18 decimals, a longer one rounded half-even. Raises `ValueError`."""
-    return _above_zero(half_even(parse_number(value), PRICE_DECIMALS))
+    """USD for one token: above 0, with 18 decimals at most, a longer one rounded half-even. Raises `ValueError`."""
+    price = parse_number(value)
+    return _above_zero(price if is_multiple(price, PRICE_DECIMALS) else half_even(price, PRICE_DECIMALS))
 
 
 def parse_funding_rate(value: object) -> Decimal:
