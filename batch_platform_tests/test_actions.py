@@ -31,6 +31,7 @@ READS = {
     "/api/projects/{projectId:name}:test": "a trial of what the batches would read",
     "/console/projects/{project_id}/test": "a trial of what the batches would read",
     "/console/zengin/ask": "the question before a decision",
+    "/api/auth/nonce": "a text for a wallet to sign, whoever asks",
     "/login/language": "a cookie of the browser",
 }
 # Commands with a dry run whose writes are of the machine or of made-up data: no person's decision about ours.

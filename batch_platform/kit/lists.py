@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typer import Typer
     from typer.models import ParameterInfo
 
+    from batch_platform.web.access.dependencies import Requirement
+
 C = TypeVar("C")
 F = TypeVar("F", bound=StrictModel)
 R = TypeVar("R")
@@ -87,7 +89,7 @@ def route(
     name: str,
     doc: str,
     context: Any,
-    permission: str,
+    permission: str | Requirement,
     missing: bool = False,
 ) -> None:
     """`GET path`: the envelope with a page, or with the whole list. `context` is an annotated dependency.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from batch_platform.core.audit import Log, writes
+from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_json, say
+from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
     from batch_platform.trading.json_lines import JsonObject
@@ -57,6 +61,30 @@ def calc_prices_command(file: File, as_json: Json = False) -> None:
     from batch_platform.trading.quotes import read_json
 
     _answer(file, calc.prices, as_json=as_json, read=read_json)
+
+
+@app.command("sign-in")
+@writes("session.start")
+def sign_in(
+    wallet: Annotated[str, typer.Argument(metavar="WALLET", help="The player's wallet address.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print a player's bearer token without a signature. In the local environment only."""
+    from batch_platform.trading.opening import open_work
+    from batch_platform.trading.service import players
+
+    settings = load_settings()
+    if settings.env != "local":
+        raise InvalidInput(
+            "sign-in-elsewhere", "players sign in by their wallets; this command works in the local environment only"
+        )
+    with open_work(settings) as work:
+        log = Log(work.pool, work.clock, f"cli:{system_user()}")
+        token = players.issue(work, wallet, log, secrets.token_bytes)
+    if as_json:
+        print_json({"token": token.text, "wallet_address": token.wallet, "expires_at": token.expires_at})
+    else:
+        say(token.text)
 
 
 def _answer(

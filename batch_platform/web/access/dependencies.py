@@ -45,13 +45,13 @@ class OwnSession(Requirement):
             raise token_without_session()
 
 
-def requires(permission: str) -> Any:
-    """`dependencies=[requires("jobs:read")]`: 403 for a principal that may not.
+def requires(permission: str | Requirement) -> Any:
+    """`dependencies=[requires("jobs:read")]`: 403 for a principal that may not, or by a requirement of one's own.
 
     A write under a `:read` permission concerns only the caller's own session (its language, its end): bearer
     tokens have none and are refused.
     """
-    return Depends(Requirement(check_permission(permission)))
+    return Depends(permission if isinstance(permission, Requirement) else Requirement(check_permission(permission)))
 
 
 def public() -> Any:
