@@ -128,3 +128,5 @@ def prices(number: int, value: JsonObject) -> dict[str, Any]:
         return acceptance.calc(value)
     except InvalidInput as error:
         raise bad_line(number, error.message) from None
+    except RecursionError:
+        raise bad_line(number, Message("line-too-deep", "is nested too deeply"), field="body") from None

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -133,6 +134,11 @@ BAD = {
     ),
     "day": ("prune", {**PRUNE, "date": "2026-11-32"}, "date: a day is written YYYY-MM-DD"),
     "row": ("prune", {**PRUNE, "rows": [["ann"]]}, "rows.0.1: Field required"),
+    "deep": (
+        "prices",
+        {**PRICES, "body": reduce(lambda inner, _: [inner], range(900), 0)},
+        "body: is nested too deeply",
+    ),
     "prices": ("prices", {**PRICES, "tokens": {"A": "9"}}, "tokens.A must be a whole number"),
 }
 
