@@ -16,7 +16,7 @@ from importlinter.domain import fields
 from importlinter.domain.contract import ContractCheck
 
 PACKAGE = "batch_platform"
-ROOMS = ("service", "store", "model")
+ROOMS = ("service", "sources", "store", "model")
 
 
 def domains(graph: grimp.ImportGraph) -> list[str]:

@@ -37,7 +37,7 @@ def ministack(home: Home, port: int) -> Program:
     temporary = home.aws / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     environment = {
-        **_minimal(),
+        **minimal(),
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
         "S3_PERSIST": "1",
@@ -68,7 +68,7 @@ def dynoxide(home: Home, port: int) -> Program:
     return Program(
         name="dynamodb",
         command=(str(dynoxide_binary()), "serve", *listen, "--db-path", str(database(home))),
-        environment=_minimal(),
+        environment=minimal(),
         directory=home.dynamodb,
         log=home.logs / "dynamodb.log",
         port=port,
@@ -88,7 +88,7 @@ def database(home: Home) -> Path:
     return home.dynamodb / "dynamodb.sqlite"
 
 
-def _minimal() -> dict[str, str]:
-    """None of the caller's AWS or proxy variables."""
+def minimal() -> dict[str, str]:
+    """What a service gets of the environment: none of the caller's AWS or proxy variables."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return {**kept, "LANG": "C.UTF-8"}

@@ -19,11 +19,13 @@ from batch_platform.local import doctor as doctor_checks
 from batch_platform.local import provision as provisioning
 from batch_platform.local.environment import SECRET
 from batch_platform.local.home import Home
+from batch_platform.local.price_server.cli import prices_command
 from batch_platform.local.state import State, supervisor_runs
 from batch_platform.registry import build_workers
 from batch_platform.settings import load_settings
 
-services_app = typer.Typer(no_args_is_help=True, help="Embedded PostgreSQL and AWS of this machine.")
+services_app = typer.Typer(no_args_is_help=True, help="Embedded PostgreSQL, AWS and prices of this machine.")
+services_app.command("prices")(prices_command)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -21,7 +21,7 @@ from types import FrameType
 
 from batch_platform.core.failures import PlatformError
 from batch_platform.core.file_locks import locked
-from batch_platform.local import aws, postgres, provision
+from batch_platform.local import aws, postgres, prices, provision
 from batch_platform.local.environment import environment
 from batch_platform.local.home import Home, trim_log
 from batch_platform.local.processes import Process, free_port
@@ -76,14 +76,15 @@ class Daemon:
         port = self.state.ports[name] = free_port(self.state.ports.get(name), avoid=taken)
         if name == "postgres":
             return postgres.program(self.home, port)
-        owned = self.home.aws if name == "aws" else aws.database(self.home)
-        return aws.stop_strays(self._describe(name, port), owned)
+        owned = {"aws": self.home.aws, "dynamodb": aws.database(self.home), "prices": self.home.prices}
+        return aws.stop_strays(self._describe(name, port), owned[name])
 
     def _describe(self, name: str, port: int) -> Program:
         describe: dict[str, Callable[[Home, int], Program]] = {
             "postgres": postgres.running,
             "aws": aws.ministack,
             "dynamodb": aws.dynoxide,
+            "prices": prices.program,
         }
         return describe[name](self.home, port)
 

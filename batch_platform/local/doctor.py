@@ -69,6 +69,7 @@ def doctor(settings: Settings, environ: Mapping[str, str] = os.environ) -> Repor
             _guarded("PostgreSQL", lambda: _postgres(variables)),
             _guarded("S3", lambda: _s3(variables, settings)),
             _guarded("DynamoDB", lambda: _dynamodb(variables, settings, state)),
+            *_prices(state),
             *_dagster(home, variables),
         )
     )
@@ -168,6 +169,24 @@ def _dynamodb(variables: Mapping[str, str], settings: Settings, state: State) ->
     service = state.services.get("dynamodb")
     server = f" by {state.dynamodb_backend}" if service and service.url == endpoint else ""
     return Check("DynamoDB", f"{endpoint or 'AWS'}{server}, {len(tables)} tables")
+
+
+def _prices(state: State) -> Iterator[Check]:
+    """What the price server answers with; a fault that somebody has asked for is no fault of the machine."""
+    import httpx
+
+    service = state.services.get("prices")
+    if service is None:
+        return
+    try:
+        market = httpx.get(f"{service.url}/control", timeout=10, trust_env=False).json()
+        faults = ", ".join(f"{fault['kind']} of {fault.get('source', 'jupiter')}" for fault in market["faults"])
+        clock = f"{market['at']} by a {market['clock']} clock"
+        detail = f"{service.url}, {len(market['tokens'])} tokens at {clock}, faults: {faults or 'none'}"
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        yield Check("prices", f"{service.url} does not answer: {error}", _START)
+        return
+    yield Check("prices", detail)
 
 
 def _dagster(home: Home, variables: Mapping[str, str]) -> Iterator[Check]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from batch_platform.local import aws, postgres
+from batch_platform.local import aws, postgres, prices
 from batch_platform.local.home import Home
 from batch_platform.local.processes import LOOPBACK
 from batch_platform.local.state import State
@@ -28,6 +28,8 @@ def environment(home: Home, state: State | None = None) -> dict[str, str]:
         variables |= _aws(state.services["aws"].port)
     if "dynamodb" in state.services:
         variables["AWS_ENDPOINT_URL_DYNAMODB"] = aws.url(state.services["dynamodb"].port)
+    if "prices" in state.services:
+        variables |= prices.variables(state.services["prices"].port)
     return variables
 
 
@@ -45,6 +47,8 @@ def wanted(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
         names.add("aws")
         if missing("AWS_ENDPOINT_URL_DYNAMODB"):
             names.add("dynamodb")
+    if missing(prices.LEADER):
+        names.add("prices")
     return frozenset(names)
 
 
@@ -68,10 +72,12 @@ def merged(variables: Mapping[str, str], environ: Mapping[str, str] = os.environ
 
 
 # The database decides about psql's variables and the endpoint about credentials: the user's real AWS keys
-# must not travel to an emulator, nor our dummies to a server of the user's.
+# must not travel to an emulator, nor our dummies to a server of the user's. Real prices of one source and invented
+# ones of another would contradict each other.
 _GROUPS = {
     "DATABASE_URL": ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"),
     "AWS_ENDPOINT_URL": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_DYNAMODB"),
+    prices.LEADER: prices.FOLLOWERS,
 }
 _INDEPENDENT = (
     "DAGSTER_POSTGRES_URL",
@@ -79,6 +85,7 @@ _INDEPENDENT = (
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "DAGSTER_HOME",
+    *prices.FOLLOWERS,
     SECRET,
 )
 _MARKED = {*_GROUPS, *_INDEPENDENT}

@@ -42,6 +42,10 @@ class Home:
         return self.root / "dynamodb"
 
     @property
+    def prices(self) -> Path:
+        return self.root / "prices"
+
+    @property
     def dagster(self) -> Path:
         return self.root / "dagster"
 
@@ -51,7 +55,7 @@ class Home:
 
     def create(self) -> Home:
         try:
-            for directory in (self.root, self.logs, self.aws, self.dynamodb, self.dagster):
+            for directory in (self.root, self.logs, self.aws, self.dynamodb, self.prices, self.dagster):
                 directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InvalidInput(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.core.file_locks import locked
@@ -158,6 +159,7 @@ def _orphans(home: Home, state: State) -> Iterator[tuple[str, Process]]:
         "postgres": (postgres.binary("postgres"), home.postgres),
         "aws": (tools.ministack_python(), home.aws),
         "dynamodb": (tools.dynoxide_binary(), aws.database(home)),
+        "prices": (Path(sys.executable), home.prices),
     }
     for name, (executable, argument) in started.items():
         for process in started_as(executable, str(argument)):

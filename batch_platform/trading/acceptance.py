@@ -7,7 +7,8 @@ price's faults are looked for is that of `Refusal`, after the numbers are read e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 from typing import Any, Final
@@ -23,13 +24,16 @@ JUMP: Final = 10
 AGREEMENT: Final = Decimal("0.05")
 """By which share of its own price a second source may differ and still confirm a jump."""
 
+RATE_DECIMALS: Final = 12
+RATE_CAP: Final = Decimal("0.32")
+"""Of a funding rate, a share of the notional per 8 hours, either way; the cap itself is taken."""
+
 _EXACT: Final = Context(prec=700, Emin=-999_999, Emax=999_999, rounding=ROUND_HALF_EVEN)
-_STEP: Final = Decimal(1).scaleb(-PRICE_DECIMALS)
 _LARGEST_EXPONENT: Final = 308  # of a double: what exceeds it reads as infinity everywhere else
 
 
 class Refusal(StrEnum):
-    """Why a token's price is refused, in the order of looking."""
+    """Why a token's price is refused, in the order of looking; `over_cap` is of funding rates alone."""
 
     OMITTED = "omitted"
     SHAPE = "shape"
@@ -37,11 +41,13 @@ class Refusal(StrEnum):
     DECIMALS_MISMATCH = "decimals_mismatch"
     NOT_POSITIVE = "not_positive"
     JUMP = "jump"
+    OVER_CAP = "over_cap"
 
 
 @dataclass(frozen=True)
 class Failed:
-    """No price of the answer counts. `reason`: timeout, connection, busy, http_N, not_json, shape."""
+    """No price of the answer counts. `reason`: http_N, not_json, shape; or timeout, connection,
+    busy, too_large where none came."""
 
     reason: str
 
@@ -50,12 +56,14 @@ class Failed:
 class Accepted:
     """Every known mint is in one of the two. `rows`: USD for one whole token, at most 18 decimals.
 
-    `refused_prices` are the prices, rounded, that were refused although they are numbers.
+    `refused_prices` are the prices, rounded, that were refused although they are numbers; `observed` says when the
+    source saw a price, where it says so.
     """
 
     rows: Mapping[str, Decimal]
     refused: Mapping[str, Refusal]
-    refused_prices: Mapping[str, Decimal]
+    refused_prices: Mapping[str, Decimal] = field(default_factory=dict)
+    observed: Mapping[str, datetime] = field(default_factory=dict)
 
 
 Reader = Callable[[Any], Mapping[str, Quote | None]]
@@ -102,12 +110,28 @@ def judge(
             refused[mint] = refusal
         if price is not None:
             (rows if refusal is None else refused_prices)[mint] = price
-    return Accepted(rows, refused, refused_prices)
+    observed = {mint: quote.observed_at for mint, quote in by_mint.items() if quote and quote.observed_at}
+    return Accepted(rows, refused, refused_prices, observed)
 
 
-def rounded(price: Decimal) -> Decimal:
+def accept_funding(status: int, body: bytes | str, contracts: Mapping[str, str]) -> Accepted | Failed:
+    """Judge a premium index: of each mint of `contracts` the rate per 8 hours, at most 12 decimals, in `rows`."""
+    if status != 200:
+        return Failed(f"http_{status}")
+    try:
+        by_mint = quotes.funding(quotes.read_json(body), contracts)
+    except Unreadable as error:
+        return Failed(str(error))
+    judged = {mint: _judged_rate(quote) for mint, quote in by_mint.items()}
+    return Accepted(
+        {mint: rate for mint, rate in judged.items() if isinstance(rate, Decimal)},
+        {mint: refusal for mint, refusal in judged.items() if isinstance(refusal, Refusal)},
+    )
+
+
+def rounded(number: Decimal, decimals: int = PRICE_DECIMALS) -> Decimal:
     """A price as it is kept: at most 18 decimals, half-even, no trailing zeros."""
-    return _EXACT.normalize(_EXACT.quantize(price, _STEP))
+    return _EXACT.normalize(_EXACT.quantize(number, Decimal(1).scaleb(-decimals)))
 
 
 def has_jumped(price: Decimal, last: Decimal) -> bool:
@@ -162,6 +186,18 @@ def _judged(
     if last is not None and has_jumped(price, last) and not (second is not None and confirms(second, price)):
         return price, Refusal.JUMP
     return price, None
+
+
+def _judged_rate(quote: Quote | None) -> Decimal | Refusal:
+    if quote is None:
+        return Refusal.OMITTED
+    if not isinstance(quote.price, Decimal):
+        return Refusal.SHAPE
+    if not quote.price.is_finite():
+        return Refusal.NOT_A_NUMBER
+    if abs(quote.price) > RATE_CAP:
+        return Refusal.OVER_CAP
+    return rounded(quote.price, RATE_DECIMALS)
 
 
 def _object(line: Mapping[str, Any], field: str) -> Mapping[str, Any]:

@@ -74,22 +74,22 @@ def coingecko(document: Any, coins: Mapping[str, str]) -> Mapping[str, Quote | N
     return {mint: _coingecko_quote(entries[coin]) for mint, coin in coins.items()}
 
 
-def binance(document: Any, symbols: Mapping[str, str]) -> Mapping[str, Quote | None]:
-    """ticker/price: `[{symbol, price}]`, prices as text, USDT taken for USD. `symbols` has the pair of each mint.
+def binance(document: Any, pairs: Mapping[str, str]) -> Mapping[str, Quote | None]:
+    """ticker/price: `[{symbol, price}]`, prices as text, USDT taken for USD. `pairs` has the symbol of each mint.
 
     Raises `Unreadable`.
     """
     prices = _rows(document, "symbol", "price")
-    return {mint: Quote(_text(prices[symbol])) if symbol in prices else None for mint, symbol in symbols.items()}
+    return {mint: Quote(_text(prices[symbol])) if symbol in prices else None for mint, symbol in pairs.items()}
 
 
-def funding(document: Any, symbols: Mapping[str, str]) -> Mapping[str, Quote | None]:
+def funding(document: Any, contracts: Mapping[str, str]) -> Mapping[str, Quote | None]:
     """premiumIndex: `[{symbol, lastFundingRate}]`, a share of the notional per 8 hours as text, in `price`.
 
-    Raises `Unreadable`.
+    `contracts` has the symbol of each mint. Raises `Unreadable`.
     """
     rates = _rows(document, "symbol", "lastFundingRate")
-    return {mint: Quote(_text(rates[symbol])) if symbol in rates else None for mint, symbol in symbols.items()}
+    return {mint: Quote(_text(rates[symbol])) if symbol in rates else None for mint, symbol in contracts.items()}
 
 
 def pyth(document: Any, feeds: Mapping[str, str]) -> Mapping[str, Quote | None]:
