@@ -1,7 +1,7 @@
 """Which prices of a source's answer become ticks, and the one reason why each other one does not.
 
 An answer fails as a whole (`Failed`: nothing changes) or is judged token by token (`Accepted`). The order in which a
-price's faults are looked for is that of `Refusal`, after the numbers are read exactly and rounded once.
+price's faults are looked for is that of `PriceRefusal`, after the numbers are read exactly and rounded once.
 """
 
 from __future__ import annotations
@@ -16,23 +16,19 @@ from typing import Any, Final
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.numbers import parse_decimal
 from batch_platform.trading import quotes
+from batch_platform.trading.amounts import FUNDING_RATE_DECIMALS, MAX_FUNDING_RATE, PRICE_DECIMALS, plain
 from batch_platform.trading.quotes import UNSTATED, Quote, Unreadable
 
-PRICE_DECIMALS: Final = 18
 JUMP: Final = 10
 """A price beyond this many times the last accepted one, or below that part of it, has jumped."""
 AGREEMENT: Final = Decimal("0.05")
 """By which share of its own price a second source may differ and still confirm a jump."""
 
-RATE_DECIMALS: Final = 12
-RATE_CAP: Final = Decimal("0.32")
-"""Of a funding rate, a share of the notional per 8 hours, either way; the cap itself is taken."""
-
 _EXACT: Final = Context(prec=700, Emin=-999_999, Emax=999_999, rounding=ROUND_HALF_EVEN)
 _LARGEST_EXPONENT: Final = 308  # of a double: what exceeds it reads as infinity everywhere else
 
 
-class Refusal(StrEnum):
+class PriceRefusal(StrEnum):
     """Why a token's price is refused, in the order of looking; `over_cap` is of funding rates alone."""
 
     OMITTED = "omitted"
@@ -61,7 +57,7 @@ class Accepted:
     """
 
     rows: Mapping[str, Decimal]
-    refused: Mapping[str, Refusal]
+    refused: Mapping[str, PriceRefusal]
     refused_prices: Mapping[str, Decimal] = field(default_factory=dict)
     observed: Mapping[str, datetime] = field(default_factory=dict)
 
@@ -102,7 +98,7 @@ def judge(
 ) -> Accepted:
     """Judge each known mint's quote by itself."""
     rows: dict[str, Decimal] = {}
-    refused: dict[str, Refusal] = {}
+    refused: dict[str, PriceRefusal] = {}
     refused_prices: dict[str, Decimal] = {}
     for mint, decimals in tokens.items():
         price, refusal = _judged(by_mint.get(mint), decimals, last_accepted.get(mint), second_source.get(mint))
@@ -125,7 +121,7 @@ def accept_funding(status: int, body: bytes | str, contracts: Mapping[str, str])
     judged = {mint: _judged_rate(quote) for mint, quote in by_mint.items()}
     return Accepted(
         {mint: rate for mint, rate in judged.items() if isinstance(rate, Decimal)},
-        {mint: refusal for mint, refusal in judged.items() if isinstance(refusal, Refusal)},
+        {mint: refusal for mint, refusal in judged.items() if isinstance(refusal, PriceRefusal)},
     )
 
 
@@ -141,7 +137,7 @@ def has_jumped(price: Decimal, last: Decimal) -> bool:
 
 def confirms(second: Decimal, price: Decimal) -> bool:
     """Whether a second source's price lies within 5 % of itself of this price, the bound included."""
-    return abs(_EXACT.subtract(price, second)) <= _EXACT.multiply(second, AGREEMENT)
+    return _EXACT.subtract(price, second).copy_abs() <= _EXACT.multiply(second, AGREEMENT)
 
 
 def calc(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,40 +160,40 @@ def calc(line: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(answer, Failed):
         return {"failed": answer.reason}
     return {
-        "rows": {mint: f"{price:f}" for mint, price in answer.rows.items()},
+        "rows": {mint: plain(price) for mint, price in answer.rows.items()},
         "refused": {mint: str(reason) for mint, reason in answer.refused.items()},
     }
 
 
 def _judged(
     quote: Quote | None, decimals: int, last: Decimal | None, second: Decimal | None
-) -> tuple[Decimal | None, Refusal | None]:
+) -> tuple[Decimal | None, PriceRefusal | None]:
     if quote is None:
-        return None, Refusal.OMITTED
+        return None, PriceRefusal.OMITTED
     if not isinstance(quote.price, Decimal):
-        return None, Refusal.SHAPE
+        return None, PriceRefusal.SHAPE
     if not quote.price.is_finite() or quote.price.adjusted() > _LARGEST_EXPONENT:
-        return None, Refusal.NOT_A_NUMBER
+        return None, PriceRefusal.NOT_A_NUMBER
     price = rounded(quote.price)
     if quote.decimals is not UNSTATED and (not isinstance(quote.decimals, Decimal) or quote.decimals != decimals):
-        return price, Refusal.DECIMALS_MISMATCH
+        return price, PriceRefusal.DECIMALS_MISMATCH
     if price <= 0:
-        return price, Refusal.NOT_POSITIVE
+        return price, PriceRefusal.NOT_POSITIVE
     if last is not None and has_jumped(price, last) and not (second is not None and confirms(second, price)):
-        return price, Refusal.JUMP
+        return price, PriceRefusal.JUMP
     return price, None
 
 
-def _judged_rate(quote: Quote | None) -> Decimal | Refusal:
+def _judged_rate(quote: Quote | None) -> Decimal | PriceRefusal:
     if quote is None:
-        return Refusal.OMITTED
+        return PriceRefusal.OMITTED
     if not isinstance(quote.price, Decimal):
-        return Refusal.SHAPE
+        return PriceRefusal.SHAPE
     if not quote.price.is_finite():
-        return Refusal.NOT_A_NUMBER
-    if abs(quote.price) > RATE_CAP:
-        return Refusal.OVER_CAP
-    return rounded(quote.price, RATE_DECIMALS)
+        return PriceRefusal.NOT_A_NUMBER
+    if quote.price.copy_abs() > MAX_FUNDING_RATE:
+        return PriceRefusal.OVER_CAP
+    return rounded(quote.price, FUNDING_RATE_DECIMALS)
 
 
 def _object(line: Mapping[str, Any], field: str) -> Mapping[str, Any]:

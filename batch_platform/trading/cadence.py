@@ -78,7 +78,7 @@ def volatility(prices: Sequence[Decimal]) -> Decimal:
     if len(prices) < 2:
         return Decimal(0)
     lowest = min(prices)
-    return _RATIO.divide(max(prices) - lowest, lowest)
+    return _RATIO.divide(_RATIO.subtract(max(prices), lowest), lowest)
 
 
 def refresh_order(candidates: Iterable[Candidate], at: datetime) -> list[str]:
@@ -98,4 +98,4 @@ def _minutes_between(local: datetime) -> int:
 def _urgency(candidate: Candidate) -> tuple[bool, Decimal, int, datetime, str]:
     seen = candidate.observed_at
     weight = _RATIO.multiply(volatility(candidate.prices), Decimal(candidate.holders))
-    return seen is not None, -weight, -candidate.holders, seen or _NEVER, candidate.token
+    return seen is not None, weight.copy_negate(), -candidate.holders, seen or _NEVER, candidate.token

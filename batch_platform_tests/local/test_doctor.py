@@ -27,6 +27,7 @@ def test_all_is_well(services: dict[str, str], settings: Settings) -> None:
     assert found["PostgreSQL"][1].startswith("18.")
     assert settings.lake_bucket in found["S3"][1]
     assert "dynoxide" in found["DynamoDB"][1]
+    assert "11 tokens" in found["prices"][1]
     assert json.loads(json.dumps(report.as_dict()))["ok"] is True
 
 

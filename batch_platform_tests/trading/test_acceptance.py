@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.trading import acceptance, quotes
-from batch_platform.trading.acceptance import Failed, Refusal, accept
+from batch_platform.trading.acceptance import Failed, PriceRefusal, accept
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
@@ -137,6 +137,8 @@ def test_a_price_is_kept_exactly_and_rounded_half_even_once(written, kept):
         ("1155.000000000000000001", "100", "1100", "jump"),
         ("1100", "100", "0", "jump"),
         ("1100", None, None, None),
+        ("123456789012345678901234567890.5", "1", "117577894297472075144032921800.476190476190476191", None),
+        ("123456789012345678901234567890.5", "1", "117577894297472075144032921800.476190476190476190", "jump"),
     ],
 )
 def test_a_jump_needs_a_second_source(price, last, second, reason):
@@ -169,7 +171,7 @@ def test_the_rule_against_fractions(price, last, second, digit):
         second_source={} if second is None else {SOL: second},
     )
     assert not isinstance(answer, Failed)
-    expected = Refusal.NOT_POSITIVE if kept == 0 else Refusal.JUMP if jumped and not agreed else None
+    expected = PriceRefusal.NOT_POSITIVE if kept == 0 else PriceRefusal.JUMP if jumped and not agreed else None
     assert answer.refused == ({} if expected is None else {SOL: expected})
     assert {mint: Fraction(row) for mint, row in answer.rows.items()} == ({SOL: kept} if expected is None else {})
     assert {mint: Fraction(row) for mint, row in answer.refused_prices.items()} == ({SOL: kept} if expected else {})

@@ -6,10 +6,9 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from batch_platform.core.failures import InvalidInput, TransientFailure
+from batch_platform.core.terminal import Figure, print_json, print_rows, say, whole
 from batch_platform.local.home import Home
 from batch_platform.local.state import State, supervisor_runs
 from batch_platform.settings import load_settings
@@ -21,12 +20,12 @@ def prices_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     at: Annotated[str | None, typer.Option(metavar=_INSTANT, help="Set the clock; it goes on from there.")] = None,
     stand: Annotated[bool, typer.Option("--stand", help="Let the clock stand, at --at or now.")] = False,
-    advance: Annotated[int | None, typer.Option(metavar="SECONDS", help="Advance the clock.")] = None,
+    advance: Annotated[int | None, typer.Option(parser=whole(), metavar="SECONDS", help="Advance the clock.")] = None,
     real: Annotated[bool, typer.Option("--real", help="Go back to the real time.")] = False,
     source_of_prices: Annotated[
         str | None, typer.Option("--from", metavar="walk|series", help="A random walk, or the bundled two days.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="The walk's seed.")] = None,
+    seed: Annotated[int | None, typer.Option(parser=whole(), metavar="N", help="The walk's seed.")] = None,
     pin: Annotated[
         list[str] | None, typer.Option(metavar="TOKEN=PRICE", help="Hold a price; without a price, let it go.")
     ] = None,
@@ -43,7 +42,9 @@ def prices_command(
     ] = "jupiter",
     token: Annotated[list[str] | None, typer.Option(help="Which tokens the fault is of; all by default.")] = None,
     value: Annotated[str | None, typer.Option(help="The status, the seconds of delay, the factor of a jump.")] = None,
-    times: Annotated[int | None, typer.Option(help="For so many answers; until --clear by default.")] = None,
+    times: Annotated[
+        int | None, typer.Option(parser=whole(1), metavar="N", help="For so many answers; until --clear by default.")
+    ] = None,
 ) -> None:
     """Show the price server's clock, prices and faults, once changed by the options. Tokens by symbol or mint."""
     steering = _Steering(_address())
@@ -63,7 +64,7 @@ def prices_command(
             "POST", "/faults", {"kind": fault, "source": source, "mints": mints, "value": value, "times": times}
         )
     if as_json:
-        typer.echo(json.dumps({"url": steering.url, **steering.market}, indent=2))
+        print_json({"url": steering.url, **steering.market})
     else:
         _print(steering.url, steering.market)
 
@@ -115,10 +116,11 @@ def _address() -> str:
 
 
 def _print(url: str, market: dict[str, Any]) -> None:
-    typer.echo(f"{url}: {market['at']} by a {market['clock']} clock, from the {market['prices_from']}")
-    table = Table("token", "USD", "mint", box=None)
-    for mint, token in market["tokens"].items():
-        table.add_row(token["symbol"], token["price"] + (" pinned" if mint in market["pinned"] else ""), mint)
-    Console().print(table)
+    say(f"{url}: {market['at']} by a {market['clock']} clock, from the {market['prices_from']}")
+    rows = [
+        {"token": token["symbol"], "USD": Figure(token["price"]), "pinned": mint in market["pinned"], "mint": mint}
+        for mint, token in market["tokens"].items()
+    ]
+    print_rows(rows, empty="no tokens are traded")
     for fault in market["faults"]:
-        typer.echo(f"fault: {json.dumps(fault)}")
+        say(f"fault: {json.dumps(fault)}")

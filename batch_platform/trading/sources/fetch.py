@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from batch_platform.trading.acceptance import Accepted, Failed, Refusal, accept, accept_funding
+from batch_platform.trading.acceptance import Accepted, Failed, PriceRefusal, accept, accept_funding
 from batch_platform.trading.cadence import is_good
 from batch_platform.trading.sources.binance import BinanceFunding
 from batch_platform.trading.sources.endpoint import Answer
@@ -30,7 +30,7 @@ class RefusedPrice:
 
     mint: str
     source: str
-    reason: Refusal
+    reason: PriceRefusal
     price: Decimal | None
     at: datetime
 
@@ -117,7 +117,7 @@ def _judge(
         assert isinstance(accepted, Failed)
         fetched.failed.append(FailedFetch(batch.mints, source.name, accepted.reason))
         return []
-    jumps = [mint for mint, reason in accepted.refused.items() if reason is Refusal.JUMP]
+    jumps = [mint for mint, reason in accepted.refused.items() if reason is PriceRefusal.JUMP]
     others = [second for second in second_sources if second.name != source.name]
     if jumps and (second := second_prices(others, jumps, tokens)):
         confirmed = _accepted(batch, answer, tokens, last_accepted, second)
