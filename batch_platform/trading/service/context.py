@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from batch_platform.core.clock import Clock
+from batch_platform.core.ids import Ids, uuid7
 from batch_platform.core.postgres import Pool
 from batch_platform.trading.store import TradingStore
 
@@ -15,6 +16,7 @@ class TradingContext:
 
     pool: Pool
     clock: Clock
+    new_id: Ids = uuid7
 
     @property
     def store(self) -> TradingStore:

@@ -12,6 +12,7 @@ from typing import Final
 
 from batch_platform.core import postgres
 from batch_platform.core.store import BaseStore
+from batch_platform.trading.store.accounts import Accounts
 from batch_platform.trading.store.campaigns import Campaigns
 from batch_platform.trading.store.contests import Contests
 from batch_platform.trading.store.engine import Engine
@@ -24,7 +25,7 @@ _SCRATCH: Final = (
 )
 
 
-class Session(Campaigns, Engine, Snapshots, Contests):
+class Session(Campaigns, Accounts, Engine, Snapshots, Contests):
     """The statements of one transaction."""
 
 
