@@ -42,7 +42,7 @@ def _listed(value: Any) -> Any:
 Address = Annotated[str, AfterValidator(_address)]
 Names = Annotated[Mapping[str, str], BeforeValidator(_named)]
 Sources = Annotated[tuple[Source, ...], BeforeValidator(_listed)]
-Rate = Annotated[PlainDecimal, Field(gt=0, le=1000)]
+Positive = Annotated[PlainDecimal, Field(gt=0, le=1000)]
 
 
 @dataclass(frozen=True)
@@ -65,29 +65,29 @@ class TradingSettings(DomainSettings):
     """Where ticks come from, in this order: a later one is asked for what the earlier ones did not know."""
     second_sources: Sources = Field(("coingecko", "binance", "pyth"), validation_alias="TRADING_SECOND_SOURCES")
     """Who is asked, in this order, whether a price that has jumped is true."""
-    source_timeout: Rate = Field(Decimal(10), validation_alias="TRADING_SOURCE_TIMEOUT")
+    source_timeout: Positive = Field(Decimal(10), validation_alias="TRADING_SOURCE_TIMEOUT")
     """Seconds that a whole answer may take."""
 
     jupiter_url: Address = Field(jupiter.URL, validation_alias="TRADING_JUPITER_URL")
     jupiter_key: SecretStr | None = Field(None, validation_alias="TRADING_JUPITER_KEY")
-    jupiter_rate: Rate | None = Field(None, validation_alias="TRADING_JUPITER_RATE")
+    jupiter_rate: Positive | None = Field(None, validation_alias="TRADING_JUPITER_RATE")
     """Unset: what Jupiter allows without a key, 0.5, or with a free one, 1."""
 
     coingecko_url: Address = Field(coingecko.URL, validation_alias="TRADING_COINGECKO_URL")
     coingecko_key: SecretStr | None = Field(None, validation_alias="TRADING_COINGECKO_KEY")
-    coingecko_rate: Rate = Field(Decimal("0.5"), validation_alias="TRADING_COINGECKO_RATE")
+    coingecko_rate: Positive = Field(Decimal("0.5"), validation_alias="TRADING_COINGECKO_RATE")
     coingecko_coins: Names = Field(names.COINGECKO, validation_alias="TRADING_COINGECKO_COINS")
 
     binance_url: Address = Field(binance.URL, validation_alias="TRADING_BINANCE_URL")
     binance_futures_url: Address = Field(binance.FUTURES_URL, validation_alias="TRADING_BINANCE_FUTURES_URL")
-    binance_rate: Rate = Field(Decimal(5), validation_alias="TRADING_BINANCE_RATE")
+    binance_rate: Positive = Field(Decimal(5), validation_alias="TRADING_BINANCE_RATE")
     binance_pairs: Names = Field(names.BINANCE, validation_alias="TRADING_BINANCE_PAIRS")
     funding_contracts: Names = Field(names.FUNDING, validation_alias="TRADING_FUNDING_CONTRACTS")
 
     pyth_url: Address = Field(pyth.URL, validation_alias="TRADING_PYTH_URL")
     pyth_key: SecretStr | None = Field(None, validation_alias="TRADING_PYTH_KEY")
     """Without it Pyth is not asked."""
-    pyth_rate: Rate = Field(Decimal(1), validation_alias="TRADING_PYTH_RATE")
+    pyth_rate: Positive = Field(Decimal(1), validation_alias="TRADING_PYTH_RATE")
     pyth_feeds: Names = Field(names.PYTH, validation_alias="TRADING_PYTH_FEEDS")
 
     @model_validator(mode="after")

@@ -166,6 +166,27 @@ def test_a_later_source_fills_what_the_first_does_not_know(server: PriceServer, 
     assert [each.mint for each in fetched.refused] == [SOL, WIF]
 
 
+def test_a_second_source_that_is_old_itself_confirms_nothing(server: PriceServer, market: Market) -> None:
+    settings = pointing_at(server.url, TRADING_SECOND_SOURCES="coingecko")
+    last = {SOL: market.price(market.tokens[SOL], NOW)}
+    market.pinned[SOL] = last[SOL] * 11
+    for seconds, confirmed in ((1800, True), (1801, False)):
+        later = NOW + timedelta(seconds=seconds)
+        with open_sources(settings, clock=lambda later=later: later, bucket=lambda *_: Eager()) as sources:
+            assert bool(look(sources, SOL, last=last).prices) is confirmed
+
+
+def test_a_token_may_bring_its_own_names(sources: Sources, market: Market) -> None:
+    market.list_token("mint of mine", decimals=9, price=Decimal(5), coin="coin-of-mine", contract="MINEUSDT")
+    mine = sources.calling({"coingecko": {"mint of mine": "coin-of-mine"}, "funding": {"mint of mine": "MINEUSDT"}})
+    last = {"mint of mine": Decimal("0.01"), SOL: Decimal("0.01")}
+    assert [each.reason for each in look(sources, "mint of mine", last=last).refused] == ["jump"]
+    assert [each.mint for each in look(mine, "mint of mine", SOL, last=last).prices] == ["mint of mine", SOL]
+    rates = mine.funding_rates([SOL, "mint of mine"])
+    assert isinstance(rates, Accepted)
+    assert rates.rows.keys() == {SOL, "mint of mine"}
+
+
 def test_at_most_fifty_tokens_are_asked_for_at_once(sources: Sources, market: Market) -> None:
     for number in range(101):
         market.list_token(f"mint{number}", decimals=9, price=Decimal(number + 1))

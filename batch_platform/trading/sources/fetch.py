@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from batch_platform.trading.acceptance import Accepted, Failed, PriceRefusal, ac
 from batch_platform.trading.cadence import is_good
 from batch_platform.trading.sources.binance import BinanceFunding
 from batch_platform.trading.sources.endpoint import Answer
-from batch_platform.trading.sources.source import Batch, PriceSource
+from batch_platform.trading.sources.source import Batch, NamedSource, PriceSource
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,17 @@ class Sources:
                     left.pop(mint)
         return fetched
 
+    def calling(self, names: Mapping[str, Mapping[str, str]]) -> Sources:
+        """The same sources, which call tokens as these names say: by the source's name or `funding`, then by mint.
+
+        What is not named keeps the name that the settings give it.
+        """
+        return Sources(
+            [_calling(source, names) for source in self.first],
+            [_calling(source, names) for source in self.second],
+            replace(self.funding, names={**self.funding.names, **names.get(self.funding.name, {})}),
+        )
+
     def funding_rates(self, mints: Sequence[str]) -> Accepted | Failed:
         """The rates per 8 hours of the perpetual contracts of these mints, in `rows`; positive: longs pay.
 
@@ -81,8 +92,14 @@ class Sources:
         answer = self.funding.premium_index()
         if isinstance(answer, Failed):
             return answer
-        contracts = {mint: self.funding.contracts.get(mint, "") for mint in mints}
+        contracts = {mint: self.funding.names.get(mint, "") for mint in mints}
         return accept_funding(answer.status, answer.body, contracts)
+
+
+def _calling(source: PriceSource, names: Mapping[str, Mapping[str, str]]) -> PriceSource:
+    if not isinstance(source, NamedSource):
+        return source
+    return replace(source, names={**source.names, **names.get(source.name, {})})
 
 
 def second_prices(

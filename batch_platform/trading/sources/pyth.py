@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
 from batch_platform.trading import quotes
-from batch_platform.trading.sources.endpoint import Endpoint
-from batch_platform.trading.sources.source import Batch, chunks
+from batch_platform.trading.sources.source import Batch, NamedSource
 
 URL: Final = "https://pyth.dourolabs.app/hermes"
 _OPTIONS: Final = {"parsed": "true", "ignore_invalid_price_ids": "true"}
 
 
-@dataclass(frozen=True)
-class Pyth:
+class Pyth(NamedSource):
     """Prices by the ids of their feeds, in hexadecimal digits without 0x."""
 
-    endpoint: Endpoint
-    feeds: Mapping[str, str]
-    name: str = "pyth"
+    name = "pyth"
 
-    def batches(self, mints: Sequence[str]) -> Iterator[Batch]:
-        for chunk in chunks([mint for mint in mints if mint in self.feeds]):
-            feeds = {mint: self.feeds[mint] for mint in chunk}
-            answer = self.endpoint.get("/v2/updates/price/latest", {"ids[]": list(feeds.values()), **_OPTIONS})
-            yield Batch(chunk, answer, partial(quotes.pyth, feeds=feeds))
+    def _batch(self, names: Mapping[str, str]) -> Batch:
+        answer = self.endpoint.get("/v2/updates/price/latest", {"ids[]": list(names.values()), **_OPTIONS})
+        return Batch(tuple(names), answer, partial(quotes.pyth, feeds=names))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
 
 from batch_platform.trading.acceptance import Failed, Reader
-from batch_platform.trading.sources.endpoint import Answer
+from batch_platform.trading.sources.endpoint import Answer, Endpoint
 
 AT_ONCE: Final = 50
 """Tokens in one request: Jupiter's limit, kept for the others too."""
@@ -32,6 +33,28 @@ class PriceSource(Protocol):
 
     def batches(self, mints: Sequence[str]) -> Iterator[Batch]:
         """Ask for the tokens among these that the source knows, in as few requests as it allows."""
+
+
+@dataclass(frozen=True)
+class NamedSource(ABC):
+    """A source that has names of its own for tokens, by mint; of others it knows nothing."""
+
+    endpoint: Endpoint
+    names: Mapping[str, str]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """As in `PriceSource`."""
+
+    def batches(self, mints: Sequence[str]) -> Iterator[Batch]:
+        """As in `PriceSource`."""
+        for chunk in chunks([mint for mint in mints if mint in self.names]):
+            yield self._batch({mint: self.names[mint] for mint in chunk})
+
+    @abstractmethod
+    def _batch(self, names: Mapping[str, str]) -> Batch:
+        """Ask for these, by mint."""
 
 
 def chunks(mints: Sequence[str]) -> Iterator[tuple[str, ...]]:
