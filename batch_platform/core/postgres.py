@@ -36,8 +36,9 @@ _SESSION = (
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _COPY_ROWS = 50_000
 
-# lost or refused, out of resources, serialisation or deadlock, server stopping, cancelled, lock timeout
-_PASSING = ("08", "53", "40", "57P", "57014", "55P03")
+# lost or refused, stopped within a transaction, out of resources, serialisation or deadlock, server stopping,
+# cancelled, lock timeout
+_PASSING = ("08", "25P03", "53", "40", "57P", "57014", "55P03")
 _LOGIN = ("28",)
 
 
@@ -227,14 +228,14 @@ def _failures(parameters: Mapping[str, Any]) -> Iterator[None]:
             "outside the local environment by the release's migrations",
             reason=str(error.diag.message_primary),
         ) from None
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
         failure = _failure(error, parameters)
         if failure is None:
             raise
         raise failure from None
 
 
-def _failure(error: psycopg.OperationalError, parameters: Mapping[str, Any]) -> PlatformError | None:
+def _failure(error: psycopg.Error, parameters: Mapping[str, Any]) -> PlatformError | None:
     port = f":{parameters['port']}" if parameters.get("port") else ""
     server = f"PostgreSQL at {parameters.get('host') or 'localhost'}{port}"
     reason = " ".join(str(error).split())

@@ -282,10 +282,12 @@ CREATE TABLE flows (
     amounts     jsonb NOT NULL,
     is_baseline boolean NOT NULL,
     reason      text,
+    request_key text,
     valued_at   timestamptz CHECK (valued_at >= at),
     value_usd   numeric
 );
 CREATE UNIQUE INDEX flows_baseline ON flows (user_no) WHERE is_baseline;
+CREATE UNIQUE INDEX flows_request_key ON flows (user_no, request_key) WHERE request_key IS NOT NULL;
 CREATE INDEX flows_of_user ON flows (user_no, valued_at);
 CREATE INDEX flows_unvalued ON flows (user_no) WHERE valued_at IS NULL;
 COMMENT ON COLUMN flows.amounts IS 'Signed amounts as text by the token''s symbol.';

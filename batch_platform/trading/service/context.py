@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from batch_platform.core.clock import Clock
 from batch_platform.core.ids import Ids, uuid7
 from batch_platform.core.postgres import Pool
-from batch_platform.trading.store import TradingStore
+from batch_platform.trading.store import PATIENCE, TradingStore
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,9 @@ class TradingContext:
     pool: Pool
     clock: Clock
     new_id: Ids = uuid7
+    patience: int = PATIENCE
 
     @property
     def store(self) -> TradingStore:
         """Transactions on trading's tables."""
-        return TradingStore(self.pool)
+        return TradingStore(self.pool, patience=self.patience)

@@ -97,18 +97,25 @@ def move(
     *,
     reason: str,
     record: Record,
+    request_key: str | None = None,
 ) -> Row:
     """A deposit, or a correction, of signed amounts by symbol, by an administrator who says why.
 
+    Under the same `request_key` the flow of the first time is given again.
     Raises `NotFound`, `InvalidInput` for a token there is not or an amount finer than its token, `Conflict` for more
     than the player has.
     """
     now = context.clock()
     with live.acting(context, name) as (session, campaign):
         player = live.player(session, campaign, wallet)
+        if request_key is not None:
+            known = session.flow_of_key(player["user_no"], request_key)
+            if known is not None:
+                return known
         given = {symbol: _amount(campaign, symbol, text) for symbol, text in amounts.items()}
         at = live.flow_second(now, campaign, player["acted_at"])
         row = engine.flow_row(campaign, player["user_no"], at, flow, given, reason)
+        row["request_key"] = request_key
         try:
             [done] = session.add_flows(campaign.number, [row])
         except errors.CheckViolation:

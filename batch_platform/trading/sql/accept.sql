@@ -15,12 +15,12 @@ RETURNING user_no, id;
 WITH incoming AS MATERIALIZED (
     SELECT f.*
     FROM jsonb_to_recordset(%(flows)s) AS f (
-        user_no integer, at timestamptz, flow text, amounts jsonb, by_token jsonb, reason text)
+        user_no integer, at timestamptz, flow text, amounts jsonb, by_token jsonb, reason text, request_key text)
 ), stored AS (
-    INSERT INTO flows (user_no, flow, at, amounts, is_baseline, reason)
+    INSERT INTO flows (user_no, flow, at, amounts, is_baseline, reason, request_key)
     SELECT f.user_no, f.flow, f.at, f.amounts,
            f.flow = 'initial' AND NOT EXISTS (SELECT FROM flows AS b WHERE b.user_no = f.user_no AND b.is_baseline),
-           f.reason
+           f.reason, f.request_key
     FROM incoming AS f
     RETURNING flow_no, user_no, at, flow
 ), posted AS (

@@ -17,6 +17,11 @@ SELECT o.order_no, o.id, o.user_no, o.kind, o.request, o.status, o.reason, o.acc
 FROM orders AS o
 WHERE o.user_no = %(user_no)s AND o.request_key = %(request_key)s;
 
+-- name: flow_of_key
+SELECT f.flow_no, f.at, f.flow, f.amounts, f.reason
+FROM flows AS f
+WHERE f.user_no = %(user_no)s AND f.request_key = %(request_key)s;
+
 -- name: grants
 SELECT t.symbol AS token, g.amount
 FROM campaign_grants AS g

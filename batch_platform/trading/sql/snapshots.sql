@@ -122,6 +122,10 @@ WITH price AS MATERIALIZED (
 SELECT (SELECT count(*) FROM written) AS complete, (SELECT count(*) FROM left_out) AS incomplete,
        (SELECT count(*) FROM player) AS players;
 
+-- name: lock_partitions
+-- whoever makes the same partition at the same time waits, and finds it there
+SELECT pg_advisory_xact_lock(hashtextextended('batch_platform.trading.partitions', 0));
+
 -- name: missing_partition
 SELECT to_regclass('trading.portfolio_snapshots_' || to_char(%(day)s::date, 'YYYYMMDD')) IS NULL;
 

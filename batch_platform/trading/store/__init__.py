@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
+from batch_platform.trading.store.postgres import PATIENCE as PATIENCE
 from batch_platform.trading.store.postgres import Session as Session
 from batch_platform.trading.store.postgres import TradingStore as TradingStore

@@ -24,6 +24,10 @@ class Accounts(TradingStatements):
         """The order that was made of a request."""
         return next(iter(self._rows("order_of_key", user_no=user_no, request_key=request_key)), None)
 
+    def flow_of_key(self, user_no: int, request_key: str) -> Row | None:
+        """The flow that was made of a request."""
+        return next(iter(self._rows("flow_of_key", user_no=user_no, request_key=request_key)), None)
+
     def grants(self, campaign_no: int) -> dict[str, Decimal]:
         """What every player starts with, by symbol."""
         return {row["token"]: row["amount"] for row in self._rows("grants", campaign_no=campaign_no)}

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from psycopg import sql
+
 from batch_platform.core import postgres
 from batch_platform.core.store import BaseStore
 from batch_platform.trading.store.accounts import Accounts
@@ -18,7 +20,8 @@ from batch_platform.trading.store.contests import Contests
 from batch_platform.trading.store.engine import Engine
 from batch_platform.trading.store.snapshots import Snapshots
 
-_PATH: Final = "SET LOCAL search_path = trading"
+PATIENCE: Final = 10
+"""Seconds after which the server gives up a worker that has stopped within a transaction, for others wait for it."""
 # plans are made while the temporary tables are empty, and are to serve when they are not
 _SCRATCH: Final = (
     "SET search_path = trading; SET jit = off; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan"
@@ -34,18 +37,24 @@ class TradingStore(BaseStore[Session]):
 
     _session = Session
 
+    def __init__(self, pool: postgres.Pool, *, patience: int = PATIENCE) -> None:
+        super().__init__(pool)
+        self._begin = sql.SQL(
+            "SET LOCAL search_path = trading; SET LOCAL idle_in_transaction_session_timeout = {}"
+        ).format(sql.Literal(f"{patience}s"))
+
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back by any exception."""
         with super().transaction() as session:
-            session.connection.execute(_PATH)
+            session.connection.execute(self._begin)
             yield session
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
         """One moment: all its statements see the same rows, and none may write."""
         with super().snapshot() as session:
-            session.connection.execute(_PATH)
+            session.connection.execute(self._begin)
             yield session
 
     @contextmanager

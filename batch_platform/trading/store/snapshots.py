@@ -16,6 +16,7 @@ class Snapshots(TradingStatements):
         """The partition of a UTC day."""
         if not self._value("missing_partition", day=day):
             return
+        self._rows("lock_partitions")
         begin = datetime.combine(day, time(), UTC)
         statement = self._sql["make_partition"].format(
             partition=sql.Identifier("trading", f"portfolio_snapshots_{day:%Y%m%d}"),

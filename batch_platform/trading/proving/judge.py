@@ -1,0 +1,73 @@
+"""The oracle's answer to the facts that are there, against what the engine has made of them, and the books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from batch_platform.proving.ground import START
+from batch_platform.trading.proving import oracle
+from batch_platform.trading.proving.ground import CAMPAIGN, Ground
+from batch_platform.trading.service import contests, engine
+
+NAMED: Final = 8
+"""So many differences are told of each kind."""
+
+_OFF_BALANCE: Final = """
+SELECT coalesce(b.user_no, m.user_no), coalesce(b.token_no, m.token_no), b.balance, m.wallet, b.reserved, m.reserved,
+       b.staked, m.staked
+FROM user_balances AS b
+FULL JOIN (
+    SELECT user_no, token_no, sum(wallet) AS wallet, sum(reserved) AS reserved, sum(staked) AS staked
+    FROM postings GROUP BY user_no, token_no
+) AS m USING (user_no, token_no)
+WHERE (b.balance, b.reserved, b.staked) IS DISTINCT FROM (m.wallet, m.reserved, m.staked)
+"""
+_OFF_MARGIN: Final = """
+SELECT coalesce(m.user_no, p.user_no), m.margin, p.collateral
+FROM (SELECT user_no, sum(margin) AS margin FROM postings GROUP BY user_no) AS m
+FULL JOIN (
+    SELECT user_no, sum(collateral) AS collateral FROM perp_positions WHERE status = 'open' GROUP BY user_no
+) AS p USING (user_no)
+WHERE coalesce(m.margin, 0) <> coalesce(p.collateral, 0)
+"""
+_OFF_RESERVED: Final = """
+SELECT coalesce(b.user_no, o.user_no), coalesce(b.token_no, o.token_no), b.reserved, o.reserved
+FROM user_balances AS b
+FULL JOIN (
+    SELECT user_no, token_no, sum(reserved) AS reserved FROM orders
+    WHERE status = 'pending' AND reserved > 0 GROUP BY user_no, token_no
+) AS o USING (user_no, token_no)
+WHERE coalesce(b.reserved, 0) <> coalesce(o.reserved, 0)
+"""
+
+
+def differences(ground: Ground, *, orders: Iterable[str], windows: int) -> list[str]:
+    """Everything that is otherwise than it must be; empty when all is equal.
+
+    `orders` are the ids of those that were placed, each once; `windows` counts the scheduled ticks.
+    """
+    wanted = oracle.replay(ground.lines())
+    with ground.worker(lambda: START) as context, context.store.snapshot() as session:
+        there = contests.answered(session, engine.campaign(session, CAMPAIGN).number)
+    found = [difference for part in wanted for difference in _part(part, there[part], wanted[part])]
+    missing = sorted(set(orders) - set(there["orders"]))
+    found += [f"order {order} is not there" for order in missing[:NAMED]]
+    [(ticks,)] = ground.rows("SELECT count(*) FROM ticks WHERE window_at IS NOT NULL")
+    found += [] if ticks == windows else [f"{ticks} scheduled ticks, not {windows}"]
+    for name, statement in (("balance", _OFF_BALANCE), ("margin", _OFF_MARGIN), ("reserved", _OFF_RESERVED)):
+        found += [f"{name} is not the sum of its postings: {row}" for row in ground.rows(statement)[:NAMED]]
+    return found
+
+
+def _part(name: str, there: Any, wanted: Any) -> list[str]:
+    if there == wanted:
+        return []
+    if isinstance(wanted, list):
+        rows = [
+            (place, have, need) for place, (have, need) in enumerate(zip(there, wanted, strict=False)) if have != need
+        ]
+        found = [f"{name} {place}: {have}, not {need}" for place, have, need in rows[:NAMED]]
+        return found or [f"{name}: {len(there)} rows, not {len(wanted)}"]
+    keys = [key for key in sorted({*there, *wanted}) if there.get(key) != wanted.get(key)]
+    return [f"{name} {key}: {there.get(key)}, not {wanted.get(key)}" for key in keys[:NAMED]]
