@@ -16,6 +16,7 @@ from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_json, say
 from batch_platform.settings import load_settings
+from batch_platform.trading.proving.command import prove
 
 if TYPE_CHECKING:
     from batch_platform.trading.json_lines import JsonObject
@@ -25,6 +26,7 @@ calc_app = typer.Typer(
     no_args_is_help=True, help="The rules alone: JSON Lines in, an answer a line out, nothing stored."
 )
 app.add_typer(calc_app, name="calc")
+app.command("prove")(prove)
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines; - is standard input.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, an answer a line.")]
