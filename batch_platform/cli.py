@@ -42,6 +42,7 @@ PLATFORM: Final = platform.Platform(
     rules=registry.build_rules,
     launcher=_launcher,
     grants=registry.build_grants,
+    templates=registry.build_templates,
 )
 """What every command below works with."""
 

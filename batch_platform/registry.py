@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from batch_platform import domains
@@ -13,6 +14,7 @@ from batch_platform.web.access.model import Grants, granting
 
 if TYPE_CHECKING:
     from batch_platform.kit.workers import Worker
+    from batch_platform.operations.gauges import Gauge
     from batch_platform.settings import Settings
 
 
@@ -38,6 +40,16 @@ def action_names() -> frozenset[str]:
     """What people may do: each name stands in the audit log, as `thing.verb`."""
     declared = (action.name for domain in domains.DOMAINS for action in domain.actions())
     return frozenset({*operations.ACTIONS, *access.ACTIONS, *declared})
+
+
+def build_templates() -> Mapping[str, str]:
+    """The packages whose `notices/` are the templates of a domain's notices, by domain."""
+    return {domain.name: domain.templates for domain in domains.DOMAINS if domain.templates}
+
+
+def build_gauges() -> tuple[Gauge, ...]:
+    """What /metrics tells of the domains."""
+    return tuple(gauge for domain in domains.DOMAINS for gauge in domain.gauges())
 
 
 def build_rules() -> tuple[Rule, ...]:

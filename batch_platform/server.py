@@ -78,7 +78,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     """
     from batch_platform.kit.domain import AppContext
     from batch_platform.operations.dagster.workspace import open_workspace
-    from batch_platform.registry import build_grants
+    from batch_platform.registry import build_grants, build_templates
     from batch_platform.web.app import build_app
 
     rooms = {domain.name: domain.web() for domain in domains.DOMAINS}
@@ -86,7 +86,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         context = _web_context(settings, stack, clock)
         workspace = open_workspace(stack)
         operations = _operations_context(settings, context, workspace)
-        around = AppContext(settings, context, operations, stack)
+        around = AppContext(settings, context, operations, build_templates(), stack)
         states = {name: room.open_state(around) for name, room in rooms.items()}
         monitor = _monitor(settings, operations, stack)
         app = build_app(
@@ -159,11 +159,12 @@ def _operations_context(
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.queue import QueueRunner
     from batch_platform.operations.dagster.storage import DagsterInstanceStorage
-    from batch_platform.registry import build_registry
+    from batch_platform.registry import build_gauges, build_registry
 
     registry = build_registry(settings)
     storage = DagsterInstanceStorage(workspace.instance, registry)
-    return OperationsContext(context.pool, context.clock, registry, storage, QueueRunner(workspace))
+    runner = QueueRunner(workspace)
+    return OperationsContext(context.pool, context.clock, registry, storage, runner, build_gauges())
 
 
 def _monitor(settings: Settings, operations: OperationsContext, stack: ExitStack) -> Monitor:

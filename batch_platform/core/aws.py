@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
     from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef
 
-Service = Literal["s3", "dynamodb", "sts", "secretsmanager"]
+Service = Literal["s3", "dynamodb", "sts", "secretsmanager", "sesv2", "sns"]
 
 THREADS = 32
 """Connections a client keeps open: at least as many as the threads that share it."""
@@ -152,6 +152,14 @@ def client(
     using: Session | None = None,
     attempts: int | None = None,
 ) -> SecretsManagerClient: ...
+@overload
+def client(
+    service: Literal["sesv2", "sns"],
+    settings: AwsSettings,
+    *,
+    using: Session | None = None,
+    attempts: int | None = None,
+) -> Any: ...
 def client(
     service: Service,
     settings: AwsSettings,

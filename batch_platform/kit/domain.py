@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from batch_platform.operations.alerts import Rule as Rule
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.launch import Launcher as Launcher
+    from batch_platform.operations.gauges import Gauge as Gauge
     from batch_platform.operations.model import Job as Job
     from batch_platform.operations.web.pages import DashboardCard
     from batch_platform.settings import DomainSettings
@@ -33,11 +34,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AppContext:
-    """What the web of this process is made of; what has to be closed with it goes on the stack `opened`."""
+    """What the web of this process is made of; what has to be closed with it goes on the stack `opened`.
+
+    `templates` are the packages of all domains' notices.
+    """
 
     settings: Settings
     web: WebContext
     operations: OperationsContext
+    templates: Mapping[str, str]
     opened: ExitStack
 
 
@@ -73,18 +78,22 @@ class Domain:
     `workers` are what it runs as long as the platform runs.
     `permissions` are what roles may do beyond reading; an administrator may everything.
     `commands` are groups of `batch-platform` by their name. `definitions` takes the platform's resources by name and
-    adds the domain's own.
+    adds the domain's own; a domain that Dagster knows nothing of has none.
+    `templates` is the package whose folder `notices/` has the templates of what it tells people by the outbox.
+    `gauges` are its figures in /metrics.
     """
 
     name: str
     settings: type[DomainSettings]
     commands: Mapping[str, Callable[[], Typer]]
-    jobs: Callable[[Settings], Sequence[Job]]
     rules: Callable[[], Sequence[Rule]]
-    definitions: Callable[[Settings, Mapping[str, Any]], Definitions]
     web: Callable[[], WebRoom]
+    jobs: Callable[[Settings], Sequence[Job]] = lambda _: ()
+    definitions: Callable[[Settings, Mapping[str, Any]], Definitions] | None = None
     permissions: Grants = field(default_factory=dict)
     demo: Demo | None = None
     workers: Callable[[], Sequence[Worker]] = tuple
     actions: Callable[[], Sequence[Declared]] = tuple
+    templates: str | None = None
+    gauges: Callable[[], Sequence[Gauge]] = tuple
     stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}

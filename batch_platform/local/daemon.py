@@ -21,10 +21,10 @@ from types import FrameType
 
 from batch_platform.core.failures import PlatformError
 from batch_platform.core.file_locks import locked
-from batch_platform.local import aws, postgres, prices, provision
+from batch_platform.local import aws, mail, postgres, prices, provision
 from batch_platform.local.environment import environment
 from batch_platform.local.home import Home, trim_log
-from batch_platform.local.processes import Process, free_port
+from batch_platform.local.processes import LOOPBACK, Process, free_port
 from batch_platform.local.programs import Keeper, Program
 from batch_platform.local.state import ALL, Service, State
 
@@ -76,7 +76,12 @@ class Daemon:
         port = self.state.ports[name] = free_port(self.state.ports.get(name), avoid=taken)
         if name == "postgres":
             return postgres.program(self.home, port)
-        owned = {"aws": self.home.aws, "dynamodb": aws.database(self.home), "prices": self.home.prices}
+        owned = {
+            "aws": self.home.aws,
+            "dynamodb": aws.database(self.home),
+            "prices": self.home.prices,
+            "mail": self.home.mail,
+        }
         return aws.stop_strays(self._describe(name, port), owned[name])
 
     def _describe(self, name: str, port: int) -> Program:
@@ -85,6 +90,7 @@ class Daemon:
             "aws": aws.ministack,
             "dynamodb": aws.dynoxide,
             "prices": prices.program,
+            "mail": mail.program,
         }
         return describe[name](self.home, port)
 
@@ -115,11 +121,11 @@ class Daemon:
 
     def _service(self, keeper: Keeper) -> Service:
         port = self.state.ports.get(keeper.name, 0)
-        url = f"postgresql://{postgres.USER}@127.0.0.1:{port}" if keeper.name == "postgres" else aws.url(port)
+        urls = {"postgres": f"postgresql://{postgres.USER}@{LOOPBACK}:{port}", "mail": mail.url(port)}
         return Service(
             phase=keeper.phase,
             port=port,
-            url=url,
+            url=urls.get(keeper.name, aws.url(port)),
             log=str(self.home.logs / f"{keeper.name}.log"),
             process=keeper.process,
             starts=keeper.starts,

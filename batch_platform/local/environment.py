@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from batch_platform.local import aws, postgres, prices
+from batch_platform.local import aws, mail, postgres, prices
 from batch_platform.local.home import Home
 from batch_platform.local.processes import LOOPBACK
 from batch_platform.local.state import State
@@ -30,6 +30,8 @@ def environment(home: Home, state: State | None = None) -> dict[str, str]:
         variables["AWS_ENDPOINT_URL_DYNAMODB"] = aws.url(state.services["dynamodb"].port)
     if "prices" in state.services:
         variables |= prices.variables(state.services["prices"].port)
+    if "mail" in state.services:
+        variables["SMTP_URL"] = mail.url(state.services["mail"].port)
     return variables
 
 
@@ -49,6 +51,8 @@ def wanted(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
             names.add("dynamodb")
     if missing(prices.LEADER):
         names.add("prices")
+    if missing("SMTP_URL") and environ.get("MAIL_BACKEND") != "ses":
+        names.add("mail")
     return frozenset(names)
 
 
@@ -86,6 +90,7 @@ _INDEPENDENT = (
     "AWS_DEFAULT_REGION",
     "DAGSTER_HOME",
     *prices.FOLLOWERS,
+    "SMTP_URL",
     SECRET,
 )
 _MARKED = {*_GROUPS, *_INDEPENDENT}

@@ -46,6 +46,10 @@ class Home:
         return self.root / "prices"
 
     @property
+    def mail(self) -> Path:
+        return self.root / "mail"
+
+    @property
     def dagster(self) -> Path:
         return self.root / "dagster"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.core.file_locks import locked
-from batch_platform.local import aws, postgres, tools
+from batch_platform.local import aws, mail, postgres, tools
 from batch_platform.local.environment import environment, merged, wanted
 from batch_platform.local.home import REPOSITORY, Home, last_line, write_atomically
 from batch_platform.local.processes import Process, started_as
@@ -77,6 +77,8 @@ def _install(home: Home, names: frozenset[str], progress: Progress) -> None:
         tools.choose_dynamodb(aws.backend_marker(home), progress)
     if "postgres" in names:
         postgres.binary("postgres")
+    if "mail" in names:
+        mail.require()
 
 
 def _spawn(home: Home, names: frozenset[str], owner: int | None) -> subprocess.Popen[bytes]:
@@ -160,6 +162,7 @@ def _orphans(home: Home, state: State) -> Iterator[tuple[str, Process]]:
         "aws": (tools.ministack_python(), home.aws),
         "dynamodb": (tools.dynoxide_binary(), aws.database(home)),
         "prices": (Path(sys.executable), home.prices),
+        "mail": (Path(sys.executable), home.mail),
     }
     for name, (executable, argument) in started.items():
         for process in started_as(executable, str(argument)):

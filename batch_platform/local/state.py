@@ -9,7 +9,7 @@ from batch_platform.local.home import Home, write_atomically
 from batch_platform.local.processes import Process
 from batch_platform.local.programs import Phase
 
-ALL = ("postgres", "aws", "dynamodb", "prices")
+ALL = ("postgres", "aws", "dynamodb", "prices", "mail")
 
 
 class Service(BaseModel):

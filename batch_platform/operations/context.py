@@ -10,19 +10,24 @@ from batch_platform.operations.store import OperationsStore
 if TYPE_CHECKING:
     from batch_platform.core.clock import Clock
     from batch_platform.core.postgres import Pool
+    from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Registry
     from batch_platform.operations.runner import DagsterStorage, Runner
 
 
 @dataclass(frozen=True)
 class OperationsContext:
-    """`runner` is None where runs cannot be started: a scrape, a monitor without a workspace."""
+    """`runner` is None where runs cannot be started: a scrape, a monitor without a workspace.
+
+    `gauges` are what domains add to the metrics.
+    """
 
     pool: Pool
     clock: Clock
     registry: Registry
     dagster: DagsterStorage
     runner: Runner | None = None
+    gauges: tuple[Gauge, ...] = ()
 
     @property
     def store(self) -> OperationsStore:

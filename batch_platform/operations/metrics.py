@@ -5,7 +5,7 @@ Labels are jobs, outcomes, queues, sensors and severities; run ids never are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from batch_platform.core import postgres
 from batch_platform.core.sql import load
+from batch_platform.operations.gauges import Gauge
 
 if TYPE_CHECKING:
     from batch_platform.core.clock import Clock
@@ -29,6 +30,9 @@ BUCKETS: Final = (1, 5, 15, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 1
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
+QUEUES: Final = Gauge("batch_queue_size", "Runs and notices that wait.", "queue_name", _SQL["queue_sizes"])
+"""Domains add queues of their own."""
+
 _OUTCOMES: Final = ("success", "failure")
 _Rows = list[dict[str, Any]]
 
@@ -36,8 +40,9 @@ _Rows = list[dict[str, Any]]
 class OperationsCollector(Collector):
     """The operations' metrics; every registered job has its series from the start, so that rates can be taken."""
 
-    def __init__(self, pool: postgres.Pool, registry: Registry, clock: Clock) -> None:
+    def __init__(self, pool: postgres.Pool, registry: Registry, clock: Clock, gauges: Sequence[Gauge] = ()) -> None:
         self._pool = pool
+        self._gauges = (QUEUES, *gauges)
         self._jobs = tuple(job.name for job in registry)
         self._clock = clock
 
@@ -48,14 +53,15 @@ class OperationsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Raises what the database raises: a scrape that cannot count must fail, not show nothing."""
         now, negated = self._clock(), sorted(-float(bound) for bound in BUCKETS)
-        names = ("gauges", "sensors", "queue_sizes", "open_incidents", "waiting_notifications", "last_pass")
+        names = ("gauges", "sensors", "open_incidents", "waiting_notifications", "last_pass")
         with postgres.transaction(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             runs = cursor.execute(_SQL["durations"], {"negated": negated}).fetchall()
             rows = {name: cursor.execute(_SQL[name], {"now": now}).fetchall() for name in names}
+            figures = [(gauge, cursor.execute(gauge.statement, {"now": now}).fetchall()) for gauge in self._gauges]
         yield from self._outcomes(runs)
         yield from _job_gauges(rows["gauges"])
         yield from _sensor_gauges(rows["sensors"])
-        yield _gauge("batch_queue_size", "Runs that wait.", ("queue_name", "name", "size"), rows["queue_sizes"])
+        yield from _declared(figures)
         yield _gauge(
             "batch_incidents", "Open incidents.", ("severity", "severity", "incidents"), rows["open_incidents"]
         )
@@ -93,8 +99,19 @@ class OperationsCollector(Collector):
 def exposition(ctx: OperationsContext) -> bytes:
     """The text for Prometheus, of media type `CONTENT_TYPE`."""
     collectors = CollectorRegistry()
-    collectors.register(OperationsCollector(ctx.pool, ctx.registry, ctx.clock))
+    collectors.register(OperationsCollector(ctx.pool, ctx.registry, ctx.clock, ctx.gauges))
     return generate_latest(collectors)
+
+
+def _declared(figures: Iterable[tuple[Gauge, _Rows]]) -> Iterable[Metric]:
+    """One metric a name, with the samples of all gauges of that name."""
+    metrics: dict[str, GaugeMetricFamily] = {}
+    for gauge, rows in figures:
+        made = GaugeMetricFamily(gauge.name, gauge.documentation, labels=[gauge.label])
+        metric = metrics.setdefault(gauge.name, made)
+        for row in rows:
+            metric.add_metric([row["label"]], row["value"])
+    return metrics.values()
 
 
 def _job_gauges(rows: _Rows) -> Iterator[Metric]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Platform:
-    """Registry, alert rules, launcher and permissions, each made when it is needed: a launcher takes seconds."""
+    """Registry, alert rules, launcher, permissions and the templates of notices.
+
+    Each is made when it is needed: a launcher takes seconds.
+    """
 
     registry: Callable[[Settings], Registry]
     rules: Callable[[], tuple[Rule, ...]]
     launcher: Callable[[Settings], Launcher]
     grants: Callable[[], Grants]
+    templates: Callable[[], Mapping[str, str]]
 
 
 _given: list[Platform] = []

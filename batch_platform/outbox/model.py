@@ -1,12 +1,15 @@
-"""What a notice is: channels, categories, states, and what a domain hands over; no I/O."""
+"""What a notice is: channels, categories, states, what a domain hands over and what becomes of it; no I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
+
+from batch_platform.core.retry import RetryConfig
 
 
 class Channel(StrEnum):
@@ -41,6 +44,30 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+class Reason(StrEnum):
+    """Why a notice is where it is."""
+
+    NOT_TAKEN = "not-taken"
+    """The provider was away or refused for now: it is tried again."""
+    UNKNOWN = "unknown"
+    """Nobody knows whether the provider took it: it is asked before the next attempt."""
+    REFUSED = "refused"
+    BAD_RECIPIENT = "bad-recipient"
+    NOT_RENDERED = "not-rendered"
+    SUPPRESSED = "suppressed"
+    NO_CONSENT = "no-consent"
+    OPTED_OUT = "opted-out"
+    FREQUENCY_CAP = "frequency-cap"
+
+
+class SuppressionReason(StrEnum):
+    """Why nothing is sent to an address or number any more."""
+
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    MANUAL = "manual"
+
+
 @dataclass(frozen=True)
 class Notice:
     """What a domain tells somebody.
@@ -59,3 +86,112 @@ class Notice:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     category: Category = Category.TRANSACTIONAL
     not_before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class StoredNotice:
+    """A row of `outbox.notices`."""
+
+    id: UUID
+    number: int
+    domain: str
+    key: str
+    channel: Channel
+    category: Category
+    template: str
+    parameters: Mapping[str, Any]
+    recipient: str
+    state: State
+    reason: Reason | None
+    detail: str | None
+    subject: str | None
+    body_text: str | None
+    body_html: str | None
+    message_id: str | None
+    provider_id: str | None
+    attempts: int
+    next_attempt_at: datetime
+    unknown_since: datetime | None
+    lease_owner: str | None
+    lease_until: datetime | None
+    fence: int
+    created_at: datetime
+    attempted_at: datetime | None
+    accepted_at: datetime | None
+    settled_at: datetime | None
+    read_at: datetime | None
+    cleared_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """Somebody nothing is sent to."""
+
+    channel: Channel
+    recipient: str
+    reason: SuppressionReason
+    detail: str | None
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a notice says."""
+
+    subject: str
+    text: str
+    html: str | None
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who the notices are from; `postal_address` stands in advertising, which is not sent without it."""
+
+    address: str
+    name: str
+    postal_address: str | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a provider made of one notice: taken, refused for good (`reason`), or not taken for now.
+
+    `unknown`: the connection ended after the notice was given to it and before it answered. `dead`: the recipient
+    does not exist, so nothing else may be sent there. `lost`: another worker has it, nothing was given to anybody.
+    """
+
+    taken: bool = False
+    reason: Reason | None = None
+    detail: str | None = None
+    provider_id: str | None = None
+    unknown: bool = False
+    dead: bool = False
+    lost: bool = False
+
+
+RETRY: Final = RetryConfig(
+    max_attempts=12,
+    backoff="exponential",
+    base_delay=timedelta(seconds=30),
+    max_delay=timedelta(hours=1),
+)
+"""Transient failures: again after 30 s, 1, 2, 4 … minutes; about five and a half hours until it is a dead letter."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How notices are sent.
+
+    `resend_after`         how long after an attempt of unknown end a notice is sent again at the earliest
+    `lease`                how long a worker has a notice before another may take it
+    `advertising_per_day`  advertising one recipient gets within 24 hours, at most
+    """
+
+    sender: Sender
+    link_url: str
+    resend_after: timedelta = timedelta(minutes=2)
+    lease: timedelta = timedelta(minutes=1)
+    advertising_per_day: int = 3
+    retention: timedelta = timedelta(days=90)
+    retry: RetryConfig = RETRY

@@ -57,6 +57,7 @@ class Part:
     """What a package adds: API routes, pages, navigation, the packages of its templates and texts, whole apps.
 
     Every route declares `requires(...)`, those of `opened` paths `public()`: nobody needs to be signed in for them.
+    Of these, `linked` ones are written to from anywhere, by a signed link that is itself the permission.
     A mounted app at `/name` is for those with `name:read`; what they may do in it is its own to say. `guests` are
     people whom the package knows by itself, by the kind of their subjects.
     """
@@ -68,6 +69,7 @@ class Part:
     locale: str | None = None
     mounts: Mapping[str, ASGIApp] = field(default_factory=dict)
     opened: frozenset[str] = frozenset()
+    linked: frozenset[str] = frozenset()
     guests: Mapping[str, Guests] = field(default_factory=dict)
 
 
@@ -94,6 +96,7 @@ def build_app(
     readiness = health.Readiness(ready or {}, clock=context.clock)
     mounts = {path: app for part in parts for path, app in part.mounts.items()}
     opened = frozenset[str]().union(*(part.opened for part in parts))
+    linked = opened & frozenset[str]().union(*(part.linked for part in parts))
     guests = GuestBook({kind: found for part in parts for kind, found in part.guests.items()})
 
     @asynccontextmanager
@@ -122,7 +125,7 @@ def build_app(
             Middleware(BodyLimitMiddleware, context.limits.body_bytes),
             Middleware(IdentityMiddleware, sessions, provider, grants, guests),
             Middleware(RateLimitMiddleware, context),
-            Middleware(GuardMiddleware, context, tuple(mounts), opened),
+            Middleware(GuardMiddleware, context, tuple(mounts), opened, linked),
             Middleware(MediaMiddleware),
             Middleware(IdempotencyMiddleware, context, opened),
         ],

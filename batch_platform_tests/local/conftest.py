@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import smtplib
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -56,15 +58,23 @@ class LocalHome:
             BillingMode="PAY_PER_REQUEST",
         )
         dynamodb.put_item(TableName="kept", Item={"id": {"S": "1"}, "amount": {"N": "12.50"}})
+        with self.smtp() as server:
+            server.sendmail("a@example.com", ["b@example.com"], b"Message-ID: <1@example.com>\r\n\r\nkept")
 
     def read(self) -> dict[str, Any]:
         with self.connect() as connection:
             row = connection.execute("SELECT value FROM kept").fetchone()
         body = clients.s3(self.variables).get_object(Bucket="local-batch-platform", Key="kept/鍵")["Body"]
         item = clients.dynamodb(self.variables).get_item(TableName="kept", Key={"id": {"S": "1"}})["Item"]
-        return {"postgres": row, "s3": body.read(), "dynamodb": item["amount"]["N"]}
+        with self.smtp() as server:
+            mails = [server.verify(f"<{number}@example.com>")[0] for number in (1, 2)]
+        return {"postgres": row, "s3": body.read(), "dynamodb": item["amount"]["N"], "mail": mails}
 
-    KEPT = {"postgres": ("row",), "s3": b"object", "dynamodb": "12.5"}  # noqa: RUF012
+    KEPT = {"postgres": ("row",), "s3": b"object", "dynamodb": "12.5", "mail": [250, 550]}  # noqa: RUF012
+
+    def smtp(self) -> smtplib.SMTP:
+        url = urlsplit(self.variables["SMTP_URL"])
+        return smtplib.SMTP(url.hostname or "", url.port or 0, timeout=PATIENCE)
 
 
 @pytest.fixture

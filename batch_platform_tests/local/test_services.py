@@ -86,7 +86,7 @@ def test_commands(services: dict[str, str]) -> None:
     status = json.loads(runner.invoke(services_app, ["status", "--json"]).stdout)
     assert status["running"]
     assert {name: service["phase"] for name, service in status["services"].items()} == {
-        "postgres": "ready", "aws": "ready", "dynamodb": "ready", "prices": "ready",
+        "postgres": "ready", "aws": "ready", "dynamodb": "ready", "prices": "ready", "mail": "ready",
     }  # fmt: skip
     exports = runner.invoke(services_app, ["env"]).stdout
     shown = subprocess.run(["sh", "-c", exports + "\nenv"], capture_output=True, text=True, check=True).stdout
@@ -96,18 +96,20 @@ def test_commands(services: dict[str, str]) -> None:
 
 def test_a_server_of_the_users_own_wins(clean_environment: None) -> None:
     theirs = {"DATABASE_URL": "postgresql://localhost/mine", "DAGSTER_POSTGRES_URL": "postgresql://localhost/d"}
-    assert wanted({}) == {"postgres", "aws", "dynamodb", "prices"}
-    assert wanted(theirs) == {"aws", "dynamodb", "prices"}
-    assert wanted({"AWS_ENDPOINT_URL": "http://localhost:1"}) == {"postgres", "prices"}
-    assert wanted({"AWS_ENDPOINT_URL_DYNAMODB": "http://localhost:1"}) == {"postgres", "aws", "prices"}
-    assert wanted({"TRADING_JUPITER_URL": "https://api.jup.ag"}) == {"postgres", "aws", "dynamodb"}
+    every = {"postgres", "aws", "dynamodb", "prices", "mail"}
+    assert wanted({}) == every
+    assert wanted(theirs) == every - {"postgres"}
+    assert wanted({"AWS_ENDPOINT_URL": "http://localhost:1"}) == every - {"aws", "dynamodb"}
+    assert wanted({"AWS_ENDPOINT_URL_DYNAMODB": "http://localhost:1"}) == every - {"dynamodb"}
+    assert wanted({"TRADING_JUPITER_URL": "https://api.jup.ag"}) == every - {"prices"}
+    assert wanted({"SMTP_URL": "smtp://localhost"}) == wanted({"MAIL_BACKEND": "ses"}) == every - {"mail"}
     ours = {"DATABASE_URL": "postgresql://127.0.0.1/ours", "PGHOST": "127.0.0.1", "AWS_REGION": "ap-northeast-1"}
     assert merged(ours, theirs | {"AWS_REGION": "eu-west-1"}).keys() == {"NO_PROXY", "no_proxy", EMBEDDED}
 
 
 def test_our_own_variables_are_not_taken_for_the_users(clean_environment: None) -> None:
-    ours = merged({"DATABASE_URL": "a", "DAGSTER_POSTGRES_URL": "b", "AWS_ENDPOINT_URL": "c"}, {})
-    assert wanted(ours) == {"postgres", "aws", "dynamodb", "prices"}
+    names = ("DATABASE_URL", "DAGSTER_POSTGRES_URL", "AWS_ENDPOINT_URL", "SMTP_URL")
+    assert wanted(merged(dict.fromkeys(names, "ours"), {})) == {"postgres", "aws", "dynamodb", "prices", "mail"}
 
 
 def test_one_source_of_the_users_own_is_not_mixed_with_invented_prices(clean_environment: None) -> None:
@@ -157,7 +159,7 @@ def test_a_clean_stop_keeps_everything_and_the_ports(local_home: LocalHome) -> N
     local_home.write()
     secret = _secrets(local_home)
     secret.create_secret(Name="bank", SecretString="鍵")
-    assert local_services.stop(local_home.home) == ["postgres", "aws", "dynamodb", "prices"]
+    assert local_services.stop(local_home.home) == ["postgres", "aws", "dynamodb", "prices", "mail"]
     assert local_services.stop(local_home.home) == []
     assert local_home.start().ports == ports
     assert local_home.read() == LocalHome.KEPT
@@ -189,7 +191,7 @@ def test_simultaneous_starts_share_one_supervisor(local_home: LocalHome) -> None
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("name", ["postgres", "aws", "dynamodb", "prices"])
+@pytest.mark.parametrize("name", ["postgres", "aws", "dynamodb", "prices", "mail"])
 def test_a_killed_service_comes_back_with_its_data(local_home: LocalHome, name: str) -> None:
     local_home.start()
     local_home.write()
@@ -242,7 +244,7 @@ def test_a_stale_state_harms_no_innocent_process(local_home: LocalHome) -> None:
     state.supervisor = innocent
     state.save(local_home.home)
     local_home.start()
-    assert local_services.stop(local_home.home) == ["postgres", "aws", "dynamodb", "prices"]
+    assert local_services.stop(local_home.home) == ["postgres", "aws", "dynamodb", "prices", "mail"]
 
 
 @pytest.mark.faults

@@ -87,7 +87,7 @@ def test_without_dynoxide_tables_live_in_ministack(local_home: LocalHome, monkey
     with monkeypatch.context() as offline:
         offline.setattr(tools, "install_dynoxide", fail)
         said: list[str] = []
-        names = frozenset({"postgres", "aws", "dynamodb"})
+        names = frozenset({"postgres", "aws", "dynamodb", "mail"})
         state = services.start(local_home.home, names, said.append)
     assert any("no network" in line for line in said)
     assert any("ministack" in notice for notice in state.notices)

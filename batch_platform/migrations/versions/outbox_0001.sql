@@ -5,6 +5,7 @@ COMMENT ON SCHEMA outbox IS 'Notices by mail, in the app and by SMS, and whom th
 
 CREATE TABLE outbox.notices (
     id               uuid PRIMARY KEY DEFAULT uuidv7(),
+    number           bigint NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
     domain           text NOT NULL,
     key              text NOT NULL,
     channel          text NOT NULL CHECK (channel IN ('mail', 'in_app', 'sms')),
@@ -40,6 +41,7 @@ CREATE TABLE outbox.notices (
     CHECK (channel <> 'in_app' OR state = 'delivered')
 );
 COMMENT ON TABLE outbox.notices IS 'One row per notice: pending, sending, accepted, delivered or bounced; or none.';
+COMMENT ON COLUMN outbox.notices.number IS 'In the link by which advertising is declined: a uuid would make it too long.';
 COMMENT ON COLUMN outbox.notices.key IS 'Names the fact and whom it is told to: the same fact gives one row.';
 COMMENT ON COLUMN outbox.notices.template IS 'The template of that domain which it is rendered with.';
 COMMENT ON COLUMN outbox.notices.recipient IS
@@ -52,7 +54,7 @@ COMMENT ON COLUMN outbox.notices.unknown_since IS
     'When an attempt ended without anybody knowing whether it was accepted; the provider is asked before the next.';
 COMMENT ON COLUMN outbox.notices.fence IS 'Raised by each claim: a worker that comes late writes nothing.';
 COMMENT ON COLUMN outbox.notices.cleared_at IS
-    'When parameters and text were deleted, long after; the row stays, because its key keeps the fact from being told again.';
+    'When parameters and text were deleted, long after; the row stays, for its key keeps the fact from being told again.';
 CREATE INDEX notices_due ON outbox.notices (next_attempt_at, id) WHERE state = 'pending';
 CREATE INDEX notices_leased ON outbox.notices (lease_until) WHERE state = 'sending';
 CREATE INDEX notices_failed ON outbox.notices (domain) WHERE state = 'failed';

@@ -38,7 +38,7 @@ GROUP BY t.name
 ORDER BY t.name
 
 -- name: queue_sizes
-SELECT name, size::double precision AS size FROM operations.queues ORDER BY name
+SELECT name AS label, size AS value FROM operations.queues ORDER BY name
 
 -- name: open_incidents
 SELECT s.severity, count(i.id)::double precision AS incidents

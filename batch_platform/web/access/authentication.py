@@ -120,11 +120,17 @@ class GuardMiddleware:
     """401 for nobody, and for browsers a check that the write comes from a page of ours."""
 
     def __init__(
-        self, app: ASGIApp, context: WebContext, foreign_apps: Sequence[str], opened: Collection[str]
+        self,
+        app: ASGIApp,
+        context: WebContext,
+        foreign_apps: Sequence[str],
+        opened: Collection[str],
+        linked: Collection[str] = (),
     ) -> None:
         self._app = app
         self._context = context
         self._opened = opened
+        self._linked = linked
         # apps that know nothing of our forms: for their writes the origin alone decides
         self._foreign_apps = tuple(f"{path}/" for path in foreign_apps)
 
@@ -142,7 +148,8 @@ class GuardMiddleware:
         if principal is None and not is_public(path, self._opened):
             await self._refuse(request, send)
             return
-        if request.method not in SAFE_METHODS:
+        # an address that is itself the permission is called by mail programs, which load no page of ours before
+        if request.method not in SAFE_METHODS and path not in self._linked:
             if principal is None and path.startswith("/api/"):
                 # a program that signs in: it has no cookie that a foreign page could use
                 self._check_origin(request)

@@ -1,0 +1,107 @@
+-- What the resident worker does with notices. It alone moves those that are being sent, each under its fence.
+
+-- name: claim
+-- In one statement: what is due, whether it may be sent at all, and to whom it now belongs.
+WITH due AS (
+    SELECT id, domain, channel, category, recipient, lower(recipient) AS called, next_attempt_at
+      FROM outbox.notices
+     WHERE state = 'pending' AND next_attempt_at <= %(now)s
+     ORDER BY next_attempt_at, id
+     LIMIT %(limit)s
+       FOR UPDATE SKIP LOCKED
+), permitted AS (
+    SELECT due.*,
+           CASE
+               WHEN suppressed.recipient IS NOT NULL THEN 'suppressed'
+               WHEN due.category = 'advertising' AND consent.granted IS NULL THEN 'no-consent'
+               WHEN due.category = 'advertising' AND NOT consent.granted THEN 'opted-out'
+           END AS obstacle
+      FROM due
+      LEFT JOIN outbox.suppressions suppressed
+             ON suppressed.channel = due.channel AND suppressed.recipient = due.called
+      LEFT JOIN LATERAL (
+               SELECT granted FROM outbox.consents
+                WHERE domain = due.domain AND channel = due.channel AND recipient = due.called
+                ORDER BY id DESC LIMIT 1) consent ON due.category = 'advertising'
+), counted AS (
+    SELECT id, category, obstacle,
+           row_number() OVER (PARTITION BY channel, recipient, category, obstacle ORDER BY next_attempt_at, id)
+           + CASE WHEN category = 'advertising' THEN (
+                 SELECT count(*) FROM outbox.notices sent
+                  WHERE sent.category = 'advertising' AND sent.channel = permitted.channel
+                    AND sent.recipient = permitted.recipient
+                    AND sent.state IN ('sending', 'accepted', 'delivered', 'bounced')
+                    AND sent.attempted_at > %(now)s - interval '24 hours') ELSE 0 END AS number
+      FROM permitted
+), judged AS (
+    SELECT id, CASE WHEN category = 'advertising' AND obstacle IS NULL AND number > %(advertising_per_day)s
+                    THEN 'frequency-cap' ELSE obstacle END AS obstacle
+      FROM counted
+)
+UPDATE outbox.notices n
+   SET state = CASE WHEN obstacle IS NULL THEN 'sending' WHEN obstacle = 'suppressed' THEN 'suppressed'
+                    ELSE 'skipped' END,
+       reason = obstacle,
+       detail = NULL,
+       message_id = coalesce(message_id, format('<%%s@%%s>', n.id, %(host)s::text)),
+       attempts = attempts + (obstacle IS NULL)::int,
+       attempted_at = CASE WHEN obstacle IS NULL THEN %(now)s ELSE attempted_at END,
+       settled_at = CASE WHEN obstacle IS NULL THEN NULL ELSE %(now)s END,
+       lease_owner = CASE WHEN obstacle IS NULL THEN %(owner)s END,
+       lease_until = CASE WHEN obstacle IS NULL THEN %(until)s END,
+       fence = fence + 1
+  FROM judged
+ WHERE n.id = judged.id
+RETURNING n.*
+
+-- name: lock_claims
+-- Claims are short and one after the other: two at once could both count what the other is about to send.
+SELECT pg_advisory_xact_lock(hashtextextended('outbox claim', 0))
+
+-- name: lease_owners
+SELECT DISTINCT lease_owner FROM outbox.notices WHERE state = 'sending'
+
+-- name: give_back
+-- What a worker left when it died, or kept for longer than its lease: whether it was taken is not known.
+UPDATE outbox.notices
+   SET state = 'pending', reason = 'unknown', unknown_since = %(now)s,
+       next_attempt_at = %(now)s, lease_owner = NULL, lease_until = NULL, fence = fence + 1
+ WHERE state = 'sending' AND (lease_until <= %(now)s OR lease_owner = ANY(%(dead)s))
+
+-- name: renew
+UPDATE outbox.notices
+   SET lease_until = %(until)s
+ WHERE state = 'sending' AND lease_owner = %(owner)s AND lease_until > %(now)s
+
+-- name: hold
+UPDATE outbox.notices
+   SET lease_until = %(until)s
+ WHERE id = %(id)s AND fence = %(fence)s AND state = 'sending' AND lease_until > %(now)s
+
+-- name: keep_rendered
+UPDATE outbox.notices n
+   SET subject = r.subject, body_text = r.body_text, body_html = r.body_html
+  FROM jsonb_to_recordset(%(rendered)s::jsonb)
+       AS r(id uuid, fence bigint, subject text, body_text text, body_html text)
+ WHERE n.id = r.id AND n.fence = r.fence AND n.state = 'sending'
+
+-- name: settle
+UPDATE outbox.notices
+   SET state = %(state)s, reason = %(reason)s, detail = %(detail)s,
+       provider_id = coalesce(%(provider_id)s, provider_id),
+       attempts = %(attempts)s, next_attempt_at = coalesce(%(next_attempt_at)s, next_attempt_at),
+       unknown_since = %(unknown_since)s,
+       accepted_at = CASE WHEN %(state)s = 'accepted' THEN %(now)s ELSE accepted_at END,
+       settled_at = CASE WHEN %(state)s <> 'pending' THEN %(now)s END,
+       lease_owner = NULL, lease_until = NULL
+ WHERE id = %(id)s AND fence = %(fence)s AND state = 'sending'
+
+-- name: clear
+-- The rows stay: their keys keep old facts from being told again.
+WITH old AS (
+    SELECT id FROM outbox.notices
+     WHERE cleared_at IS NULL AND settled_at < %(before)s AND state <> 'failed'
+     ORDER BY settled_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+UPDATE outbox.notices n
+   SET parameters = '{}', subject = NULL, body_text = NULL, body_html = NULL, cleared_at = %(now)s
+  FROM old WHERE n.id = old.id

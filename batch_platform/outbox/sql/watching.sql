@@ -1,0 +1,29 @@
+-- What the monitor and the metrics see: alert rules give (subject, job, summary) for each thing that is wrong now.
+
+-- name: rule_backlog
+SELECT 'outbox' AS subject, NULL::text AS job, format('%%s notices wait to be sent', count(*)) AS summary
+  FROM outbox.notices
+ WHERE state = 'sending' OR (state = 'pending' AND next_attempt_at <= %(now)s)
+HAVING count(*) > %(limit)s
+
+-- name: rule_failed
+SELECT domain AS subject, NULL::text AS job,
+       format('notices of %%s could not be sent: %%s', domain,
+              CASE count(*) WHEN 1 THEN '1 dead letter' ELSE count(*) || ' dead letters' END) AS summary
+  FROM outbox.notices
+ WHERE state = 'failed'
+ GROUP BY domain
+
+-- name: queue_size
+SELECT 'outbox' AS label, count(*) AS value
+  FROM outbox.notices
+ WHERE state = 'sending' OR (state = 'pending' AND next_attempt_at <= %(now)s)
+
+-- name: oldest_age
+SELECT 'outbox' AS label,
+       coalesce(extract(epoch FROM %(now)s - min(greatest(created_at, next_attempt_at))), 0) AS value
+  FROM outbox.notices
+ WHERE state = 'pending' AND next_attempt_at <= %(now)s
+
+-- name: dead_letters
+SELECT 'outbox' AS label, count(*) AS value FROM outbox.notices WHERE state = 'failed'

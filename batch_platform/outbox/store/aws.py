@@ -1,0 +1,82 @@
+"""Mail by SES and SMS by SNS. Neither can be asked whether it took something: what ends unknown is sent again.
+
+The clients are made with one attempt each: a try that botocore repeats by itself could send twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from batch_platform.core.aws_failures import aws_failures
+from batch_platform.core.failures import PlatformError
+from batch_platform.core.logs import mask_text
+from batch_platform.outbox.model import Attempt, Reason
+
+_LONGEST: Final = 500
+_REFUSED: Final = frozenset({"BadRequestException", "MessageRejected", "InvalidParameter", "InvalidParameterValue"})
+_UNVERIFIED: Final = "not verified"  # the sender, which is ours to mend: SES calls that a rejected message too
+_NOT_REACHED: Final = frozenset({"ConnectTimeoutError", "EndpointConnectionError", "NoCredentialsError"})
+
+
+class SesProvider:
+    """Gives mails to SES, which writes a Message-ID of its own in place of ours and answers with it."""
+
+    def __init__(self, client: Any, *, sender: str) -> None:
+        self._client = client
+        self._sender = sender
+
+    def accepted(self, _message_id: str) -> bool | None:
+        """It cannot be asked."""
+        return None
+
+    def send(self, recipient: str, content: bytes, *, holds: Callable[[], bool]) -> Attempt:
+        """Give a mail to SES; `holds` is asked right before."""
+        return _attempt(
+            lambda: self._client.send_email(
+                FromEmailAddress=self._sender,
+                Destination={"ToAddresses": [recipient]},
+                Content={"Raw": {"Data": content}},
+            ),
+            holds,
+        )
+
+    def close(self) -> None:
+        """The client is the process's."""
+
+
+class SnsProvider:
+    """Gives SMS to SNS."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def accepted(self, _message_id: str) -> bool | None:
+        """It cannot be asked."""
+        return None
+
+    def send(self, recipient: str, content: bytes, *, holds: Callable[[], bool]) -> Attempt:
+        """Give a text to SNS; `holds` is asked right before."""
+        text = content.decode()
+        return _attempt(lambda: self._client.publish(PhoneNumber=recipient, Message=text), holds)
+
+    def close(self) -> None:
+        """The client is the process's."""
+
+
+def _attempt(send: Callable[[], Any], holds: Callable[[], bool]) -> Attempt:
+    if not holds():
+        return Attempt(lost=True)
+    try:
+        with aws_failures("the notice"):
+            return Attempt(taken=True, provider_id=send()["MessageId"])
+    except PlatformError as failure:
+        said = mask_text(str(failure.message))[:_LONGEST]
+        cause = failure.__cause__
+        answer = getattr(cause, "response", None)
+        if answer is None and type(cause).__name__ not in _NOT_REACHED:
+            return Attempt(reason=Reason.UNKNOWN, detail=said, unknown=True)
+        code = (answer or {}).get("Error", {}).get("Code", "")
+        if code in _REFUSED and _UNVERIFIED not in said:
+            return Attempt(reason=Reason.REFUSED, detail=said)
+        return Attempt(reason=Reason.NOT_TAKEN, detail=said)

@@ -1,0 +1,1 @@
+"""API and console of the outbox, and the page at which advertising is declined."""

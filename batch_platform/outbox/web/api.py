@@ -1,0 +1,104 @@
+"""The outbox's API under `/api/outbox`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path
+
+from batch_platform.kit import actions, lists
+from batch_platform.outbox import service
+from batch_platform.outbox.web.actions import RETRY, SUPPRESS, UNSUPPRESS
+from batch_platform.outbox.web.context import READ, Acting, Work
+from batch_platform.outbox.web.lists import NOTICES, SUPPRESSIONS, TEMPLATES
+from batch_platform.outbox.web.schemas import (
+    NoticeAnswer,
+    NoticeDetailAnswer,
+    PreviewAnswer,
+    SuppressionAnswer,
+)
+from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{id:uuid7}`)
+from batch_platform.web.api.envelope import Envelope
+from batch_platform.web.api.problems import documented
+
+NAME: Final = r"^[a-z][a-z0-9_-]{0,62}$"
+NoticeId = Annotated[str, Path(alias="id", description="A notice.")]
+
+router = APIRouter(prefix="/api/outbox", tags=["outbox"])
+
+lists.route(
+    router,
+    NOTICES,
+    "",
+    name="list_notices",
+    doc="Notices, the newest first.",
+    context=Work,
+    permission="outbox:read",
+)
+lists.route(
+    router,
+    SUPPRESSIONS,
+    "/suppressions",
+    name="list_suppressions",
+    doc="Those nothing is sent to.",
+    context=Work,
+    permission="outbox:read",
+)
+lists.route(
+    router,
+    TEMPLATES,
+    "/templates",
+    name="list_notice_templates",
+    doc="The templates of every domain.",
+    context=Work,
+    permission="outbox:read",
+)
+_suppression: Any = {"session": Acting, "answer": SuppressionAnswer, "of": SuppressionAnswer.of}
+actions.route(
+    router,
+    SUPPRESS,
+    "/suppressions",
+    name="suppress",
+    doc="Send nothing to this recipient any more. Who is suppressed already stays so.",
+    **_suppression,
+)
+actions.route(
+    router,
+    UNSUPPRESS,
+    "/suppressions/remove",
+    name="unsuppress",
+    doc="Let notices go to this recipient again. 404 for one who is not suppressed.",
+    **_suppression,
+)
+
+
+@router.get(
+    "/templates/{domain}/{template}",
+    dependencies=READ,
+    response_model=Envelope[PreviewAnswer],
+    responses=documented(404),
+)
+def preview_notice(
+    work: Work, domain: Annotated[str, Path(pattern=NAME)], template: Annotated[str, Path(pattern=NAME)]
+) -> Any:
+    """What a template says with the parameters of its sample."""
+    return Envelope(data=PreviewAnswer.of(service.preview(work, domain, template)))
+
+
+@router.get("/{id:uuid7}", dependencies=READ, response_model=Envelope[NoticeDetailAnswer], responses=documented(404))
+def show_notice(work: Work, notice_id: NoticeId) -> Any:
+    """One notice, with what it says."""
+    return Envelope(data=NoticeDetailAnswer.of(service.notice(work, notice_id)))
+
+
+actions.route(
+    router,
+    RETRY,
+    "/{id:uuid7}/retry",
+    name="retry_notice",
+    doc="Let a dead letter start anew: it is rendered and sent again. 409 for a notice that is none.",
+    session=Acting,
+    target=NoticeId,
+    answer=NoticeAnswer,
+    of=NoticeAnswer.of,
+)

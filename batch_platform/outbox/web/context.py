@@ -1,0 +1,70 @@
+"""What routes and pages of the outbox work with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, cast
+
+from fastapi import Depends, Request, Response
+
+from batch_platform.kit import session
+from batch_platform.kit.domain import AppContext
+from batch_platform.kit.session import Session
+from batch_platform.outbox import opening
+from batch_platform.outbox.service import OutboxContext
+from batch_platform.outbox.web import words
+from batch_platform.web.access.dependencies import requires
+from batch_platform.web.console import render
+
+HOME: Final = "/console/outbox"
+READ: Final = [requires("outbox:read")]
+FRAMED: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+        "frame-ancestors 'self'",
+        "sandbox",
+    )
+)
+"""For the HTML of a mail, which anybody's texts are part of: no script, no form, nothing from elsewhere."""
+
+
+def open_state(app: AppContext) -> OutboxContext:
+    """The use cases' context, on the web's own connections."""
+    return opening.build(app.settings, app.web.pool, app.templates, clock=app.web.clock)
+
+
+async def work_of(request: Request) -> OutboxContext:
+    """What the server put into the app's state. (A coroutine costs no thread.)"""
+    return cast(OutboxContext, request.app.state.outbox)
+
+
+async def session_of(request: Request) -> Session[OutboxContext]:
+    """Whoever asks, with the use cases' context."""
+    return session.of_request(request, await work_of(request))
+
+
+Work = Annotated[OutboxContext, Depends(work_of)]
+Acting = Annotated[Session[OutboxContext], Depends(session_of)]
+
+
+def page(request: Request, name: str, work: OutboxContext, **values: Any) -> Response:
+    """A page of the outbox: every template knows its words."""
+    names = {
+        "states": words.STATES,
+        "channels": words.CHANNELS,
+        "categories": words.CATEGORIES,
+        "reasons": words.REASONS,
+        "suppression_reasons": words.SUPPRESSION_REASONS,
+        "options": words.options,
+        "outbox_home": HOME,
+        "has_mailbox": work.mailbox is not None,
+        "may_operate": request.scope["principal"].may("outbox:operate"),
+    }
+    return render(request, f"outbox/{name}.html", **names, **values)
+
+
+def framed(html: str | None) -> Response:
+    """The HTML of a mail for a frame of a page of ours, and for nothing else."""
+    headers = {"Content-Security-Policy": FRAMED, "X-Frame-Options": "SAMEORIGIN"}
+    return Response(html or "", media_type="text/html; charset=utf-8", headers=headers)

@@ -1,0 +1,150 @@
+"""The console's pages of the outbox: notices, dead letters, suppressions, templates, and mails of the local sink."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from batch_platform.core.audit import writes
+from batch_platform.core.failures import NotFound
+from batch_platform.kit import actions, lists
+from batch_platform.kit.domain import WebRoom
+from batch_platform.operations.web.pages import DashboardCard
+from batch_platform.outbox import service
+from batch_platform.outbox.links import PATH
+from batch_platform.outbox.model import State
+from batch_platform.outbox.store.mailbox import Mailbox
+from batch_platform.outbox.web import api, unsubscribe
+from batch_platform.outbox.web.actions import PERMISSION, RETRY, SUPPRESS, UNSUPPRESS
+from batch_platform.outbox.web.context import HOME, READ, Acting, Work, framed, open_state, page
+from batch_platform.outbox.web.lists import NOTICES, SUPPRESSIONS
+from batch_platform.web.access.dependencies import requires
+from batch_platform.web.app import Part
+from batch_platform.web.console import NavItem
+from batch_platform.web.i18n import N_
+from batch_platform.web.i18n import gettext as _
+
+ROWS: Final = 50
+MAILS: Final = 100
+OPERATE: Final = [requires(PERMISSION)]
+
+router = APIRouter(include_in_schema=False)
+
+
+async def _texts(request: Request) -> dict[str, str]:
+    return {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
+
+
+Form = Annotated[dict[str, str], Depends(_texts)]
+
+
+@router.get(HOME, dependencies=READ)
+def notices_page(request: Request, work: Work) -> Response:
+    shown = lists.page(work, NOTICES, request.query_params, limit=ROWS)
+    domains = sorted({domain for domain, _template in work.templates.names()})
+    return page(request, "notices", work, shown=shown, domains=domains, overview=service.overview(work))
+
+
+@router.get(f"{HOME}/suppressions", dependencies=READ)
+def suppressions_page(request: Request, work: Work) -> Response:
+    shown = lists.page(work, SUPPRESSIONS, request.query_params, limit=ROWS)
+    return page(request, "suppressions", work, shown=shown)
+
+
+@router.post(f"{HOME}/suppressions", dependencies=OPERATE)
+@writes(SUPPRESS.name)
+def suppress(request: Request, acting: Acting, form: Form) -> Response:
+    here = f"{HOME}/suppressions"
+
+    def says(done: Any) -> str:
+        return _("Nothing is sent to %(recipient)s any more.", recipient=done.recipient)
+
+    return actions.submit(request, SUPPRESS, acting, None, form, here=here, says=says)
+
+
+@router.post(f"{HOME}/suppressions/remove", dependencies=OPERATE)
+@writes(UNSUPPRESS.name)
+def unsuppress(request: Request, acting: Acting, form: Form) -> Response:
+    here = f"{HOME}/suppressions"
+
+    def says(done: Any) -> str:
+        return _("Notices go to %(recipient)s again.", recipient=done.recipient)
+
+    return actions.submit(request, UNSUPPRESS, acting, None, form, here=here, says=says)
+
+
+@router.get(f"{HOME}/templates", dependencies=READ)
+def templates_page(request: Request, work: Work) -> Response:
+    return page(request, "templates", work, templates=work.templates.names())
+
+
+@router.get(f"{HOME}/templates/{{domain}}/{{template}}", dependencies=READ)
+def preview_page(request: Request, work: Work, domain: str, template: str) -> Response:
+    said = service.preview(work, domain, template)
+    sample = work.templates.sample(domain, template)
+    return page(request, "preview", work, domain=domain, template=template, said=said, sample=sample)
+
+
+@router.get(f"{HOME}/templates/{{domain}}/{{template}}/html", dependencies=READ)
+def preview_html(work: Work, domain: str, template: str) -> Response:
+    return framed(service.preview(work, domain, template).html)
+
+
+@router.get(f"{HOME}/mails", dependencies=READ)
+def mails_page(request: Request, work: Work) -> Response:
+    return page(request, "mails", work, mails=_mailbox(work).newest(MAILS))
+
+
+@router.get(f"{HOME}/mails/{{name}}", dependencies=READ)
+def mail_page(request: Request, work: Work, name: str) -> Response:
+    return page(request, "mail", work, mail=_mailbox(work).mail(name))
+
+
+@router.get(f"{HOME}/mails/{{name}}/html", dependencies=READ)
+def mail_html(work: Work, name: str) -> Response:
+    return framed(_mailbox(work).mail(name).html)
+
+
+@router.get(f"{HOME}/{{notice_id}}", dependencies=READ)
+def notice_page(request: Request, work: Work, notice_id: str) -> Response:
+    notice = service.notice(work, notice_id)
+    return page(request, "notice", work, notice=notice, failed=notice.state is State.FAILED)
+
+
+@router.get(f"{HOME}/{{notice_id}}/html", dependencies=READ)
+def notice_html(work: Work, notice_id: str) -> Response:
+    return framed(service.notice(work, notice_id).body_html)
+
+
+@router.post(f"{HOME}/{{notice_id}}/retry", dependencies=OPERATE)
+@writes(RETRY.name)
+def retry(request: Request, acting: Acting, notice_id: str) -> Response:
+    here = f"{HOME}/{notice_id}"
+    says = _("It is sent again.")
+    return actions.submit(request, RETRY, acting, notice_id, {}, here=here, says=lambda _done: says)
+
+
+def _mailbox(work: service.OutboxContext) -> Mailbox:
+    if work.mailbox is None:
+        raise NotFound("no-mailbox", "mails are kept in the local environment only")
+    return work.mailbox
+
+
+def _overview(request: Request) -> dict[str, Any]:
+    return {**service.overview(request.app.state.outbox), "home": HOME}
+
+
+NAVIGATION: Final = (NavItem(key="outbox", label=N_("Outbox"), path=HOME, permission="outbox:read", order=75),)
+CARD: Final = DashboardCard(title=N_("Outbox"), permission="outbox:read", load=_overview, template="outbox/card.html")
+PART: Final = Part(
+    routers=(api.router,),
+    pages=(router, unsubscribe.router),
+    navigation=NAVIGATION,
+    templates="batch_platform.outbox.web",
+    locale="batch_platform.outbox.web",
+    opened=frozenset({PATH}),
+    linked=frozenset({PATH}),
+)
+WEB: Final = WebRoom(PART, CARD, open_state)
+"""What the app needs of the outbox."""

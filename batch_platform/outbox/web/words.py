@@ -1,0 +1,53 @@
+"""What the console calls states, channels and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from batch_platform.outbox.model import Category, Channel, Reason, State, SuppressionReason
+from batch_platform.web.console import Tone
+from batch_platform.web.i18n import N_
+from batch_platform.web.i18n import gettext as _
+
+STATES: Final[Mapping[State, tuple[Tone, str]]] = {
+    State.PENDING: ("neutral", N_("Waiting to be sent")),
+    State.SENDING: ("busy", N_("Being sent")),
+    State.ACCEPTED: ("good", N_("Accepted")),
+    State.DELIVERED: ("good", N_("Delivered")),
+    State.BOUNCED: ("bad", N_("Refused for good")),
+    State.SUPPRESSED: ("neutral", N_("Suppressed")),
+    State.SKIPPED: ("neutral", N_("Not sent")),
+    State.FAILED: ("bad", N_("Dead letter")),
+}
+CHANNELS: Final[Mapping[Channel, str]] = {
+    Channel.MAIL: N_("Mail"),
+    Channel.IN_APP: N_("In the app"),
+    Channel.SMS: N_("SMS"),
+}
+CATEGORIES: Final[Mapping[Category, str]] = {
+    Category.TRANSACTIONAL: N_("Transactional"),
+    Category.ADVERTISING: N_("Advertising"),
+}
+REASONS: Final[Mapping[Reason, str]] = {
+    Reason.NOT_TAKEN: N_("The provider did not take it; it is tried again."),
+    Reason.UNKNOWN: N_("It is not known whether the provider took it; it is asked before another attempt."),
+    Reason.REFUSED: N_("The provider refuses it for good."),
+    Reason.BAD_RECIPIENT: N_("The recipient is no address or number."),
+    Reason.NOT_RENDERED: N_("The text could not be made."),
+    Reason.SUPPRESSED: N_("The recipient is suppressed."),
+    Reason.NO_CONSENT: N_("The recipient has not consented to advertising."),
+    Reason.OPTED_OUT: N_("The recipient has declined advertising."),
+    Reason.FREQUENCY_CAP: N_("The recipient has had enough advertising within 24 hours."),
+}
+SUPPRESSION_REASONS: Final[Mapping[SuppressionReason, str]] = {
+    SuppressionReason.BOUNCE: N_("Does not exist"),
+    SuppressionReason.COMPLAINT: N_("Complaint"),
+    SuppressionReason.MANUAL: N_("By hand"),
+}
+
+
+def options(words: Mapping[str, str] | Mapping[str, tuple[Tone, str]], every: str) -> list[tuple[str, str]]:
+    """The choices of a filter; `every` is the text of no choice."""
+    texts = {key: word if isinstance(word, str) else word[1] for key, word in words.items()}
+    return [("", every), *((str(key), _(text)) for key, text in texts.items())]
