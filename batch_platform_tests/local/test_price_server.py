@@ -100,6 +100,22 @@ def test_the_bundled_series_repeats(url: str) -> None:
         assert Decimal(str(price(url))) == recorded.prices[SOL][1]
 
 
+def test_a_series_of_ones_own_with_a_gap(url: str) -> None:
+    """As of a contest: each tick as it was, and none where there was none."""
+    start = datetime(2026, 11, 9, tzinfo=UTC)
+    control("PUT", url, "/series", {"start": start.isoformat(), "step": 600, "prices": {SOL: ["100", None, "98.5"]}})
+    told = []
+    for minutes in (0, 9, 10, 20, 30):
+        at = (start + timedelta(minutes=minutes)).isoformat()
+        control("PUT", url, "/clock", {"at": at, "running": False})
+        answer = httpx.get(f"{url}/price/v3", params={"ids": f"{SOL},{USDC}"}).json()
+        assert USDC in answer  # of the walk
+        told.append(answer.get(SOL, {}).get("usdPrice"))
+    assert told == [100, 100, None, 98.5, 100]
+    assert httpx.get(f"{url}/fapi/v1/premiumIndex").status_code == 200
+    control("PUT", url, "/series", json.loads(series.bundled().model_dump_json()))
+
+
 def test_what_cannot_be_is_refused_and_changes_nothing(url: str) -> None:
     before = control("GET", url, "")
     for method, path, body in (
@@ -107,6 +123,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(url: str) -> None:
         ("PUT", "/prices", {"from": "elsewhere"}),
         ("PUT", "/pinned", {SOL: "-1"}),
         ("PUT", "/tokens", {SOL: {"decimals": 19}}),
+        ("PUT", "/series", {"start": "2026-11-09T00:00:00Z", "step": 0, "prices": {}}),
         ("POST", "/faults", {"kind": "flood"}),
         ("POST", "/faults", {"kind": "omit", "times": 0}),
     ):

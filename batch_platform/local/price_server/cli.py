@@ -118,7 +118,12 @@ def _address() -> str:
 def _print(url: str, market: dict[str, Any]) -> None:
     say(f"{url}: {market['at']} by a {market['clock']} clock, from the {market['prices_from']}")
     rows = [
-        {"token": token["symbol"], "USD": Figure(token["price"]), "pinned": mint in market["pinned"], "mint": mint}
+        {
+            "token": token["symbol"],
+            "USD": Figure(token["price"] or ""),
+            "pinned": mint in market["pinned"],
+            "mint": mint,
+        }
         for mint, token in market["tokens"].items()
     ]
     print_rows(rows, empty="no tokens are traded")

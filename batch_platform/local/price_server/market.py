@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-from batch_platform.local.price_server import series, walk
+from batch_platform.local.price_server import walk
 from batch_platform.local.price_server.faults import Fault, Source
+from batch_platform.local.price_server.series import Series, bundled
 from batch_platform.local.price_server.tokens import TOKENS, Token
 
 Mode = Literal["walk", "series"]
@@ -56,6 +57,7 @@ class Market:
 
     seed: int = 1
     mode: Mode = "walk"
+    series: Series = field(default_factory=bundled)
     clock: Clock = field(default_factory=lambda: Clock(utc_now))
     tokens: dict[str, Token] = field(default_factory=lambda: {token.mint: token for token in TOKENS})
     pinned: dict[str, Decimal] = field(default_factory=dict)
@@ -63,12 +65,12 @@ class Market:
     asked: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    def price(self, token: Token, at: datetime) -> Decimal:
-        """USD for one whole token: pinned, else of the bundled series, else of the walk."""
+    def price(self, token: Token, at: datetime) -> Decimal | None:
+        """USD for one whole token: pinned, else of the series, where it may be unknown, else of the walk."""
         if token.mint in self.pinned:
             return self.pinned[token.mint]
-        if self.mode == "series" and (recorded := series.price(token.mint, at)) is not None:
-            return recorded
+        if self.mode == "series" and token.mint in self.series.prices:
+            return self.series.price(token.mint, at)
         return walk.price(self.seed, token.mint, first=token.price, volatility=token.volatility, at=at)
 
     def funding_rate(self, token: Token, at: datetime) -> Decimal:
@@ -111,9 +113,10 @@ class Market:
                     token.mint: {
                         "symbol": token.symbol,
                         "decimals": token.decimals,
-                        "price": f"{self.price(token, at):f}",
+                        "price": None if price is None else f"{price:f}",
                     }
                     for token in self.tokens.values()
+                    for price in [self.price(token, at)]
                 },
                 "pinned": {mint: f"{price:f}" for mint, price in self.pinned.items()},
                 "faults": [fault.model_dump(mode="json", exclude_defaults=True) for fault in self.faults],

@@ -44,15 +44,15 @@ def jupiter(market: Market, query: Query, at: datetime, faults: list[Fault]) -> 
         return _former(market, mints, at)
     entries: dict[str, Any] = {}
     for token in (market.tokens[mint] for mint in mints if mint in market.tokens):
-        fault = _of(faults, token)
-        if fault and fault.kind in ("omit", "null"):
-            entries |= {token.mint: None} if fault.kind == "null" else {}
+        fault, price = _of(faults, token), _price(market, "jupiter", token, at)
+        if price is None or (fault and fault.kind in ("omit", "null")):
+            entries |= {token.mint: None} if fault and fault.kind == "null" else {}
             continue
         decimals = token.decimals + (1 if fault and fault.kind == "decimals" else 0)
         entries[token.mint] = {
             "createdAt": "2024-06-05T08:55:25.527Z",
             "liquidity": Literally("1000000.5"),
-            "usdPrice": price_of(fault, _price(market, "jupiter", token, at)),
+            "usdPrice": price_of(fault, price),
             "blockId": int(at.timestamp() * 5 // 2),
             "decimals": decimals,
             "priceChange24h": Literally("0.5"),
@@ -94,7 +94,7 @@ def premium_index(market: Market, _query: Query, at: datetime, faults: list[Faul
         rows.append(
             {
                 "symbol": token.contract,
-                "markPrice": f"{market.price(token, at):f}",
+                "markPrice": f"{market.price(token, at) or 0:f}",
                 "lastFundingRate": str(price_of(fault, market.funding_rate(token, at))),
                 "nextFundingTime": int(market.next_funding(at).timestamp() * 1000),
                 "time": int(at.timestamp() * 1000),
@@ -140,22 +140,23 @@ def _former(market: Market, mints: Sequence[str], at: datetime) -> Any:
     """What Jupiter's price v2 answered until it was switched off."""
     traded = [market.tokens[mint] for mint in mints if mint in market.tokens]
     data = {
-        token.mint: {"id": token.mint, "type": "derivedPrice", "price": f"{market.price(token, at):f}"}
+        token.mint: {"id": token.mint, "type": "derivedPrice", "price": f"{market.price(token, at) or 0:f}"}
         for token in traded
     }
     return {"data": data, "timeTaken": Literally("0.003")}
 
 
-def _price(market: Market, source: str, token: Token, at: datetime) -> Decimal:
-    return (market.price(token, at) * _APART[source]).normalize()
+def _price(market: Market, source: str, token: Token, at: datetime) -> Decimal | None:
+    price = market.price(token, at)
+    return None if price is None else (price * _APART[source]).normalize()
 
 
 def _written(market: Market, source: str, token: Token, at: datetime, faults: list[Fault]) -> Any:
     """The price as the body has it; None where it is left out."""
-    fault = _of(faults, token)
-    if fault and fault.kind in ("omit", "null"):
+    fault, price = _of(faults, token), _price(market, source, token, at)
+    if price is None or (fault and fault.kind in ("omit", "null")):
         return None
-    return price_of(fault, _price(market, source, token, at))
+    return price_of(fault, price)
 
 
 def _of(faults: list[Fault], token: Token) -> Fault | None:

@@ -1,38 +1,38 @@
-"""The bundled prices of two days, every ten minutes; before and after them they repeat.
+"""Recorded prices: the bundled ones of two days, or what somebody has sent; before and after them they repeat.
 
-`series.json`: `{start, step, prices: {mint: [price, …]}}`, the start an instant, the step in seconds, prices as text.
+`series.json`: `{start, step, prices: {mint: [price, …]}}`, the start an instant, the step in seconds, prices in USD
+as text, null where the sources knew none.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Price = Annotated[Decimal, Field(gt=0, lt=10**18, allow_inf_nan=False)]
 
 
-@dataclass(frozen=True)
-class Series:
-    """Prices of each mint from `start` on, one a `step`."""
+class Series(BaseModel):
+    """Prices of each mint from `start` on, one a `step` of seconds."""
 
-    start: datetime
-    step: timedelta
-    prices: dict[str, tuple[Decimal, ...]]
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
+    start: AwareDatetime
+    step: Annotated[int, Field(ge=1, le=86_400)]
+    prices: dict[str, Annotated[list[Price | None], Field(min_length=1)]]
 
-def price(mint: str, at: datetime) -> Decimal | None:
-    """The newest recorded price at an instant, USD; None for a token that was not recorded."""
-    recorded = bundled().prices.get(mint)
-    if recorded is None:
-        return None
-    return recorded[(at - bundled().start) // bundled().step % len(recorded)]
+    def price(self, mint: str, at: datetime) -> Decimal | None:
+        """The newest recorded price of a recorded mint at an instant."""
+        recorded = self.prices[mint]
+        return recorded[(at - self.start) // timedelta(seconds=self.step) % len(recorded)]
 
 
 @cache
 def bundled() -> Series:
     """The file beside this module."""
-    read = json.loads(Path(__file__).with_name("series.json").read_text())
-    prices = {mint: tuple(map(Decimal, row)) for mint, row in read["prices"].items()}
-    return Series(datetime.fromisoformat(read["start"]), timedelta(seconds=read["step"]), prices)
+    return Series.model_validate_json(Path(__file__).with_name("series.json").read_bytes())

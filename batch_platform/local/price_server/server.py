@@ -4,6 +4,7 @@
     PUT    /control/clock              {"at": "2026-11-09T00:00:00Z" or null for the real time, "running": true}
     POST   /control/clock/advance      {"seconds": 600}
     PUT    /control/prices             {"from": "walk" or "series", "seed": 1}
+    PUT    /control/series             {"start", "step", "prices": {mint: [price or null, …]}}: prices come from it
     PUT    /control/pinned             {mint: "123.45" or null}; others keep theirs
     PUT    /control/tokens             {mint: {"decimals", "price", "volatility", "symbol", "coin", "pair", …}}
     POST   /control/faults             {"kind", "source", "mints", "value", "times"}
@@ -32,13 +33,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, Val
 from batch_platform.local.price_server import protocols
 from batch_platform.local.price_server.faults import Fault
 from batch_platform.local.price_server.market import Market, Mode
+from batch_platform.local.price_server.series import Price, Series
 
 LOOPBACK: Final = "127.0.0.1"
-_LARGEST_BODY: Final = 1_000_000
+_LARGEST_BODY: Final = 16_000_000
 _HTML: Final = "<html><body>502 Bad Gateway</body></html>"
 
 log = logging.getLogger(__name__)
-Amount = Annotated[Decimal, Field(gt=0, lt=10**18, allow_inf_nan=False)]
 
 
 class _Body(BaseModel):
@@ -70,7 +71,7 @@ class TokenBody(_Body):
 
     symbol: str | None = None
     decimals: Annotated[int, Field(ge=0, le=18)] | None = None
-    price: Amount | None = None
+    price: Price | None = None
     volatility: Annotated[Decimal, Field(ge=0, le=1)] | None = None
     coin: str | None = None
     pair: str | None = None
@@ -78,7 +79,7 @@ class TokenBody(_Body):
     feed: str | None = None
 
 
-Pinned = RootModel[dict[str, Amount | None]]
+Pinned = RootModel[dict[str, Price | None]]
 Tokens = RootModel[dict[str, TokenBody]]
 
 
@@ -95,6 +96,11 @@ def _set_prices(market: Market, body: bytes) -> None:
     asked = PricesBody.model_validate_json(body)
     market.mode = asked.mode or market.mode
     market.seed = market.seed if asked.seed is None else asked.seed
+
+
+def _set_series(market: Market, body: bytes) -> None:
+    market.series = Series.model_validate_json(body)
+    market.mode = "series"
 
 
 def _pin(market: Market, body: bytes) -> None:
@@ -120,6 +126,7 @@ CONTROLS: Final[dict[tuple[str, str], Callable[[Market, bytes], None]]] = {
     ("PUT", "/control/clock"): _set_clock,
     ("POST", "/control/clock/advance"): _advance,
     ("PUT", "/control/prices"): _set_prices,
+    ("PUT", "/control/series"): _set_series,
     ("PUT", "/control/pinned"): _pin,
     ("PUT", "/control/tokens"): _list_tokens,
     ("POST", "/control/faults"): _add_fault,
@@ -197,7 +204,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _control(self, change: Callable[[Market, bytes], None]) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(min(length, _LARGEST_BODY))
+        if length > _LARGEST_BODY:
+            self.close_connection = True
+            self._answer(413, json.dumps({"error": "the body is too large"}))
+            return
+        body = self.rfile.read(length)
         if self.command in ("PUT", "POST") and self.headers.get_content_type() != "application/json":
             self._answer(415, json.dumps({"error": "the body must be application/json"}))
             return
