@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -31,8 +32,21 @@ def text(value: object) -> Any:
             return plain(value)
         case datetime():
             return instant_text(value)
+        case date():
+            return value.isoformat()
         case _:
             return value
+
+
+def json_of(value: object) -> Any:
+    """The same of dataclasses, mappings and lists, down to their leaves."""
+    if is_dataclass(value):
+        return {part.name: json_of(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: json_of(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_of(part) for part in value]
+    return text(value)
 
 
 def order(row: Row) -> Json:

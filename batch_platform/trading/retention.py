@@ -18,18 +18,23 @@ Snapshot = tuple[str, datetime]
 """User and moment."""
 
 
+def bucket_length(of: date, day: date) -> timedelta | None:
+    """How long the buckets of a UTC day are in the partition `day`; None while all its rows stay."""
+    if day_start(of) >= day_start(day) - WHOLE:
+        return None
+    return DENSE_BUCKET if day_start(of) >= day_start(day) - DENSE else timedelta(days=1)
+
+
 def bucket(at: datetime, day: date) -> datetime:
     """The start of the UTC bucket whose newest row stays in the partition `day`; the row's own moment where all stay.
 
     A later partition's buckets hold whole buckets of the earlier ones, so that weeks may be skipped or repeated.
     """
-    today = day_start(day)
-    if at >= today - WHOLE:
+    length = bucket_length(at.date(), day)
+    if length is None:
         return at
     midnight = day_start(at.date())
-    if at >= today - DENSE:
-        return midnight + (at - midnight) // DENSE_BUCKET * DENSE_BUCKET
-    return midnight
+    return midnight + (at - midnight) // length * length
 
 
 def kept(rows: Iterable[Snapshot], day: date) -> list[Snapshot]:

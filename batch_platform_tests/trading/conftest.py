@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -10,7 +11,7 @@ from batch_platform import migrations
 from batch_platform.core.clock import utc_now
 from batch_platform.settings import Settings
 from batch_platform.trading.opening import open_work
-from batch_platform.trading.service import TradingContext
+from batch_platform.trading.service import TradingContext, contests
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,15 @@ def trading(settings: Settings) -> Iterator[TradingContext]:
     migrations.upgrade(settings.database())
     with open_work(settings, clock=utc_now) as context:
         yield context
+
+
+@pytest.fixture(scope="session")
+def loaded(trading: TradingContext) -> Callable[[str], str]:
+    """Loads the lines of a contest as a campaign of their own, and says its name."""
+
+    def load(lines: str) -> str:
+        name = f"contest-{uuid4().hex}"
+        contests.load(trading, lines.encode().splitlines(), name=name)
+        return name
+
+    return load

@@ -40,7 +40,8 @@ def end(context: TradingContext, name: str) -> int:
         if campaign.ends_at is None or context.clock() < campaign.ends_at:
             return 0
         engine.advance(session, campaign, campaign.ends_at)
-        return session.end_orders(campaign.number, campaign.ends_at)
+        expired = engine.settle(session, campaign, campaign.ends_at)
+        return len(expired) + session.end_orders(campaign.number, campaign.ends_at)
 
 
 def _is_over(campaign: Campaign, at: datetime) -> bool:

@@ -35,7 +35,8 @@ def place(
         at = live.order_second(now, campaign, player["acted_at"])
         _check(session, campaign, request, at)
         engine.advance(session, campaign, at)
-        engine.settle(session, campaign, at, user_no=player["user_no"])
+        ended_at = campaign.ends_at or at  # what waited then is expired by the end itself
+        engine.settle(session, campaign, min(at, ended_at), user_no=player["user_no"])
         row = engine.order_row(campaign, player["user_no"], at, context.new_id(now), request)
         row["request_key"] = request_key
         if campaign.ends_at is not None and at >= campaign.ends_at:

@@ -132,6 +132,17 @@ SELECT to_regclass('trading.portfolio_snapshots_' || to_char(%(day)s::date, 'YYY
 -- name: make_partition
 CREATE TABLE IF NOT EXISTS {partition} PARTITION OF trading.portfolio_snapshots FOR VALUES FROM ({begin}) TO ({end});
 
+-- name: newest_instant
+SELECT max(n.at) FROM snapshot_instants AS n WHERE n.campaign_no = %(campaign_no)s;
+
+-- name: has_instant
+SELECT EXISTS (SELECT FROM snapshot_instants AS n WHERE n.campaign_no = %(campaign_no)s AND n.at = %(at)s);
+
+-- name: instants
+SELECT n.at FROM snapshot_instants AS n
+WHERE n.campaign_no = %(campaign_no)s AND (%(since)s::timestamptz IS NULL OR n.at >= %(since)s)
+ORDER BY n.at;
+
 -- name: snapshots_at
 SELECT u.id AS user, s.timestamp AS at, s.total_value_usd, s.pnl_from_previous, s.pnl_from_start, s.pnl_percentage,
        s.net_flows_usd, s.twr_factor

@@ -18,6 +18,10 @@ from batch_platform.trading.store.accounts import Accounts
 from batch_platform.trading.store.campaigns import Campaigns
 from batch_platform.trading.store.contests import Contests
 from batch_platform.trading.store.engine import Engine
+from batch_platform.trading.store.listings import Listings
+from batch_platform.trading.store.portfolios import Portfolios
+from batch_platform.trading.store.records import Records
+from batch_platform.trading.store.retention import Retention
 from batch_platform.trading.store.snapshots import Snapshots
 
 PATIENCE: Final = 10
@@ -28,7 +32,7 @@ _SCRATCH: Final = (
 )
 
 
-class Session(Campaigns, Accounts, Engine, Snapshots, Contests):
+class Session(Campaigns, Accounts, Engine, Snapshots, Contests, Portfolios, Listings, Retention, Records):
     """The statements of one transaction."""
 
 
@@ -54,6 +58,13 @@ class TradingStore(BaseStore[Session]):
     def snapshot(self) -> Iterator[Session]:
         """One moment: all its statements see the same rows, and none may write."""
         with super().snapshot() as session:
+            session.connection.execute(self._begin)
+            yield session
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[Session]:
+        """A transaction that is taken back at its end, whatever comes."""
+        with super().transaction() as session, session.connection.transaction(force_rollback=True):
             session.connection.execute(self._begin)
             yield session
 

@@ -30,6 +30,19 @@ class Snapshots(TradingStatements):
         [counts] = self._rows("take_snapshot", campaign_no=campaign_no, at=at, usdc_no=usdc_no)
         return counts
 
+    def newest_instant(self, campaign_no: int) -> datetime | None:
+        """Of the newest snapshot."""
+        instant: datetime | None = self._value("newest_instant", campaign_no=campaign_no)
+        return instant
+
+    def has_instant(self, campaign_no: int, at: datetime) -> bool:
+        """Whether portfolios were valued at an instant."""
+        return bool(self._value("has_instant", campaign_no=campaign_no, at=at))
+
+    def instants(self, campaign_no: int, since: datetime | None = None) -> list[datetime]:
+        """All that portfolios were valued at, in order."""
+        return [row["at"] for row in self._rows("instants", campaign_no=campaign_no, since=since)]
+
     def snapshots(self, campaign_no: int, at: datetime | None = None) -> list[Row]:
         """Rows of an instant, or all, by (at, user)."""
         return self._rows("snapshots_at", campaign_no=campaign_no, at=at)

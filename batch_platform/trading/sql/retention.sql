@@ -1,0 +1,45 @@
+-- Thinning of snapshots: of each player the newest row of a bucket stays. A bucket never leaves its UTC day.
+
+-- name: lock_history
+-- who writes or thins snapshots of the past stands alone
+SELECT pg_advisory_xact_lock(hashtextextended('batch_platform.trading.history', %(campaign_no)s));
+
+-- name: thin_day
+WITH followed AS (
+    SELECT s.user_no, s.timestamp, lead(s.timestamp) OVER (PARTITION BY s.user_no ORDER BY s.timestamp) AS next
+    FROM portfolio_snapshots AS s
+    WHERE s.campaign_no = %(campaign_no)s AND s.timestamp >= %(begin)s AND s.timestamp < %(end)s
+)
+DELETE FROM portfolio_snapshots AS s
+USING followed AS f
+WHERE s.user_no = f.user_no AND s.timestamp = f.timestamp AND s.timestamp >= %(begin)s AND s.timestamp < %(end)s
+  AND date_bin(%(bucket)s, f.timestamp, %(begin)s) = date_bin(%(bucket)s, f.next, %(begin)s);
+
+-- name: surplus_of_day
+SELECT count(*)
+FROM (
+    SELECT s.timestamp, lead(s.timestamp) OVER (PARTITION BY s.user_no ORDER BY s.timestamp) AS next
+    FROM portfolio_snapshots AS s
+    WHERE s.campaign_no = %(campaign_no)s AND s.timestamp >= %(begin)s AND s.timestamp < %(end)s
+) AS f
+WHERE date_bin(%(bucket)s, f.timestamp, %(begin)s) = date_bin(%(bucket)s, f.next, %(begin)s);
+
+-- name: mark_thinned
+UPDATE campaigns SET thinned_to = greatest(thinned_to, %(before)s) WHERE campaign_no = %(campaign_no)s;
+
+-- name: day_partitions
+SELECT c.relname AS name
+FROM pg_inherits AS i
+JOIN pg_class AS c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'trading.portfolio_snapshots'::regclass
+  AND c.relname < 'portfolio_snapshots_' || to_char(%(before)s::date, 'YYYYMMDD')
+ORDER BY c.relname;
+
+-- name: is_partition_empty
+SELECT NOT EXISTS (SELECT FROM {partition});
+
+-- name: lock_partition
+LOCK TABLE {partition} IN ACCESS EXCLUSIVE MODE;
+
+-- name: drop_partition
+DROP TABLE {partition};

@@ -1,0 +1,164 @@
+"""Thinning in the database against the pure rule, charts before and after it, and rows made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.trading import retention as rule
+from batch_platform.trading import series
+from batch_platform.trading.instants import day_start
+from batch_platform.trading.series import Period
+from batch_platform.trading.service import TradingContext, boards, contests, retention, snapshots
+from batch_platform.trading.service.pnl import pnl
+from batch_platform_tests.trading.contests import TINY, contest, written
+from batch_platform_tests.trading.live import START, make_live
+
+SUNDAY = date(2026, 11, 15)
+WEEKS = [SUNDAY + timedelta(weeks=weeks) for weeks in range(4)]
+EXAMPLE = (Path(__file__).parent / "data" / "example.jsonl").read_text()
+
+Load = Callable[[str], str]
+Rows = list[tuple[str, datetime]]
+
+
+def history(random: Random) -> Rows:
+    """Rows of three players, mostly on the days at which the rules change."""
+    ages = [random.choice([0, 8, 16, 29, 30, 31, 37, 45, 60, 89, 90, 91, 97, 104, 140]) for _ in range(150)]
+    moments = [day_start(SUNDAY) - timedelta(days=age) + timedelta(seconds=random.randrange(86_400)) for age in ages]
+    moments += [day_start(SUNDAY) - timedelta(days=days) for days in (30, 90)]
+    return sorted({(random.choice("abc"), at) for at in moments})
+
+
+@pytest.fixture
+def campaign_of(trading: TradingContext) -> Callable[[Rows], str]:
+    """A campaign with nothing but snapshots."""
+
+    def make(rows: Rows) -> str:
+        name = f"history-{uuid4().hex}"
+        with trading.store.transaction() as session:
+            number = session.add_campaign(name=name, kind="loaded")
+            assert number is not None
+            people = [
+                {"id": who, "username": who, "wallet_address": who, "at": day_start(SUNDAY)}
+                for who in ("a", "b", "c")
+            ]
+            users = session.add_users(number, people)
+            for day in {at.date() for _, at in rows}:
+                session.make_partition(day)
+            values = [(users[who], number, at) for who, at in rows]
+            with session.connection.cursor() as cursor:
+                cursor.executemany("INSERT INTO portfolio_snapshots VALUES (%s, %s, %s, 1, 0, 0, 0, 0, 1)", values)
+                cursor.executemany(
+                    "INSERT INTO snapshot_instants VALUES (%s, %s)", [(number, at) for at in {at for _, at in rows}]
+                )
+        return name
+
+    return make
+
+
+def rows_of(trading: TradingContext, name: str) -> Rows:
+    return sorted((row["user"], row["at"]) for row in boards.snapshots(trading, name))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_rows_that_stay_are_those_of_the_pure_rule(
+    trading: TradingContext, campaign_of: Callable[[Rows], str], seed: int
+) -> None:
+    rows = history(Random(seed))
+    weekly, once = campaign_of(rows), campaign_of(rows)
+    left = rows
+    for week in WEEKS:
+        tried = retention.prune(trading, week, campaign=weekly, dry_run=True)
+        assert rows_of(trading, weekly) == left
+        done = retention.prune(trading, week, campaign=weekly)
+        assert rows_of(trading, weekly) == rule.kept(left, week) == rule.kept(rows, week)
+        assert tried.removed == done.removed == len(left) - len(rows_of(trading, weekly))
+        left = rule.kept(left, week)
+    retention.prune(trading, WEEKS[-1], campaign=once)
+    assert rows_of(trading, once) == left
+    for week in (WEEKS[-1], WEEKS[0]):
+        assert retention.prune(trading, week, campaign=once).removed == 0
+
+
+def test_a_live_campaign_is_not_thinned_ahead_of_time(trading: TradingContext) -> None:
+    live = make_live(trading)
+    [done] = retention.prune(live.context, START.date() + timedelta(days=400), campaign=live.name).campaigns
+    assert done.date == START.date()
+
+
+def test_days_that_hold_nothing_lose_their_partition(trading: TradingContext) -> None:
+    day = date(2019, 3, 3)
+    with trading.store.transaction() as session:
+        session.make_partition(day)
+    live = make_live(trading)
+    assert retention.prune(live.context, day + timedelta(days=30), campaign=live.name).partitions == []
+    dropped = retention.prune(live.context, day + timedelta(days=31), campaign=live.name).partitions
+    assert dropped == ["portfolio_snapshots_20190303"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_thinning_and_charts_commute(trading: TradingContext, campaign_of: Callable[[Rows], str], seed: int) -> None:
+    """Buckets of a chart hold whole buckets of the thinning, so but for its first row a chart stays as it was."""
+    name = campaign_of(history(Random(seed)))
+    now = day_start(SUNDAY)
+
+    def charts() -> dict[Period, list[series.Point]]:
+        return {period: pnl(trading, name, "a", period, at=now).points for period in Period}
+
+    before = charts()
+    retention.prune(trading, SUNDAY, campaign=name)
+    after = charts()
+    for period in (Period.DAY, Period.WEEK, Period.MONTH):
+        assert after[period] == before[period]
+    for period in (Period.QUARTER, Period.YEAR):
+        assert after[period][1:] == before[period][1:] or after[period] == before[period][1:]
+
+
+def taken(trading: TradingContext, name: str) -> dict[tuple[str, datetime], dict[str, Any]]:
+    return {(row["user"], row["at"]): row for row in boards.snapshots(trading, name)}
+
+
+@pytest.mark.parametrize("days", [60, 200], ids=["three-hours", "days"])
+def test_an_old_instant_made_again_is_the_same_rows(trading: TradingContext, loaded: Load, days: int) -> None:
+    lines = written(contest(Random(8), TINY))
+    name = loaded(lines)
+    before = taken(trading, name)
+    last = max(at for _, at in before)
+    retention.prune(trading, last.date() + timedelta(days=days), campaign=name)
+    left = taken(trading, name)
+    assert left.items() < before.items()
+    for at in sorted({at for _, at in before}):
+        snapshots.take(trading, name, at)
+        assert taken(trading, name) == left
+
+
+def test_an_instant_that_was_missed_comes_in_later_with_the_same_rows(trading: TradingContext, loaded: Load) -> None:
+    lines = EXAMPLE.splitlines()
+    missed = [line for line in lines if '"snapshot"' in line][5]
+    name = loaded("\n".join(line for line in lines if line != missed))
+    expected = contests.replay(trading, EXAMPLE.encode().splitlines())["snapshots"]
+    snapshots.take(trading, name, datetime(2026, 11, 9, 6, tzinfo=UTC))
+    assert '"2026-11-09T06:00:00Z"' in missed
+    found = taken(trading, name)
+    assert [str(row["pnl_from_previous"].normalize()) for row in found.values()] != []
+    assert {key: row["twr_factor"] for key, row in found.items()} == {
+        key: row["twr_factor"] for key, row in taken(trading, loaded(EXAMPLE)).items()
+    }
+    assert len(found) == len(expected)
+
+
+def test_nobody_is_valued_at_an_instant_to_come(trading: TradingContext) -> None:
+    live = make_live(trading)
+    live.clock.pass_by(hours=1)
+    with pytest.raises(InvalidInput, match="2026-11-09T01:00:00Z has not passed"):
+        snapshots.take(live.context, live.name, START + timedelta(hours=1))
+    live.clock.pass_by(seconds=1)
+    assert snapshots.take(live.context, live.name, START + timedelta(hours=1)).players == 0
