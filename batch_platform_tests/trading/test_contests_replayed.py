@@ -72,3 +72,19 @@ def test_nobody_acts_before_he_is_there(trading: TradingContext) -> None:
     )
     with pytest.raises(InvalidInput, match=rf"line {len(lines)}: user: comes before its user does"):
         replayed(trading, "\n".join(lines))
+
+
+def test_a_derived_price_that_rounds_to_nothing_is_none(trading: TradingContext) -> None:
+    lines = (
+        '{"kind":"token","token":"DUST","decimals":6}',
+        '{"kind":"token","token":"jDUST","decimals":6}',
+        '{"kind":"lst_pool","base":"DUST","lst":"jDUST","exchange_rate":"0.1"}',
+        '{"kind":"user","user":"ann","at":"2026-11-09T00:00:00Z"}',
+        '{"kind":"flow","user":"ann","at":"2026-11-09T00:00:00Z","flow":"initial","amounts":{"DUST":"5","jDUST":"2"}}',
+        '{"kind":"tick","at":"2026-11-09T00:10:00Z","prices":{"DUST":"0.000000000000000001"}}',
+        '{"kind":"tick","at":"2026-11-09T00:20:00Z","prices":{"DUST":"0.000000000000000009"}}',
+        '{"kind":"snapshot","at":"2026-11-09T01:00:00Z"}',
+    )
+    answer = replayed(trading, "\n".join(lines))
+    assert answer == oracle.replay(lines)
+    assert answer["baselines"]["ann"]["at"] == "2026-11-09T00:20:00Z"

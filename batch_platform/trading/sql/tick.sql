@@ -5,7 +5,7 @@ INSERT INTO ticks (campaign_no, at, kind, window_at)
 VALUES (%(campaign_no)s, %(at)s, %(kind)s, %(window_at)s);
 
 -- name: add_prices
--- a liquid staking token is priced by its base alone; J grows by rate * price * seconds since the token's last tick
+-- a liquid staking token is priced by its base alone, and not at all where that rounds to nothing; J grows by rate * price * seconds since the token's last tick
 WITH given AS (
     SELECT g.token_no, g.price_usd, g.source, g.observed_at
     FROM jsonb_to_recordset(%(prices)s) AS g (token_no integer, price_usd numeric, source text, observed_at timestamptz)
@@ -35,6 +35,7 @@ LEFT JOIN LATERAL (
     ) AS r
     WHERE last.at IS NOT NULL
 ) AS f ON true
+WHERE h.price_usd > 0
 RETURNING token_no;
 
 -- name: value_flows
