@@ -1,0 +1,97 @@
+"""SES and SNS as the emulator speaks them, and what their refusals come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+
+from batch_platform.core import aws, postgres
+from batch_platform.core.failures import InvalidInput
+from batch_platform.outbox import service
+from batch_platform.outbox.model import Attempt, Channel, Notice, Reason
+from batch_platform.outbox.opening import providers
+from batch_platform.outbox.settings import OutboxSettings
+from batch_platform.outbox.store.aws import SesProvider, SnsProvider
+from batch_platform.outbox.store.smtp import SmtpProvider
+from batch_platform.settings import Settings
+from batch_platform_tests.outbox.rig import SENDER, Outbox
+
+A = "a@example.com"
+NUMBER = "+819012345678"
+
+
+def test_ses_and_sns_take_notices(outbox: Outbox, settings: Settings) -> None:
+    client = aws.client("sesv2", settings, attempts=1)
+    client.create_email_identity(EmailIdentity=SENDER.address)
+    by_ses = settings.model_copy(update={"mail_backend": "ses"}).having(OutboxSettings(OUTBOX_SENDER=SENDER.address))
+    outbox.add(A)
+    with postgres.transaction(outbox.pool) as connection:
+        sms = Notice("sms", Channel.SMS, "receipt", NUMBER, {"name": "山田"})
+        bad = Notice("bad", Channel.SMS, "receipt", "090-1234-5678", {"name": "山田"})
+        service.enqueue(connection, "shop", [sms, bad], at=outbox.clock())
+    service.deliver(outbox.worker(), providers(by_ses))
+    assert outbox.states() == {A: "accepted", NUMBER: "accepted", "090-1234-5678": "failed bad-recipient"}
+    mailed, _, texted = outbox.rows()
+    kept = httpx.get(f"{settings.aws_endpoint_url}/_ministack/ses/messages", trust_env=False).json()
+    [mail] = [
+        one for found in kept["messages"].values() for one in found if one["MessageId"] == mailed["provider_id"]
+    ]
+    assert (mail["To"], mail["Source"]) == ([A], SENDER.address)
+    assert texted["provider_id"]
+
+
+def test_an_unverified_sender_is_ours_to_mend(outbox: Outbox, settings: Settings) -> None:
+    client = aws.client("sesv2", settings, attempts=1)
+    provider = SesProvider(client, sender="nobody@unverified.example")
+    attempt = provider.send(A, b"Subject: x\r\n\r\nx", holds=lambda: True)
+    assert attempt.reason is Reason.NOT_TAKEN
+
+
+def answering(error: Exception) -> Any:
+    class Client:
+        def send_email(self, **_: Any) -> Mapping[str, str]:
+            raise error
+
+    return Client()
+
+
+def refused(code: str, text: str, status: int = 400) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "SendEmail")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "unknown"),
+    [
+        (refused("MessageRejected", "contains a virus"), Reason.REFUSED, False),
+        (refused("MessageRejected", "Email address is not verified"), Reason.NOT_TAKEN, False),
+        (refused("AccountSuspendedException", "suspended"), Reason.NOT_TAKEN, False),
+        (refused("TooManyRequestsException", "slow down", 429), Reason.NOT_TAKEN, False),
+        (ConnectTimeoutError(endpoint_url="https://ses"), Reason.NOT_TAKEN, False),
+        (ReadTimeoutError(endpoint_url="https://ses"), Reason.UNKNOWN, True),
+    ],
+    ids=["content", "sender", "account", "throttled", "no-connection", "no-answer"],
+)
+def test_what_ses_says_decides(error: Exception, reason: Reason, unknown: bool) -> None:
+    provider = SesProvider(answering(error), sender=SENDER.address)
+    attempt = provider.send(A, b"", holds=lambda: True)
+    assert (attempt.taken, attempt.reason, attempt.unknown, attempt.dead) == (False, reason, unknown, False)
+
+
+@pytest.mark.parametrize("kind", [SesProvider, SnsProvider])
+def test_nothing_is_given_to_aws_by_who_does_not_hold_it(kind: Callable[..., Any]) -> None:
+    given = {"sender": SENDER.address} if kind is SesProvider else {}
+    provider = kind(None, **given)
+    assert provider.send(A, b"", holds=lambda: False) == Attempt(lost=True)
+    assert provider.accepted("<1@example.com>") is None
+
+
+def test_without_a_mail_backend_nothing_starts(settings: Settings) -> None:
+    with pytest.raises(InvalidInput, match="SMTP_URL"):
+        providers(settings.model_copy(update={"smtp_url": None}))
+    with pytest.raises(InvalidInput, match="SMTP_URL"):
+        SmtpProvider("mail.example.com:25", sender=SENDER.address)
