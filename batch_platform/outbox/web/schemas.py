@@ -16,7 +16,6 @@ from batch_platform.outbox.model import (
     Suppression,
     SuppressionReason,
 )
-from batch_platform.outbox.store.mailbox import Mail
 from batch_platform.web.api.strict import StrictModel
 
 
@@ -103,17 +102,3 @@ class PreviewAnswer(StrictModel):
     @classmethod
     def of(cls, rendered: Rendered) -> PreviewAnswer:
         return cls.of_attributes(rendered)
-
-
-class MailAnswer(StrictModel):
-    """A mail that the local sink has accepted."""
-
-    name: str
-    accepted_at: datetime
-    recipients: str
-    subject: str
-    message_id: str
-
-    @classmethod
-    def of(cls, mail: Mail) -> MailAnswer:
-        return cls.of_attributes(mail)
