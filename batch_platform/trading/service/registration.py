@@ -46,6 +46,7 @@ def register(context: TradingContext, name: str, wallet: str, profile: Profile =
         if campaign.ends_at is not None and now >= campaign.ends_at:
             raise Conflict("campaign-over", "campaign {campaign} is over", campaign=name)
         at = live.flow_second(now, campaign)
+        engine.advance(session, campaign, at)
         row = {
             "id": context.new_id(now),
             "username": profile.username or wallet[:8],
@@ -67,13 +68,13 @@ def register(context: TradingContext, name: str, wallet: str, profile: Profile =
         return session.player(campaign.number, wallet) or {}
 
 
-def distribute(context: TradingContext, name: str) -> int:
+def distribute(context: TradingContext, name: str, *, dry_run: bool = False) -> int:
     """Grant every player of a campaign what he has not been granted; how many there were."""
     now = context.clock()
     with live.alone(context, name) as (session, campaign):
         players, amounts = session.without_grant(campaign.number), _grants(session, campaign)
-        if not amounts:
-            return 0
+        if dry_run or not amounts:
+            return len(players) if amounts else 0
         flows = [
             engine.flow_row(
                 campaign,

@@ -18,9 +18,12 @@ from batch_platform.trading.store.accounts import Accounts
 from batch_platform.trading.store.campaigns import Campaigns
 from batch_platform.trading.store.contests import Contests
 from batch_platform.trading.store.engine import Engine
+from batch_platform.trading.store.invariants import Invariants
 from batch_platform.trading.store.listings import Listings
 from batch_platform.trading.store.portfolios import Portfolios
 from batch_platform.trading.store.records import Records
+from batch_platform.trading.store.recurring import Recurring
+from batch_platform.trading.store.reports import Reports
 from batch_platform.trading.store.retention import Retention
 from batch_platform.trading.store.snapshots import Snapshots
 
@@ -32,7 +35,20 @@ _SCRATCH: Final = (
 )
 
 
-class Session(Campaigns, Accounts, Engine, Snapshots, Contests, Portfolios, Listings, Retention, Records):
+class Session(
+    Campaigns,
+    Accounts,
+    Engine,
+    Snapshots,
+    Contests,
+    Portfolios,
+    Listings,
+    Retention,
+    Records,
+    Recurring,
+    Invariants,
+    Reports,
+):
     """The statements of one transaction."""
 
 
