@@ -16,7 +16,7 @@ from batch_platform.trading.instants import instant_text
 Row = Mapping[str, Any]
 Json = dict[str, Any]
 
-_RESULTS: Final = {
+RESULTS: Final = {
     "swap": "amount_out",
     "liquid_stake": "minted",
     "unstake": "paid",
@@ -56,8 +56,8 @@ def order(row: Row) -> Json:
         answer["reason"] = row["reason"]
     if row["status"] == "filled":
         answer["filled_at"] = text(row["settled_at"])
-        if row["kind"] in _RESULTS:
-            answer[_RESULTS[row["kind"]]] = text(row["result"])
+        if row["kind"] in RESULTS:
+            answer[RESULTS[row["kind"]]] = text(row["result"])
         if row["kind"] == "swap":
             answer["fee"] = text(row["fee"])
     return answer

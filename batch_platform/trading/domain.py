@@ -9,7 +9,7 @@ from batch_platform.kit.domain import Domain
 from batch_platform.trading.settings import TradingSettings
 
 if TYPE_CHECKING:
-    from batch_platform.kit.domain import Definitions, Job, Rule, Settings, Typer, WebRoom
+    from batch_platform.kit.domain import Declared, Definitions, Job, Rule, Settings, Typer, WebRoom
 
 
 def _commands() -> Typer:
@@ -34,6 +34,12 @@ def _definitions(settings: Settings, resources: Mapping[str, Any]) -> Definition
     return build(settings, resources)
 
 
+def _actions() -> Sequence[Declared]:
+    from batch_platform.trading.web.actions import ACTIONS
+
+    return ACTIONS
+
+
 def _web() -> WebRoom:
     from batch_platform.trading.web.pages import WEB
 
@@ -48,4 +54,5 @@ DOMAIN: Final = Domain(
     rules=_rules,
     definitions=_definitions,
     web=_web,
+    actions=_actions,
 )

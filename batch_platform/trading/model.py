@@ -9,6 +9,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+CAMPAIGN: Final = "main"
+"""The campaign that is meant where the settings name none."""
+
 USDC: Final = "USDC"
 """The symbol of what positions are held in; inside the engine one is one USD."""
 

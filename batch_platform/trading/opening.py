@@ -24,10 +24,12 @@ def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -
     from batch_platform.core import postgres
     from batch_platform.core.clock import utc_now
     from batch_platform.trading.service import TradingContext
+    from batch_platform.trading.settings import TradingSettings
 
     settings = settings or load_settings()
+    campaign = settings.of(TradingSettings).campaign
     with postgres.open_pool(settings.database(), application_name="batch-platform trading") as pool:
-        yield TradingContext(pool, clock or utc_now)
+        yield TradingContext(pool, clock or utc_now, campaign=campaign)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from batch_platform.core.messages import Message
 from batch_platform.core.numbers import PlainDecimal
 from batch_platform.settings import DomainSettings
+from batch_platform.trading.model import CAMPAIGN
 from batch_platform.trading.sources import binance, coingecko, jupiter, names, pyth
 
 Source = Literal["jupiter", "coingecko", "binance", "pyth"]
@@ -60,6 +61,9 @@ class TradingSettings(DomainSettings):
 
     Coins, pairs, contracts and feeds are what a source calls each mint; unset they are those of `sources.names`.
     """
+
+    campaign: str = Field(CAMPAIGN, min_length=1, max_length=100, validation_alias="TRADING_CAMPAIGN")
+    """The live competition: what API, console, schedules and commands mean where none is named."""
 
     price_sources: Sources = Field(("jupiter",), min_length=1, validation_alias="TRADING_PRICE_SOURCES")
     """Where ticks come from, in this order: a later one is asked for what the earlier ones did not know."""

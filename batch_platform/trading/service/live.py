@@ -54,8 +54,13 @@ def player(session: Session, campaign: Campaign, wallet: str) -> Row:
     """A player, for whom nobody else acts until the end of the transaction. Raises `NotFound`."""
     row = session.lock_player(campaign.number, wallet)
     if row is None:
-        raise NotFound("unknown-player", "no player {wallet}", wallet=wallet, field="wallet_address")
+        raise no_player(wallet)
     return row
+
+
+def no_player(wallet: str) -> NotFound:
+    """For a wallet that nobody plays by."""
+    return NotFound("unknown-player", "no player {wallet}", wallet=wallet, field="wallet_address")
 
 
 def order_second(now: datetime, campaign: Campaign, acted_at: datetime) -> datetime:

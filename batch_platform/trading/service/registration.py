@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from psycopg import errors
 
@@ -21,6 +21,9 @@ from batch_platform.trading.store import Session
 Record = Callable[[postgres.Connection, str, str, Any, Any], None]
 """Records a change in its own transaction: what is done, to what, and the state before and after."""
 
+REGISTER: Final = "player.register"
+"""What the audit log calls it."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -33,7 +36,23 @@ class Profile:
     crypto_investment_usd: Decimal | None = None
 
 
-def register(context: TradingContext, name: str, wallet: str, profile: Profile = Profile()) -> Row:
+def player(context: TradingContext, name: str, wallet: str) -> Row:
+    """A player as registered. Raises `NotFound`."""
+    with context.store.snapshot() as session:
+        row = session.player(engine.campaign(session, name).number, wallet)
+    if row is None:
+        raise live.no_player(wallet)
+    return row
+
+
+def register(
+    context: TradingContext,
+    name: str,
+    wallet: str,
+    profile: Profile = Profile(),
+    *,
+    record: Record | None = None,
+) -> Row:
     """The player of a verified wallet, with what every player starts with: once, whoever asks how often.
 
     Raises `NotFound`, and `Conflict` for an email that another player has, or a campaign that is over.
@@ -65,6 +84,8 @@ def register(context: TradingContext, name: str, wallet: str, profile: Profile =
                 raise Conflict("email-taken", "another player has this email address", field="email") from None
         else:
             _grant(session, campaign, [engine.flow_row(campaign, user_no, at, "initial", _grants(session, campaign))])
+            if record is not None:
+                record(session.connection, REGISTER, wallet, None, {"id": row["id"], "username": row["username"]})
         return session.player(campaign.number, wallet) or {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.trading.model import Campaign, Refusal
@@ -12,18 +12,28 @@ from batch_platform.trading.orders import terms
 from batch_platform.trading.service import engine, live
 from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.engine import Row
+from batch_platform.trading.service.registration import Record
 from batch_platform.trading.store import Session
+
+PLACE: Final = "order.place"
+"""What the audit log calls it."""
 
 
 def place(
-    context: TradingContext, name: str, wallet: str, request: Mapping[str, Any], *, request_key: str | None = None
+    context: TradingContext,
+    name: str,
+    wallet: str,
+    request: Mapping[str, Any],
+    *,
+    request_key: str | None = None,
+    record: Record | None = None,
 ) -> Row:
     """An order of a player: its row, with why it was refused where it was.
 
     `request` is as a line of a contest has it: `order` and the fields of its kind, amounts as text. Under the same
-    `request_key` the order of the first time is given again. Raises `NotFound` for a campaign or player there is not,
-    `InvalidInput` for a request that lacks a field, `Conflict` for a campaign that has not begun, or a trade beyond
-    its limit.
+    `request_key` the order of the first time is given again. `record` writes down that an order was accepted. Raises
+    `NotFound` for a campaign or player there is not, `InvalidInput` for a request that lacks a field or a key that
+    came with another one, `Conflict` for a campaign that has not begun, or a trade beyond its limit.
     """
     now = context.clock()
     with live.acting(context, name) as (session, campaign):
@@ -31,7 +41,7 @@ def place(
         if request_key is not None:
             known = session.order_of_key(player["user_no"], request_key)
             if known is not None:
-                return known
+                return _again(known, request)
         at = live.order_second(now, campaign, player["acted_at"])
         _check(session, campaign, request, at)
         engine.advance(session, campaign, at)
@@ -44,7 +54,19 @@ def place(
         [order] = session.accept_orders(campaign.number, [row])
         if order["status"] == "pending":
             session.wish_prices(campaign.number, session.tokens_of_order(order["order_no"]), now)
+        if record is not None and order["status"] != "rejected":
+            record(session.connection, PLACE, order["id"], None, {"wallet_address": wallet, **request})
         return session.order_by_no(order["order_no"])
+
+
+def _again(known: Row, request: Mapping[str, Any]) -> Row:
+    if known["request"] != request:
+        raise InvalidInput(
+            "idempotency-key-reused",
+            "this Idempotency-Key came with another body before",
+            field="Idempotency-Key",
+        )
+    return known
 
 
 def _check(session: Session, campaign: Campaign, request: Mapping[str, Any], at: datetime) -> None:

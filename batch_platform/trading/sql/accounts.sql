@@ -13,8 +13,10 @@ WHERE u.campaign_no = %(campaign_no)s AND u.wallet_address = %(wallet)s
 FOR NO KEY UPDATE;
 
 -- name: order_of_key
-SELECT o.order_no, o.id, o.user_no, o.kind, o.request, o.status, o.reason, o.accepted_at, o.settled_at, o.result, o.fee
+SELECT o.order_no, o.id, o.user_no, o.kind, o.request, o.status, o.reason, o.accepted_at, o.settled_at, o.result, o.fee,
+       p.payout - p.collateral AS pnl
 FROM orders AS o
+LEFT JOIN perp_positions AS p ON o.kind = 'perp_close' AND o.status = 'filled' AND p.order_no = o.target_no
 WHERE o.user_no = %(user_no)s AND o.request_key = %(request_key)s;
 
 -- name: flow_of_key
@@ -110,6 +112,8 @@ CROSS JOIN LATERAL unnest(CASE o.kind WHEN 'swap' THEN ARRAY[o.token_no, o.to_to
 WHERE o.order_no = %(order_no)s;
 
 -- name: order_by_no
-SELECT o.order_no, o.id, o.user_no, o.kind, o.request, o.status, o.reason, o.accepted_at, o.settled_at, o.result, o.fee
+SELECT o.order_no, o.id, o.user_no, o.kind, o.request, o.status, o.reason, o.accepted_at, o.settled_at, o.result, o.fee,
+       p.payout - p.collateral AS pnl
 FROM orders AS o
+LEFT JOIN perp_positions AS p ON o.kind = 'perp_close' AND o.status = 'filled' AND p.order_no = o.target_no
 WHERE o.order_no = %(order_no)s;

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from batch_platform.kit.domain import AppContext, WebRoom
-from batch_platform.trading.opening import open_work
-from batch_platform.trading.service import TradingContext
-from batch_platform.trading.web import sign_in
+from batch_platform.kit.domain import WebRoom
+from batch_platform.trading.web import api, sign_in, trades
+from batch_platform.trading.web.context import open_state
 from batch_platform.trading.web.players import GUESTS
 from batch_platform.web.app import Part
 
-
-def _state(app: AppContext) -> TradingContext:
-    return app.opened.enter_context(open_work(app.settings))
-
-
 PART: Final = Part(
-    routers=(sign_in.router,),
+    routers=(sign_in.router, api.router, trades.router),
     pages=(sign_in.FILES.router, sign_in.pages),
     templates="batch_platform.trading.web",
     locale="batch_platform.trading.web",
@@ -26,4 +20,4 @@ PART: Final = Part(
 )
 """What the app needs of trading."""
 
-WEB: Final = WebRoom(part=PART, card=None, open_state=_state)
+WEB: Final = WebRoom(part=PART, card=None, open_state=open_state)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
-from pydantic import ConfigDict, Field
-from starlette.requests import HTTPConnection
+from fastapi import APIRouter, Form, Query, Request, Response
 
 from batch_platform.core.audit import Log, writes
 from batch_platform.core.failures import InvalidInput
-from batch_platform.trading.service import TradingContext, players
+from batch_platform.trading.service import players
 from batch_platform.trading.service.quotas import Quota
 from batch_platform.trading.wallets import check_address
+from batch_platform.trading.web.context import Work
 from batch_platform.trading.web.players import HOME, SIGN_IN, PlayerOr, player, wallet_of
 from batch_platform.trading.web.quotas import count
+from batch_platform.trading.web.wire import Wallet, Wire
 from batch_platform.web.access.dependencies import current, public, requires
 from batch_platform.web.access.pages import enter
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.refusals import Refusal, forbidden
-from batch_platform.web.api.strict import StrictModel, Text
+from batch_platform.web.api.strict import Text
 from batch_platform.web.console import field_errors, local_path, redirect, render
 from batch_platform.web.context import web_of
 from batch_platform.web.i18n import said
@@ -43,29 +43,16 @@ router = APIRouter(tags=["trading"])
 pages = APIRouter(include_in_schema=False)
 
 
-def _work(connection: HTTPConnection) -> TradingContext:
-    work: TradingContext = connection.app.state.trading
-    return work
-
-
-Work = Annotated[TradingContext, Depends(_work)]
 Typed = Annotated[str, Form(max_length=200)]
-Wallet = Annotated[Text, Field(examples=["FVen3X669xLzsi6N2V91DoiyzHzg1uAgqiT8jZ9nS96Z"])]
 
 
-class _Wire(StrictModel):
-    """A value with the names of the spec: they are the same here and on the wire."""
-
-    model_config = ConfigDict(alias_generator=None)
-
-
-class NonceRequest(_Wire):
+class NonceRequest(Wire):
     """Whose signature is to come."""
 
     wallet_address: Wallet
 
 
-class NonceAnswer(_Wire):
+class NonceAnswer(Wire):
     """What the wallet shall sign: `message` as UTF-8, good for one sign-in until `expires_at`."""
 
     wallet_address: str
@@ -74,14 +61,14 @@ class NonceAnswer(_Wire):
     expires_at: datetime
 
 
-class VerifyRequest(_Wire):
+class VerifyRequest(Wire):
     """The wallet's Ed25519 signature of its message, in base58."""
 
     wallet_address: Wallet
     signature: Text
 
 
-class TokenAnswer(_Wire):
+class TokenAnswer(Wire):
     """A bearer token of the wallet's player; it is told only once."""
 
     token: str

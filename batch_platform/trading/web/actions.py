@@ -1,0 +1,17 @@
+"""What people do in the competition, by the names of the audit log."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from batch_platform.trading.service.registration import REGISTER
+from batch_platform.trading.service.trades import PLACE
+
+
+class Deed(NamedTuple):
+    """What a player may do, by its name in the log."""
+
+    name: str
+
+
+ACTIONS: Final = (Deed(REGISTER), Deed(PLACE))

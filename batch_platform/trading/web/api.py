@@ -1,0 +1,92 @@
+"""Players, tokens and prices by HTTP, on the paths of the spec."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Request
+
+from batch_platform.core.audit import writes
+from batch_platform.trading.service import market, registration
+from batch_platform.trading.service.registration import REGISTER, Profile
+from batch_platform.trading.web.context import Acting, CampaignName, Work
+from batch_platform.trading.web.players import CONTEST, OwnerOr, PlayerOr, wallet_of
+from batch_platform.trading.web.refusals import players_only
+from batch_platform.trading.web.schemas import (
+    PriceAnswer,
+    PricesAnswer,
+    TokenAnswer,
+    TokensAnswer,
+    UserAnswer,
+    UserRequest,
+)
+from batch_platform.trading.web.wire import age
+from batch_platform.web.access.dependencies import requires
+from batch_platform.web.api.envelope import Envelope
+from batch_platform.web.api.problems import documented
+from batch_platform.web.api.strict import Text
+
+OWNER: Final = [requires(OwnerOr("trading:read"))]
+ANYBODY: Final = [requires(CONTEST)]
+MISSING: Final = documented(404)
+
+WalletPath = Annotated[Text, Path(examples=["FVen3X669xLzsi6N2V91DoiyzHzg1uAgqiT8jZ9nS96Z"])]
+
+router = APIRouter(prefix="/api", tags=["trading"])
+
+
+@router.get("/users/{wallet_address}", dependencies=OWNER, responses=MISSING)
+def show_user(wallet_address: WalletPath, work: Work, campaign: CampaignName) -> Envelope[UserAnswer]:
+    """A player. 404 for a wallet that is not registered: looking registers nobody."""
+    return Envelope(data=UserAnswer.of(registration.player(work, campaign, wallet_address)))
+
+
+@router.post("/users", status_code=201, dependencies=[requires(PlayerOr("trading:administer"))], responses=MISSING)
+@writes(REGISTER)
+def register(request: Request, body: UserRequest, acting: Acting, campaign: CampaignName) -> Envelope[UserAnswer]:
+    """Register the wallet that has signed in, with what every player starts with; once, however often it is asked."""
+    if wallet_of(request) != body.wallet_address:
+        raise players_only()
+    profile = Profile(
+        username=body.username,
+        email=body.email,
+        trade_style=body.trade_style,
+        total_asset_usd=_usd(body.total_asset_usd),
+        crypto_investment_usd=_usd(body.crypto_investment_usd),
+    )
+    record = acting.log.record
+    row = registration.register(acting.context, campaign, body.wallet_address, profile, record=record)
+    return Envelope(data=UserAnswer.of(row))
+
+
+@router.get("/tokens", dependencies=ANYBODY, responses=MISSING)
+def list_tokens(work: Work, campaign: CampaignName) -> Envelope[TokensAnswer]:
+    """All tokens of the competition."""
+    return Envelope(data=TokensAnswer(tokens=list(map(TokenAnswer.of, market.tokens(work, campaign)))))
+
+
+@router.get("/prices", dependencies=ANYBODY, responses=MISSING)
+def list_prices(
+    work: Work,
+    campaign: CampaignName,
+    tokens: Annotated[
+        Text | None, Query(description="Addresses of tokens, separated by commas; default: all.")
+    ] = None,
+) -> Envelope[PricesAnswer]:
+    """The newest accepted prices. `tick` is the newest tick, `prices_age` the seconds since the oldest of these."""
+    addresses = None if tokens is None else [address.strip() for address in tokens.split(",")]
+    found = market.prices(work, campaign, addresses)
+    rows = [
+        PriceAnswer(
+            **{name: row[name] for name in ("token_address", "symbol", "price_usd", "last_updated", "source")},
+            age=age(found.now, row["last_updated"]) or 0,
+        )
+        for row in found.rows
+    ]
+    oldest = age(found.now, *(row["last_updated"] for row in found.rows))
+    return Envelope(data=PricesAnswer(prices=rows, timestamp=found.now, tick=found.tick_at, prices_age=oldest))
+
+
+def _usd(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -1,0 +1,199 @@
+"""What the API of the competition takes and tells, by the names of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field
+
+from batch_platform.trading.amounts import plain
+from batch_platform.trading.answer import RESULTS
+from batch_platform.trading.model import Campaign
+from batch_platform.trading.web.wire import Address, Amount, Email, Moment, Number, Usd, Wallet, Wire
+from batch_platform.web.api.strict import Text
+
+Row = Mapping[str, Any]
+
+EXPIRES_AFTER: Final = timedelta(seconds=1_800)
+"""How long an order waits for a price."""
+
+
+class UserRequest(Wire):
+    """A player, by the wallet that has signed in. Who is registered already stays as registered."""
+
+    wallet_address: Wallet
+    username: Text | None = Field(None, min_length=1, max_length=255)
+    email: Email | None = None
+    trade_style: Text | None = Field(None, max_length=50)
+    total_asset_usd: Usd | None = None
+    crypto_investment_usd: Usd | None = None
+
+
+class UserAnswer(Wire):
+    """A row of `users`."""
+
+    id: str
+    username: str
+    email: str | None
+    wallet_address: str
+    total_asset_usd: Number
+    crypto_investment_usd: Number
+    trade_style: str | None
+    status: Literal["active", "disqualified"]
+    created_at: Moment
+    updated_at: Moment
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        return cls(**{name: row[name] for name in cls.model_fields})
+
+
+class TokenAnswer(Wire):
+    """A row of `tokens`; `perp_max_leverage` is null where there is no perpetual future on it."""
+
+    address: str
+    symbol: str
+    name: str
+    decimals: int
+    icon_url: str | None
+    type: str
+    perp_max_leverage: int | None
+    lst_address: str | None
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        return cls(**{name: row[name] for name in cls.model_fields})
+
+
+class TokensAnswer(Wire):
+    """All of them."""
+
+    tokens: list[TokenAnswer]
+
+
+class PriceAnswer(Wire):
+    """The newest accepted price; `age` in seconds."""
+
+    token_address: str
+    symbol: str
+    price_usd: Number
+    last_updated: Moment
+    source: str
+    age: int
+
+
+class PricesAnswer(Wire):
+    """Prices as of `timestamp`; a token that was never priced is left out."""
+
+    prices: list[PriceAnswer]
+    timestamp: Moment
+    tick: Moment | None
+    prices_age: int | None
+
+
+class SwapRequest(Wire):
+    """An amount of one token for as much as it is worth of another."""
+
+    wallet_address: Wallet
+    from_token_address: Address
+    to_token_address: Address
+    amount: Amount
+
+
+class StakeRequest(Wire):
+    """An amount of a token, at its daily interest."""
+
+    wallet_address: Wallet
+    token_address: Address
+    amount: Amount
+
+
+class UnstakeRequest(Wire):
+    """An investment back, with what it has earned."""
+
+    wallet_address: Wallet
+    investment_id: Text
+
+
+class PerpOpenRequest(Wire):
+    """A position on a token, its collateral in USDC."""
+
+    wallet_address: Wallet
+    token_address: Address
+    collateral_amount: Amount
+    leverage: int = Field(ge=0, le=1_000_000, examples=[5])
+    direction: Literal["long", "short"]
+
+
+class PerpCloseRequest(Wire):
+    """Whose position it is."""
+
+    wallet_address: Wallet
+
+
+class OrderAnswer(Wire):
+    """An order: `filled`, or `pending` until the next tick that holds its tokens, at the latest until `expires_at`.
+
+    `reason` says why one is `rejected` or `expired`. `position_id` and `investment_id` are what it makes or ends;
+    `pnl` is what a closed position has come to, in USD. `details` has what was asked for, and what came of it.
+    """
+
+    order_id: str
+    type: str
+    status: Literal["pending", "filled", "rejected", "expired"]
+    reason: str | None
+    accepted_at: Moment
+    settled_at: Moment | None
+    expires_at: Moment | None
+    position_id: str | None
+    investment_id: str | None
+    pnl: Number | None
+    details: dict[str, Any]
+    tick: Moment | None
+    prices_age: int | None
+
+    @classmethod
+    def of(cls, row: Row, campaign: Campaign, prices_age: int | None) -> Self:
+        kind, request = row["kind"], row["request"]
+        accepted_at: datetime = row["accepted_at"]
+        opens, stakes = kind == "perp_open", kind in ("stake", "liquid_stake")
+        return cls(
+            order_id=row["id"],
+            type=kind,
+            status=row["status"],
+            reason=row["reason"],
+            accepted_at=accepted_at,
+            settled_at=row["settled_at"],
+            expires_at=accepted_at + EXPIRES_AFTER if row["status"] == "pending" else None,
+            position_id=row["id"] if opens else request.get("position"),
+            investment_id=row["id"] if stakes else request.get("investment"),
+            pnl=row["pnl"],
+            details=_details(row, campaign),
+            tick=campaign.tick_at,
+            prices_age=prices_age,
+        )
+
+
+def _details(row: Row, campaign: Campaign) -> dict[str, Any]:
+    """What was asked for by the spec's names, and the result by the name that its kind gives it."""
+    request = row["request"]
+    asked: dict[str, Any] = {
+        spec: campaign.tokens[request[name]].address
+        for name, spec in (("from", "from_token_address"), ("to", "to_token_address"), ("token", "token_address"))
+        if name in request and request[name] in campaign.tokens
+    }
+    names = {"amount": "amount", "collateral": "collateral_amount", "leverage": "leverage", "direction": "direction"}
+    asked |= {spec: request[name] for name, spec in names.items() if name in request}
+    if row["status"] == "filled" and row["kind"] in RESULTS:
+        asked[RESULTS[row["kind"]]] = plain(row["result"])
+    if row["fee"] is not None:
+        asked["fee"] = plain(row["fee"])
+    return asked
+
+
+def addresses_of(request: Row, campaign: Campaign) -> list[str]:
+    """The tokens whose prices an order depends on."""
+    symbols = [request[name] for name in ("from", "to", "token") if name in request]
+    return [campaign.tokens[symbol].address for symbol in symbols if symbol in campaign.tokens]

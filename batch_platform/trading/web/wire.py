@@ -1,0 +1,44 @@
+"""Values as the API of the competition carries them: names of the spec, numbers and amounts as text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, PlainSerializer
+
+from batch_platform.trading.amounts import plain
+from batch_platform.trading.instants import instant_text
+from batch_platform.web.api.strict import StrictModel, Text
+
+
+class Wire(StrictModel):
+    """A value with the names of the spec: they are the same here and on the wire."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
+Number = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
+"""A number of an answer, in plain digits."""
+
+Moment = Annotated[datetime, PlainSerializer(instant_text, return_type=str)]
+"""A moment of an answer, to the second in UTC."""
+
+Wallet = Annotated[Text, Field(examples=["FVen3X669xLzsi6N2V91DoiyzHzg1uAgqiT8jZ9nS96Z"])]
+Address = Annotated[Text, Field(min_length=1, examples=["So11111111111111111111111111111111111111112"])]
+Amount = Annotated[Text, Field(description="Plain digits as text, no finer than the token.", examples=["1.5"])]
+
+Usd = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,8})?$", description="USD in plain digits, as text.", examples=["2500"]),
+]
+Email = Annotated[
+    str, Field(max_length=255, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$", examples=["p@example.com"])
+]
+
+
+def age(now: datetime, *moments: datetime | None) -> int | None:
+    """Whole seconds since the oldest of these; None where there is none."""
+    known = [moment for moment in moments if moment is not None]
+    return max(0, int((now.astimezone(UTC) - min(known)).total_seconds())) if known else None
