@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -16,8 +17,8 @@ from batch_platform_tests.trading_web.games import MINTS, Game, Seat, make_game
 from batch_platform_tests.web.site import Site
 from batch_platform_tests.web.test_app import check_problem
 
-SWAP = {"from_token_address": MINTS["SOL"], "to_token_address": MINTS["USDC"], "amount": "1.5"}
-PERP = {"token_address": MINTS["SOL"], "collateral_amount": "100", "leverage": 5, "direction": "long"}
+SWAP: dict[str, Any] = {"from_token_address": MINTS["SOL"], "to_token_address": MINTS["USDC"], "amount": "1.5"}
+PERP: dict[str, Any] = {"token_address": MINTS["SOL"], "collateral_amount": "100", "leverage": 5, "direction": "long"}
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_every_refusal_has_its_type(game: Game, ann: Seat) -> None:
 
 
 @pytest.mark.parametrize("number", [1.5, 1, True, None], ids=["decimal", "whole", "true", "null"])
-def test_amounts_are_text(ann: Seat, number: object) -> None:
+def test_amounts_are_text(ann: Seat, number: Any) -> None:
     answer = ann.post("swap", **SWAP | {"amount": number})
     assert refusal(answer) == (422, "invalid-input")
     assert answer.json()["field"] == "amount"
@@ -136,7 +137,7 @@ def test_a_campaign_that_has_ended_refuses(game: Game, ann: Seat) -> None:
 
 def test_nobody_trades_for_another(game: Game, ann: Seat) -> None:
     bob = game.join()
-    as_ann = {"json": {"wallet_address": ann.address, **SWAP}}
+    as_ann: dict[str, Any] = {"json": {"wallet_address": ann.address, **SWAP}}
     assert refusal(bob.client.post("/api/swap", **as_ann)) == (403, "players-only")
     for role, reason in ((Role.ADMINISTRATOR, "players-only"), (Role.OPERATOR, "forbidden")):
         assert refusal(game.site.program(role).post("/api/swap", **as_ann)) == (403, reason)
