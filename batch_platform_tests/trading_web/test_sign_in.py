@@ -17,7 +17,7 @@ from batch_platform.core import postgres
 from batch_platform.trading.service import players
 from batch_platform.trading.service.players import TOKEN_LIFETIME
 from batch_platform.trading.sign_in import LIFETIME, SHARED_FOR, Challenge
-from batch_platform.trading.web.players import SIGN_IN, OwnerOr, PlayerOr
+from batch_platform.trading.web.players import CONTEST, SIGN_IN, OwnerOr, PlayerOr
 from batch_platform.trading.web.sign_in import OPENED
 from batch_platform.web.access.authentication import is_public
 from batch_platform.web.access.dependencies import requirement_of
