@@ -10,26 +10,26 @@ COMMENT ON SCHEMA trading IS 'A paper-trading competition: facts are appended, a
 SET LOCAL search_path = trading;
 
 -- Exact arithmetic. PostgreSQL's floor(a/b) is wrong just below a whole number and its round() goes half away from zero.
+-- Bodies without subqueries, and none is STRICT: so the planner puts them in the place of the call. Of null they are null.
 
 CREATE FUNCTION floor_quotient(num numeric, den numeric) RETURNS numeric
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (div(num * 1e18, den) - CASE WHEN mod(num * 1e18, den) <> 0 AND sign(num) <> sign(den) THEN 1 ELSE 0 END)
         * 0.000000000000000001;
 COMMENT ON FUNCTION floor_quotient IS 'num / den, down to 18 decimals.';
 
 CREATE FUNCTION half_even_quotient(num numeric, den numeric, places integer) RETURNS numeric
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (
-        SELECT trim_scale((q + CASE WHEN 2 * abs(r) > abs(den) OR (2 * abs(r) = abs(den) AND mod(q, 2) <> 0)
-                              THEN sign(num) * sign(den) ELSE 0 END)
-            * CASE places WHEN 8 THEN 0.00000001 WHEN 18 THEN 0.000000000000000001 END)
-        FROM (SELECT div(n, den) AS q, mod(n, den) AS r
-              FROM (SELECT num * CASE places WHEN 8 THEN 1e8 WHEN 18 THEN 1e18 END AS n) AS scaled) AS divided
-    );
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN trim_scale(sign(num) * sign(den)
+        * (div(2 * abs(num) * CASE places WHEN 8 THEN 1e8 WHEN 18 THEN 1e18 END + abs(den), 2 * abs(den))
+           - CASE WHEN mod(2 * abs(num) * CASE places WHEN 8 THEN 1e8 WHEN 18 THEN 1e18 END + abs(den), 2 * abs(den)) = 0
+               THEN mod(div(2 * abs(num) * CASE places WHEN 8 THEN 1e8 WHEN 18 THEN 1e18 END + abs(den), 2 * abs(den)), 2)
+               ELSE 0 END)
+        * CASE places WHEN 8 THEN 0.00000001 WHEN 18 THEN 0.000000000000000001 END);
 COMMENT ON FUNCTION half_even_quotient IS 'num / den to 8 or 18 decimals (else null), half to even.';
 
 CREATE FUNCTION half_even(x numeric, places integer) RETURNS numeric
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN trim_scale(CASE
         WHEN 2 * abs(x - trunc(x, places)) <> CASE places WHEN 8 THEN 0.00000001 WHEN 18 THEN 0.000000000000000001 END
             THEN round(x, places)
@@ -39,34 +39,33 @@ CREATE FUNCTION half_even(x numeric, places integer) RETURNS numeric
 COMMENT ON FUNCTION half_even IS 'x to 8 or 18 decimals (else null), half to even.';
 
 CREATE FUNCTION ceil_to(x numeric, places integer) RETURNS numeric
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN CASE WHEN trunc(x, places) = x THEN trunc(x, places) ELSE trunc(x, places) + ('1e-' || places)::numeric END;
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN trunc(x, places) + CASE WHEN trunc(x, places) = x THEN 0 ELSE CASE places WHEN 6 THEN 0.000001 END END;
 COMMENT ON FUNCTION ceil_to IS 'An amount that is not negative, up to this many decimals.';
 
 CREATE FUNCTION perp_funding(side integer, quantity numeric, j_now numeric, j_open numeric) RETURNS numeric
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN floor_quotient(-side * quantity * (j_now - j_open), 28800);
 COMMENT ON FUNCTION perp_funding IS
     'What a position has been paid (negative: has paid) in USD, down to 18 decimals: -side * Q * (J_now - J_open) / 28800; side is 1 for long, -1 for short.';
 
 CREATE FUNCTION perp_equity(side integer, collateral numeric, quantity numeric, entry numeric, price numeric,
                             funding numeric) RETURNS numeric
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN collateral + side * quantity * (price - entry) + funding;
 COMMENT ON FUNCTION perp_equity IS 'C + side * Q * (P - E) + F in USD, exact.';
 
 CREATE FUNCTION liquidation_price(side integer, collateral numeric, quantity numeric, entry numeric, funding numeric,
                                   max_leverage integer) RETURNS numeric
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (SELECT CASE WHEN price > 0 THEN price END FROM (
-        SELECT half_even_quotient(2 * max_leverage * (quantity * entry - side * (collateral + funding)),
-                                  quantity * (2 * max_leverage - side), 18) AS price) AS solved);
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN nullif(greatest(half_even_quotient(2 * max_leverage * (quantity * entry - side * (collateral + funding)),
+                                              quantity * (2 * max_leverage - side), 18), 0), 0);
 COMMENT ON FUNCTION liquidation_price IS
     'The price at which 2 * Lmax * equity = Q * P, to 18 decimals half to even; null where it is not positive.';
 
 CREATE FUNCTION liquidation_trigger(side integer, collateral numeric, quantity numeric, entry numeric, j_open numeric)
     RETURNS numeric
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN trunc(entry - side * div(collateral * 1e24, quantity) * 1e-24 - div(j_open * 1e24, 28800) * 1e-24
         + side * div(1e6, quantity) * 1e-24, 20) + side * 1e-18;
 COMMENT ON FUNCTION liquidation_trigger IS
@@ -448,8 +447,7 @@ CREATE TABLE portfolio_snapshots (
     twr_factor        numeric,
     PRIMARY KEY (user_no, timestamp)
 ) PARTITION BY RANGE (timestamp);
-CREATE INDEX portfolio_snapshots_rank
-    ON portfolio_snapshots (campaign_no, timestamp, pnl_percentage DESC, pnl_from_start DESC);
+CREATE INDEX portfolio_snapshots_rank ON portfolio_snapshots (campaign_no, timestamp, pnl_percentage DESC);
 COMMENT ON TABLE portfolio_snapshots IS 'Portfolios valued at an instant; one partition a UTC day, made when it is first written.';
 COMMENT ON COLUMN portfolio_snapshots.net_flows_usd IS 'All flows valued since the baseline.';
 COMMENT ON COLUMN portfolio_snapshots.twr_factor IS 'Growth since the baseline without flows, 18 decimals; null after a value of 0.';

@@ -1,5 +1,12 @@
 -- Portfolios at an instant, from facts up to it alone: made late or again they are the same rows.
 
+-- name: clear_snapshot
+-- what is there of an instant gives way to what is made now
+WITH incomplete AS (
+    DELETE FROM incomplete_snapshots WHERE campaign_no = %(campaign_no)s AND at = %(at)s
+)
+DELETE FROM portfolio_snapshots WHERE campaign_no = %(campaign_no)s AND timestamp = %(at)s;
+
 -- name: take_snapshot
 -- Value = (wallet + reserved + staked) * price + interest * price + equity of positions * price of USDC, rounded once.
 -- What was posted after the instant is taken back from the balances of now.
@@ -15,65 +22,64 @@ WITH price AS MATERIALIZED (
 ), player AS MATERIALIZED (
     SELECT u.user_no, u.baseline_usd FROM users AS u
     WHERE u.campaign_no = %(campaign_no)s AND u.baseline_at <= %(at)s
-), later AS MATERIALIZED (
-    SELECT m.user_no, m.token_no, sum(m.wallet + m.reserved + m.staked) AS moved
-    FROM postings AS m
-    WHERE m.campaign_no = %(campaign_no)s AND m.at > %(at)s
-    GROUP BY m.user_no, m.token_no
-), worth AS (
-    SELECT b.user_no, sum(b.amount * p.price) AS value,
-           array_agg(p.symbol) FILTER (WHERE b.amount <> 0 AND p.price IS NULL) AS missing
-    FROM (
-        SELECT b.user_no, b.token_no, b.balance + b.reserved + b.staked - coalesce(l.moved, 0) AS amount
-        FROM user_balances AS b
-        LEFT JOIN later AS l ON l.user_no = b.user_no AND l.token_no = b.token_no
-    ) AS b
-    JOIN price AS p ON p.token_no = b.token_no
-    GROUP BY b.user_no
-    UNION ALL
-    SELECT v.user_no, sum(a.accrued * p.price), array_agg(p.symbol) FILTER (WHERE a.accrued <> 0 AND p.price IS NULL)
+), stake AS MATERIALIZED (
+    SELECT v.user_no, p.symbol, p.price, floor_quotient(v.principal * (coalesce(k.k, 0) - v.k_open), 36500) AS accrued
     FROM investments AS v
     JOIN price AS p ON p.token_no = v.token_no
     LEFT JOIN interest_index AS k
         ON k.token_no = v.token_no AND k.day = (%(at)s::timestamptz AT TIME ZONE 'UTC')::date
-    CROSS JOIN LATERAL (
-        SELECT floor_quotient(v.principal * (coalesce(k.k, 0) - v.k_open), 36500) AS accrued
-    ) AS a
     WHERE v.action_type = 'staking' AND v.start_date <= %(at)s AND (v.withdrawn_at IS NULL OR v.withdrawn_at > %(at)s)
-    GROUP BY v.user_no
-    UNION ALL
-    SELECT x.user_no, sum(greatest(x.equity, 0) * usdc.price),
-           array_agg(x.symbol) FILTER (WHERE x.price IS NULL)
-               || array_agg(usdc.symbol) FILTER (WHERE usdc.price IS NULL AND coalesce(x.equity, 1) > 0)
-    FROM (
-        SELECT x.user_no, p.symbol, p.price,
-               perp_equity(x.side, x.collateral, x.quantity, x.entry_price, p.price,
-                           perp_funding(x.side, x.quantity, p.j, x.j_open)) AS equity
-        FROM perp_positions AS x
-        JOIN price AS p ON p.token_no = x.token_no
-        WHERE x.opened_at <= %(at)s AND (x.closed_at IS NULL OR x.closed_at > %(at)s)
-    ) AS x
-    LEFT JOIN price AS usdc ON usdc.token_no = %(usdc_no)s
-    GROUP BY x.user_no
-), unvalued AS (
-    SELECT f.user_no, array_agg(p.symbol) AS missing
-    FROM flows AS f
-    JOIN player AS u USING (user_no)
-    LEFT JOIN postings AS m ON m.flow_no = f.flow_no
-    LEFT JOIN price AS p ON p.token_no = m.token_no
-    WHERE f.at <= %(at)s AND (f.valued_at IS NULL OR f.valued_at > %(at)s)
-    GROUP BY f.user_no
-), total AS (
+), position AS MATERIALIZED (
+    SELECT x.user_no, p.symbol, p.price, usdc.symbol AS usdc, usdc.price AS usdc_price,
+           perp_equity(x.side, x.collateral, x.quantity, x.entry_price, p.price,
+                       perp_funding(x.side, x.quantity, p.j, x.j_open)) AS equity
+    FROM perp_positions AS x
+    JOIN price AS p ON p.token_no = x.token_no
+    JOIN price AS usdc ON usdc.token_no = %(usdc_no)s
+    WHERE x.opened_at <= %(at)s AND (x.closed_at IS NULL OR x.closed_at > %(at)s)
+), worth AS (
     SELECT w.user_no, half_even(coalesce(sum(w.value), 0), 8) AS value
-    FROM worth AS w GROUP BY w.user_no
-), gap AS (
-    SELECT g.user_no, array_agg(DISTINCT symbol ORDER BY symbol) FILTER (WHERE symbol IS NOT NULL) AS missing
     FROM (
-        SELECT user_no, missing FROM worth WHERE missing IS NOT NULL
+        SELECT b.user_no, p.price * CASE WHEN b.reserved = 0 AND b.staked = 0 THEN b.balance
+                                         ELSE b.balance + b.reserved + b.staked END AS value
+        FROM user_balances AS b JOIN price AS p ON p.token_no = b.token_no
         UNION ALL
-        SELECT user_no, missing FROM unvalued
+        SELECT m.user_no, p.price * -(m.wallet + m.reserved + m.staked)
+        FROM postings AS m JOIN price AS p ON p.token_no = m.token_no
+        WHERE m.campaign_no = %(campaign_no)s AND m.at > %(at)s
+        UNION ALL
+        SELECT s.user_no, s.accrued * s.price FROM stake AS s
+        UNION ALL
+        SELECT x.user_no, greatest(x.equity, 0) * x.usdc_price FROM position AS x
+    ) AS w
+    GROUP BY w.user_no
+), gap AS (
+    SELECT g.user_no, array_agg(DISTINCT g.symbol ORDER BY g.symbol) FILTER (WHERE g.symbol IS NOT NULL) AS missing
+    FROM (
+        SELECT h.user_no, p.symbol
+        FROM price AS p
+        JOIN (
+            SELECT b.user_no, b.token_no, b.balance + b.reserved + b.staked AS amount FROM user_balances AS b
+            UNION ALL
+            SELECT m.user_no, m.token_no, -(m.wallet + m.reserved + m.staked)
+            FROM postings AS m WHERE m.campaign_no = %(campaign_no)s AND m.at > %(at)s
+        ) AS h ON h.token_no = p.token_no
+        WHERE p.price IS NULL
+        GROUP BY h.user_no, p.symbol HAVING sum(h.amount) <> 0
+        UNION ALL
+        SELECT s.user_no, s.symbol FROM stake AS s WHERE s.price IS NULL AND s.accrued <> 0
+        UNION ALL
+        SELECT x.user_no, x.symbol FROM position AS x WHERE x.price IS NULL
+        UNION ALL
+        SELECT x.user_no, x.usdc FROM position AS x WHERE x.usdc_price IS NULL AND coalesce(x.equity, 1) > 0
+        UNION ALL
+        SELECT f.user_no, p.symbol
+        FROM flows AS f
+        JOIN player AS u USING (user_no)
+        LEFT JOIN postings AS m ON m.flow_no = f.flow_no
+        LEFT JOIN price AS p ON p.token_no = m.token_no
+        WHERE f.at <= %(at)s AND (f.valued_at IS NULL OR f.valued_at > %(at)s)
     ) AS g
-    LEFT JOIN LATERAL unnest(g.missing) AS symbol ON true
     GROUP BY g.user_no
 ), flowed AS (
     SELECT f.user_no, sum(f.value_usd) AS value
@@ -82,11 +88,11 @@ WITH price AS MATERIALIZED (
     WHERE NOT f.is_baseline AND f.valued_at <= %(at)s
     GROUP BY f.user_no
 ), marked AS (
-    SELECT u.user_no, u.baseline_usd, coalesce(t.value, 0) AS value, coalesce(f.value, 0) AS flows,
+    SELECT u.user_no, u.baseline_usd, coalesce(w.value, 0) AS value, coalesce(f.value, 0) AS flows,
            coalesce(last.total_value_usd, u.baseline_usd) AS last_value, coalesce(last.net_flows_usd, 0) AS last_flows,
            CASE WHEN last.user_no IS NULL THEN 1 ELSE last.twr_factor END AS last_factor
     FROM player AS u
-    LEFT JOIN total AS t USING (user_no)
+    LEFT JOIN worth AS w USING (user_no)
     LEFT JOIN flowed AS f USING (user_no)
     LEFT JOIN LATERAL (
         SELECT s.user_no, s.total_value_usd, s.net_flows_usd, s.twr_factor
@@ -96,8 +102,8 @@ WITH price AS MATERIALIZED (
     ) AS last ON true
     WHERE NOT EXISTS (SELECT FROM gap AS g WHERE g.user_no = u.user_no)
 ), written AS (
-    INSERT INTO portfolio_snapshots AS s (user_no, campaign_no, timestamp, total_value_usd, pnl_from_previous,
-                                          pnl_from_start, pnl_percentage, net_flows_usd, twr_factor)
+    INSERT INTO portfolio_snapshots (user_no, campaign_no, timestamp, total_value_usd, pnl_from_previous,
+                                     pnl_from_start, pnl_percentage, net_flows_usd, twr_factor)
     SELECT m.user_no, %(campaign_no)s, %(at)s, m.value,
            trim_scale(m.value - m.last_value - (m.flows - m.last_flows)),
            trim_scale(m.value - m.baseline_usd - m.flows),
@@ -105,16 +111,11 @@ WITH price AS MATERIALIZED (
            trim_scale(m.flows),
            half_even_quotient(m.last_factor * (m.value - (m.flows - m.last_flows)), nullif(m.last_value, 0), 18)
     FROM marked AS m
-    ON CONFLICT (user_no, timestamp) DO UPDATE
-    SET (total_value_usd, pnl_from_previous, pnl_from_start, pnl_percentage, net_flows_usd, twr_factor) =
-        (excluded.total_value_usd, excluded.pnl_from_previous, excluded.pnl_from_start, excluded.pnl_percentage,
-         excluded.net_flows_usd, excluded.twr_factor)
     RETURNING user_no
 ), left_out AS (
-    INSERT INTO incomplete_snapshots AS i (user_no, campaign_no, at, missing)
+    INSERT INTO incomplete_snapshots (user_no, campaign_no, at, missing)
     SELECT u.user_no, %(campaign_no)s, %(at)s, coalesce(g.missing, '{}')
     FROM gap AS g JOIN player AS u USING (user_no)
-    ON CONFLICT (user_no, at) DO UPDATE SET missing = excluded.missing
     RETURNING user_no
 ), taken AS (
     INSERT INTO snapshot_instants (campaign_no, at) VALUES (%(campaign_no)s, %(at)s) ON CONFLICT DO NOTHING

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 
 from psycopg import sql
 
 from batch_platform.trading.store.statements import Row, TradingStatements
+
+# until the end of the transaction: the values of all players are added up at once
+_MEMORY: Final = "SELECT set_config('work_mem', '128MB', true)"
 
 
 class Snapshots(TradingStatements):
@@ -27,6 +31,8 @@ class Snapshots(TradingStatements):
 
     def take_snapshot(self, campaign_no: int, at: datetime, usdc_no: int | None) -> Row:
         """Value every player who has a baseline; how many are `complete` and `incomplete`, and `players`."""
+        self.connection.execute(_MEMORY)
+        self._run("clear_snapshot", campaign_no=campaign_no, at=at)
         [counts] = self._rows("take_snapshot", campaign_no=campaign_no, at=at, usdc_no=usdc_no)
         return counts
 
