@@ -1,5 +1,10 @@
 -- Portfolios at an instant, from facts up to it alone: made late or again they are the same rows.
 
+-- name: begin_snapshot
+-- whoever else takes the same one waits
+INSERT INTO snapshot_instants (campaign_no, at) VALUES (%(campaign_no)s, %(at)s)
+ON CONFLICT (campaign_no, at) DO UPDATE SET at = excluded.at;
+
 -- name: clear_snapshot
 -- what is there of an instant gives way to what is made now
 WITH incomplete AS (
@@ -117,8 +122,6 @@ WITH price AS MATERIALIZED (
     SELECT u.user_no, %(campaign_no)s, %(at)s, coalesce(g.missing, '{}')
     FROM gap AS g JOIN player AS u USING (user_no)
     RETURNING user_no
-), taken AS (
-    INSERT INTO snapshot_instants (campaign_no, at) VALUES (%(campaign_no)s, %(at)s) ON CONFLICT DO NOTHING
 )
 SELECT (SELECT count(*) FROM written) AS complete, (SELECT count(*) FROM left_out) AS incomplete,
        (SELECT count(*) FROM player) AS players;

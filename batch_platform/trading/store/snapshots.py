@@ -32,6 +32,7 @@ class Snapshots(TradingStatements):
     def take_snapshot(self, campaign_no: int, at: datetime, usdc_no: int | None) -> Row:
         """Value every player who has a baseline; how many are `complete` and `incomplete`, and `players`."""
         self.connection.execute(_MEMORY)
+        self._run("begin_snapshot", campaign_no=campaign_no, at=at)
         self._run("clear_snapshot", campaign_no=campaign_no, at=at)
         [counts] = self._rows("take_snapshot", campaign_no=campaign_no, at=at, usdc_no=usdc_no)
         return counts

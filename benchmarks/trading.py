@@ -1,0 +1,273 @@
+"""Trading's targets, each beside its peer in the same run on the same server.
+
+    .venv/bin/python -m benchmarks.trading [PART …] [--rounds 3] [--users 500|2_000] [--many 20_000|200_000]
+        [--positions 50_000|1_000_000] [--hours 336|8_760] [--days 2|14]
+
+The second number of each is the target's own size. On a PostgreSQL of its own, which goes at the end; processor time
+is that of this process and of all the server's. The parts:
+
+loop          a snapshot of `users` players, and the specification's loop over as many
+floor         a snapshot of `many` players with 25 tokens, and a bare scan of their balances with a COPY of the result
+funding       a tick, with funding, over 1,000 open positions and over `positions`
+liquidations  finding 1,000 among `positions` and one indexed select of them; settling and a bare UPDATE and INSERT
+contest       a replay of a contest of 200 players, `days` long, and the oracle that was written apart
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Final
+
+from psycopg import Rollback
+
+from batch_platform import migrations
+from batch_platform.core import postgres
+from batch_platform.core.postgres import Connection
+from batch_platform.local import services
+from batch_platform.local.environment import environment
+from batch_platform.local.home import Home
+from batch_platform.trading.model import Campaign
+from batch_platform.trading.proving import oracle
+from batch_platform.trading.service import TradingContext, contests, engine, snapshots
+from batch_platform_tests.trading.contests import FORTNIGHT, contest, written
+from benchmarks import trading_data as data
+from benchmarks.measure import Turn, with_server
+from benchmarks.trading_liquidations import Found
+from benchmarks.trading_spec_loop import capture_portfolio_snapshots, copy_competition
+
+AT: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
+"""The first hour that is measured."""
+NAME: Final = "benchmark"
+NEAR: Final = 1_000
+"""Positions that a fall of 3 % liquidates."""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("parts", nargs="*", metavar="PART", help="of those above; all of them by default")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--users", type=int, default=500)
+    options.add_argument("--many", type=int, default=20_000)
+    options.add_argument("--positions", type=int, default=50_000)
+    options.add_argument("--hours", type=int, default=336)
+    options.add_argument("--days", type=float, default=2)
+    chosen = options.parse_args()
+    with _server() as (context, process):
+        bench = Bench(context, process, chosen.rounds)
+        parts: dict[str, Callable[[], None]] = {
+            "loop": lambda: bench.loop(chosen.users),
+            "floor": lambda: bench.floor(chosen.many),
+            "funding": lambda: bench.funding(chosen.positions),
+            "liquidations": lambda: bench.liquidations(chosen.positions),
+            "contest": lambda: bench.contest(chosen.days),
+        }
+        for part in chosen.parts or parts:
+            parts[part]()
+
+
+@contextmanager
+def _server() -> Iterator[tuple[TradingContext, int]]:
+    """A context, whose clock stands after all that is measured, and the server's process."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-trading-") as folder:
+        home = Home(Path(folder) / "home").create()
+        try:
+            state = services.start(home, frozenset({"postgres"}), lambda _: None, owner=os.getpid())
+            process = state.services["postgres"].process
+            assert process is not None, "it has just been started"
+            url = environment(home, state)["DATABASE_URL"]
+            migrations.upgrade(url)
+            with postgres.open_pool(url, application_name="benchmark") as pool:
+                yield TradingContext(pool, lambda: AT + timedelta(days=2)), process.pid
+        finally:
+            services.stop(home)
+
+
+class Bench:
+    """The parts; each begins by taking every competition away."""
+
+    def __init__(self, context: TradingContext, server: int, rounds: int) -> None:
+        self.context = context
+        self.server = server
+        self.rounds = rounds
+
+    def loop(self, users: int) -> None:
+        """An hour by the service, and by the specification's loop."""
+        campaign = self._competition(users)
+        ours: list[Turn] = []
+        theirs: list[Turn] = []
+        with postgres.autocommit(self.context.pool) as connection:
+            copy_competition(connection, campaign.number, AT)
+            for hour in self._hours():
+                ours.append(self._snapshot(hour))
+                now = hour.replace(tzinfo=None)
+                theirs.append(self._timed(partial(capture_portfolio_snapshots, connection, now)))
+        _compare(f"snapshot of {users:,} players", ours, "the specification's loop", theirs, target="0.05")
+
+    def floor(self, users: int) -> None:
+        """Processor time of an hour, and of reading every balance and copying the hour's rows to a table like it."""
+        campaign = self._competition(users)
+        ours: list[Turn] = []
+        theirs: list[Turn] = []
+        with postgres.autocommit(self.context.pool) as connection:
+            for hour in self._hours():
+                ours.append(self._snapshot(hour))
+                with connection.cursor().copy(_ROWS, [campaign.number, hour]) as copy:
+                    rows = b"".join(map(bytes, copy))
+                connection.execute(_BEFORE)
+                theirs.append(self._timed(partial(_scan_and_copy, connection, rows)))
+        _compare(f"snapshot of {users:,} players", ours, "scan and COPY", theirs, target="2", by="cpu")
+
+    def funding(self, positions: int) -> None:
+        """A tick that steps the funding index of every token, over few and over many positions."""
+        few, many = (self._ticks(count) for count in (1_000, positions))
+        _compare(f"tick over {positions:,} positions", many, "tick over 1,000", few, target="1: the same")
+
+    def _ticks(self, positions: int) -> list[float]:
+        campaign = self._competition(1_000, positions=positions)
+        with self.context.store.snapshot() as session:
+            quotes = data.quotes(session, campaign, AT)
+        times = []
+        for number in range(10 * self.rounds):
+            with self.context.store.transaction() as session:
+                at = self._later(number)
+                times.append(_seconds(partial(engine.tick, session, campaign, at, quotes, kind="given")))
+        return times
+
+    def liquidations(self, positions: int) -> None:
+        """A fall of 3 % that liquidates 1,000; each turn is taken back."""
+        campaign = self._competition(1_000, positions=positions, near=NEAR)
+        at = self._later(0)
+        ways: dict[str, list[float]] = {"find": [], "select": [], "settle": [], "write": []}
+        for _ in range(5 * self.rounds):
+            with self.context.store.transaction() as session:
+                token_nos = session.add_prices(at, data.fallen(session, campaign, AT))
+                values = {"token_nos": token_nos, "at": at}
+                found = Found(session, values)
+                ways["find"].append(_seconds(found.find))
+                ways["select"].append(_seconds(found.select))
+                found.prepare(campaign)
+                with session.connection.transaction():
+                    liquidate = partial(session.liquidate, campaign.number, at, token_nos, campaign.usdc_no)
+                    ways["settle"].append(_seconds(liquidate))
+                    raise Rollback
+                ways["write"].append(_seconds(found.write))
+                raise Rollback
+        among = f"{NEAR:,} of {positions:,} positions"
+        _compare(f"finding {among}", ways["find"], "indexed select of them", ways["select"], target="10")
+        _compare(f"liquidating {among}", ways["settle"], "UPDATE and INSERT", ways["write"], target="3")
+
+    def contest(self, days: float) -> None:
+        """The same lines by the engine and by the oracle, to the last byte."""
+        lines = written(contest(Random(1), replace(FORTNIGHT, days=days))).splitlines()
+        encoded = [line.encode() for line in lines]
+        ours: list[Turn] = []
+        theirs: list[Turn] = []
+        answers: list[str] = []
+        for _ in range(self.rounds):
+            ours.append(self._timed(lambda: answers.append(_text(contests.replay(self.context, encoded)))))
+            theirs.append(self._timed(lambda: answers.append(_text(oracle.replay(lines)))))
+        _compare(f"replay of {len(lines):,} lines", ours, "the oracle", theirs, target="2", by="cpu")
+        _say(f"  answers {'equal' if len(set(answers)) == 1 else 'DIFFER'}, {len(answers[0]):,} characters")
+
+    def _competition(self, users: int, *, positions: int = 0, near: int = 0) -> Campaign:
+        with self.context.store.transaction() as session:
+            data.empty(session)
+            campaign = data.competition(session, NAME, users=users, at=AT, hours=self.rounds)
+            if positions:
+                data.positions(session, campaign, count=positions, near=near, at=AT)
+        with postgres.autocommit(self.context.pool) as connection:
+            connection.execute(b"VACUUM")
+            connection.execute(b"CHECKPOINT")
+        return campaign
+
+    def _hours(self) -> list[datetime]:
+        return [AT + number * data.HOUR for number in range(self.rounds)]
+
+    def _later(self, number: int) -> datetime:
+        """An instant after everything that is priced."""
+        return AT + self.rounds * data.HOUR + timedelta(minutes=1 + number)
+
+    def _snapshot(self, hour: datetime) -> Turn:
+        return self._timed(partial(snapshots.take, self.context, NAME, hour))
+
+    def _timed(self, work: Callable[[], object]) -> Turn:
+        return with_server(work, self.server)
+
+
+def _scan_and_copy(connection: Connection, rows: bytes) -> None:
+    connection.execute(_SCAN).fetchall()
+    with connection.cursor().copy(_COPY) as copy:
+        copy.write(rows)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _text(answer: object) -> str:
+    return json.dumps(answer, ensure_ascii=False, sort_keys=True)
+
+
+def _compare(
+    what: str,
+    ours: Sequence[Turn] | Sequence[float],
+    peer: str,
+    theirs: Sequence[Turn] | Sequence[float],
+    *,
+    target: str,
+    by: str = "wall",
+) -> None:
+    """Medians of both, and that of the ratios of each pair."""
+    for name, turns in ((what, ours), (peer, theirs)):
+        _say(f"{name:44} {_line(turns)}")
+    ratios = [_value(mine, by) / _value(their, by) for mine, their in zip(ours, theirs, strict=True)]
+    rounds = ", ".join(f"{ratio:.3f}" for ratio in ratios[:5])
+    _say(f"  ratio of {by} x{median(ratios):.3f} ({rounds}), target {target}")
+
+
+def _line(turns: Sequence[Turn] | Sequence[float]) -> str:
+    wall = [_value(turn, "wall") for turn in turns]
+    line = f"{1000 * median(wall):10,.1f} ms (best {1000 * min(wall):,.1f}, worst {1000 * max(wall):,.1f})"
+    cpu = [turn.cpu for turn in turns if isinstance(turn, Turn)]
+    return f"{line}, {median(cpu):.2f} s CPU" if cpu else line
+
+
+def _value(turn: Turn | float, by: str) -> float:
+    """A turn without processor time is its wall time; no turn takes nothing, only less than a clock's tick."""
+    return max(float(getattr(turn, by)), 0.005) if isinstance(turn, Turn) else turn
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+_ROWS: Final = b"COPY (SELECT * FROM trading.portfolio_snapshots WHERE campaign_no = %s AND timestamp = %s) TO STDOUT"
+_BEFORE: Final = b"""
+    DROP TABLE IF EXISTS public.floor;
+    CREATE TABLE public.floor (LIKE trading.portfolio_snapshots INCLUDING ALL);
+    INSERT INTO public.floor
+    SELECT * FROM trading.portfolio_snapshots AS s
+    WHERE s.timestamp < (SELECT max(timestamp) FROM trading.portfolio_snapshots);
+    ANALYZE public.floor
+"""
+_SCAN: Final = b"SELECT sum(balance), sum(reserved), sum(staked) FROM trading.user_balances"
+_COPY: Final = b"COPY public.floor FROM STDIN"
+
+if __name__ == "__main__":
+    main()
