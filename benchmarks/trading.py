@@ -225,9 +225,9 @@ def _text(answer: object) -> str:
 
 def _compare(
     what: str,
-    ours: Sequence[Turn] | Sequence[float],
+    ours: Sequence[Turn | float],
     peer: str,
-    theirs: Sequence[Turn] | Sequence[float],
+    theirs: Sequence[Turn | float],
     *,
     target: str,
     by: str = "wall",
@@ -240,7 +240,7 @@ def _compare(
     _say(f"  ratio of {by} x{median(ratios):.3f} ({rounds}), target {target}")
 
 
-def _line(turns: Sequence[Turn] | Sequence[float]) -> str:
+def _line(turns: Sequence[Turn | float]) -> str:
     wall = [_value(turn, "wall") for turn in turns]
     line = f"{1000 * median(wall):10,.1f} ms (best {1000 * min(wall):,.1f}, worst {1000 * max(wall):,.1f})"
     cpu = [turn.cpu for turn in turns if isinstance(turn, Turn)]
