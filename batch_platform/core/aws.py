@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
     from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef
 
-Service = Literal["s3", "dynamodb", "sts", "secretsmanager", "sesv2", "sns"]
+Service = Literal["s3", "dynamodb", "sts", "secretsmanager", "sesv2", "sns", "sqs"]
 
 THREADS = 32
 """Connections a client keeps open: at least as many as the threads that share it."""
@@ -154,7 +154,7 @@ def client(
 ) -> SecretsManagerClient: ...
 @overload
 def client(
-    service: Literal["sesv2", "sns"],
+    service: Literal["sesv2", "sns", "sqs"],
     settings: AwsSettings,
     *,
     using: Session | None = None,

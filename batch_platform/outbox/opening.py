@@ -15,6 +15,7 @@ from batch_platform.settings import Settings, load_settings
 if TYPE_CHECKING:
     from batch_platform.core.postgres import Pool
     from batch_platform.outbox.service import OutboxContext, Provider
+    from batch_platform.outbox.store.aws import EventQueue
     from batch_platform.outbox.store.mailbox import Mailbox
 
 _MAILS: Final = "mail"
@@ -53,6 +54,15 @@ def mailbox(settings: Settings) -> Mailbox:
     from batch_platform.outbox.store.mailbox import Mailbox
 
     return Mailbox(settings.home / _MAILS)
+
+
+def event_queue(settings: Settings) -> EventQueue | None:
+    """Where SES tells what became of mails; None where it does not."""
+    from batch_platform.core import aws
+    from batch_platform.outbox.store.aws import EventQueue
+
+    url = settings.of(OutboxSettings).ses_events_queue
+    return None if url is None else EventQueue(aws.client("sqs", settings), url)
 
 
 def providers(settings: Settings) -> Mapping[Channel, Provider]:

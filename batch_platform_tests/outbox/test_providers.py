@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,10 +13,11 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 from batch_platform.core import aws, postgres
 from batch_platform.core.failures import InvalidInput
 from batch_platform.outbox import service
+from batch_platform.outbox.events import read
 from batch_platform.outbox.model import Attempt, Channel, Notice, Reason
 from batch_platform.outbox.opening import providers
 from batch_platform.outbox.settings import OutboxSettings
-from batch_platform.outbox.store.aws import SesProvider, SnsProvider
+from batch_platform.outbox.store.aws import EventQueue, SesProvider, SnsProvider
 from batch_platform.outbox.store.smtp import SmtpProvider
 from batch_platform.settings import Settings
 from batch_platform_tests.outbox.rig import SENDER, Outbox
@@ -95,3 +97,59 @@ def test_without_a_mail_backend_nothing_starts(settings: Settings) -> None:
         providers(settings.model_copy(update={"smtp_url": None}))
     with pytest.raises(InvalidInput, match="SMTP_URL"):
         SmtpProvider("mail.example.com:25", sender=SENDER.address)
+
+
+def told(kind: str, provider_id: str, **more: Any) -> str:
+    return json.dumps({"eventType": kind, "mail": {"messageId": provider_id}, **more})
+
+
+def test_ses_tells_later_what_became_of_mails(outbox: Outbox, settings: Settings) -> None:
+    recipients = ["delivered@example.com", "gone@example.com", "full@example.com", "angry@example.com"]
+    outbox.add(*recipients)
+    outbox.deliver()
+    with postgres.transaction(outbox.pool) as connection:
+        connection.execute("UPDATE outbox.notices SET provider_id = 'ses-' || split_part(recipient, '@', 1)")
+    client = aws.client("sqs", settings)
+    url = client.create_queue(QueueName="ses-events", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    queue = EventQueue(client, url)
+    gone = {"bounceType": "Permanent", "bouncedRecipients": [{"diagnosticCode": "smtp; 550 5.1.1 unknown"}]}
+    full = {"bounceType": "Transient", "bouncedRecipients": [{"status": "4.2.2"}]}
+    bodies = [
+        told("Delivery", "ses-delivered"),
+        told("Delivery", "ses-gone"),
+        json.dumps({"Type": "Notification", "Message": told("Bounce", "ses-gone", bounce=gone)}),
+        json.dumps({"notificationType": "Bounce", "mail": {"messageId": "ses-full"}, "bounce": full}),
+        told("Delivery", "ses-angry"),
+        told("Complaint", "ses-angry", complaint={}),
+        told("Open", "ses-angry"),
+        "no event",
+        told("Delivery", "ses-not-yet-known"),
+    ]
+    for body in bodies:
+        client.send_message(QueueUrl=url, MessageBody=body)
+    context = outbox.worker()
+    for _ in range(20):
+        service.take_events(context, queue)
+    assert outbox.states() == {
+        "delivered@example.com": "delivered",
+        "gone@example.com": "bounced refused",
+        "full@example.com": "bounced refused",
+        "angry@example.com": "delivered",
+    }
+    details = {row["recipient"]: row["detail"] for row in outbox.rows()}
+    assert details["gone@example.com"] == "Permanent smtp; 550 5.1.1 unknown"
+    found, _ = service.suppressions(context, limit=10)
+    assert [(one.recipient, one.reason) for one in found] == [
+        ("angry@example.com", "complaint"),
+        ("gone@example.com", "bounce"),
+    ]
+    assert queue.receive() == []  # what nobody knows was given up after a few times
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "[]", "1", "{}", '{"mail": 1}', '{"eventType": "Bounce", "mail": {"messageId": "x"}}'],
+    ids=["empty", "list", "number", "nothing", "no-mail", "no-bounce"],
+)
+def test_what_is_no_event_is_none(body: str) -> None:
+    assert read(body) is None

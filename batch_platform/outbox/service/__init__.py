@@ -8,6 +8,7 @@ from batch_platform.outbox.service.context import Provider as Provider
 from batch_platform.outbox.service.context import build_context as build_context
 from batch_platform.outbox.service.delivery import clear as clear
 from batch_platform.outbox.service.delivery import deliver as deliver
+from batch_platform.outbox.service.delivery import take_events as take_events
 from batch_platform.outbox.service.inbox import InAppNotice as InAppNotice
 from batch_platform.outbox.service.inbox import Inbox as Inbox
 from batch_platform.outbox.service.inbox import consent as consent

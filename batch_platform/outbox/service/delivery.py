@@ -16,7 +16,7 @@ from batch_platform.core.failures import InvalidInput, PermanentFailure, Transie
 from batch_platform.core.leases import KeptLease
 from batch_platform.core.retry import RetryConfig
 from batch_platform.core.workers import is_dead
-from batch_platform.outbox import links
+from batch_platform.outbox import events, links
 from batch_platform.outbox.mail import checked_number, mail_bytes, message_host
 from batch_platform.outbox.model import (
     Attempt,
@@ -29,9 +29,12 @@ from batch_platform.outbox.model import (
     SuppressionReason,
 )
 from batch_platform.outbox.service.context import OutboxContext, Provider
+from batch_platform.outbox.store.aws import EventQueue
 
 BATCH: Final = 50
 CLEARED_AT_ONCE: Final = 1_000
+GIVEN_UP_AFTER: Final = 5
+"""Times that an event of an unknown mail is met; others use SES too."""
 SYSTEM: Final = "system"
 """Who suppresses a recipient whose provider says that it does not exist."""
 
@@ -68,6 +71,27 @@ def deliver(
         for provider in providers.values():
             provider.close()
     return len(claimed)
+
+
+def take_events(context: OutboxContext, queue: EventQueue) -> int:
+    """Write down what SES told of mails; how many messages were done with.
+
+    An event may overtake our own note that the mail was accepted: one that is not known yet comes again, a few times.
+    """
+    messages = queue.receive()
+    told = [(message, events.read(message.body)) for message in messages]
+    read = [event for _, event in told if event is not None]
+    known: set[str] = set()
+    if read:
+        with context.store.transaction() as session:
+            known = session.settle_events(read, by=SYSTEM, now=context.clock())
+    done = [
+        message
+        for message, event in told
+        if event is None or event.provider_id in known or message.times >= GIVEN_UP_AFTER
+    ]
+    queue.remove(done)
+    return len(done)
 
 
 def clear(context: OutboxContext) -> int:

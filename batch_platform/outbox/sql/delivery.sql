@@ -96,6 +96,30 @@ UPDATE outbox.notices
        lease_owner = NULL, lease_until = NULL
  WHERE id = %(id)s AND fence = %(fence)s AND state = 'sending'
 
+-- name: settle_events
+-- What a provider told later. Gives the ids that are known; the others may be of notices not yet written down.
+WITH told AS (
+    SELECT * FROM jsonb_to_recordset(%(events)s::jsonb)
+           AS e(provider_id text, state text, reason text, detail text, suppression text)
+), known AS (
+    SELECT told.*, n.id, n.channel, lower(n.recipient) AS recipient
+      FROM told JOIN outbox.notices n USING (provider_id)
+), suppressed AS (
+    INSERT INTO outbox.suppressions (channel, recipient, reason, detail, created_at, created_by)
+    SELECT DISTINCT ON (channel, recipient) channel, recipient, suppression, detail, %(now)s, %(by)s
+      FROM known
+     WHERE suppression IS NOT NULL
+     ORDER BY channel, recipient, suppression
+    ON CONFLICT DO NOTHING
+), changed AS (
+    -- a bounce may follow a delivery, never the other way round
+    UPDATE outbox.notices n
+       SET state = last.state, reason = last.reason, detail = last.detail, settled_at = %(now)s
+      FROM (SELECT DISTINCT ON (id) * FROM known WHERE state IS NOT NULL ORDER BY id, state) last
+     WHERE n.id = last.id AND (n.state = 'accepted' OR (n.state = 'delivered' AND last.state = 'bounced'))
+)
+SELECT DISTINCT provider_id FROM known
+
 -- name: clear
 -- The rows stay: their keys keep old facts from being told again.
 WITH old AS (

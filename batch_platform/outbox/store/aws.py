@@ -5,7 +5,8 @@ The clients are made with one attempt each: a try that botocore repeats by itsel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from batch_platform.core.aws_failures import aws_failures
@@ -62,6 +63,41 @@ class SnsProvider:
 
     def close(self) -> None:
         """The client is the process's."""
+
+
+@dataclass(frozen=True)
+class QueuedEvent:
+    """A message of the queue; `times` counts how often it was received."""
+
+    handle: str
+    body: str
+    times: int
+
+
+class EventQueue:
+    """The SQS queue into which SES puts what became of mails, by SNS or directly."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def receive(self) -> list[QueuedEvent]:
+        """Up to ten messages; those that are not removed come again."""
+        with aws_failures("the queue of SES events"):
+            answer = self._client.receive_message(
+                QueueUrl=self._url, MaxNumberOfMessages=10, AttributeNames=["ApproximateReceiveCount"]
+            )
+        return [
+            QueuedEvent(one["ReceiptHandle"], one["Body"], int(one["Attributes"]["ApproximateReceiveCount"]))
+            for one in answer.get("Messages", ())
+        ]
+
+    def remove(self, events: Sequence[QueuedEvent]) -> None:
+        """They have been written down."""
+        entries = [{"Id": str(number), "ReceiptHandle": event.handle} for number, event in enumerate(events)]
+        if entries:
+            with aws_failures("the queue of SES events"):
+                self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
 
 def _attempt(send: Callable[[], Any], holds: Callable[[], bool]) -> Attempt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 from batch_platform.core.failures import NotFound
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
+from batch_platform.outbox.events import Event
 from batch_platform.outbox.model import (
     Category,
     Channel,
@@ -212,6 +214,11 @@ class OutboxSession(BaseSession):
             now=now,
         )
         return written == 1
+
+    def settle_events(self, events: Sequence[Event], *, by: str, now: datetime) -> set[str]:
+        """What the provider told later of notices; the ids of those that are known."""
+        written = json.dumps([asdict(event) for event in events])
+        return {row["provider_id"] for row in self._rows("settle_events", events=written, by=by, now=now)}
 
     def clear(self, *, older_than: timedelta, now: datetime, limit: int) -> int:
         """Delete parameters and texts of what came to its end long ago; how many."""
