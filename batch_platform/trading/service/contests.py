@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from batch_platform.core.failures import Conflict
 from batch_platform.trading import answer, contest
@@ -16,6 +16,9 @@ from batch_platform.trading.service.play import play
 from batch_platform.trading.store import Session
 
 Json = dict[str, Any]
+
+LOAD: Final = "contest.load"
+"""What loading is called in the audit log."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 from batch_platform.core.failures import TransientFailure
 from batch_platform.core.progress import report
@@ -14,6 +15,9 @@ from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.engine import Row
 from batch_platform.trading.service.looking import no_campaign
 from batch_platform.trading.store import Session
+
+PRUNE: Final = "snapshots.prune"
+"""What thinning is called in the audit log, where a person does it."""
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from batch_platform.trading.service.contests import LOAD
 from batch_platform.trading.service.registration import REGISTER
+from batch_platform.trading.service.retention import PRUNE
 from batch_platform.trading.service.trades import PLACE
 
 
 class Deed(NamedTuple):
-    """What a player may do, by its name in the log."""
+    """What somebody may do, by its name in the log."""
 
     name: str
 
 
-ACTIONS: Final = (Deed(REGISTER), Deed(PLACE))
+ACTIONS: Final = (Deed(REGISTER), Deed(PLACE), Deed(LOAD), Deed(PRUNE))
