@@ -83,12 +83,13 @@ def test_tokens_and_prices_are_for_all_who_are_signed_in(game: Game) -> None:
                 "price_usd": "160.5",
                 "last_updated": "2026-11-09T00:00:01Z",
                 "source": "given",
-                "age": 60,
+                "age": 61,
+                "is_good": True,
             }
         ],
-        "timestamp": "2026-11-09T00:01:01Z",
+        "timestamp": "2026-11-09T00:01:02Z",
         "tick": "2026-11-09T00:01:02Z",
-        "prices_age": 60,
+        "prices_age": 61,
     }
     assert {price["symbol"] for price in ann.get("prices")["prices"]} == {"SOL", "USDC", "jSOL"}
     check_problem(game.site.client().get("/api/tokens"), 401)

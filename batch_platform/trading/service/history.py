@@ -68,6 +68,12 @@ def orders(
     return Page(rows, following, total)
 
 
+def withdrawn(context: TradingContext, campaign: str, wallet: str) -> list[Row]:
+    """Investments that have ended, in the order in which they began. Raises `NotFound`."""
+    with context.store.snapshot() as session:
+        return session.withdrawn(look(context, session, campaign, wallet, None).user_no)
+
+
 def order(context: TradingContext, campaign: str, order_id: str) -> Row:
     """An order with the wallet of its player. Raises `NotFound`."""
     with context.store.snapshot() as session:

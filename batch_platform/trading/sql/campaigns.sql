@@ -63,10 +63,3 @@ SELECT r.id, r.token_no, r.rate, r.at, coalesce(r.source, 'given')
 FROM jsonb_to_recordset(%(rates)s) AS r (id uuid, token_no integer, rate numeric, at timestamptz, source text)
 ON CONFLICT (token_no, timestamp) DO NOTHING
 RETURNING id;
-
--- name: newest_prices
-SELECT t.address AS token_address, t.symbol, p.price_usd, p.at AS last_updated, p.observed_at, p.source
-FROM tokens AS t
-CROSS JOIN LATERAL (SELECT * FROM price_ticks AS p WHERE p.token_no = t.token_no ORDER BY p.at DESC LIMIT 1) AS p
-WHERE t.campaign_no = %(campaign_no)s AND (%(addresses)s::text[] IS NULL OR t.address = ANY (%(addresses)s))
-ORDER BY t.token_no;

@@ -36,8 +36,10 @@ SELECT count(*) FROM transactions AS t
 WHERE t.user_no = %(user_no)s AND (%(kind)s::text IS NULL OR t.transaction_type = %(kind)s);
 
 -- name: orders
-SELECT o.order_no, o.id, o.kind, o.request, o.status, o.reason, o.accepted_at, o.settled_at, o.result, o.fee
+SELECT o.order_no, o.id, o.kind, o.request, o.status, o.reason, o.accepted_at, o.settled_at, o.result, o.fee,
+       p.payout - p.collateral AS pnl
 FROM orders AS o
+LEFT JOIN perp_positions AS p ON o.kind = 'perp_close' AND o.status = 'filled' AND p.order_no = o.target_no
 WHERE o.user_no = %(user_no)s AND (%(status)s::text IS NULL OR o.status = %(status)s)
   AND (%(at)s::timestamptz IS NULL OR (o.accepted_at, o.order_no) < (%(at)s, %(number)s::bigint))
 ORDER BY o.accepted_at DESC, o.order_no DESC
@@ -48,8 +50,17 @@ SELECT count(*) FROM orders AS o WHERE o.user_no = %(user_no)s AND (%(status)s::
 
 -- name: order
 SELECT o.order_no, o.id, u.wallet_address, o.kind, o.request, o.status, o.reason, o.accepted_at, o.settled_at, o.result,
-       o.fee
+       o.fee, p.payout - p.collateral AS pnl
 FROM orders AS o
+LEFT JOIN perp_positions AS p ON o.kind = 'perp_close' AND o.status = 'filled' AND p.order_no = o.target_no
 JOIN campaigns AS c ON c.campaign_no = o.campaign_no AND c.name = %(name)s
 JOIN users AS u ON u.user_no = o.user_no
 WHERE o.id = %(id)s;
+
+-- name: withdrawn
+SELECT v.id, v.action_type AS kind, t.symbol AS token, t.address AS token_address, v.principal, v.interest_rate,
+       v.start_date AS started_at, v.withdrawn_at, v.accrued_interest, v.minted, v.paid
+FROM investments AS v
+JOIN tokens AS t ON t.token_no = v.token_no
+WHERE v.user_no = %(user_no)s AND v.status = 'withdrawn'
+ORDER BY v.order_no;

@@ -3,8 +3,10 @@
 -- name: token_list
 -- every token with its newest price
 SELECT t.symbol, t.address, t.name, t.decimals, t.type, t.icon_url, t.perp_max_leverage, p.price_usd, p.at AS last_updated,
-       p.observed_at, p.source, p.j AS funding_index
+       p.observed_at, p.source, p.j AS funding_index, lst.address AS lst_address
 FROM tokens AS t
+LEFT JOIN lst_pools AS pool ON pool.base_token_no = t.token_no
+LEFT JOIN tokens AS lst ON lst.token_no = pool.lst_token_no
 LEFT JOIN LATERAL (SELECT * FROM price_ticks AS p WHERE p.token_no = t.token_no ORDER BY p.at DESC LIMIT 1) AS p ON true
 WHERE t.campaign_no = %(campaign_no)s
   AND (%(addresses)s::text[] IS NULL OR t.address = ANY (%(addresses)s::text[]))

@@ -72,8 +72,3 @@ class Campaigns(TradingStatements):
     def add_funding_rates(self, rates: Sequence[Row]) -> int:
         """How many were new."""
         return self._run("add_funding_rates", rates=rows_of(rates))
-
-    def newest_prices(self, campaign_no: int, addresses: Sequence[str] | None = None) -> list[Row]:
-        """The newest accepted price of these tokens, or of all; a token without any has no row."""
-        given = None if addresses is None else list(addresses)
-        return self._rows("newest_prices", campaign_no=campaign_no, addresses=given)

@@ -52,6 +52,10 @@ class Portfolios(TradingStatements):
         """Of all pages."""
         return int(self._value("count_transactions", user_no=user_no, kind=kind))
 
+    def withdrawn(self, user_no: int) -> list[Row]:
+        """Investments that have ended."""
+        return self._rows("withdrawn", user_no=user_no)
+
     def orders(
         self, user_no: int, *, status: str | None, before: Mapping[str, Any], limit: int, offset: int
     ) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Request
 
 from batch_platform.core.audit import writes
-from batch_platform.trading.service import market, registration
+from batch_platform.trading.service import listings, market, registration
 from batch_platform.trading.service.registration import REGISTER, Profile
 from batch_platform.trading.web.context import Acting, CampaignName, Work
 from batch_platform.trading.web.players import CONTEST, OwnerOr, PlayerOr, wallet_of
@@ -21,7 +21,6 @@ from batch_platform.trading.web.schemas import (
     UserAnswer,
     UserRequest,
 )
-from batch_platform.trading.web.wire import age
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
@@ -63,7 +62,7 @@ def register(request: Request, body: UserRequest, acting: Acting, campaign: Camp
 @router.get("/tokens", dependencies=ANYBODY, responses=MISSING)
 def list_tokens(work: Work, campaign: CampaignName) -> Envelope[TokensAnswer]:
     """All tokens of the competition."""
-    return Envelope(data=TokensAnswer(tokens=list(map(TokenAnswer.of, market.tokens(work, campaign)))))
+    return Envelope(data=TokensAnswer(tokens=list(map(TokenAnswer.of, listings.tokens(work, campaign)))))
 
 
 @router.get("/prices", dependencies=ANYBODY, responses=MISSING)
@@ -74,18 +73,18 @@ def list_prices(
         Text | None, Query(description="Addresses of tokens, separated by commas; default: all.")
     ] = None,
 ) -> Envelope[PricesAnswer]:
-    """The newest accepted prices. `tick` is the newest tick, `prices_age` the seconds since the oldest of these."""
+    """The newest accepted prices."""
     addresses = None if tokens is None else [address.strip() for address in tokens.split(",")]
-    found = market.prices(work, campaign, addresses)
-    rows = [
-        PriceAnswer(
-            **{name: row[name] for name in ("token_address", "symbol", "price_usd", "last_updated", "source")},
-            age=age(found.now, row["last_updated"]) or 0,
-        )
-        for row in found.rows
+    rows = listings.prices(work, campaign, addresses=addresses)
+    same = ("symbol", "price_usd", "last_updated", "source", "is_good")
+    prices = [
+        PriceAnswer(token_address=row["address"], age=max(0, row["price_age"]), **{name: row[name] for name in same})
+        for row in rows
     ]
-    oldest = age(found.now, *(row["last_updated"] for row in found.rows))
-    return Envelope(data=PricesAnswer(prices=rows, timestamp=found.now, tick=found.tick_at, prices_age=oldest))
+    oldest = max((price.age for price in prices), default=None)
+    tick, now = market.campaign(work, campaign).tick_at, work.clock()
+    asked_at = now if tick is None else max(now, tick)
+    return Envelope(data=PricesAnswer(prices=prices, timestamp=asked_at, tick=tick, prices_age=oldest))
 
 
 def _usd(text: str | None) -> Decimal | None:

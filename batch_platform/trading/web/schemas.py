@@ -74,7 +74,7 @@ class TokensAnswer(Wire):
 
 
 class PriceAnswer(Wire):
-    """The newest accepted price; `age` in seconds."""
+    """The newest accepted price; `age` in seconds. `is_good`: it counts; older than 30 minutes it does not."""
 
     token_address: str
     symbol: str
@@ -82,10 +82,14 @@ class PriceAnswer(Wire):
     last_updated: Moment
     source: str
     age: int
+    is_good: bool
 
 
 class PricesAnswer(Wire):
-    """Prices as of `timestamp`; a token that was never priced is left out."""
+    """Prices as of `timestamp`; a token that was never priced is left out.
+
+    `tick` is the campaign's newest tick, `prices_age` the age of the oldest of these prices in seconds.
+    """
 
     prices: list[PriceAnswer]
     timestamp: Moment
@@ -155,9 +159,10 @@ class OrderAnswer(Wire):
     prices_age: int | None
 
     @classmethod
-    def of(cls, row: Row, campaign: Campaign, prices_age: int | None) -> Self:
+    def of(cls, row: Row, campaign: Campaign, ages: Mapping[str, int | None]) -> Self:
         kind, request = row["kind"], row["request"]
         accepted_at: datetime = row["accepted_at"]
+        known = [age for name in ("from", "to", "token") if (age := ages.get(request.get(name, ""))) is not None]
         opens, stakes = kind == "perp_open", kind in ("stake", "liquid_stake")
         return cls(
             order_id=row["id"],
@@ -172,7 +177,7 @@ class OrderAnswer(Wire):
             pnl=row["pnl"],
             details=_details(row, campaign),
             tick=campaign.tick_at,
-            prices_age=prices_age,
+            prices_age=max(known, default=None),
         )
 
 
@@ -191,9 +196,3 @@ def _details(row: Row, campaign: Campaign) -> dict[str, Any]:
     if row["fee"] is not None:
         asked["fee"] = plain(row["fee"])
     return asked
-
-
-def addresses_of(request: Row, campaign: Campaign) -> list[str]:
-    """The tokens whose prices an order depends on."""
-    symbols = [request[name] for name in ("from", "to", "token") if name in request]
-    return [campaign.tokens[symbol].address for symbol in symbols if symbol in campaign.tokens]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from batch_platform.core.audit import writes
-from batch_platform.trading.model import Campaign, Refusal
-from batch_platform.trading.service import TradingContext, market, trades
+from batch_platform.trading.model import Refusal
+from batch_platform.trading.service import TradingContext, listings, market, trades
 from batch_platform.trading.service.quotas import Quota
 from batch_platform.trading.service.trades import PLACE
 from batch_platform.trading.web.context import Acting, CampaignName
@@ -24,9 +24,7 @@ from batch_platform.trading.web.schemas import (
     StakeRequest,
     SwapRequest,
     UnstakeRequest,
-    addresses_of,
 )
-from batch_platform.trading.web.wire import age
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api import idempotency
 from batch_platform.web.api.envelope import Envelope
@@ -79,7 +77,7 @@ class _Desk:
             raise refused(row["reason"])
         self._response.status_code = 201 if row["status"] == "filled" else 202
         self._response.headers["Location"] = f"/api/orders/{row['id']}"
-        return Envelope(data=answer_of(context, campaign, row))
+        return Envelope(data=answers_of(context, campaign.name, [row])[0])
 
 
 Desk = Annotated[_Desk, Depends(_Desk)]
@@ -135,9 +133,8 @@ def close_position(position_id: Annotated[Text, Path()], body: PerpCloseRequest,
     return desk.place(body.wallet_address, "perp_close", {}, position=position_id)
 
 
-def answer_of(context: TradingContext, campaign: Campaign, row: Mapping[str, Any]) -> OrderAnswer:
-    """An order, with the age of the prices that it depends on."""
-    addresses = addresses_of(row["request"], campaign)
-    known = market.prices(context, campaign.name, addresses) if addresses else None
-    oldest = None if known is None else age(known.now, *(price["last_updated"] for price in known.rows))
-    return OrderAnswer.of(row, campaign, oldest)
+def answers_of(context: TradingContext, name: str, rows: Sequence[Mapping[str, Any]]) -> list[OrderAnswer]:
+    """Orders, each with the age of the prices that it depends on."""
+    campaign = market.campaign(context, name)
+    ages = {price["symbol"]: price["price_age"] for price in listings.prices(context, name)}
+    return [OrderAnswer.of(row, campaign, ages) for row in rows]

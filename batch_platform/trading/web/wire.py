@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, PlainSerializer
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from batch_platform.trading.amounts import plain
-from batch_platform.trading.instants import instant_text
+from batch_platform.trading.instants import instant_text, parse_instant
 from batch_platform.web.api.strict import StrictModel, Text
 
 
@@ -25,6 +25,19 @@ Number = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
 Moment = Annotated[datetime, PlainSerializer(instant_text, return_type=str)]
 """A moment of an answer, to the second in UTC."""
 
+At = Annotated[
+    datetime,
+    BeforeValidator(parse_instant),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": "^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+        }
+    ),
+]
+"""A moment of a request."""
+
 Wallet = Annotated[Text, Field(examples=["FVen3X669xLzsi6N2V91DoiyzHzg1uAgqiT8jZ9nS96Z"])]
 Address = Annotated[Text, Field(min_length=1, examples=["So11111111111111111111111111111111111111112"])]
 Amount = Annotated[Text, Field(description="Plain digits as text, no finer than the token.", examples=["1.5"])]
@@ -36,9 +49,3 @@ Usd = Annotated[
 Email = Annotated[
     str, Field(max_length=255, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$", examples=["p@example.com"])
 ]
-
-
-def age(now: datetime, *moments: datetime | None) -> int | None:
-    """Whole seconds since the oldest of these; None where there is none."""
-    known = [moment for moment in moments if moment is not None]
-    return max(0, int((now.astimezone(UTC) - min(known)).total_seconds())) if known else None
