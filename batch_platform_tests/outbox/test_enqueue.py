@@ -56,9 +56,11 @@ def test_a_notice_is_gone_with_its_fact(pool: postgres.Pool) -> None:
 
 
 def test_what_users_type_does_not_roll_the_fact_back(pool: postgres.Pool) -> None:
-    odd = Notice("a", Channel.MAIL, "liquidated", "no address\r\nBcc: all@example.com", {"name": "'; --"})
+    name = "'; -- \x00\\u0000\\\x00 \ud800 %s"
+    odd = Notice("a", Channel.MAIL, "liquidated", "no address\r\nBcc: all@example.com", {"name": name})
     with postgres.transaction(pool) as connection:
         assert enqueue(connection, "trading", [odd], at=NOW) == 1
+    assert rows(pool)[0]["parameters"] == {"name": "'; -- \\u0000\\ ? %s"}
 
 
 def test_statements_of_a_domain_call_the_function_themselves(pool: postgres.Pool) -> None:

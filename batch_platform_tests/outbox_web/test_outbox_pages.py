@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 
+from batch_platform.core import cursors
 from batch_platform.outbox import links, service
 from batch_platform_tests.outbox.rig import KEY, OPTIONS, Outbox
 
@@ -36,6 +37,8 @@ def test_notices_are_listed_filtered_and_shown(viewer: httpx.Client, outbox: Out
     for name, value in {"state": "accepted", "recipient": A}.items():
         found = viewer.get("/api/outbox", params={name: value}).json()["data"]["items"]
         assert [one["recipient"] for one in found] == [A]
+    for foreign in ("x", cursors.encode({"id": "none"}), cursors.encode({"number": 1})):
+        assert viewer.get("/api/outbox", params={"cursor": foreign}).status_code == 422
     assert viewer.get("/api/outbox", params={"domain": "none"}).json()["data"]["items"] == []
     assert viewer.get("/api/outbox", params={"state": "none"}).status_code == 422
     sent = every["items"][1]

@@ -13,6 +13,7 @@ from batch_platform.core.failures import PermanentFailure
 from batch_platform.core.postgres import Connection
 from batch_platform.outbox.model import Channel, Notice, StoredNotice
 from batch_platform.outbox.store import OutboxSession
+from batch_platform.outbox.store.notices import notice_before
 from batch_platform.outbox.templates import Templates
 
 PAGE: Final = 50
@@ -80,9 +81,8 @@ class Inbox:
 
         A notice whose template does not go with it any more says so; the others stay readable.
         """
-        before = cursors.decode(cursor, id=str).get("id")
         session = OutboxSession(connection)
-        rows = session.inbox(self._domain, recipient, unread=unread, before=before and UUID(before), limit=limit + 1)
+        rows = session.inbox(self._domain, recipient, unread=unread, before=notice_before(cursor), limit=limit + 1)
         page, following = cursors.cut(rows, limit, lambda row: {"id": str(row.id)})
         return [self._shown(row) for row in page], following
 

@@ -20,6 +20,7 @@ from batch_platform.outbox.model import (
     SuppressionReason,
 )
 from batch_platform.outbox.service.context import OutboxContext, Record
+from batch_platform.outbox.store.notices import notice_before
 
 
 def notices(
@@ -33,14 +34,13 @@ def notices(
     cursor: str | None = None,
 ) -> tuple[list[StoredNotice], str | None]:
     """A page of notices, the newest first, and the cursor of the next. Raises `InvalidInput` for a foreign cursor."""
-    before = cursors.decode(cursor, id=str).get("id")
     with context.store.transaction() as session:
         rows = session.page(
             state=state,
             channel=channel,
             domain=domain,
             recipient=recipient,
-            before=before and UUID(before),
+            before=notice_before(cursor),
             limit=limit + 1,
         )
     return cursors.cut(rows, limit, lambda row: {"id": str(row.id)})

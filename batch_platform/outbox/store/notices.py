@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from batch_platform.core import cursors
 from batch_platform.core.failures import NotFound
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
@@ -25,6 +27,8 @@ from batch_platform.outbox.model import (
     Suppression,
     SuppressionReason,
 )
+
+_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class OutboxSession(BaseSession):
@@ -46,9 +50,10 @@ class OutboxSession(BaseSession):
             }
             for notice in notices
         ]
-        # decimals and moments as they are said
-        written = json.dumps(rows, ensure_ascii=False, default=str)
-        return int(self._value("enqueue", domain=domain, notices=written, at=at))
+        # decimals and moments as they are said; what PostgreSQL takes in no text is left out
+        written = _NUL.sub(r"\1", json.dumps(rows, ensure_ascii=False, default=str))
+        storable = written.encode("utf-8", "replace").decode()
+        return int(self._value("enqueue", domain=domain, notices=storable, at=at))
 
     def inbox(
         self, domain: str, recipient: str, *, unread: bool, before: UUID | None, limit: int
@@ -223,6 +228,15 @@ class OutboxSession(BaseSession):
     def clear(self, *, older_than: timedelta, now: datetime, limit: int) -> int:
         """Delete parameters and texts of what came to its end long ago; how many."""
         return self._run("clear", before=now - older_than, now=now, limit=limit)
+
+
+def notice_before(cursor: str | None) -> UUID | None:
+    """The last notice of the page before. Raises `InvalidInput` for a cursor that was not given out."""
+    found = cursors.decode(cursor, id=str).get("id")
+    try:
+        return None if found is None else UUID(found)
+    except ValueError:
+        raise cursors.foreign() from None
 
 
 class OutboxStore(BaseStore[OutboxSession]):
