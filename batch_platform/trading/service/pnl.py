@@ -30,7 +30,9 @@ def pnl(context: TradingContext, campaign: str, wallet: str, period: Period, *, 
     """
     with context.store.snapshot() as session:
         seen = look(context, session, campaign, wallet, at)
-        rows = session.series_rows(seen.user_no, seen.at - period.length, seen.at, period.bucket)
+        # before the baseline there is no snapshot
+        since = max(seen.at - period.length, seen.player["baseline_at"] or seen.at)
+        rows = session.series_rows(seen.campaign_no, seen.user_no, since=since, until=seen.at, bucket=period.bucket)
         points = series.points((series.Row(**row) for row in rows), period, seen.at)
         if not points:
             value = valued(session, seen).total

@@ -1,25 +1,35 @@
 -- What became of one player: snapshots of a chart, transactions, orders.
 
+-- name: series_buckets
+-- the part of each bucket in the window, and when the player was last valued in it
+SELECT greatest(b.begin, %(since)s) AS first, n.at AS newest
+FROM generate_series(%(first_bucket)s::timestamptz, %(until)s::timestamptz, %(bucket)s::interval) AS b (begin)
+CROSS JOIN LATERAL (
+    SELECT n.at FROM snapshot_instants AS n
+    WHERE n.campaign_no = %(campaign_no)s AND n.at BETWEEN greatest(b.begin, %(since)s) AND %(until)s
+      AND n.at < b.begin + %(bucket)s::interval
+      AND NOT EXISTS (SELECT FROM incomplete_snapshots AS i WHERE i.user_no = %(user_no)s AND i.at = n.at)
+    ORDER BY n.at DESC LIMIT 1
+) AS n
+ORDER BY b.begin;
+
 -- name: series_rows
--- each bucket is a range of its own, so that only its newest row is read
-WITH shown AS (
-    SELECT newest.timestamp, newest.total_value_usd, newest.net_flows_usd
-    FROM generate_series(%(first_bucket)s::timestamptz, %(until)s::timestamptz, %(bucket)s::interval) AS begin
-    CROSS JOIN LATERAL (
-        SELECT s.timestamp, s.total_value_usd, s.net_flows_usd
-        FROM portfolio_snapshots AS s
-        WHERE s.user_no = %(user_no)s
-          AND s.timestamp >= greatest(begin, %(since)s) AND s.timestamp < begin + %(bucket)s::interval
-          AND s.timestamp BETWEEN %(since)s AND %(until)s
-        ORDER BY s.timestamp DESC LIMIT 1
-    ) AS newest
-)
-SELECT timestamp AS at, total_value_usd AS value, net_flows_usd AS net_flows FROM shown
-UNION
-(SELECT s.timestamp, s.total_value_usd, s.net_flows_usd
- FROM portfolio_snapshots AS s
- WHERE s.user_no = %(user_no)s AND s.timestamp BETWEEN %(since)s AND %(until)s
- ORDER BY s.timestamp LIMIT 1);
+-- the instants are given, so that the planner sees which days' partitions hold them
+SELECT s.timestamp AS at, s.total_value_usd AS value, s.net_flows_usd AS net_flows
+FROM portfolio_snapshots AS s
+WHERE s.user_no = %(user_no)s AND s.timestamp = ANY (%(instants)s);
+
+-- name: oldest_between
+SELECT s.timestamp AS at, s.total_value_usd AS value, s.net_flows_usd AS net_flows
+FROM portfolio_snapshots AS s
+WHERE s.user_no = %(user_no)s AND s.timestamp BETWEEN %(first)s AND %(newest)s
+ORDER BY s.timestamp LIMIT 1;
+
+-- name: newest_between
+SELECT s.timestamp AS at, s.total_value_usd AS value, s.net_flows_usd AS net_flows
+FROM portfolio_snapshots AS s
+WHERE s.user_no = %(user_no)s AND s.timestamp BETWEEN %(first)s AND %(newest)s
+ORDER BY s.timestamp DESC LIMIT 1;
 
 -- name: transactions
 SELECT t.id, t.transaction_type, t.from_token_address, t.to_token_address, t.amount_from, t.amount_to, t.fee, t.details,

@@ -34,12 +34,22 @@ class Portfolios(TradingStatements):
         """Positions that are open at an instant, each with the newest price and funding index by then."""
         return self._rows("open_positions", user_no=user_no, at=at)
 
-    def series_rows(self, user_no: int, since: datetime, until: datetime, bucket: timedelta) -> list[Row]:
+    def series_rows(
+        self, campaign_no: int, user_no: int, *, since: datetime, until: datetime, bucket: timedelta
+    ) -> list[Row]:
         """Snapshots of a window: the first one, and the newest of each bucket."""
         first_bucket = since - (since - BUCKETS_SINCE) % bucket
-        return self._rows(
-            "series_rows", user_no=user_no, since=since, until=until, bucket=bucket, first_bucket=first_bucket
-        )
+        window = {"since": since, "until": until, "bucket": bucket, "first_bucket": first_bucket}
+        buckets = self._rows("series_buckets", campaign_no=campaign_no, user_no=user_no, **window)
+        instants = [part["newest"] for part in buckets]
+        rows = {row["at"]: row for row in self._rows("series_rows", user_no=user_no, instants=instants)}
+        # where the row of that instant has been thinned, an older one of the bucket may be left
+        thinned = [part for part in buckets if part["newest"] not in rows]
+        older = [self._rows("newest_between", user_no=user_no, **part) for part in thinned]
+        oldest = (self._rows("oldest_between", user_no=user_no, **part) for part in buckets)
+        for found in (*older, next(filter(None, oldest), [])):
+            rows |= {row["at"]: row for row in found}
+        return list(rows.values())
 
     def transactions(
         self, user_no: int, *, kind: str | None, before: Mapping[str, Any], limit: int, offset: int
