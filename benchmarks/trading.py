@@ -10,6 +10,7 @@ loop          a snapshot of `users` players, and the specification's loop over a
 floor         a snapshot of `many` players with 25 tokens, and a bare scan of their balances with a COPY of the result
 funding       a tick, with funding, over 1,000 open positions and over `positions`
 liquidations  finding 1,000 among `positions` and one indexed select of them; settling and a bare UPDATE and INSERT
+reads         portfolio, leaderboard and a year of PnL over `users` × `hours` snapshots, and selects of the same rows
 contest       a replay of a contest of 200 players, `days` long, and the oracle that was written apart
 """
 
@@ -41,7 +42,11 @@ from batch_platform.local.environment import environment
 from batch_platform.local.home import Home
 from batch_platform.trading.model import Campaign
 from batch_platform.trading.proving import oracle
+from batch_platform.trading.series import Period
 from batch_platform.trading.service import TradingContext, contests, engine, snapshots
+from batch_platform.trading.service.boards import ranking
+from batch_platform.trading.service.pnl import pnl
+from batch_platform.trading.service.portfolio import portfolio
 from batch_platform_tests.trading.contests import FORTNIGHT, contest, written
 from benchmarks import trading_data as data
 from benchmarks.measure import Turn, with_server
@@ -53,6 +58,8 @@ AT: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NAME: Final = "benchmark"
 NEAR: Final = 1_000
 """Positions that a fall of 3 % liquidates."""
+CALLS: Final = 200
+"""Of each service call in a round."""
 
 
 def main() -> None:
@@ -72,6 +79,7 @@ def main() -> None:
             "floor": lambda: bench.floor(chosen.many),
             "funding": lambda: bench.funding(chosen.positions),
             "liquidations": lambda: bench.liquidations(chosen.positions),
+            "reads": lambda: bench.reads(chosen.users, chosen.hours),
             "contest": lambda: bench.contest(chosen.days),
         }
         for part in chosen.parts or parts:
@@ -169,6 +177,40 @@ class Bench:
         _compare(f"finding {among}", ways["find"], "indexed select of them", ways["select"], target="10")
         _compare(f"liquidating {among}", ways["settle"], "UPDATE and INSERT", ways["write"], target="3")
 
+    def reads(self, users: int, hours: int) -> None:
+        """What players look at, over unthinned snapshots, and one indexed select of the rows that each shows."""
+        self._competition(users)
+        newest = AT - data.HOUR
+        with self.context.store.transaction() as session:
+            campaign = engine.campaign(session, NAME)
+            rows = data.history(session, campaign, end=newest, hours=hours)
+        _say(f"{rows:,} snapshots of {users:,} players")
+        points = [point.at for point in pnl(self.context, NAME, f"{NAME}-1", Period.YEAR, at=newest).points]
+        calls: dict[str, tuple[Callable[[str], object], bytes, dict[str, object]]] = {
+            "portfolio": (lambda wallet: portfolio(self.context, NAME, wallet), _HELD, {}),
+            "leaderboard": (
+                lambda _: ranking(self.context, NAME),
+                _BEST,
+                {"campaign_no": campaign.number, "at": newest},
+            ),
+            "PnL, 1y": (
+                lambda wallet: pnl(self.context, NAME, wallet, Period.YEAR, at=newest),
+                _POINTS,
+                {"points": points},
+            ),
+        }
+        for name, (call, select, values) in calls.items():
+            ours, theirs = [], []
+            for number in range(CALLS * self.rounds):
+                player = 1 + number % users
+                ours.append(_seconds(partial(call, f"{NAME}-{player}")))
+                theirs.append(_seconds(partial(self._select, select, {**values, "wallet": f"{NAME}-{player}"})))
+            _compare_slowest(name, ours, theirs)
+
+    def _select(self, statement: bytes, values: dict[str, object]) -> None:
+        with postgres.transaction(self.context.pool) as connection:
+            connection.execute(statement, values).fetchall()
+
     def contest(self, days: float) -> None:
         """The same lines by the engine and by the oracle, to the last byte."""
         lines = written(contest(Random(1), replace(FORTNIGHT, days=days))).splitlines()
@@ -240,6 +282,14 @@ def _compare(
     _say(f"  ratio of {by} x{median(ratios):.3f} ({rounds}), target {target}")
 
 
+def _compare_slowest(name: str, ours: Sequence[float], theirs: Sequence[float]) -> None:
+    """By what 95 of 100 calls take at most."""
+    mine, bare = (1000 * sorted(times)[len(times) * 95 // 100] for times in (ours, theirs))
+    medians = " and ".join(f"{1000 * median(times):.2f}" for times in (ours, theirs))
+    ratio = f"x{mine / bare:.1f} (medians {medians})"
+    _say(f"{name:12} p95 {mine:7.2f} ms, indexed select {bare:7.2f} ms, {ratio}, target 10")
+
+
 def _line(turns: Sequence[Turn | float]) -> str:
     wall = [_value(turn, "wall") for turn in turns]
     line = f"{1000 * median(wall):10,.1f} ms (best {1000 * min(wall):,.1f}, worst {1000 * max(wall):,.1f})"
@@ -257,6 +307,20 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
+_HELD: Final = b"""
+    SELECT b.* FROM trading.user_balances AS b
+    WHERE b.user_no = (SELECT u.user_no FROM trading.users AS u WHERE u.wallet_address = %(wallet)s)
+"""
+_BEST: Final = b"""
+    SELECT s.* FROM trading.portfolio_snapshots AS s
+    WHERE s.campaign_no = %(campaign_no)s AND s.timestamp = %(at)s
+    ORDER BY s.pnl_percentage DESC LIMIT 20
+"""
+_POINTS: Final = b"""
+    SELECT s.* FROM trading.portfolio_snapshots AS s
+    WHERE s.user_no = (SELECT u.user_no FROM trading.users AS u WHERE u.wallet_address = %(wallet)s)
+      AND s.timestamp = ANY (%(points)s)
+"""
 _ROWS: Final = b"COPY (SELECT * FROM trading.portfolio_snapshots WHERE campaign_no = %s AND timestamp = %s) TO STDOUT"
 _BEFORE: Final = b"""
     DROP TABLE IF EXISTS public.floor;

@@ -166,6 +166,7 @@ ANALYZE orders, perp_positions, perp_classes, funding_rates"""
 
 _HISTORY: Final = """
 SELECT setseed(0.25);
+UPDATE users SET baseline_at = %(begin)s WHERE campaign_no = %(campaign_no)s;
 INSERT INTO snapshot_instants (campaign_no, at)
 SELECT %(campaign_no)s, a.at FROM generate_series(%(begin)s, %(end)s, interval '1 hour') AS a (at)
 ON CONFLICT DO NOTHING;
@@ -174,7 +175,7 @@ INSERT INTO portfolio_snapshots (user_no, campaign_no, timestamp, total_value_us
 SELECT u.user_no, %(campaign_no)s, a.at, u.baseline_usd + m.moved, 0, m.moved, half_even(m.moved * 0.001, 8), 0, 1
 FROM generate_series(%(begin)s, %(end)s, interval '1 hour') AS a (at)
 CROSS JOIN users AS u
-CROSS JOIN LATERAL (SELECT trunc((1000 * random() + u.user_no %% 1)::numeric, 8) AS moved) AS m
+CROSS JOIN LATERAL (SELECT trunc((1000 * random() + 0 * u.user_no)::numeric, 8) AS moved) AS m
 WHERE u.campaign_no = %(campaign_no)s
 ON CONFLICT DO NOTHING;
 ANALYZE portfolio_snapshots"""
