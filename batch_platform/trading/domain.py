@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.kit.domain import Domain
 from batch_platform.trading.settings import TradingSettings
 
 if TYPE_CHECKING:
-    from batch_platform.kit.domain import Declared, Definitions, Job, Rule, Settings, Typer, WebRoom
+    from batch_platform.kit.domain import Declared, Definitions, Job, Launcher, Rule, Settings, Typer, WebRoom
 
 
 def _commands() -> Typer:
@@ -46,6 +46,12 @@ def _web() -> WebRoom:
     return WEB
 
 
+def _demo(settings: Settings, step: Callable[[str], None], launcher: Launcher) -> None:
+    from batch_platform.trading.demo import run
+
+    run(settings, step, launcher)
+
+
 DOMAIN: Final = Domain(
     name="trading",
     settings=TradingSettings,
@@ -55,4 +61,5 @@ DOMAIN: Final = Domain(
     definitions=_definitions,
     web=_web,
     actions=_actions,
+    demo=_demo,
 )

@@ -95,6 +95,7 @@ def test_a_demo_killed_at_random_moments_ends_as_an_undisturbed_one(clean_enviro
         assert [process.returncode for process in ends] == [0, 0], printed
         assert all("1894.177396866720" in text for text in printed)
         assert all("balances equal those before plus what was paid in and out since" in text for text in printed)
+        assert all("campaign demo equals its replay" in text for text in printed)
         dumps = []
         for found in (disturbed, undisturbed):
             found.start()
