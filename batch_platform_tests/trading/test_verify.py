@@ -46,6 +46,13 @@ def test_the_example_stays_equal_when_it_is_thinned(trading: TradingContext, loa
         assert verify(trading, name).is_equal
 
 
+def test_a_last_line_that_leaves_nothing_is_still_the_end(trading: TradingContext, loaded: Load) -> None:
+    last = {"kind": "tick", "at": "2026-11-11T00:00:01Z", "prices": {"jSOL": "1"}}
+    name = loaded(f"{EXAMPLE}\n{json.dumps(last)}")
+    assert contests.replay(trading, export(trading, name)) == answer_of(trading, name)
+    assert verify(trading, name).is_equal
+
+
 def play(live: Live) -> None:
     """A day of two players: every kind of order, one that waits at the end of it."""
     live.join("ann", "bob")

@@ -35,6 +35,9 @@ def lines(session: Session, name: str) -> list[Line]:
     funding = list(_funding(session.funding_rate_list(number), None if first is None else day_start(first)))
     facts = list(_facts(session, number))
     moments = [fact["at"] for fact in (*funding, *facts)]
+    if campaign.last_at is not None and campaign.last_at > max(moments, default=campaign.last_at):
+        # its last line said nothing that is kept; a tick without prices is none, but time goes on until it
+        facts.append({"kind": "tick", "at": campaign.last_at, "prices": {}})
     begins = first if not moments else min(moments).astimezone(UTC).date()
     settings = {name: getattr(campaign, name) for name in ("swap_fee_bps", "perp_fee_bps")}
     found = [{"kind": "settings", **settings}, *_rules(session, number, begins), *funding, *facts]
