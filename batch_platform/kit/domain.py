@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typer import Typer as Typer
 
     from batch_platform.kit.actions import Action as Action
-    from batch_platform.kit.workers import Worker
+    from batch_platform.kit.workers import Worker as Worker
     from batch_platform.operations.alerts import Rule as Rule
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.launch import Launcher as Launcher

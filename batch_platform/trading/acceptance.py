@@ -29,7 +29,8 @@ _LARGEST_EXPONENT: Final = 308  # of a double: what exceeds it reads as infinity
 
 
 class PriceRefusal(StrEnum):
-    """Why a token's price is refused, in the order of looking; `over_cap` is of funding rates alone."""
+    """Why a token's price is refused, in the order of looking; `over_cap` is of funding rates alone, `late` said when
+    an accepted price comes to its tick."""
 
     OMITTED = "omitted"
     SHAPE = "shape"
@@ -38,6 +39,7 @@ class PriceRefusal(StrEnum):
     NOT_POSITIVE = "not_positive"
     JUMP = "jump"
     OVER_CAP = "over_cap"
+    LATE = "late"
 
 
 @dataclass(frozen=True)

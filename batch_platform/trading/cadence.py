@@ -18,6 +18,8 @@ WINDOW: Final = timedelta(minutes=10)
 """The partition of a tick, scheduled or by refresh: [start, start + 10 min)."""
 GOOD_FOR: Final = timedelta(seconds=1_800)
 FRESH_FOR: Final = timedelta(seconds=30)
+LATE_AFTER: Final = timedelta(seconds=10)
+"""How long an answer may wait for its tick: orders are accepted meanwhile, and would be filled at a former price."""
 _NIGHT_HOURS: Final = range(1, 6)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _RATIO: Final = Context(prec=18)
@@ -56,6 +58,13 @@ def due_windows(start: datetime, end: datetime) -> list[datetime]:
 def is_good(observed_at: datetime, at: datetime) -> bool:
     """Whether a price counts at an instant: seen by then, 1,800 s ago at most. Older is missing."""
     return timedelta(0) <= at - observed_at <= GOOD_FOR
+
+
+def is_late(observed_at: datetime, arrived_at: datetime, at: datetime, newest: datetime | None) -> bool:
+    """Whether an accepted price comes too late for a tick at this instant: its answer has waited, it is good no more,
+    or a price is known (`newest`) that was seen after it."""
+    has_waited = at - arrived_at > LATE_AFTER
+    return has_waited or at - observed_at > GOOD_FOR or (newest is not None and observed_at < newest)
 
 
 def may_refresh(observed_at: datetime | None, at: datetime) -> bool:

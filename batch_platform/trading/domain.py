@@ -9,7 +9,17 @@ from batch_platform.kit.domain import Domain
 from batch_platform.trading.settings import TradingSettings
 
 if TYPE_CHECKING:
-    from batch_platform.kit.domain import Declared, Definitions, Job, Launcher, Rule, Settings, Typer, WebRoom
+    from batch_platform.kit.domain import (
+        Declared,
+        Definitions,
+        Job,
+        Launcher,
+        Rule,
+        Settings,
+        Typer,
+        WebRoom,
+        Worker,
+    )
 
 
 def _commands() -> Typer:
@@ -25,7 +35,15 @@ def _jobs(settings: Settings) -> Sequence[Job]:
 
 
 def _rules() -> Sequence[Rule]:
-    return ()
+    from batch_platform.trading.alerts import RULES
+
+    return RULES
+
+
+def _workers() -> Sequence[Worker]:
+    from batch_platform.trading.worker import WORKER
+
+    return (WORKER,)
 
 
 def _definitions(settings: Settings, resources: Mapping[str, Any]) -> Definitions:
@@ -58,6 +76,7 @@ DOMAIN: Final = Domain(
     commands={"trading": _commands},
     jobs=_jobs,
     rules=_rules,
+    workers=_workers,
     definitions=_definitions,
     web=_web,
     actions=_actions,

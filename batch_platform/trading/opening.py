@@ -33,6 +33,21 @@ def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -
 
 
 @contextmanager
+def open_market(
+    settings: Settings | None = None, *, clock: Clock | None = None
+) -> Iterator[tuple[TradingContext, Sources]]:
+    """The context and the sources, which share their turns with all machines of the database."""
+    from batch_platform.trading.settings import TradingSettings
+    from batch_platform.trading.store.source_buckets import database_buckets
+
+    settings = settings or load_settings()
+    with open_work(settings, clock=clock) as context:
+        bucket = database_buckets(context.pool)
+        with open_sources(settings.of(TradingSettings), clock=clock, bucket=bucket) as sources:
+            yield context, sources
+
+
+@contextmanager
 def open_sources(
     settings: TradingSettings, *, clock: Clock | None = None, bucket: BucketOf | None = None
 ) -> Iterator[Sources]:

@@ -204,10 +204,13 @@ CREATE TABLE price_fetches (
     source      text NOT NULL,
     kind        text NOT NULL CHECK (kind IN ('scheduled', 'refresh', 'funding')),
     accepted    integer NOT NULL DEFAULT 0,
-    failed      text
+    failed      text,
+    tick_at     timestamptz
 );
 CREATE INDEX price_fetches_at ON price_fetches (campaign_no, source, at DESC);
-COMMENT ON TABLE price_fetches IS 'Every question to a source and what came of it.';
+CREATE INDEX price_fetches_tick ON price_fetches (campaign_no, tick_at) WHERE tick_at IS NOT NULL;
+COMMENT ON TABLE price_fetches IS 'Each look at a source and what came of it: a row for its answers, and one for each request that failed.';
+COMMENT ON COLUMN price_fetches.tick_at IS 'The tick that its prices became.';
 
 CREATE TABLE refused_prices (
     refusal_no  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -223,9 +226,19 @@ COMMENT ON COLUMN refused_prices.reason IS 'omitted, shape, not_a_number, decima
 
 CREATE TABLE price_wishes (
     token_no   integer PRIMARY KEY REFERENCES tokens ON DELETE CASCADE,
-    wished_at  timestamptz NOT NULL
+    wished_at  timestamptz NOT NULL,
+    due_at     timestamptz NOT NULL,
+    tries      integer NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE price_wishes IS 'Tokens that somebody wants a fresh price of: an order that waits, or a portfolio that is looked at.';
+COMMENT ON COLUMN price_wishes.due_at IS 'When the sources are asked for it: later and later while they do not give it.';
+
+CREATE TABLE price_flights (
+    campaign_no integer PRIMARY KEY REFERENCES campaigns ON DELETE CASCADE,
+    number      bigint NOT NULL,
+    ends_at     timestamptz NOT NULL
+);
+COMMENT ON TABLE price_flights IS 'Who asks the sources for what is wished: one worker a campaign at a time, until its flight has ended or takes too long.';
 
 CREATE TABLE source_buckets (
     source  text PRIMARY KEY,

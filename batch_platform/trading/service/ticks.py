@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from batch_platform.trading.cadence import window_of
 from batch_platform.trading.model import Campaign
 from batch_platform.trading.service import engine, live
 from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.engine import Quote, Tick
+from batch_platform.trading.store import Session
 
 
 def tick(
@@ -20,18 +22,30 @@ def tick(
     outcome, without its rows. Raises `NotFound`, `Conflict`.
     """
     with live.alone(context, name) as (session, campaign):
-        if window_at is not None and (known := session.tick_of_window(campaign.number, window_at)) is not None:
-            return Tick(known["at"], [])
-        at = live.tick_second(context.clock(), campaign)
-        if _is_over(campaign, at):
-            return None
-        kind = "refresh" if window_at is None else "scheduled"
-        engine.advance(session, campaign, at)
-        done = engine.tick(session, campaign, at, quotes, kind=kind, window_at=window_at)
-        if not done.token_nos:
-            return None
-        session.grant_wishes(done.token_nos, at)
-        return done
+        return tick_within(session, campaign, context.clock(), quotes, window_at=window_at)
+
+
+def tick_within(
+    session: Session,
+    campaign: Campaign,
+    now: datetime,
+    quotes: Mapping[str, Quote],
+    *,
+    window_at: datetime | None = None,
+) -> Tick | None:
+    """The same in a transaction that stands alone. No tick of a window falls outside of it."""
+    if window_at is not None and (known := session.tick_of_window(campaign.number, window_at)) is not None:
+        return Tick(known["at"], [])
+    at = live.tick_second(now, campaign)
+    if _is_over(campaign, at) or (window_at is not None and window_of(at) != window_at):
+        return None
+    kind = "refresh" if window_at is None else "scheduled"
+    engine.advance(session, campaign, at)
+    done = engine.tick(session, campaign, at, quotes, kind=kind, window_at=window_at)
+    if not done.token_nos:
+        return None
+    session.grant_wishes(done.token_nos, at)
+    return done
 
 
 def end(context: TradingContext, name: str) -> int:

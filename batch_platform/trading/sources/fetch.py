@@ -16,22 +16,27 @@ from batch_platform.trading.sources.source import Batch, NamedSource, PriceSourc
 
 @dataclass(frozen=True)
 class Price:
-    """An accepted price, USD for one whole token at most 18 decimals, seen by its source at `observed_at`."""
+    """An accepted price, USD for one whole token at most 18 decimals, seen by its source at `observed_at`.
+
+    `at` is when the answer had arrived.
+    """
 
     mint: str
     price: Decimal
     source: str
     observed_at: datetime
+    at: datetime
 
 
 @dataclass(frozen=True)
 class RefusedPrice:
-    """A price that is no tick; `price` where it was a number."""
+    """A price that is no tick; `price` where it was a number, moments as those of a `Price`."""
 
     mint: str
     source: str
     reason: PriceRefusal
     price: Decimal | None
+    observed_at: datetime
     at: datetime
 
 
@@ -103,19 +108,25 @@ def _calling(source: PriceSource, names: Mapping[str, Mapping[str, str]]) -> Pri
 
 
 def second_prices(
-    sources: Sequence[PriceSource], mints: Sequence[str], tokens: Mapping[str, int]
+    sources: Sequence[PriceSource],
+    mints: Sequence[str],
+    tokens: Mapping[str, int],
+    failed: list[FailedFetch] | None = None,
 ) -> dict[str, Decimal]:
-    """Of each mint the price of the first of these sources that has a good one, USD."""
+    """Of each mint the price of the first of these sources that has a good one, USD; `failed` gathers what fails."""
     prices: dict[str, Decimal] = {}
     for source in sources:
         for batch in source.batches([mint for mint in mints if mint not in prices]):
-            if isinstance(batch.answer, Failed):
+            answer = batch.answer
+            accepted = answer if isinstance(answer, Failed) else _accepted(batch, answer, tokens, {}, {})
+            if isinstance(answer, Failed) or isinstance(accepted, Failed):
+                assert isinstance(accepted, Failed)
+                if failed is not None:
+                    failed.append(FailedFetch(batch.mints, source.name, accepted.reason))
                 continue
-            accepted = _accepted(batch, batch.answer, tokens, {}, {})
-            if isinstance(accepted, Accepted):
-                seen = {mint: accepted.observed.get(mint, batch.answer.at) for mint in accepted.rows}
-                good = [mint for mint in seen if is_good(min(seen[mint], batch.answer.at), batch.answer.at)]
-                prices |= {mint: accepted.rows[mint] for mint in good}
+            seen = {mint: accepted.observed.get(mint, answer.at) for mint in accepted.rows}
+            good = [mint for mint in seen if is_good(min(seen[mint], answer.at), answer.at)]
+            prices |= {mint: accepted.rows[mint] for mint in good}
     return prices
 
 
@@ -139,11 +150,12 @@ def _judge(
     if jumps and (second := second_prices(others, jumps, tokens)):
         confirmed = _accepted(batch, answer, tokens, last_accepted, second)
         accepted = confirmed if isinstance(confirmed, Accepted) else accepted
+    seen = {mint: min(accepted.observed.get(mint, answer.at), answer.at) for mint in batch.mints}
     for mint, price in accepted.rows.items():
-        fetched.prices.append(Price(mint, price, source.name, min(accepted.observed.get(mint, answer.at), answer.at)))
+        fetched.prices.append(Price(mint, price, source.name, seen[mint], answer.at))
     for mint, reason in accepted.refused.items():
-        refused = RefusedPrice(mint, source.name, reason, accepted.refused_prices.get(mint), answer.at)
-        fetched.refused.append(refused)
+        number = accepted.refused_prices.get(mint)
+        fetched.refused.append(RefusedPrice(mint, source.name, reason, number, seen[mint], answer.at))
     return [*accepted.rows, *(mint for mint in jumps if mint in accepted.refused)]
 
 

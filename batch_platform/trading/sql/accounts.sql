@@ -63,15 +63,20 @@ WHERE u.campaign_no = %(campaign_no)s AND u.last_seen_at > %(now)s::timestamptz 
 -- name: wish_prices
 -- what somebody waits for; told to the worker at once
 WITH wished AS (
-    INSERT INTO price_wishes (token_no, wished_at)
-    SELECT token_no, %(now)s FROM unnest(%(token_nos)s::integer[]) AS token_no ORDER BY token_no
-    ON CONFLICT (token_no) DO UPDATE SET wished_at = greatest(price_wishes.wished_at, excluded.wished_at)
+    INSERT INTO price_wishes (token_no, wished_at, due_at)
+    SELECT token_no, %(now)s, %(now)s FROM unnest(%(token_nos)s::integer[]) AS token_no ORDER BY token_no
+    ON CONFLICT (token_no) DO UPDATE SET wished_at = greatest(price_wishes.wished_at, excluded.wished_at),
+        due_at = excluded.due_at
     RETURNING token_no
 )
 SELECT pg_notify('trading_wishes', %(campaign_no)s::text) FROM wished LIMIT 1;
 
 -- name: grant_wishes
-DELETE FROM price_wishes WHERE token_no = ANY (%(token_nos)s) AND wished_at < %(at)s;
+-- but for a token that an order still waits for, with another one that this tick does not hold
+DELETE FROM price_wishes AS w USING tokens AS t
+WHERE t.token_no = w.token_no AND w.token_no = ANY (%(token_nos)s) AND w.wished_at < %(at)s AND NOT EXISTS (
+    SELECT FROM orders AS o
+    WHERE o.campaign_no = t.campaign_no AND o.status = 'pending' AND t.token_no IN (o.token_no, o.to_token_no));
 
 -- name: tick_of_window
 SELECT t.at, t.liquidated, t.filled FROM ticks AS t

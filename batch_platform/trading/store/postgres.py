@@ -18,6 +18,7 @@ from batch_platform.trading.store.accounts import Accounts
 from batch_platform.trading.store.campaigns import Campaigns
 from batch_platform.trading.store.contests import Contests
 from batch_platform.trading.store.engine import Engine
+<<<<<<< HEAD
 from batch_platform.trading.store.invariants import Invariants
 from batch_platform.trading.store.listings import Listings
 from batch_platform.trading.store.portfolios import Portfolios
@@ -25,6 +26,9 @@ from batch_platform.trading.store.records import Records
 from batch_platform.trading.store.recurring import Recurring
 from batch_platform.trading.store.reports import Reports
 from batch_platform.trading.store.retention import Retention
+=======
+from batch_platform.trading.store.prices import Prices
+>>>>>>> 98ffc6c (Prices that move a live campaign: looks at the sources become ticks, by schedule and for those who wait)
 from batch_platform.trading.store.snapshots import Snapshots
 
 PATIENCE: Final = 10
@@ -35,6 +39,7 @@ _SCRATCH: Final = (
 )
 
 
+<<<<<<< HEAD
 class Session(
     Campaigns,
     Accounts,
@@ -49,6 +54,9 @@ class Session(
     Invariants,
     Reports,
 ):
+=======
+class Session(Campaigns, Accounts, Engine, Snapshots, Contests, Prices):
+>>>>>>> 98ffc6c (Prices that move a live campaign: looks at the sources become ticks, by schedule and for those who wait)
     """The statements of one transaction."""
 
 
