@@ -57,22 +57,29 @@ class Live:
         return {row["token"]: f"{row['balance'].normalize():f}" for row in rows if row["user"] == player["id"]}
 
 
-def make_live(trading: TradingContext, *, swap_fee_bps: str = "0", ends_at: datetime | None = None) -> Live:
-    """A new one, beginning at `START`."""
-    clock = Clock()
+def make_live(
+    trading: TradingContext,
+    *,
+    swap_fee_bps: str = "0",
+    ends_at: datetime | None = None,
+    addresses: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
+) -> Live:
+    """A new one, beginning at `START`; `addresses` are the tokens' by symbol, which is their address otherwise."""
+    clock = clock or Clock()
     context = replace(trading, clock=clock)
     name = f"live-{uuid4().hex}"
     with context.store.transaction() as session:
         number = session.add_campaign(name=name, kind="live", swap_fee_bps=Decimal(swap_fee_bps), ends_at=ends_at)
         assert number is not None
+        rows: list[Row] = [
+            {"symbol": "SOL", "decimals": 9, "perp_max_leverage": 20},
+            {"symbol": "USDC", "decimals": 6},
+            {"symbol": "WIF", "decimals": 6},
+            {"symbol": "jSOL", "decimals": 9, "type": "liquid_staking"},
+        ]
         tokens = session.add_tokens(
-            number,
-            [
-                {"symbol": "SOL", "decimals": 9, "perp_max_leverage": 20},
-                {"symbol": "USDC", "decimals": 6},
-                {"symbol": "WIF", "decimals": 6},
-                {"symbol": "jSOL", "decimals": 9, "type": "liquid_staking"},
-            ],
+            number, [{**row, "address": (addresses or {}).get(row["symbol"], row["symbol"])} for row in rows]
         )
         session.add_pools(
             [{"base_token_no": tokens["SOL"], "lst_token_no": tokens["jSOL"], "exchange_rate": Decimal("1.1")}]
