@@ -35,8 +35,9 @@ class Listener:
             return any(True for _ in connection.notifies(timeout=seconds, stop_after=1))
         except psycopg.OperationalError as error:
             self._close()
+            reason = " ".join(str(error).split())
             raise TransientFailure(
-                "listener-lost", "PostgreSQL failed: {reason}", reason=str(error).strip()
+                "database-failed", "{server} failed: {reason}", server="PostgreSQL", reason=reason
             ) from None
 
     def _listen(self) -> postgres.Connection:

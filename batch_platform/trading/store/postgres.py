@@ -18,17 +18,14 @@ from batch_platform.trading.store.accounts import Accounts
 from batch_platform.trading.store.campaigns import Campaigns
 from batch_platform.trading.store.contests import Contests
 from batch_platform.trading.store.engine import Engine
-<<<<<<< HEAD
 from batch_platform.trading.store.invariants import Invariants
 from batch_platform.trading.store.listings import Listings
 from batch_platform.trading.store.portfolios import Portfolios
+from batch_platform.trading.store.prices import Prices
 from batch_platform.trading.store.records import Records
 from batch_platform.trading.store.recurring import Recurring
 from batch_platform.trading.store.reports import Reports
 from batch_platform.trading.store.retention import Retention
-=======
-from batch_platform.trading.store.prices import Prices
->>>>>>> 98ffc6c (Prices that move a live campaign: looks at the sources become ticks, by schedule and for those who wait)
 from batch_platform.trading.store.snapshots import Snapshots
 
 PATIENCE: Final = 10
@@ -39,13 +36,13 @@ _SCRATCH: Final = (
 )
 
 
-<<<<<<< HEAD
 class Session(
     Campaigns,
     Accounts,
     Engine,
     Snapshots,
     Contests,
+    Prices,
     Portfolios,
     Listings,
     Retention,
@@ -54,9 +51,6 @@ class Session(
     Invariants,
     Reports,
 ):
-=======
-class Session(Campaigns, Accounts, Engine, Snapshots, Contests, Prices):
->>>>>>> 98ffc6c (Prices that move a live campaign: looks at the sources become ticks, by schedule and for those who wait)
     """The statements of one transaction."""
 
 
