@@ -24,6 +24,7 @@ from batch_platform.core.terminal import print_json, print_rows, say, showing
 from batch_platform.kit import session
 from batch_platform.settings import load_settings
 from batch_platform.trading import answer, printing
+from batch_platform.trading.admin_cli import players_app
 from batch_platform.trading.opening import open_work
 from batch_platform.trading.proving.command import prove
 from batch_platform.trading.read_cli import Campaign, app, instant
@@ -41,6 +42,7 @@ calc_app = typer.Typer(
     no_args_is_help=True, help="The rules alone: JSON Lines in, an answer a line out, nothing stored."
 )
 app.add_typer(calc_app, name="calc")
+app.add_typer(players_app, name="players")
 app.command("prove")(prove)
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines; - is standard input.")]

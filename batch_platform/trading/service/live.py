@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from psycopg import Rollback
+
 from batch_platform.core.failures import Conflict, NotFound
 from batch_platform.trading.model import Campaign
 from batch_platform.trading.service import engine
@@ -27,21 +29,35 @@ def whole_second(moment: datetime) -> datetime:
 
 
 @contextmanager
-def acting(context: TradingContext, name: str) -> Iterator[tuple[Session, Campaign]]:
-    """A transaction beside others of its kind, in which no tick happens. Raises `NotFound`, `Conflict`."""
+def acting(context: TradingContext, name: str, *, dry_run: bool = False) -> Iterator[tuple[Session, Campaign]]:
+    """A transaction beside others of its kind, in which no tick happens. Raises `NotFound`, `Conflict`.
+
+    A dry run ends as if it had never been.
+    """
     with context.store.transaction() as session:
         campaign = engine.campaign(session, name)
         session.share(campaign.number)
         yield session, _live(session, name)
+        undo(dry_run=dry_run)
 
 
 @contextmanager
-def alone(context: TradingContext, name: str) -> Iterator[tuple[Session, Campaign]]:
-    """A transaction in which nobody else acts in the campaign. Raises `NotFound`, `Conflict`."""
+def alone(context: TradingContext, name: str, *, dry_run: bool = False) -> Iterator[tuple[Session, Campaign]]:
+    """A transaction in which nobody else acts in the campaign. Raises `NotFound`, `Conflict`.
+
+    A dry run ends as if it had never been.
+    """
     with context.store.transaction() as session:
         campaign = engine.campaign(session, name)
         session.lock(campaign.number)
         yield session, _live(session, name)
+        undo(dry_run=dry_run)
+
+
+def undo(*, dry_run: bool) -> None:
+    """The last statement of a transaction that may be a dry run: nothing of it stays."""
+    if dry_run:
+        raise Rollback
 
 
 def wait_for_acts(context: TradingContext, campaign: Campaign) -> None:

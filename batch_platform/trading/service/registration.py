@@ -22,7 +22,9 @@ Record = Callable[[postgres.Connection, str, str, Any, Any], None]
 """Records a change in its own transaction: what is done, to what, and the state before and after."""
 
 REGISTER: Final = "player.register"
-"""What the audit log calls it."""
+MOVE: Final = "player.move"
+STATUSES: Final = {"disqualified": "player.disqualify", "active": "player.reinstate"}
+"""What the audit log calls it that a player gets this status."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ def move(
     reason: str,
     record: Record,
     request_key: str | None = None,
+    dry_run: bool = False,
 ) -> Row:
     """A deposit, or a correction, of signed amounts by symbol, by an administrator who says why.
 
@@ -128,7 +131,7 @@ def move(
     than the player has.
     """
     now = context.clock()
-    with live.acting(context, name) as (session, campaign):
+    with live.acting(context, name, dry_run=dry_run) as (session, campaign):
         player = live.player(session, campaign, wallet)
         if request_key is not None:
             known = session.flow_of_key(player["user_no"], request_key)
@@ -142,16 +145,28 @@ def move(
             [done] = session.add_flows(campaign.number, [row])
         except errors.CheckViolation:
             raise Conflict("flow-beyond-balance", "player {wallet} has less than that", wallet=wallet) from None
-        record(session.connection, f"trading.{flow}", wallet, None, {"amounts": given, "reason": reason})
+        after = {"campaign": name, "flow": flow, "amounts": given, "reason": reason}
+        record(session.connection, MOVE, wallet, None, after)
         return {"flow_no": done["flow_no"], "at": at, "flow": flow, "amounts": given, "reason": reason}
 
 
-def set_status(context: TradingContext, name: str, wallet: str, status: str, *, record: Record) -> Row:
-    """`active` or `disqualified`: who is disqualified is valued and not listed. Raises `NotFound`."""
-    with live.acting(context, name) as (session, campaign):
+def set_status(
+    context: TradingContext,
+    name: str,
+    wallet: str,
+    status: str,
+    *,
+    reason: str,
+    record: Record,
+    dry_run: bool = False,
+) -> Row:
+    """`active` or `disqualified`: who is disqualified is valued and not listed. Raises `NotFound`, `Conflict`."""
+    with live.acting(context, name, dry_run=dry_run) as (session, campaign):
         player = live.player(session, campaign, wallet)
-        if session.set_status(campaign.number, wallet, status, context.clock()):
-            record(session.connection, f"player.{status}", wallet, player["status"], status)
+        if not session.set_status(campaign.number, wallet, status, context.clock()):
+            raise Conflict("player-has-status", "the player is {status} already", status=status)
+        after = {"campaign": name, "status": status, "reason": reason}
+        record(session.connection, STATUSES[status], wallet, {"status": player["status"]}, after)
         return {**player, "status": status}
 
 

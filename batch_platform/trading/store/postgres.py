@@ -15,6 +15,7 @@ from psycopg import sql
 from batch_platform.core import postgres
 from batch_platform.core.store import BaseStore
 from batch_platform.trading.store.accounts import Accounts
+from batch_platform.trading.store.administration import Administration
 from batch_platform.trading.store.campaigns import Campaigns
 from batch_platform.trading.store.contests import Contests
 from batch_platform.trading.store.engine import Engine
@@ -50,6 +51,7 @@ class Session(
     Recurring,
     Invariants,
     Reports,
+    Administration,
 ):
     """The statements of one transaction."""
 

@@ -8,6 +8,7 @@ from batch_platform.trading.service.contests import LOAD
 from batch_platform.trading.service.registration import REGISTER
 from batch_platform.trading.service.retention import PRUNE
 from batch_platform.trading.service.trades import PLACE
+from batch_platform.trading.web.administration import ADMINISTRATION
 
 
 class Deed(NamedTuple):
@@ -16,4 +17,4 @@ class Deed(NamedTuple):
     name: str
 
 
-ACTIONS: Final = (Deed(REGISTER), Deed(PLACE), Deed(LOAD), Deed(PRUNE))
+ACTIONS: Final = (Deed(REGISTER), Deed(PLACE), Deed(LOAD), Deed(PRUNE), *ADMINISTRATION)
