@@ -58,6 +58,8 @@ AT: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NAME: Final = "benchmark"
 NEAR: Final = 1_000
 """Positions that a fall of 3 % liquidates."""
+TICKS: Final = 30
+"""Of a round of funding."""
 CALLS: Final = 200
 """Of each service call in a round."""
 
@@ -139,20 +141,22 @@ class Bench:
         _compare(f"snapshot of {users:,} players", ours, "scan and COPY", theirs, target="2", by="cpu")
 
     def funding(self, positions: int) -> None:
-        """A tick that steps the funding index of every token, over few and over many positions."""
+        """Ticks that step the funding index of every token, over few and over many positions."""
         few, many = (self._ticks(count) for count in (1_000, positions))
-        _compare(f"tick over {positions:,} positions", many, "tick over 1,000", few, target="1: the same")
+        what = f"{TICKS} ticks over {positions:,} positions"
+        _compare(what, many, f"{TICKS} ticks over 1,000", few, target="1: the same", by="cpu")
 
-    def _ticks(self, positions: int) -> list[float]:
+    def _ticks(self, positions: int) -> list[Turn]:
         campaign = self._competition(1_000, positions=positions)
         with self.context.store.snapshot() as session:
             quotes = data.quotes(session, campaign, AT)
-        times = []
-        for number in range(10 * self.rounds):
-            with self.context.store.transaction() as session:
-                at = self._later(number)
-                times.append(_seconds(partial(engine.tick, session, campaign, at, quotes, kind="given")))
-        return times
+
+        def tick_on(first: int) -> None:
+            for number in range(first, first + TICKS):
+                with self.context.store.transaction() as session:
+                    engine.tick(session, campaign, self._later(number), quotes, kind="given")
+
+        return [self._timed(partial(tick_on, TICKS * number)) for number in range(self.rounds)]
 
     def liquidations(self, positions: int) -> None:
         """A fall of 3 % that liquidates 1,000; each turn is taken back."""
