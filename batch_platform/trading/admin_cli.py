@@ -1,4 +1,4 @@
-"""`batch-platform trading campaigns|tokens|pools|rates|players …`: the competition's administration."""
+"""`batch-platform trading campaigns|tokens|pools|rates|prices|players …`: the competition's administration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from batch_platform.kit import actions, session
 from batch_platform.kit.session import Session
 from batch_platform.settings import load_settings
 from batch_platform.trading.opening import open_work
-from batch_platform.trading.read_cli import campaigns_app, pools_app, rates_app, tokens_app
+from batch_platform.trading.read_cli import campaigns_app, pools_app, prices_app, rates_app, tokens_app
 from batch_platform.trading.service import TradingContext
 from batch_platform.trading.service.engine import Row
 from batch_platform.trading.web import administration as deeds
@@ -57,6 +57,7 @@ _command(tokens_app, deeds.CHANGE_TOKEN, "change", doc="Change what people see o
 _command(pools_app, deeds.ADD_POOL, "add", doc="Add a pool of liquid staking for a token.", target=Symbol)
 _command(rates_app, deeds.ADD_INTEREST_RATE, "add", doc="Add a yearly rate of a token.", target=Symbol)
 _command(rates_app, deeds.ADD_FUNDING_RATE, "add-funding", doc="Add a funding rate by hand.", target=Symbol)
+_command(prices_app, deeds.ACCEPT_PRICE, "accept", doc="Take a token's price that has truly jumped.", target=Symbol)
 _command(players_app, deeds.MOVE, "move", doc="Deposit to a player, or correct what he has.", target=Wallet)
 _command(players_app, deeds.DISQUALIFY, "disqualify", doc="Take a player off the leaderboard.", target=Wallet)
 _command(players_app, deeds.REINSTATE, "reinstate", doc="Put a player back on the leaderboard.", target=Wallet)

@@ -176,8 +176,10 @@ def test_an_administrator_accepts_a_true_jump(traded: Traded) -> None:
     traded.fetch()
     with pytest.raises(Conflict, match=r"1600\.1"):
         accept(price=Decimal(1600))
+    seen = prices.refused_jump(traded.context, traded.live.name, "SOL")
+    assert (seen["at"], seen["former_usd"]) == (None, Decimal(160))
     done, again = accept(price=Decimal("1600.1")), accept()
-    assert done == again
+    assert {**done, "former_usd": None} == again
     assert audit == [("trading-price.accept", "SOL", "1600.1")]
     assert (done["at"], traded.newest()["SOL"]) == (traded.ticks()[-1]["at"], "1600.1")
     traded.live.clock.pass_by(seconds=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from typer.testing import CliRunner
 
 from batch_platform.core import postgres
 from batch_platform.core.caller import system_user
+from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.trading.cli import app
-from batch_platform.trading.service import listings
+from batch_platform.trading.service import engine, listings
 from batch_platform.trading.web import admin_api
 from batch_platform.trading.web.administration import ADMINISTRATION
 from batch_platform.web.access.model import Role
@@ -56,6 +58,7 @@ def steps(campaign: str, live: str, wallet: str) -> list[tuple[str, str, str, st
             {**later, "action": "staking", "rate": "4.25", "effective": "2027-01-01"},
         ),
         ("funding-rates/{}", "rates add-funding", "funding-rate.add", "ETH", {**later, "rate": "0.0001"}),
+        ("prices/{}/accept", "prices accept", "trading-price.accept", "WIF", {**begun, "price": "11"}),
         (
             "players/{}/move",
             "players move",
@@ -73,6 +76,7 @@ def test_every_route(game: Game, ann: Seat, pool: postgres.Pool) -> None:
     walk = Walk(pool, WEB)
     administrator, operator = game.site.program(Role.ADMINISTRATOR), game.site.program(Role.OPERATOR)
     campaign = f"next-{game.live.name}"[:60]
+    refuse_a_jump(game, game.live.clock())
     for path, _, name, target, given in steps(campaign, game.live.name, ann.address):
         where = f"/api/trading/{path.format(target)}"
         check_problem(ann.client.post(where, json=given), 403)
@@ -97,6 +101,7 @@ def test_every_command(
         assert result.exit_code == 0, result.output
 
     campaign = f"other-{game.live.name}"[:60]
+    refuse_a_jump(game, utc_now())
     for _, command, name, target, given in steps(campaign, game.live.name, ann.address):
         options = [word for field, value in given.items() for word in (option(field), text(value))]
         walk.command(call, "trading", *command.split(), target, *options, does=(name,), by=by, target=target)
@@ -105,6 +110,16 @@ def test_every_command(
         call("trading", "campaigns", "end", campaign)
     with walk.nothing(), pytest.raises(InvalidInput, match="TOKEN=AMOUNT"):
         call("trading", "campaigns", "grant", campaign, "--amounts", "SOL")
+
+
+def refuse_a_jump(game: Game, at: datetime) -> None:
+    """WIF is said to cost 11 USD, which nobody confirms."""
+    with game.live.context.store.transaction() as session:
+        campaign = engine.campaign(session, game.live.name)
+        wif = campaign.tokens["WIF"].number
+        refusal = {"token_no": wif, "at": at, "source": "jupiter", "reason": "jump", "price_usd": 11}
+        fetch = {"source": "jupiter", "accepted": 0}
+        session.add_fetches(campaign.number, at=at, kind="refresh", fetches=[fetch], refusals=[refusal])
 
 
 def option(field: str) -> str:
@@ -143,6 +158,9 @@ def test_what_orders_were_judged_by_is_fixed(game: Game, ann: Seat) -> None:
     assert refused("funding-rates/SOL", **funding) == (409, "funding-applied")
     assert refused("funding-rates/SOL", **funding | {"rate": "0.33"}) == (422, "invalid-input")
     assert refused("funding-rates/SOL", **funding | {"rate": 0.1}) == (422, "invalid-input")
+    assert refused("prices/WIF/accept", **of_live) == (404, "no-jump")
+    refuse_a_jump(game, game.live.clock())
+    assert refused("prices/WIF/accept", **of_live, price="12") == (409, "another-jump")
     move = {**of_live, "flow": "correction", "reason": "r"}
     assert refused(f"players/{ann.address}/move", **move, amounts={"SOL": "-13"}) == (409, "flow-beyond-balance")
     assert refused(f"players/{ann.address}/move", **move, amounts={"SOL": "0.0000000001"}) == (422, "bad-amount")

@@ -123,6 +123,12 @@ def scheduled(context: TradingContext, sources: Sources, name: str, window_at: d
     return fetch(context, sources, name, window_at=window_at)
 
 
+def refused_jump(context: TradingContext, name: str, symbol: str, *, price: Decimal | None = None) -> Row:
+    """What `accept` would take, with `at` None, or has taken; raises what it would raise."""
+    with context.store.snapshot() as session:
+        return _jump(session, engine.campaign(session, name), symbol, price, context.clock())
+
+
 def accept(context: TradingContext, name: str, symbol: str, *, record: Record, price: Decimal | None = None) -> Row:
     """Take the newest price of a token that was refused for a jump: an administrator says that it is true.
 
@@ -132,31 +138,50 @@ def accept(context: TradingContext, name: str, symbol: str, *, record: Record, p
     """
     with live.alone(context, name) as (session, campaign):
         now = context.clock()
-        token = campaign.tokens.get(symbol)
-        jump = None if token is None else session.newest_jump(token.number)
-        if jump is None:
-            raise NotFound("no-jump", "no price of {token} was refused for a jump", token=symbol, field="token")
-        if price is not None and price != jump["price_usd"]:
-            raise Conflict(
-                "another-jump",
-                "the newest refused price of {token} is {price}",
-                token=symbol,
-                price=plain(jump["price_usd"]),
-                field="price",
-            )
-        answer = {"symbol": symbol, "price_usd": plain(jump["price_usd"]), "source": jump["source"]}
-        [newest] = session.priced_tokens(campaign.number, [symbol], jumps_after=now)
-        if (newest["observed_at"], newest["price_usd"]) == (jump["at"], jump["price_usd"]):
-            return {**answer, "at": newest["at"]}
-        if not is_good(jump["at"], now) or (newest["observed_at"] is not None and jump["at"] < newest["observed_at"]):
-            raise Conflict("jump-too-old", "the refused price of {token} is too old to be accepted", token=symbol)
-        quote = Quote(jump["price_usd"], jump["source"], jump["at"])
+        jump = _jump(session, campaign, symbol, price, now)
+        if jump["at"] is not None:
+            return jump
+        quote = Quote(jump["price_usd"], jump["source"], jump["observed_at"])
         done = ticks.tick_within(session, campaign, now, {symbol: quote})
         if done is None:
             raise Conflict("campaign-over", "campaign {campaign} is over", campaign=name)
-        at = instant_text(done.at)
-        record(session.connection, ACCEPT, symbol, None, {**answer, "campaign": name, "at": at})
-        return {**answer, "at": done.at}
+        after = {
+            "campaign": name,
+            "price_usd": plain(quote.price),
+            "source": quote.source,
+            "at": instant_text(done.at),
+        }
+        record(session.connection, ACCEPT, symbol, None, after)
+        return {**jump, "at": done.at}
+
+
+def _jump(session: Session, campaign: Campaign, symbol: str, price: Decimal | None, now: datetime) -> Row:
+    token = campaign.tokens.get(symbol)
+    jump = None if token is None else session.newest_jump(token.number)
+    if jump is None:
+        raise NotFound("no-jump", "no price of {token} was refused for a jump", token=symbol, field="token")
+    refused, seen_at = jump["price_usd"], jump["at"]
+    if price is not None and price != refused:
+        raise Conflict(
+            "another-jump",
+            "the newest refused price of {token} is {price}",
+            token=symbol,
+            price=plain(refused),
+            field="price",
+        )
+    [newest] = session.priced_tokens(campaign.number, [symbol], jumps_after=now)
+    is_taken = (newest["observed_at"], newest["price_usd"]) == (seen_at, refused)
+    is_older = newest["observed_at"] is not None and seen_at < newest["observed_at"]
+    if not is_taken and (is_older or not is_good(seen_at, now)):
+        raise Conflict("jump-too-old", "the refused price of {token} is too old to be accepted", token=symbol)
+    return {
+        "symbol": symbol,
+        "price_usd": refused,
+        "source": jump["source"],
+        "observed_at": seen_at,
+        "former_usd": None if is_taken else newest["price_usd"],
+        "at": newest["at"] if is_taken else None,
+    }
 
 
 def _known(context: TradingContext, name: str, window_at: datetime) -> Outcome | None:

@@ -90,6 +90,12 @@ of_token(
     doc="A funding rate by hand, not before the newest tick.",
     status=201,
 )
+of_token(
+    deeds.ACCEPT_PRICE,
+    "/prices/{symbol}/accept",
+    name="accept_price",
+    doc="Take the newest price that was refused for a jump: it is true, and a tick.",
+)
 of_player(
     deeds.MOVE,
     "/players/{wallet_address}/move",

@@ -14,7 +14,7 @@ from batch_platform.core.messages import Message
 from batch_platform.kit.actions import Action, Nothing, Targets
 from batch_platform.kit.session import Session
 from batch_platform.trading import amounts
-from batch_platform.trading.service import TradingContext, registration
+from batch_platform.trading.service import TradingContext, prices, registration
 from batch_platform.trading.service import administration as service
 from batch_platform.trading.service.engine import Row
 from batch_platform.trading.web.wire import At
@@ -113,6 +113,12 @@ class FundingRateRequest(OfCampaign):
     at: At | None = Field(None, description="From this moment on; default: now.")
 
 
+class AcceptPriceRequest(OfCampaign):
+    """The price that was seen; another one is refused with 409."""
+
+    price: Above0 | None = Field(None, description="The refused price in USD, so that no other one is accepted.")
+
+
 class MoveRequest(OfCampaign):
     """A deposit, or a correction of signed amounts."""
 
@@ -168,6 +174,13 @@ def _in_campaign(use_case: Callable[..., Row], renamed: Mapping[str, str] | None
     return do
 
 
+def _accept_price(session: Session[TradingContext], symbol: str, given: AcceptPriceRequest, *, dry_run: bool) -> Row:
+    context, name = session.context, given.campaign or session.context.campaign
+    if dry_run:
+        return prices.refused_jump(context, name, symbol, price=given.price)
+    return prices.accept(context, name, symbol, record=session.log.record, price=given.price)
+
+
 def _move(session: Session[TradingContext], wallet: str, given: MoveRequest, *, dry_run: bool) -> Row:
     return registration.move(
         session.context,
@@ -212,6 +225,7 @@ ADD_INTEREST_RATE: Final = _action(
 ADD_FUNDING_RATE: Final = _action(
     service.ADD_FUNDING_RATE, FundingRateRequest, _in_campaign(service.add_funding_rate)
 )
+ACCEPT_PRICE: Final = _action(prices.ACCEPT, AcceptPriceRequest, _accept_price)
 MOVE: Final = _action(registration.MOVE, MoveRequest, _move)
 DISQUALIFY: Final = _action(registration.STATUSES["disqualified"], ReasonRequest, _status("disqualified"))
 REINSTATE: Final = _action(registration.STATUSES["active"], ReasonRequest, _status("active"))
@@ -226,6 +240,7 @@ ADMINISTRATION: Final = (
     ADD_POOL,
     ADD_INTEREST_RATE,
     ADD_FUNDING_RATE,
+    ACCEPT_PRICE,
     MOVE,
     DISQUALIFY,
     REINSTATE,
