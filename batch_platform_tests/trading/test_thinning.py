@@ -18,6 +18,7 @@ from batch_platform.trading.instants import day_start
 from batch_platform.trading.series import Period
 from batch_platform.trading.service import TradingContext, boards, contests, retention, snapshots
 from batch_platform.trading.service.pnl import pnl
+from batch_platform.trading.store import Session
 from batch_platform_tests.trading.contests import TINY, contest, written
 from batch_platform_tests.trading.live import START, make_live
 
@@ -86,6 +87,28 @@ def test_the_rows_that_stay_are_those_of_the_pure_rule(
     assert rows_of(trading, once) == left
     for week in (WEEKS[-1], WEEKS[0]):
         assert retention.prune(trading, week, campaign=once).removed == 0
+
+
+def test_a_thinning_that_dies_on_its_way_has_done_nothing(
+    trading: TradingContext, campaign_of: Callable[[Rows], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = history(Random(9))
+    name = campaign_of(rows)
+    with monkeypatch.context() as patch:
+        thin, days = Session.thin_day, list[date]()
+
+        def dies(self: Session, number: int, day: date, bucket: timedelta) -> int:
+            days.append(day)
+            if len(days) == 3:
+                raise KeyboardInterrupt
+            return thin(self, number, day, bucket)
+
+        patch.setattr(Session, "thin_day", dies)
+        with pytest.raises(KeyboardInterrupt):
+            retention.prune(trading, SUNDAY, campaign=name)
+    assert rows_of(trading, name) == rows
+    retention.prune(trading, SUNDAY, campaign=name)
+    assert rows_of(trading, name) == rule.kept(rows, SUNDAY)
 
 
 def test_a_live_campaign_is_not_thinned_ahead_of_time(trading: TradingContext) -> None:

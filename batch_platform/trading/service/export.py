@@ -24,11 +24,12 @@ def export(context: TradingContext, campaign: str) -> list[bytes]:
     Raises `NotFound`.
     """
     with context.store.snapshot() as session:
-        return [written(line) for line in lines(session, campaign)]
+        found = lines(session, campaign)
+    return [written(line) for line in found]
 
 
 def lines(session: Session, name: str) -> list[Line]:
-    """Each as JSON has it. Raises `NotFound`."""
+    """Values as their tables have them. Raises `NotFound`."""
     campaign = engine.campaign(session, name)
     number = campaign.number
     first = session.first_rates_day(number)
@@ -40,13 +41,12 @@ def lines(session: Session, name: str) -> list[Line]:
         facts.append({"kind": "tick", "at": campaign.last_at, "prices": {}})
     begins = first if not moments else min(moments).astimezone(UTC).date()
     settings = {name: getattr(campaign, name) for name in ("swap_fee_bps", "perp_fee_bps")}
-    found = [{"kind": "settings", **settings}, *_rules(session, number, begins), *funding, *facts]
-    return [answer.json_of(line) for line in found]
+    return [{"kind": "settings", **settings}, *_rules(session, number, begins), *funding, *facts]
 
 
 def written(line: Line) -> bytes:
     """One line of a file, without its end."""
-    return json.dumps(line, ensure_ascii=False).encode()
+    return json.dumps(answer.json_of(line), ensure_ascii=False).encode()
 
 
 def _rules(session: Session, number: int, begins: date | None) -> Iterator[Line]:

@@ -55,7 +55,7 @@ def prune(
     if campaign is not None and not found:
         raise no_campaign(campaign)
     done = [_thin(context, row, _day_of(context, row, day), dry_run=dry_run) for row in found]
-    return Pruned(done, [] if dry_run else _drop_empty(context, day))
+    return Pruned(done, [] if dry_run else _drop_empty(context, min(day, _today(context))))
 
 
 def thin_days(session: Session, campaign_no: int, days: Iterable[date], thinned_to: datetime) -> None:
@@ -101,7 +101,11 @@ def _changed(instants: list[datetime], day: date, thinned_to: datetime | None) -
 
 
 def _day_of(context: TradingContext, row: Row, day: date) -> date:
-    return min(day, context.clock().astimezone(UTC).date()) if row["kind"] == "live" else day
+    return min(day, _today(context)) if row["kind"] == "live" else day
+
+
+def _today(context: TradingContext) -> date:
+    return context.clock().astimezone(UTC).date()
 
 
 def _drop_empty(context: TradingContext, day: date) -> list[str]:

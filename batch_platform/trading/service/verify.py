@@ -10,7 +10,6 @@ from typing import Any, Final
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.progress import report
 from batch_platform.trading import answer, contest
-from batch_platform.trading.instants import parse_instant
 from batch_platform.trading.model import Campaign
 from batch_platform.trading.retention import kept
 from batch_platform.trading.service import engine, export
@@ -89,7 +88,7 @@ def verify(context: TradingContext, name: str) -> Verification:
 
 def _span(context: TradingContext, campaign: Campaign, session: Session, lines: list[export.Line]) -> _Span:
     """Until a campaign's end, or now; no earlier than anything that has happened."""
-    moments = [parse_instant(line["at"]) for line in lines if "at" in line]
+    moments = [line["at"] for line in lines if "at" in line]
     until = newest(context, session.campaign(campaign.name) or {})
     if campaign.kind == "live":
         until = max([until, *moments])
