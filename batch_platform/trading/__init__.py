@@ -1,4 +1,5 @@
 """trading: a paper-trading competition at real prices, where facts are appended and all else follows from them.
 
-price_ticks -> perp_liquidations, funding_index; interest_index, lst_rates; portfolio_snapshots -> leaderboard
+price_ticks -> perp_liquidations, funding_index; interest_index, lst_rates; portfolio_snapshots -> leaderboard,
+snapshot_retention; initial_distribution
 """

@@ -32,19 +32,19 @@ def test_hours_are_missing_from_the_baseline_to_the_end(campaign: Live) -> None:
     assert recurring.missing_hours(context, START) == []
     assert recurring.missing_hours(context, START + timedelta(hours=2, minutes=59)) == hours(1, 2)
     campaign.clock.now = START + timedelta(days=4)
-    [taken] = recurring.take_hour(context, START + timedelta(hours=2))
-    assert (taken.at, taken.taken.players) == (START + timedelta(hours=2), 1)
+    [taken] = recurring.take_hour(context, START + timedelta(hours=2)).values()
+    assert (taken.at, taken.players) == (START + timedelta(hours=2), 1)
     assert recurring.missing_hours(context, campaign.clock.now) == hours(1, *range(3, 53))
     # the last hour is valued at the end, which lies within it
-    [last] = recurring.take_hour(context, START + timedelta(hours=52))
+    [last] = recurring.take_hour(context, START + timedelta(hours=52)).values()
     assert last.at == START + timedelta(days=2, hours=3, minutes=20)
     assert recurring.missing_hours(context, campaign.clock.now) == hours(1, *range(3, 52))
-    assert recurring.take_hour(context, START + timedelta(hours=53)) == []
+    assert recurring.take_hour(context, START + timedelta(hours=53)) == {}
 
 
 def test_days_accrue_in_order_up_to_the_end_and_no_earlier_than_they_are_over(campaign: Live) -> None:
     context = campaign.context
-    assert recurring.first_missing_day(context) == START.date()
+    assert recurring.first_day(context) == START.date()
     with pytest.raises(InvalidInput, match="is not over yet"):
         recurring.accrue_day(context, START.date())
     campaign.clock.now = START + timedelta(days=9)
@@ -55,7 +55,7 @@ def test_days_accrue_in_order_up_to_the_end_and_no_earlier_than_they_are_over(ca
         assert [row["k"] for row in session.interest_of_day(current.number, date(2026, 11, 11))] == [
             2 * row["rate"] for row in session.interest_of_day(current.number, date(2026, 11, 10))
         ]
-    assert recurring.first_missing_day(context) is None
+    assert recurring.first_day(context) is None
 
 
 def test_the_first_day_is_that_of_the_first_player(trading: TradingContext) -> None:

@@ -5,7 +5,6 @@ A partition that is asked for late or again gives the same rows. Loaded campaign
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -13,22 +12,13 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.trading.instants import day_start
 from batch_platform.trading.model import Campaign
 from batch_platform.trading.retention import WHOLE
-from batch_platform.trading.service import engine, live, snapshots, ticks
+from batch_platform.trading.service import boards, engine, live, snapshots, ticks
 from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.engine import Row
 from batch_platform.trading.service.snapshots import Taken
 
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class HourTaken:
-    """Who could be valued in a campaign; `at` is the hour, or the end that the campaign has before it."""
-
-    campaign: str
-    at: datetime
-    taken: Taken
 
 
 def live_campaigns(context: TradingContext) -> list[Campaign]:
@@ -43,10 +33,10 @@ def missing_hours(context: TradingContext, until: datetime) -> list[datetime]:
         return session.missing_hours(until)
 
 
-def first_missing_day(context: TradingContext) -> date | None:
-    """The first UTC day that some campaign has not accrued; it may be today. None while none has begun."""
+def first_day(context: TradingContext) -> date | None:
+    """The first UTC day of the campaigns that have days to accrue; None without any."""
     with context.store.snapshot() as session:
-        return session.first_missing_day()
+        return session.first_day()
 
 
 def missing_weeks(context: TradingContext, today: date) -> list[date]:
@@ -65,13 +55,13 @@ def instants_of_hour(context: TradingContext, at: datetime) -> list[Row]:
         return session.instants_of_hour(at)
 
 
-def take_hour(context: TradingContext, at: datetime) -> list[HourTaken]:
-    """Value everybody at an hour; in a campaign that has ended within it, at its end. Raises `InvalidInput`."""
-    done = []
+def take_hour(context: TradingContext, at: datetime) -> dict[str, Taken]:
+    """Value everybody at an hour, by campaign; in one that has ended within it, at its end. Raises `InvalidInput`."""
+    taken = {}
     for row in instants_of_hour(context, at):
         ticks.end(context, row["name"])
-        done.append(HourTaken(row["name"], row["at"], snapshots.take(context, row["name"], row["at"])))
-    return done
+        taken[row["name"]] = snapshots.take(context, row["name"], row["at"])
+    return taken
 
 
 def accrue_day(context: TradingContext, day: date) -> None:
@@ -95,12 +85,11 @@ def days_to_accrue(campaign: Campaign, day: date) -> list[date]:
 
 
 def boards_of_hour(context: TradingContext, at: datetime) -> tuple[list[Row], list[Row]]:
-    """Ranked and unranked players at an hour, with the name of their `campaign`."""
+    """Ranked and unranked players at an hour, each with its `campaign`. Raises `NotFound` before it is taken."""
     ranked: list[Row] = []
     unranked: list[Row] = []
-    with context.store.snapshot() as session:
-        for row in session.instants_of_hour(at):
-            number, name = row["campaign_no"], row["name"]
-            ranked += [{"campaign": name, **player} for player in session.ranked(number, row["at"])]
-            unranked += [{"campaign": name, **player} for player in session.unranked(number, row["at"])]
+    for row in instants_of_hour(context, at):
+        board = boards.leaderboard(context, row["name"], at=row["at"])
+        ranked += [{"campaign": row["name"], **player} for player in board.ranked]
+        unranked += [{"campaign": row["name"], **player} for player in board.unranked]
     return ranked, unranked

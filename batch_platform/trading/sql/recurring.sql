@@ -25,9 +25,11 @@ WHERE c.kind = 'live' AND (c.ends_at IS NULL OR c.ends_at > %(hour)s::timestampt
 GROUP BY c.campaign_no, e.at
 ORDER BY c.campaign_no;
 
--- name: first_missing_day
--- the first day that some campaign has not accrued; the days that begin after its end are none of it
-SELECT min(c.day) FROM campaigns AS c
+-- name: first_day_of_all
+-- the first day of campaigns that have not accrued all of theirs; a day that begins after the end is none
+SELECT (min(u.created_at) AT TIME ZONE 'UTC')::date
+FROM campaigns AS c
+JOIN users AS u ON u.campaign_no = c.campaign_no
 WHERE c.kind = 'live' AND (c.ends_at IS NULL OR c.day < (c.ends_at AT TIME ZONE 'UTC')::date);
 
 -- name: thinned_as_of

@@ -21,9 +21,9 @@ class Recurring(TradingStatements):
         """
         return self._rows("instants_of_hour", hour=hour)
 
-    def first_missing_day(self) -> date | None:
-        """The first day that some campaign has not accrued; None while none has begun."""
-        day: date | None = self._value("first_missing_day")
+    def first_day(self) -> date | None:
+        """The first day of the campaigns that have days to accrue; None without any."""
+        day: date | None = self._value("first_day_of_all")
         return day
 
     def thinned_as_of(self, whole: timedelta) -> date | None:

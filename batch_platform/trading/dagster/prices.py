@@ -1,0 +1,89 @@
+"""The assets of ten minutes: one tick, and all that follows from it; and the rates of perpetual futures."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import dagster as dg
+
+from batch_platform.core.failures import TransientFailure
+from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.kit.assets import Metadata, each_partition
+from batch_platform.resources.failures import dagster_failures
+from batch_platform.trading.cadence import WINDOW
+from batch_platform.trading.dagster import run_metadata
+from batch_platform.trading.dagster.checks import FUNDING_CHECKS, PRICE_CHECKS, results
+from batch_platform.trading.dagster.partitions import WINDOWS, instants
+from batch_platform.trading.dagster.resource import TradingResource
+from batch_platform.trading.service import invariants, scheduled
+
+asset = partial(
+    dg.asset,
+    key_prefix="trading",
+    group_name="trading",
+    kinds={"postgres"},
+    partitions_def=WINDOWS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+
+
+@asset(
+    check_specs=PRICE_CHECKS,
+    description="The scheduled tick of ten minutes (trading.price_ticks), and in the same transaction all that "
+    "follows: the funding index, flows, liquidations, fills. Ten minutes that pass without a tick stay without.",
+)
+def price_ticks(context: dg.AssetExecutionContext, trading: TradingResource) -> Iterator[Any]:
+    def tick(window: datetime) -> Metadata:
+        with trading.sources() as sources:
+            outcomes = scheduled.tick_window(work, sources, window)
+        if failed := scheduled.failures(outcomes):
+            raise TransientFailure("no-tick", "no tick of {failures}", failures=", ".join(failed))
+        return run_metadata.of_prices(work, window, outcomes)
+
+    with trading.work() as work:
+        each_partition(context, instants(context), tick, asset=price_ticks.key)
+        with dagster_failures(context, STANDARD_RETRY):
+            ledger = invariants.of_each(work, invariants.ledger)
+    yield dg.MaterializeResult()
+    yield from results(PRICE_CHECKS, ledger)
+
+
+@asset(
+    deps=[price_ticks],
+    description="Positions that the ticks of ten minutes liquidated (trading.perp_positions), settled with them: by "
+    "the scheduled tick, and by those that orders and looks at a portfolio brought about.",
+)
+def perp_liquidations(context: dg.AssetExecutionContext, trading: TradingResource) -> None:
+    with trading.work() as work:
+        show = partial(run_metadata.of_liquidations, work)
+        each_partition(context, instants(context), show, asset=perp_liquidations.key)
+
+
+@asset(
+    deps=[price_ticks],
+    check_specs=FUNDING_CHECKS,
+    description="The sum of rate, price and seconds over all ticks of a token, in USD seconds "
+    "(trading.price_ticks.j): what every position pays or is paid follows from it.",
+)
+def funding_index(context: dg.AssetExecutionContext, trading: TradingResource) -> Iterator[Any]:
+    with trading.work() as work:
+        windows = instants(context)
+        each_partition(context, windows, partial(run_metadata.of_funding_index, work), asset=funding_index.key)
+        with dagster_failures(context, STANDARD_RETRY):
+            (_, first), (_, last) = windows[0], windows[-1]
+            looked_at = invariants.of_each(work, partial(invariants.index, since=first, until=last + WINDOW))
+    yield dg.MaterializeResult()
+    yield from results(FUNDING_CHECKS, looked_at)
+
+
+TICK: Final = (price_ticks, perp_liquidations, funding_index)
+
+
+@dg.op(description="Asks for the present rates of perpetual futures; where there is none the former holds.")
+def fetch_funding_rates(context: dg.OpExecutionContext, trading: TradingResource) -> dg.Output[None]:
+    with dagster_failures(context, STANDARD_RETRY), trading.work() as work, trading.sources() as sources:
+        outcomes = scheduled.fetch_funding(work, sources)
+        if failed := scheduled.failures(outcomes):
+            raise TransientFailure("no-funding-rates", "no funding rates of {failures}", failures=", ".join(failed))
+    return dg.Output(None, metadata=run_metadata.of_funding_rates(outcomes))
