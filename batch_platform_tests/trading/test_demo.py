@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from batch_platform.core.failures import PermanentFailure
-from batch_platform.trading import contest
-from batch_platform.trading.demo import bundled
+from batch_platform.local import prices
+from batch_platform.local.price_server.server import PriceServer
+from batch_platform.settings import Settings
+from batch_platform.trading import contest, demo
+from batch_platform.trading.demo import bundled, live
 from batch_platform.trading.demo.story import board, story
 from batch_platform.trading.proving.oracle import replay
-from batch_platform.trading.service import TradingContext
+from batch_platform.trading.service import TradingContext, engine
+from batch_platform.trading.settings import TradingSettings
+from batch_platform_tests.waiting import PATIENCE
 
 AT = "2026-11-09T{}:00Z"
+DEMO = """
+from batch_platform.domains import load_settings
+from batch_platform.trading import demo
+demo.run(load_settings(), lambda message: print(message, flush=True))
+"""
 
 
 def lines() -> list[str]:
@@ -92,18 +110,75 @@ def test_a_campaign_that_is_not_its_replay_is_a_failure() -> None:
         bundled.show_equal(console, "x", {**answer, "balances": {}, "snapshots": []}, answer)
 
 
-def test_the_bundled_contest_comes_to_the_same_run_again(
-    trading: TradingContext, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def steered(settings: Settings) -> Iterator[Settings]:
+    """The settings with a price server of the test's own."""
+    with PriceServer(0) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield settings.having(TradingSettings(**prices.variables(server.server_address[1])))
+        server.shutdown()
+
+
+def test_killed_anywhere_and_run_again_it_comes_to_the_same(
+    trading: TradingContext, steered: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    moments, killed = random.Random(5), 0
+    for stage in ("replaying it", "live, 4 players", "tick 1:", "tick 3:", "tick 5:"):
+        killed += killed_after(steered, stage, moments.uniform(0, 0.2))
+    assert killed >= 4
     steps: list[str] = []
-    printed = []
+    printed, states = [], []
     for _ in range(2):
-        bundled.run(trading, steps.append, Console(highlight=False, markup=False, soft_wrap=True))
+        demo.run(steered, steps.append)
         printed.append(capsys.readouterr().out)
+        states.append(bundled.came_to(trading, live.CAMPAIGN))
     assert printed[0] == printed[1]
-    assert [step.split()[2] for step in steps if "campaign" in step] == ["loaded", "was"]
+    assert states[0] == states[1]
     assert "50 players, 289 ticks, 751 orders, 2,272 snapshots" in printed[0]
-    assert "campaign demo equals its replay" in printed[0]
-    assert "everything made again from its facts: equal" in printed[0]
     assert "the 20x long on SOL is liquidated at 151.762706: a bad debt of 120.330366 USDC" in printed[0]
     assert "   1  minoru.sol          +4.55 %       +119.55 USD" in printed[0]
+    assert "Trading, live: 4 players, 5 ticks, 13 orders" in printed[0]
+    assert "the 20x long on SOL is liquidated at 139.1: a bad debt of 72.06" in printed[0]
+    for name in ("demo", "demo-live"):
+        assert f"campaign {name} equals its replay" in printed[0]
+        assert f"everything made again from its facts: equal (trading verify --campaign {name})" in printed[0]
+    assert [printed[0].index(f"{rank}  {name} ") for rank, name in enumerate(("jun", "mei", "aoi", "ren"), 1)]
+    # and one that nobody has played in yet
+    with trading.store.snapshot() as session:
+        playground = engine.campaign(session, "main")
+    assert (playground.kind, playground.ends_at, len(playground.tokens)) == ("live", None, 6)
+
+
+def test_prices_that_cannot_be_steered_leave_the_live_part_out(
+    trading: TradingContext, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "CAMPAIGN", "demo-elsewhere")
+    steps: list[str] = []
+    with PriceServer(0) as server:
+        nowhere = settings.having(TradingSettings(TRADING_JUPITER_URL=server.url))
+    live.run(trading, nowhere, steps.append, Console(quiet=True))
+    assert f"left out: {server.url} is no price server" in steps[-1]
+    with trading.store.snapshot() as session:
+        assert session.campaign(live.CAMPAIGN) is None
+
+
+def killed_after(settings: Settings, stage: str, seconds: float) -> bool:
+    """Start the demo and kill it a little after it has told of a stage; False when it was done sooner."""
+    trading = settings.of(TradingSettings)
+    with subprocess.Popen(
+        [sys.executable, "-c", DEMO],
+        env={**os.environ, **prices.variables(int(trading.jupiter_url.rpartition(":")[2]))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if stage in line:
+                break
+        time.sleep(seconds)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE)
+        return process.returncode == -signal.SIGKILL
