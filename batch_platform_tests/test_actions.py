@@ -31,6 +31,8 @@ READS = {
     "/api/projects/{projectId:name}:test": "a trial of what the batches would read",
     "/console/projects/{project_id}/test": "a trial of what the batches would read",
     "/console/zengin/ask": "the question before a decision",
+    "/api/portfolio/{wallet_address}/refresh": "a wish for fresh prices",
+    "/api/notifications/{wallet_address}/read": "the reader's own mark",
     "/api/auth/nonce": "a text for a wallet to sign, whoever asks",
     "/login/language": "a cookie of the browser",
 }

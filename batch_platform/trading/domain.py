@@ -80,5 +80,6 @@ DOMAIN: Final = Domain(
     definitions=_definitions,
     web=_web,
     actions=_actions,
+    templates="batch_platform.trading",
     demo=_demo,
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from batch_platform.core import postgres
-from batch_platform.trading.web import api, trades
+from batch_platform.trading.web import api, notifications, trades
 from batch_platform_tests.surfaces import Walk, of_routers
 from batch_platform_tests.trading_web.conftest import new_wallet, player
 from batch_platform_tests.trading_web.games import MINTS, make_game
 from batch_platform_tests.web.site import Site
 
-SURFACES = of_routers(api.router, trades.router)
+SURFACES = of_routers(api.router, trades.router, notifications.router)
 SOL, USDC = MINTS["SOL"], MINTS["USDC"]
 
 
@@ -40,4 +40,6 @@ def test_every_deed_of_a_player(site: Site, pool: postgres.Pool) -> None:
     position = do("perp/open", token_address=SOL, collateral_amount="10", leverage=2, direction="short")
     game.live.tick()
     do(f"perp/close/{position}")
+    path, given = f"/api/notifications/{wallet.address}/mails", {"mail_notifications": True}
+    walk.send(client, "POST", path, "player.mails", by=by, target=wallet.address, stranger=stranger, json=given)
     assert walk.walked == SURFACES

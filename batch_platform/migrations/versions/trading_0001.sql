@@ -258,6 +258,7 @@ CREATE TABLE users (
     total_asset_usd       numeric NOT NULL DEFAULT 0,
     crypto_investment_usd numeric NOT NULL DEFAULT 0,
     trade_style           text,
+    mails                 boolean NOT NULL DEFAULT false,
     status                text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'disqualified')),
     baseline_at           timestamptz,
     baseline_usd          numeric,
@@ -271,6 +272,7 @@ CREATE UNIQUE INDEX idx_users_wallet_address ON users (campaign_no, wallet_addre
 CREATE UNIQUE INDEX idx_users_email ON users (campaign_no, email);
 CREATE INDEX users_seen ON users (campaign_no, last_seen_at) WHERE last_seen_at IS NOT NULL;
 COMMENT ON COLUMN users.id IS 'A UUIDv7; in a loaded contest what its file calls the player.';
+COMMENT ON COLUMN users.mails IS 'Whether the player wants notices by mail too, at the address given.';
 COMMENT ON COLUMN users.baseline_usd IS 'Value of the first grant at baseline_at, the first tick that prices it.';
 COMMENT ON COLUMN users.acted_at IS 'The last second of the player''s own facts: nothing of his is accepted at an earlier one.';
 

@@ -29,13 +29,14 @@ STATUSES: Final = {"disqualified": "player.disqualify", "active": "player.reinst
 
 @dataclass(frozen=True)
 class Profile:
-    """What a player tells of himself; amounts in USD."""
+    """What a player tells of himself; amounts in USD. `mails`: he wants notices by mail too."""
 
     username: str | None = None
     email: str | None = None
     trade_style: str | None = None
     total_asset_usd: Decimal | None = None
     crypto_investment_usd: Decimal | None = None
+    mails: bool = False
 
 
 def player(context: TradingContext, name: str, wallet: str) -> Row:
@@ -76,6 +77,7 @@ def register(
             "trade_style": profile.trade_style,
             "total_asset_usd": profile.total_asset_usd,
             "crypto_investment_usd": profile.crypto_investment_usd,
+            "mails": profile.mails,
             "at": at,
         }
         try:

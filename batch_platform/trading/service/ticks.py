@@ -7,7 +7,7 @@ from datetime import datetime
 
 from batch_platform.trading.cadence import window_of
 from batch_platform.trading.model import Campaign
-from batch_platform.trading.service import engine, live
+from batch_platform.trading.service import engine, live, notices
 from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.engine import Quote, Tick
 from batch_platform.trading.store import Session
@@ -45,6 +45,7 @@ def tick_within(
     if not done.token_nos:
         return None
     session.grant_wishes(done.token_nos, at)
+    notices.tell(session, now, settled=done.settled, liquidated=done.liquidated)
     return done
 
 
@@ -55,6 +56,8 @@ def end(context: TradingContext, name: str) -> int:
             return 0
         engine.advance(session, campaign, campaign.ends_at)
         expired = engine.settle(session, campaign, campaign.ends_at)
+        notices.tell(session, context.clock(), settled=expired)
+        session.tell_end(campaign.number, context.clock())
         return len(expired) + session.end_orders(campaign.number, campaign.ends_at)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.trading.model import Campaign, Refusal
 from batch_platform.trading.orders import terms
-from batch_platform.trading.service import engine, live
+from batch_platform.trading.service import engine, live, notices
 from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.engine import Row
 from batch_platform.trading.service.registration import Record
@@ -46,7 +46,8 @@ def place(
         _check(session, campaign, request, at)
         engine.advance(session, campaign, at)
         ended_at = campaign.ends_at or at  # what waited then is expired by the end itself
-        engine.settle(session, campaign, min(at, ended_at), user_no=player["user_no"])
+        settled = engine.settle(session, campaign, min(at, ended_at), user_no=player["user_no"])
+        notices.tell(session, now, settled=settled)
         row = engine.order_row(campaign, player["user_no"], at, context.new_id(now), request)
         row["request_key"] = request_key
         if campaign.ends_at is not None and at >= campaign.ends_at:

@@ -11,7 +11,7 @@ from batch_platform.core.failures import NotFound
 from batch_platform.trading.amounts import plain
 from batch_platform.trading.cadence import GOOD_FOR, Candidate, refresh_order
 from batch_platform.trading.model import Campaign
-from batch_platform.trading.service import engine, live, prices, quotas, ticks
+from batch_platform.trading.service import engine, live, notices, prices, quotas, ticks
 from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.engine import Row
 from batch_platform.trading.service.prices import Outcome
@@ -119,7 +119,9 @@ def expire(context: TradingContext, name: str) -> int:
         at = max(now, campaign.tick_at or now)
         if campaign.ends_at is not None:
             at = min(at, campaign.ends_at)
-        return len(engine.settle(session, engine.advance(session, campaign, at), at))
+        expired = engine.settle(session, engine.advance(session, campaign, at), at)
+        notices.tell(session, now, settled=expired)
+        return len(expired)
 
 
 def work(context: TradingContext, sources: Sources, task: Due) -> Outcome | None:

@@ -2,12 +2,13 @@
 
 -- name: add_users
 INSERT INTO users (campaign_no, id, username, wallet_address, email, trade_style, total_asset_usd,
-                   crypto_investment_usd, status, acted_at, created_at, updated_at)
+                   crypto_investment_usd, mails, status, acted_at, created_at, updated_at)
 SELECT %(campaign_no)s, u.id, u.username, u.wallet_address, u.email, u.trade_style,
-       coalesce(u.total_asset_usd, 0), coalesce(u.crypto_investment_usd, 0), coalesce(u.status, 'active'), u.at, u.at, u.at
+       coalesce(u.total_asset_usd, 0), coalesce(u.crypto_investment_usd, 0), coalesce(u.mails, false),
+       coalesce(u.status, 'active'), u.at, u.at, u.at
 FROM jsonb_to_recordset(%(users)s) AS u (
     id text, username text, wallet_address text, email text, trade_style text, total_asset_usd numeric,
-    crypto_investment_usd numeric, status text, at timestamptz)
+    crypto_investment_usd numeric, mails boolean, status text, at timestamptz)
 RETURNING user_no, id;
 
 -- name: add_flows

@@ -2,7 +2,7 @@
 
 -- name: player
 SELECT u.user_no, u.id, u.username, u.email, u.wallet_address, u.total_asset_usd, u.crypto_investment_usd, u.trade_style,
-       u.status, u.baseline_at, u.baseline_usd, u.acted_at, u.last_seen_at, u.created_at, u.updated_at
+       u.mails, u.status, u.baseline_at, u.baseline_usd, u.acted_at, u.last_seen_at, u.created_at, u.updated_at
 FROM users AS u
 WHERE u.campaign_no = %(campaign_no)s AND u.wallet_address = %(wallet)s;
 

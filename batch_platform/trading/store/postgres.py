@@ -21,6 +21,7 @@ from batch_platform.trading.store.contests import Contests
 from batch_platform.trading.store.engine import Engine
 from batch_platform.trading.store.invariants import Invariants
 from batch_platform.trading.store.listings import Listings
+from batch_platform.trading.store.notices import Notices
 from batch_platform.trading.store.portfolios import Portfolios
 from batch_platform.trading.store.prices import Prices
 from batch_platform.trading.store.records import Records
@@ -52,6 +53,7 @@ class Session(
     Invariants,
     Reports,
     Administration,
+    Notices,
 ):
     """The statements of one transaction."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from batch_platform.trading.service.contests import LOAD
+from batch_platform.trading.service.notices import SET_MAILS
 from batch_platform.trading.service.registration import REGISTER
 from batch_platform.trading.service.retention import PRUNE
 from batch_platform.trading.service.trades import PLACE
@@ -17,4 +18,4 @@ class Deed(NamedTuple):
     name: str
 
 
-ACTIONS: Final = (Deed(REGISTER), Deed(PLACE), Deed(LOAD), Deed(PRUNE), *ADMINISTRATION)
+ACTIONS: Final = (Deed(REGISTER), Deed(PLACE), Deed(LOAD), Deed(PRUNE), Deed(SET_MAILS), *ADMINISTRATION)

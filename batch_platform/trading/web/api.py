@@ -53,6 +53,7 @@ def register(request: Request, body: UserRequest, acting: Acting, campaign: Camp
         trade_style=body.trade_style,
         total_asset_usd=_usd(body.total_asset_usd),
         crypto_investment_usd=_usd(body.crypto_investment_usd),
+        mails=body.mail_notifications,
     )
     record = acting.log.record
     row = registration.register(acting.context, campaign, body.wallet_address, profile, record=record)

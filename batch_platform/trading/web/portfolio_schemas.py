@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, Self
 
 from batch_platform.trading import answer, valuation
@@ -12,6 +13,7 @@ from batch_platform.trading.service.boards import Board
 from batch_platform.trading.service.history import Page
 from batch_platform.trading.service.pnl import Pnl
 from batch_platform.trading.service.portfolio import Portfolio
+from batch_platform.trading.service.wishes import Refresh
 from batch_platform.trading.web.schemas import OrderAnswer
 from batch_platform.trading.web.wire import Moment, Number, Wire
 
@@ -175,6 +177,26 @@ def prices_age(found: Portfolio) -> int | None:
     """Whole seconds since the oldest price of a portfolio was accepted."""
     oldest = found.worth.oldest_price_at
     return None if oldest is None else max(0, int((found.at - oldest).total_seconds()))
+
+
+class RefreshAnswer(Wire):
+    """What is known at once, and which tokens have been asked for, by symbol."""
+
+    wished: list[str]
+    prices: dict[str, Number | None]
+    tick: Moment | None
+    prices_age: int | None
+
+    @classmethod
+    def of(cls, found: Refresh) -> Self:
+        ages = [int(price.age.total_seconds()) for price in found.prices if price.age is not None]
+        known = {price.symbol: price.price_usd for price in found.prices}
+        return cls(
+            wished=list(found.wished),
+            prices={symbol: None if text is None else Decimal(text) for symbol, text in known.items()},
+            tick=found.tick_at,
+            prices_age=max(ages, default=None),
+        )
 
 
 class PointAnswer(Wire):

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Path, Query, Request
 from batch_platform.core.failures import NotFound
 from batch_platform.trading.instants import day_start
 from batch_platform.trading.series import Period
-from batch_platform.trading.service import boards, history, market
+from batch_platform.trading.service import boards, history, market, wishes
 from batch_platform.trading.service.pnl import pnl
 from batch_platform.trading.service.portfolio import portfolio, snapshot_details
 from batch_platform.trading.web.api import ANYBODY, MISSING, OWNER, WalletPath
 from batch_platform.trading.web.context import CampaignName, Work
-from batch_platform.trading.web.players import PlayerOr, wallet_of
+from batch_platform.trading.web.players import OwnerOr, PlayerOr, wallet_of
 from batch_platform.trading.web.portfolio_schemas import (
     InvestmentAnswer,
     InvestmentsAnswer,
@@ -25,9 +25,11 @@ from batch_platform.trading.web.portfolio_schemas import (
     PortfolioAnswer,
     PositionAnswer,
     PositionsAnswer,
+    RefreshAnswer,
     TransactionsAnswer,
     prices_age,
 )
+from batch_platform.trading.web.quotas import too_often
 from batch_platform.trading.web.schemas import OrderAnswer
 from batch_platform.trading.web.trades import answers_of
 from batch_platform.trading.web.wire import At
@@ -79,6 +81,20 @@ def show_portfolio(
     made_of = snapshot_details(work, campaign, wallet_address, found.at) if details else None
     tick = market.campaign(work, campaign).tick_at
     return Envelope(data=PortfolioAnswer.of(found, _day_of(found.at), tick, made_of))
+
+
+@router.post(
+    "/portfolio/{wallet_address}/refresh", dependencies=[requires(OwnerOr("trading:administer"))], responses=MISSING
+)
+def refresh_portfolio(wallet_address: WalletPath, work: Work, campaign: CampaignName) -> Envelope[RefreshAnswer]:
+    """Ask for fresh prices of what the player holds and is older than 30 s; `wished` are the tokens that come.
+
+    They are accepted as a tick, usually within seconds. Who asks too often gets 429.
+    """
+    found = wishes.refresh(work, campaign, wallet_address)
+    if found.wait is not None:
+        raise too_often(found.wait)
+    return Envelope(data=RefreshAnswer.of(found))
 
 
 @router.get("/pnl/{wallet_address}", dependencies=OWNER, responses=MISSING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from math import ceil
 from typing import Any
 
@@ -35,5 +36,10 @@ def count(connection: HTTPConnection, quota: Quota, caller: str) -> None:
     web = web_of(connection)
     wait = quotas.wait(web.pool, quota, caller, now=web.clock())
     if wait is not None:
-        seconds = max(1, ceil(wait.total_seconds()))
-        raise Refusal(429, "too-many-requests", "too many requests", headers={"Retry-After": str(seconds)})
+        raise too_often(wait)
+
+
+def too_often(wait: timedelta) -> Refusal:
+    """For who has to wait so long."""
+    seconds = max(1, ceil(wait.total_seconds()))
+    return Refusal(429, "too-many-requests", "too many requests", headers={"Retry-After": str(seconds)})

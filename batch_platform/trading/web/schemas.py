@@ -12,7 +12,7 @@ from batch_platform.trading.amounts import plain
 from batch_platform.trading.answer import RESULTS
 from batch_platform.trading.model import Campaign
 from batch_platform.trading.web.wire import Address, Amount, Email, Moment, Number, Usd, Wallet, Wire
-from batch_platform.web.api.strict import Text
+from batch_platform.web.api.strict import StrictBool, Text
 
 Row = Mapping[str, Any]
 
@@ -29,6 +29,7 @@ class UserRequest(Wire):
     trade_style: Text | None = Field(None, max_length=50)
     total_asset_usd: Usd | None = None
     crypto_investment_usd: Usd | None = None
+    mail_notifications: StrictBool = Field(False, description="Fills, liquidations and the end by mail too.")
 
 
 class UserAnswer(Wire):
@@ -41,13 +42,15 @@ class UserAnswer(Wire):
     total_asset_usd: Number
     crypto_investment_usd: Number
     trade_style: str | None
+    mail_notifications: bool
     status: Literal["active", "disqualified"]
     created_at: Moment
     updated_at: Moment
 
     @classmethod
     def of(cls, row: Row) -> Self:
-        return cls(**{name: row[name] for name in cls.model_fields})
+        same = {name: row[name] for name in cls.model_fields if name != "mail_notifications"}
+        return cls(**same, mail_notifications=row["mails"])
 
 
 class TokenAnswer(Wire):
