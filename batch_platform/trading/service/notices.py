@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from batch_platform.outbox import service as outbox
-from batch_platform.outbox.service import InAppNotice
+from batch_platform.outbox.service import InAppNotice, Inbox
+from batch_platform.outbox.service import mark_read as mark_read_notices
 from batch_platform.trading.service import live, registration
 from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.engine import Row
@@ -23,7 +23,7 @@ SET_MAILS: Final = "player.mails"
 """What the audit log calls it."""
 
 _DOMAIN: Final = "trading"
-_INBOX: Final = outbox.Inbox(_DOMAIN, TEMPLATES)
+_INBOX: Final = Inbox(_DOMAIN, TEMPLATES)
 
 
 def tell(session: Session, now: datetime, *, settled: Sequence[Row] = (), liquidated: Sequence[Row] = ()) -> None:
@@ -47,7 +47,7 @@ def mark_read(context: TradingContext, name: str, wallet: str, ids: Sequence[UUI
     """Mark these as read, or all; how many were not. Raises `NotFound`."""
     player = registration.player(context, name, wallet)
     with context.store.transaction() as session:
-        return outbox.mark_read(session.connection, _DOMAIN, player["id"], ids, at=context.clock())
+        return mark_read_notices(session.connection, _DOMAIN, player["id"], ids, at=context.clock())
 
 
 def set_mails(context: TradingContext, name: str, wallet: str, *, mails: bool, record: Record) -> Row:
