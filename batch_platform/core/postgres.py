@@ -100,6 +100,18 @@ def autocommit(pool: Pool) -> Iterator[Connection]:
 
 
 @contextmanager
+def own(pool: Pool) -> Iterator[Connection]:
+    """A connection beside the pool's, for what is to go with it: temporary tables, settings; closed at the end.
+
+    The server commits its every statement itself.
+    """
+    parameters: dict[str, Any] = dict(pool.kwargs) if isinstance(pool.kwargs, Mapping) else {}
+    with _failures(parameters), psycopg.connect(**parameters, autocommit=True) as connection:
+        connection.execute(_SESSION)
+        yield connection
+
+
+@contextmanager
 def _lent(pool: Pool) -> Iterator[Connection]:
     parameters: dict[str, Any] = dict(pool.kwargs) if isinstance(pool.kwargs, Mapping) else {}
     with _failures(parameters):

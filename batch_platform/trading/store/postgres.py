@@ -93,11 +93,8 @@ class TradingStore(BaseStore[Session]):
     @contextmanager
     def scratch(self, *, numbered_for_real: bool = False) -> Iterator[Session]:
         """A session on empty temporary tables in the place of all of trading's; they go with its connection."""
-        with postgres.autocommit(self._pool) as connection:
-            try:
-                connection.execute(_SCRATCH)
-                session = Session(connection)
-                session.make_scratch(numbered_for_real=numbered_for_real)
-                yield session
-            finally:
-                connection.close()
+        with postgres.own(self._pool) as connection:
+            connection.execute(_SCRATCH)
+            session = Session(connection)
+            session.make_scratch(numbered_for_real=numbered_for_real)
+            yield session
