@@ -29,6 +29,7 @@ from batch_platform.trading.store.recurring import Recurring
 from batch_platform.trading.store.reports import Reports
 from batch_platform.trading.store.retention import Retention
 from batch_platform.trading.store.snapshots import Snapshots
+from batch_platform.trading.store.views import Views
 
 PATIENCE: Final = 10
 """Seconds after which the server gives up a worker that has stopped within a transaction, for others wait for it."""
@@ -54,6 +55,7 @@ class Session(
     Reports,
     Administration,
     Notices,
+    Views,
 ):
     """The statements of one transaction."""
 

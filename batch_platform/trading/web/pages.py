@@ -5,14 +5,46 @@ from __future__ import annotations
 from typing import Final
 
 from batch_platform.kit.domain import WebRoom
-from batch_platform.trading.web import admin_api, api, notifications, portfolios, sign_in, trades
+from batch_platform.operations.web.pages import DashboardCard
+from batch_platform.trading.web import (
+    admin_api,
+    api,
+    contest_pages,
+    notifications,
+    portfolio_pages,
+    portfolios,
+    price_pages,
+    sign_in,
+    trade_pages,
+    trades,
+)
 from batch_platform.trading.web.context import open_state
-from batch_platform.trading.web.players import GUESTS
+from batch_platform.trading.web.files import FILES
+from batch_platform.trading.web.players import CONTEST, GUESTS, HOME
 from batch_platform.web.app import Part
+from batch_platform.web.console import NavItem
+from batch_platform.web.i18n import N_
+
+NAVIGATION: Final = (
+    NavItem(key="trading", label=N_("Trading competition"), path=HOME, permission=CONTEST, order=80),
+)
+
+CARD: Final = DashboardCard(
+    title=N_("Trading competition"), permission=CONTEST, load=contest_pages.card, template="trading/card.html"
+)
 
 PART: Final = Part(
     routers=(sign_in.router, api.router, trades.router, portfolios.router, notifications.router, admin_api.router),
-    pages=(sign_in.FILES.router, sign_in.pages),
+    pages=(
+        FILES.router,
+        sign_in.FILES.router,
+        sign_in.pages,
+        contest_pages.router,
+        portfolio_pages.router,
+        trade_pages.router,
+        price_pages.router,
+    ),
+    navigation=NAVIGATION,
     templates="batch_platform.trading.web",
     locale="batch_platform.trading.web",
     opened=sign_in.OPENED,
@@ -20,4 +52,4 @@ PART: Final = Part(
 )
 """What the app needs of trading."""
 
-WEB: Final = WebRoom(part=PART, card=None, open_state=open_state)
+WEB: Final = WebRoom(part=PART, card=CARD, open_state=open_state)

@@ -6,6 +6,7 @@
     "#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#76b7b2", "#edc948", "#9c755f", "#ff9da7", "#e15759", "#8c8c8c",
   ];
   const ALARM = "#d62728";
+  const MARKS = ["circle", "triangle", "rect", "star", "crossRot"];
   const BAND = "rgba(120, 140, 170, 0.25)";
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -48,6 +49,8 @@
         return { ...band, fill: "-1" };
       case "points":
         return { ...points, pointRadius: 5, pointStyle: "rectRot" };
+      case "marks":
+        return { ...line, showLine: false, pointRadius: 6, pointStyle: MARKS[index % MARKS.length] };
       case "dashed":
         return { ...line, borderDash: [6, 4] };
       case "line":
@@ -57,7 +60,37 @@
     }
   }
 
+  // A ring: `x` names its parts, the first series has their sizes.
+  function ring(spec) {
+    const style = getComputedStyle(document.body);
+    const { name, values } = spec.series[0];
+    const digits = values.map(String);
+    return {
+      type: "doughnut",
+      data: {
+        labels: spec.x,
+        datasets: [{ label: name, digits, data: values.map(Number), backgroundColor: COLOURS, borderWidth: 1 }],
+      },
+      options: {
+        animation: false,
+        locale: document.documentElement.lang,
+        maintainAspectRatio: false,
+        font: { family: style.fontFamily },
+        cutout: "60%",
+        plugins: {
+          legend: { position: "bottom", labels: { color: style.color } },
+          tooltip: {
+            callbacks: {
+              label: ({ label, dataIndex }) => `${label}: ${grouped(digits[dataIndex])} ${spec.unit ?? ""}`.trimEnd(),
+            },
+          },
+        },
+      },
+    };
+  }
+
   function configuration(spec) {
+    if (spec.kind === "doughnut") return ring(spec);
     const style = getComputedStyle(document.body);
     const grid = dark.matches ? "rgba(255, 255, 255, 0.12)" : "rgba(0, 0, 0, 0.08)";
     const axis = { stacked: Boolean(spec.stacked), ticks: { color: style.color }, grid: { color: grid } };

@@ -1,0 +1,187 @@
+"""Console pages that every player sees: the competition at a glance, its leaderboard, its tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from batch_platform.core.audit import writes
+from batch_platform.core.failures import NotFound, PlatformError
+from batch_platform.trading.instants import instant_text, parse_instant
+from batch_platform.trading.series import Period
+from batch_platform.trading.service import TradingContext, boards, listings, overview, registration
+from batch_platform.trading.service.registration import REGISTER, Profile
+from batch_platform.trading.web import charts, words
+from batch_platform.trading.web.context import Acting, CampaignName, Work
+from batch_platform.trading.web.players import CONTEST, HOME, PlayerOr, wallet_of
+from batch_platform.trading.web.refusals import players_only
+from batch_platform.trading.web.rendering import ADMINISTER, link, page, phase
+from batch_platform.web.access.dependencies import requires
+from batch_platform.web.api.strict import QueryInt
+from batch_platform.web.console import field_errors, redirect
+from batch_platform.web.forms import Form
+from batch_platform.web.i18n import gettext as _
+from batch_platform.web.i18n import said
+
+ROWS: Final = 50
+TOP: Final = 5
+HOURS_SHOWN: Final = timedelta(days=3)
+"""Boards that can be chosen from; older ones are reached by their address."""
+
+Offset = Annotated[QueryInt, Query(ge=0, le=1_000_000)]
+
+ANYBODY: Final = [requires(CONTEST)]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(HOME, dependencies=ANYBODY)
+@router.get(f"{HOME}/live", dependencies=ANYBODY)
+def overview_page(request: Request, work: Work, campaign: CampaignName) -> Response:
+    """The competition; a part of it refreshes itself."""
+    part = request.url.path == f"{HOME}/live"
+    return _overview(request, work, campaign, part=part)
+
+
+@router.post(f"{HOME}/join", dependencies=[requires(PlayerOr(ADMINISTER))])
+@writes(REGISTER)
+def join(request: Request, acting: Acting, campaign: CampaignName, form: Form) -> Response:
+    """Register the wallet that has signed in; once, however often it is asked."""
+    work, wallet = acting.context, wallet_of(request)
+    if wallet is None:
+        raise players_only()
+    profile = Profile(username=form["username"][:255] or None, email=form["email"][:255] or None)
+    try:
+        registration.register(work, campaign, wallet, profile, record=acting.log.record)
+    except PlatformError as error:
+        if isinstance(error, NotFound):
+            raise
+        return _overview(request, work, campaign, status_code=422, values=form, errors=field_errors(error))
+    there = link(work, campaign, f"/players/{wallet}")
+    return redirect(request, there, message=_("You are in. Your first tokens are in your wallet."))
+
+
+@router.get(f"{HOME}/leaderboard", dependencies=ANYBODY)
+def leaderboard_page(
+    request: Request, work: Work, campaign: CampaignName, at: str = "", offset: Offset = 0
+) -> Response:
+    """The board of an hour, ranked page by page, and below the first page who has no rank and why."""
+    instant, errors = _instant(at)
+    hours = overview.instants(work, campaign, HOURS_SHOWN)
+    board = boards.ranking(work, campaign, at=instant, limit=ROWS, offset=offset)
+    unranked = boards.leaderboard(work, campaign, at=board.at).unranked if board.at and not offset else []
+    chosen = [] if board.at is None or board.at in hours else [board.at]
+    place = hours.index(board.at) if board.at in hours else None
+    return page(
+        request,
+        "leaderboard",
+        work,
+        campaign,
+        status_code=422 if errors else 200,
+        board=board,
+        unranked=unranked,
+        hours=[*chosen, *hours],
+        earlier=instant_text(hours[place + 1]) if place is not None and place + 1 < len(hours) else None,
+        later=instant_text(hours[place - 1]) if place else None,
+        errors=errors,
+        offset=offset,
+        previous_offset=max(0, offset - ROWS) if offset else None,
+        next_offset=offset + ROWS if board.has_more else None,
+        mine=_standing(request, work, campaign, board.at),
+    )
+
+
+@router.get(f"{HOME}/tokens", dependencies=ANYBODY)
+def tokens_page(request: Request, work: Work, campaign: CampaignName) -> Response:
+    """All tokens with their newest prices."""
+    return page(request, "tokens", work, campaign, tokens=listings.tokens(work, campaign))
+
+
+@router.get(f"{HOME}/tokens/{{symbol}}", dependencies=ANYBODY)
+def token_page(request: Request, work: Work, campaign: CampaignName, symbol: str, period: str = "") -> Response:
+    """A token: its prices with the marks of the player who looks, its funding, its rates."""
+    chosen = Period(period) if period in set(Period) else Period.DAY
+    history = overview.token_history(work, campaign, symbol, chosen, wallet=wallet_of(request))
+    [token] = [row for row in listings.tokens(work, campaign) if row["symbol"] == symbol]
+    rates, _funding = listings.rates(work, campaign)
+    return page(
+        request,
+        "token",
+        work,
+        campaign,
+        token=token,
+        period=chosen,
+        history=history,
+        chart=charts.prices(history),
+        rates=[row for row in rates if row["token"] == symbol],
+        pool=next((row for row in listings.pools(work, campaign) if symbol in (row["base"], row["lst"])), None),
+    )
+
+
+def card(request: Request) -> dict[str, Any] | None:
+    """The competition that runs, for the dashboard; None where there is none."""
+    work: TradingContext = request.app.state.trading
+    row = next((row for row in listings.campaigns(work) if row["name"] == work.campaign), None)
+    if row is None:
+        return None
+    board = boards.ranking(work, work.campaign, limit=1)
+    return {
+        "home": HOME,
+        "row": row,
+        "phase": phase(row, work.clock()),
+        "state": words.CAMPAIGN_STATES[phase(row, work.clock())],
+        "signed": words.signed,
+        "leader": board.ranked[0] if board.ranked else None,
+    }
+
+
+def _overview(
+    request: Request,
+    work: TradingContext,
+    name: str,
+    *,
+    part: bool = False,
+    status_code: int = 200,
+    values: Any = None,
+    errors: Any = None,
+) -> Response:
+    campaigns = listings.campaigns(work)
+    row = next((one for one in campaigns if one["name"] == name), None)
+    if row is None and name == work.campaign and campaigns:
+        row = campaigns[-1]  # nobody has made the one that is meant: the newest one is shown
+    if row is None and name != work.campaign:
+        boards.ranking(work, name)  # refuses it
+    campaign = name if row is None else row["name"]
+    board = boards.ranking(work, campaign, limit=TOP) if row else None
+    return page(
+        request,
+        "overview_live" if part else "overview",
+        work,
+        campaign,
+        status_code=status_code,
+        row=row,
+        campaigns=campaigns,
+        phase=row and phase(row, work.clock()),
+        board=board,
+        mine=board and _standing(request, work, campaign, board.at),
+        tokens=listings.tokens(work, campaign) if row else [],
+        values=values or {"username": "", "email": ""},
+        errors=errors,
+    )
+
+
+def _standing(request: Request, work: TradingContext, campaign: str, at: datetime | None) -> dict[str, Any] | None:
+    wallet = wallet_of(request)
+    return None if wallet is None else overview.standing(work, campaign, wallet, at)
+
+
+def _instant(text: str) -> tuple[datetime | None, dict[str, str] | None]:
+    """What is no instant shows the newest board, and says so."""
+    if not text:
+        return None, None
+    try:
+        return parse_instant(text), None
+    except ValueError as error:
+        return None, {"at": said(error.args[0])}

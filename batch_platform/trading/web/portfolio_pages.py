@@ -1,0 +1,106 @@
+"""Console pages of one player: what he has, how it went, what he did; for himself and for who may look."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from batch_platform.trading.series import Period
+from batch_platform.trading.service import TradingContext, history, listings, overview, pnl, portfolio
+from batch_platform.trading.web import charts, words
+from batch_platform.trading.web.context import CampaignName, Work
+from batch_platform.trading.web.players import HOME, OwnerOr, PlayerOr, check_owner
+from batch_platform.trading.web.rendering import READ, page, phase
+from batch_platform.web.access.dependencies import requires
+
+ROWS: Final = 30
+ORDERS: Final = 20
+OWNER: Final = [requires(OwnerOr(READ))]
+PLAYER: Final = f"{HOME}/players/{{wallet_address}}"
+
+Cursor = Annotated[str | None, Query(max_length=2_000)]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(PLAYER, dependencies=OWNER)
+def portfolio_page(
+    request: Request, work: Work, campaign: CampaignName, wallet_address: str, period: str = ""
+) -> Response:
+    """All that a player has; its values refresh themselves."""
+    chosen = Period(period) if period in set(Period) else Period.DAY
+    series = pnl.pnl(work, campaign, wallet_address, chosen)
+    return page(
+        request,
+        "portfolio",
+        work,
+        campaign,
+        period=chosen,
+        points=series.points,
+        chart=charts.pnl(series.points),
+        **_live(work, campaign, wallet_address),
+    )
+
+
+@router.get(f"{PLAYER}/live", dependencies=OWNER)
+def portfolio_live(request: Request, work: Work, campaign: CampaignName, wallet_address: str) -> Response:
+    """The part of a portfolio that refreshes itself."""
+    return page(request, "portfolio_live", work, campaign, **_live(work, campaign, wallet_address))
+
+
+@router.get(f"{PLAYER}/history", dependencies=OWNER)
+def history_page(
+    request: Request,
+    work: Work,
+    campaign: CampaignName,
+    wallet_address: str,
+    kind: str = "",
+    cursor: Cursor = None,
+) -> Response:
+    """What happened to a player, the newest first: all, or of one kind."""
+    chosen = kind if kind in words.TRANSACTION_KINDS else None
+    found = history.transactions(work, campaign, wallet_address, kind=chosen, limit=ROWS, cursor=cursor or None)
+    return page(
+        request,
+        "history",
+        work,
+        campaign,
+        wallet=wallet_address,
+        kind=chosen or "",
+        rows=found.rows,
+        total=found.total,
+        cursor=cursor,
+        following=found.cursor,
+        symbols=_symbols(work, campaign),
+    )
+
+
+@router.get(f"{HOME}/orders/{{order_id}}", dependencies=[requires(PlayerOr(READ))])
+@router.get(f"{HOME}/orders/{{order_id}}/live", dependencies=[requires(PlayerOr(READ))])
+def order_page(request: Request, work: Work, campaign: CampaignName, order_id: str) -> Response:
+    """An order on its way: it waits for the next tick, and asks for itself until it is settled."""
+    order = history.order(work, campaign, order_id)
+    check_owner(request, order["wallet_address"], READ)
+    part = request.url.path.endswith("/live")
+    return page(request, "order_live" if part else "order", work, campaign, order=order)
+
+
+def _live(work: TradingContext, campaign: str, wallet: str) -> dict[str, Any]:
+    found = portfolio.portfolio(work, campaign, wallet)
+    [row] = [row for row in listings.campaigns(work) if row["name"] == campaign]
+    return {
+        "wallet": wallet,
+        "found": found,
+        "worth": found.worth,
+        "phase": phase(row, work.clock()),
+        "tick_at": row["tick_at"],
+        "allocation": charts.allocation(found.worth),
+        "orders": history.orders(work, campaign, wallet, limit=ORDERS).rows,
+        "standing": overview.standing(work, campaign, wallet, row["snapshot_at"]),
+    }
+
+
+def _symbols(work: TradingContext, campaign: str) -> dict[str, str]:
+    """Tokens by address, as transactions name them."""
+    return {token["address"]: token["symbol"] for token in listings.tokens(work, campaign)}

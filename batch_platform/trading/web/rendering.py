@@ -1,0 +1,57 @@
+"""How pages of the competition are rendered: all know its words, its campaign and who looks."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from fastapi import Request, Response
+
+from batch_platform.trading.service import TradingContext, overview
+from batch_platform.trading.web import words
+from batch_platform.trading.web.files import FILES
+from batch_platform.trading.web.players import HOME, wallet_of
+from batch_platform.web.access.dependencies import current
+from batch_platform.web.console import render
+
+READ: Final = "trading:read"
+ADMINISTER: Final = "trading:administer"
+
+
+def page(
+    request: Request, name: str, work: TradingContext, campaign: str, *, status_code: int = 200, **values: Any
+) -> Response:
+    """A page about a campaign, which its links keep where it is not the one that is meant anyway."""
+    principal, wallet = current(request), wallet_of(request)
+
+    def to(path: str = "", **query: object) -> str:
+        return link(work, campaign, path, **query)
+
+    names = {
+        "asset": FILES.url,
+        "campaign": campaign,
+        "me": wallet,
+        "plays": wallet is not None and overview.plays(work, campaign, wallet),
+        "may_read": principal.may(READ),
+        "may_administer": principal.may(ADMINISTER),
+        "now": work.clock(),
+        "to": to,
+        "words": words,
+    }
+    return render(request, f"trading/{name}.html", status=status_code, **names, **values)
+
+
+def link(work: TradingContext, campaign: str, path: str = "", **query: object) -> str:
+    """An address below the competition's; values of None are left out."""
+    named = {} if campaign == work.campaign else {"campaign": campaign}
+    kept = {key: value for key, value in {**named, **query}.items() if value is not None}
+    return f"{HOME}{quote(path)}" + (f"?{urlencode(kept)}" if kept else "")
+
+
+def phase(row: Any, now: Any) -> str:
+    """Where a campaign stands: coming, running, over, loaded."""
+    if row["kind"] == "loaded":
+        return "loaded"
+    if row["starts_at"] is not None and now < row["starts_at"]:
+        return "coming"
+    return "over" if row["ends_at"] is not None and now >= row["ends_at"] else "running"
