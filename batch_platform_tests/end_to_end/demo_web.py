@@ -14,9 +14,13 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from batch_platform.btc import service as btc
+from batch_platform.core.clock import utc_now
+from batch_platform.core.postgres import open_pool
 from batch_platform.finops import demo, service
 from batch_platform.local import clients
 from batch_platform.local.processes import Process
+from batch_platform.trading.demo import bundled
+from batch_platform.trading.service import TradingContext, contests
 from batch_platform.zengin import service as zengin
 from batch_platform_tests.end_to_end.machine import LAKE, Machine, month_files
 from batch_platform_tests.end_to_end.stack import Stack
@@ -68,6 +72,7 @@ def demo_stack(machine: Machine) -> Iterator[Stack]:
     machine.add_project(demo.PROJECT, demo.BUCKET)
     review_banks(machine)
     adjust_balances(machine)
+    load_contest(machine)
     with Stack(machine) as stack:
         stack.finished(demo.PROJECT, 2)
         stack.stop_sensor()
@@ -110,6 +115,12 @@ def adjust_balances(machine: Machine) -> None:
     btc.run(work, btc.reverse(work, done.batch_id, by=ANN, approve=True).batch_id)
     btc.cancel(work, btc.create(work, "150", by=ANN, confirm="150").batch_id, by=BEN)
     btc.create(work, "-3", by=ANN)
+
+
+def load_contest(machine: Machine) -> None:
+    """The bundled competition of two days."""
+    with open_pool(machine.variables["DATABASE_URL"], application_name="tests") as pool:
+        contests.load(TradingContext(pool, utc_now), bundled.FILE.read_bytes().splitlines(), name=bundled.CAMPAIGN)
 
 
 def routes_of(stack: Stack) -> list[Route]:

@@ -23,6 +23,7 @@ from websockets.sync.client import connect
 
 from batch_platform import domains
 from batch_platform.finops import demo
+from batch_platform.trading.demo import bundled
 from batch_platform.web.access.authentication import is_public
 from batch_platform.zengin.model import Status
 from batch_platform_tests.chromium import NARROW, OpenPage, in_both_widths, overflow, watch
@@ -242,7 +243,14 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
     page = sign_in(stack, open_page, width=NARROW)
     entries = page.locator("nav.side a")
     targets = [entries.nth(index).get_attribute("href") or "" for index in range(entries.count())]
-    known = {"/console", "/console/jobs", "/console/costs", "/console/zengin", "/console/admin/batch-operations"}
+    known = {
+        "/console",
+        "/console/jobs",
+        "/console/costs",
+        "/console/zengin",
+        "/console/admin/batch-operations",
+        "/console/trading",
+    }
     assert known < set(targets)
     for target in targets:
         page.get_by_role("button", name="メニュー").click()
@@ -269,6 +277,9 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
         "record_id": [record["id"] for record in records],
         "changeset_id": [changeset["id"] for changeset in changesets],
         "batch_id": [batch["batch_id"] for batch in items(client, ADJUSTMENTS)],
+        "wallet_address": (bundled.FOLLOWED,),
+        "symbol": ("SOL",),
+        "order_id": ("order-0001",),
         "code": [bank["bankCode"] for bank in items(client, "/api/zengin/banks")[:1]],
     }
     walked = 0
@@ -280,8 +291,12 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
         [name] = re.findall(r"{(\w+)", route.path) or [""]
         for value in values[name] if name else ("",):
             place = re.sub(r"{[^}]*}", value, route.path)
+            if place.startswith("/console/trading"):
+                place += f"?campaign={bundled.CAMPAIGN}"
             walked += 1
-            if route.path.endswith(("/live", "/groups", "/proof", "/export")):  # a part of a page, or a file
+            if route.path.endswith(
+                ("/live", "/groups", "/proof", "/export", "/quote")
+            ):  # a part of a page, or a file
                 assert page.request.get(place).status == 200, place
                 continue
             answer = page.goto(place)

@@ -96,7 +96,7 @@ def _staking_rates(rows: list[Row], at: datetime) -> dict[str, Decimal]:
 def _swap(asked: Terms, market: _Market, request: Mapping[str, Any]) -> Preview:
     paid, received = _token(market, request["from"]), _token(market, request["to"])
     if paid is None or received is None or asked.reason is Refusal.SAME_TOKEN:
-        return Preview("swap", asked.reason, paid_token=paid and paid.symbol)
+        return Preview("swap", asked.reason, paid_token=paid.symbol if paid else None)
     one, other = market.prices[paid.symbol], market.prices[received.symbol]
     found = Preview(
         "swap",
@@ -136,7 +136,7 @@ def _liquid_stake(asked: Terms, market: _Market, request: Mapping[str, Any]) -> 
     token = _token(market, request["token"])
     lst = token and next((one for one in market.campaign.tokens.values() if one.number == token.lst_no), None)
     if token is None or lst is None:
-        return Preview("liquid_stake", asked.reason, paid_token=token and token.symbol)
+        return Preview("liquid_stake", asked.reason, paid_token=token.symbol if token else None)
     rate = market.exchange_rates.get(lst.symbol)
     found = Preview(
         "liquid_stake",

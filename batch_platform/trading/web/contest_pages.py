@@ -12,12 +12,13 @@ from batch_platform.core.failures import NotFound, PlatformError
 from batch_platform.trading.instants import instant_text, parse_instant
 from batch_platform.trading.series import Period
 from batch_platform.trading.service import TradingContext, boards, listings, overview, registration
+from batch_platform.trading.service.looking import no_campaign
 from batch_platform.trading.service.registration import REGISTER, Profile
 from batch_platform.trading.web import charts, words
-from batch_platform.trading.web.context import Acting, CampaignName, Work
+from batch_platform.trading.web.context import Acting, Work
 from batch_platform.trading.web.players import CONTEST, HOME, PlayerOr, wallet_of
 from batch_platform.trading.web.refusals import players_only
-from batch_platform.trading.web.rendering import ADMINISTER, link, page, phase
+from batch_platform.trading.web.rendering import ADMINISTER, Shown, link, page, phase
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.console import field_errors, redirect
@@ -39,7 +40,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(HOME, dependencies=ANYBODY)
 @router.get(f"{HOME}/live", dependencies=ANYBODY)
-def overview_page(request: Request, work: Work, campaign: CampaignName) -> Response:
+def overview_page(request: Request, work: Work, campaign: Shown) -> Response:
     """The competition; a part of it refreshes itself."""
     part = request.url.path == f"{HOME}/live"
     return _overview(request, work, campaign, part=part)
@@ -47,7 +48,7 @@ def overview_page(request: Request, work: Work, campaign: CampaignName) -> Respo
 
 @router.post(f"{HOME}/join", dependencies=[requires(PlayerOr(ADMINISTER))])
 @writes(REGISTER)
-def join(request: Request, acting: Acting, campaign: CampaignName, form: Form) -> Response:
+def join(request: Request, acting: Acting, campaign: Shown, form: Form) -> Response:
     """Register the wallet that has signed in; once, however often it is asked."""
     work, wallet = acting.context, wallet_of(request)
     if wallet is None:
@@ -64,9 +65,7 @@ def join(request: Request, acting: Acting, campaign: CampaignName, form: Form) -
 
 
 @router.get(f"{HOME}/leaderboard", dependencies=ANYBODY)
-def leaderboard_page(
-    request: Request, work: Work, campaign: CampaignName, at: str = "", offset: Offset = 0
-) -> Response:
+def leaderboard_page(request: Request, work: Work, campaign: Shown, at: str = "", offset: Offset = 0) -> Response:
     """The board of an hour, ranked page by page, and below the first page who has no rank and why."""
     instant, errors = _instant(at)
     hours = overview.instants(work, campaign, HOURS_SHOWN)
@@ -94,13 +93,13 @@ def leaderboard_page(
 
 
 @router.get(f"{HOME}/tokens", dependencies=ANYBODY)
-def tokens_page(request: Request, work: Work, campaign: CampaignName) -> Response:
+def tokens_page(request: Request, work: Work, campaign: Shown) -> Response:
     """All tokens with their newest prices."""
     return page(request, "tokens", work, campaign, tokens=listings.tokens(work, campaign))
 
 
 @router.get(f"{HOME}/tokens/{{symbol}}", dependencies=ANYBODY)
-def token_page(request: Request, work: Work, campaign: CampaignName, symbol: str, period: str = "") -> Response:
+def token_page(request: Request, work: Work, campaign: Shown, symbol: str, period: str = "") -> Response:
     """A token: its prices with the marks of the player who looks, its funding, its rates."""
     chosen = Period(period) if period in set(Period) else Period.DAY
     history = overview.token_history(work, campaign, symbol, chosen, wallet=wallet_of(request))
@@ -140,7 +139,7 @@ def card(request: Request) -> dict[str, Any] | None:
 def _overview(
     request: Request,
     work: TradingContext,
-    name: str,
+    campaign: str,
     *,
     part: bool = False,
     status_code: int = 200,
@@ -148,12 +147,9 @@ def _overview(
     errors: Any = None,
 ) -> Response:
     campaigns = listings.campaigns(work)
-    row = next((one for one in campaigns if one["name"] == name), None)
-    if row is None and name == work.campaign and campaigns:
-        row = campaigns[-1]  # nobody has made the one that is meant: the newest one is shown
-    if row is None and name != work.campaign:
-        boards.ranking(work, name)  # refuses it
-    campaign = name if row is None else row["name"]
+    row = next((one for one in campaigns if one["name"] == campaign), None)
+    if row is None and campaign != work.campaign:
+        raise no_campaign(campaign)
     board = boards.ranking(work, campaign, limit=TOP) if row else None
     return page(
         request,

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from batch_platform.trading.series import Period
 from batch_platform.trading.service import TradingContext, history, listings, overview, pnl, portfolio
 from batch_platform.trading.web import charts, words
-from batch_platform.trading.web.context import CampaignName, Work
+from batch_platform.trading.web.context import Work
 from batch_platform.trading.web.players import HOME, OwnerOr, PlayerOr, check_owner
-from batch_platform.trading.web.rendering import READ, page, phase
+from batch_platform.trading.web.rendering import READ, Shown, page, phase
 from batch_platform.web.access.dependencies import requires
 
 ROWS: Final = 30
@@ -25,9 +25,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(PLAYER, dependencies=OWNER)
-def portfolio_page(
-    request: Request, work: Work, campaign: CampaignName, wallet_address: str, period: str = ""
-) -> Response:
+def portfolio_page(request: Request, work: Work, campaign: Shown, wallet_address: str, period: str = "") -> Response:
     """All that a player has; its values refresh themselves."""
     chosen = Period(period) if period in set(Period) else Period.DAY
     series = pnl.pnl(work, campaign, wallet_address, chosen)
@@ -44,7 +42,7 @@ def portfolio_page(
 
 
 @router.get(f"{PLAYER}/live", dependencies=OWNER)
-def portfolio_live(request: Request, work: Work, campaign: CampaignName, wallet_address: str) -> Response:
+def portfolio_live(request: Request, work: Work, campaign: Shown, wallet_address: str) -> Response:
     """The part of a portfolio that refreshes itself."""
     return page(request, "portfolio_live", work, campaign, **_live(work, campaign, wallet_address))
 
@@ -53,7 +51,7 @@ def portfolio_live(request: Request, work: Work, campaign: CampaignName, wallet_
 def history_page(
     request: Request,
     work: Work,
-    campaign: CampaignName,
+    campaign: Shown,
     wallet_address: str,
     kind: str = "",
     cursor: Cursor = None,
@@ -78,7 +76,7 @@ def history_page(
 
 @router.get(f"{HOME}/orders/{{order_id}}", dependencies=[requires(PlayerOr(READ))])
 @router.get(f"{HOME}/orders/{{order_id}}/live", dependencies=[requires(PlayerOr(READ))])
-def order_page(request: Request, work: Work, campaign: CampaignName, order_id: str) -> Response:
+def order_page(request: Request, work: Work, campaign: Shown, order_id: str) -> Response:
     """An order on its way: it waits for the next tick, and asks for itself until it is settled."""
     order = history.order(work, campaign, order_id)
     check_owner(request, order["wallet_address"], READ)

@@ -7,9 +7,9 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from batch_platform.trading.service import listings, overview
-from batch_platform.trading.web.context import CampaignName, Work
+from batch_platform.trading.web.context import Work
 from batch_platform.trading.web.players import HOME
-from batch_platform.trading.web.rendering import READ, page
+from batch_platform.trading.web.rendering import READ, Shown, page
 from batch_platform.web.access.dependencies import requires
 
 ROWS: Final = 100
@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(f"{HOME}/prices", dependencies=[requires(READ)])
-def prices_page(request: Request, work: Work, campaign: CampaignName) -> Response:
+def prices_page(request: Request, work: Work, campaign: Shown) -> Response:
     """Questions to the sources, prices and refusals."""
     fetches, refusals = overview.fetches(work, campaign, limit=ROWS)
     return page(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
-from fastapi import Request, Response
+from fastapi import Depends, Query, Request, Response
 
-from batch_platform.trading.service import TradingContext, overview
+from batch_platform.trading.service import TradingContext, listings, overview
 from batch_platform.trading.web import words
+from batch_platform.trading.web.context import Work
 from batch_platform.trading.web.files import FILES
 from batch_platform.trading.web.players import HOME, wallet_of
 from batch_platform.web.access.dependencies import current
@@ -16,6 +17,17 @@ from batch_platform.web.console import render
 
 READ: Final = "trading:read"
 ADMINISTER: Final = "trading:administer"
+
+
+def shown_campaign(work: Work, campaign: Annotated[str, Query(max_length=100)] = "") -> str:
+    """The campaign that a page is about: the one it names, else the one that is meant, else the newest one."""
+    if campaign:
+        return campaign
+    names = [row["name"] for row in listings.campaigns(work)]
+    return work.campaign if work.campaign in names or not names else names[-1]
+
+
+Shown = Annotated[str, Depends(shown_campaign)]
 
 
 def page(

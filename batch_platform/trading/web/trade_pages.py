@@ -17,12 +17,12 @@ from batch_platform.trading.service import TradingContext, listings, market, pre
 from batch_platform.trading.service.portfolio import portfolio
 from batch_platform.trading.service.previews import Preview
 from batch_platform.trading.service.trades import PLACE
-from batch_platform.trading.web.context import Acting, CampaignName, Work
+from batch_platform.trading.web.context import Acting, Work
 from batch_platform.trading.web.players import OwnerOr, wallet_of
 from batch_platform.trading.web.portfolio_pages import OWNER, PLAYER
 from batch_platform.trading.web.quotas import limited
 from batch_platform.trading.web.refusals import players_only, refused
-from batch_platform.trading.web.rendering import ADMINISTER, link, page
+from batch_platform.trading.web.rendering import ADMINISTER, Shown, link, page
 from batch_platform.trading.web.trades import TRADES
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.console import field_errors, redirect
@@ -54,9 +54,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(f"{PLAYER}/trade", dependencies=OWNER)
-def trade_page(
-    request: Request, work: Work, campaign: CampaignName, wallet_address: str, order: str = ""
-) -> Response:
+def trade_page(request: Request, work: Work, campaign: Shown, wallet_address: str, order: str = "") -> Response:
     """The form of a kind of order; who is not the player sees what there is to trade."""
     kind = order if order in FORMS else "swap"
     given = {name: request.query_params.get(name, "") for name in FORMS[kind]}
@@ -64,7 +62,7 @@ def trade_page(
 
 
 @router.get(f"{PLAYER}/quote", dependencies=OWNER)
-def quote(request: Request, work: Work, campaign: CampaignName, wallet_address: str, order: str = "") -> Response:
+def quote(request: Request, work: Work, campaign: Shown, wallet_address: str, order: str = "") -> Response:
     """What the order of the form would come to now; the form asks for it as it is filled in."""
     kind = order if order in FORMS else "swap"
     asked = _asked(kind, request.query_params)
@@ -81,7 +79,7 @@ def quote(request: Request, work: Work, campaign: CampaignName, wallet_address: 
 
 @router.post(f"{PLAYER}/orders", dependencies=[requires(OwnerOr(ADMINISTER)), limited(TRADES)])
 @writes(PLACE)
-def place(request: Request, acting: Acting, campaign: CampaignName, wallet_address: str, form: Form) -> Response:
+def place(request: Request, acting: Acting, campaign: Shown, wallet_address: str, form: Form) -> Response:
     """Place an order, and go to where it is followed; or back to the form, with why not."""
     if wallet_of(request) != wallet_address:
         raise players_only()
