@@ -12,6 +12,7 @@ from batch_platform.settings import load_settings
 from batch_platform.trading.opening import open_sources
 from batch_platform.trading.service import TradingContext
 from batch_platform.trading.settings import TradingSettings
+from batch_platform.trading.store.source_buckets import database_buckets
 
 if TYPE_CHECKING:
     from batch_platform.trading.sources.fetch import Sources
@@ -31,6 +32,7 @@ class TradingResource(dg.ConfigurableResource["TradingResource"]):
 
     @contextmanager
     def sources(self) -> "Iterator[Sources]":
-        """Where prices and funding rates come from."""
-        with open_sources(load_settings().of(TradingSettings)) as sources:
+        """Where prices and funding rates come from; their turns are shared with all machines."""
+        bucket = database_buckets(self.postgres.pool())
+        with open_sources(load_settings().of(TradingSettings), bucket=bucket) as sources:
             yield sources
