@@ -153,7 +153,7 @@ def test_what_orders_were_judged_by_is_fixed(game: Game, ann: Seat) -> None:
     rate = {**of_live, "action": "staking", "rate": "1"}
     assert refused("interest-rates/SOL", **rate, effective="2026-11-08") == (409, "day-accrued")
     assert refused("interest-rates/SOL", **rate, effective="2026-11-09") == (409, "rate-exists")
-    assert refused("interest-rates/NO", **rate, effective="2026-11-10") == (422, "no-token")
+    assert refused("interest-rates/NO", **rate, effective="2026-11-10") == (404, "no-token")
     funding = {**of_live, "rate": "0.0001", "at": "2026-11-09T00:00:00Z"}
     assert refused("funding-rates/SOL", **funding) == (409, "funding-applied")
     assert refused("funding-rates/SOL", **funding | {"rate": "0.33"}) == (422, "invalid-input")

@@ -15,7 +15,7 @@ from typing import Any, Final
 from psycopg import errors
 
 from batch_platform.core import postgres
-from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.trading.amounts import parse_amount, plain
 from batch_platform.trading.model import Campaign, Token
 from batch_platform.trading.service import engine, live
@@ -271,9 +271,7 @@ def _has_rate(field: str) -> Conflict:
 def _token(campaign: Campaign, symbol: str) -> Token:
     token = campaign.tokens.get(symbol)
     if token is None:
-        raise InvalidInput(
-            "no-token", "no token {token} in campaign {campaign}", token=symbol, campaign=campaign.name
-        )
+        raise NotFound("no-token", "no token {token} in campaign {campaign}", token=symbol, campaign=campaign.name)
     return token
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from psycopg import errors
 
 from batch_platform.core import postgres
-from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.trading.amounts import parse_multiple, plain
 from batch_platform.trading.model import Campaign
 from batch_platform.trading.service import engine, live
@@ -184,9 +184,7 @@ def _grant(session: Session, campaign: Campaign, flows: list[Row]) -> None:
 def _amount(campaign: Campaign, symbol: str, text: str) -> str:
     token = campaign.tokens.get(symbol)
     if token is None:
-        raise InvalidInput(
-            "no-token", "no token {token} in campaign {campaign}", token=symbol, campaign=campaign.name
-        )
+        raise NotFound("no-token", "no token {token} in campaign {campaign}", token=symbol, campaign=campaign.name)
     try:
         return plain(parse_multiple(text, token.decimals))
     except ValueError as error:

@@ -24,11 +24,15 @@ PERMISSION: Final = "trading:administer"
 MAX_LEVERAGE: Final = 20
 """What the form of a token offers."""
 
-_DIGITS: Final = WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "maxLength": 60})
-Bps = Annotated[amounts.Bps, _DIGITS]
-YearlyRate = Annotated[amounts.YearlyRate, _DIGITS]
-FundingRate = Annotated[amounts.FundingRate, _DIGITS]
-Above0 = Annotated[amounts.Price, _DIGITS]
+
+def _digits(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^({pattern})$"})
+
+
+Bps = Annotated[amounts.Bps, _digits(r"10000|[0-9]{1,4}(\.[0-9]{1,18})?")]
+YearlyRate = Annotated[amounts.YearlyRate, _digits(r"-?[0-9]{1,2}(\.[0-9]{1,5})?|[1-9][0-9]{2,3}(\.[0-9]{1,5})?")]
+FundingRate = Annotated[amounts.FundingRate, _digits(r"-?0(\.([0-2][0-9]{0,11}|3[01][0-9]{0,10}|32))?")]
+Above0 = Annotated[amounts.Price, _digits(r"[1-9][0-9]{0,14}(\.[0-9]{1,18})?|0\.[0-9]{0,17}[1-9]")]
 
 
 def _pairs(value: Any) -> Any:
