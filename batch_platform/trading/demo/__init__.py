@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 Step = Callable[[str], None]
 
 
-def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> None:  # noqa: ARG001
+def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> None:
     """Show of both contests that what is stored is what their replays come to. Run again, it changes nothing.
 
-    It leaves an empty campaign behind in which people can play, where there is none.
+    It leaves an empty campaign behind in which people can play, where there is none. With a `launcher` what a schedule
+    would start runs as a Dagster run.
     """
     from batch_platform.trading.opening import open_work
     from batch_platform.trading.settings import TradingSettings
@@ -36,7 +37,7 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
     console = Console(highlight=False, markup=False)
     with open_work(settings) as work:
         bundled.run(work, step, console)
-        live.run(work, settings, step, console)
+        live.run(work, settings, step, console, launcher)
         playground = settings.of(TradingSettings).campaign
         with work.store.transaction() as session:
             if open_campaign(session, playground, now=work.clock(), new_id=work.new_id):
@@ -47,4 +48,4 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
 _WHERE_NEXT: Final = f"""  .venv/bin/batch-platform trading leaderboard --campaign {bundled.CAMPAIGN}
   .venv/bin/batch-platform trading portfolio {bundled.FOLLOWED} --campaign {bundled.CAMPAIGN}
   .venv/bin/batch-platform trading export --campaign {live.CAMPAIGN}
-  make up; then /console/trading               campaign {{playground}} is open to play in"""
+  make up; then /console/trading/sign-in       campaign {{playground}} is open to play in"""

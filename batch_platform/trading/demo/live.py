@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from rich.console import Console
 
+    from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.settings import Settings
     from batch_platform.trading.model import Campaign
     from batch_platform.trading.service import TradingContext
@@ -34,8 +35,13 @@ Step = Callable[[str], None]
 CAMPAIGN: Final = "demo-live"
 
 
-def run(context: TradingContext, settings: Settings, step: Step, console: Console) -> None:
-    """Play it to its end, and show that it is what its replay comes to. Run again it is shown."""
+def run(
+    context: TradingContext, settings: Settings, step: Step, console: Console, launcher: Launcher | None = None
+) -> None:
+    """Play it to its end, and show that it is what its replay comes to. Run again it is shown.
+
+    With a `launcher` funding rates are fetched by a Dagster run, as their schedule does.
+    """
     from batch_platform.trading.opening import open_sources
     from batch_platform.trading.settings import TradingSettings
 
@@ -51,7 +57,7 @@ def run(context: TradingContext, settings: Settings, step: Step, console: Consol
         with context.store.transaction() as session:
             open_campaign(session, CAMPAIGN, now=context.clock(), new_id=context.new_id)
         with open_sources(trading) as sources:
-            _play(context, sources, server, site=settings.web_url, step=step)
+            _play(context, sources, server, site=settings.web_url, step=step, launcher=launcher)
     _end(context, step)
     _show(context, console)
 
@@ -68,12 +74,18 @@ def wallet(name: str) -> str:
     return wallets.encode(wallet_key(name).public_key().public_bytes_raw())
 
 
-def _play(context: TradingContext, sources: Sources, server: PriceServer, *, site: str, step: Step) -> None:
-    from batch_platform.trading.service import funding
-
+def _play(
+    context: TradingContext,
+    sources: Sources,
+    server: PriceServer,
+    *,
+    site: str,
+    step: Step,
+    launcher: Launcher | None,
+) -> None:
     joined = [name for name in PLAYERS if _join(context, name, site)]
     step(f"  signed in by their wallets: {', '.join(joined)}" if joined else "  all have joined before")
-    funding.fetch(context, sources, CAMPAIGN)
+    _fetch_funding_rates(context, sources, step, launcher)
     ids: dict[str, str] = {}
     for number, orders in enumerate(ORDERS):
         for wanted in orders:
@@ -84,6 +96,19 @@ def _play(context: TradingContext, sources: Sources, server: PriceServer, *, sit
             server.stand_at(number)
             step(f"  tick {number + 1}: {_tick(context, sources)}")
     _close(context)
+
+
+def _fetch_funding_rates(context: TradingContext, sources: Sources, step: Step, launcher: Launcher | None) -> None:
+    from batch_platform.trading.jobs import FUNDING
+    from batch_platform.trading.service import funding
+
+    if launcher is None:
+        funding.fetch(context, sources, CAMPAIGN)
+        return
+    step(f"  running {FUNDING}")
+    ended = launcher.run(FUNDING)
+    if not ended.success:
+        raise PermanentFailure("run-failed", "{reason}", reason=ended.reason or f"the run of {FUNDING} failed")
 
 
 def _join(context: TradingContext, name: str, site: str) -> bool:
