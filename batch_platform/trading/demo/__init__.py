@@ -28,8 +28,8 @@ Step = Callable[[str], None]
 def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> None:
     """Show of both contests that what is stored is what their replays come to. Run again, it changes nothing.
 
-    It leaves an empty campaign behind in which people can play, where there is none. With a `launcher` what a schedule
-    would start runs as a Dagster run.
+    It leaves an empty campaign behind in which people can play, where there is none. With a `launcher` what a
+    schedule would start runs as a Dagster run.
     """
     from batch_platform.trading.opening import open_work
     from batch_platform.trading.settings import TradingSettings
@@ -48,4 +48,4 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
 _WHERE_NEXT: Final = f"""  .venv/bin/batch-platform trading leaderboard --campaign {bundled.CAMPAIGN}
   .venv/bin/batch-platform trading portfolio {bundled.FOLLOWED} --campaign {bundled.CAMPAIGN}
   .venv/bin/batch-platform trading export --campaign {live.CAMPAIGN}
-  make up; then /console/trading/sign-in       campaign {{playground}} is open to play in"""
+  make up; then /console/trading               campaign {{playground}} is open to play in"""
