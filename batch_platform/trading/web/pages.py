@@ -8,6 +8,7 @@ from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.trading.web import (
     admin_api,
+    administration_pages,
     api,
     contest_pages,
     notifications,
@@ -43,6 +44,7 @@ PART: Final = Part(
         portfolio_pages.router,
         trade_pages.router,
         price_pages.router,
+        administration_pages.router,
     ),
     navigation=NAVIGATION,
     templates="batch_platform.trading.web",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from batch_platform.trading.series import Period
-from batch_platform.trading.service import TradingContext, history, listings, overview, pnl, portfolio
+from batch_platform.trading.service import TradingContext, history, listings, notices, overview, pnl, portfolio
 from batch_platform.trading.web import charts, words
 from batch_platform.trading.web.context import Work
 from batch_platform.trading.web.players import HOME, OwnerOr, PlayerOr, check_owner
@@ -16,6 +16,7 @@ from batch_platform.web.access.dependencies import requires
 
 ROWS: Final = 30
 ORDERS: Final = 20
+NOTICES: Final = 5
 OWNER: Final = [requires(OwnerOr(READ))]
 PLAYER: Final = f"{HOME}/players/{{wallet_address}}"
 
@@ -95,6 +96,7 @@ def _live(work: TradingContext, campaign: str, wallet: str) -> dict[str, Any]:
         "tick_at": row["tick_at"],
         "allocation": charts.allocation(found.worth),
         "orders": history.orders(work, campaign, wallet, limit=ORDERS).rows,
+        "notices": notices.notices(work, campaign, wallet, limit=NOTICES)[0],
         "standing": overview.standing(work, campaign, wallet, row["snapshot_at"]),
     }
 

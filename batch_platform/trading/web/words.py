@@ -99,7 +99,24 @@ SOURCES: Final[Mapping[str, str]] = {
     "pyth": "Pyth",
     "derived": N_("From its pool"),
     "given": N_("Entered directly"),
+    "manual": N_("Entered directly"),
 }
+CHOICES: Final[Mapping[str, str]] = {
+    "normal": N_("Ordinary"),
+    "lending": N_("Lending"),
+    "perp": N_("Perpetual futures"),
+    "liquid_staking": N_("Liquid staking"),
+    "staking": N_("Staking"),
+    "deposit": N_("Deposit"),
+    "correction": N_("Correction"),
+}
+NOTICES: Final[Mapping[str, str]] = {
+    "order-filled": N_("An order was filled"),
+    "order-not-filled": N_("An order came to nothing"),
+    "position-liquidated": N_("A position was liquidated"),
+    "campaign-ended": N_("The competition has ended"),
+}
+"""What notices are about, for readers of another language than theirs."""
 UNITS: Final = ((86_400, N_("%(count)s d")), (3_600, N_("%(count)s h")), (60, N_("%(count)s min")))
 
 
@@ -278,6 +295,16 @@ def held(choices: Sequence[tuple[str, str]], balances: Mapping[str, Decimal]) ->
 def options(words: Mapping[str, str | Word]) -> list[tuple[str, str]]:
     """Choices of a select."""
     return [(key, _(word if isinstance(word, str) else word[0])) for key, word in words.items()]
+
+
+def choice(name: str) -> str:
+    """A choice of the administration's forms."""
+    return _(CHOICES.get(name, name))
+
+
+def choices(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Choices of a select."""
+    return [(name, choice(name)) for name in names]
 
 
 def listed(names: Iterable[str]) -> str:
