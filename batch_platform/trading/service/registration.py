@@ -60,8 +60,8 @@ def register(
 
     Raises `NotFound`, and `Conflict` for an email that another player has, or a campaign that is over.
     """
-    now = context.clock()
     with live.acting(context, name) as (session, campaign):
+        now = context.clock()  # within the lock: who takes a snapshot has waited for it
         known = session.player(campaign.number, wallet)
         if known is not None:
             return known
@@ -95,8 +95,8 @@ def register(
 
 def distribute(context: TradingContext, name: str, *, dry_run: bool = False) -> int:
     """Grant every player of a campaign what he has not been granted; how many there were."""
-    now = context.clock()
     with live.alone(context, name) as (session, campaign):
+        now = context.clock()
         players, amounts = session.without_grant(campaign.number), _grants(session, campaign)
         if dry_run or not amounts:
             return len(players) if amounts else 0
@@ -132,8 +132,8 @@ def move(
     Raises `NotFound`, `InvalidInput` for a token there is not or an amount finer than its token, `Conflict` for more
     than the player has.
     """
-    now = context.clock()
     with live.acting(context, name, dry_run=dry_run) as (session, campaign):
+        now = context.clock()
         player = live.player(session, campaign, wallet)
         if request_key is not None:
             known = session.flow_of_key(player["user_no"], request_key)

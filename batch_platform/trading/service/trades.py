@@ -35,8 +35,8 @@ def place(
     `NotFound` for a campaign or player there is not, `InvalidInput` for a request that lacks a field or a key that
     came with another one, `Conflict` for a campaign that has not begun, or a trade beyond its limit.
     """
-    now = context.clock()
     with live.acting(context, name) as (session, campaign):
+        now = context.clock()  # within the lock: who takes a snapshot has waited for it
         player = live.player(session, campaign, wallet)
         if request_key is not None:
             known = session.order_of_key(player["user_no"], request_key)
