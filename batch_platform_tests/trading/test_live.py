@@ -11,6 +11,7 @@ import pytest
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.trading.service import TradingContext, registration, ticks
+from batch_platform.trading.service.verify import verify
 from batch_platform_tests.trading.live import START, Live, make_live
 
 
@@ -74,6 +75,22 @@ def test_a_position_is_closed_or_liquidated_once(campaign: Live) -> None:
     assert sum(outcome for outcome in outcomes if isinstance(outcome, int)) == 1
     assert {"None", "close_pending", "position_not_open"} >= {text for text in outcomes if isinstance(text, str)}
     assert campaign.place("bob", "perp_close", position=order["id"])["reason"] == "position_not_open"
+
+
+# a tick stands a second after its look at the clock
+@pytest.mark.parametrize(("seconds", "reason"), [(1_799, "position_liquidated"), (1_800, "expired")])
+def test_a_close_whose_time_has_passed_is_not_met_by_a_liquidation(campaign: Live, seconds: int, reason: str) -> None:
+    order = campaign.place("bob", "perp_open", token="SOL", collateral="100", leverage=20, direction="long")
+    campaign.tick()
+    campaign.clock.pass_by(seconds=1)
+    close = campaign.place("bob", "perp_close", position=order["id"])
+    campaign.clock.now = close["accepted_at"] + timedelta(seconds=seconds)
+    done = campaign.tick({"SOL": "150", "USDC": "1"})
+    assert done is not None
+    assert len(done.liquidated) == 1
+    with campaign.context.store.snapshot() as session:
+        assert session.order_by_no(close["order_no"])["reason"] == reason
+    assert verify(campaign.context, campaign.name).is_equal
 
 
 def test_a_scheduled_tick_happens_once(campaign: Live) -> None:

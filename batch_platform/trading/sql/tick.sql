@@ -104,6 +104,7 @@ WITH held AS (
     UPDATE orders AS o SET status = 'rejected', reason = 'position_liquidated', settled_at = %(at)s
     FROM liquidated AS l
     WHERE o.target_no = l.order_no AND o.kind = 'perp_close' AND o.status = 'pending'
+      AND o.accepted_at + interval '1800 seconds' >= %(at)s
 ), posted AS (
     INSERT INTO postings (campaign_no, user_no, token_no, at, kind, order_no, wallet, margin, house)
     SELECT %(campaign_no)s, l.user_no, %(usdc_no)s, %(at)s, 'perp_liquidation', l.order_no, l.payout, -l.collateral,
