@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
 from batch_platform.trading import perps
-from batch_platform.trading.amounts import parse_amount
+from batch_platform.trading.amounts import exact, parse_amount
 from batch_platform.trading.model import Campaign, Direction, Refusal, Token
 
 Request = Mapping[str, Any]
@@ -85,7 +86,8 @@ def _perp_open(request: Request, campaign: Campaign) -> Terms:
     if collateral is None:
         return Terms("perp_open", reason=Refusal.INVALID_AMOUNT)
     fee = perps.open_fee(collateral, leverage, campaign.perp_fee_bps)
-    return Terms("perp_open", usdc.number, token.number, collateral, collateral + fee, fee, leverage, direction.sign)
+    cost = exact(Fraction(collateral) + Fraction(fee))
+    return Terms("perp_open", usdc.number, token.number, collateral, cost, fee, leverage, direction.sign)
 
 
 def _amount(text: object, token: Token) -> Decimal | None:

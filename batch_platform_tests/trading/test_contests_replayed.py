@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -54,6 +55,34 @@ def test_a_contest_is_loaded_once_and_as_it_is_replayed(trading: TradingContext)
     assert answer == json.loads((DATA / "example.expected.json").read_text())
     with pytest.raises(Conflict, match="holds another contest"):
         contests.load(trading, lines[:-1], name=name)
+
+
+def test_of_two_loads_at_once_one_makes_the_campaign(trading: TradingContext) -> None:
+    lines, name = (DATA / "example.jsonl").read_bytes().splitlines(), f"contest-{uuid4().hex}"
+
+    def load(_: int) -> bool:
+        return contests.load(trading, lines, name=name).loaded
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(load, range(3))) == [False, False, True]
+
+
+def test_collateral_and_fee_add_up_at_any_size(trading: TradingContext) -> None:
+    collateral, left = "12345678901234.123456789012345678", "0.000000000000000001"
+    lines = (
+        '{"kind":"settings","perp_fee_bps":"10000"}',
+        '{"kind":"token","token":"USDC","decimals":18}',
+        '{"kind":"token","token":"SOL","decimals":9,"perp_max_leverage":2}',
+        '{"kind":"user","user":"ann","at":"2026-11-09T00:00:00Z"}',
+        '{"kind":"flow","user":"ann","at":"2026-11-09T00:00:00Z","flow":"initial","amounts":'
+        '{"USDC":"24691357802468.246913789012345679"}}',
+        '{"kind":"order","id":"p","user":"ann","at":"2026-11-09T00:00:01Z","order":"perp_open","token":"SOL",'
+        f'"collateral":"{collateral}","leverage":1,"direction":"long"}}',
+        '{"kind":"tick","at":"2026-11-09T00:10:00Z","prices":{"SOL":"100"}}',
+    )
+    answer = replayed(trading, "\n".join(lines))
+    assert answer["positions"]["p"]["open_fee"] == "12345678901234.123457"
+    assert answer["balances"] == {"ann": {"USDC": left}}
 
 
 def test_more_cannot_flow_out_than_there_is(trading: TradingContext) -> None:
