@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.messages import Message
@@ -28,14 +28,16 @@ S = TypeVar("S", bound=Strict)
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
-def _storable(text: str) -> str:
-    if _UNSTORABLE.search(text):
+def _storable(value: object) -> object:
+    if isinstance(value, str) and _UNSTORABLE.search(value):
         raise ValueError(Message("text-unstorable", "must not hold a NUL or half a character"))
-    return text
+    return value
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, BeforeValidator(_storable)]
 """Any text that a database holds."""
+Name = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_storable)]
+"""By which something is looked up: short enough for an index."""
 
 
 def read_strictly(text: str) -> Any:

@@ -32,7 +32,7 @@ from batch_platform.trading.amounts import (
     plain,
 )
 from batch_platform.trading.instants import Day, Instant
-from batch_platform.trading.json_lines import JsonObject, Strict, Text, bad_line, checked
+from batch_platform.trading.json_lines import JsonObject, Name, Strict, Text, bad_line, checked
 from batch_platform.trading.model import Direction
 
 
@@ -53,6 +53,8 @@ def _exchange_rate(value: object) -> Decimal:
 Asked = Annotated[Text, BeforeValidator(_written)]
 """The amount that an order asks for, as it was written: whether it is one is judged at acceptance."""
 Whole = Annotated[int, Field(strict=True)]
+MAX_LEVERAGE: Final = 1_000_000
+"""Far beyond any venue's, and twice of it within what the database calls an integer."""
 
 
 M = TypeVar("M")
@@ -81,9 +83,9 @@ class TokenLine(Fact):
 
     identity: ClassVar = ("token",)
 
-    token: Text
+    token: Name
     decimals: Annotated[Whole, Field(ge=0, le=MAX_TOKEN_DECIMALS)]
-    perp_max_leverage: Annotated[Whole, Field(ge=1)] | None = None
+    perp_max_leverage: Annotated[Whole, Field(ge=1, le=MAX_LEVERAGE)] | None = None
 
 
 class PoolLine(Fact):
@@ -122,7 +124,7 @@ class UserLine(Fact):
 
     identity: ClassVar = ("user",)
 
-    user: Text
+    user: Name
     at: Instant
     status: Literal["active", "disqualified"] = "active"
 
@@ -165,7 +167,7 @@ class OrderLine(Fact):
         """An id is one order's alone, of whatever kind."""
         return (OrderLine, self.id)
 
-    id: Text
+    id: Name
     user: Text
     at: Instant
     order: str
