@@ -1,7 +1,7 @@
 """Trading's targets, each beside its peer in the same run on the same server.
 
     .venv/bin/python -m benchmarks.trading [PART …] [--rounds 3] [--users 500|2_000] [--many 20_000|200_000]
-        [--positions 50_000|1_000_000] [--hours 336|8_760] [--days 2|14]
+        [--positions 50_000|1_000_000] [--hours 336|8_760] [--players 50|200] [--days 2|14]
 
 The second number of each is the target's own size. On a PostgreSQL of its own, which goes at the end; processor time
 is that of this process and of all the server's. The parts:
@@ -11,6 +11,7 @@ floor         a snapshot of `many` players with 25 tokens, and a bare scan of th
 funding       a tick, with funding, over 1,000 open positions and over `positions`
 liquidations  finding 1,000 among `positions` and one indexed select of them; settling and a bare UPDATE and INSERT
 reads         portfolio, leaderboard and a year of PnL over `users` × `hours` snapshots, and selects of the same rows
+players       `players` at once, each with orders, while ticks fill them, and as many bare UPDATEs with INSERTs
 contest       a replay of a contest of 200 players, `days` long, and the oracle that was written apart
 """
 
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -43,7 +45,7 @@ from batch_platform.local.home import Home
 from batch_platform.trading.model import Campaign
 from batch_platform.trading.proving import oracle
 from batch_platform.trading.series import Period
-from batch_platform.trading.service import TradingContext, contests, engine, snapshots
+from batch_platform.trading.service import TradingContext, contests, engine, snapshots, ticks, trades
 from batch_platform.trading.service.boards import ranking
 from batch_platform.trading.service.pnl import pnl
 from batch_platform.trading.service.portfolio import portfolio
@@ -62,6 +64,10 @@ TICKS: Final = 30
 """Of a round of funding."""
 CALLS: Final = 200
 """Of each service call in a round."""
+CONNECTIONS: Final = 32
+"""Of all players together."""
+ORDERS: Final = 5
+"""Of each player in a round."""
 
 
 def main() -> None:
@@ -72,6 +78,7 @@ def main() -> None:
     options.add_argument("--many", type=int, default=20_000)
     options.add_argument("--positions", type=int, default=50_000)
     options.add_argument("--hours", type=int, default=336)
+    options.add_argument("--players", type=int, default=50)
     options.add_argument("--days", type=float, default=2)
     chosen = options.parse_args()
     with _server() as (context, process):
@@ -82,6 +89,7 @@ def main() -> None:
             "funding": lambda: bench.funding(chosen.positions),
             "liquidations": lambda: bench.liquidations(chosen.positions),
             "reads": lambda: bench.reads(chosen.users, chosen.hours),
+            "players": lambda: bench.players(chosen.players),
             "contest": lambda: bench.contest(chosen.days),
         }
         for part in chosen.parts or parts:
@@ -99,7 +107,7 @@ def _server() -> Iterator[tuple[TradingContext, int]]:
             assert process is not None, "it has just been started"
             url = environment(home, state)["DATABASE_URL"]
             migrations.upgrade(url)
-            with postgres.open_pool(url, application_name="benchmark") as pool:
+            with postgres.open_pool(url, application_name="benchmark", max_size=CONNECTIONS) as pool:
                 yield TradingContext(pool, lambda: AT + timedelta(days=2)), process.pid
         finally:
             services.stop(home)
@@ -210,6 +218,46 @@ class Bench:
                 ours.append(_seconds(partial(call, f"{NAME}-{player}")))
                 theirs.append(_seconds(partial(self._select, select, {**values, "wallet": f"{NAME}-{player}"})))
             _compare_slowest(name, ours, theirs)
+
+    def players(self, count: int) -> None:
+        """All of them at once place order after order, swaps that ticks fill and stakes; each is timed by itself."""
+        self._competition(count)
+        context = replace(self.context, clock=partial(datetime.now, UTC))
+        with context.store.snapshot() as session:
+            quotes = data.quotes(session, engine.campaign(session, NAME), AT)
+        ticks.tick(context, NAME, quotes)
+        requests = [
+            {"order": "swap", "from": "T01", "to": "USDC", "amount": "0.001"},
+            {"order": "stake", "token": "T02", "amount": "0.001"},
+        ]
+        ours: list[float] = []
+        theirs: list[float] = []
+
+        def place(player: int) -> list[float]:
+            wallet = f"{NAME}-{1 + player}"
+            orders = [requests[(player + number) % 2] for number in range(ORDERS)]
+            return [_seconds(partial(trades.place, context, NAME, wallet, order)) for order in orders]
+
+        def write(player: int) -> list[float]:
+            values: dict[str, object] = {"wallet": f"{NAME}-{1 + player}"}
+            return [_seconds(partial(self._write, values)) for _ in range(ORDERS)]
+
+        with ThreadPoolExecutor(count) as pool:
+            for _ in range(self.rounds):
+                began = time.perf_counter()
+                ours += [seconds for times in pool.map(place, range(count)) for seconds in times]
+                middle = time.perf_counter()
+                theirs += [seconds for times in pool.map(write, range(count)) for seconds in times]
+                both = (middle - began, time.perf_counter() - middle)
+                rates = " and ".join(f"{count * ORDERS / seconds:,.0f}" for seconds in both)
+                filled = ticks.tick(context, NAME, quotes)
+                _say(f"{rates} a second; the tick then filled {len(filled.filled) if filled else 0:,}")
+        _compare(f"an order, {count} players at once", ours, "UPDATE and INSERT", theirs, target="none")
+
+    def _write(self, values: dict[str, object]) -> None:
+        with postgres.transaction(self.context.pool) as connection:
+            connection.execute(_TAKE, values)
+            connection.execute(_NOTE, values)
 
     def _select(self, statement: bytes, values: dict[str, object]) -> None:
         with postgres.transaction(self.context.pool) as connection:
@@ -324,6 +372,16 @@ _POINTS: Final = b"""
     SELECT s.* FROM trading.portfolio_snapshots AS s
     WHERE s.user_no = (SELECT u.user_no FROM trading.users AS u WHERE u.wallet_address = %(wallet)s)
       AND s.timestamp = ANY (%(points)s)
+"""
+_TAKE: Final = b"""
+    UPDATE trading.user_balances AS b SET balance = b.balance - 0.001, reserved = b.reserved + 0.001
+    FROM trading.users AS u, trading.tokens AS t
+    WHERE u.wallet_address = %(wallet)s AND b.user_no = u.user_no AND t.token_no = b.token_no AND t.symbol = 'T03'
+"""
+_NOTE: Final = b"""
+    INSERT INTO trading.orders (user_no, campaign_no, id, kind, request, accepted_at, status, settled_at)
+    SELECT u.user_no, u.campaign_no, gen_random_uuid()::text, 'swap', '{}', now(), 'filled', now()
+    FROM trading.users AS u WHERE u.wallet_address = %(wallet)s
 """
 _ROWS: Final = b"COPY (SELECT * FROM trading.portfolio_snapshots WHERE campaign_no = %s AND timestamp = %s) TO STDOUT"
 _BEFORE: Final = b"""
