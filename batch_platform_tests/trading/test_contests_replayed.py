@@ -117,3 +117,22 @@ def test_a_derived_price_that_rounds_to_nothing_is_none(trading: TradingContext)
     answer = replayed(trading, "\n".join(lines))
     assert answer == oracle.replay(lines)
     assert answer["baselines"]["ann"]["at"] == "2026-11-09T00:20:00Z"
+
+
+def test_what_waited_too_long_is_spent_again_between_two_ticks(trading: TradingContext) -> None:
+    """Every second order is only possible with what the one before has given back."""
+    lines = [
+        '{"kind":"token","token":"USDC","decimals":6}',
+        '{"kind":"token","token":"SOL","decimals":9,"perp_max_leverage":20}',
+        '{"kind":"user","user":"ann","at":"2026-11-09T00:00:00Z"}',
+        '{"kind":"flow","user":"ann","at":"2026-11-09T00:00:00Z","flow":"initial","amounts":{"SOL":"1","USDC":"50"}}',
+        '{"kind":"tick","at":"2026-11-09T00:10:00Z","prices":{"SOL":"100","USDC":"1"}}',
+    ]
+    for number, at in enumerate(("00:20:00", "00:50:00", "00:50:01", "01:20:02", "01:50:04")):
+        order = '{"kind":"order","id":"%s","user":"ann","at":"2026-11-09T%sZ","order":"swap","from":"SOL","to":"USDC"'
+        lines.append(order % (number, at) + ',"amount":"1"}')
+    lines.append('{"kind":"tick","at":"2026-11-09T02:00:00Z","prices":{"SOL":"100","USDC":"1"}}')
+    answer = replayed(trading, "\n".join(lines))
+    assert answer == oracle.replay(lines)
+    statuses = [order["status"] for order in answer["orders"].values()]
+    assert statuses == ["expired", "rejected", "expired", "expired", "filled"]

@@ -26,8 +26,9 @@ from batch_platform.trading.service import engine
 from batch_platform.trading.service.engine import Quote, Row
 from batch_platform.trading.store import Session
 
-LOOKED_AT_AFTER: Final = (100, 400, 1_600, 6_400)
-"""Ticks after which the temporary tables are analyzed, for plans that were made while they were small."""
+_FIRST_LOOK: Final = 500
+"""Events after which the temporary tables are analyzed, for plans that were made while they were small; then again
+whenever there are four times as many."""
 
 
 def play(session: Session, contest: Contest, *, name: str) -> Campaign:
@@ -114,8 +115,9 @@ class _Player:
         self._users: dict[str, int] = {}
         self._rounds: list[list[Event]] = []
         self._acts: defaultdict[str, int] = defaultdict(int)
-        self._waiting: list[datetime] = []
-        self._ticks = 0
+        self._waiting: defaultdict[str, list[datetime]] = defaultdict(list)
+        self._events = 0
+        self._next_look = _FIRST_LOOK
 
     def take(self, event: Event) -> None:
         """The next event in the order of time."""
@@ -129,24 +131,29 @@ class _Player:
                 self._session.take_snapshot(self._campaign.number, at, self._campaign.usdc_no)
             case UserLine(user=user) | FlowLine(user=user) | OrderLine(user=user):
                 self._gather(user, event)
+        self._look()
+
+    def _look(self) -> None:
+        self._events += 1
+        if self._events == self._next_look:
+            self._hand_over()
+            self._session.analyze()
+            self._next_look *= 4
 
     def end(self, at: datetime | None) -> Campaign:
         """Time passes until the end."""
         self._hand_over()
         if at is not None:
             self._pass_time(at)
+            engine.settle(self._session, self._campaign, at)
             self._session.end_contest(self._campaign.number, at)
         return engine.campaign(self._session, self._campaign.name)
 
     def _pass_time(self, at: datetime) -> None:
-        """Days end, and orders expire, before anything else happens at this instant."""
+        """Days end before anything else happens at this instant."""
         if self._campaign.day != at.astimezone(UTC).date():
             self._hand_over()
             self._campaign = engine.advance(self._session, self._campaign, at)
-        if self._waiting and self._waiting[0] + GOOD_FOR < at:
-            self._hand_over()
-            engine.settle(self._session, self._campaign, at)
-            self._waiting = [accepted for accepted in self._waiting if accepted + GOOD_FOR >= at]
 
     def _gather(self, user: str, event: Event) -> None:
         number = self._acts[user]
@@ -154,18 +161,33 @@ class _Player:
         if number == len(self._rounds):
             self._rounds.append([])
         self._rounds[number].append(event)
-        if isinstance(event.fact, OrderLine):
-            self._waiting.append(event.fact.at)
 
     def _hand_over(self) -> None:
         rounds, self._rounds = self._rounds, []
         self._acts.clear()
         for events in rounds:
+            self._expire(events)
             self._join([event.fact for event in events if isinstance(event.fact, UserLine)])
             if flows := [event for event in events if isinstance(event.fact, FlowLine)]:
                 self._flow(flows)
             if orders := [self._order(event) for event in events if isinstance(event.fact, OrderLine)]:
                 self._session.accept_orders(self._campaign.number, orders)
+
+    def _expire(self, events: Sequence[Event]) -> None:
+        """What waited too long is free again before its player acts; a tick expires everybody else's."""
+        acts = []
+        for event in events:
+            fact = event.fact
+            if not isinstance(fact, FlowLine | OrderLine):
+                continue
+            waiting = self._waiting[fact.user]
+            if waiting and waiting[0] + GOOD_FOR < fact.at:
+                acts.append({"user_no": self._users[fact.user], "at": fact.at})
+                waiting[:] = [accepted for accepted in waiting if accepted + GOOD_FOR >= fact.at]
+            if isinstance(fact, OrderLine):
+                waiting.append(fact.at)
+        if acts:
+            self._session.expire_orders(self._campaign.number, acts)
 
     def _join(self, users: Sequence[UserLine]) -> None:
         rows = [
@@ -212,7 +234,6 @@ class _Player:
         quotes = {token: Quote(price) for token, price in line.prices.items()}
         done = engine.tick(self._session, self._campaign, line.at, quotes, kind="given")
         if done.settled:
-            self._waiting = self._session.waiting(self._campaign.number)
-        self._ticks += 1
-        if self._ticks in LOOKED_AT_AFTER:
-            self._session.analyze()
+            self._waiting.clear()
+            for order in self._session.waiting(self._campaign.number):
+                self._waiting[order["user"]].append(order["accepted_at"])

@@ -42,6 +42,29 @@ WITH incoming AS MATERIALIZED (
 )
 SELECT flow_no, user_no FROM stored;
 
+-- name: expire_orders
+-- Before players act again, their orders whose 1800 seconds have passed give back what they had reserved.
+WITH acting AS (
+    SELECT a.user_no, a.at FROM jsonb_to_recordset(%(acts)s) AS a (user_no integer, at timestamptz)
+), late AS (
+    UPDATE orders AS o
+    SET status = 'expired', reason = 'expired', fee = NULL, settled_at = o.accepted_at + interval '1801 seconds'
+    FROM acting AS a
+    WHERE o.user_no = a.user_no AND o.status = 'pending' AND o.accepted_at + interval '1800 seconds' < a.at
+    RETURNING o.order_no, o.user_no, o.token_no, o.reserved, o.settled_at
+), posted AS (
+    INSERT INTO postings (campaign_no, user_no, token_no, at, kind, order_no, wallet, reserved)
+    SELECT %(campaign_no)s, l.user_no, l.token_no, l.settled_at, 'returned', l.order_no, l.reserved, -l.reserved
+    FROM late AS l WHERE l.reserved > 0
+    RETURNING user_no, token_no, at, wallet
+)
+UPDATE user_balances AS b
+SET balance = trim_scale(b.balance + p.wallet), reserved = trim_scale(b.reserved - p.wallet), updated_at = p.at
+FROM (
+    SELECT user_no, token_no, max(at) AS at, sum(wallet) AS wallet FROM posted GROUP BY user_no, token_no
+) AS p
+WHERE b.user_no = p.user_no AND b.token_no = p.token_no;
+
 -- name: accept_orders
 -- Each order is refused, filled at once (staking), or waits with what it needs reserved.
 WITH incoming AS MATERIALIZED (

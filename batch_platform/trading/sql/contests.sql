@@ -96,7 +96,8 @@ WHERE n.campaign_no = %(campaign_no)s AND s.user_no IS NULL
 ORDER BY n.at, u.id;
 
 -- name: waiting
-SELECT o.accepted_at FROM orders AS o
+SELECT u.id AS user, o.accepted_at FROM orders AS o
+JOIN users AS u ON u.user_no = o.user_no
 WHERE o.campaign_no = %(campaign_no)s AND o.status = 'pending'
 ORDER BY o.accepted_at;
 

@@ -59,7 +59,7 @@ WITH price AS MATERIALIZED (
     ) AS w
     GROUP BY w.user_no
 ), gap AS (
-    SELECT g.user_no, array_agg(DISTINCT g.symbol ORDER BY g.symbol) FILTER (WHERE g.symbol IS NOT NULL) AS missing
+    SELECT g.user_no, array_agg(DISTINCT g.symbol COLLATE "C" ORDER BY g.symbol COLLATE "C") FILTER (WHERE g.symbol IS NOT NULL) AS missing
     FROM (
         SELECT h.user_no, p.symbol
         FROM price AS p

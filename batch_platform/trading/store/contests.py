@@ -35,9 +35,9 @@ class Contests(TradingStatements):
         """Make room for a contest: an empty campaign of its name goes."""
         self._run("remove_empty", name=name)
 
-    def waiting(self, campaign_no: int) -> list[datetime]:
-        """When the orders that wait were accepted, the oldest first."""
-        return [row["accepted_at"] for row in self._rows("waiting", campaign_no=campaign_no)]
+    def waiting(self, campaign_no: int) -> list[Row]:
+        """`user` and `accepted_at` of each order that waits, the oldest first."""
+        return self._rows("waiting", campaign_no=campaign_no)
 
     def end_contest(self, campaign_no: int, at: datetime) -> None:
         """The instant that a loaded contest is read as of."""

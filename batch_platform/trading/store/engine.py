@@ -29,6 +29,10 @@ class Engine(TradingStatements):
         """Flows, each player's at most one; a balance below zero is refused by its check."""
         return self._rows("add_flows", campaign_no=campaign_no, flows=rows_of(flows))
 
+    def expire_orders(self, campaign_no: int, acts: Sequence[Row]) -> None:
+        """Orders of players that have waited too long `at` an instant of their own, `user_no` once in a call."""
+        self._run("expire_orders", campaign_no=campaign_no, acts=rows_of(acts))
+
     def accept_orders(self, campaign_no: int, orders: Sequence[Row]) -> list[Row]:
         """Orders, each player's at most one: what became of each."""
         return self._rows("accept_orders", campaign_no=campaign_no, orders=rows_of(orders))
