@@ -101,11 +101,13 @@ def route(
     target: Any = None,
     version: Callable[[R], int] | None = None,
     status: int = 200,
+    may_miss: bool = False,
 ) -> None:
     """`POST path`: the envelope with `answer`, and what the action `says`.
 
     `session` is the annotated dependency that hands over who acts, `target` the annotated parameter of the path; the
-    body may be left out where the input has nothing that is needed. `version` gives the answer its ETag.
+    body may be left out where the input has nothing that is needed. `version` gives the answer its ETag. `may_miss`:
+    the body too can name what is not there.
     """
     from fastapi import Body, Response
 
@@ -146,7 +148,7 @@ def route(
         status_code=status,
         response_model=Envelope[answer],  # type: ignore[valid-type]
         dependencies=[requires(action.permission)],
-        responses=documented(404) if target is not None else None,
+        responses=documented(404) if may_miss or target is not None else None,
     )
 
 

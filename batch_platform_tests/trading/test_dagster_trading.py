@@ -130,7 +130,10 @@ def test_a_run_is_the_tick_of_ten_minutes_with_all_that_follows(traded: Traded, 
     ended = ran(instance, TICK, (window + timedelta(minutes=10)).strftime(KEY))
     [liquidated] = shown(ended, TICK[1])
     assert liquidated["dagster/row_count"] == 1
-    assert traded.rows("SELECT id FROM perp_positions WHERE status = 'liquidated'") == [{"id": position["id"]}]
+    query = (
+        "SELECT p.id FROM perp_positions AS p JOIN users USING (user_no) WHERE campaign_no = %(no)s AND p.status = "
+    )
+    assert traded.rows(query + "'liquidated'") == [{"id": position["id"]}]
 
 
 def test_a_source_that_fails_fails_the_run_and_changes_nothing(

@@ -68,6 +68,7 @@ actions.route(
     "/suppressions/remove",
     name="unsuppress",
     doc="Let notices go to this recipient again. 404 for one who is not suppressed.",
+    may_miss=True,
     **_suppression,
 )
 
