@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.json_lines import Day, JsonObject, Strict, Text, bad_line, checked
 from batch_platform.core.messages import Message
 from batch_platform.trading import acceptance, retention, series
 from batch_platform.trading.amounts import (
@@ -22,8 +23,7 @@ from batch_platform.trading.amounts import (
     plain,
     require_multiple,
 )
-from batch_platform.trading.instants import Day, Instant, instant_text
-from batch_platform.trading.json_lines import JsonObject, Strict, Text, bad_line, checked
+from batch_platform.trading.instants import Instant, instant_text
 from batch_platform.trading.model import Refusal
 from batch_platform.trading.series import Period
 from batch_platform.trading.swaps import quote

@@ -32,8 +32,8 @@ from batch_platform.trading.service.contests import LOAD
 from batch_platform.trading.service.retention import PRUNE
 
 if TYPE_CHECKING:
+    from batch_platform.core.json_lines import JsonObject
     from batch_platform.kit.session import Session
-    from batch_platform.trading.json_lines import JsonObject
     from batch_platform.trading.service import TradingContext
 
 __all__ = ["app"]
@@ -223,7 +223,7 @@ def _answer(
     read: Callable[[str], Any] | None = None,
 ) -> None:
     """Every answer, once all lines are known to be good."""
-    from batch_platform.trading.json_lines import objects, read_strictly
+    from batch_platform.core.json_lines import objects, read_strictly
 
     lines = _lines(file)
     answers = [calculate(number, value) for number, value in objects(lines, read=read or read_strictly)]

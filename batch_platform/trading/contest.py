@@ -8,9 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeVar
 
+from batch_platform.core.json_lines import bad_line, objects
 from batch_platform.core.messages import Message
 from batch_platform.trading.amounts import require_multiple
-from batch_platform.trading.json_lines import bad_line, objects
 from batch_platform.trading.lines import (
     Fact,
     FlowLine,

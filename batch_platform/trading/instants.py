@@ -8,7 +8,6 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator
 
-from batch_platform.core.clock import parse_day
 from batch_platform.core.messages import Message
 
 # the years of `parse_day`: a year more or less stays within what a calendar holds
@@ -35,15 +34,5 @@ def day_start(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _day(value: object) -> date:
-    if not isinstance(value, str):
-        raise ValueError(Message("day-format", "a day is written YYYY-MM-DD"))
-    try:
-        return parse_day(value)
-    except ValueError:
-        raise ValueError(Message("day-format", "a day is written YYYY-MM-DD")) from None
-
-
 Instant = Annotated[datetime, BeforeValidator(parse_instant)]
-"""Fields of a model that is read from JSON."""
-Day = Annotated[date, BeforeValidator(_day)]
+"""A field of a model that is read from JSON."""

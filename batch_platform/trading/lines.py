@@ -18,6 +18,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
+from batch_platform.core.json_lines import Day, JsonObject, Name, Strict, Text, bad_line, checked
 from batch_platform.core.messages import Message
 from batch_platform.trading.amounts import (
     INDEX_DECIMALS,
@@ -31,8 +32,7 @@ from batch_platform.trading.amounts import (
     parse_number,
     plain,
 )
-from batch_platform.trading.instants import Day, Instant
-from batch_platform.trading.json_lines import JsonObject, Name, Strict, Text, bad_line, checked
+from batch_platform.trading.instants import Instant
 from batch_platform.trading.model import Direction
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from batch_platform.trading.instants import Day, day_start, instant_text, parse_instant
+from batch_platform.core.json_lines import Day
+from batch_platform.trading.instants import day_start, instant_text, parse_instant
 
 
 def test_a_moment_reads_back():

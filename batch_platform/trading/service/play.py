@@ -14,12 +14,12 @@ from uuid import NAMESPACE_OID, uuid5
 
 from psycopg import errors
 
+from batch_platform.core.json_lines import bad_line
 from batch_platform.core.messages import Message
 from batch_platform.core.progress import report
 from batch_platform.trading.amounts import plain
 from batch_platform.trading.cadence import GOOD_FOR
 from batch_platform.trading.contest import Contest, Event
-from batch_platform.trading.json_lines import bad_line
 from batch_platform.trading.lines import Fact, FlowLine, OrderLine, SnapshotLine, TickLine, UserLine
 from batch_platform.trading.model import Campaign
 from batch_platform.trading.service import engine

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.messages import Message
 from batch_platform.core.validation import refusal_of
@@ -38,6 +40,17 @@ Text = Annotated[str, BeforeValidator(_storable)]
 """Any text that a database holds."""
 Name = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_storable)]
 """By which something is looked up: short enough for an index."""
+
+
+def _day(value: object) -> date:
+    try:
+        return parse_day(value if isinstance(value, str) else "")
+    except ValueError:  # of a day that is in no month, too
+        raise ValueError(Message("day-format", "a day is written YYYY-MM-DD")) from None
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""A day written YYYY-MM-DD, of the years 1000 to 2999."""
 
 
 def read_strictly(text: str) -> Any:
