@@ -8,6 +8,7 @@ from batch_platform import settings
 from batch_platform.btc.domain import DOMAIN as BTC
 from batch_platform.finops.domain import DOMAIN as FINOPS
 from batch_platform.outbox.domain import DOMAIN as OUTBOX
+from batch_platform.staffing.domain import DOMAIN as STAFFING
 from batch_platform.trading.domain import DOMAIN as TRADING
 from batch_platform.zengin.domain import DOMAIN as ZENGIN
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from batch_platform.kit.domain import Domain
     from batch_platform.settings import Settings
 
-DOMAINS: Final[tuple[Domain, ...]] = (FINOPS, ZENGIN, BTC, TRADING, OUTBOX)
+DOMAINS: Final[tuple[Domain, ...]] = (FINOPS, ZENGIN, BTC, TRADING, STAFFING, OUTBOX)
 """In the order of commands, dashboard cards and demo."""
 
 

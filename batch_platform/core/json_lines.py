@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -51,6 +53,17 @@ def _day(value: object) -> date:
 
 Day = Annotated[date, BeforeValidator(_day)]
 """A day written YYYY-MM-DD, of the years 1000 to 2999."""
+
+
+def read_lines(file: str) -> list[bytes]:
+    """The lines of a file, or of standard input by the name `-`. Raises `InvalidInput` where it cannot be read."""
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            "file-unreadable", "the file cannot be read: {reason}", reason=str(error.strerror), field="file"
+        ) from None
+    return content.split(b"\n")
 
 
 def read_strictly(text: str) -> Any:

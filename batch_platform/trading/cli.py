@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import secrets
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +18,7 @@ from batch_platform.core.audit import Log, writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.json_lines import read_lines
 from batch_platform.core.terminal import print_json, print_rows, say, showing
 from batch_platform.kit import session
 from batch_platform.settings import load_settings
@@ -98,7 +97,7 @@ def load_command(file: File, campaign: Campaign = None, dry_run: DryRun = False,
     """Load a contest into an empty campaign, which is made if it is missing; the same file again changes nothing."""
     from batch_platform.trading.service import contests
 
-    lines = _lines(file)
+    lines = read_lines(file)
     with _acting() as mine, showing("playing"):
         name = campaign or mine.context.campaign
         if dry_run:
@@ -127,7 +126,7 @@ def replay_command(
     """Play a contest beside everything, touching nothing, and print what it comes to."""
     from batch_platform.trading.service import contests
 
-    lines = _lines(file)
+    lines = read_lines(file)
     with open_work() as work, showing("playing"):
         told = contests.replay(work, lines, until=until)
     if as_json:
@@ -225,7 +224,7 @@ def _answer(
     """Every answer, once all lines are known to be good."""
     from batch_platform.core.json_lines import objects, read_strictly
 
-    lines = _lines(file)
+    lines = read_lines(file)
     answers = [calculate(number, value) for number, value in objects(lines, read=read or read_strictly)]
     for found in answers:
         if as_json:
@@ -237,16 +236,3 @@ def _answer(
 def _acting() -> AbstractContextManager[Session[TradingContext]]:
     """Whoever types the command."""
     return session.of_command(load_settings(), open_work)
-
-
-def _lines(file: str) -> list[bytes]:
-    return _content(file).split(b"\n")
-
-
-def _content(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise InvalidInput(
-            "file-unreadable", "the file cannot be read: {reason}", reason=str(error.strerror), field="file"
-        ) from None

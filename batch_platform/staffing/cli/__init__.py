@@ -1,0 +1,11 @@
+"""`batch-platform staffing …`: a file a group of commands."""
+
+from __future__ import annotations
+
+import typer
+
+from batch_platform.staffing.cli.facts import load_command
+
+app = typer.Typer(no_args_is_help=True, help="Engineer staffing: statuses, usage, invoices, reports, mail, backups.")
+app.command("load")(load_command)
+app.callback()(lambda: None)  # a group, however few its commands are

@@ -1,0 +1,1 @@
+"""What Dagster sees of staffing."""

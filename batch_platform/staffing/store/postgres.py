@@ -1,0 +1,39 @@
+"""Transactions on staffing's tables; statements stand in `sql/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from batch_platform.core.store import BaseStore
+from batch_platform.staffing.store.facts import Facts
+
+
+class Session(Facts):
+    """The statements of one transaction."""
+
+
+class StaffingStore(BaseStore[Session]):
+    """Opens transactions on the tables of schema staffing; they are found without its name."""
+
+    _session = Session
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back by any exception."""
+        with super().transaction() as session:
+            session.connection.execute("SET LOCAL search_path = staffing")
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """One moment: all its statements see the same rows, and none may write."""
+        with super().snapshot() as session:
+            session.connection.execute("SET LOCAL search_path = staffing")
+            yield session
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[Session]:
+        """A transaction that is taken back at its end, whatever comes."""
+        with self.transaction() as session, session.connection.transaction(force_rollback=True):
+            yield session

@@ -1,0 +1,16 @@
+"""What people do in staffing, by the names of the audit log."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from batch_platform.staffing.service.loading import LOAD
+
+
+class Deed(NamedTuple):
+    """What somebody may do, by its name in the log."""
+
+    name: str
+
+
+ACTIONS: Final = (Deed(LOAD),)

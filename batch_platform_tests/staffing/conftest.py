@@ -1,0 +1,41 @@
+"""Staffing's context on a database of its own: the domain has one set of facts, not one a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from batch_platform import migrations
+from batch_platform.core.clock import utc_now
+from batch_platform.settings import Settings
+from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.service import StaffingContext
+from batch_platform_tests.databases import empty_database
+
+
+@pytest.fixture(scope="module")
+def staffing_settings(settings: Settings) -> Iterator[Settings]:
+    """The settings with a database for this module alone."""
+    with empty_database(settings, "staffing") as url:
+        migrations.upgrade(url)
+        yield settings.model_copy(update={"database_url": type(settings.database_url)(url)})
+
+
+@pytest.fixture(scope="module")
+def staffing(staffing_settings: Settings) -> Iterator[StaffingContext]:
+    """The context of a command, on tables that are there."""
+    with open_work(staffing_settings, clock=utc_now) as context:
+        yield context
+
+
+@pytest.fixture
+def emptied(staffing: StaffingContext) -> StaffingContext:
+    """The same without any row."""
+    with staffing.store.transaction() as session:
+        tables = session.connection.execute(
+            "SELECT format('staffing.%I', relname) FROM pg_class "
+            "WHERE relnamespace = 'staffing'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+        ).fetchall()
+        session.connection.execute(f"TRUNCATE {', '.join(name for [name] in tables)} CASCADE")  # type: ignore[arg-type]
+    return staffing

@@ -1,0 +1,1 @@
+"""Tests of API and console of staffing."""
