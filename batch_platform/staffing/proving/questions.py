@@ -99,7 +99,7 @@ def discounts(random: Random) -> list[Json]:
     made: list[Json] = []
     for _ in range(random.choice((0, 0, 0, 1, 1, 2, 3))):
         if random.random() < 0.5:
-            percent = random.choice(("2.5", "3.33", "5", "10", "33.333", "50", "99.99", "100", "0"))
+            percent = random.choice(("2.5", "3.33", "5", 10, "33.333", "50.0", "99.99", 100, "0"))
             made.append({"kind": "percent", "value": percent})
         else:
             made.append({"kind": "amount", "value": random.choice((0, 1, 2, 100, 999, 1_500, 30_000, 10_000_000))})
@@ -140,12 +140,11 @@ def _invoice(random: Random) -> Json:
         end = max(
             start, pick_day(random, first, last) if random.random() < 0.7 else first + random.randint(-5, 90) * _DAY
         )
-    contract: Json = {
-        "start": start.isoformat(),
-        "end": None if end is None else end.isoformat(),
-        "terms": terms(random, start, max(start, last + 5 * _DAY)),
-        "payment": payment(random),
-    }
+    contract: Json = {"start": start.isoformat(), "terms": terms(random, start, max(start, last + 5 * _DAY))}
+    if end is not None or random.random() < 0.5:
+        contract["end"] = None if end is None else end.isoformat()
+    if random.random() < 0.9:
+        contract["payment"] = payment(random)
     if random.random() < 0.6:
         contract["price_type"] = random.choice(("net", "gross"))
     if random.random() < 0.4:

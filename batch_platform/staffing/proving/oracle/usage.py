@@ -71,9 +71,9 @@ def _existed(company: Mapping[str, Any], start: datetime, end: datetime) -> bool
 
 
 def _there_at(row: Mapping[str, Any], end: datetime) -> bool:
-    """Whether it had been made before, and not been deleted before."""
-    deleted = instant_or_none(row.get("deleted_at"))
-    return instant(row["created_at"]) < end and (deleted is None or deleted >= end)
+    """Whether it had been made before, and not been deleted before; what says neither is always there."""
+    created, deleted = instant_or_none(row.get("created_at")), instant_or_none(row.get("deleted_at"))
+    return (created is None or created < end) and (deleted is None or deleted >= end)
 
 
 def _covers(row: Mapping[str, Any], on: date) -> bool:
