@@ -45,6 +45,8 @@ Name = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_stor
 
 
 def _day(value: object) -> date:
+    if type(value) is date:  # of a row; JSON has none
+        return value
     try:
         return parse_day(value if isinstance(value, str) else "")
     except ValueError:  # of a day that is in no month, too
@@ -52,7 +54,7 @@ def _day(value: object) -> date:
 
 
 Day = Annotated[date, BeforeValidator(_day)]
-"""A day written YYYY-MM-DD, of the years 1000 to 2999."""
+"""A day written YYYY-MM-DD, of the years 1000 to 2999; a date of a row as it stands."""
 
 
 def read_lines(file: str) -> list[bytes]:

@@ -25,6 +25,14 @@ def parse_decimal(text: str) -> Decimal:
     return Decimal(_written(text, _DECIMAL))
 
 
+def plain(value: Decimal) -> str:
+    """Plain digits: trailing zeros cut, no exponent, no -0."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").removesuffix(".")
+    return "0" if text == "-0" else text
+
+
 def _written(text: str, pattern: re.Pattern[str]) -> str:
     bare = text.strip(" ")
     if len(bare) > _LONGEST or not pattern.fullmatch(bare):

@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator
 
 from batch_platform.core.messages import Message
+from batch_platform.core.numbers import plain as plain
 
 Number = Decimal | Fraction | int
 
@@ -69,14 +70,6 @@ def is_multiple(value: Number, decimals: int) -> bool:
     """Whether a value has no digit beyond these decimals; trailing zeros are none."""
     numerator, denominator = value.as_integer_ratio()
     return bool(numerator * 10**decimals % denominator == 0)
-
-
-def plain(value: Decimal) -> str:
-    """Plain digits: trailing zeros cut, no exponent, no -0."""
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").removesuffix(".")
-    return "0" if text == "-0" else text
 
 
 def parse_number(value: object) -> Decimal:
