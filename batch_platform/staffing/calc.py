@@ -5,7 +5,8 @@ An object holds exactly the fields of its model.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -89,6 +90,13 @@ def due(number: int, value: JsonObject) -> dict[str, Any]:
     """`{due_date}`."""
     line = checked(DueDate, number, value)
     return {"due_date": due_date(line.payment, line.period).isoformat()}
+
+
+CALCULATIONS: Final[Mapping[str, Callable[[int, JsonObject], dict[str, Any]]]] = {
+    "invoice": invoice,
+    "due-date": due,
+}
+"""By kind: the number and the object of a line to its answer. Each raises `InvalidInput` naming line and field."""
 
 
 def _line(line: Line) -> dict[str, Any]:

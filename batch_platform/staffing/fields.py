@@ -26,7 +26,7 @@ def _number(value: object) -> Decimal:
 
 def _not_negative(value: Decimal) -> Decimal:
     if value < 0:
-        raise ValueError(Message("below-zero", "must not be below 0"))
+        raise ValueError(Message("number-negative", "must not be negative"))
     return value
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from batch_platform.staffing.cli.calc import calc_command
 from batch_platform.staffing.cli.facts import load_command
 
 app = typer.Typer(no_args_is_help=True, help="Engineer staffing: statuses, usage, invoices, reports, mail, backups.")
 app.command("load")(load_command)
+app.command("calc")(calc_command)
 app.callback()(lambda: None)  # a group, however few its commands are

@@ -1,0 +1,37 @@
+"""`staffing calc`: the rules alone."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from batch_platform.core.terminal import print_json, say
+from batch_platform.staffing.cli.options import File
+
+
+class Kind(StrEnum):
+    """What is calculated."""
+
+    INVOICE = "invoice"
+    DUE_DATE = "due-date"
+
+
+def calc_command(
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help=f"One of {', '.join(Kind)}.")],
+    file: File,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, an answer a line.")] = False,
+) -> None:
+    """The rules alone: JSON Lines in, an answer a line out, nothing stored. The README of staffing has the fields."""
+    from batch_platform.core.json_lines import objects, read_lines
+    from batch_platform.staffing.calc import CALCULATIONS
+
+    # all lines are known to be good before anything is printed
+    answers = [CALCULATIONS[kind.value](number, value) for number, value in objects(read_lines(file))]
+    for answer in answers:
+        if as_json:
+            say(json.dumps(answer, ensure_ascii=False))
+        else:
+            print_json(answer)
