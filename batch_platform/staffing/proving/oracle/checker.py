@@ -94,11 +94,15 @@ def missing_in_text(invoice: Row, text: str, terms: Terms) -> list[str]:
 
 
 def missing_in_xml(invoice: Row, xml: bytes, terms: Terms) -> list[str]:
-    """Items that the attached UBL document (JP PINT) lacks or has otherwise. Those of a credit note are positive."""
+    """Items that the attached UBL document (JP PINT) lacks or has otherwise; signs are not looked at, since documents
+    of what is given back are written either way."""
     root = ElementTree.fromstring(xml)  # noqa: S314 (a document of the platform's own)
 
     def texts(*path: str) -> list[str]:
         return [(element.text or "").strip() for element in root.findall("/".join(f"{{*}}{name}" for name in path))]
+
+    def yen(*path: str) -> list[int]:
+        return [abs(int(text)) for text in texts(*path)]
 
     supplier, customer = ("AccountingSupplierParty", "Party"), ("AccountingCustomerParty", "Party")
     first, last = month(terms.period)
@@ -114,9 +118,9 @@ def missing_in_xml(invoice: Row, xml: bytes, terms: Terms) -> list[str]:
         ("invoice number", texts("ID") == [str(invoice["invoice_number"])]),
         ("issue date", texts("IssueDate") == [invoice["issue_date"]]),
         ("transaction period", within),
-        ("subtotal", texts(*total, "TaxExclusiveAmount") == [str(abs(invoice["subtotal"]))]),
-        ("total", texts(*total, "TaxInclusiveAmount") == [str(abs(invoice["total"]))]),
-        ("tax", str(abs(invoice["tax"])) in texts("TaxTotal", "TaxAmount")),
+        ("subtotal", yen(*total, "TaxExclusiveAmount") == [abs(invoice["subtotal"])]),
+        ("total", yen(*total, "TaxInclusiveAmount") == [abs(invoice["total"])]),
+        ("tax", abs(invoice["tax"]) in yen("TaxTotal", "TaxAmount")),
         ("amounts and tax per rate", sorted(_subtotals(root)) == sorted(_figures(invoice))),
     )
     return [f"the attached document has no or another {what}" for what, right in checks if not right]
@@ -132,7 +136,8 @@ def _subtotals(root: ElementTree.Element) -> Iterator[tuple[Fraction, int, int]]
     for part in root.findall("{*}TaxTotal/{*}TaxSubtotal"):
         untaxed = part.findtext("{*}TaxCategory/{*}ID") in _UNTAXED_CATEGORIES
         rate = Fraction(-1) if untaxed else number(part.findtext("{*}TaxCategory/{*}Percent"))
-        yield rate, int(part.findtext("{*}TaxableAmount") or 0), int(part.findtext("{*}TaxAmount") or 0)
+        net, tax = (int(part.findtext(f"{{*}}{name}") or 0) for name in ("TaxableAmount", "TaxAmount"))
+        yield rate, abs(net), abs(tax)
 
 
 def _joined(text: str) -> str:
