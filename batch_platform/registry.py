@@ -24,10 +24,11 @@ def build_registry(settings: Settings) -> Registry:
 
 
 def build_workers() -> tuple[Worker, ...]:
-    """What runs as long as the platform does. Raises `ValueError` for a name that two of them have."""
+    """What runs as long as the platform does. Raises `ValueError` for a name or id that two of them have."""
     workers = tuple(worker for domain in domains.DOMAINS for worker in domain.workers())
-    if len({worker.name for worker in workers}) < len(workers):
-        raise ValueError(f"a worker is declared twice: {', '.join(worker.name for worker in workers)}")
+    called = [name for worker in workers for name in (worker.name, worker.id) if name]
+    if len(set(called)) < len(called):
+        raise ValueError(f"a worker is declared twice: {', '.join(called)}")
     return workers
 
 

@@ -52,12 +52,16 @@ class Life:
 
 @dataclass(frozen=True)
 class Worker:
-    """`run` returns soon after `Life.wait` has said to end. What it raises ends the process; it is started again."""
+    """`run` returns soon after `Life.wait` has said to end. What it raises ends the process; it is started again.
+
+    `id` is that of the batch which it is in a specification, None for one of our own.
+    """
 
     name: str
     description: str
     run: Callable[[Settings, Life], None]
     count: int = 1
+    id: str | None = None
 
 
 def is_alive(heartbeat: Path) -> bool:
@@ -75,7 +79,9 @@ def commands(workers: Callable[[], Sequence[Worker]], load_settings: Callable[[]
     @app.command("list")
     def list_workers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
         """List the workers that the domains declare."""
-        rows = [{"name": one.name, "count": one.count, "description": one.description} for one in workers()]
+        rows = [
+            {"id": one.id, "name": one.name, "count": one.count, "description": one.description} for one in workers()
+        ]
         if as_json:
             print_json(rows)
         else:
@@ -83,13 +89,13 @@ def commands(workers: Callable[[], Sequence[Worker]], load_settings: Callable[[]
 
     @app.command("run")
     def run_worker(
-        name: Annotated[str, typer.Argument(metavar="NAME", help="The worker; see `workers list`.")],
+        name: Annotated[str, typer.Argument(metavar="NAME", help="The worker, or its id; see `workers list`.")],
         heartbeat: Annotated[
             Path | None, typer.Option(metavar="FILE", help="Touched while it works, for whoever watches it.")
         ] = None,
     ) -> None:
         """Run one worker in this process until it is told to end (SIGTERM or ctrl-C)."""
-        worker = next((one for one in workers() if one.name == name), None)
+        worker = next((one for one in workers() if name in (one.name, one.id)), None)
         if worker is None:
             raise NotFound("unknown-worker", "no worker {name}; see `batch-platform workers list`", name=name)
         life = Life(heartbeat)

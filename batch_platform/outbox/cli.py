@@ -12,7 +12,7 @@ from batch_platform.core.terminal import print_json
 from batch_platform.kit import actions, lists, session
 from batch_platform.kit.session import Session
 from batch_platform.outbox import service
-from batch_platform.outbox.model import StoredNotice, Suppression
+from batch_platform.outbox.model import Category, Channel, StoredNotice, Suppression
 from batch_platform.outbox.opening import open_outbox
 from batch_platform.outbox.service import OutboxContext
 from batch_platform.outbox.web.actions import PERMISSION, RETRY, SUPPRESS, UNSUPPRESS
@@ -77,6 +77,8 @@ def show_command(notice_id: Id, as_json: Json = False) -> None:
     _notice(notice, as_json=False)
     if notice.detail:
         typer.echo(f"\n{notice.detail}")
+    for attachment in notice.attachments:
+        typer.echo(f"{attachment.filename}  s3://{attachment.bucket}/{attachment.key}")
     if notice.body_text is not None:
         typer.echo(f"\n{notice.subject}\n\n{notice.body_text}")
 
@@ -85,11 +87,13 @@ def show_command(notice_id: Id, as_json: Json = False) -> None:
 def preview_command(
     domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="See `outbox templates`.")],
     template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="A template of that domain.")],
+    channel: Annotated[Channel, typer.Option(help="As it is said by this channel.")] = Channel.MAIL,
+    category: Annotated[Category, typer.Option(help="Advertising names its sender.")] = Category.TRANSACTIONAL,
     as_json: Json = False,
 ) -> None:
     """Show what a template says with the parameters of its sample."""
     with open_outbox() as context:
-        said = service.preview(context, domain, template)
+        said = service.preview(context, domain, template, channel, category)
     if as_json:
         print_json(lists.written(PreviewAnswer.of(said)))
     else:

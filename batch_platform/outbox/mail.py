@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -11,10 +12,11 @@ from email.utils import format_datetime
 from typing import Final
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.outbox.model import Rendered, Sender
+from batch_platform.outbox.model import Attachment, Rendered, Sender
 
 # what SMTP carries without extensions: no blanks, no control characters, one @
 _ADDRESS: Final = re.compile(r"[!#-'*+/-9=?A-Z^-~.-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_NO_NAME: Final = re.compile(r"[\x00-\x1f\x7f/\\]")
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -26,11 +28,13 @@ def mail_bytes(
     message_id: str,
     at: datetime,
     unsubscribe: str | None = None,
+    attached: Sequence[tuple[Attachment, bytes]] = (),
 ) -> bytes:
     """A mail as it is given to a server, the same bytes for the same values. Raises `InvalidInput`.
 
     `unsubscribe` is the link of RFC 8058 by which a mail program declines for its reader.
     """
+    called = message_id.strip("<>").partition("@")[0]
     mail = EmailMessage(policy=SMTP)
     mail["Message-ID"] = message_id
     mail["Date"] = format_datetime(at)
@@ -45,7 +49,14 @@ def mail_bytes(
     mail.set_content(rendered.text, cte="base64")
     if rendered.html is not None:
         mail.add_alternative(rendered.html, subtype="html", cte="base64")
-        mail.set_boundary(f"=={message_id.strip('<>').partition('@')[0]}==")  # else it is random
+        mail.set_boundary(f"=={called}==")  # else it is random
+    for attachment, content in attached:
+        maintype, _, subtype = attachment.content_type.partition("/")
+        # a name is a line of a header: what would break it, or lead into a folder, is no part of it
+        name = _NO_NAME.sub("_", " ".join(attachment.filename.split())) or "_"
+        mail.add_attachment(content, maintype=maintype, subtype=subtype, filename=name)
+    if attached:
+        mail.set_boundary(f"==attached-{called}==")
     return mail.as_bytes()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -54,10 +54,16 @@ class Reason(StrEnum):
     REFUSED = "refused"
     BAD_RECIPIENT = "bad-recipient"
     NOT_RENDERED = "not-rendered"
+    BAD_ATTACHMENT = "bad-attachment"
+    """What is to go with it is not there, or not what was handed over."""
     SUPPRESSED = "suppressed"
     NO_CONSENT = "no-consent"
     OPTED_OUT = "opted-out"
     FREQUENCY_CAP = "frequency-cap"
+    VETOED = "vetoed"
+    """Its domain did not want it any more when it was to be sent."""
+    NOT_JUDGED = "not-judged"
+    """What the domain is asked by failed."""
 
 
 class SuppressionReason(StrEnum):
@@ -69,6 +75,20 @@ class SuppressionReason(StrEnum):
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """What goes with a mail: an object of S3, fetched at each attempt and sent if it has this SHA-256 (hex).
+
+    `filename` is what the reader sees, in any writing; `content_type` such as `application/pdf`.
+    """
+
+    bucket: str
+    key: str
+    sha256: str
+    filename: str
+    content_type: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """What a domain tells somebody.
 
@@ -77,6 +97,7 @@ class Notice:
     `recipient`   a mail address, a number in E.164, or in the app an id that the domain looks its notices up by
     `parameters`  plain JSON; decimals and moments become text
     `not_before`  the earliest moment at which it is sent
+    `attachments` what goes with a mail; other channels carry none
     """
 
     key: str
@@ -86,6 +107,7 @@ class Notice:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     category: Category = Category.TRANSACTIONAL
     not_before: datetime | None = None
+    attachments: Sequence[Attachment] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +122,7 @@ class StoredNotice:
     category: Category
     template: str
     parameters: Mapping[str, Any]
+    attachments: Sequence[Attachment]
     recipient: str
     state: State
     reason: Reason | None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from batch_platform.core.postgres import Pool
     from batch_platform.outbox.service import OutboxContext, Provider
     from batch_platform.outbox.store.aws import EventQueue
+    from batch_platform.outbox.store.files import Files
     from batch_platform.outbox.store.mailbox import Mailbox
 
 _MAILS: Final = "mail"
@@ -65,18 +66,27 @@ def event_queue(settings: Settings) -> EventQueue | None:
     return None if url is None else EventQueue(aws.client("sqs", settings), url)
 
 
+def files(settings: Settings) -> Files:
+    """Where attachments lie."""
+    from batch_platform.core import aws
+    from batch_platform.outbox.store.files import Files
+
+    return Files(aws.client("s3", settings))
+
+
 def providers(settings: Settings) -> Mapping[Channel, Provider]:
     """Who brings notices to people. Raises `InvalidInput` when nothing is said about mail."""
     from batch_platform.core import aws
     from batch_platform.outbox.store.aws import SesProvider, SnsProvider
     from batch_platform.outbox.store.smtp import SmtpProvider
 
-    sender = settings.of(OutboxSettings).sender
+    own = settings.of(OutboxSettings)
     mail: Provider
     if settings.mail_backend == "ses":
-        mail = SesProvider(aws.client("sesv2", settings, attempts=1), sender=sender)
+        ses = aws.client("sesv2", settings, attempts=1)
+        mail = SesProvider(ses, sender=own.sender, configuration_set=own.ses_configuration_set)
     elif settings.smtp_url is not None:
-        mail = SmtpProvider(settings.smtp_url.get_secret_value(), sender=sender)
+        mail = SmtpProvider(settings.smtp_url.get_secret_value(), sender=own.sender)
     else:
         raise InvalidInput("no-mail-backend", "mail needs {field}, or MAIL_BACKEND=ses", field="SMTP_URL")
     return {Channel.MAIL: mail, Channel.SMS: SnsProvider(aws.client("sns", settings, attempts=1))}

@@ -23,6 +23,8 @@ class OutboxSettings(DomainSettings):
     advertising_per_day: PlainInt = Field(3, ge=0, validation_alias="OUTBOX_ADVERTISING_PER_DAY")
     resend_after_seconds: PlainInt = Field(120, ge=1, validation_alias="OUTBOX_RESEND_AFTER_SECONDS")
     """How long after an attempt of unknown end a notice is sent again at the earliest."""
+    ses_configuration_set: str | None = Field(None, validation_alias="OUTBOX_SES_CONFIGURATION_SET")
+    """The configuration set of SES that says where its events go; without one the identity's own is used."""
     ses_events_queue: str | None = Field(None, validation_alias="OUTBOX_SES_EVENTS_QUEUE")
     """The URL of an SQS queue with the events of SES: delivered, bounced, complained about."""
     retention_days: PlainInt = Field(90, ge=1, validation_alias="OUTBOX_RETENTION_DAYS")

@@ -40,16 +40,16 @@ class _Duty:
 def run(settings: Settings, life: Life) -> None:
     """Deliver until told to end. A database or provider that is away is waited for."""
     from batch_platform.outbox import service
-    from batch_platform.outbox.opening import event_queue, open_outbox, providers
+    from batch_platform.outbox.opening import event_queue, files, open_outbox, providers
 
     with open_outbox(settings) as context:
-        given, queue, wait = providers(settings), event_queue(settings), 0.0
+        given, attached, queue, wait = providers(settings), files(settings), event_queue(settings), 0.0
         duties = [_Duty(timedelta(hours=1), lambda: service.clear(context))]
         if queue is not None:
             duties.append(_Duty(timedelta(seconds=10), lambda: service.take_events(context, queue)))
         while not life.wait(wait):
             try:
-                claimed = service.deliver(context, given, ends=lambda: life.wait(0))
+                claimed = service.deliver(context, given, attached, ends=lambda: life.wait(0))
                 for duty in duties:
                     duty.run(context.clock())
                 wait = 0.0 if claimed else ROUND_SECONDS
@@ -58,4 +58,9 @@ def run(settings: Settings, life: Life) -> None:
                 wait = _PAUSE_SECONDS
 
 
-WORKER: Final = Worker(name="outbox", description="Sends notices by mail and SMS: SMTP, SES, SNS.", run=run)
+WORKER: Final = Worker(
+    id="REALTIME_002",
+    name="notification-delivery",
+    description="Sends what waits in the outbox by mail and SMS: SMTP, SES, SNS.",
+    run=run,
+)

@@ -36,13 +36,13 @@ def handlers() -> Iterator[None]:
 
 @pytest.mark.usefixtures("handlers")
 def test_a_worker_runs_until_it_is_told_to_end_and_says_that_it_lives(settings: Settings, tmp_path: Path) -> None:
-    app = commands(lambda: (Worker("counting", "Counts.", _rounds, count=2),), lambda: settings)
+    app = commands(lambda: (Worker("counting", "Counts.", _rounds, count=2, id="R_1"),), lambda: settings)
     listed = CliRunner().invoke(app, ["list", "--json"])
-    assert json.loads(listed.stdout) == [{"name": "counting", "count": 2, "description": "Counts."}]
+    assert json.loads(listed.stdout) == [{"id": "R_1", "name": "counting", "count": 2, "description": "Counts."}]
     ROUNDS.clear()
     heartbeat = tmp_path / "workers" / "counting-1"
     assert not is_alive(heartbeat)
-    ended = CliRunner().invoke(app, ["run", "counting", "--heartbeat", str(heartbeat)])
+    ended = CliRunner().invoke(app, ["run", "R_1", "--heartbeat", str(heartbeat)])
     assert (ended.exit_code, len(ROUNDS)) == (0, 3)
     assert is_alive(heartbeat)
     os.utime(heartbeat, (0, 0))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from batch_platform.core import postgres
+from batch_platform.outbox.opening import files
 from batch_platform.settings import Settings
 from batch_platform_tests.outbox.rig import Clock, Outbox, Server
 
@@ -35,5 +36,5 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def outbox(pool: postgres.Pool, server: Server) -> Outbox:
-    return Outbox(pool, server, Clock())
+def outbox(pool: postgres.Pool, server: Server, provisioned: Settings) -> Outbox:
+    return Outbox(pool, server, Clock(), files(provisioned))

@@ -17,6 +17,7 @@ from batch_platform.local import mail
 from batch_platform.outbox import service
 from batch_platform.outbox.model import Category, Channel, Notice, Options, Sender
 from batch_platform.outbox.service import OutboxContext, Provider, build_context
+from batch_platform.outbox.store.files import Files
 from batch_platform.outbox.store.mailbox import Mail, Mailbox
 from batch_platform.outbox.store.smtp import SmtpProvider
 
@@ -100,6 +101,7 @@ class Outbox:
     pool: postgres.Pool
     server: Server
     clock: Clock
+    files: Files
     options: Options = OPTIONS
     number: int = field(default=0)
 
@@ -123,7 +125,7 @@ class Outbox:
 
     def deliver(self, **changes: Any) -> int:
         """A round of a worker."""
-        return service.deliver(self.worker(**changes), self.providers())
+        return service.deliver(self.worker(**changes), self.providers(), self.files)
 
     def add(self, *recipients: str, key: str = "", **more: Any) -> None:
         """Notices by mail."""

@@ -104,6 +104,36 @@ def test_advertising_needs_consent_and_is_capped(outbox: Outbox) -> None:
     assert [row["state"] for row in outbox.rows()[-2:]] == ["skipped", "accepted"]
 
 
+def test_the_cap_counts_one_recipient_in_any_writing_and_what_may_have_been_sent(outbox: Outbox) -> None:
+    outbox.consent(A)
+    outbox.advertise(A.upper(), key="1 ")
+    outbox.advertise(A, key="2 ")
+    context = outbox.worker()
+    with context.store.transaction() as session:  # a worker that dies with both in hand
+        session.claim(context.owner, context.options, host="example.com", limit=2, now=outbox.clock())
+    outbox.server.askable = False
+    outbox.clock.pass_by(minutes=1)
+    outbox.advertise(A.capitalize(), key="3 ")
+    outbox.deliver()
+    found = [(row["key"], row["state"], row["reason"]) for row in outbox.rows()]
+    assert found == [
+        (f"1 {A.upper()}", "pending", "unknown"),
+        (f"2 {A}", "pending", "unknown"),
+        (f"3 {A.capitalize()}", "skipped", "frequency-cap"),
+    ]
+    outbox.clock.pass_by(minutes=2)
+    outbox.deliver()
+    assert outbox.server.recipients() == [A.upper(), A]
+
+
+def test_domains_ask_what_became_of_their_notices(outbox: Outbox) -> None:
+    outbox.add(A)
+    outbox.deliver()
+    with postgres.transaction(outbox.pool) as connection:
+        assert service.states(connection, "shop", [A, B]) == {A: "accepted"}
+        assert service.states(connection, "other", [A]) == {}
+
+
 def test_advertising_without_a_postal_address_is_not_sent(outbox: Outbox) -> None:
     outbox.consent(A)
     outbox.advertise(A)
@@ -157,7 +187,7 @@ def test_a_worker_that_is_told_to_end_gives_back_what_it_has_not_sent(outbox: Ou
         asked.append(True)
         return len(asked) > 1
 
-    service.deliver(outbox.worker(), outbox.providers(), ends=ends)
+    service.deliver(outbox.worker(), outbox.providers(), outbox.files, ends=ends)
     assert outbox.states() == {A: "accepted", B: "pending", C: "pending"}
     assert [row["attempts"] for row in outbox.rows()] == [1, 0, 0]
     outbox.deliver()

@@ -60,7 +60,7 @@ def work_together(outbox: Outbox, *, limit: int) -> list[int]:
     def work(_: int) -> int:
         context, providers, done = outbox.worker(), outbox.providers(), 0
         start.wait()
-        while claimed := service.deliver(context, providers, limit=limit):
+        while claimed := service.deliver(context, providers, outbox.files, limit=limit):
             done += claimed
         return done
 

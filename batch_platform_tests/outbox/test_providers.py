@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from structlog.testing import capture_logs
 
 from batch_platform.core import aws, postgres
 from batch_platform.core.failures import InvalidInput
 from batch_platform.outbox import service
 from batch_platform.outbox.events import read
-from batch_platform.outbox.model import Attempt, Channel, Notice, Reason
+from batch_platform.outbox.model import Attempt, Category, Channel, Notice, Reason
 from batch_platform.outbox.opening import providers
 from batch_platform.outbox.settings import OutboxSettings
 from batch_platform.outbox.store.aws import EventQueue, SesProvider, SnsProvider
 from batch_platform.outbox.store.smtp import SmtpProvider
 from batch_platform.settings import Settings
-from batch_platform_tests.outbox.rig import SENDER, Outbox
+from batch_platform_tests.outbox.rig import OPTIONS, SENDER, Outbox
 
 A = "a@example.com"
 NUMBER = "+819012345678"
@@ -35,7 +37,7 @@ def test_ses_and_sns_take_notices(outbox: Outbox, settings: Settings) -> None:
         sms = Notice("sms", Channel.SMS, "receipt", NUMBER, {"name": "山田"})
         bad = Notice("bad", Channel.SMS, "receipt", "090-1234-5678", {"name": "山田"})
         service.enqueue(connection, "shop", [sms, bad], at=outbox.clock())
-    service.deliver(outbox.worker(), providers(by_ses))
+    service.deliver(outbox.worker(), providers(by_ses), outbox.files)
     assert outbox.states() == {A: "accepted", NUMBER: "accepted", "090-1234-5678": "failed bad-recipient"}
     mailed, _, texted = outbox.rows()
     kept = httpx.get(f"{settings.aws_endpoint_url}/_ministack/ses/messages", trust_env=False).json()
@@ -46,10 +48,66 @@ def test_ses_and_sns_take_notices(outbox: Outbox, settings: Settings) -> None:
     assert texted["provider_id"]
 
 
+def test_ses_is_told_the_category_and_where_its_events_go(settings: Settings) -> None:
+    client = aws.client("sesv2", settings, attempts=1)
+    client.create_email_identity(EmailIdentity=SENDER.address)
+    own = OutboxSettings(OUTBOX_SENDER=SENDER.address, OUTBOX_SES_CONFIGURATION_SET="batch")
+    provider = providers(settings.model_copy(update={"mail_backend": "ses"}).having(own))[Channel.MAIL]
+    told: list[Any] = []
+
+    def listen(request: Any, **_: Any) -> None:
+        told.append(json.loads(request.body))
+
+    client.meta.events.register("before-send.sesv2.SendEmail", listen)
+    try:
+        raw = b"Subject: x\r\n\r\nx"
+        assert provider.send(A, raw, category=Category.ADVERTISING, holds=lambda: True).taken
+    finally:
+        client.meta.events.unregister("before-send.sesv2.SendEmail", listen)
+    assert told == [
+        {
+            "FromEmailAddress": SENDER.address,
+            "Destination": {"ToAddresses": [A]},
+            "Content": {"Raw": {"Data": b64encode(raw).decode()}},
+            "EmailTags": [{"Name": "category", "Value": "advertising"}],
+            "ConfigurationSetName": "batch",
+        }
+    ]
+
+
+def test_sms_are_texts_of_their_category(outbox: Outbox, settings: Settings) -> None:
+    with postgres.transaction(outbox.pool) as connection:
+        given = {"channel": Channel.SMS, "template": "receipt", "parameters": {"name": "山田"}}
+        due = Notice("due", recipient="+819000000001", **given)
+        offer = Notice("offer", recipient="+819000000002", category=Category.ADVERTISING, **given)
+        unasked = Notice("unasked", recipient="+819000000003", category=Category.ADVERTISING, **given)
+        service.enqueue(connection, "shop", [due, offer, unasked], at=outbox.clock())
+        service.consent(
+            connection, "shop", offer.recipient, granted=True, source="form", at=outbox.clock(), channel=Channel.SMS
+        )
+    with capture_logs() as logged:
+        service.deliver(outbox.worker(), providers(settings), outbox.files)
+    assert outbox.states() == {
+        due.recipient: "accepted",
+        offer.recipient: "accepted",
+        unasked.recipient: "skipped no-consent",
+    }
+    address = f"{settings.aws_endpoint_url}/_ministack/sns/sms-messages"
+    kept = httpx.get(address, params={"region": settings.aws_region}, trust_env=False).json()["sms_messages"]
+    kinds = {
+        number: texts[-1]["MessageAttributes"]["AWS.SNS.SMS.SMSType"]["StringValue"] for number, texts in kept.items()
+    }
+    assert (kinds[due.recipient], kinds[offer.recipient]) == ("Transactional", "Promotional")
+    assert unasked.recipient not in kept
+    assert OPTIONS.link_url in kept[offer.recipient][-1]["Message"]
+    assert OPTIONS.link_url not in kept[due.recipient][-1]["Message"]
+    assert "+8190" not in str(logged)
+
+
 def test_an_unverified_sender_is_ours_to_mend(outbox: Outbox, settings: Settings) -> None:
     client = aws.client("sesv2", settings, attempts=1)
     provider = SesProvider(client, sender="nobody@unverified.example")
-    attempt = provider.send(A, b"Subject: x\r\n\r\nx", holds=lambda: True)
+    attempt = provider.send(A, b"Subject: x\r\n\r\nx", category=Category.TRANSACTIONAL, holds=lambda: True)
     assert attempt.reason is Reason.NOT_TAKEN
 
 
@@ -80,7 +138,7 @@ def refused(code: str, text: str, status: int = 400) -> ClientError:
 )
 def test_what_ses_says_decides(error: Exception, reason: Reason, unknown: bool) -> None:
     provider = SesProvider(answering(error), sender=SENDER.address)
-    attempt = provider.send(A, b"", holds=lambda: True)
+    attempt = provider.send(A, b"", category=Category.TRANSACTIONAL, holds=lambda: True)
     assert (attempt.taken, attempt.reason, attempt.unknown, attempt.dead) == (False, reason, unknown, False)
 
 
@@ -88,7 +146,7 @@ def test_what_ses_says_decides(error: Exception, reason: Reason, unknown: bool) 
 def test_nothing_is_given_to_aws_by_who_does_not_hold_it(kind: Callable[..., Any]) -> None:
     given = {"sender": SENDER.address} if kind is SesProvider else {}
     provider = kind(None, **given)
-    assert provider.send(A, b"", holds=lambda: False) == Attempt(lost=True)
+    assert provider.send(A, b"", category=Category.TRANSACTIONAL, holds=lambda: False) == Attempt(lost=True)
     assert provider.accepted("<1@example.com>") is None
 
 

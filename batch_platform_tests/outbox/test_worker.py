@@ -52,7 +52,7 @@ class Given:
 
 
 def test_every_platform_runs_it() -> None:
-    assert "outbox" in {worker.name for worker in build_workers()}
+    assert ("REALTIME_002", "notification-delivery") in {(worker.id, worker.name) for worker in build_workers()}
 
 
 def test_every_template_of_every_domain_can_be_previewed() -> None:

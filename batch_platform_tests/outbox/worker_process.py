@@ -13,6 +13,7 @@ from batch_platform.core.clock import utc_now
 from batch_platform.outbox import service
 from batch_platform.outbox.model import Channel
 from batch_platform.outbox.service import build_context
+from batch_platform.outbox.store.files import Files
 from batch_platform.outbox.store.smtp import SmtpProvider
 from batch_platform_tests.outbox.rig import KEY, OPTIONS, SENDER, TEMPLATES
 
@@ -23,8 +24,9 @@ def main() -> None:
     with postgres.open_pool(os.environ["TEST_DATABASE"], application_name="outbox worker") as pool:
         context = build_context(pool=pool, templates=TEMPLATES, options=options, key=KEY, clock=utc_now)
         providers = {Channel.MAIL: SmtpProvider(f"smtp://127.0.0.1:{port}", sender=SENDER.address)}
+        files = Files(None)  # type: ignore[arg-type] # nothing is attached
         while True:
-            if not service.deliver(context, providers):
+            if not service.deliver(context, providers, files):
                 time.sleep(0.05)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from batch_platform.core import cursors
 from batch_platform.outbox import links, service
+from batch_platform.outbox.model import Attachment, Sender
 from batch_platform_tests.outbox.rig import KEY, OPTIONS, Outbox
 
 A, B = "a@example.com", "b@example.com"
@@ -64,7 +67,8 @@ def test_the_html_of_a_mail_can_do_nothing_in_the_console(viewer: httpx.Client, 
     [row] = outbox.rows()
     [mail] = outbox.server.mails()
     for place in (f"/{row['id']}", f"/mails/{mail.name}", "/templates/shop/receipt"):
-        assert f'<iframe class="mail" src="/console/outbox{place}/html" sandbox=""' in page(viewer, place)
+        source = rf'<iframe class="mail" src="/console/outbox{re.escape(place)}/html(\?category=\w+)?" sandbox=""'
+        assert re.search(source, page(viewer, place))
         framed = viewer.get(f"/console/outbox{place}/html", headers=HTML)
         policy = framed.headers["Content-Security-Policy"].split("; ")
         assert {"default-src 'none'", "sandbox", "frame-ancestors 'self'"} <= set(policy)
@@ -72,12 +76,59 @@ def test_the_html_of_a_mail_can_do_nothing_in_the_console(viewer: httpx.Client, 
     assert "&lt;山田&gt;" in viewer.get(f"/console/outbox/{row['id']}/html").text
 
 
-def test_templates_are_previewed(viewer: httpx.Client) -> None:
+def test_templates_are_previewed(viewer: httpx.Client, nobody: httpx.Client, outbox: Outbox, app: FastAPI) -> None:
     assert viewer.get("/api/outbox/templates").json()["data"] == [{"domain": "shop", "template": "receipt"}]
     said = viewer.get("/api/outbox/templates/shop/receipt").json()["data"]
     assert said["subject"] == "山田 太郎 様 お支払いを受け付けました"
     assert viewer.get("/api/outbox/templates/shop/none").status_code == 404
     assert "receipt" in page(viewer, "/templates")
+    place = "/templates/shop/receipt"
+    assert "<iframe" in page(viewer, place)
+    assert "<iframe" not in page(viewer, f"{place}?channel=sms")
+    assert OPTIONS.sender.postal_address not in page(viewer, place)
+    for advertising in (
+        page(viewer, f"{place}?category=advertising"),
+        page(viewer, f"{place}/html?category=advertising"),
+        viewer.get(f"/api/outbox{place}", params={"category": "advertising"}).json()["data"]["text"],
+    ):
+        assert OPTIONS.sender.postal_address in advertising
+    [link] = re.findall(r"/u\?(\S+)", viewer.get(f"/api/outbox{place}?category=advertising").json()["data"]["text"])
+    assert nobody.post(f"/u?{link}").status_code == 404  # it declines nothing
+    app.state.outbox = outbox.worker(sender=Sender("x@example.com", "x"))
+    assert "OUTBOX_SENDER_ADDRESS が設定されていません" in page(viewer, f"{place}?category=advertising")
+    assert viewer.get(f"/api/outbox{place}?category=advertising").status_code == 422
+
+
+def test_attachments_are_shown_with_the_notice_and_the_mail(viewer: httpx.Client, outbox: Outbox) -> None:
+    content = b"%PDF-1.7 \xff"
+
+    class Kept:
+        def read(self, _attachment: Attachment, *, limit: int) -> bytes:
+            return content
+
+    outbox.files = Kept()  # type: ignore[assignment]
+    attachment = Attachment("bucket", "k/1.pdf", hashlib.sha256(content).hexdigest(), "請求書.pdf", "application/pdf")
+    outbox.add(A, attachments=[attachment])
+    outbox.deliver()
+    [row] = outbox.rows()
+    [mail] = outbox.server.mails()
+    shown = page(viewer, f"/{row['id']}")
+    assert ("請求書.pdf" in shown, "s3://bucket/k/1.pdf" in shown, attachment.sha256 in shown) == (True, True, True)
+    assert viewer.get(f"/api/outbox/{row['id']}").json()["data"]["attachments"] == [
+        {
+            "filename": "請求書.pdf",
+            "contentType": "application/pdf",
+            "bucket": "bucket",
+            "key": "k/1.pdf",
+            "sha256": attachment.sha256,
+        }
+    ]
+    assert attachment.sha256 in page(viewer, f"/mails/{mail.name}")
+    sent = viewer.get(f"/console/outbox/mails/{mail.name}/attachments/1")
+    assert (sent.content, sent.headers["Content-Type"]) == (content, "application/pdf")
+    assert sent.headers["Content-Disposition"].startswith("attachment;")
+    for number in (0, 2):
+        assert viewer.get(f"/console/outbox/mails/{mail.name}/attachments/{number}").status_code == 404
 
 
 def test_mails_of_the_sink_are_seen_where_there_is_one(

@@ -1,6 +1,6 @@
 """The use cases of the outbox.
 
-Other domains call `enqueue`, `consent`, `mark_read` and an `Inbox` in transactions of their own.
+Other domains call `enqueue`, `states`, `consent`, `mark_read` and an `Inbox` in transactions of their own.
 """
 
 from batch_platform.outbox.service.context import OutboxContext as OutboxContext
@@ -14,6 +14,7 @@ from batch_platform.outbox.service.inbox import Inbox as Inbox
 from batch_platform.outbox.service.inbox import consent as consent
 from batch_platform.outbox.service.inbox import enqueue as enqueue
 from batch_platform.outbox.service.inbox import mark_read as mark_read
+from batch_platform.outbox.service.inbox import states as states
 from batch_platform.outbox.service.operating import decline as decline
 from batch_platform.outbox.service.operating import declining as declining
 from batch_platform.outbox.service.operating import notice as notice

@@ -9,7 +9,7 @@ from typing import Protocol
 from batch_platform.core.clock import Clock, utc_now
 from batch_platform.core.postgres import Connection, Pool
 from batch_platform.core.workers import worker_name
-from batch_platform.outbox.model import Attempt, Options
+from batch_platform.outbox.model import Attempt, Category, Options
 from batch_platform.outbox.store import OutboxStore
 from batch_platform.outbox.store.mailbox import Mailbox
 from batch_platform.outbox.templates import Templates
@@ -24,7 +24,7 @@ class Provider(Protocol):
     def accepted(self, message_id: str, /) -> bool | None:
         """Whether it took this Message-ID; None when it cannot be asked. Raises `TransientFailure` when silent."""
 
-    def send(self, recipient: str, content: bytes, *, holds: Callable[[], bool]) -> Attempt:
+    def send(self, recipient: str, content: bytes, *, category: Category, holds: Callable[[], bool]) -> Attempt:
         """Give a notice to it: the bytes of a mail, the text of an SMS. `holds` is asked right before."""
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ more after `resend_after`. A provider that cannot be asked gets it again after t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -16,11 +18,11 @@ from batch_platform.core.failures import InvalidInput, PermanentFailure, Transie
 from batch_platform.core.leases import KeptLease
 from batch_platform.core.retry import RetryConfig
 from batch_platform.core.workers import is_dead
-from batch_platform.outbox import events, links
+from batch_platform.outbox import events
 from batch_platform.outbox.mail import checked_number, mail_bytes, message_host
 from batch_platform.outbox.model import (
+    Attachment,
     Attempt,
-    Category,
     Channel,
     Reason,
     Rendered,
@@ -29,8 +31,12 @@ from batch_platform.outbox.model import (
     SuppressionReason,
 )
 from batch_platform.outbox.service.context import OutboxContext, Provider
+from batch_platform.outbox.service.rendering import link, said
 from batch_platform.outbox.store.aws import EventQueue
+from batch_platform.outbox.store.files import Files
 
+ATTACHED_BYTES: Final = 15 * 1024 * 1024
+"""What goes with one mail, at most: more than 20 MB as it is written in a mail few servers take."""
 BATCH: Final = 50
 CLEARED_AT_ONCE: Final = 1_000
 GIVEN_UP_AFTER: Final = 5
@@ -44,11 +50,12 @@ _log = structlog.get_logger(__name__)
 def deliver(
     context: OutboxContext,
     providers: Mapping[Channel, Provider],
+    files: Files,
     *,
     limit: int = BATCH,
     ends: Callable[[], bool] = lambda: False,
 ) -> int:
-    """One round: what is due is claimed, judged and sent; how many notices were claimed.
+    """One round: what is due is claimed, judged and sent; how many notices were claimed. `files` has attachments.
 
     `ends` is asked before each: when it says so, what is left goes back as it was.
     """
@@ -67,7 +74,7 @@ def deliver(
                 if ends():
                     _postpone(context, notice)
                 else:
-                    _send(context, providers[notice.channel], notice, rendered)
+                    _send(context, providers[notice.channel], files, notice, rendered)
         for provider in providers.values():
             provider.close()
     return len(claimed)
@@ -108,65 +115,73 @@ def _renew(context: OutboxContext) -> None:
 
 def _rendered(context: OutboxContext, mine: list[StoredNotice]) -> list[tuple[StoredNotice, Rendered]]:
     """What each says: as it was rendered before, or rendered now and kept. Those that cannot be are dead letters."""
-    said: list[tuple[StoredNotice, Rendered]] = []
+    kept: list[tuple[StoredNotice, Rendered]] = []
     new: list[tuple[StoredNotice, Rendered]] = []
     for notice in mine:
         if notice.body_text is not None:
-            said.append((notice, Rendered(notice.subject or "", notice.body_text, notice.body_html)))
+            kept.append((notice, Rendered(notice.subject or "", notice.body_text, notice.body_html)))
             continue
         try:
-            new.append((notice, _render(context, notice)))
+            new.append((notice, _said(context, notice)))
         except (InvalidInput, PermanentFailure) as failure:
             _settle(context, notice, Attempt(reason=Reason.NOT_RENDERED, detail=str(failure.message)))
     with context.store.transaction() as session:
         session.keep_rendered(new)
-    return said + new
+    return kept + new
 
 
-def _render(context: OutboxContext, notice: StoredNotice) -> Rendered:
-    sender = context.options.sender
-    if notice.category is Category.ADVERTISING and sender.postal_address is None:
-        raise InvalidInput("variable-not-set", "{field} is not set", field="OUTBOX_SENDER_ADDRESS")
-    return context.templates.render(
+def _said(context: OutboxContext, notice: StoredNotice) -> Rendered:
+    return said(
+        context,
         notice.domain,
         notice.template,
         notice.parameters,
         channel=notice.channel,
-        sender=sender,
-        unsubscribe=_link(context, notice),
+        category=notice.category,
+        number=notice.number,
     )
 
 
-def _link(context: OutboxContext, notice: StoredNotice) -> str | None:
-    """Where advertising is declined."""
-    if notice.category is Category.TRANSACTIONAL:
-        return None
-    return links.link(context.options.link_url, context.key, notice.number)
-
-
-def _send(context: OutboxContext, provider: Provider, notice: StoredNotice, rendered: Rendered) -> None:
-    try:
-        content = _content(context, notice, rendered)
-    except InvalidInput as failure:
-        _settle(context, notice, Attempt(reason=Reason.BAD_RECIPIENT, detail=str(failure.message)))
+def _send(context: OutboxContext, provider: Provider, files: Files, notice: StoredNotice, rendered: Rendered) -> None:
+    if notice.unknown_since is not None and _is_settled(context, provider, notice, notice.unknown_since):
         return
-    if notice.unknown_since is not None:
-        try:
-            taken = provider.accepted(notice.message_id or "")
-        except TransientFailure as failure:
-            _settle(context, notice, Attempt(reason=Reason.UNKNOWN, detail=str(failure.message)))
-            return
-        if taken:
-            _settle(context, notice, Attempt(taken=True))
-            return
-        if context.clock() < notice.unknown_since + context.options.resend_after:
-            _postpone(context, notice)
-            return
-    _settle(context, notice, provider.send(notice.recipient, content, holds=lambda: _holds(context, notice)))
+    attempt: Attempt
+    try:
+        content = _content(context, files, notice, rendered)
+    except InvalidInput as failure:
+        attempt = Attempt(reason=Reason.BAD_RECIPIENT, detail=str(failure.message))
+    except PermanentFailure as failure:
+        attempt = Attempt(reason=Reason.BAD_ATTACHMENT, detail=str(failure.message))
+    except TransientFailure as failure:
+        attempt = Attempt(reason=Reason.NOT_TAKEN, detail=str(failure.message))
+    else:
+        holds = partial(_holds, context, notice)
+        attempt = provider.send(notice.recipient, content, category=notice.category, holds=holds)
+    _settle(context, notice, attempt)
 
 
-def _content(context: OutboxContext, notice: StoredNotice, rendered: Rendered) -> bytes:
-    """What is given to the provider. Raises `InvalidInput` for a recipient that is none."""
+def _is_settled(context: OutboxContext, provider: Provider, notice: StoredNotice, unknown_since: datetime) -> bool:
+    """Ask the provider for what ended unknown; False where it did not take it and it may be sent again."""
+    try:
+        taken = provider.accepted(notice.message_id or "")
+    except TransientFailure as failure:
+        _settle(context, notice, Attempt(reason=Reason.UNKNOWN, detail=str(failure.message)))
+        return True
+    if taken:
+        _settle(context, notice, Attempt(taken=True))
+    elif context.clock() < unknown_since + context.options.resend_after:
+        _postpone(context, notice)
+    else:
+        return False
+    return True
+
+
+def _content(context: OutboxContext, files: Files, notice: StoredNotice, rendered: Rendered) -> bytes:
+    """What is given to the provider.
+
+    Raises `InvalidInput` for a recipient that is none, `PermanentFailure` for an attachment that is not there, and
+    `TransientFailure` where it cannot be fetched now.
+    """
     if notice.channel is Channel.SMS:
         checked_number(notice.recipient)
         return rendered.text.strip().encode()
@@ -177,8 +192,20 @@ def _content(context: OutboxContext, notice: StoredNotice, rendered: Rendered) -
         recipient=notice.recipient,
         message_id=notice.message_id,
         at=notice.created_at,
-        unsubscribe=_link(context, notice),
+        unsubscribe=link(context, notice.category, notice.number),
+        attached=_attached(files, notice),
     )
+
+
+def _attached(files: Files, notice: StoredNotice) -> list[tuple[Attachment, bytes]]:
+    """What goes with it, all of it together no larger than a mail may be. Raises as `Files.read`."""
+    fetched: list[tuple[Attachment, bytes]] = []
+    room = ATTACHED_BYTES
+    for attachment in notice.attachments:
+        content = files.read(attachment, limit=room)
+        fetched.append((attachment, content))
+        room -= len(content)
+    return fetched
 
 
 def _holds(context: OutboxContext, notice: StoredNotice) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 from batch_platform.core import cursors
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.core.postgres import Connection
-from batch_platform.outbox.model import Channel, Notice, StoredNotice
+from batch_platform.outbox.model import Channel, Notice, State, StoredNotice
 from batch_platform.outbox.store import OutboxSession
 from batch_platform.outbox.store.notices import notice_before
 from batch_platform.outbox.templates import Templates
@@ -26,6 +26,11 @@ def enqueue(connection: Connection, domain: str, notices: Sequence[Notice], *, a
     nothing. Statements of a domain may call `outbox.enqueue(domain, notices, at)` themselves.
     """
     return OutboxSession(connection).enqueue(domain, notices, at=at)
+
+
+def states(connection: Connection, domain: str, keys: Sequence[str]) -> dict[str, State]:
+    """What became of notices of a domain, by key; one that was never handed over is not among them."""
+    return OutboxSession(connection).states(domain, keys)
 
 
 def consent(

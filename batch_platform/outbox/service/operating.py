@@ -12,6 +12,7 @@ from batch_platform.core.failures import Conflict, NotFound
 from batch_platform.outbox import links
 from batch_platform.outbox.mail import checked_address, checked_number
 from batch_platform.outbox.model import (
+    Category,
     Channel,
     Rendered,
     State,
@@ -20,6 +21,7 @@ from batch_platform.outbox.model import (
     SuppressionReason,
 )
 from batch_platform.outbox.service.context import OutboxContext, Record
+from batch_platform.outbox.service.rendering import NO_NOTICE, said
 from batch_platform.outbox.store.notices import notice_before
 
 
@@ -129,10 +131,19 @@ def suppressed(context: OutboxContext, channel: Channel, recipient: str) -> Supp
     return found
 
 
-def preview(context: OutboxContext, domain: str, template: str, channel: Channel = Channel.MAIL) -> Rendered:
-    """A template with the parameters of its sample. Raises `NotFound`, and `PermanentFailure` for a broken one."""
+def preview(
+    context: OutboxContext,
+    domain: str,
+    template: str,
+    channel: Channel = Channel.MAIL,
+    category: Category = Category.TRANSACTIONAL,
+) -> Rendered:
+    """A template with the parameters of its sample, as it would be sent; its link leads nowhere.
+
+    Raises `NotFound`, `PermanentFailure` for a broken one, and `InvalidInput` where advertising lacks an address.
+    """
     sample = context.templates.sample(domain, template)
-    return context.templates.render(domain, template, sample, channel=channel, sender=context.options.sender)
+    return said(context, domain, template, sample, channel=channel, category=category, number=NO_NOTICE)
 
 
 def declining(context: OutboxContext, token: str) -> StoredNotice:

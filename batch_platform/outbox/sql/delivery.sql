@@ -15,8 +15,11 @@ WITH due AS (
                WHEN suppressed.recipient IS NOT NULL THEN 'suppressed'
                WHEN due.category = 'advertising' AND consent.granted IS NULL THEN 'no-consent'
                WHEN due.category = 'advertising' AND NOT consent.granted THEN 'opted-out'
-           END AS obstacle
+               ELSE veto.obstacle
+           END AS obstacle,
+           veto.detail
       FROM due
+      LEFT JOIN outbox.vetoes(ARRAY(SELECT id FROM due), %(now)s) veto ON veto.id = due.id
       LEFT JOIN outbox.suppressions suppressed
              ON suppressed.channel = due.channel AND suppressed.recipient = due.called
       LEFT JOIN LATERAL (
@@ -24,25 +27,28 @@ WITH due AS (
                 WHERE domain = due.domain AND channel = due.channel AND recipient = due.called
                 ORDER BY id DESC LIMIT 1) consent ON due.category = 'advertising'
 ), counted AS (
-    SELECT id, category, obstacle,
-           row_number() OVER (PARTITION BY channel, recipient, category, obstacle ORDER BY next_attempt_at, id)
+    SELECT id, category, obstacle, detail,
+           row_number() OVER (PARTITION BY channel, called, category, obstacle ORDER BY next_attempt_at, id)
            + CASE WHEN category = 'advertising' THEN (
                  SELECT count(*) FROM outbox.notices sent
                   WHERE sent.category = 'advertising' AND sent.channel = permitted.channel
-                    AND sent.recipient = permitted.recipient
-                    AND sent.state IN ('sending', 'accepted', 'delivered', 'bounced')
-                    AND sent.attempted_at > %(now)s - interval '24 hours') ELSE 0 END AS number
+                    AND lower(sent.recipient) = permitted.called
+                    AND (sent.state IN ('sending', 'accepted', 'delivered', 'bounced')
+                         OR sent.unknown_since IS NOT NULL)
+                    AND sent.attempted_at > %(now)s - interval '24 hours'
+                    AND NOT EXISTS (SELECT FROM due WHERE due.id = sent.id)) ELSE 0 END AS number
       FROM permitted
 ), judged AS (
     SELECT id, CASE WHEN category = 'advertising' AND obstacle IS NULL AND number > %(advertising_per_day)s
-                    THEN 'frequency-cap' ELSE obstacle END AS obstacle
+                    THEN 'frequency-cap' ELSE obstacle END AS obstacle,
+           CASE WHEN obstacle IN ('vetoed', 'not-judged') THEN detail END AS detail
       FROM counted
 )
 UPDATE outbox.notices n
    SET state = CASE WHEN obstacle IS NULL THEN 'sending' WHEN obstacle = 'suppressed' THEN 'suppressed'
-                    ELSE 'skipped' END,
+                    WHEN obstacle = 'not-judged' THEN 'failed' ELSE 'skipped' END,
        reason = obstacle,
-       detail = NULL,
+       detail = judged.detail,
        message_id = coalesce(message_id, format('<%%s@%%s>', n.id, %(host)s::text)),
        attempts = attempts + (obstacle IS NULL)::int,
        attempted_at = CASE WHEN obstacle IS NULL THEN %(now)s ELSE attempted_at END,

@@ -7,6 +7,9 @@ SELECT outbox.enqueue(%(domain)s, %(notices)s::jsonb, %(at)s)
 INSERT INTO outbox.consents (domain, channel, recipient, granted, source, at)
 VALUES (%(domain)s, %(channel)s, lower(%(recipient)s), %(granted)s, %(source)s, %(at)s)
 
+-- name: states
+SELECT key, state FROM outbox.notices WHERE domain = %(domain)s AND key = ANY(%(keys)s)
+
 -- name: inbox
 SELECT *
   FROM outbox.notices

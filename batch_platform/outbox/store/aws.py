@@ -12,10 +12,11 @@ from typing import Any, Final
 from batch_platform.core.aws_failures import aws_failures
 from batch_platform.core.failures import PlatformError
 from batch_platform.core.logs import mask_text
-from batch_platform.outbox.model import Attempt, Reason
+from batch_platform.outbox.model import Attempt, Category, Reason
 
 _LONGEST: Final = 500
 _REFUSED: Final = frozenset({"BadRequestException", "MessageRejected", "InvalidParameter", "InvalidParameterValue"})
+_SMS_TYPES: Final = {Category.TRANSACTIONAL: "Transactional", Category.ADVERTISING: "Promotional"}
 _UNVERIFIED: Final = "not verified"  # the sender, which is ours to mend: SES calls that a rejected message too
 _NOT_REACHED: Final = frozenset({"ConnectTimeoutError", "EndpointConnectionError", "NoCredentialsError"})
 
@@ -23,21 +24,24 @@ _NOT_REACHED: Final = frozenset({"ConnectTimeoutError", "EndpointConnectionError
 class SesProvider:
     """Gives mails to SES, which writes a Message-ID of its own in place of ours and answers with it."""
 
-    def __init__(self, client: Any, *, sender: str) -> None:
+    def __init__(self, client: Any, *, sender: str, configuration_set: str | None = None) -> None:
         self._client = client
         self._sender = sender
+        self._events = {} if configuration_set is None else {"ConfigurationSetName": configuration_set}
 
     def accepted(self, _message_id: str) -> bool | None:
         """It cannot be asked."""
         return None
 
-    def send(self, recipient: str, content: bytes, *, holds: Callable[[], bool]) -> Attempt:
+    def send(self, recipient: str, content: bytes, *, category: Category, holds: Callable[[], bool]) -> Attempt:
         """Give a mail to SES; `holds` is asked right before."""
         return _attempt(
             lambda: self._client.send_email(
                 FromEmailAddress=self._sender,
                 Destination={"ToAddresses": [recipient]},
                 Content={"Raw": {"Data": content}},
+                EmailTags=[{"Name": "category", "Value": category.value}],
+                **self._events,
             ),
             holds,
         )
@@ -56,10 +60,15 @@ class SnsProvider:
         """It cannot be asked."""
         return None
 
-    def send(self, recipient: str, content: bytes, *, holds: Callable[[], bool]) -> Attempt:
+    def send(self, recipient: str, content: bytes, *, category: Category, holds: Callable[[], bool]) -> Attempt:
         """Give a text to SNS; `holds` is asked right before."""
-        text = content.decode()
-        return _attempt(lambda: self._client.publish(PhoneNumber=recipient, Message=text), holds)
+        kind = {"DataType": "String", "StringValue": _SMS_TYPES[category]}  # else it is the account's default
+        return _attempt(
+            lambda: self._client.publish(
+                PhoneNumber=recipient, Message=content.decode(), MessageAttributes={"AWS.SNS.SMS.SMSType": kind}
+            ),
+            holds,
+        )
 
     def close(self) -> None:
         """The client is the process's."""

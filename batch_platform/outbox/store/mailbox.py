@@ -7,7 +7,7 @@ import email.policy
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -18,6 +18,20 @@ from batch_platform.core.failures import NotFound
 _ENDING: Final = ".eml"
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MARK: Final = 32  # characters of a Message-ID's hash in the name of its file
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """What came with a mail; the `number` is its place, from 1."""
+
+    number: int
+    filename: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,7 @@ class Mail:
     headers: Sequence[tuple[str, str]]
     text: str
     html: str | None
+    attachments: Sequence[Enclosed] = ()
 
 
 class Mailbox:
@@ -86,4 +101,9 @@ def _read(file: Path) -> Mail:
         headers=[(name, str(value)) for name, value in parsed.items()],
         text=text.get_content() if text else "",
         html=html.get_content() if html else None,
+        attachments=[
+            Enclosed(number, part.get_filename() or "", part.get_content_type(), content)
+            for number, part in enumerate(parsed.iter_attachments(), 1)
+            if isinstance(content := part.get_payload(decode=True), bytes)
+        ],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
 from batch_platform.outbox.events import Event
 from batch_platform.outbox.model import (
+    Attachment,
     Category,
     Channel,
     Notice,
@@ -28,6 +29,7 @@ from batch_platform.outbox.model import (
     SuppressionReason,
 )
 
+_ATTACHED: Final = tuple(field.name for field in fields(Attachment))
 _NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -47,6 +49,7 @@ class OutboxSession(BaseSession):
                 "recipient": notice.recipient,
                 "parameters": notice.parameters,
                 "not_before": notice.not_before,
+                "attachments": [asdict(attachment) for attachment in notice.attachments],
             }
             for notice in notices
         ]
@@ -54,6 +57,10 @@ class OutboxSession(BaseSession):
         written = _NUL.sub(r"\1", json.dumps(rows, ensure_ascii=False, default=str))
         storable = written.encode("utf-8", "replace").decode()
         return int(self._value("enqueue", domain=domain, notices=storable, at=at))
+
+    def states(self, domain: str, keys: Sequence[str]) -> dict[str, State]:
+        """By key; a key that was never handed over is not among them."""
+        return {row["key"]: State(row["state"]) for row in self._rows("states", domain=domain, keys=list(keys))}
 
     def inbox(
         self, domain: str, recipient: str, *, unread: bool, before: UUID | None, limit: int
@@ -252,6 +259,7 @@ def _notice(row: Mapping[str, Any]) -> StoredNotice:
         "category": Category(row["category"]),
         "state": State(row["state"]),
         "reason": None if reason is None else Reason(reason),
+        "attachments": tuple(Attachment(**{name: each[name] for name in _ATTACHED}) for each in row["attachments"]),
     }
     return StoredNotice(**{**row, **kinds})
 

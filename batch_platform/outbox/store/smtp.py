@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from batch_platform.core.failures import InvalidInput, TransientFailure
 from batch_platform.core.logs import mask_text
-from batch_platform.outbox.model import Attempt, Reason
+from batch_platform.outbox.model import Attempt, Category, Reason
 
 ASKABLE: Final = "x-accepted"
 """What a server says in its greeting that answers VRFY of a Message-ID by whether it has accepted it."""
@@ -62,7 +62,14 @@ class SmtpProvider:
                 "mail-server-silent", "the mail server does not answer: {reason}", reason=_said(error)
             ) from None
 
-    def send(self, recipient: str, content: bytes, *, holds: Callable[[], bool]) -> Attempt:
+    def send(
+        self,
+        recipient: str,
+        content: bytes,
+        *,
+        category: Category,  # noqa: ARG002 (others are told)
+        holds: Callable[[], bool],
+    ) -> Attempt:
         """Give a mail to the server; `holds` is asked right before, and nothing is given when it says no."""
         given = False
         try:

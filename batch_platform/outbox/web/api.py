@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from batch_platform.kit import actions, lists
 from batch_platform.outbox import service
+from batch_platform.outbox.model import Category, Channel
 from batch_platform.outbox.web.actions import RETRY, SUPPRESS, UNSUPPRESS
 from batch_platform.outbox.web.context import READ, Acting, Work
 from batch_platform.outbox.web.lists import NOTICES, SUPPRESSIONS, TEMPLATES
@@ -80,10 +81,14 @@ actions.route(
     responses=documented(404),
 )
 def preview_notice(
-    work: Work, domain: Annotated[str, Path(pattern=NAME)], template: Annotated[str, Path(pattern=NAME)]
+    work: Work,
+    domain: Annotated[str, Path(pattern=NAME)],
+    template: Annotated[str, Path(pattern=NAME)],
+    channel: Annotated[Channel, Query(description="As it is said by this channel.")] = Channel.MAIL,
+    category: Annotated[Category, Query(description="Advertising names its sender.")] = Category.TRANSACTIONAL,
 ) -> Any:
     """What a template says with the parameters of its sample."""
-    return Envelope(data=PreviewAnswer.of(service.preview(work, domain, template)))
+    return Envelope(data=PreviewAnswer.of(service.preview(work, domain, template, channel, category)))
 
 
 @router.get("/{id:uuid7}", dependencies=READ, response_model=Envelope[NoticeDetailAnswer], responses=documented(404))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from batch_platform.core.audit import writes
-from batch_platform.core.failures import NotFound
+from batch_platform.core.failures import NotFound, PlatformError
 from batch_platform.kit import actions, lists
 from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.outbox import service
 from batch_platform.outbox.links import PATH
-from batch_platform.outbox.model import State
+from batch_platform.outbox.model import Category, Channel, State
 from batch_platform.outbox.store.mailbox import Mailbox
 from batch_platform.outbox.web import api, unsubscribe
 from batch_platform.outbox.web.actions import PERMISSION, RETRY, SUPPRESS, UNSUPPRESS
@@ -24,6 +25,7 @@ from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
+from batch_platform.web.i18n import said as said_of
 
 ROWS: Final = 50
 MAILS: Final = 100
@@ -80,15 +82,26 @@ def templates_page(request: Request, work: Work) -> Response:
 
 
 @router.get(f"{HOME}/templates/{{domain}}/{{template}}", dependencies=READ)
-def preview_page(request: Request, work: Work, domain: str, template: str) -> Response:
-    said = service.preview(work, domain, template)
-    sample = work.templates.sample(domain, template)
-    return page(request, "preview", work, domain=domain, template=template, said=said, sample=sample)
+def preview_page(
+    request: Request,
+    work: Work,
+    domain: str,
+    template: str,
+    channel: Channel = Channel.MAIL,
+    category: Category = Category.TRANSACTIONAL,
+) -> Response:
+    sample, said, problem = work.templates.sample(domain, template), None, None
+    try:
+        said = service.preview(work, domain, template, channel, category)
+    except PlatformError as failure:
+        problem = said_of(failure)
+    shown = {"channel": channel, "category": category, "said": said, "problem": problem}
+    return page(request, "preview", work, domain=domain, template=template, sample=sample, **shown)
 
 
 @router.get(f"{HOME}/templates/{{domain}}/{{template}}/html", dependencies=READ)
-def preview_html(work: Work, domain: str, template: str) -> Response:
-    return framed(service.preview(work, domain, template).html)
+def preview_html(work: Work, domain: str, template: str, category: Category = Category.TRANSACTIONAL) -> Response:
+    return framed(service.preview(work, domain, template, category=category).html)
 
 
 @router.get(f"{HOME}/mails", dependencies=READ)
@@ -104,6 +117,16 @@ def mail_page(request: Request, work: Work, name: str) -> Response:
 @router.get(f"{HOME}/mails/{{name}}/html", dependencies=READ)
 def mail_html(work: Work, name: str) -> Response:
     return framed(_mailbox(work).mail(name).html)
+
+
+@router.get(f"{HOME}/mails/{{name}}/attachments/{{number}}", dependencies=READ)
+def mail_attachment(work: Work, name: str, number: int) -> Response:
+    attachments = _mailbox(work).mail(name).attachments
+    if not 0 < number <= len(attachments):
+        raise NotFound("unknown-attachment", "mail {mail} has no attachment {number}", mail=name, number=number)
+    found = attachments[number - 1]
+    called = f"attachment; filename*=UTF-8''{quote(found.filename)}"
+    return Response(found.content, media_type=found.content_type, headers={"Content-Disposition": called})
 
 
 @router.get(f"{HOME}/{{notice_id}}", dependencies=READ)

@@ -49,10 +49,21 @@ class NoticeAnswer(StrictModel):
         return cls.of_attributes(notice, id=str(notice.id), next_attempt_at=due)
 
 
+class AttachmentAnswer(StrictModel):
+    """What goes with a mail: an object of S3 by its hash, and the name that the reader sees."""
+
+    filename: str
+    content_type: str
+    bucket: str
+    key: str
+    sha256: str
+
+
 class NoticeDetailAnswer(NoticeAnswer):
     """A notice with what it says: `text` and `html` as they were rendered for its first attempt."""
 
     parameters: Mapping[str, Any]
+    attachments: list[AttachmentAnswer]
     text: str | None
     html: str | None
 
@@ -61,6 +72,7 @@ class NoticeDetailAnswer(NoticeAnswer):
         return cls(
             **NoticeAnswer.of(notice).model_dump(),
             parameters=notice.parameters,
+            attachments=[AttachmentAnswer.of_attributes(each) for each in notice.attachments],
             text=notice.body_text,
             html=notice.body_html,
         )

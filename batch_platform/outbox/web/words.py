@@ -35,10 +35,13 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.REFUSED: N_("The provider refuses it for good."),
     Reason.BAD_RECIPIENT: N_("The recipient is no address or number."),
     Reason.NOT_RENDERED: N_("The text could not be made."),
+    Reason.BAD_ATTACHMENT: N_("What is attached is not there, or not what was handed over."),
     Reason.SUPPRESSED: N_("The recipient is suppressed."),
     Reason.NO_CONSENT: N_("The recipient has not consented to advertising."),
     Reason.OPTED_OUT: N_("The recipient has declined advertising."),
     Reason.FREQUENCY_CAP: N_("The recipient has had enough advertising within 24 hours."),
+    Reason.VETOED: N_("When it was to be sent, its domain no longer wanted it to be."),
+    Reason.NOT_JUDGED: N_("Its domain could not say whether it may be sent."),
 }
 SUPPRESSION_REASONS: Final[Mapping[SuppressionReason, str]] = {
     SuppressionReason.BOUNCE: N_("Does not exist"),
@@ -47,7 +50,10 @@ SUPPRESSION_REASONS: Final[Mapping[SuppressionReason, str]] = {
 }
 
 
-def options(words: Mapping[str, str] | Mapping[str, tuple[Tone, str]], every: str) -> list[tuple[str, str]]:
-    """The choices of a filter; `every` is the text of no choice."""
+def options(
+    words: Mapping[str, str] | Mapping[str, tuple[Tone, str]], every: str | None = None
+) -> list[tuple[str, str]]:
+    """The choices of a field; `every` is the text of no choice, where there may be none."""
     texts = {key: word if isinstance(word, str) else word[1] for key, word in words.items()}
-    return [("", every), *((str(key), _(text)) for key, text in texts.items())]
+    none = [] if every is None else [("", every)]
+    return [*none, *((str(key), _(text)) for key, text in texts.items())]
