@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Literal
 
-from batch_platform.staffing.documents.model import (
-    Bill,
-    Discount,
-    Issuer,
-    Line,
-    Original,
-    Rate,
-    RateTotal,
-    Recipient,
-)
+from batch_platform.staffing.contracts import STANDARD, PriceType
+from batch_platform.staffing.documents.assembly import credit_note_bill
+from batch_platform.staffing.documents.model import Bill, Discount, Issuer, Line, Recipient
+from batch_platform.staffing.tax import Rate, RateTotal
 
 TEN = Decimal(10)
 EIGHT = Decimal(8)
@@ -33,22 +26,21 @@ RECIPIENT = Recipient(
 
 
 def line(
-    kind: Literal["base", "extra_users", "extra_engineers", "item", "credit"],
+    name: str,
     days: tuple[int, int],
-    figures: tuple[int | None, int | None, int],
+    figures: tuple[int, int, int],
     rate: Rate = TEN,
     *,
-    category: str = "standard",
+    category: str = STANDARD,
     prorated: bool = False,
-    name: str = "",
 ) -> Line:
     """A line of September 2026; figures are quantity, unit price and amount."""
     first, last = days
     quantity, unit_price, amount = figures
     return Line(
-        kind=kind,
-        start=date(2026, 9, first),
-        end=date(2026, 9, last),
+        name=name,
+        first=date(2026, 9, first),
+        last=date(2026, 9, last),
         quantity=quantity,
         unit_price=unit_price,
         days=last - first + 1 if prorated else None,
@@ -56,7 +48,6 @@ def line(
         amount=amount,
         rate=rate,
         category=category,
-        name=name,
     )
 
 
@@ -73,12 +64,12 @@ INVOICE = Bill(
     period_end=date(2026, 9, 30),
     issuer=ISSUER,
     recipient=RECIPIENT,
-    price_type="net",
+    price_type=PriceType.NET,
     lines=(
-        line("base", (11, 30), (1, 41000, 27333), prorated=True),
-        line("extra_users", (11, 30), (2, 1200, 1600), prorated=True),
-        line("extra_engineers", (11, 30), (6, 250, 1000), prorated=True),
-        line("item", (20, 20), (2, 455, 910), EIGHT, category="reduced"),
+        line("基本利用料", (11, 30), (1, 41000, 27333), prorated=True),
+        line("追加ユーザー利用料", (11, 30), (2, 1200, 1600), prorated=True),
+        line("追加エンジニア利用料", (11, 30), (6, 250, 1000), prorated=True),
+        line("個別利用料", (20, 20), (2, 455, 910), EIGHT, category="reduced"),
     ),
     discounts=(
         Discount(name="値引き（2.5%）", rate=TEN, amount=748),
@@ -100,12 +91,12 @@ GROSS = Bill(
     period_end=date(2026, 9, 30),
     issuer=ISSUER,
     recipient=RECIPIENT,
-    price_type="gross",
+    price_type=PriceType.GROSS,
     lines=(
-        line("base", (1, 15), (1, 30000, 15000), prorated=True),
-        line("extra_users", (1, 15), (3, 1980, 2970), prorated=True),
-        line("base", (16, 30), (1, 45000, 22500), prorated=True),
-        line("item", (5, 5), (1, 999, 999), None, category="exempt"),
+        line("基本利用料", (1, 15), (1, 30000, 15000), prorated=True),
+        line("追加ユーザー利用料", (1, 15), (3, 1980, 2970), prorated=True),
+        line("基本利用料", (16, 30), (1, 45000, 22500), prorated=True),
+        line("個別利用料", (5, 5), (1, 999, 999), None, category="exempt"),
     ),
     discounts=(
         Discount(name="値引き（1,500円）", rate=TEN, amount=1464),
@@ -117,25 +108,15 @@ GROSS = Bill(
     total=39969,
     replaces="INV-2026-000001",
 )
-CREDIT_NOTE = Bill(
-    kind="credit_note",
+CREDIT_NOTE = credit_note_bill(
+    (total(TEN, -29185, -2919), total(EIGHT, -888, -71)),
+    INVOICE,
     number="CN-2026-000001",
     issue_date=date(2026, 11, 10),
-    due_date=None,
-    period_start=date(2026, 9, 1),
-    period_end=date(2026, 9, 30),
-    issuer=ISSUER,
-    recipient=RECIPIENT,
-    price_type="net",
-    lines=(
-        line("credit", (1, 30), (None, None, -29185)),
-        line("credit", (1, 30), (None, None, -888), EIGHT, category="reduced"),
-    ),
-    per_rate=(total(TEN, -29185, -2919), total(EIGHT, -888, -71)),
-    subtotal=-30073,
-    tax=-2990,
-    total=-33063,
-    original=Original(number="INV-2026-000001", issue_date=date(2026, 10, 1)),
+    remarks="ご請求内容に誤りがあったため、全額を返還いたします。",
+)
+GROSS_CREDIT_NOTE = credit_note_bill(
+    (total(TEN, -1000, -100), total(None, -63, 0)), GROSS, number="CN-2026-000002", issue_date=date(2026, 11, 10)
 )
 LONG = Bill(
     kind="invoice",
@@ -146,9 +127,9 @@ LONG = Bill(
     period_end=date(2026, 9, 30),
     issuer=ISSUER,
     recipient=Recipient(name="独立行政法人" + "折り返しの要る長い名前の" * 6 + "機構"),
-    price_type="net",
+    price_type=PriceType.NET,
     lines=tuple(
-        line("item", (1, 30), (1, 999_999_999, 999_999_999), name=f"第{number}案件 " + "Unbreakable" * 9)
+        line(f"第{number}案件 " + "Unbreakable" * 9, (1, 30), (1, 999_999_999, 999_999_999))
         for number in range(1, 61)
     ),
     per_rate=(total(TEN, 59_999_999_940, 5_999_999_994),),
@@ -156,3 +137,4 @@ LONG = Bill(
     tax=5_999_999_994,
     total=65_999_999_934,
 )
+ALL = (INVOICE, GROSS, CREDIT_NOTE, GROSS_CREDIT_NOTE, LONG)

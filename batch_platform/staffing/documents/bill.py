@@ -12,21 +12,17 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from typing import Any, Final, TypeVar
 
+from batch_platform.core.numbers import plain
+from batch_platform.staffing.contracts import PriceType
 from batch_platform.staffing.documents import pint
 from batch_platform.staffing.documents.fonts import printable
-from batch_platform.staffing.documents.model import Bill, Discount, Line, Rate, RateTotal, Rendered, percent
+from batch_platform.staffing.documents.model import Bill, Discount, Line, Rendered
 from batch_platform.staffing.documents.typesetting import breakable, datetime_fields, day, typeset
+from batch_platform.staffing.documents.words import REDUCED
+from batch_platform.staffing.tax import Rate, RateTotal
 
 Value = TypeVar("Value")
 
-LINE_NAMES: Final[Mapping[str, str]] = {
-    "base": "基本利用料",
-    "extra_users": "追加ユーザー利用料",
-    "extra_engineers": "追加エンジニア利用料",
-    "item": "個別利用料",
-    "credit": "対価の返還",
-}
-_REDUCED: Final = "reduced"
 _WORDS: Final = {
     "invoice": {
         "heading": "請求書",
@@ -53,12 +49,8 @@ _WORDS: Final = {
 
 def render(bill: Bill) -> Rendered:
     """The bill as PDF with its XML. Raises `MissingGlyph`, before anything is drawn, for what the fonts lack."""
-    bill = _printable(_named(bill), bill.kind)
+    bill = _printable(bill, bill.kind)
     return typeset("bill.typ", _data(bill), xml=pint.write(bill))
-
-
-def _named(bill: Bill) -> Bill:
-    return replace(bill, lines=tuple(replace(line, name=line.name or LINE_NAMES[line.kind]) for line in bill.lines))
 
 
 def _printable(value: Value, field: str) -> Value:
@@ -81,7 +73,8 @@ def _printable(value: Value, field: str) -> Value:
 
 def _data(bill: Bill) -> dict[str, Any]:
     words = _WORDS[bill.kind]
-    reduced = {line.rate for line in bill.lines if line.category == _REDUCED}
+    reduced = {line.rate for line in bill.lines if line.category == REDUCED}
+    mixed = reduced & {line.rate for line in bill.lines if line.category != REDUCED}
     return {
         "title": f"{words['heading']} {bill.number}",
         "author": bill.issuer.name,
@@ -103,7 +96,7 @@ def _data(bill: Bill) -> dict[str, Any]:
         },
         "lines": [_line(line) for line in bill.lines] + [_discount(each, bill, reduced) for each in bill.discounts],
         "note": "　".join(_notes(bill, reduced)),
-        "rates": [_rate_total(total, reduced) for total in bill.per_rate],
+        "rates": [_rate_total(total, reduced, mixed) for total in bill.per_rate],
         "sums": [["小計（税抜）", _yen(bill.subtotal)], ["消費税額", _yen(bill.tax)]],
         "terms": [[name, breakable(value)] for name, value in _terms(bill) if value],
         "footer": f"{bill.issuer.name}　{words['number']} {bill.number}",
@@ -132,21 +125,29 @@ def _terms(bill: Bill) -> list[tuple[str, str]]:
 
 
 def _notes(bill: Bill, reduced: set[Rate]) -> list[str]:
-    prices = "単価・金額は税込です。" if bill.price_type == "gross" else "単価・金額は税抜です。"
+    prices = "単価・金額は税込です。" if bill.price_type is PriceType.GROSS else "単価・金額は税抜です。"
     return [prices, *(["※は軽減税率対象です。"] if reduced else [])]
 
 
 def _line(line: Line) -> list[str | list[str]]:
-    mark = "※" if line.category == _REDUCED else ""
+    mark = "※" if line.category == REDUCED else ""
     return [
         breakable(line.name + mark),
-        _period(line.start, line.end),
+        _period(line.first, line.last),
         "" if line.quantity is None else f"{line.quantity:,}",
         "" if line.unit_price is None else f"{line.unit_price:,}",
-        f"{line.days}/{line.of_days}日" if line.days is not None else "",
+        _proration(line),
         f"{line.amount:,}",
         _rate(line.rate),
     ]
+
+
+def _proration(line: Line) -> str:
+    """The days of the month that are charged; none where a part of it costs as much as the whole."""
+    if line.days is None or line.quantity is None or line.unit_price is None:
+        return ""
+    full = line.days < (line.of_days or 0) and line.amount == line.quantity * line.unit_price
+    return "" if full else f"{line.days}/{line.of_days}日"
 
 
 def _discount(discount: Discount, bill: Bill, reduced: set[Rate]) -> list[str | list[str]]:
@@ -155,14 +156,14 @@ def _discount(discount: Discount, bill: Bill, reduced: set[Rate]) -> list[str | 
     return [breakable(discount.name + mark), period, "", "", "", f"{-discount.amount:,}", _rate(discount.rate)]
 
 
-def _rate_total(total: RateTotal, reduced: set[Rate]) -> list[str]:
+def _rate_total(total: RateTotal, reduced: set[Rate], mixed: set[Rate]) -> list[str]:
     name = "非課税" if total.rate is None else f"{_rate(total.rate)}対象"
-    mark = "（軽減税率）" if total.rate in reduced else ""
+    mark = "（軽減税率を含む）" if total.rate in mixed else "（軽減税率）" if total.rate in reduced else ""
     return [name + mark, _yen(total.net), _yen(total.tax), _yen(total.gross)]
 
 
 def _rate(rate: Rate) -> str:
-    return "非課税" if rate is None else f"{percent(rate)}%"
+    return "非課税" if rate is None else f"{plain(rate)}%"
 
 
 def _yen(amount: int) -> str:

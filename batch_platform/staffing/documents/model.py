@@ -9,17 +9,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
+from batch_platform.staffing.contracts import STANDARD, PriceType
+from batch_platform.staffing.tax import Rate, RateTotal
+
 DRAFT: Final = "DRAFT"
 """The number of a bill that has none yet."""
-
-Rate = Decimal | None
-"""In percent; None where no consumption tax applies (exempt)."""
-
-
-def percent(rate: Decimal) -> str:
-    """The digits of a rate, without trailing zeros and exponent."""
-    digits = f"{rate:f}"
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,23 +39,21 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line in the bill's price type: `amount` = quantity x unit price x days / days of the month, floored.
+    """One line in the bill's price type, for the days from `first` to `last`, both inclusive.
 
-    `kind` is base, extra_users, extra_engineers, item or credit; a `name` replaces the one of its kind. `days` and
-    `of_days` are None of what is not prorated; of a credit, `quantity` and `unit_price` may be None too.
+    `days` of `of_days` are None where nothing is prorated, quantity and price where a line only gives back.
     """
 
-    kind: Literal["base", "extra_users", "extra_engineers", "item", "credit"]
-    start: date
-    end: date
-    quantity: int | None
-    unit_price: int | None
-    days: int | None
-    of_days: int | None
+    name: str
+    first: date
+    last: date
+    quantity: int | None = None
+    unit_price: int | None = None
+    days: int | None = None
+    of_days: int | None = None
     amount: int
     rate: Rate
-    category: str = "standard"
-    name: str = ""
+    category: str = STANDARD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +63,6 @@ class Discount:
     name: str
     rate: Rate
     amount: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateTotal:
-    """What a bill comes to at one rate."""
-
-    rate: Rate
-    net: int
-    tax: int
-    gross: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +89,7 @@ class Bill:
     period_end: date
     issuer: Issuer
     recipient: Recipient
-    price_type: Literal["net", "gross"]
+    price_type: PriceType
     lines: tuple[Line, ...]
     discounts: tuple[Discount, ...] = ()
     per_rate: tuple[RateTotal, ...]
@@ -125,7 +107,9 @@ class Bill:
             raise ValueError(f"{self.number}: a credit note names its original, and nothing else does")
         lines = _per_rate((line.rate, line.amount) for line in self.lines)
         lines.subtract(_per_rate((discount.rate, discount.amount) for discount in self.discounts))
-        totals = {total.rate: total.gross if self.price_type == "gross" else total.net for total in self.per_rate}
+        totals = {
+            total.rate: total.gross if self.price_type is PriceType.GROSS else total.net for total in self.per_rate
+        }
         if {rate: amount for rate, amount in lines.items() if amount} != {r: a for r, a in totals.items() if a}:
             raise ValueError(f"{self.number}: lines and discounts do not come to the totals per rate")
         sums = (sum(total.net for total in self.per_rate), sum(total.tax for total in self.per_rate))

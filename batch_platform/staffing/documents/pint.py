@@ -3,7 +3,8 @@
 JP PINT takes document type 380 alone: a credit note is an invoice with negative quantities that refers to its
 original. Amounts are whole yen. Prices stay as agreed; what makes a line's net amount less than quantity x price
 (proration, and the tax within gross prices) stands as the line's allowances, discounts as the document's.
-The recipient's address in the network is not known here: who sends the file adds it.
+Of the profile's rules two may fail: the recipient's address in the network (ibr-080) is not known here, who sends the
+file adds it; and tax rounded out of gross prices can lie a yen beside the tax of their net (aligned-ibrp-051-jp).
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from datetime import date
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from batch_platform.staffing.documents.model import Bill, Issuer, Line, Rate, RateTotal, Recipient, percent
+from batch_platform.core.numbers import plain
+from batch_platform.staffing.contracts import PriceType
+from batch_platform.staffing.documents.model import Bill, Issuer, Line, Recipient
+from batch_platform.staffing.documents.words import REDUCED
+from batch_platform.staffing.tax import Rate, RateTotal
 
 _NAMESPACES: Final = {
     "xmlns": "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2",
@@ -44,7 +49,8 @@ def write(bill: Bill) -> bytes:
         _category(allowance, "cac:TaxCategory", discount.rate, reduced=_is_reduced(bill, discount.rate))
     _totals(root, bill, sum(line.amount - tax for line, tax in lines))
     for number, (line, tax) in enumerate(lines, 1):
-        _line(SubElement(root, "cac:InvoiceLine"), number, line, tax)
+        parent = SubElement(root, "cac:InvoiceLine")
+        _line(parent, number, line, tax, reduced=_is_reduced(bill, line.rate))
     body: bytes = tostring(root, encoding="utf-8", xml_declaration=False)
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + body
 
@@ -119,7 +125,7 @@ def _totals(root: Element, bill: Bill, lines: int) -> None:
     _yen(sums, "cbc:PayableAmount", bill.total)
 
 
-def _line(parent: Element, number: int, line: Line, tax: int) -> None:
+def _line(parent: Element, number: int, line: Line, tax: int, *, reduced: bool) -> None:
     sign = -1 if line.amount < 0 else 1
     quantity = sign if line.quantity is None else line.quantity
     price = abs(line.amount) if line.unit_price is None else line.unit_price
@@ -128,21 +134,21 @@ def _line(parent: Element, number: int, line: Line, tax: int) -> None:
     _text(parent, "cbc:ID", number)
     _text(parent, "cbc:InvoicedQuantity", quantity, unitCode=_ONE)
     _yen(parent, "cbc:LineExtensionAmount", line.amount - tax)
-    _period(parent, line.start, line.end)
+    _period(parent, line.first, line.last)
     if prorated := quantity * price - line.amount:
         _allowance(parent, f"日割 {line.days}/{line.of_days}日", prorated)
     if tax:
         _allowance(parent, "内消費税額", tax)
     item = SubElement(parent, "cac:Item")
     _text(item, "cbc:Name", line.name)
-    _category(item, "cac:ClassifiedTaxCategory", line.rate, reduced=line.category == "reduced")
+    _category(item, "cac:ClassifiedTaxCategory", line.rate, reduced=reduced)
     _yen(SubElement(parent, "cac:Price"), "cbc:PriceAmount", price)
 
 
 def _included_taxes(bill: Bill) -> list[int]:
     """The tax within each line of gross prices: its rate's tax in proportion to the amounts, largest remainder."""
     taxes = [0] * len(bill.lines)
-    if bill.price_type == "net":
+    if bill.price_type is PriceType.NET:
         return taxes
     for total in bill.per_rate:
         places = [place for place, line in enumerate(bill.lines) if line.rate == total.rate]
@@ -164,14 +170,14 @@ def _shares(total: RateTotal, weights: Sequence[int]) -> Iterator[int]:
 
 
 def _is_reduced(bill: Bill, rate: Rate) -> bool:
-    return any(line.rate == rate and line.category == "reduced" for line in bill.lines)
+    return any(line.rate == rate and line.category == REDUCED for line in bill.lines)
 
 
 def _category(parent: Element, tag: str, rate: Rate, *, reduced: bool) -> None:
     """UNCL 5305: S standard, AA reduced, G free of tax (0 %), E exempt."""
     category = SubElement(parent, tag)
     _text(category, "cbc:ID", "E" if rate is None else "G" if not rate else "AA" if reduced else "S")
-    _text(category, "cbc:Percent", percent(rate) if rate is not None else "0")
+    _text(category, "cbc:Percent", plain(rate) if rate is not None else "0")
     _text(SubElement(category, "cac:TaxScheme"), "cbc:ID", "VAT")
 
 
