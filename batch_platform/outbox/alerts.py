@@ -21,6 +21,7 @@ RULES: Final = (
         parameters={"limit": BACKLOG},
     ),
     Rule("outbox-failed", Severity.WARNING, _SQL["rule_failed"], "its dead letters were sent"),
+    Rule("outbox-undelivered", Severity.INFO, _SQL["rule_undelivered"], "a day went by in which all of them arrived"),
 )
 GAUGES: Final = (
     Gauge(QUEUES.name, QUEUES.documentation, QUEUES.label, _SQL["queue_size"]),

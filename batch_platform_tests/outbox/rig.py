@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from psycopg.rows import dict_row
 from batch_platform.core import postgres
 from batch_platform.local import mail
 from batch_platform.outbox import service
-from batch_platform.outbox.model import Category, Channel, Notice, Options, Sender
+from batch_platform.outbox.model import Attachment, Category, Channel, Notice, Options, Sender
 from batch_platform.outbox.service import OutboxContext, Provider, build_context
 from batch_platform.outbox.store.files import Files
 from batch_platform.outbox.store.mailbox import Mail, Mailbox
@@ -92,6 +93,21 @@ class Server(mail.Sink):
 
     def recipients(self) -> list[str]:
         return sorted(found.recipients for found in self.mails())
+
+
+@dataclass
+class Kept:
+    """In place of S3, for tests that are not about it: whatever is asked for is this."""
+
+    content: bytes
+
+    def read(self, _attachment: Attachment, *, limit: int) -> bytes:
+        assert len(self.content) <= limit
+        return self.content
+
+
+def attached(content: bytes) -> Attachment:
+    return Attachment("bucket", "k/1.pdf", hashlib.sha256(content).hexdigest(), "請求書.pdf", "application/pdf")
 
 
 @dataclass

@@ -67,7 +67,7 @@ def test_every_template_of_every_domain_can_be_previewed() -> None:
 def test_a_backlog_and_dead_letters_are_told(outbox: Outbox) -> None:
     outbox.add(*(f"{number}@example.com" for number in range(1_000)))
     outbox.add("later@example.com", not_before=NOW + timedelta(hours=1))
-    backlog, failed = RULES
+    backlog, failed, undelivered = RULES
 
     def wrong(rule: alerts.Rule, **time: int) -> list[tuple[Any, ...]]:
         values = {**rule.parameters, "now": NOW + timedelta(**time)}
@@ -82,7 +82,15 @@ def test_a_backlog_and_dead_letters_are_told(outbox: Outbox) -> None:
             gauge.name: connection.execute(gauge.statement, {"now": NOW + timedelta(minutes=5)}).fetchall()
             for gauge in GAUGES
         }
+        connection.execute(
+            "UPDATE outbox.notices SET state = CASE number WHEN 4 THEN 'suppressed' ELSE 'bounced' END,"
+            " category = CASE number WHEN 5 THEN 'advertising' ELSE category END, settled_at = %s"
+            " WHERE number BETWEEN 3 AND 5",
+            [NOW],
+        )
     assert wrong(failed) == [("shop", None, "notices of shop could not be sent: 2 dead letters")]
+    assert wrong(undelivered) == [("shop", None, "notices of shop that did not arrive within 24 hours: 2")]
+    assert wrong(undelivered, hours=24) == []
     assert figures == {
         "batch_queue_size": [("outbox", 998)],
         "batch_queue_oldest_seconds": [("outbox", 300)],

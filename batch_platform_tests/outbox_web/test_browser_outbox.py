@@ -15,7 +15,7 @@ from batch_platform.outbox import links
 from batch_platform.web.access import service as access
 from batch_platform.web.access.model import Role
 from batch_platform_tests.chromium import NARROW, WIDE, OpenPage, overflow, watch
-from batch_platform_tests.outbox.rig import KEY, Outbox
+from batch_platform_tests.outbox.rig import KEY, Kept, Outbox, attached
 
 HOME = "/console/outbox"
 PASSWORD = "correct horse battery staple"
@@ -51,7 +51,9 @@ def shot(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("width", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_a_notice_is_found_read_and_sent_again(outbox: Outbox, sign_in: SignIn, width: int) -> None:
-    outbox.add(A)
+    content = b"%PDF-1.7"
+    outbox.files = Kept(content)  # type: ignore[assignment]
+    outbox.add(A, attachments=[attached(content)])
     outbox.add(B, parameters={})
     outbox.deliver()
     page = sign_in(width=width)
@@ -73,9 +75,11 @@ def test_a_notice_is_found_read_and_sent_again(outbox: Outbox, sign_in: SignIn, 
     expect(page.frame_locator("iframe.mail").locator("strong")).to_have_text("受け付け")
     shot(page, "outbox-notice")
     assert overflow(page) == 0
-    for place in ("suppressions", "templates", "mails"):
+    mail = outbox.server.mails()[-1].name
+    preview = "templates/shop/receipt?category=advertising"
+    for place in ("suppressions", "templates", "mails", f"mails/{mail}", preview, outbox.rows()[0]["id"]):
         page.goto(f"{HOME}/{place}")
-        shot(page, f"outbox-{place}")
+        shot(page, f"outbox-{str(place).replace('/', '-')}")
         assert overflow(page) == 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 import httpx
@@ -11,8 +10,8 @@ from fastapi import FastAPI
 
 from batch_platform.core import cursors
 from batch_platform.outbox import links, service
-from batch_platform.outbox.model import Attachment, Sender
-from batch_platform_tests.outbox.rig import KEY, OPTIONS, Outbox
+from batch_platform.outbox.model import Sender
+from batch_platform_tests.outbox.rig import KEY, OPTIONS, Kept, Outbox, attached
 
 A, B = "a@example.com", "b@example.com"
 HTML = {"Accept": "text/html"}
@@ -101,13 +100,8 @@ def test_templates_are_previewed(viewer: httpx.Client, nobody: httpx.Client, out
 
 def test_attachments_are_shown_with_the_notice_and_the_mail(viewer: httpx.Client, outbox: Outbox) -> None:
     content = b"%PDF-1.7 \xff"
-
-    class Kept:
-        def read(self, _attachment: Attachment, *, limit: int) -> bytes:
-            return content
-
-    outbox.files = Kept()  # type: ignore[assignment]
-    attachment = Attachment("bucket", "k/1.pdf", hashlib.sha256(content).hexdigest(), "請求書.pdf", "application/pdf")
+    outbox.files = Kept(content)  # type: ignore[assignment]
+    attachment = attached(content)
     outbox.add(A, attachments=[attachment])
     outbox.deliver()
     [row] = outbox.rows()

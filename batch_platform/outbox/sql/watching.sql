@@ -14,6 +14,15 @@ SELECT domain AS subject, NULL::text AS job,
  WHERE state = 'failed'
  GROUP BY domain
 
+-- name: rule_undelivered
+-- What was no advertising and did not reach whom it was meant for: of a day, for nobody can mend it here.
+SELECT domain AS subject, NULL::text AS job,
+       format('notices of %%s that did not arrive within 24 hours: %%s', domain, count(*)) AS summary
+  FROM outbox.notices
+ WHERE state IN ('bounced', 'suppressed') AND category = 'transactional' AND cleared_at IS NULL
+   AND settled_at > %(now)s - interval '24 hours'
+ GROUP BY domain
+
 -- name: queue_size
 SELECT 'outbox' AS label, count(*) AS value
   FROM outbox.notices
