@@ -20,6 +20,11 @@ CREATE FUNCTION staffing.day_start(day date) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN day::timestamp AT TIME ZONE 'Asia/Tokyo';
 COMMENT ON FUNCTION staffing.business_day IS 'The day in Tokyo that a moment belongs to, [00:00, 24:00).';
 
+CREATE FUNCTION staffing.half_up_quotient(num numeric, den numeric, places integer) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN round(div(2 * num * 10::numeric ^ places + den, 2 * den) / 10::numeric ^ places, places);
+COMMENT ON FUNCTION staffing.half_up_quotient IS 'num ÷ den, which are not negative, exactly rounded half up.';
+
 -- Facts. `line_digest` is that of the line a row was loaded from, NULL for rows of the SaaS itself: the same line again
 -- is passed over, another under the same identity is refused.
 
@@ -96,7 +101,8 @@ CREATE TABLE staffing.engineers (
     status_day   date,
     line_digest  bytea
 );
-COMMENT ON COLUMN staffing.engineers.status IS 'On the newest day that the status job has written, or a hold''s own word.';
+COMMENT ON COLUMN staffing.engineers.status IS 'On the newest day that the status job has written.';
+COMMENT ON COLUMN staffing.engineers.status_day IS 'The day whose job has set it.';
 CREATE INDEX engineers_of_company ON staffing.engineers (company_id);
 
 CREATE TABLE staffing.assignments (
@@ -133,6 +139,7 @@ CREATE TABLE staffing.logins (
     line_digest  bytea
 );
 CREATE INDEX logins_at ON staffing.logins (at);
+CREATE INDEX logins_of_user ON staffing.logins (user_id, at);
 
 CREATE TABLE staffing.api_requests (
     id           text PRIMARY KEY,
@@ -157,6 +164,8 @@ CREATE TABLE staffing.approaches (
 );
 COMMENT ON TABLE staffing.approaches IS 'Approaches that were sent, by people or periodically.';
 CREATE INDEX approaches_sent_at ON staffing.approaches (sent_at);
+CREATE INDEX approaches_opened_at ON staffing.approaches (opened_at) WHERE opened_at IS NOT NULL;
+CREATE INDEX approaches_replied_at ON staffing.approaches (replied_at) WHERE replied_at IS NOT NULL;
 
 CREATE TABLE staffing.mails (
     id           text PRIMARY KEY,
@@ -209,15 +218,68 @@ CREATE TABLE staffing.exclusions (
 );
 COMMENT ON TABLE staffing.exclusions IS 'Engineers that a company''s approaches leave out.';
 
--- What the daily jobs make.
+-- What facts come to: the jobs write it down, and people may ask for any day.
+
+CREATE FUNCTION staffing.confirmed_assignments(known_at timestamptz)
+RETURNS TABLE (engineer_id text, starts_on date, ends_on date)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT a.engineer_id, a.starts_on, coalesce(a.actual_end, a.planned_end)
+    FROM staffing.assignments AS a
+    WHERE a.recorded_at <= known_at AND a.state = 'confirmed'
+      AND NOT EXISTS (
+        SELECT FROM staffing.assignments AS newer
+        WHERE newer.assignment_id = a.assignment_id
+          AND newer.recorded_at > a.recorded_at AND newer.recorded_at <= known_at
+      );
+END;
+COMMENT ON FUNCTION staffing.confirmed_assignments IS
+    'The newest versions recorded up to a moment, where they are confirmed; days inclusive, an open end NULL.';
+
+CREATE FUNCTION staffing.statuses_on(day date, known_at timestamptz)
+RETURNS TABLE (engineer_id text, status text, reason text, until date)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH everyone AS (
+        SELECT e.engineer_id FROM staffing.engineers AS e
+        UNION SELECT a.engineer_id FROM staffing.assignments AS a
+        UNION SELECT h.engineer_id FROM staffing.status_holds AS h
+    ), held AS (
+        SELECT DISTINCT ON (h.engineer_id) h.engineer_id, h.status, h.valid_to
+        FROM staffing.status_holds AS h
+        WHERE h.valid_from <= day AND (h.valid_to IS NULL OR h.valid_to >= day)
+        ORDER BY h.engineer_id, h.valid_from DESC
+    ), working AS (
+        -- days from `day` on that no assignment covers begin after the chain it lies in; an open chain leaves none
+        SELECT a.engineer_id,
+               lower(datemultirange(daterange(day, NULL)) - range_agg(daterange(a.starts_on, a.ends_on, '[]'))) - 1
+               AS last_day
+        FROM staffing.confirmed_assignments(known_at) AS a
+        WHERE a.ends_on IS NULL OR (a.ends_on >= a.starts_on AND a.ends_on >= day)
+        GROUP BY a.engineer_id
+        HAVING bool_or(a.starts_on <= day)
+    )
+    SELECT e.engineer_id,
+           CASE WHEN h.engineer_id IS NOT NULL THEN h.status WHEN w.engineer_id IS NULL THEN 'waiting'
+                WHEN w.last_day - day <= 90 THEN 'waiting_soon' ELSE 'working' END,
+           CASE WHEN h.engineer_id IS NOT NULL THEN 'hold' WHEN w.engineer_id IS NULL THEN 'none'
+                WHEN w.last_day - day <= 90 THEN 'soon' ELSE 'working' END,
+           CASE WHEN h.engineer_id IS NULL THEN w.last_day ELSE h.valid_to END
+    FROM everyone AS e
+    LEFT JOIN held AS h ON h.engineer_id = e.engineer_id
+    LEFT JOIN working AS w ON w.engineer_id = e.engineer_id;
+END;
+COMMENT ON FUNCTION staffing.statuses_on IS
+    'Every engineer''s status on a day by what was recorded up to a moment: the hold in force, else the chain of '
+    'confirmed assignments that overlap or touch; `until` is the last day of either.';
 
 CREATE TABLE staffing.status_days (
-    day          date PRIMARY KEY,
-    known_at     timestamptz NOT NULL,
-    written_at   timestamptz NOT NULL,
-    corrected_at timestamptz,
-    engineers    integer NOT NULL,
-    counts       jsonb NOT NULL
+    day           date PRIMARY KEY,
+    known_at      timestamptz NOT NULL,
+    written_at    timestamptz NOT NULL,
+    corrected_at  timestamptz,
+    engineers     integer NOT NULL,
+    counts        jsonb NOT NULL
 );
 COMMENT ON TABLE staffing.status_days IS 'Days whose status as it was known at 02:00 of the day is written.';
 COMMENT ON COLUMN staffing.status_days.counts IS 'Engineers by status, as known.';
@@ -226,17 +288,34 @@ CREATE TABLE staffing.status_changes (
     engineer_id  text NOT NULL,
     day          date NOT NULL,
     revision     integer NOT NULL CHECK (revision >= 0),
-    status       text NOT NULL,
+    status       text,
     previous     text,
-    reason       text NOT NULL CHECK (reason IN ('hold', 'none', 'soon', 'working')),
+    reason       text CHECK (reason IN ('hold', 'none', 'soon', 'working')),
     until        date,
     written_at   timestamptz NOT NULL,
-    PRIMARY KEY (engineer_id, day, revision)
+    PRIMARY KEY (engineer_id, day, revision),
+    CHECK ((status IS NULL) = (reason IS NULL))
 );
 COMMENT ON TABLE staffing.status_changes IS
-    'Revision 0: the status of a day as known, where it is another than the day before; never rewritten. Higher ones: '
-    'corrections of that day, by what was recorded later.';
+    'Revision 0: the status of a day as known, where it is another than on the written day before; never rewritten. '
+    'Higher ones: corrections of that day alone, by what was recorded later.';
+COMMENT ON COLUMN staffing.status_changes.status IS 'NULL: nobody of that id is there, not yet or no longer.';
 CREATE INDEX status_changes_day ON staffing.status_changes (day);
+
+CREATE TABLE staffing.account_findings (
+    kind         text NOT NULL CHECK (kind IN ('contract_ended', 'no_sign_in')),
+    subject      text NOT NULL,
+    company_id   text NOT NULL,
+    since        date,
+    found_on     date NOT NULL,
+    PRIMARY KEY (kind, subject)
+);
+COMMENT ON TABLE staffing.account_findings IS
+    'Accounts that somebody has to look at, as of the newest day that was checked: companies past the last day of '
+    'their contracts, and users who have not signed in for 90 days.';
+COMMENT ON COLUMN staffing.account_findings.subject IS 'The id of the company, or of the user.';
+COMMENT ON COLUMN staffing.account_findings.since IS
+    'The last day of the contracts; the last day of a sign-in, without any that of the account''s making.';
 
 CREATE TABLE staffing.usage_days (
     company_id        text NOT NULL,
@@ -258,6 +337,89 @@ CREATE TABLE staffing.usage_days (
 );
 COMMENT ON TABLE staffing.usage_days IS 'What a company used on a day. Totals of a loaded row are not overwritten.';
 CREATE INDEX usage_days_date ON staffing.usage_days (date);
+
+CREATE FUNCTION staffing.companies_on(day date) RETURNS TABLE (company_id text)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT c.company_id FROM staffing.companies AS c
+    WHERE (c.created_at IS NULL OR c.created_at < staffing.day_start(day + 1))
+      AND (c.closed_at IS NULL OR c.closed_at > staffing.day_start(day));
+END;
+COMMENT ON FUNCTION staffing.companies_on IS 'Companies that existed in any moment of a day.';
+
+CREATE FUNCTION staffing.usage_on(day date)
+RETURNS TABLE (company_id text, total_users integer, total_engineers integer, active_users integer,
+               active_engineers integer, approach_count integer, email_sent_count integer, login_count integer,
+               storage_usage_mb numeric, api_call_count integer, feature_usage jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH loaded AS (
+        SELECT u.company_id, u.total_users, u.total_engineers FROM staffing.usage_days AS u
+        WHERE u.date = day AND u.source = 'loaded'
+    ), users AS (
+        SELECT u.company_id, count(*) AS total FROM staffing.users AS u
+        WHERE (u.created_at IS NULL OR u.created_at < staffing.day_start(day + 1))
+          AND (u.deleted_at IS NULL OR u.deleted_at >= staffing.day_start(day + 1))
+        GROUP BY u.company_id
+    ), engineers AS (
+        SELECT e.company_id, count(*) AS total, count(*) FILTER (WHERE e.engineer_id IN (
+            SELECT a.engineer_id FROM staffing.confirmed_assignments('infinity') AS a
+            WHERE a.starts_on <= day AND (a.ends_on IS NULL OR a.ends_on >= day)
+        )) AS active
+        FROM staffing.engineers AS e
+        WHERE (e.created_at IS NULL OR e.created_at < staffing.day_start(day + 1))
+          AND (e.deleted_at IS NULL OR e.deleted_at >= staffing.day_start(day + 1))
+        GROUP BY e.company_id
+    ), files AS (
+        SELECT f.company_id, sum(f.bytes) AS bytes FROM staffing.files AS f
+        WHERE (f.created_at IS NULL OR f.created_at < staffing.day_start(day + 1))
+          AND (f.deleted_at IS NULL OR f.deleted_at >= staffing.day_start(day + 1))
+        GROUP BY f.company_id
+    ), logins AS (
+        SELECT l.company_id, l.user_id FROM staffing.logins AS l
+        WHERE l.at >= staffing.day_start(day) AND l.at < staffing.day_start(day + 1)
+    ), requests AS (
+        SELECT r.company_id, r.user_id, r.feature FROM staffing.api_requests AS r
+        WHERE r.at >= staffing.day_start(day) AND r.at < staffing.day_start(day + 1)
+    ), active AS (
+        SELECT s.company_id, count(DISTINCT s.user_id) AS users
+        FROM (SELECT * FROM logins UNION ALL SELECT r.company_id, r.user_id FROM requests AS r) AS s
+        GROUP BY s.company_id
+    ), login AS (
+        SELECT l.company_id, count(*) AS total FROM logins AS l GROUP BY l.company_id
+    ), feature AS (
+        SELECT f.company_id, sum(f.calls) AS total, jsonb_object_agg(f.feature, f.calls) AS calls
+        FROM (SELECT r.company_id, r.feature, count(*) AS calls FROM requests AS r GROUP BY r.company_id, r.feature) AS f
+        GROUP BY f.company_id
+    ), approach AS (
+        SELECT a.company_id, count(*) AS total FROM staffing.approaches AS a
+        WHERE a.sent_at >= staffing.day_start(day) AND a.sent_at < staffing.day_start(day + 1)
+        GROUP BY a.company_id
+    ), mail AS (
+        SELECT m.company_id, count(*) AS total FROM staffing.mails AS m
+        WHERE m.accepted_at >= staffing.day_start(day) AND m.accepted_at < staffing.day_start(day + 1)
+        GROUP BY m.company_id
+    )
+    SELECT company_id, coalesce(loaded.total_users, users.total, 0)::integer,
+           coalesce(loaded.total_engineers, engineers.total, 0)::integer, coalesce(active.users, 0)::integer,
+           coalesce(engineers.active, 0)::integer, coalesce(approach.total, 0)::integer,
+           coalesce(mail.total, 0)::integer, coalesce(login.total, 0)::integer,
+           staffing.half_up_quotient(coalesce(files.bytes, 0), 1048576, 2), coalesce(feature.total, 0)::integer,
+           coalesce(feature.calls, '{}')
+    FROM staffing.companies_on(day)
+    LEFT JOIN loaded USING (company_id)
+    LEFT JOIN users USING (company_id)
+    LEFT JOIN engineers USING (company_id)
+    LEFT JOIN active USING (company_id)
+    LEFT JOIN login USING (company_id)
+    LEFT JOIN feature USING (company_id)
+    LEFT JOIN approach USING (company_id)
+    LEFT JOIN mail USING (company_id)
+    LEFT JOIN files USING (company_id);
+END;
+COMMENT ON FUNCTION staffing.usage_on IS
+    'What companies used on a day, by the facts: totals and storage as of its end, the others within it. Totals that '
+    'were loaded stay.';
 
 CREATE TABLE staffing.system_stats (
     date               date PRIMARY KEY,
@@ -305,4 +467,7 @@ CREATE TABLE staffing.approach_metrics (
     aggregated_at  timestamptz NOT NULL,
     PRIMARY KEY (company_id, date)
 );
+COMMENT ON TABLE staffing.approach_metrics IS
+    'Approaches of a company by what happened on the day: so each is sent, opened and replied to on one day, and months '
+    'are sums of days.';
 COMMENT ON COLUMN staffing.approach_metrics.reply_rate IS 'Replied ÷ sent, 4 decimals half-up; NULL where none was sent.';

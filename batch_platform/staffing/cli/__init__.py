@@ -6,8 +6,12 @@ import typer
 
 from batch_platform.staffing.cli.calc import calc_command
 from batch_platform.staffing.cli.facts import load_command
+from batch_platform.staffing.cli.statuses import status_command
+from batch_platform.staffing.cli.usage import usage_command
 
 app = typer.Typer(no_args_is_help=True, help="Engineer staffing: statuses, usage, invoices, reports, mail, backups.")
 app.command("load")(load_command)
 app.command("calc")(calc_command)
+app.command("status")(status_command)
+app.command("usage")(usage_command)
 app.callback()(lambda: None)  # a group, however few its commands are

@@ -2,6 +2,9 @@
 
 context     what every use case works with
 loading     facts from JSON Lines
+statuses    the status of engineers by day, as known and as corrected
+accounts    companies and users that somebody has to look at
+usage       what a day came to
 """
 
 from batch_platform.staffing.service.context import StaffingContext

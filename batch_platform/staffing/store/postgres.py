@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from batch_platform.core.store import BaseStore
+from batch_platform.staffing.store.accounts import Accounts
 from batch_platform.staffing.store.facts import Facts
+from batch_platform.staffing.store.statuses import Statuses
+from batch_platform.staffing.store.usage import Usage
 
 
-class Session(Facts):
+class Session(Facts, Statuses, Usage, Accounts):
     """The statements of one transaction."""
 
 

@@ -1,0 +1,107 @@
+"""What a day came to: usage of companies, the whole system, activity of engineers, what became of approaches.
+
+One transaction a day; the same day again gives the same rows while its facts are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.staffing import ids
+from batch_platform.staffing.ids import Id
+from batch_platform.staffing.instants import day_end
+from batch_platform.staffing.service.context import StaffingContext
+from batch_platform.staffing.store.statements import Row
+
+_DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class CompanyUsage:
+    """Of a company on a day: totals and storage (MiB, two decimals) as of its end, the others within it."""
+
+    company_id: Id
+    date: date
+    total_users: int
+    total_engineers: int
+    active_users: int
+    active_engineers: int
+    approach_count: int
+    email_sent_count: int
+    login_count: int
+    storage_usage_mb: Decimal
+    api_call_count: int
+    feature_usage: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Aggregated:
+    """How many rows of a day a run has made, changed or removed, or would; by table."""
+
+    date: date
+    company_usage: int
+    system_stats: int
+    engineer_activity: int
+    approach_metrics: int
+
+
+def usage(context: StaffingContext, day: date) -> list[CompanyUsage]:
+    """Of each company, numbers before texts: as aggregated, and by the facts where it is not."""
+    with context.store.snapshot() as session:
+        rows = session.usage(day)
+    return [_company(day, row) for row in rows]
+
+
+def aggregate(context: StaffingContext, day: date, *, dry_run: bool = False) -> Aggregated:
+    """Write what a day came to. Raises `InvalidInput` for a day that is not over."""
+    now = context.clock()
+    if day_end(day) > now:
+        raise InvalidInput("day-not-over", "{day} is not over yet", day=day, field="date")
+    store = context.store
+    with store.rehearsal() if dry_run else store.transaction() as session:
+        return Aggregated(
+            day,
+            session.write_usage(day, now),
+            session.write_system(day, now),
+            session.write_activity(day, now),
+            session.write_approaches(day, now),
+        )
+
+
+def missing_days(context: StaffingContext, today: date) -> list[date]:
+    """Days before today that were missed, in order; before anything is aggregated yesterday alone."""
+    with context.store.snapshot() as session:
+        return session.missing_usage_days(today - _DAY)
+
+
+def systems(context: StaffingContext, after: date, until: date) -> list[Row]:
+    """The whole system on aggregated days in (after, until], in order."""
+    with context.store.snapshot() as session:
+        return session.system_stats(after, until)
+
+
+def activity(context: StaffingContext, day: date) -> list[Row]:
+    """What engineers of companies did and got, as aggregated; `company_id` as it was given."""
+    with context.store.snapshot() as session:
+        return [_decoded(row) for row in session.engineer_activity(day)]
+
+
+def approaches(context: StaffingContext, day: date) -> list[Row]:
+    """What became of companies' approaches, as aggregated; `company_id` as it was given."""
+    with context.store.snapshot() as session:
+        return [_decoded(row) for row in session.approach_metrics(day)]
+
+
+def _company(day: date, row: Row) -> CompanyUsage:
+    # JSON of the database keeps no order
+    features = dict(sorted(row["feature_usage"].items()))
+    return CompanyUsage(**{**_decoded(row), "date": day, "feature_usage": features})
+
+
+def _decoded(row: Row) -> Row:
+    return {**row, "company_id": ids.decode(row["company_id"])}

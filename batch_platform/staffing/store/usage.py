@@ -1,0 +1,57 @@
+"""What a day came to, and minutes in which the platform was seen to work."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from batch_platform.staffing.instants import at_time, day_end
+from batch_platform.staffing.store.statements import Row, StaffingStatements
+
+
+class Usage(StaffingStatements):
+    """Each write answers with how many rows it has made, changed or removed."""
+
+    def usage(self, day: date) -> list[Row]:
+        """Companies by id, as written, and by the facts where nothing is."""
+        return self._rows("usage", day=day)
+
+    def write_usage(self, day: date, at: datetime) -> int:
+        """What companies used."""
+        return self._run("clear_usage", day=day) + self._run("write_usage", day=day, at=at)
+
+    def write_system(self, day: date, at: datetime) -> int:
+        """Totals, requests and uptime of the whole system."""
+        return self._run("write_system", **_moments(day), at=at)
+
+    def write_activity(self, day: date, at: datetime) -> int:
+        """What engineers of companies did and got."""
+        return self._run("clear_activity", day=day) + self._run("write_activity", **_moments(day), at=at)
+
+    def write_approaches(self, day: date, at: datetime) -> int:
+        """What became of companies' approaches."""
+        return self._run("clear_approaches", day=day) + self._run("write_approaches", **_moments(day), at=at)
+
+    def missing_usage_days(self, last: date) -> list[date]:
+        """Days up to the last that are not aggregated, from the first that is, in order."""
+        return [row["day"] for row in self._rows("missing_usage_days", last=last)]
+
+    def system_stats(self, after: date, until: date) -> list[Row]:
+        """The whole system on days in (after, until], in order."""
+        return self._rows("system_stats", after=after, until=until)
+
+    def engineer_activity(self, day: date) -> list[Row]:
+        """As written of a day, by company."""
+        return self._rows("engineer_activity", day=day)
+
+    def approach_metrics(self, day: date) -> list[Row]:
+        """As written of a day, by company."""
+        return self._rows("approach_metrics", day=day)
+
+    def beat(self, at: datetime) -> None:
+        """The platform was seen to work in the minute of this moment."""
+        self._run("beat", at=at)
+
+
+def _moments(day: date) -> dict[str, Any]:
+    return {"day": day, "begin": at_time(day), "end": day_end(day)}
