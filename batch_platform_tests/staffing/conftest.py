@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -39,3 +42,22 @@ def emptied(staffing: StaffingContext) -> StaffingContext:
         ).fetchall()
         session.connection.execute(f"TRUNCATE {', '.join(name for [name] in tables)} CASCADE")  # type: ignore[arg-type]
     return staffing
+
+
+@pytest.fixture
+def printed_elsewhere() -> Callable[[str], list[str]]:
+    """Runs a program in processes of three time zones and hash seeds, and gives the line that each has printed."""
+
+    def run(program: str) -> list[str]:
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", program],
+                env={**os.environ, "TZ": zone, "PYTHONHASHSEED": seed},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for seed, zone in (("0", "UTC"), ("1", "Asia/Tokyo"), ("2", "America/New_York"))
+        ]
+        return [process.communicate(timeout=120)[0].strip() for process in processes]
+
+    return run

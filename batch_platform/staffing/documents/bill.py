@@ -8,20 +8,17 @@ per rate; the recipient. A credit note adds the invoice that it takes back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from batch_platform.core.numbers import plain
 from batch_platform.staffing.contracts import PriceType
 from batch_platform.staffing.documents import pint
-from batch_platform.staffing.documents.fonts import printable
+from batch_platform.staffing.documents.fonts import all_printable
 from batch_platform.staffing.documents.model import Bill, Discount, Line, Rendered
 from batch_platform.staffing.documents.typesetting import breakable, datetime_fields, day, typeset
 from batch_platform.staffing.documents.words import REDUCED
 from batch_platform.staffing.tax import Rate, RateTotal
-
-Value = TypeVar("Value")
 
 _WORDS: Final = {
     "invoice": {
@@ -49,26 +46,8 @@ _WORDS: Final = {
 
 def render(bill: Bill) -> Rendered:
     """The bill as PDF with its XML. Raises `MissingGlyph`, before anything is drawn, for what the fonts lack."""
-    bill = _printable(bill, bill.kind)
+    bill = all_printable(bill, bill.kind)
     return typeset("bill.typ", _data(bill), xml=pint.write(bill))
-
-
-def _printable(value: Value, field: str) -> Value:
-    """The value with all its texts as documents show them; `field` names it."""
-    texts: dict[str, Any] = {}
-    for part in fields(value):  # type: ignore[arg-type]  # a dataclass always
-        old = getattr(value, part.name)
-        place = f"{field}.{part.name}"
-        new = old
-        if isinstance(old, str):
-            new = printable(old, place)
-        elif is_dataclass(old):
-            new = _printable(old, place)
-        elif isinstance(old, tuple):
-            new = tuple(_printable(each, f"{place}[{index}]") for index, each in enumerate(old))
-        if new != old:
-            texts[part.name] = new
-    return replace(value, **texts) if texts else value  # type: ignore[type-var]
 
 
 def _data(bill: Bill) -> dict[str, Any]:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from batch_platform.core.failures import InvalidInput
 
 if TYPE_CHECKING:
     from typst import Fonts
+
+Value = TypeVar("Value")
 
 FOLDER: Final = Path(__file__).with_name("fonts")
 _REGULAR: Final = FOLDER / "NotoSansJP-Regular.ttf"
@@ -66,6 +69,20 @@ def printable(text: str, field: str) -> str:
     if missing:
         raise MissingGlyph(field, list(missing))
     return text
+
+
+def all_printable(value: Value, field: str) -> Value:
+    """The value, which `field` names, with each text in it and in its parts as `printable` makes it."""
+    made: Any = value
+    if isinstance(value, str):
+        made = printable(value, field)
+    elif isinstance(value, tuple):
+        made = tuple(all_printable(each, f"{field}[{index}]") for index, each in enumerate(value))
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = {part.name: getattr(value, part.name) for part in fields(value)}
+        texts = {name: all_printable(part, f"{field}.{name}") for name, part in parts.items()}
+        made = value if texts == parts else replace(value, **texts)
+    return cast("Value", made)
 
 
 def _is_selector(character: str) -> bool:

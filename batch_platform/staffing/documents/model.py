@@ -1,4 +1,4 @@
-"""What the documents print: all values frozen, amounts in whole yen, dates those of Asia/Tokyo."""
+"""What bills print: all values frozen, amounts in whole yen, dates those of Asia/Tokyo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Final, Literal
 
 from batch_platform.staffing.contracts import STANDARD, PriceType
@@ -132,63 +131,3 @@ class Rendered:
     pdf: bytes
     sha256: str
     xml: bytes = b""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One number of a report as it is shown, with its unit; `change` says how it moved."""
-
-    label: str
-    value: str
-    change: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Rows of texts. Columns of numbers are right-aligned: those whose place is in `numeric`."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """The values of a chart, one a label; None where nothing was measured."""
-
-    name: str
-    values: tuple[Decimal | int | None, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
-    """Bars beside each other, or lines; all series have as many values as there are labels."""
-
-    kind: Literal["bars", "lines"]
-    labels: tuple[str, ...]
-    series: tuple[Series, ...]
-    unit: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A part of a report; what is empty is left out. `note` says what the reader must know of the figures."""
-
-    heading: str
-    figures: tuple[Figure, ...] = ()
-    chart: Chart | None = None
-    table: Table | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """A report for people: what of whom over which period, as of `made_on`, which is the document's date too."""
-
-    title: str
-    subtitle: str
-    period_start: date
-    period_end: date
-    made_on: date
-    author: str
-    sections: tuple[Section, ...]
