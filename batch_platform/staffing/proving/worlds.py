@@ -192,6 +192,7 @@ class _Facts:
     def _versions(self, line: Json, start: date, last: date) -> Iterable[Json]:
         random = self._random
         recorded = tokyo(min(start, self._last)) - random.randint(0, 40) * ONE_DAY
+        before: set[datetime] = set()
         state = random.choice((*("confirmed",) * 6, "tentative", "cancelled"))
         planned: date | None = last if random.random() < 0.85 else None
         actual: date | None = None
@@ -203,9 +204,12 @@ class _Facts:
                 "state": state,
                 "recorded_at": written(recorded),
             }
+            before.add(recorded)
             recorded += random.randint(1, 30) * ONE_DAY
             if random.random() < 0.3:
                 recorded = tokyo(self._day()) + timedelta(hours=2, seconds=random.choice((0, 0, 1)))
+            while recorded in before:
+                recorded += timedelta(seconds=1)
             change = random.choice(("extended", "ended", "state", "moved"))
             if change == "extended":
                 planned = last + random.choice((1, 30, 90)) * ONE_DAY
