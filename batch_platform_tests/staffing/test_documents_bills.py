@@ -172,6 +172,12 @@ def check_sums(the: Bill, root: ElementTree.Element) -> None:
     assert root.findtext(f"{CBC}InvoiceTypeCode") == "380"
 
 
+def test_a_part_of_a_month_that_costs_the_whole_shows_no_days() -> None:
+    full = line("基本利用料", (11, 30), (1, 29933, 29933), prorated=True)
+    assert "20/30日" in text(bill.render(INVOICE).pdf)
+    assert "20/30日" not in text(bill.render(replace(INVOICE, lines=(full, INVOICE.lines[-1]))).pdf)
+
+
 def printed_bill(number: int) -> tuple[Bill, Terms] | None:
     """A random invoice as the rules compute it, if there is one."""
     asked = checked(calc.Invoice, 1, question("invoice", Random(number)))
