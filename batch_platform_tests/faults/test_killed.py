@@ -20,6 +20,16 @@ from batch_platform_tests.waiting import PATIENCE, eventually
 pytestmark = [pytest.mark.faults, pytest.mark.end_to_end]
 
 KILLS = 2
+COSTS = """
+from batch_platform.definitions import build_definitions
+from batch_platform.domains import load_settings
+from batch_platform.finops import demo
+from batch_platform.operations.dagster.launch import Launcher
+
+settings = load_settings()
+demo.run(settings, lambda step: None, Launcher(build_definitions(settings)))
+"""
+"""The demo's part of finops alone, on services that run."""
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -83,45 +93,42 @@ def test_aggregate_killed_after_publication_is_completed_by_a_rerun(case: Case) 
     case.assert_as_undisturbed()
 
 
-def test_a_demo_killed_at_random_moments_ends_as_an_undisturbed_one(clean_environment: None) -> None:
+def test_a_killed_demo_ends_as_an_undisturbed_one(clean_environment: None) -> None:
     """From nothing on: its services, its tables, its bucket and its runs are all begun and cut off."""
     undisturbed, disturbed = Machine(), Machine()
     moments = random.Random(3)
     try:
-        for _ in range(KILLS):
-            killed_after(disturbed.spawn_cli("demo"), moments.uniform(1, 12))
-        ends = [found.spawn_cli("demo", "--quiet") for found in (disturbed, undisturbed)]
+        killed_after(disturbed.spawn_cli("demo"), moments.uniform(1, 6))
+        disturbed.start()
+        anomalies = "LOCK TABLE finops.finops_cost_anomalies IN ACCESS EXCLUSIVE MODE"
+        with locked(disturbed, anomalies), killed(disturbed.spawn_cli("demo")):
+            eventually(lambda: waiting_backends(disturbed) == 1)
+        assert disturbed.value("SELECT count(*) FROM finops.finops_months") == 1
+        killed_after(disturbed.spawn_cli("demo"), moments.uniform(6, 12))
+
+        undisturbed.start()
+        ends = [disturbed.spawn_cli("demo", "--quiet"), costs_shown(undisturbed)]
         printed = [process.communicate(timeout=PATIENCE)[0] for process in ends]
         assert [process.returncode for process in ends] == [0, 0], printed
         assert all("1894.177396866720" in text for text in printed)
-        assert all("balances equal those before plus what was paid in and out since" in text for text in printed)
-        assert all("campaign demo equals its replay" in text for text in printed)
-        dumps = []
-        for found in (disturbed, undisturbed):
-            found.start()
-            dumps.append(found.dump(without=OF_THE_BUCKET))
+        assert "balances equal those before plus what was paid in and out since" in printed[0]
+        assert "campaign demo equals its replay" in printed[0]
+        dumps = [machine.dump(without=OF_THE_BUCKET) for machine in (disturbed, undisturbed)]
         assert dumps[0] == dumps[1]
         assert len(dumps[0]["finops_cost_summary"]) > 0
+
+        runs = sorted(disturbed.dagster_runs())
+        months = [status for job, status in runs if job == "cur_month"]
+        assert (set(months), months.count("SUCCESS")) == ({"FAILURE", "SUCCESS"}, 2)
+        assert costs_shown(disturbed).wait(PATIENCE) == 0
+        assert sorted(disturbed.dagster_runs()) == runs
     finally:
         disturbed.stop()
         undisturbed.stop()
 
 
-def test_a_demo_killed_after_publication_ends_the_run_that_it_began(clean_environment: None) -> None:
-    machine = Machine()
-    try:
-        machine.start()
-        anomalies = "LOCK TABLE finops.finops_cost_anomalies IN ACCESS EXCLUSIVE MODE"
-        with locked(machine, anomalies), killed(machine.spawn_cli("demo")):
-            eventually(lambda: waiting_backends(machine) == 1)
-        assert machine.value("SELECT count(*) FROM finops.finops_months") == 1
-        machine.cli("demo", "--quiet")
-        runs = [status for job, status in machine.dagster_runs() if job == "cur_month"]
-        assert runs == ["FAILURE", "SUCCESS", "SUCCESS"]
-        machine.cli("demo", "--quiet")
-        assert [status for job, status in machine.dagster_runs() if job == "cur_month"] == runs
-    finally:
-        machine.stop()
+def costs_shown(machine: Machine) -> subprocess.Popen[str]:
+    return machine.spawn("-c", COSTS, more=machine.variables)
 
 
 def killed_after(process: subprocess.Popen[str], seconds: float) -> None:

@@ -48,7 +48,7 @@ def pings() -> Iterator[type[Pings]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
     Own.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield Own
     server.shutdown()
     server.server_close()

@@ -227,7 +227,7 @@ def test_an_answer_that_never_ends_and_the_keys_it_was_asked_with() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as drip:
         drip.headers, drip.stopped = [], threading.Event()  # type: ignore[attr-defined]
         drip.daemon_threads = True
-        threading.Thread(target=drip.serve_forever, daemon=True).start()
+        threading.Thread(target=drip.serve_forever, args=(0.01,), daemon=True).start()
         settings = pointing_at(
             f"http://127.0.0.1:{drip.server_port}",
             TRADING_JUPITER_KEY="secret of Jupiter",

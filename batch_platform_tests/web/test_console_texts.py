@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -43,13 +44,18 @@ class Said:
     place: str
 
 
+@cache
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_bytes())
+
+
 def _said(file: Path) -> Iterator[Said | str]:
     """Every message of a module, and the place of everything that should be one and is not."""
-    tree = ast.parse(file.read_bytes())
+    tree = _parsed(file)
     inits = {
         call
         for kind in ast.walk(tree)
-        if isinstance(kind, ast.ClassDef) and kind.name in FAILURES
+        if isinstance(kind, ast.ClassDef) and kind.name in _failures()
         for call in ast.walk(kind)
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__"
     }
@@ -59,7 +65,7 @@ def _said(file: Path) -> Iterator[Said | str]:
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         chosen = node in raised and name == "kind"  # one failure or another
-        if not (node in inits or name in FAILURES or name == "Message" or chosen):
+        if not (node in inits or name in _failures() or name == "Message" or chosen):
             continue
         literals = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
         place = f"{file.relative_to(ROOT)}:{node.lineno}"
@@ -70,21 +76,19 @@ def _said(file: Path) -> Iterator[Said | str]:
             yield place
 
 
+@cache
 def _failures() -> frozenset[str]:
     """The names of all classes of failures."""
     known = {"PlatformError", "Refusal"}
     classes = [
         (node.name, {ast.unparse(base) for base in node.bases})
         for file in ROOT.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_bytes()))
+        for node in ast.walk(_parsed(file))
         if isinstance(node, ast.ClassDef)
     ]
     while more := {name for name, above in classes if above & known} - known:
         known |= more
     return frozenset(known)
-
-
-FAILURES = _failures()
 
 
 def _msgid(found: str | tuple[str | None, ...]) -> list[str]:
@@ -106,7 +110,7 @@ def _of_code() -> Iterator[tuple[str, str]]:
             for line, found, _comments, _context in extract("python", source, KEYWORDS):
                 for text in _msgid(found):
                     yield text, f"{file.relative_to(ROOT)}:{line}"
-        for node in ast.walk(ast.parse(file.read_bytes())):
+        for node in ast.walk(_parsed(file)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKED:
                 for argument in node.keywords:
                     if argument.arg in MARKED[node.func.id] and isinstance(argument.value, ast.Constant):
