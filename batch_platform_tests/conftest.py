@@ -8,11 +8,14 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+import typer.main
+import typer.testing
 
 from batch_platform import domains
 from batch_platform.cli import PLATFORM
@@ -112,6 +115,16 @@ def clean_environment() -> Iterator[None]:
 def platform_given() -> None:
     """What the root gives to commands, for tests that call these without it."""
     platform.give(PLATFORM)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_built_once() -> Iterator[None]:
+    """Typer builds every command of the platform anew for each call, as long as the platform's own part of most."""
+    built = cache(typer.main.get_command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", built)
+        patch.setattr(typer.testing, "_get_command", built)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 from collections.abc import Iterator
@@ -11,7 +10,10 @@ from datetime import date
 from typing import Any, NamedTuple
 
 import httpx
+import pytest
+from fastapi.routing import iter_route_contexts
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.routing import Mount
 
 from batch_platform.btc import service as btc
 from batch_platform.core.clock import utc_now
@@ -19,12 +21,14 @@ from batch_platform.core.postgres import open_pool
 from batch_platform.finops import demo, service
 from batch_platform.local import clients
 from batch_platform.local.processes import Process
+from batch_platform.server import create_app
+from batch_platform.settings import load_settings
 from batch_platform.trading.demo import bundled
 from batch_platform.trading.service import TradingContext, contests
 from batch_platform.zengin import service as zengin
 from batch_platform_tests.end_to_end.machine import LAKE, Machine, month_files
 from batch_platform_tests.end_to_end.stack import Stack
-from batch_platform_tests.waiting import PATIENCE, eventually
+from batch_platform_tests.waiting import eventually
 from batch_platform_tests.zengin.workflow import ANN, BEN, DATA, GENEROUS
 
 BATCH = "/api/admin/batch"
@@ -32,19 +36,6 @@ ADJUSTMENTS = "/api/admin/batch-operations"
 NO_BATCH = "01999999-0000-7000-8000-000000000000"
 OCTOBER = date(2026, 10, 1)
 WAITING, NOWHERE = "waiting", "nowhere"
-ROUTES = """
-import json
-from fastapi.routing import iter_route_contexts
-from starlette.routing import Mount
-from batch_platform.server import create_app
-from batch_platform.settings import load_settings
-
-found = []
-for route in iter_route_contexts(create_app(load_settings()).routes):
-    mounted = isinstance(route.original_route, Mount)
-    found += [(method, route.path, mounted) for method in (["GET", "POST"] if mounted else sorted(route.methods))]
-print("ROUTES", json.dumps(found), flush=True)
-"""
 
 
 class Route(NamedTuple):
@@ -123,13 +114,18 @@ def load_contest(machine: Machine) -> None:
         contests.load(TradingContext(pool, utc_now), bundled.FILE.read_bytes().splitlines(), name=bundled.CAMPAIGN)
 
 
-def routes_of(stack: Stack) -> list[Route]:
+def routes_of(machine: Machine) -> list[Route]:
     """All routes of the app that this machine's settings make."""
-    process = stack.machine.spawn("-W", "ignore", "-c", ROUTES, more=stack.machine.variables)
-    printed, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, printed
-    [line] = [line for line in printed.splitlines() if line.startswith("ROUTES ")]
-    return [Route(*route) for route in json.loads(line.removeprefix("ROUTES "))]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**machine.variables, "BATCH_PLATFORM_SECRET": "s" * 32}.items():
+            patch.setenv(name, value)
+        app = create_app(load_settings())
+    return [
+        Route(method, route.path, mounted)
+        for route in iter_route_contexts(app.routes)
+        for mounted in [isinstance(route.original_route, Mount)]
+        for method in (["GET", "POST"] if mounted else sorted(route.methods))
+    ]
 
 
 @contextmanager
