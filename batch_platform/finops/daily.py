@@ -17,15 +17,14 @@ import polars as pl
 EXACT: Final = pl.Decimal(38, 18)
 WEEK: Final = 7
 
-_HALF: Final = pl.lit(Decimal("0.5"), dtype=EXACT)
-
 
 def median(values: pl.Expr) -> pl.Expr:
     """The middle value, or half the sum of the two middle ones; null of no values. `values` is `EXACT`."""
     ordered, count = values.sort(), values.len()
     lower = ordered.get((count.cast(pl.Int64) - 1) // 2, null_on_oob=True)
     upper = ordered.get(count // 2, null_on_oob=True)
-    return (lower + upper) * _HALF
+    half = pl.lit(Decimal("0.5"), dtype=EXACT)  # no constant: a literal Decimal loads numpy, which few commands need
+    return (lower + upper) * half
 
 
 def complete(daily: pl.DataFrame, keys: Sequence[str], last: date) -> pl.DataFrame:

@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
 
-import httpx
-
 from batch_platform.core.clock import Clock
 from batch_platform.trading.acceptance import Failed
 from batch_platform.trading.sources.buckets import Bucket
@@ -50,6 +48,8 @@ class Endpoint:
         patience: timedelta = _PATIENCE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        import httpx
+
         self.base_url = base_url.rstrip("/")
         self._bucket, self._clock, self._patience, self._monotonic = bucket, clock, patience, monotonic
         self._seconds = timeout.total_seconds()
@@ -57,6 +57,8 @@ class Endpoint:
 
     def get(self, path: str, params: Params) -> Answer | Failed:
         """Ask when it is our turn. Fails with `busy`, `timeout`, `connection` or `too_large`; raises nothing."""
+        import httpx
+
         if not self._bucket.take(self._patience):
             return Failed("busy")
         try:
@@ -89,6 +91,8 @@ class Endpoint:
 @cache
 def _trusted() -> ssl.SSLContext:
     """The authorities' certificates, read once for all sources."""
+    import httpx
+
     return httpx.create_ssl_context()
 
 

@@ -20,7 +20,6 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.settings import Settings, load_settings
 from batch_platform.web.access import service
 from batch_platform.web.access.model import User, roles_of
-from batch_platform.web.access.tokens import Tokens, parse_ttl
 
 users_app = typer.Typer(no_args_is_help=True, help="Local accounts of API, console and Dagster UI.")
 
@@ -39,6 +38,8 @@ def token_command(
     as_json: Json = False,
 ) -> None:
     """Print a bearer token for the API. It cannot be taken back before it ends."""
+    from batch_platform.web.access.tokens import Tokens, parse_ttl
+
     settings = load_settings()
     if settings.secret is None:
         raise InvalidInput("variable-not-set", "{field} is not set", field="BATCH_PLATFORM_SECRET")
