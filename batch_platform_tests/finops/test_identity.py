@@ -347,7 +347,7 @@ def summary_of(rows: list[dict[str, str]], accounts: tuple[str, ...] | None = No
         )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(organisations(), st.sets(st.sampled_from((*ACCOUNTS, PAYER))), st.data())
 def test_any_two_parts_add_up_and_prove_what_the_whole_proves(
     rows: list[dict[str, str]], left: set[str], data: st.DataObject

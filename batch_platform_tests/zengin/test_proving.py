@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from batch_platform.proving.cases import Wish, each_case
+from batch_platform.proving.cases import Scenario, Wish, each_case
 from batch_platform.proving.suite import Verdict, attempt
 from batch_platform.settings import Settings
 from batch_platform.zengin.proving import oracle
 from batch_platform.zengin.proving.command import crash_proof
-from batch_platform.zengin.proving.ground import own_ground
+from batch_platform.zengin.proving.ground import Ground, own_ground
 from batch_platform.zengin.proving.oracle import Books, Change, End, Stood, Written
+from batch_platform.zengin.proving.play import ReleaseCase
 from batch_platform.zengin.proving.scenarios import SCENARIOS
 from batch_platform.zengin.service.context import ZenginContext
 from batch_platform.zengin.store.apply import Apply
@@ -36,6 +37,11 @@ def verdict(settings: Settings, name: str, wish: Wish = QUICK) -> Verdict:
     return found
 
 
+def crashes(edits: bool) -> Scenario[Ground, ReleaseCase]:
+    """Of a release alone, or of one during which somebody else edits the master."""
+    return replace(CRASHES, cases=lambda wish: [replace(CRASHES.cases(wish)[0], edits=edits)])
+
+
 # nothing differs
 
 
@@ -43,17 +49,17 @@ def verdict(settings: Settings, name: str, wish: Wish = QUICK) -> Verdict:
 @pytest.mark.parametrize("edits", [False, True], ids=["alone", "somebody edits"])
 @pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.every_kill_point)])
 def test_each_write_of_a_release_as_the_last_one(provisioned: Settings, edits: bool, half: int) -> None:
-    """Before it as well as after it."""
+    """Before it and after it, in turn."""
     with own_ground(provisioned) as ground:
-        shape = replace(CRASHES, cases=lambda wish: [replace(CRASHES.cases(wish)[0], edits=edits)])
+        shape = crashes(edits)
         whole, *points = each_case(ground, shape, replace(QUICK, depth=1))
         assert attempt(ground, shape, whole).differences == ()
         assert len(points) > 12
-        for case in points[half::2]:
-            for dies in (case, replace(case, after=False)):
-                played = attempt(ground, shape, dies)
-                assert played.differences == (), dies.told()
-                assert played.writes == case.at
+        for place, case in enumerate(points[half::2]):
+            dies = replace(case, after=place % 2 == edits)
+            played = attempt(ground, shape, dies)
+            assert played.differences == (), dies.told()
+            assert played.writes == case.at
 
 
 @pytest.mark.faults
@@ -105,20 +111,21 @@ def records_that_are_never_ended(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "told", "edits"),
     [
-        (nobody_finishes_what_a_dead_worker_left, "of the master"),
-        (audits_that_are_left_out, "mirrored as"),
-        (conflicts_that_are_overwritten, "of the master"),
-        (records_that_are_never_ended, "records"),
+        (nobody_finishes_what_a_dead_worker_left, "of the master", False),
+        (audits_that_are_left_out, "mirrored as", False),
+        (conflicts_that_are_overwritten, "of the master", True),
+        (records_that_are_never_ended, "records", False),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_a_broken_apply_is_found(
-    provisioned: Settings, monkeypatch: pytest.MonkeyPatch, broken: Break, told: str
+    provisioned: Settings, monkeypatch: pytest.MonkeyPatch, broken: Break, told: str, edits: bool
 ) -> None:
     broken(monkeypatch)
-    found = verdict(provisioned, "crash points", replace(QUICK, depth=1))
+    proof = replace(crash_proof(), scenarios=(crashes(edits),))
+    [found] = proof.verdicts(provisioned, replace(QUICK, depth=1))
     assert found.worst is not None, "the proof has not seen it"
     assert told in "\n".join(found.worst.differences), found.worst
 
