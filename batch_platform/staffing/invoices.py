@@ -17,7 +17,7 @@ from batch_platform.staffing.billing import DayUsage, Line, lines, missing_days
 from batch_platform.staffing.contracts import Contract, Discount, Extra, covers
 from batch_platform.staffing.discounts import Reduction, reductions
 from batch_platform.staffing.due_dates import due_date, issue_date
-from batch_platform.staffing.tax import Rate, RateTotal, Rounding, TaxRate, descending, total
+from batch_platform.staffing.tax import Document, Rate, Rounding, TaxRate, descending, total
 
 
 class Reason(StrEnum):
@@ -36,7 +36,7 @@ class NoInvoice:
 
 
 @dataclass(frozen=True)
-class Invoice:
+class Invoice(Document):
     """A month of a contract in yen. Lines and reductions are in the contract's price type."""
 
     month: date
@@ -44,22 +44,6 @@ class Invoice:
     due_date: date
     lines: Sequence[Line]
     reductions: Sequence[Reduction]
-    per_rate: Sequence[RateTotal]
-
-    @property
-    def subtotal(self) -> int:
-        """Without tax."""
-        return sum(each.net for each in self.per_rate)
-
-    @property
-    def tax(self) -> int:
-        """Consumption tax."""
-        return sum(each.tax for each in self.per_rate)
-
-    @property
-    def total(self) -> int:
-        """What is to be paid."""
-        return self.subtotal + self.tax
 
 
 def invoice(

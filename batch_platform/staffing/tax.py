@@ -53,6 +53,28 @@ class RateTotal:
     gross: int
 
 
+@dataclass(frozen=True)
+class Document:
+    """What an invoice or a credit note comes to, by rate from the highest on, in yen."""
+
+    per_rate: Sequence[RateTotal]
+
+    @property
+    def subtotal(self) -> int:
+        """Without tax."""
+        return sum(each.net for each in self.per_rate)
+
+    @property
+    def tax(self) -> int:
+        """Consumption tax."""
+        return sum(each.tax for each in self.per_rate)
+
+    @property
+    def total(self) -> int:
+        """With tax."""
+        return self.subtotal + self.tax
+
+
 def rate_on(rates: Iterable[TaxRate], category: str, day: date) -> Rate:
     """The rate of a category on a day. Raises `NotFound` where no row tells it."""
     holding = [

@@ -45,11 +45,30 @@ def test_the_handed_example(calc: Run):
     assert calc("invoice", str(DATA / "invoice.jsonl"), "--json") == (0, expected, "")
 
 
+RULE = {"every": "day", "time": "09:00", "start_on": "2026-11-01"}
 LINES = {
     Kind.DUE_DATE: (
         {"period": "2026-11", "payment": {"kind": "net_days", "days": 30, "holiday": "previous"}},
         {"due_date": "2026-12-30"},
     ),
+    Kind.CREDIT_NOTE: (
+        {"invoice": {"per_rate": [{"rate": "10", "net": 9, "tax": 0, "gross": 9}]}, "parts": "all"},
+        {
+            "document": "credit_note",
+            "per_rate": [{"rate": "10", "net": -9, "tax": 0, "gross": -9}],
+            "subtotal": -9,
+            "tax": 0,
+            "total": -9,
+            "issue_required": False,
+        },
+    ),
+    Kind.TAX_NUMBER: ({"number": "Ｔ123"}, {"valid": False, "normalized": None, "warning": None}),
+    Kind.NEXT: ({"rule": RULE, "after": "2026-11-01T09:00:00+09:00"}, {"next": "2026-11-02T00:00:00Z"}),
+    Kind.CATCH_UP: (
+        {"rule": RULE, "done": [], "now": "2026-11-01T00:00:00Z", "policy": "all"},
+        {"occurrences": [{"scheduled_for": "2026-11-01T00:00:00Z", "action": "deliver"}]},
+    ),
+    Kind.USAGE: ({"date": "2026-11-01", "facts": {"companies": []}}, {"rows": []}),
 }
 
 

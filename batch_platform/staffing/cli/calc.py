@@ -16,7 +16,12 @@ class Kind(StrEnum):
     """What is calculated."""
 
     INVOICE = "invoice"
+    CREDIT_NOTE = "credit-note"
+    TAX_NUMBER = "tax-number"
     DUE_DATE = "due-date"
+    NEXT = "next"
+    CATCH_UP = "catch-up"
+    USAGE = "usage"
 
 
 def calc_command(
