@@ -31,9 +31,12 @@ def interest_index(rates: Mapping[date, Decimal], first: date, now: date) -> Dec
 
 
 def accrued(principal: Decimal, index_open: Decimal, index_now: Decimal) -> Decimal:
-    """floor₁₈(principal·(K_now − K_open)/36500), of the index alone: asking more often changes nothing."""
+    """floor₁₈(principal·(K_now − K_open)/36500), of the index alone: asking more often changes nothing.
+
+    Rates below zero take no more than the principal.
+    """
     grown = Fraction(index_now) - Fraction(index_open)
-    return floored(Fraction(principal) * grown / YEAR_IN_PERCENT_DAYS, INDEX_DECIMALS)
+    return max(principal.copy_negate(), floored(Fraction(principal) * grown / YEAR_IN_PERCENT_DAYS, INDEX_DECIMALS))
 
 
 def paid(principal: Decimal, interest: Decimal, decimals: int) -> Decimal:

@@ -12,8 +12,9 @@ from uuid import uuid4
 import pytest
 
 from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.trading.contest import Event
 from batch_platform.trading.proving import oracle
-from batch_platform.trading.service import TradingContext, contests
+from batch_platform.trading.service import TradingContext, contests, play
 from batch_platform_tests.trading.contests import Size, contest, shuffled, written
 
 DATA = Path(__file__).parent / "data"
@@ -32,6 +33,84 @@ def test_the_worked_example_comes_out_as_it_was_computed_apart(trading: TradingC
 def test_contests_at_random_come_out_as_the_oracle_says(trading: TradingContext, seed: int) -> None:
     lines = written(contest(Random(seed), Size(days=1.2, odd_ticks=15, gaps=1)))
     assert replayed(trading, lines) == oracle.replay(lines.splitlines())
+
+
+def test_a_stake_loses_no_more_than_itself(trading: TradingContext) -> None:
+    """At -99 % a year it is gone within 369 days; then it pays nothing, and is worth nothing."""
+    at, late = "2026-01-01T00:00:00Z", "2027-03-01T00:00:00Z"
+    lines: list[dict[str, Any]] = [
+        {"kind": "token", "token": "SOL", "decimals": 9},
+        {"kind": "interest_rate", "token": "SOL", "action": "staking", "rate": "-99", "effective": "2026-01-01"},
+        {"kind": "user", "user": "ann", "at": at},
+        {"kind": "flow", "user": "ann", "at": at, "flow": "initial", "amounts": {"SOL": "5"}},
+        {"kind": "tick", "at": at, "prices": {"SOL": "100"}},
+        {
+            "kind": "order",
+            "id": "s",
+            "user": "ann",
+            "at": "2026-01-01T00:00:01Z",
+            "order": "stake",
+            "token": "SOL",
+            "amount": "3",
+        },
+        {"kind": "tick", "at": late, "prices": {"SOL": "100"}},
+        {"kind": "snapshot", "at": late},
+        {
+            "kind": "order",
+            "id": "u",
+            "user": "ann",
+            "at": "2027-03-01T00:00:01Z",
+            "order": "unstake",
+            "investment": "s",
+        },
+    ]
+    text = written(lines)
+    answer = replayed(trading, text)
+    assert answer == oracle.replay(text.splitlines())
+    assert (answer["investments"]["s"]["paid"], answer["investments"]["s"]["accrued_interest"]) == ("0", "-3")
+    assert answer["balances"] == {"ann": {"SOL": "2"}}
+    assert [row["total_value_usd"] for row in answer["snapshots"]] == ["200"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_players_handed_over_in_other_chunks_come_to_the_same(
+    trading: TradingContext, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """All who act between two ticks go to the database together, or a few at a time."""
+    text = written(contest(Random(5), Size(players=5, days=0.4)))
+    whole = replayed(trading, text)
+    gather = play._Player._gather
+
+    def few(player: play._Player, user: str, event: Event) -> None:
+        gather(player, user, event)
+        if sum(map(len, player._rounds)) >= size:
+            player._hand_over()
+
+    monkeypatch.setattr(play._Player, "_gather", few)
+    assert replayed(trading, text) == whole
+    assert whole["snapshots"]
+
+
+def test_players_in_any_order_give_the_same_board(trading: TradingContext) -> None:
+    """Two are equal in all but their names, and all joined in the same second: the file's order is nobody's merit."""
+    random = Random(3)
+    lines = contest(random, Size(players=4, days=0.4))
+    first = min(line["at"] for line in lines if line["kind"] == "user")
+    people = [{"kind": "user", "user": line["user"], "at": first} for line in lines if line["kind"] == "user"]
+    grant = {"kind": "flow", "at": first, "flow": "initial", "amounts": {"USDC": "700"}}
+    twins = [{"kind": "user", "user": name, "at": first} for name in ("twin b", "twin a")]
+    rest = [line for line in lines if line["kind"] != "user"]
+    rest += [{**grant, "user": twin["user"]} for twin in twins]
+    boards = []
+    for _ in range(3):
+        random.shuffle(people)
+        twins.reverse()
+        boards.append(replayed(trading, written([*twins, *people, *rest]))["leaderboard"])
+    assert boards[0] == boards[1] == boards[2]
+    *_, last = boards[0].values()
+    ranks = {row["user"]: row["rank"] for row in last["ranked"]}
+    assert ranks["twin a"] == ranks["twin b"]
+    assert [row["user"] for row in last["ranked"] if row["user"].startswith("twin")] == ["twin a", "twin b"]
 
 
 def test_lines_may_stand_in_any_order(trading: TradingContext) -> None:

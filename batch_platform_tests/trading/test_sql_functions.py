@@ -9,7 +9,7 @@ from math import floor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch_platform.trading import perps
+from batch_platform.trading import perps, staking
 from batch_platform.trading.amounts import exact
 from batch_platform.trading.model import Direction
 from batch_platform.trading.service import TradingContext
@@ -47,6 +47,20 @@ def test_quotients_are_rounded_once(trading: TradingContext, num: Decimal, den: 
         half_even(quotient, 8),
         half_even(quotient, 18),
     )
+
+
+@settings(max_examples=150)
+@given(
+    principal=ABOVE_ZERO | st.just(Decimal(10**40 + 1).scaleb(-18)),
+    opened=st.decimals(-(10**5), 10**5, places=5),
+    now=st.none() | st.decimals(-(10**5), 10**5, places=5),
+)
+def test_stakes_earn_what_the_pure_rules_say(
+    trading: TradingContext, principal: Decimal, opened: Decimal, now: Decimal | None
+) -> None:
+    earned = staking.accrued(principal, opened, now or Decimal(0))
+    assert computed(trading, "stake_interest(%s, %s, %s)", principal, opened, now) == (Fraction(earned),)
+    assert Fraction(earned) + Fraction(principal) >= 0
 
 
 @settings(max_examples=150)

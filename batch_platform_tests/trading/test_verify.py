@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from batch_platform.core.audit import Log
 from batch_platform.core.failures import NotFound
-from batch_platform.trading.service import TradingContext, contests, retention, snapshots, ticks
+from batch_platform.trading.service import TradingContext, contests, registration, retention, snapshots, ticks
 from batch_platform.trading.service.export import export
 from batch_platform.trading.service.verify import verify
 from batch_platform_tests.trading.contests import TINY, contest, written
@@ -182,3 +183,73 @@ def test_a_campaign_that_there_is_not(trading: TradingContext) -> None:
     for look in (export, verify):
         with pytest.raises(NotFound, match="no campaign nowhere"):
             look(trading, "nowhere")
+
+
+POOL = "\n".join(
+    json.dumps(line)
+    for line in (
+        {"kind": "token", "token": "SOL", "decimals": 9},
+        {"kind": "token", "token": "jSOL", "decimals": 9},
+        {"kind": "lst_pool", "base": "SOL", "lst": "jSOL", "exchange_rate": "1.1"},
+        {"kind": "interest_rate", "token": "SOL", "action": "liquid_staking", "rate": "6", "effective": "2026-01-01"},
+    )
+)
+
+
+def test_a_contest_in_which_no_line_says_when_is_equal(trading: TradingContext, loaded: Load) -> None:
+    assert verify(trading, loaded(POOL)).differences == []
+
+
+def test_names_with_blanks_do_not_meet(trading: TradingContext, loaded: Load) -> None:
+    at = "2026-11-09T00:00:00Z"
+    lines: list[dict[str, Any]] = [
+        *({"kind": "token", "token": token, "decimals": 6} for token in ("b c", "c")),
+        *({"kind": "user", "user": user, "at": at} for user in ("a", "a b")),
+        {"kind": "flow", "user": "a", "at": at, "flow": "initial", "amounts": {"b c": "1"}},
+        {"kind": "flow", "user": "a b", "at": at, "flow": "initial", "amounts": {"c": "2"}},
+    ]
+    name = loaded("\n".join(map(json.dumps, lines)))
+    assert verify(trading, name).differences == []
+    with trading.store.transaction() as session:
+        number = (session.campaign(name) or {})["campaign_no"]
+        change = """UPDATE user_balances AS b SET balance = balance + 5 FROM users AS u
+            WHERE u.user_no = b.user_no AND u.campaign_no = %s"""
+        assert session.connection.execute(change.encode(), [number]).rowcount == 2
+    found = [one.what for one in verify(trading, name).differences if one.what.startswith("balances")]
+    assert found == ['balances a "b c": balance', 'balances "a b" c: balance']
+
+
+def test_a_status_that_nobody_has_decided_is_named(trading: TradingContext) -> None:
+    live = make_live(trading)
+    play(live)
+    by = Log(trading.pool, live.clock, "tests")
+    for wallet in ("ann", "bob"):
+        registration.set_status(live.context, live.name, wallet, "disqualified", reason="x", record=by.record)
+    registration.set_status(live.context, live.name, "bob", "active", reason="x", record=by.record)
+    assert verify(live.context, live.name).differences == []
+    with trading.store.transaction() as session:
+        number = (session.campaign(live.name) or {})["campaign_no"]
+        ids = dict(
+            session.connection.execute(b"SELECT wallet_address, id FROM users WHERE campaign_no = %s", [number])
+        )
+        change = "UPDATE users SET status = CASE status WHEN 'active' THEN 'disqualified' ELSE 'active' END"
+        session.connection.execute(f"{change} WHERE campaign_no = %s".encode(), [number])
+    found = {one.what: (one.expected, one.found) for one in verify(live.context, live.name).differences}
+    assert found == {
+        f"users {ids['ann']}: status": ("disqualified", "active"),
+        f"users {ids['bob']}: status": ("active", "disqualified"),
+    }
+
+
+@pytest.mark.parametrize("moved", [timedelta(hours=1), timedelta(days=1)], ids=["no-midnight", "later"])
+def test_an_instant_that_thinning_has_not_reached_is_named(trading: TradingContext, moved: timedelta) -> None:
+    live = make_live(trading)
+    live.join("ann")
+    live.clock.pass_by(days=40)
+    retention.prune(live.context, live.clock.now.date(), campaign=live.name)
+    assert verify(live.context, live.name).differences == []
+    with trading.store.transaction() as session:
+        number = (session.campaign(live.name) or {})["campaign_no"]
+        change = "UPDATE campaigns SET thinned_to = thinned_to + %s WHERE campaign_no = %s"
+        session.connection.execute(change.encode(), [moved, number])
+    assert [one.what for one in verify(live.context, live.name).differences] == ["campaign: thinned_to"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -10,12 +11,14 @@ from typing import Any, Final
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.progress import report
 from batch_platform.trading import answer, contest
+from batch_platform.trading.instants import day_start
 from batch_platform.trading.model import Campaign
-from batch_platform.trading.retention import kept
+from batch_platform.trading.retention import WHOLE, kept
 from batch_platform.trading.service import engine, export
 from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.looking import newest
 from batch_platform.trading.service.play import play
+from batch_platform.trading.service.registration import STATUSES
 from batch_platform.trading.service.retention import as_of
 from batch_platform.trading.store import Session
 from batch_platform.trading.store.records import PARTS
@@ -23,8 +26,8 @@ from batch_platform.trading.store.records import PARTS
 SHOWN: Final = 100
 """Differences that are told one by one."""
 
-Records = dict[str, Any]
-"""By part and by what people know a record by; leaves as their tables have them."""
+Records = dict[Any, Any]
+"""By part and by the names people know a record by; leaves as their tables have them."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ def verify(context: TradingContext, name: str) -> Verification:
             engine.settle(session, campaign, span.until)
             _end(session, campaign.number, campaign, span)
         stored = _records(session, campaign.number, span)
-        unbalanced = [_unbalanced(row) for row in session.unbalanced(campaign.number)]
+        beside = [*_thinned_to(context, campaign), *_misjudged(session, campaign)]
+        beside += [_unbalanced(row) for row in session.unbalanced(campaign.number)]
     try:
         made = _replayed(context, campaign, lines, span)
     except InvalidInput as error:
@@ -82,7 +86,7 @@ def verify(context: TradingContext, name: str) -> Verification:
         if campaign.thinned_to is not None:
             made["snapshots"] = _thinned(made["snapshots"], as_of(campaign.thinned_to))
         differences = list(_differences("", made, stored))
-    found = [*differences, *unbalanced]
+    found = [*differences, *beside]
     return Verification(found[:SHOWN], len(found))
 
 
@@ -98,7 +102,9 @@ def _span(context: TradingContext, campaign: Campaign, session: Session, lines: 
 
 
 def _replayed(context: TradingContext, campaign: Campaign, lines: list[export.Line], span: _Span) -> Records:
-    read = contest.read(map(export.written, lines), until=span.until)
+    # of a loaded contest without any moment no day has begun
+    is_timeless = campaign.kind == "loaded" and campaign.last_at is None
+    read = contest.read(map(export.written, lines), until=None if is_timeless else span.until)
     with context.store.scratch() as session:
         number = play(session, read, name="replay").number
         _end(session, number, campaign, span)
@@ -116,6 +122,25 @@ def _records(session: Session, number: int, span: _Span) -> Records:
     return {part: session.recorded(part, number, span.since, until) for part in PARTS}
 
 
+def _thinned_to(context: TradingContext, campaign: Campaign) -> Iterator[Difference]:
+    """Thinning reaches a midnight that no earlier one has passed; of a live campaign no later one than today's."""
+    reached = campaign.thinned_to
+    if reached is None:
+        return
+    latest = day_start(reached.astimezone(UTC).date())
+    if campaign.kind == "live":
+        latest = min(latest, day_start(context.clock().astimezone(UTC).date()) - WHOLE)
+    if reached != latest:
+        yield Difference("campaign: thinned_to", answer.text(latest), answer.text(reached))
+
+
+def _misjudged(session: Session, campaign: Campaign) -> Iterator[Difference]:
+    """A loaded contest's lines say who is disqualified; in a live one people do, and the audit log says so."""
+    if campaign.kind == "live":
+        for row in session.misjudged(campaign.number, campaign.name, STATUSES.values()):
+            yield Difference(f"users {_name(row['user'])}: status", row["expected"], row["found"])
+
+
 def _unbalanced(row: Mapping[str, Any]) -> Difference:
     what = f"books {row['user']} {row['token']}: {row['account']}"
     return Difference(what, answer.text(row["expected"]), answer.text(row["found"]))
@@ -130,12 +155,14 @@ def _thinned(snapshots: Mapping[str, Any], day: date) -> Records:
 def _differences(what: str, expected: Any, found: Any) -> Iterator[Difference]:
     """Down to the fields that differ: `orders a1: status`."""
     if isinstance(expected, Mapping) and isinstance(found, Mapping):
-        for name in _names(expected, found):
+        for key in sorted({*expected, *found}):
+            name = key if isinstance(key, str) else " ".join(map(_name, filter(None, key)))
             joined = name if not what else f"{what}: {name}" if " " in what else f"{what} {name}"
-            yield from _differences(joined, expected.get(name), found.get(name))
+            yield from _differences(joined, expected.get(key), found.get(key))
     elif expected != found:
         yield Difference(what, answer.json_of(expected), answer.json_of(found))
 
 
-def _names(expected: Iterable[str], found: Iterable[str]) -> list[str]:
-    return sorted({*expected, *found})
+def _name(text: str) -> str:
+    """As it stands, in quotation marks where it would not be told from what stands beside it."""
+    return json.dumps(text, ensure_ascii=False) if " " in text else text

@@ -85,7 +85,7 @@ WITH incoming AS MATERIALIZED (
     SELECT l.*,
            CASE WHEN l.kind = 'liquid_stake' THEN trunc(floor_quotient(l.amount, x.exchange_rate), lst.decimals) END AS minted,
            CASE WHEN l.investment_no IS NOT NULL AND l.lst_token_no IS NULL
-               THEN floor_quotient(l.principal * (coalesce(k.k, 0) - l.k_open), 36500) END AS accrued,
+               THEN stake_interest(l.principal, l.k_open, k.k) END AS accrued,
            CASE WHEN l.lst_token_no IS NOT NULL THEN trunc(l.receipt * x.exchange_rate, base.decimals) END AS redeemed,
            coalesce(base.decimals, 18) AS base_decimals
     FROM looked AS l

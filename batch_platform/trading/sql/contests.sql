@@ -33,8 +33,8 @@ ORDER BY p.order_no;
 
 -- name: investments_answer
 SELECT v.id, v.action_type AS kind, t.symbol AS token, v.principal, v.minted, v.paid, v.status,
-       CASE WHEN v.action_type = 'staking' THEN coalesce(v.accrued_interest, floor_quotient(
-           v.principal * (coalesce(k.k, 0) - v.k_open), 36500)) END AS accrued_interest
+       CASE WHEN v.action_type = 'staking'
+            THEN coalesce(v.accrued_interest, stake_interest(v.principal, v.k_open, k.k)) END AS accrued_interest
 FROM investments AS v
 JOIN users AS u ON u.user_no = v.user_no
 JOIN campaigns AS c ON c.campaign_no = u.campaign_no

@@ -44,14 +44,14 @@ WHERE t.campaign_no = %(campaign_no)s AND x.day <= %(day)s
 ORDER BY x.lst_token_no, x.day DESC;
 
 -- name: recorded_balances
-SELECT concat_ws(' ', u.id, t.symbol) AS key, b.balance, b.reserved, b.staked
+SELECT ARRAY[u.id, t.symbol] AS key, b.balance, b.reserved, b.staked
 FROM user_balances AS b
 JOIN users AS u ON u.user_no = b.user_no
 JOIN tokens AS t ON t.token_no = b.token_no
 WHERE u.campaign_no = %(campaign_no)s AND (b.balance <> 0 OR b.reserved <> 0 OR b.staked <> 0);
 
 -- name: recorded_orders
-SELECT o.id AS key, u.id AS user, o.kind, o.status, o.reason, o.accepted_at, o.settled_at, paid.symbol AS token,
+SELECT ARRAY[o.id] AS key, u.id AS user, o.kind, o.status, o.reason, o.accepted_at, o.settled_at, paid.symbol AS token,
        got.symbol AS to_token, o.amount, o.reserved, o.result, o.fee
 FROM orders AS o
 JOIN users AS u ON u.user_no = o.user_no
@@ -60,7 +60,7 @@ LEFT JOIN tokens AS got ON got.token_no = o.to_token_no
 WHERE o.campaign_no = %(campaign_no)s AND o.reason IS DISTINCT FROM 'campaign_ended';
 
 -- name: recorded_positions
-SELECT x.id AS key, u.id AS user, t.symbol AS token, x.side, x.leverage, x.max_leverage, x.entry_price, x.quantity,
+SELECT ARRAY[x.id] AS key, u.id AS user, t.symbol AS token, x.side, x.leverage, x.max_leverage, x.entry_price, x.quantity,
        x.collateral, x.j_open, x.open_fee, x.liquidation_price, x.trigger, x.opened_at, x.status, x.closed_at,
        x.exit_price, x.funding, x.equity, x.close_fee, x.penalty, x.payout, x.bad_debt
 FROM perp_positions AS x
@@ -70,10 +70,10 @@ WHERE u.campaign_no = %(campaign_no)s;
 
 -- name: recorded_investments
 -- an index of interest is only known up to its beginning: stakes by what they have earned since
-SELECT v.id AS key, u.id AS user, t.symbol AS token, v.action_type, v.principal, v.minted, v.interest_rate, v.start_date,
+SELECT ARRAY[v.id] AS key, u.id AS user, t.symbol AS token, v.action_type, v.principal, v.minted, v.interest_rate, v.start_date,
        v.status, v.withdrawn_at, v.accrued_interest, v.paid,
-       CASE WHEN v.action_type = 'staking' AND v.status = 'active' THEN floor_quotient(
-           v.principal * (coalesce(k.k, 0) - v.k_open), 36500) END AS accrued_by_now
+       CASE WHEN v.action_type = 'staking' AND v.status = 'active'
+            THEN stake_interest(v.principal, v.k_open, k.k) END AS accrued_by_now
 FROM investments AS v
 JOIN users AS u ON u.user_no = v.user_no
 JOIN tokens AS t ON t.token_no = v.token_no
@@ -81,31 +81,31 @@ LEFT JOIN interest_index AS k ON k.token_no = v.token_no AND k.day = %(until)s
 WHERE u.campaign_no = %(campaign_no)s;
 
 -- name: recorded_flows
-SELECT concat_ws(' ', u.id, f.flow, to_char(f.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) AS key, f.is_baseline, f.valued_at,
+SELECT ARRAY[u.id, f.flow, to_char(f.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')] AS key, f.is_baseline, f.valued_at,
        f.value_usd
 FROM flows AS f JOIN users AS u ON u.user_no = f.user_no
 WHERE u.campaign_no = %(campaign_no)s;
 
 -- name: recorded_users
-SELECT u.id AS key, u.status, u.created_at, u.baseline_at, u.baseline_usd FROM users AS u WHERE u.campaign_no = %(campaign_no)s;
+SELECT ARRAY[u.id] AS key, u.status, u.created_at, u.baseline_at, u.baseline_usd FROM users AS u WHERE u.campaign_no = %(campaign_no)s;
 
 -- name: recorded_prices
-SELECT concat_ws(' ', t.symbol, to_char(p.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) AS key, p.price_usd, p.j
+SELECT ARRAY[t.symbol, to_char(p.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')] AS key, p.price_usd, p.j
 FROM price_ticks AS p JOIN tokens AS t ON t.token_no = p.token_no
 WHERE t.campaign_no = %(campaign_no)s;
 
 -- name: recorded_ticks
-SELECT to_char(k.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS key, k.liquidated, k.filled
+SELECT ARRAY[to_char(k.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')] AS key, k.liquidated, k.filled
 FROM ticks AS k WHERE k.campaign_no = %(campaign_no)s;
 
 -- name: recorded_lst_rates
-SELECT concat_ws(' ', t.symbol, x.day) AS key, x.exchange_rate
+SELECT ARRAY[t.symbol, x.day::text] AS key, x.exchange_rate
 FROM lst_rates AS x JOIN tokens AS t ON t.token_no = x.lst_token_no
 WHERE t.campaign_no = %(campaign_no)s AND x.day BETWEEN %(since)s AND %(until)s;
 
 -- name: recorded_interest
 -- what each day has added
-SELECT concat_ws(' ', d.symbol, d.day) AS key, d.rate
+SELECT ARRAY[d.symbol, d.day::text] AS key, d.rate
 FROM (
     SELECT t.symbol, k.day, k.k - coalesce(lag(k.k) OVER (PARTITION BY k.token_no ORDER BY k.day), 0) AS rate
     FROM interest_index AS k JOIN tokens AS t ON t.token_no = k.token_no
@@ -114,8 +114,8 @@ FROM (
 WHERE d.day > %(since)s AND d.day <= %(until)s;
 
 -- name: recorded_postings
-SELECT concat_ws(' ', u.id, t.symbol, to_char(m.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), m.kind,
-                 coalesce(o.id, f.flow || to_char(f.at, ' YYYY-MM-DD"T"HH24:MI:SS"Z"'))) AS key,
+SELECT ARRAY[u.id, t.symbol, to_char(m.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), m.kind, coalesce(o.id, ''),
+             coalesce(f.flow, ''), coalesce(to_char(f.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '')] AS key,
        sum(m.wallet) AS wallet, sum(m.reserved) AS reserved, sum(m.staked) AS staked, sum(m.margin) AS margin,
        sum(m.house) AS house
 FROM postings AS m
@@ -127,15 +127,28 @@ WHERE m.campaign_no = %(campaign_no)s
 GROUP BY 1;
 
 -- name: recorded_snapshots
-SELECT concat_ws(' ', u.id, to_char(s.timestamp, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) AS key, u.id AS user, s.timestamp AS at,
+SELECT ARRAY[u.id, to_char(s.timestamp, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')] AS key, u.id AS user, s.timestamp AS at,
        s.total_value_usd, s.pnl_from_previous, s.pnl_from_start, s.pnl_percentage, s.net_flows_usd, s.twr_factor
 FROM portfolio_snapshots AS s JOIN users AS u ON u.user_no = s.user_no
 WHERE s.campaign_no = %(campaign_no)s;
 
 -- name: recorded_incomplete
-SELECT concat_ws(' ', u.id, to_char(i.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) AS key, i.missing
+SELECT ARRAY[u.id, to_char(i.at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')] AS key, i.missing
 FROM incomplete_snapshots AS i JOIN users AS u ON u.user_no = i.user_no
 WHERE i.campaign_no = %(campaign_no)s;
+
+-- name: misjudged
+-- of a live campaign: who stands otherwise than people have last decided, which the audit log has
+SELECT u.id AS user, coalesce(d.status, 'active') AS expected, u.status AS found
+FROM users AS u
+LEFT JOIN LATERAL (
+    SELECT a.after ->> 'status' AS status
+    FROM web.audit_log AS a
+    WHERE a.what = ANY (%(decisions)s) AND a.target = u.wallet_address AND a.after ->> 'campaign' = %(campaign)s
+    ORDER BY a.id DESC LIMIT 1
+) AS d ON true
+WHERE u.campaign_no = %(campaign_no)s AND u.status <> coalesce(d.status, 'active')
+ORDER BY u.id;
 
 -- name: books
 -- of each player and token what the accounts hold, against the sum of the postings; house is what makes it zero

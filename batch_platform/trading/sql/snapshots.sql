@@ -28,7 +28,7 @@ WITH price AS MATERIALIZED (
     SELECT u.user_no, u.baseline_usd FROM users AS u
     WHERE u.campaign_no = %(campaign_no)s AND u.baseline_at <= %(at)s
 ), stake AS MATERIALIZED (
-    SELECT v.user_no, p.symbol, p.price, floor_quotient(v.principal * (coalesce(k.k, 0) - v.k_open), 36500) AS accrued
+    SELECT v.user_no, p.symbol, p.price, stake_interest(v.principal, v.k_open, k.k) AS accrued
     FROM investments AS v
     JOIN price AS p ON p.token_no = v.token_no
     LEFT JOIN interest_index AS k

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -43,10 +44,15 @@ class Records(TradingStatements):
         rows = self._rows("rates_of_day", campaign_no=campaign_no, day=day)
         return {row["lst"]: row["exchange_rate"] for row in rows}
 
-    def recorded(self, part: str, campaign_no: int, since: date, until: date) -> dict[str, Row]:
-        """The records of one of `PARTS` by what people know them by; of days, those from `since` to `until`."""
+    def recorded(self, part: str, campaign_no: int, since: date, until: date) -> dict[tuple[str, ...], Row]:
+        """The records of one of `PARTS` by the names people know them by; of days, those from `since` to `until`."""
         rows = self._rows(f"recorded_{part}", campaign_no=campaign_no, since=since, until=until)
-        return {row.pop("key"): row for row in rows}
+        return {tuple(row.pop("key")): row for row in rows}
+
+    def misjudged(self, campaign_no: int, campaign: str, decisions: Collection[str]) -> list[Row]:
+        """Players of a live campaign who stand otherwise than the newest of these decisions in the audit log says."""
+        given = {"campaign": campaign, "decisions": list(decisions)}
+        return self._rows("misjudged", campaign_no=campaign_no, **given)
 
     def unbalanced(self, campaign_no: int) -> list[Row]:
         """Accounts that are not what was posted to them: `user, token, account, expected, found`."""

@@ -54,7 +54,8 @@ class Investment:
     paid: Fraction = Fraction(0)
 
     def accrued(self, index: Fraction) -> Fraction:
-        return floor(self.principal * (index - self.index) / 36_500, 18)
+        """A stake loses no more than itself."""
+        return max(-self.principal, floor(self.principal * (index - self.index) / 36_500, 18))
 
 
 @dataclass
