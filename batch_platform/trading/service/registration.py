@@ -55,8 +55,8 @@ def register(
     profile: Profile = Profile(),
     *,
     record: Record | None = None,
-) -> Row:
-    """The player of a verified wallet, with what every player starts with: once, whoever asks how often.
+) -> tuple[Row, bool]:
+    """The player of a verified wallet, and whether he is new: he gets what every player starts with once.
 
     Raises `NotFound`, and `Conflict` for an email that another player has, or a campaign that is over.
     """
@@ -64,7 +64,7 @@ def register(
         now = context.clock()  # within the lock: who takes a snapshot has waited for it
         known = session.player(campaign.number, wallet)
         if known is not None:
-            return known
+            return known, False
         if campaign.ends_at is not None and now >= campaign.ends_at:
             raise Conflict("campaign-over", "campaign {campaign} is over", campaign=name)
         at = live.flow_second(now, campaign)
@@ -90,7 +90,7 @@ def register(
             _grant(session, campaign, [engine.flow_row(campaign, user_no, at, "initial", _grants(session, campaign))])
             if record is not None:
                 record(session.connection, REGISTER, wallet, None, {"id": row["id"], "username": row["username"]})
-        return session.player(campaign.number, wallet) or {}
+        return session.player(campaign.number, wallet) or {}, True
 
 
 def distribute(context: TradingContext, name: str, *, dry_run: bool = False) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from batch_platform.core.audit import writes
 from batch_platform.trading.service import listings, market, registration
@@ -41,9 +41,16 @@ def show_user(wallet_address: WalletPath, work: Work, campaign: CampaignName) ->
     return Envelope(data=UserAnswer.of(registration.player(work, campaign, wallet_address)))
 
 
-@router.post("/users", status_code=201, dependencies=[requires(PlayerOr("trading:administer"))], responses=MISSING)
+@router.post(
+    "/users",
+    status_code=201,
+    dependencies=[requires(PlayerOr("trading:administer"))],
+    responses={**MISSING, 200: {"model": Envelope[UserAnswer], "description": "The wallet is registered already."}},
+)
 @writes(REGISTER)
-def register(request: Request, body: UserRequest, acting: Acting, campaign: CampaignName) -> Envelope[UserAnswer]:
+def register(
+    request: Request, response: Response, body: UserRequest, acting: Acting, campaign: CampaignName
+) -> Envelope[UserAnswer]:
     """Register the wallet that has signed in, with what every player starts with; once, however often it is asked."""
     if wallet_of(request) != body.wallet_address:
         raise players_only()
@@ -56,7 +63,8 @@ def register(request: Request, body: UserRequest, acting: Acting, campaign: Camp
         mails=body.mail_notifications,
     )
     record = acting.log.record
-    row = registration.register(acting.context, campaign, body.wallet_address, profile, record=record)
+    row, is_new = registration.register(acting.context, campaign, body.wallet_address, profile, record=record)
+    response.status_code = 201 if is_new else 200
     return Envelope(data=UserAnswer.of(row))
 
 
