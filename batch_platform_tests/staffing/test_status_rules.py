@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from datetime import date, timedelta
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batch_platform.staffing.instants import parse_instant
+from batch_platform.staffing.proving import oracle, worlds
 from batch_platform.staffing.statuses import Assignment, Hold, Reason, State, Status, chain_end, status_on
 
 DAY = date(2026, 11, 1)
@@ -73,3 +79,34 @@ def test_a_chain_ends_before_its_first_free_day(spans):
     busy = {start + passed for start, length in spans for passed in range(length + 1)}
     expected = next(day for day in range(99) if day not in busy) - 1
     assert chain_end(DAY, chosen) == (None if 0 not in busy else on(expected))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_status_is_the_same_to_the_oracle(seed):
+    made = worlds.world(Random(f"statuses {seed}"), worlds.Size(engineers=60))
+    lines = [json.loads(text) for text in made.lines]
+    newest: dict[Any, dict[str, Any]] = {}
+    for line in sorted(of(lines, "assignment"), key=lambda each: parse_instant(each["recorded_at"])):
+        newest[line["assignment_id"]] = line
+    assignments: defaultdict[Any, list[Assignment]] = defaultdict(list)
+    for line in newest.values():
+        days = (day_of(line, name) for name in ("start", "planned_end", "actual_end"))
+        assignments[line["engineer_id"]].append(Assignment(*days, State(line["state"])))
+    holds: defaultdict[Any, set[Hold]] = defaultdict(set)
+    for line in of(lines, "status_hold"):
+        holds[line["engineer_id"]].add(Hold(line["status"], day_of(line, "valid_from"), day_of(line, "valid_to")))
+    for passed in range(0, 90, 7):
+        day = date(2026, 8, 20) + timedelta(days=passed)
+        for theirs in oracle.statuses(oracle.read(made.lines), day, None):
+            engineer = theirs["engineer_id"]
+            ours = status_on(day, assignments[engineer], holds[engineer])
+            until = ours.until and ours.until.isoformat()
+            assert {**theirs, "status": ours.status, "reason": ours.reason.value, "until": until} == theirs
+
+
+def of(lines: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [line for line in lines if line["kind"] == kind]
+
+
+def day_of(line: dict[str, Any], name: str) -> Any:
+    return line.get(name) and date.fromisoformat(line[name])
