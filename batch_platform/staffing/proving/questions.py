@@ -107,22 +107,27 @@ def discounts(random: Random) -> list[Json]:
 
 
 def extras(random: Random, first: date, last: date) -> list[Json]:
-    return [
+    """Some of equal amounts, between which a discount has to choose."""
+    made = [
         {
             "date": pick_day(random, first, last).isoformat(),
             "quantity": random.randint(1, 12),
             "unit_price": random.choice(_PRICES),
-            "category": random.choice(("standard", "reduced", "exempt", "export")),
+            "category": category,
         }
-        for _ in range(random.choice((0, 0, 1, 1, 2, 4)))
+        for category in random.choices(
+            ("standard", "reduced", "exempt", "export"), k=random.choice((0, 0, 1, 1, 2, 4))
+        )
     ]
+    alike = {name: made[0][name] for name in ("quantity", "unit_price")} if made and random.random() < 0.2 else {}
+    return [item | alike for item in made]
 
 
 def rates(random: Random, first: date, last: date) -> list[Json]:
     """Sometimes with another standard rate from a day of the month on."""
     rows = [dict(row) for row in random.choice(_RATES)]
     if random.random() < 0.3:
-        change = pick_day(random, first, last)
+        change = random.choice((pick_day(random, first, last), last, last + _DAY))
         standard = next(row for row in rows if row["category"] == "standard")
         new = {"category": "standard", "rate": random.choice(("8", "11", "15")), "valid_from": change.isoformat()}
         rows.append(new | {"valid_to": None})
@@ -141,6 +146,9 @@ def _invoice(random: Random) -> Json:
             start, pick_day(random, first, last) if random.random() < 0.7 else first + random.randint(-5, 90) * _DAY
         )
     contract: Json = {"start": start.isoformat(), "terms": terms(random, start, max(start, last + 5 * _DAY))}
+    if random.random() < 0.15:
+        free = dict.fromkeys(("base_price", "price_per_user", "price_per_engineer"), 0)
+        contract["terms"] = [plan | free for plan in contract["terms"]]
     if end is not None or random.random() < 0.5:
         contract["end"] = None if end is None else end.isoformat()
     if random.random() < 0.9:
