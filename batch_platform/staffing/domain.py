@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.kit.domain import Domain
 from batch_platform.staffing.settings import StaffingSettings
@@ -12,7 +12,11 @@ from batch_platform.web.access.model import Role
 if TYPE_CHECKING:
     from batch_platform.kit.domain import (
         Declared,
+        Definitions,
+        Gauge,
+        Job,
         Rule,
+        Settings,
         Typer,
         WebRoom,
     )
@@ -22,6 +26,24 @@ def _commands() -> Typer:
     from batch_platform.staffing.cli import app
 
     return app
+
+
+def _jobs(settings: Settings) -> Sequence[Job]:
+    from batch_platform.staffing.dagster.definitions import build_jobs
+
+    return [job.entry for job in build_jobs(settings)]
+
+
+def _definitions(settings: Settings, resources: Mapping[str, Any]) -> Definitions:
+    from batch_platform.staffing.dagster.definitions import build
+
+    return build(settings, resources)
+
+
+def _gauges() -> Sequence[Gauge]:
+    from batch_platform.staffing.alerts import GAUGES
+
+    return GAUGES
 
 
 def _rules() -> Sequence[Rule]:
@@ -46,7 +68,10 @@ DOMAIN: Final = Domain(
     name="staffing",
     settings=StaffingSettings,
     commands={"staffing": _commands},
+    jobs=_jobs,
     rules=_rules,
+    gauges=_gauges,
+    definitions=_definitions,
     web=_web,
     actions=_actions,
     permissions={

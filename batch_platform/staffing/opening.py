@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch_platform.settings import Settings, load_settings
@@ -11,6 +12,8 @@ from batch_platform.settings import Settings, load_settings
 if TYPE_CHECKING:
     from batch_platform.core.clock import Clock
     from batch_platform.staffing.service import StaffingContext
+    from batch_platform.staffing.service.backup_context import BackupContext
+    from batch_platform.staffing.settings import StaffingSettings
 
 
 @contextmanager
@@ -23,3 +26,60 @@ def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -
     settings = settings or load_settings()
     with postgres.open_pool(settings.database(), application_name="batch-platform staffing") as pool:
         yield StaffingContext(pool, clock or utc_now)
+
+
+@contextmanager
+def open_backups(settings: Settings | None = None, *, clock: Clock | None = None) -> Iterator[BackupContext]:
+    """What backups are made and restored with. Raises `InvalidInput` for keys that are not set."""
+    import tempfile
+
+    from batch_platform.core import aws, postgres
+    from batch_platform.core.clock import utc_now
+    from batch_platform.staffing.service.backup_context import BackupContext
+    from batch_platform.staffing.settings import StaffingSettings
+    from batch_platform.staffing.store.backup_encryption import identities_in, recipients_of
+    from batch_platform.staffing.store.backup_programs import Programs
+    from batch_platform.staffing.store.backup_sites import Site
+
+    settings = settings or load_settings()
+    own = settings.of(StaffingSettings)
+    recipients, identity = _backup_keys(settings, own)
+    recipients_of(recipients)
+    s3 = aws.client("s3", settings)
+    sites = [Site("local", s3, own.backup_bucket or f"{settings.env}-staffing-backups")]
+    if own.backup_remote_bucket is not None:
+        there = settings.model_copy(update={"aws_region": own.backup_remote_region or settings.aws_region})
+        sites.append(Site("remote", aws.client("s3", there), own.backup_remote_bucket))
+    scratch = own.backup_scratch_directory or Path(tempfile.gettempdir())
+    scratch_url = own.backup_scratch_url.get_secret_value() if own.backup_scratch_url else None
+    with postgres.open_pool(settings.database(), application_name="batch-platform backup", max_size=4) as pool:
+        yield BackupContext(
+            pool=pool,
+            clock=clock or utc_now,
+            database_url=settings.database(),
+            environment=settings.env,
+            sites=tuple(sites),
+            files=Site("files", s3, own.files_bucket or f"{settings.env}-staffing-files"),
+            recipients=recipients,
+            identities=lambda: identities_in(identity),
+            programs=Programs(own.backup_programs, scratch, scratch_url),
+            keep_verified=own.backup_keep_verified,
+        )
+
+
+def _backup_keys(settings: Settings, own: StaffingSettings) -> tuple[tuple[str, ...], Path]:
+    """Public keys, and the file of an identity. The local environment generates both pairs in its home."""
+    from batch_platform.core.failures import InvalidInput
+    from batch_platform.staffing.store.backup_encryption import generated
+
+    keys = settings.home / "backup-keys"
+    recipients = own.backup_recipients
+    if not recipients and settings.env == "local":
+        recipients = tuple(generated(keys / name) for name in ("identity.txt", "escrow.txt"))
+    if len(recipients) < 2:
+        raise InvalidInput(
+            "backup-recipients-too-few",
+            "{field} names two public keys of age at least: whoever loses one identity has the other",
+            field="STAFFING_BACKUP_RECIPIENTS",
+        )
+    return recipients, own.backup_identity_file or keys / "identity.txt"

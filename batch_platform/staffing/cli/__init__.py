@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from batch_platform.staffing.cli.backup import backup_app
 from batch_platform.staffing.cli.calc import calc_command
 from batch_platform.staffing.cli.facts import load_command
 from batch_platform.staffing.cli.statuses import status_command
@@ -14,4 +15,4 @@ app.command("load")(load_command)
 app.command("calc")(calc_command)
 app.command("status")(status_command)
 app.command("usage")(usage_command)
-app.callback()(lambda: None)  # a group, however few its commands are
+app.add_typer(backup_app, name="backup")

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from batch_platform.core.clock import utc_now
 from batch_platform.resources.postgres import PostgresResource
+from batch_platform.staffing.opening import open_backups
 from batch_platform.staffing.service import StaffingContext
+
+if TYPE_CHECKING:
+    from batch_platform.staffing.service.backup_context import BackupContext
 
 
 class StaffingResource(dg.ConfigurableResource["StaffingResource"]):
@@ -18,3 +23,9 @@ class StaffingResource(dg.ConfigurableResource["StaffingResource"]):
     @contextmanager
     def work(self) -> Iterator[StaffingContext]:
         yield StaffingContext(self.postgres.pool(), utc_now)
+
+    @contextmanager
+    def backups(self) -> "Iterator[BackupContext]":
+        """Keys, buckets and programs are those of the settings, as the commands have them."""
+        with open_backups() as context:
+            yield context

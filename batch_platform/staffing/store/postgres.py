@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 from batch_platform.core.store import BaseStore
 from batch_platform.staffing.store.accounts import Accounts
+from batch_platform.staffing.store.backups import Backups
 from batch_platform.staffing.store.facts import Facts
 from batch_platform.staffing.store.statuses import Statuses
 from batch_platform.staffing.store.usage import Usage
 
 
-class Session(Facts, Statuses, Usage, Accounts):
+class Session(Facts, Statuses, Usage, Accounts, Backups):
     """The statements of one transaction."""
 
 

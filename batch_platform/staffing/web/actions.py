@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from batch_platform.staffing.service.backup_restore import RESTORE
+from batch_platform.staffing.service.backups import VERIFY
 from batch_platform.staffing.service.loading import LOAD
 
 
@@ -13,4 +15,4 @@ class Deed(NamedTuple):
     name: str
 
 
-ACTIONS: Final = (Deed(LOAD),)
+ACTIONS: Final = (Deed(LOAD), Deed(VERIFY), Deed(RESTORE))
