@@ -16,7 +16,18 @@ from functools import partial
 from random import Random
 from typing import Any, Final, Protocol, TypeVar, cast
 
-WRITES: Final = frozenset({"transact_write_items", "put_item", "update_item", "delete_item", "put_object"})
+WRITES: Final = frozenset(
+    {
+        "transact_write_items",
+        "put_item",
+        "update_item",
+        "delete_item",
+        "put_object",
+        "upload_part",
+        "complete_multipart_upload",
+        "delete_objects",
+    }
+)
 READS: Final = frozenset({"get_item", "batch_get_item", "query", "scan", "head_object", "get_object"})
 
 Client = TypeVar("Client")
