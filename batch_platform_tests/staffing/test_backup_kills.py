@@ -25,7 +25,7 @@ from batch_platform_tests.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
-POINTS = 13
+POINTS = 12
 
 
 @pytest.fixture(scope="module")

@@ -190,10 +190,10 @@ def _take(context: BackupContext, night: date, attempt: int) -> None:
 def _prove(context: BackupContext, night: date) -> BackupProof:
     row = _row(context, night)
     proof = backup_proof.prove(context, Known(night, row["attempt"], row["manifest_sha256"]))
-    with context.store.transaction() as session:
-        session.add_proof(proof)
     for site in context.sites:
         site.put(backups.folder(night, proof.attempt) + backups.PROOF, backups.write_proof(proof))
+    with context.store.transaction() as session:  # last: what is verified here can be told from the bucket too
+        session.add_proof(proof)
     return proof
 
 
