@@ -5,7 +5,7 @@ from __future__ import annotations
 from batch_platform.migrations.script import execute_file_beside
 
 revision = "staffing_0002"
-down_revision = "outbox_0003"
+down_revision = "trading_0003"
 branch_labels = None
 depends_on = None
 
