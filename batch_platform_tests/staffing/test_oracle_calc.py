@@ -267,7 +267,8 @@ def test_what_comes_next(rule, after, following):
         ("latest", "2026-11-30T00:00:00Z", [28, 29], [30], []),
         ("skip", "2026-11-30T01:00:00Z", [28], [30], [29]),
         ("skip", "2026-11-30T01:00:01Z", [28], [], [29, 30]),
-        ("all", "2026-11-30T01:00:00Z", [30], [], []),
+        ("all", "2026-11-30T01:00:00Z", [28, 29, 30], [], []),
+        ("latest", "2026-11-30T01:00:00Z", [29, 30], [28], []),
     ],
 )
 def test_what_was_missed(policy, now, done, delivered, skipped):

@@ -203,7 +203,7 @@ def test_what_is_due_of_approaches_by_their_policies():
         {"kind": "periodic_approach", "approach_id": id_, "company_id": 1, "rule": rule, "policy": policy}
         for id_, policy in (("2", "skip"), (10, "latest"), (9, "all"))
     ]
-    done = {9: [datetime(2026, 9, 9, tzinfo=UTC)]}
+    done = {9: [datetime(2026, 9, day, tzinfo=UTC) for day in (8, 9)]}
     said = oracle.approaches_due(loaded(*lines), datetime(2026, 9, 10, 1, tzinfo=UTC), done)
     assert [(row["approach_id"], row["scheduled_for"][8:10], row["action"]) for row in said] == [
         *((9, "10", "deliver"), (10, "08", "skip"), (10, "09", "skip"), (10, "10", "deliver")),

@@ -284,7 +284,8 @@ def _catch_up(random: Random) -> Json:
         line["grace_minutes"] = random.choice((0, 1, 60, 1_440, 4_320))
     due = calc("catch-up", line | {"policy": "all"}, ())["occurrences"]
     if due and random.random() < 0.7:
-        line["done"] = [row["scheduled_for"] for row in due[: random.randint(0, len(due))]]
+        done = [row["scheduled_for"] for row in due[: random.randint(0, len(due))]]
+        line["done"] = random.sample(done, random.randint(0, len(done))) if random.random() < 0.3 else done
     return line
 
 

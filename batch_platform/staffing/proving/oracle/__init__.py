@@ -22,7 +22,7 @@ Where the specification is silent, the oracle holds:
 - Items count in the month of their date, whichever of its days the contract covers.
 - Segments of a full price each cost the full price.
 - An answer without a document says only why; one that waits names the days.
-- Occurrences after the last one done are due, whatever lies between two of those done.
+- Occurrences before one that is done are due if they are not done themselves.
 - Ids that are whole numbers come by value, before those that are text, by characters.
 - Usage counts the newest versions of assignments; where a usage day was loaded, its totals stand.
 - Instants are answered in UTC, `YYYY-MM-DDTHH:MM:SSZ`.

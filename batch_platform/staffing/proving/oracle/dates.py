@@ -63,10 +63,11 @@ def _falls_on(rule: Mapping[str, Any], on: date) -> bool:
 
 
 def due_occurrences(rule: Mapping[str, Any], done: Collection[datetime], now: datetime) -> Iterator[datetime]:
-    """After the last that is done, up to now."""
-    at = next_after(rule, max(done, default=None))
+    """Up to now, those that are done left out."""
+    at = next_after(rule, None)
     while at is not None and at <= now:
-        yield at
+        if at not in done:
+            yield at
         at = next_after(rule, at)
 
 
