@@ -20,11 +20,11 @@ from batch_platform.local.aws import minimal
 from batch_platform.local.home import Home
 from batch_platform.local.processes import LOOPBACK, accepts
 from batch_platform.local.programs import Program
-from batch_platform.outbox.store.mailbox import Mailbox
-from batch_platform.outbox.store.smtp import ASKABLE
 
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
+
+    from batch_platform.outbox.store.mailbox import Mailbox
 
 _LARGEST = 25 * 1024 * 1024
 
@@ -39,6 +39,8 @@ class Sink:
     async def handle_EHLO(
         self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
+        from batch_platform.outbox.store.smtp import ASKABLE
+
         session.host_name = hostname
         return [*responses[:-1], f"250-{ASKABLE.upper()}", *responses[-1:]]
 
@@ -85,6 +87,8 @@ def url(port: int) -> str:
 
 
 def main() -> None:
+    from batch_platform.outbox.store.mailbox import Mailbox
+
     parser = argparse.ArgumentParser(description="an SMTP server that keeps what it is sent")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
