@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 import typer.main
 import typer.testing
+from argon2 import PasswordHasher
 
 from batch_platform import domains
 from batch_platform.cli import PLATFORM
@@ -26,6 +27,7 @@ from batch_platform.local.home import Home
 from batch_platform.local.provision import provision
 from batch_platform.operations import platform
 from batch_platform.settings import Settings, load_settings
+from batch_platform.web.access import passwords
 from batch_platform_tests.chromium import browser, open_page
 
 if TYPE_CHECKING:
@@ -115,6 +117,15 @@ def clean_environment() -> Iterator[None]:
 def platform_given() -> None:
     """What the root gives to commands, for tests that call these without it."""
     platform.give(PLATFORM)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Real argon2, with little to do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        passwords._nobodys.cache_clear()
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 import structlog
-from argon2 import PasswordHasher
 
 from batch_platform import migrations
 from batch_platform.core import logs, postgres
 from batch_platform.local.home import REPOSITORY, Home
 from batch_platform.settings import Settings
-from batch_platform.web.access import passwords
+from batch_platform_tests.conftest import cheap_hashes
 from batch_platform_tests.databases import empty_database
 from batch_platform_tests.site import Site as DagsterSite
 from batch_platform_tests.web.site import Site, open_site
+
+__all__ = ["cheap_hashes"]
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +35,6 @@ def web_pool(web_database: str) -> Iterator[postgres.Pool]:
     pool = postgres.open_pool(web_database, application_name="web-tests", max_size=8)
     yield pool
     pool.close()
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real argon2, with little to do."""
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-    passwords._nobodys.cache_clear()
 
 
 @pytest.fixture(autouse=True)
