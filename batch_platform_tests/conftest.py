@@ -41,6 +41,7 @@ _ROOM = 3 * 1024**3
 # Daemon, code server and web of more than two platforms at once are too much for two processors.
 LANES = {
     "tests/end_to_end/test_web": "platform 2",
+    "tests/end_to_end/test_clock": "machine",  # it waits for the clock's minutes, and does little meanwhile
     "tests/end_to_end/": "platform 1",
     "tests/local/test_up": "platform 2",
     "tests/faults/test_killed.py::test_a_killed_demo": "demo",
@@ -78,8 +79,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((rank for rank, start in enumerate(LONG) if start in item.nodeid), len(LONG)))
 
 
+def pytest_collection() -> None:
+    """Modules are no garbage: nobody looks for it while they are loaded."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """What is loaded by now stays: no later collection of garbage looks through it again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
