@@ -48,6 +48,7 @@
     (local $kept i32)
     (local $separators i64) (local $lines i64) (local $quotes i64) (local $outside i64)
     (local $inside i64) (local $still_inside i64) (local $openers i64) (local $may_open i64)
+    (local $valid i64) (local $closed i64) (local $behind i64)
     (local $bytes v128) (local $all v128) (local $comma v128) (local $newline v128) (local $quote v128)
     (local.set $comma (i8x16.splat (i32.const 44)))
     (local.set $newline (i8x16.splat (i32.const 10)))
@@ -100,16 +101,19 @@
         (local.set $separators (i64.or (local.get $separators) (local.get $lines)))
 
         ;; the last step of the text: bytes behind its end do not count
+        (local.set $valid (i64.const -1))
         (if (i32.gt_u (i32.add (local.get $at) (i32.const 64)) (local.get $end))
           (then
             (local.set $outside (i64.sub (i64.shl (i64.const 1)
               (i64.extend_i32_u (i32.sub (local.get $end) (local.get $at)))) (i64.const 1)))
+            (local.set $valid (local.get $outside))
             (local.set $lines (i64.and (local.get $lines) (local.get $outside)))
             (local.set $quotes (i64.and (local.get $quotes) (local.get $outside)))
             (local.set $separators (i64.and (local.get $separators) (local.get $outside)))))
 
         (local.set $openers (local.get $separators))
-        (if (i64.ne (i64.or (local.get $quotes) (local.get $still_inside)) (i64.const 0))
+        (if (i64.ne (i64.const 0)
+              (i64.or (i64.or (local.get $quotes) (local.get $still_inside)) (local.get $closed)))
           (then
             ;; a byte is inside quotes when an odd number of them stands up to it
             (local.set $inside (local.get $quotes))
@@ -122,6 +126,21 @@
             (local.set $inside (i64.xor (local.get $inside) (local.get $still_inside)))
             (local.set $still_inside (i64.shr_s (local.get $inside) (i64.const 63)))
             (local.set $outside (i64.xor (local.get $inside) (i64.const -1)))
+            ;; behind a quote that closes stands a separator, the second of a doubled quote, or a row's end of two
+            ;; characters; also in columns that are passed over
+            (local.set $behind (i64.and (local.get $quotes) (local.get $outside)))
+            (local.set $closed (i64.or (local.get $closed) (i64.shl (local.get $behind) (i64.const 1))))
+            (local.set $closed (i64.and (i64.and (local.get $closed) (local.get $valid))
+              (i64.xor (i64.const -1) (i64.or (local.get $separators) (local.get $quotes)))))
+            (block $well_closed
+              (loop $next_closed
+                (br_if $well_closed (i64.eqz (local.get $closed)))
+                (if (i32.ne (i32.const 13) (i32.load8_u
+                      (i32.add (local.get $at) (i32.wrap_i64 (i64.ctz (local.get $closed))))))
+                  (then (return (i32.const 0) (i32.const -1) (i32.const 0) (i32.const 0))))
+                (local.set $closed (i64.and (local.get $closed) (i64.sub (local.get $closed) (i64.const 1))))
+                (br $next_closed)))
+            (local.set $closed (i64.shr_u (local.get $behind) (i64.const 63)))
             (local.set $separators (i64.and (local.get $separators) (local.get $outside)))
             (local.set $lines (i64.and (local.get $lines) (local.get $outside)))
             ;; a quote may open behind a separator, or behind one that closed: the second of a doubled quote

@@ -83,6 +83,7 @@ def test_well_formed_rows(rows: list[list[str]], columns: set[str], quoting: Lit
 @example([b"1,2,3,4,5,6\n"], {"a"})
 @example([b'5" disk,2,3,4,"5', b'"\n'], {"b"})
 @example([b'"a"b,2,3,4,5\n'], {"a", "b"})
+@example([b',,,,""x'], {"a"})
 @example([b"1,2,3,4,5\n" * 40, b"\xff,2,3,4,5\n"], {"b"})
 @example([b"1,2,3,4,5\n" * 40, b"\xff,2,3,4,5\n"], {"a"})
 @example([b"1,2,3,4,5"], {"e"})
@@ -91,6 +92,13 @@ def test_well_formed_rows(rows: list[list[str]], columns: set[str], quoting: Lit
 @example([], {"c"})
 def test_whatever_else_a_file_holds(pieces: list[bytes], columns: set[str]) -> None:
     assert_same(b"a,b,c,d,e\n" + b"".join(pieces), columns)
+
+
+@pytest.mark.parametrize("ending", ['"x"', '"x"y', '"x"\r', '"x""y"', '""'])
+def test_a_cell_that_is_passed_over_is_closed_too(ending: str) -> None:
+    """Wherever its quote stands in the 64 bytes that are looked at together."""
+    for length in range(64):
+        assert_same(f"a,b,c,d,e\n{'1' * length},,,,{ending}\n1,2,3,4,5\n".encode(), {"a"})
 
 
 @pytest.mark.parametrize("length", range(1, 60, 7))
