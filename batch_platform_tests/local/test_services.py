@@ -191,15 +191,16 @@ def test_simultaneous_starts_share_one_supervisor(local_home: LocalHome) -> None
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("name", ["postgres", "aws", "dynamodb", "prices", "mail"])
-def test_a_killed_service_comes_back_with_its_data(local_home: LocalHome, name: str) -> None:
+def test_a_killed_service_comes_back_with_its_data(local_home: LocalHome) -> None:
+    """One after the other, in the same home."""
     local_home.start()
     local_home.write()
-    dead = local_home.kill(name)
-    eventually(lambda: _pid(local_home, name) not in (None, dead) and State.load(local_home.home).restored)
-    assert local_home.read() == LocalHome.KEPT
-    s3 = clients.s3(local_home.variables)
-    assert s3.get_bucket_versioning(Bucket="local-batch-platform")["Status"] == "Enabled"
+    for name in ("postgres", "aws", "dynamodb", "prices", "mail"):
+        dead = local_home.kill(name)
+        eventually(lambda name=name, dead=dead: _is_back(local_home, name, dead), told=lambda name=name: name)
+        assert local_home.read() == LocalHome.KEPT, name
+        s3 = clients.s3(local_home.variables)
+        assert s3.get_bucket_versioning(Bucket="local-batch-platform")["Status"] == "Enabled", name
 
 
 @pytest.mark.faults
@@ -282,18 +283,18 @@ def test_a_server_killed_while_a_backend_works(local_home: LocalHome) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("recycled", [True, False])
-def test_a_pid_file_that_names_somebody_else(local_home: LocalHome, recycled: bool) -> None:
+def test_a_pid_file_that_names_somebody_else(local_home: LocalHome) -> None:
     """After a restart of the machine the recorded pid may be anybody's; after a power cut the file is empty."""
     local_home.start()
     local_home.write()
     file = local_home.home.postgres / "postmaster.pid"
-    lines = file.read_text().splitlines()
-    for name in ("supervisor", "postgres"):
-        local_home.kill(name)
-    file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n" if recycled else "")
-    local_home.start()
-    assert local_home.read() == LocalHome.KEPT
+    for recycled in (True, False):
+        lines = file.read_text().splitlines()
+        for name in ("supervisor", "postgres"):
+            local_home.kill(name)
+        file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n" if recycled else "")
+        local_home.start()
+        assert local_home.read() == LocalHome.KEPT
 
 
 @pytest.mark.faults
@@ -321,6 +322,10 @@ def test_services_end_with_their_owner(local_home: LocalHome) -> None:
         assert supervisor_runs(local_home.home)
         owner.kill()
     eventually(lambda: gone(local_home.home))
+
+
+def _is_back(local: LocalHome, name: str, dead: int) -> bool:
+    return _pid(local, name) not in (None, dead) and State.load(local.home).restored
 
 
 def _pid(local: LocalHome, name: str) -> int | None:
