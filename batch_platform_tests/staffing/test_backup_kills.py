@@ -66,7 +66,7 @@ def is_as_if_nothing_had_been(ground: Ground, night: int) -> None:
 def test_every_write_is_counted(ground: Ground) -> None:
     hazard = Mortal()
     assert not killed(ground, 0, hazard)
-    assert hazard.writes == POINTS
+    assert hazard.writes >= POINTS  # where it is slow, renewals of the lease come to it
 
 
 @pytest.mark.parametrize(
