@@ -19,10 +19,10 @@ from batch_platform import migrations
 from batch_platform.core import postgres
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure
 from batch_platform.settings import Settings
-from batch_platform.staffing.backups import AGE_HEADER, DATABASE, FILES, MANIFEST
+from batch_platform.staffing.backups import AGE_HEADER, DATABASE, FILES, MANIFEST, expired
 from batch_platform.staffing.backups import read as read_manifest
 from batch_platform.staffing.backups import write as write_manifest
-from batch_platform.staffing.model import BackupState, FaultKind
+from batch_platform.staffing.model import BackupState, FaultKind, KeptBackup
 from batch_platform.staffing.opening import open_backups
 from batch_platform.staffing.service import backup_restore, backups
 from batch_platform.staffing.settings import StaffingSettings
@@ -72,6 +72,17 @@ def test_again_it_meets_what_is_there(ground: Ground) -> None:
     assert backups.plan(ground.context, NIGHT).action == "nothing"
     with pytest.raises(InvalidInput, match="today is 2026-11-30"):
         backups.run(ground.context, date(2026, 11, 1))
+
+
+@pytest.mark.parametrize(
+    ("tonight", "gone"),
+    [(BackupState.VERIFIED, [40, 38]), (BackupState.STORED, []), (BackupState.FAILED, [])],
+)
+def test_what_is_old_goes_only_after_a_proof_and_never_the_last_proved(tonight: BackupState, gone: list[int]) -> None:
+    states = {0: tonight, 3: BackupState.FAILED, 30: BackupState.STORED, 31: BackupState.VERIFIED}
+    states |= {35: BackupState.VERIFIED, 38: BackupState.FAILED, 40: BackupState.VERIFIED, 50: BackupState.DELETED}
+    kept = [KeptBackup(NIGHT - timedelta(days=days), state) for days, state in states.items()]
+    assert expired(kept, NIGHT, keep=3) == [NIGHT - timedelta(days=days) for days in gone]
 
 
 Plant = Callable[[Ground], str]
@@ -243,7 +254,8 @@ def test_what_the_dump_itself_lacks_is_found(ground: Ground, harm: str, kinds: s
 def test_a_backup_comes_back_into_an_empty_server(ground: Ground) -> None:
     with empty_database(ground.settings, "restored") as url, postgres.open_pool(url, application_name="test") as pool:
         context = replace(ground.context, database_url=url, pool=pool)
-        assert backups.verify(ground.context).passed
+        server = replace(ground.context.programs, scratch_url=ground.context.database_url)
+        assert backups.verify(replace(ground.context, programs=server)).passed  # on a server that is there
         looked = backup_restore.restore(context, dry_run=True)
         ground.s3.delete_object(Bucket=ground.files, Key=FILE)
         done = backup_restore.restore(context)
