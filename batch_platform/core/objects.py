@@ -317,6 +317,23 @@ def put_bytes(
         client.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
 
 
+def put_once(client: S3Client, bucket: str, key: str, data: bytes, *, content_type: str) -> str | None:
+    """Write a small object that is never changed, unless it is there already; the version that is there now.
+
+    None in a bucket that keeps no versions.
+    """
+    from botocore.exceptions import ClientError
+
+    with aws_failures(uri(bucket, key)):
+        try:
+            answer = client.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type, IfNoneMatch="*")
+            return answer.get("VersionId")
+        except ClientError as error:
+            if error_code(error) != "PreconditionFailed":
+                raise
+        return client.head_object(Bucket=bucket, Key=key).get("VersionId")
+
+
 def put_file(client: S3Client, path: Path, bucket: str, key: str) -> StoredObject:
     """Upload a file, in parts when it is big; the key appears, or changes, only when all bytes are there.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def ensure_bucket(s3: S3Client, properties: Mapping[str, Any]) -> list[str]:
     """Create the bucket and bring its settings in line; returns what was changed."""
-    unknown = set(properties) - {"BucketName", "Tags", *_SETTINGS}
+    unknown = set(properties) - {"BucketName", "Tags", _LOCKABLE, *_SETTINGS}
     if unknown:
         raise InvalidInput(
             "unknown-bucket-property", "bucket property {property} is not understood locally", property=min(unknown)
@@ -22,7 +22,7 @@ def ensure_bucket(s3: S3Client, properties: Mapping[str, Any]) -> list[str]:
     bucket: str = properties["BucketName"]
     changes = []
     if bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
-        _create(s3, bucket)
+        _create(s3, bucket, lockable=bool(properties.get(_LOCKABLE)))
         changes.append(f"bucket {bucket}")
     for name in sorted(_SETTINGS.keys() & properties.keys()):
         setting = _SETTINGS[name]
@@ -33,16 +33,17 @@ def ensure_bucket(s3: S3Client, properties: Mapping[str, Any]) -> list[str]:
     return changes
 
 
-def _create(s3: S3Client, bucket: str) -> None:
+def _create(s3: S3Client, bucket: str, *, lockable: bool) -> None:
     """S3 takes the name of every region but its first one."""
     location: Any = {"LocationConstraint": s3.meta.region_name}
     if s3.meta.region_name == "us-east-1":
-        s3.create_bucket(Bucket=bucket)
+        s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=lockable)
     else:
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
+        s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=lockable, CreateBucketConfiguration=location)
 
 
-_ABSENT = ("NoSuch", "ServerSideEncryptionConfigurationNotFound")
+_ABSENT = ("NoSuch", "ServerSideEncryptionConfigurationNotFound", "ObjectLockConfigurationNotFound")
+_LOCKABLE = "ObjectLockEnabled"  # of a bucket that is created so, for good
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,11 @@ _SETTINGS = {
         write=lambda s3, bucket, rules: s3.put_bucket_encryption(
             Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules}
         ),
+    ),
+    "ObjectLockConfiguration": _Setting(
+        translate=dict,
+        read=lambda s3, bucket: s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"],
+        write=lambda s3, bucket, lock: s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock),
     ),
     "LifecycleConfiguration": _Setting(
         translate=_lifecycle,

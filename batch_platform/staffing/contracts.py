@@ -59,12 +59,16 @@ def _one_a_day(terms: Sequence[Terms]) -> Sequence[Terms]:
     return terms
 
 
+AllTerms = Annotated[list[Terms], Field(min_length=1), AfterValidator(_one_a_day)]
+"""The plans of a contract, in any order."""
+
+
 class Contract(Strict):
-    """What a company has agreed to; its terms in any order."""
+    """What a company has agreed to."""
 
     start: Day
     end: Day | None = None
-    terms: Annotated[list[Terms], Field(min_length=1), AfterValidator(_one_a_day)]
+    terms: AllTerms
     payment: Payment = DEFAULT
     price_type: Annotated[PriceType, Field(strict=False)] = PriceType.NET
     proration: Annotated[Proration, Field(strict=False)] = Proration.DAILY

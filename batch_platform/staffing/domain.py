@@ -67,6 +67,7 @@ def _web() -> WebRoom:
 DOMAIN: Final = Domain(
     name="staffing",
     settings=StaffingSettings,
+    templates="batch_platform.staffing",
     commands={"staffing": _commands},
     jobs=_jobs,
     rules=_rules,

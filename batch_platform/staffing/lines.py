@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from batch_platform.core.json_lines import Day, Name, Strict, Text
 from batch_platform.core.messages import Message
-from batch_platform.core.numbers import parse_decimal
+from batch_platform.core.numbers import parse_decimal, plain
+from batch_platform.staffing.contracts import AllTerms, Discount, Extra, PriceType, Proration
+from batch_platform.staffing.due_dates import DEFAULT, Payment
 from batch_platform.staffing.ids import IdText
 from batch_platform.staffing.instants import Instant
+from batch_platform.staffing.registration_numbers import parse_registration_number
 
 Count = Annotated[int, Field(ge=0, le=2_147_483_647)]
 Bytes = Annotated[int, Field(ge=0, le=2**62)]
@@ -39,6 +42,17 @@ def _not_negative(value: str) -> str:
 Decimals = Annotated[str, BeforeValidator(_decimal_text), AfterValidator(_not_negative)]
 
 
+def _registration_number(value: object) -> str:
+    number = parse_registration_number(value) if isinstance(value, str) else None
+    if number is None:
+        raise ValueError(Message("registration-number", "must be T and 13 digits"))
+    return number.text
+
+
+RegistrationNumberText = Annotated[str, BeforeValidator(_registration_number)]
+"""Of an issuer, in any writing; kept as it is printed."""
+
+
 class Fact(Strict):
     """One line. `table` is where it is kept, `identity` the columns by which it is known there."""
 
@@ -54,7 +68,7 @@ class IssuerLine(Fact):
     table: ClassVar = "issuers"
     identity: ClassVar = ("registration_number",)
 
-    registration_number: Name
+    registration_number: RegistrationNumberText
     name: Name
     tax_rounding: Literal["floor", "half_up", "ceil"]
     number_prefix: Name
@@ -89,20 +103,35 @@ class CompanyLine(Fact):
 
 
 class ContractLine(Fact):
+    """Kept as `contracts` reads it again, with what is not said filled in: the same contract is the same row."""
+
     table: ClassVar = "contracts"
     identity: ClassVar = ("contract_id",)
 
     contract_id: IdText
     company_id: IdText
-    issuer: Name | None = None
+    issuer: RegistrationNumberText | None = None
     starts_on: Annotated[Day, Field(validation_alias="start")]
     ends_on: Annotated[Day | None, Field(validation_alias="end")] = None
-    terms: list[dict[str, Any]]
-    payment: dict[str, Any]
-    price_type: Literal["net", "gross"] = "net"
-    proration: Literal["daily", "full"] = "daily"
-    discounts: list[dict[str, Any]] = Field(default_factory=list)
-    extras: list[dict[str, Any]] = Field(default_factory=list)
+    terms: AllTerms
+    payment: Payment = DEFAULT
+    price_type: Annotated[PriceType, Field(strict=False)] = PriceType.NET
+    proration: Annotated[Proration, Field(strict=False)] = Proration.DAILY
+    discounts: list[Discount] = Field(default_factory=list)
+    extras: list[Extra] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said(cls, line: object) -> object:
+        """Null says as little as nothing."""
+        if not isinstance(line, Mapping):
+            return line
+        return {name: value for name, value in line.items() if value is not None}
+
+    def row(self) -> dict[str, Any]:
+        terms = [each.model_dump(mode="json", by_alias=True) for each in self.terms]
+        discounts = [{"kind": each.kind, "value": plain(each.value)} for each in self.discounts]
+        return {**super().row(), "terms": terms, "discounts": discounts}
 
 
 class UserLine(Fact):

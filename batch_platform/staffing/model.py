@@ -149,3 +149,24 @@ class KeptBackup:
 
     night: date
     state: BackupState
+
+
+class InvoiceKind(StrEnum):
+    """An invoice (適格請求書), or what takes one back (適格返還請求書)."""
+
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
+class InvoiceState(StrEnum):
+    """waiting_for_usage | nothing_due | failed <-> draft -> issued -> void.
+
+    Until it is issued an invoice is made anew by each run of its month. `failed` is a dead letter that says why.
+    """
+
+    WAITING_FOR_USAGE = "waiting_for_usage"
+    NOTHING_DUE = "nothing_due"
+    DRAFT = "draft"
+    FAILED = "failed"
+    ISSUED = "issued"
+    VOID = "void"

@@ -8,24 +8,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch_platform.settings import Settings, load_settings
+from batch_platform.staffing.settings import StaffingSettings
 
 if TYPE_CHECKING:
     from batch_platform.core.clock import Clock
+    from batch_platform.core.postgres import Pool
     from batch_platform.staffing.service import StaffingContext
     from batch_platform.staffing.service.backup_context import BackupContext
-    from batch_platform.staffing.settings import StaffingSettings
+
+
+def build_context(pool: Pool, settings: Settings, *, clock: Clock | None = None) -> StaffingContext:
+    """The context on a pool that somebody else closes."""
+    from batch_platform.core import aws
+    from batch_platform.core.clock import utc_now
+    from batch_platform.staffing.service import StaffingContext
+    from batch_platform.staffing.store.originals import Originals
+
+    originals = Originals(lambda: aws.client("s3", settings), f"{settings.env}-staffing-originals")
+    review = settings.of(StaffingSettings).invoice_review
+    return StaffingContext(pool, clock or utc_now, originals, invoice_review=review)
 
 
 @contextmanager
 def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -> Iterator[StaffingContext]:
     """The context of this process, its connections closed at the end."""
     from batch_platform.core import postgres
-    from batch_platform.core.clock import utc_now
-    from batch_platform.staffing.service import StaffingContext
 
     settings = settings or load_settings()
     with postgres.open_pool(settings.database(), application_name="batch-platform staffing") as pool:
-        yield StaffingContext(pool, clock or utc_now)
+        yield build_context(pool, settings, clock=clock)
 
 
 @contextmanager
@@ -36,7 +47,6 @@ def open_backups(settings: Settings | None = None, *, clock: Clock | None = None
     from batch_platform.core import aws, postgres
     from batch_platform.core.clock import utc_now
     from batch_platform.staffing.service.backup_context import BackupContext
-    from batch_platform.staffing.settings import StaffingSettings
     from batch_platform.staffing.store.backup_encryption import identities_in, recipients_of
     from batch_platform.staffing.store.backup_programs import Programs
     from batch_platform.staffing.store.backup_sites import Site

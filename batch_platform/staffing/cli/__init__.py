@@ -7,6 +7,7 @@ import typer
 from batch_platform.staffing.cli.backup import backup_app
 from batch_platform.staffing.cli.calc import calc_command
 from batch_platform.staffing.cli.facts import load_command
+from batch_platform.staffing.cli.invoices import app as invoices_app
 from batch_platform.staffing.cli.statuses import status_command
 from batch_platform.staffing.cli.usage import usage_command
 
@@ -16,3 +17,4 @@ app.command("calc")(calc_command)
 app.command("status")(status_command)
 app.command("usage")(usage_command)
 app.add_typer(backup_app, name="backup")
+app.add_typer(invoices_app, name="invoices")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from batch_platform.core.clock import utc_now
 from batch_platform.resources.postgres import PostgresResource
-from batch_platform.staffing.opening import open_backups
+from batch_platform.settings import load_settings
+from batch_platform.staffing.opening import build_context, open_backups
 from batch_platform.staffing.service import StaffingContext
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class StaffingResource(dg.ConfigurableResource["StaffingResource"]):
 
     @contextmanager
     def work(self) -> Iterator[StaffingContext]:
-        yield StaffingContext(self.postgres.pool(), utc_now)
+        yield build_context(self.postgres.pool(), load_settings())
 
     @contextmanager
     def backups(self) -> "Iterator[BackupContext]":

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from batch_platform.core.clock import Clock
 from batch_platform.core.postgres import Pool
 from batch_platform.staffing.store import StaffingStore
+from batch_platform.staffing.store.originals import Originals
 
 
 @dataclass(frozen=True)
 class StaffingContext:
-    """The platform's database, and the clock."""
+    """The platform's database, the clock, and where the originals of documents lie.
+
+    `invoice_review`: runs leave drafts, which people issue.
+    """
 
     pool: Pool
     clock: Clock
+    originals: Originals
+    invoice_review: bool = False
 
     @property
     def store(self) -> StaffingStore:

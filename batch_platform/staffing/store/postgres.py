@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from batch_platform.core.store import BaseStore
 from batch_platform.staffing.store.accounts import Accounts
 from batch_platform.staffing.store.backups import Backups
+from batch_platform.staffing.store.drafting import Drafting
 from batch_platform.staffing.store.facts import Facts
+from batch_platform.staffing.store.issuing import Issuing
+from batch_platform.staffing.store.reading import Reading
 from batch_platform.staffing.store.statuses import Statuses
 from batch_platform.staffing.store.usage import Usage
 
 
-class Session(Facts, Statuses, Usage, Accounts, Backups):
+class Session(Facts, Statuses, Usage, Accounts, Backups, Drafting, Issuing, Reading):
     """The statements of one transaction."""
 
 
