@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import dagster as dg
 
 from batch_platform.core.failures import PermanentFailure, PlatformError, TransientFailure
-from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.core.retry import STANDARD_RETRY, RetryConfig
 from batch_platform.core.terminal import plain
 from batch_platform.resources.failures import dagster_failures
 
@@ -38,12 +38,13 @@ def each_partition(
     act: Callable[[Place], Metadata],
     *,
     asset: dg.AssetKey,
+    retry: RetryConfig = STANDARD_RETRY,
 ) -> None:
     """Act on every partition of the run in this order, and show what it gives; the first failure ends the run.
 
-    `places`: the partition's key and what the domain knows it by.
+    `places`: the partition's key and what the domain knows it by. `retry`: how often the step is tried.
     """
-    with dagster_failures(context, STANDARD_RETRY):
+    with dagster_failures(context, retry):
         for key, place in places:
             show(context, act(place), asset=asset, partition=key)
 
@@ -54,10 +55,11 @@ def each_partition_alone(
     act: Callable[[Place], Metadata],
     *,
     asset: dg.AssetKey,
+    retry: RetryConfig = STANDARD_RETRY,
 ) -> PlatformError | None:
     """As `each_partition`, but one that fails stops no other; the failure of them all, for `fail`."""
     failures: list[PlatformError] = []
-    with dagster_failures(context, STANDARD_RETRY):
+    with dagster_failures(context, retry):
         for key, place in places:
             try:
                 show(context, act(place), asset=asset, partition=key)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Settings,
         Typer,
         WebRoom,
+        Worker,
     )
 
 
@@ -52,6 +53,12 @@ def _rules() -> Sequence[Rule]:
     return RULES
 
 
+def _workers() -> Sequence[Worker]:
+    from batch_platform.staffing.worker import WORKERS
+
+    return WORKERS
+
+
 def _actions() -> Sequence[Declared]:
     from batch_platform.staffing.web.actions import ACTIONS
 
@@ -72,6 +79,7 @@ DOMAIN: Final = Domain(
     jobs=_jobs,
     rules=_rules,
     gauges=_gauges,
+    workers=_workers,
     definitions=_definitions,
     web=_web,
     actions=_actions,

@@ -13,28 +13,65 @@ from batch_platform.staffing.instants import business_day
 if TYPE_CHECKING:
     from batch_platform.core.postgres import Pool
 
-BEGIN: Final = date(2024, 1, 1)
+BEGIN: Final = date(2016, 1, 1)
 """The first partition."""
 
+STATUSES: Final = "staffing_engineer_status"
+USAGE: Final = "staffing_daily_aggregation"
 BACKUP: Final = "staffing_backup"
+
+STATUS_RETRY: Final = RetryConfig(
+    max_attempts=3, backoff="exponential", base_delay=timedelta(seconds=5), max_delay=timedelta(seconds=60)
+)
 BACKUP_RETRY: Final = RetryConfig(
     max_attempts=2, backoff="fixed", base_delay=timedelta(seconds=30), max_delay=timedelta(seconds=30)
 )
+
+_DAY: Final = timedelta(days=1)
+_DUE: Final = timedelta(hours=2)
+
+
+def plan_statuses(_pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
+    """A day in Tokyo whose 02:00 has come, by default the newest. Raises `InvalidInput`."""
+    newest = business_day(now - _DUE)
+    return launch_of(STATUSES, "statuses", parameters, within(parameters.target_date or newest, newest))
+
+
+def plan_usage(_pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
+    """A day in Tokyo that is over, by default the newest. Raises `InvalidInput`."""
+    yesterday = business_day(now) - _DAY
+    return launch_of(USAGE, "usage", parameters, within(parameters.target_date or yesterday, yesterday))
 
 
 def plan_backup(_pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
     """The night of today, or an earlier one that is stored. Raises `InvalidInput`."""
     tonight = business_day(now)
-    day = parameters.target_date or tonight
-    if not BEGIN <= day <= tonight:
+    return launch_of(BACKUP, "backup", parameters, within(parameters.target_date or tonight, tonight))
+
+
+def of_days(job: str, first: date, last: date) -> Launch:
+    """Days from first to last, in one run."""
+    if first == last:
+        return Launch(job, partition=first.isoformat())
+    return Launch(job, partition_range=(first.isoformat(), last.isoformat()))
+
+
+def launch_of(job: str, verb: str, parameters: JobParameters, day: date) -> Launch:
+    """A run of a day's partition; a dry run is that of an op `rehearse_{verb}` which takes the partition."""
+    if parameters.dry_run:
+        return Launch.of_op(f"{job}_dry_run", f"rehearse_{verb}", partition=day.isoformat())
+    return Launch(job, partition=day.isoformat())
+
+
+def within(day: date, last: date) -> date:
+    """The day, where it lies between the first partition and the last. Raises `InvalidInput`."""
+    if not BEGIN <= day <= last:
         raise InvalidInput(
             "outside-days",
             "{date} lies outside the days {first} to {last}",
             date=day,
             first=BEGIN,
-            last=tonight,
+            last=last,
             field="targetDate",
         )
-    if parameters.dry_run:
-        return Launch.of_op(f"{BACKUP}_dry_run", "rehearse_backup", partition=day.isoformat())
-    return Launch(BACKUP, partition=day.isoformat())
+    return day

@@ -1,11 +1,17 @@
-"""What staffing's things are: frozen values and their states; no I/O."""
+"""What staffing's things are: frozen values and their states; no I/O. Ids are as they were given."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
+from typing import Literal
+
+from batch_platform.core.messages import Message
+
+Id = int | str
 
 
 class BackupState(StrEnum):
@@ -170,3 +176,135 @@ class InvoiceState(StrEnum):
     FAILED = "failed"
     ISSUED = "issued"
     VOID = "void"
+
+
+@dataclass(frozen=True)
+class Status:
+    """Of an engineer on a day. `reason`: hold, none, soon or working; `until`: last day of the hold or the chain."""
+
+    engineer_id: Id
+    status: str
+    reason: str
+    until: date | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row of a day: revision 0 as known, against the day before; higher ones against what stood of the day.
+
+    A status that is None: nobody of that id is there.
+    """
+
+    engineer_id: Id
+    revision: int
+    previous: str | None
+    status: str | None
+    reason: str | None
+    until: date | None
+
+
+@dataclass(frozen=True)
+class Transition:
+    """How many engineers went from one status to another, or stayed."""
+
+    previous: str | None
+    status: str | None
+    engineers: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a run did, or would do, of a day.
+
+    `is_new`: it wrote the day as known, and `transitions` are those since the day before; else they are from what
+    stood to what newest facts say. `corrections` are rows.
+    """
+
+    day: date
+    is_new: bool
+    transitions: Sequence[Transition]
+    corrections: int
+
+    @property
+    def engineers(self) -> int:
+        """All who have a status."""
+        return sum(each.engineers for each in self.transitions if each.status is not None)
+
+    @property
+    def changed(self) -> int:
+        """Those whose status is another than before."""
+        return sum(each.engineers for each in self.transitions if each.status != each.previous)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Engineers by status."""
+        found: dict[str, int] = {}
+        for each in self.transitions:
+            if each.status is not None:
+                found[each.status] = found.get(each.status, 0) + each.engineers
+        return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True)
+class CompanyUsage:
+    """Of a company on a day: totals and storage (MiB, two decimals) as of its end, the others within it."""
+
+    company_id: Id
+    date: date
+    total_users: int
+    total_engineers: int
+    active_users: int
+    active_engineers: int
+    approach_count: int
+    email_sent_count: int
+    login_count: int
+    storage_usage_mb: Decimal
+    api_call_count: int
+    feature_usage: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Aggregated:
+    """How many rows of a day a run has made, changed or removed, or would; by table."""
+
+    date: date
+    company_usage: int
+    system_stats: int
+    engineer_activity: int
+    approach_metrics: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`subject`: the company or the user; `since`: the contracts' last day, the last sign-in or the account's making;
+    None where neither is known."""
+
+    kind: Literal["contract_ended", "no_sign_in"]
+    subject: Id
+    company_id: Id
+    company: str | None
+    since: date | None
+    found_on: date
+
+    @property
+    def message(self) -> Message:
+        """What people read."""
+        company, user = self.company or str(self.company_id), str(self.subject)
+        if self.kind == "contract_ended":
+            return Message(
+                "account-contract-ended",
+                "company {company}: its contracts ended on {day}, and it is not closed",
+                company=company,
+                day=self.since or self.found_on,
+            )
+        if self.since is None:
+            return Message(
+                "account-never-used", "user {user} of {company} has never signed in", user=user, company=company
+            )
+        return Message(
+            "account-unused",
+            "user {user} of {company} has not signed in since {day}",
+            user=user,
+            company=company,
+            day=self.since,
+        )

@@ -11,6 +11,7 @@ import pytest
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.staffing import ids
+from batch_platform.staffing.model import Status
 from batch_platform.staffing.proving import oracle, worlds
 from batch_platform.staffing.service import StaffingContext, loading, statuses
 from batch_platform_tests.staffing.facts import assignment, hold, load, rows
@@ -33,7 +34,7 @@ FACTS = {
 }
 
 
-def of(found: list[statuses.Status]) -> dict[int | str, tuple[str, str, str | None]]:
+def of(found: list[Status]) -> dict[int | str, tuple[str, str, str | None]]:
     return {one.engineer_id: (one.status, one.reason, one.until and one.until.isoformat()) for one in found}  # type: ignore[misc]
 
 
@@ -104,6 +105,16 @@ def standing(context: StaffingContext, day: date) -> dict[str, str]:
     return dict(found)
 
 
+def corrections(context: StaffingContext, day: date) -> dict[str, str]:
+    """The newest of each engineer of a day."""
+    found = rows(
+        context,
+        "SELECT DISTINCT ON (engineer_id) engineer_id, status FROM status_changes "
+        f"WHERE revision > 0 AND day = '{day}' ORDER BY engineer_id, revision DESC",
+    )
+    return dict(found)
+
+
 def test_a_written_day_stays_and_what_came_later_is_a_correction(emptied: StaffingContext) -> None:
     context = at(emptied, AFTER)
     load(context, {"kind": "engineer", "engineer_id": 1, "company_id": 1}, assignment(1, "2026-01-05", "2026-09-09"))
@@ -112,8 +123,8 @@ def test_a_written_day_stays_and_what_came_later_is_a_correction(emptied: Staffi
     late = "2026-09-09T17:15:00Z"
     load(context, assignment(1, "2026-01-05", "2027-03-31", recorded=late), assignment("x", "2026-09-10", None))
     again = statuses.write_day(context, DAY)
-    assert (again.corrected, again.changed) == (True, 2)
-    assert statuses.write_day(context, DAY).changed == 0
+    assert (again.is_new, again.corrections) == (False, 2)
+    assert statuses.write_day(context, DAY).corrections == 0
     changes = rows(
         context, "SELECT engineer_id, revision, previous, status, reason FROM status_changes ORDER BY 1, 2"
     )
@@ -129,7 +140,7 @@ def test_a_written_day_stays_and_what_came_later_is_a_correction(emptied: Staffi
         (None, "working", 1),
         ("waiting", "working", 1),
     ]
-    assert statuses.write_day(context, DAY).changed == 0, "a correction is of its day alone"
+    assert statuses.write_day(context, DAY).corrections == 0, "a correction is of its day alone"
 
 
 def test_an_older_day_leaves_newer_ones_as_they_were(emptied: StaffingContext) -> None:
@@ -159,13 +170,20 @@ def test_forty_missed_days_are_caught_up_in_order(emptied: StaffingContext) -> N
     missing = statuses.missing_days(context, first + timedelta(days=40))
     assert missing == [first + timedelta(days=number) for number in range(1, 41)]
     for day in missing:
-        statuses.write_day(context, day)
+        assert statuses.write_day(context, day).is_new
+    everything = "SELECT c::text FROM status_changes AS c UNION ALL SELECT d::text FROM status_days AS d ORDER BY 1"
+    written = rows(context, everything)
+    assert sum(statuses.write_day(context, day).corrections for day in missing[-3:]) == 0, "nothing came meanwhile"
+    assert rows(context, everything) == written
     assert statuses.missing_days(context, missing[-1]) == []
     for day in (first, *missing):
         known_at = datetime.combine(day, datetime.min.time(), UTC) - timedelta(hours=7)
         told = {ids.encode(row["engineer_id"]): row["status"] for row in oracle.statuses(world, day, known_at)}
         assert standing(context, day) == told
-    assert rows(context, "SELECT count(*) FROM status_changes WHERE status IS NOT DISTINCT FROM previous") == [(0,)]
+        newest = {ids.encode(row["engineer_id"]): row["status"] for row in oracle.statuses(world, day, None)}
+        assert standing(context, day) | corrections(context, day) == newest
+    kept = rows(context, "SELECT count(*) FROM status_changes WHERE status IS NOT DISTINCT FROM previous")
+    assert kept == [(0,)]
 
 
 def test_a_day_is_not_written_before_its_time(emptied: StaffingContext) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import plain
+from batch_platform.staffing.model import Aggregated
 from batch_platform.staffing.proving import oracle, worlds
 from batch_platform.staffing.service import StaffingContext, loading, usage
-from batch_platform.staffing.service.usage import Aggregated
 from batch_platform_tests.staffing.facts import assignment, load, rows
 
 DAY = date(2026, 9, 10)

@@ -8,12 +8,14 @@ from batch_platform.staffing.cli.backup import backup_app
 from batch_platform.staffing.cli.calc import calc_command
 from batch_platform.staffing.cli.facts import load_command
 from batch_platform.staffing.cli.invoices import app as invoices_app
+from batch_platform.staffing.cli.run import run_command
 from batch_platform.staffing.cli.statuses import status_command
 from batch_platform.staffing.cli.usage import usage_command
 
 app = typer.Typer(no_args_is_help=True, help="Engineer staffing: statuses, usage, invoices, reports, mail, backups.")
 app.command("load")(load_command)
 app.command("calc")(calc_command)
+app.command("run")(run_command)
 app.command("status")(status_command)
 app.command("usage")(usage_command)
 app.add_typer(backup_app, name="backup")

@@ -1,20 +1,102 @@
-"""The assets of staffing: each calls one use case per partition and tells what it did."""
+"""The assets of days: each calls one use case per partition and tells what it did."""
 
 from collections.abc import Iterator
+from datetime import date
+from functools import partial
 from typing import Any, Final
 
 import dagster as dg
 
 from batch_platform.core.failures import TransientFailure
-from batch_platform.kit.assets import show
+from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.kit.assets import Metadata, each_partition, show
 from batch_platform.resources.failures import dagster_failures
 from batch_platform.staffing.dagster import checks, run_metadata
-from batch_platform.staffing.dagster.partitions import RUN_DAYS, days
+from batch_platform.staffing.dagster.checks import STATUS_CHECKS, USAGE_CHECKS, results
+from batch_platform.staffing.dagster.partitions import ENDED_DAYS, RUN_DAYS, days
 from batch_platform.staffing.dagster.resource import StaffingResource
-from batch_platform.staffing.jobs import BACKUP_RETRY
-from batch_platform.staffing.service import backups
+from batch_platform.staffing.jobs import BACKUP_RETRY, STATUS_RETRY
+from batch_platform.staffing.service import accounts, backups, invariants, statuses, usage
+
+IN_ONE_RUN: Final = dg.BackfillPolicy.single_run()
 
 _NIGHTS_PLOTTED: Final = 60
+
+asset = partial(
+    dg.asset, key_prefix="staffing", group_name="staffing", kinds={"postgres"}, backfill_policy=IN_ONE_RUN
+)
+
+
+@asset(
+    partitions_def=RUN_DAYS,
+    check_specs=STATUS_CHECKS,
+    description="The status of every engineer on the day as it was known at 02:00 (staffing.status_changes, where it "
+    "changed), never rewritten; the same day again adds corrections. The newest day sets staffing.engineers.status.",
+)
+def engineer_status(context: dg.AssetExecutionContext, staffing: StaffingResource) -> Iterator[Any]:
+    def write(day: date) -> Metadata:
+        return run_metadata.of_statuses(work, statuses.write_day(work, day))
+
+    with staffing.work() as work:
+        each_partition(context, days(context), write, asset=engineer_status.key, retry=STATUS_RETRY)
+        with dagster_failures(context, STATUS_RETRY):
+            looked_at = [(key, each) for key, day in days(context) for each in invariants.of_statuses(work, day)]
+    yield dg.MaterializeResult()
+    yield from results(STATUS_CHECKS, looked_at)
+
+
+@asset(
+    partitions_def=RUN_DAYS,
+    deps=[engineer_status],
+    description="Companies past the end of their contracts, and users who have not signed in for 90 days "
+    "(staffing.account_findings), as of the newest day.",
+)
+def account_findings(context: dg.AssetExecutionContext, staffing: StaffingResource) -> None:
+    def check(day: date) -> Metadata:
+        return run_metadata.of_findings(accounts.check(work, day))
+
+    with staffing.work() as work:
+        each_partition(context, days(context), check, asset=account_findings.key, retry=STATUS_RETRY)
+
+
+def _of_a_day(name: str, description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        ["staffing", name],
+        description=description,
+        group_name="staffing",
+        kinds={"postgres"},
+        partitions_def=ENDED_DAYS,
+    )
+
+
+@dg.multi_asset(
+    name="staffing_day",
+    specs=[
+        _of_a_day(
+            "company_usage",
+            "What each company used on the day (staffing.usage_days): totals and storage as of its end, the others "
+            "within it. Totals that were loaded stay.",
+        ),
+        _of_a_day("system_stats", "The whole system on the day (staffing.system_stats), with uptime by heartbeats."),
+        _of_a_day(
+            "engineer_activity",
+            "What the engineers of each company did and got on the day (staffing.engineer_activity).",
+        ),
+        _of_a_day("approach_metrics", "Approaches sent, opened, replied to on the day (staffing.approach_metrics)."),
+    ],
+    check_specs=USAGE_CHECKS,
+    backfill_policy=IN_ONE_RUN,
+)
+def staffing_day(context: dg.AssetExecutionContext, staffing: StaffingResource) -> Iterator[Any]:
+    with dagster_failures(context, STANDARD_RETRY), staffing.work() as work:
+        looked_at = []
+        for key, day in days(context):
+            done = usage.aggregate(work, day)
+            for name, metadata in run_metadata.of_day(work, done).items():
+                show(context, metadata, asset=dg.AssetKey(["staffing", name]), partition=key)
+            looked_at += [(key, each) for each in invariants.of_usage(work, day)]
+    yield from (dg.MaterializeResult(asset_key=key) for key in staffing_day.keys)
+    yield from results(USAGE_CHECKS, looked_at)
 
 
 @dg.asset(
@@ -22,7 +104,7 @@ _NIGHTS_PLOTTED: Final = 60
     group_name="staffing",
     kinds={"postgres", "s3"},
     partitions_def=RUN_DAYS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=IN_ONE_RUN,
     check_specs=[checks.PROVED],
     description="The platform's database under one snapshot, and the files of the SaaS, encrypted, at every site "
     "(staffing.backups). Older ones go only after this one was proved.",

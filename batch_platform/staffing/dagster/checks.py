@@ -1,6 +1,6 @@
 """The asset checks of staffing: what must hold before anybody relies on a run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -8,6 +8,22 @@ import dagster as dg
 
 from batch_platform.kit.assets import Verdict, check_results
 from batch_platform.staffing.model import BackupProof
+from batch_platform.staffing.service import invariants
+from batch_platform.staffing.service.invariants import GAPS, Invariant
+
+_SHOWN: Final = 5
+
+
+def _specs(asset: str, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
+    """One of each check by its name; days that are missing are told and block nothing."""
+    return [
+        dg.AssetCheckSpec(name, asset=["staffing", asset], description=text, blocking=name != GAPS)
+        for name, text in checks.items()
+    ]
+
+
+STATUS_CHECKS: Final = _specs("engineer_status", invariants.STATUSES)
+USAGE_CHECKS: Final = _specs("company_usage", invariants.USAGE)
 
 BACKUP: Final = dg.AssetKey(["staffing", "backup"])
 PROVED: Final = dg.AssetCheckSpec(
@@ -16,6 +32,23 @@ PROVED: Final = dg.AssetCheckSpec(
     blocking=True,
     description="It was read back, decrypted, restored into a scratch database, and found equal.",
 )
+
+
+def results(
+    of: Sequence[dg.AssetCheckSpec], looked_at: Iterable[tuple[str, Invariant]]
+) -> Iterator[dg.AssetCheckResult]:
+    """One result a check over all partitions; `looked_at`: a partition's key and one of its invariants."""
+    verdicts = [
+        Verdict(each.name, key, each.holds, _said(each), blocking=each.name != GAPS, detail=_said(each))
+        for key, each in looked_at
+    ]
+    yield from check_results(of[0].asset_key, (spec.name for spec in of), verdicts, none="no partition")
+
+
+def _said(invariant: Invariant) -> str:
+    more = len(invariant.differences) - _SHOWN
+    first = "; ".join(invariant.differences[:_SHOWN])
+    return "holds" if invariant.holds else f"{first} and {more} more" if more > 0 else first
 
 
 def proved(nights: Sequence[tuple[date, BackupProof | None]]) -> Iterator[dg.AssetCheckResult]:

@@ -2,20 +2,47 @@
 
 from dataclasses import asdict
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
 from batch_platform.operations.dagster.dry_run import dry_run_result
 from batch_platform.resources.failures import dagster_failures
 from batch_platform.staffing.dagster.resource import StaffingResource
-from batch_platform.staffing.service import backups
+from batch_platform.staffing.service import backups, statuses, usage
+
+SHOWN: Final = 1_000
+"""Rows at most."""
 
 
 class DayConfig(dg.Config):
     """Which day."""
 
     partition: str
+
+
+@dg.op(name="rehearse_statuses", description="Tells whose status engineer-status-update would change, and how.")
+def status_update(config: DayConfig, staffing: StaffingResource) -> dg.Output[None]:
+    day = date.fromisoformat(config.partition)
+    with dagster_failures(), staffing.work() as work:
+        written, changes = statuses.rehearse_day(work, day, limit=SHOWN)
+    rows = [{name: "" if value is None else str(value) for name, value in asdict(each).items()} for each in changes]
+    changed = written.changed if written.is_new else 0
+    summary = (
+        f"{day}: of {written.engineers} engineers {changed} would change, with {written.corrections} corrections"
+    )
+    return dry_run_result(rows, summary)
+
+
+@dg.op(name="rehearse_usage", description="Tells how many rows daily-data-aggregation would write, change or remove.")
+def aggregation(config: DayConfig, staffing: StaffingResource) -> dg.Output[None]:
+    day = date.fromisoformat(config.partition)
+    with dagster_failures(), staffing.work() as work:
+        would = asdict(usage.aggregate(work, day, dry_run=True))
+    rows = [{"table": name, "rows": count} for name, count in would.items() if name != "date" and count]
+    return dry_run_result(
+        rows, f"{day}: {sum(row['rows'] for row in rows)} rows would be written, changed or removed"
+    )
 
 
 @dg.op(name="rehearse_backup", description="Tells what daily-backup would read, and which backups it would delete.")

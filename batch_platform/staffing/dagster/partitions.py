@@ -1,4 +1,4 @@
-"""How staffing is partitioned: business days in Tokyo."""
+"""How staffing is partitioned: days in Tokyo."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Final
 
 import dagster as dg
 
+from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.staffing.jobs import BEGIN
 
-RUN_DAYS: Final = dg.DailyPartitionsDefinition(start_date=BEGIN.isoformat(), timezone="Asia/Tokyo", end_offset=1)
-"""Days on which a job runs, today's among them."""
+RUN_DAYS: Final = dg.DailyPartitionsDefinition(start_date=BEGIN.isoformat(), timezone=BUSINESS_ZONE.key, end_offset=1)
+"""Days on which a job runs, today among them."""
+
+ENDED_DAYS: Final = dg.DailyPartitionsDefinition(start_date=BEGIN.isoformat(), timezone=BUSINESS_ZONE.key)
+"""Days that are over."""
 
 
 def days(context: dg.AssetExecutionContext) -> list[tuple[str, date]]:

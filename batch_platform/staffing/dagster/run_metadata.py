@@ -4,16 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import polars as pl
 
 from batch_platform.kit.assets import outcome, table
 from batch_platform.kit.charts import plot
 from batch_platform.staffing import plots
+from batch_platform.staffing.model import Aggregated, Finding, Written
+from batch_platform.staffing.service import StaffingContext, statuses, usage
 from batch_platform.staffing.service.backups import Outcome
 
+PLOTTED: Final = timedelta(days=60)
+"""What the plot of statuses shows, up to its day."""
+BUSIEST: Final = 10
+"""Companies in the plot of usage."""
+
 Metadata = dict[str, Any]
+
+_DAY: Final = timedelta(days=1)
+
+
+def of_statuses(context: StaffingContext, written: Written) -> Metadata:
+    """What a day has come to, and how statuses were spread until then."""
+    until = written.day
+    series = [(row["day"], row["counts"]) for row in statuses.counts_by_day(context, until - PLOTTED, until)]
+    shown: Metadata = {
+        **outcome(
+            {
+                "day": until,
+                "as_known": written.is_new,
+                "engineers": written.engineers,
+                "changed": written.changed,
+                "corrections": written.corrections,
+                "counts": written.counts,
+            }
+        ),
+        "dagster/row_count": written.changed,
+        "engineers": written.engineers,
+        "as known": written.is_new,
+        "corrections": written.corrections,
+        **{f"status {status}": count for status, count in written.counts.items()},
+        **_table("transitions", [asdict(each) for each in written.transitions]),
+    }
+    if any(counts for _, counts in series):
+        shown["statuses of 60 days"] = plot(plots.statuses(series, title=f"Engineers by status, up to {until}"))
+    return shown
+
+
+def of_findings(findings: Sequence[Finding]) -> Metadata:
+    """Accounts that somebody has to look at."""
+    rows = [{"since": each.since, "finding": str(each.message)} for each in findings]
+    return {"dagster/row_count": len(rows), **_table("findings", rows)}
+
+
+def of_day(context: StaffingContext, done: Aggregated) -> dict[str, Metadata]:
+    """What a day came to, by asset."""
+    day = done.date
+    companies = usage.usage(context, day)
+    [system] = usage.systems(context, day - _DAY, day)
+    activity, approaches = usage.activity(context, day), usage.approaches(context, day)
+    shown: Metadata = {
+        **outcome(done),
+        "dagster/row_count": len(companies),
+        "rows changed": done.company_usage,
+        **_table("companies", [asdict(row) for row in companies]),
+    }
+    busiest = sorted(companies, key=lambda row: -row.api_call_count)[:BUSIEST]
+    if busiest:
+        bars = [(str(row.company_id), row.api_call_count, row.login_count) for row in busiest]
+        shown["busiest companies"] = plot(plots.usage(bars, title=f"API calls and logins of {day}"))
+    return {
+        "company_usage": shown,
+        "system_stats": {name: _cell(value) for name, value in system.items()},
+        "engineer_activity": {"dagster/row_count": len(activity), **_table("companies", activity)},
+        "approach_metrics": {"dagster/row_count": len(approaches), **_table("companies", approaches)},
+    }
 
 
 def of_backup(done: Outcome, nights: Sequence[Mapping[str, Any]]) -> Metadata:
@@ -33,3 +100,15 @@ def of_backup(done: Outcome, nights: Sequence[Mapping[str, Any]]) -> Metadata:
     if sizes:
         shown["size by night"] = plot(plots.sizes(sizes, title="Backups by night"))
     return shown
+
+
+def _table(name: str, rows: Sequence[Metadata]) -> Metadata:
+    """The first rows under their name; nothing without any."""
+    cells = [{column: _cell(value) for column, value in row.items()} for row in rows]
+    return {name: table(pl.DataFrame(cells))} if cells else {}
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items())
+    return "" if value is None else str(value)

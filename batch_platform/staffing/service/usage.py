@@ -5,49 +5,17 @@ One transaction a day; the same day again gives the same rows while its facts ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Final
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.staffing import ids
-from batch_platform.staffing.ids import Id
 from batch_platform.staffing.instants import day_end
+from batch_platform.staffing.model import Aggregated, CompanyUsage
 from batch_platform.staffing.service.context import StaffingContext
 from batch_platform.staffing.store.statements import Row
 
 _DAY: Final = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class CompanyUsage:
-    """Of a company on a day: totals and storage (MiB, two decimals) as of its end, the others within it."""
-
-    company_id: Id
-    date: date
-    total_users: int
-    total_engineers: int
-    active_users: int
-    active_engineers: int
-    approach_count: int
-    email_sent_count: int
-    login_count: int
-    storage_usage_mb: Decimal
-    api_call_count: int
-    feature_usage: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Aggregated:
-    """How many rows of a day a run has made, changed or removed, or would; by table."""
-
-    date: date
-    company_usage: int
-    system_stats: int
-    engineer_activity: int
-    approach_metrics: int
 
 
 def usage(context: StaffingContext, day: date) -> list[CompanyUsage]:

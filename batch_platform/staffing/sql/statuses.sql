@@ -24,6 +24,12 @@ FROM generate_series(coalesce((SELECT min(d.day) FROM status_days AS d), %(today
 WHERE NOT EXISTS (SELECT FROM status_days AS d WHERE d.day = s.day::date)
 ORDER BY s.day;
 
+-- name: is_recorded_after
+SELECT EXISTS (SELECT FROM assignments AS a WHERE a.recorded_at > %(at)s);
+
+-- name: unstage_statuses
+DROP TABLE IF EXISTS pg_temp.staged;
+
 -- name: stage_statuses
 -- each engineer's status beside what stands: of the day, its newest revision, else what an earlier day has written
 CREATE TEMPORARY TABLE staged ON COMMIT DROP AS
@@ -43,10 +49,11 @@ WHERE s.previous IS NOT NULL OR s.status IS NOT NULL
 GROUP BY s.previous, s.status
 ORDER BY s.previous NULLS FIRST, s.status NULLS FIRST;
 
--- name: staged_changes
-SELECT s.engineer_id, s.previous, s.status, s.reason, s.until FROM staged AS s
-WHERE s.status IS DISTINCT FROM s.previous
-ORDER BY id_number(s.engineer_id) NULLS LAST, id_text(s.engineer_id)
+-- name: changes_of
+-- those that one run has written of a day
+SELECT c.engineer_id, c.revision, c.previous, c.status, c.reason, c.until FROM status_changes AS c
+WHERE c.day = %(day)s AND c.written_at = %(at)s
+ORDER BY id_number(c.engineer_id) NULLS LAST, id_text(c.engineer_id), c.revision
 LIMIT %(limit)s;
 
 -- name: write_changes

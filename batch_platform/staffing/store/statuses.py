@@ -32,17 +32,23 @@ class Statuses(StaffingStatements):
         """Days up to today that are not written, from the first written one on, in order."""
         return [row["day"] for row in self._rows("missing_status_days", today=today)]
 
+    def is_recorded_after(self, at: datetime) -> bool:
+        """Whether anything of assignments was recorded after a moment."""
+        found: bool = self._value("is_recorded_after", at=at)
+        return found
+
     def stage_statuses(self, day: date, known_at: datetime | str) -> None:
         """Every engineer's status by what was recorded up to a moment, beside what stands."""
+        self._run("unstage_statuses")
         self._run("stage_statuses", day=day, known_at=known_at)
 
     def transitions(self) -> list[Row]:
         """`engineers` by `previous` and `status`, of what is staged; unchanged ones too."""
         return self._rows("transitions")
 
-    def staged_changes(self, limit: int) -> list[Row]:
-        """The first engineers whose staged status is another than what stands."""
-        return self._rows("staged_changes", limit=limit)
+    def changes_of(self, day: date, at: datetime, *, limit: int) -> list[Row]:
+        """The first changes and corrections of a day that were written at a moment."""
+        return self._rows("changes_of", day=day, at=at, limit=limit)
 
     def write_as_known(self, day: date, known_at: datetime, at: datetime) -> None:
         """What is staged as revision 0 of a day; later days keep what they say."""

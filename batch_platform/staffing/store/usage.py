@@ -48,6 +48,14 @@ class Usage(StaffingStatements):
         """As written of a day, by company."""
         return self._rows("approach_metrics", day=day)
 
+    def wrong_companies(self, day: date) -> list[Row]:
+        """`company_id` and `fault` of companies that lack their aggregated row, or should have none."""
+        return self._rows("wrong_companies", day=day)
+
+    def wrong_sums(self, day: date) -> list[Row]:
+        """`name`, `found` and `expected` of sums that are not those of the facts."""
+        return self._rows("wrong_sums", **_moments(day))
+
     def beat(self, at: datetime) -> None:
         """The platform was seen to work in the minute of this moment."""
         self._run("beat", at=at)

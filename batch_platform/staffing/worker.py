@@ -1,0 +1,45 @@
+"""The resident workers of staffing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from batch_platform.core.failures import PlatformError
+from batch_platform.kit.workers import Worker
+
+if TYPE_CHECKING:
+    from batch_platform.kit.workers import Life
+    from batch_platform.settings import Settings
+
+ROUND_SECONDS: Final = 20.0
+"""A minute has at least two rounds."""
+
+_log = structlog.get_logger(__name__)
+
+
+def keep_beating(settings: Settings, life: Life) -> None:
+    """Write each minute down in which the database answers, until told to end: uptime is counted of them."""
+    from batch_platform.staffing.opening import open_work
+    from batch_platform.staffing.service.uptime import beat
+
+    is_away = False
+    with open_work(settings) as context:
+        while not life.wait(ROUND_SECONDS):
+            try:
+                beat(context)
+                is_away = False
+            except PlatformError as failure:
+                if not is_away:
+                    _log.warning("staffing_no_heartbeat", reason=str(failure.message))
+                is_away = True
+
+
+WORKERS: Final = (
+    Worker(
+        name="staffing-heartbeat",
+        description="Writes down each minute in which the platform works, of which its uptime is counted.",
+        run=keep_beating,
+    ),
+)
