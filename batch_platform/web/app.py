@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
@@ -35,6 +36,7 @@ from batch_platform.web.console import Console, NavItem
 from batch_platform.web.context import WebContext
 from batch_platform.web.i18n import LanguageMiddleware
 from batch_platform.web.openapi import DocumentedApp, operation_id
+from batch_platform.web.request_log import RequestLog, RequestLogMiddleware
 from batch_platform.web.security import (
     CorrelationMiddleware,
     FailuresMiddleware,
@@ -98,11 +100,14 @@ def build_app(
     opened = frozenset[str]().union(*(part.opened for part in parts))
     linked = opened & frozenset[str]().union(*(part.linked for part in parts))
     guests = GuestBook({kind: found for part in parts for kind, found in part.guests.items()})
+    requests = RequestLog(context)
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
         async with lifespan(app) if lifespan else nullcontext():
+            requests.start()
             yield
+            await run_in_threadpool(requests.stop)
         readiness.close()
         if provider is not None:
             provider.close()
@@ -119,6 +124,7 @@ def build_app(
         lifespan=running,
         middleware=[
             Middleware(CorrelationMiddleware, context),
+            Middleware(RequestLogMiddleware, context, requests),
             Middleware(HeadersMiddleware, context),
             Middleware(LanguageMiddleware, console.languages),
             Middleware(FailuresMiddleware),
