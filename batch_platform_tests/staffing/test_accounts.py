@@ -10,6 +10,14 @@ from batch_platform.staffing.service import StaffingContext, accounts, statuses
 from batch_platform_tests.staffing.facts import load
 
 DAY = date(2026, 9, 10)
+TERMS = {
+    "from": "2026-01-01",
+    "base_price": 30000,
+    "max_users": 5,
+    "max_engineers": 5,
+    "price_per_user": 500,
+    "price_per_engineer": 500,
+}
 
 
 def contract(number: int, company: int, end: str | None) -> dict[str, Any]:
@@ -19,8 +27,8 @@ def contract(number: int, company: int, end: str | None) -> dict[str, Any]:
         "company_id": company,
         "start": "2026-01-01",
         "end": end,
-        "terms": [],
-        "payment": {},
+        "terms": [TERMS],
+        "payment": {"kind": "net_days", "days": 30, "holiday": "next"},
     }
 
 
