@@ -28,9 +28,9 @@ Where the specification is silent, the oracle holds:
 - Instants are answered in UTC, `YYYY-MM-DDTHH:MM:SSZ`.
 """
 
-from batch_platform.staffing.proving.oracle.answers import approaches_due, billed, used
+from batch_platform.staffing.proving.oracle.answers import approaches_due, billed, issuer_of, used
 from batch_platform.staffing.proving.oracle.calc import KINDS, calc
 from batch_platform.staffing.proving.oracle.facts import BadLine, World, read
 from batch_platform.staffing.proving.oracle.status import statuses
 
-__all__ = ["KINDS", "BadLine", "World", "approaches_due", "billed", "calc", "read", "statuses", "used"]
+__all__ = ["KINDS", "BadLine", "World", "approaches_due", "billed", "calc", "issuer_of", "read", "statuses", "used"]

@@ -14,6 +14,8 @@ from batch_platform.staffing.proving.oracle.invoice import invoice
 from batch_platform.staffing.proving.oracle.usage import Id, in_order, usage
 
 Json = dict[str, Any]
+Billed = dict[str, dict[Id, Json]]
+"""By month and contract."""
 
 
 def used(world: World, on: date) -> list[Json]:
@@ -40,30 +42,39 @@ def used(world: World, on: date) -> list[Json]:
 
 
 def billed(
-    world: World, months: Iterable[str], holidays: Collection[date], aggregated: Iterable[date] = ()
-) -> dict[str, dict[Id, Json]]:
+    world: World,
+    months: Iterable[str],
+    holidays: Collection[date],
+    aggregated: Iterable[date] = (),
+    earlier: Billed | None = None,
+) -> Billed:
     """`staffing invoices list` of each month, by contract, when they are billed in this order.
 
-    `aggregated` are the days whose usage was counted from the facts before. A contract's answer is that of `calc
-    invoice`, with `invoice_number` where there is a document; contracts that have no day in the month are left out.
+    `aggregated` are the days whose usage was counted from the facts before. What was issued `earlier` stays as it is,
+    and its numbers go on. A contract's answer is that of `calc invoice`, with `invoice_number` where there is a
+    document; contracts that have no day in the month are left out.
     """
     known = _usage_days(world, aggregated)
-    numbers: Counter[tuple[str, int]] = Counter()
-    issued: dict[str, dict[Id, Json]] = {}
+    issued = {period: dict(said) for period, said in (earlier or {}).items()}
+    numbers = _given(world, issued)
     for period in months:
+        before = issued.get(period, {})
         issued[period] = {}
         contracts = [line for line in world.of("contract") if _overlaps(line, period)]
         for contract in sorted(
             contracts, key=lambda line: (in_order(line["company_id"]), in_order(line["contract_id"]))
         ):
-            issuer = issuer_of(world, contract)
+            contract_id, issuer = contract["contract_id"], issuer_of(world, contract)
+            if before.get(contract_id, {}).get("document"):
+                issued[period][contract_id] = before[contract_id]
+                continue
             said = invoice(_question(world, contract, issuer, period, known), holidays)
             if said["document"]:
                 year = issue_date(period).year
                 numbers[issuer["registration_number"], year] += 1
                 count = numbers[issuer["registration_number"], year]
                 said["invoice_number"] = f"{issuer['number_prefix']}-{year}-{count:06}"
-            issued[period][contract["contract_id"]] = said
+            issued[period][contract_id] = said
     return issued
 
 
@@ -85,6 +96,17 @@ def issuer_of(world: World, contract: Line) -> Line:
     if len(issuers) != 1:
         raise ValueError(f"contract {contract['contract_id']!r} has {len(issuers)} issuers")
     return issuers[0]
+
+
+def _given(world: World, issued: Billed) -> Counter[tuple[str, int]]:
+    """How many numbers each issuer has given in a year."""
+    contracts = {line["contract_id"]: line for line in world.of("contract")}
+    return Counter(
+        (issuer_of(world, contracts[contract_id])["registration_number"], issue_date(period).year)
+        for period, answers in issued.items()
+        for contract_id, said in answers.items()
+        if said["document"]
+    )
 
 
 def _totals(row: Line) -> Json:
