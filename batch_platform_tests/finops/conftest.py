@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -120,15 +121,19 @@ def clock() -> SteppingClock:
     return SteppingClock()
 
 
-@pytest.fixture
-def work(pool: postgres.Pool, s3: S3Client, settings: Settings, clock: SteppingClock) -> FinopsContext:
+def context_of(pool: postgres.Pool, s3: S3Client, settings: Settings, clock: SteppingClock) -> FinopsContext:
     return FinopsContext(
         FinopsStore(pool), s3, settings.lake_bucket, source=lambda connection: s3, clock=clock, backoff=IMPATIENT
     )
 
 
 @pytest.fixture
-def make_project(work: FinopsContext, s3: S3Client, settings: Settings) -> Iterator[Any]:
+def work(pool: postgres.Pool, s3: S3Client, settings: Settings, clock: SteppingClock) -> FinopsContext:
+    return context_of(pool, s3, settings, clock)
+
+
+@contextmanager
+def projects(work: FinopsContext, s3: S3Client, settings: Settings) -> Iterator[Any]:
     """Call it for a project; at the end all of them are disabled, so that no other test polls them."""
     made: list[Project] = []
 
@@ -153,6 +158,19 @@ def make_project(work: FinopsContext, s3: S3Client, settings: Settings) -> Itera
     yield make
     for project in made:
         project.reconnect(enabled=False)
+
+
+@pytest.fixture
+def make_project(work: FinopsContext, s3: S3Client, settings: Settings) -> Iterator[Any]:
+    with projects(work, s3, settings) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def common(pool: postgres.Pool, s3: S3Client, settings: Settings) -> Iterator[Project]:
+    """A project of the module's own, which its tests fill once and then only read."""
+    with projects(context_of(pool, s3, settings, SteppingClock()), s3, settings) as make:
+        yield make()
 
 
 @pytest.fixture

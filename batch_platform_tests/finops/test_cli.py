@@ -93,8 +93,7 @@ def failure(result: Result, code: int) -> str:
     return said.removeprefix("error: ")
 
 
-@pytest.fixture
-def published(project: Project) -> Project:
+def publish(project: Project) -> Project:
     """Two currencies would be two reports: this month has one."""
     rows = [
         project.line("Usage", "10.25", {"product/regionCode": "ap-northeast-1"}),
@@ -104,6 +103,12 @@ def published(project: Project) -> Project:
     project.bucket.deliver(MONTH, [csv_gz(rows)])
     assert project.run().published is not None
     return project
+
+
+@pytest.fixture(scope="module")
+def published(common: Project) -> Project:
+    """To be read."""
+    return publish(common)
 
 
 @pytest.fixture
@@ -400,11 +405,12 @@ def test_several_currencies_are_several_reports(run: Run, project: Project) -> N
     ]
 
 
-def test_restatements(run: Run, published: Project) -> None:
-    assert run("restatements", published.id).out == "no final month was restated\n"
-    published.bucket.deliver(MONTH, [csv_gz([published.line("Usage", "10.25")])], assembly="second")
-    published.run()
-    kept = run("restatements", published.id, "--json").json
+def test_restatements(run: Run, project: Project) -> None:
+    publish(project)
+    assert run("restatements", project.id).out == "no final month was restated\n"
+    project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "10.25")])], assembly="second")
+    project.run()
+    kept = run("restatements", project.id, "--json").json
     sides = {(row["service"], *(row["unblended"][side] for side in ("before", "after"))) for row in kept}
     assert ("AmazonS3", "2.000000000000", "0.000000000000") in sides
     assert {row["month"] for row in kept} == {"2024-10"}

@@ -21,11 +21,11 @@ from batch_platform.operations.model import Registry
 from batch_platform.operations.service import OperationsContext
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
-from batch_platform_tests.finops.conftest import clock, make_project, pool, project, work
+from batch_platform_tests.finops.conftest import clock, common, make_project, pool, project, work
 from batch_platform_tests.web.rig import Call, app_of, audited, caller
 from batch_platform_tests.web.served import served
 
-__all__ = ["clock", "make_project", "pool", "project", "work"]
+__all__ = ["clock", "common", "make_project", "pool", "project", "work"]
 
 
 @pytest.fixture(scope="session")

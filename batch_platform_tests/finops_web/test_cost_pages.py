@@ -32,10 +32,11 @@ def seen(client: httpx.Client, path: str, status: int = 200) -> str:
     return unescape(answer.text)
 
 
-@pytest.fixture
-def filled(project: Project, clock: SteppingClock) -> Project:
-    """Two months, three services, two teams; it is the fourth of October."""
-    clock.now = datetime(2024, 10, 4, 9, tzinfo=UTC)
+NOW = datetime(2024, 10, 4, 9, tzinfo=UTC)
+
+
+def fill(project: Project) -> Project:
+    """Two months, three services, two teams."""
 
     def row(cost: str, day: int, service: str, team: str = "", month: date = MONTH, **more: str) -> dict[str, str]:
         told = {"product/servicecode": service, TEAM: team, "lineItem/UsageType": f"{service}-hours", **more}
@@ -55,6 +56,26 @@ def filled(project: Project, clock: SteppingClock) -> Project:
     project.run(BEFORE)
     project.run()
     return project
+
+
+@pytest.fixture(scope="module")
+def filled_once(common: Project) -> Project:
+    common.work.clock.now = NOW  # type: ignore[attr-defined]
+    return fill(common)
+
+
+@pytest.fixture
+def filled(filled_once: Project, clock: SteppingClock) -> Project:
+    """To be read, on the fourth of October."""
+    clock.now = NOW
+    return filled_once
+
+
+@pytest.fixture
+def own(project: Project, clock: SteppingClock) -> Project:
+    """The same, to be changed."""
+    clock.now = NOW
+    return fill(project)
 
 
 def rows_of(shown: str) -> list[tuple[str, ...]]:
@@ -160,14 +181,14 @@ def test_tags_and_cost_categories_are_offered(client: httpx.Client, filled: Proj
     assert '<option value="usage_type">' in plain
 
 
-def test_rows_come_in_pages(client: httpx.Client, filled: Project) -> None:
+def test_rows_come_in_pages(client: httpx.Client, own: Project) -> None:
     rows = [
-        filled.line(cost=f"{number}", more={"lineItem/ResourceId": f"i-{number:03}"}, day=1 + number % 28)
+        own.line(cost=f"{number}", more={"lineItem/ResourceId": f"i-{number:03}"}, day=1 + number % 28)
         for number in range(1, 121)
     ]
-    filled.bucket.deliver(MONTH, [csv_gz(rows)], assembly="second")
-    filled.run()
-    base = f"/console/costs?project={filled.id}&month=2024-10&group_by=resource"
+    own.bucket.deliver(MONTH, [csv_gz(rows)], assembly="second")
+    own.run()
+    base = f"/console/costs?project={own.id}&month=2024-10&group_by=resource"
     first = seen(client, base)
     assert (len(rows_of(first)), rows_of(first)[0]) == (50, ("i-120", "120.000000000000"))
     assert "1–50 / 120" in first
@@ -222,10 +243,10 @@ def test_an_unknown_project_or_month_is_told(client: httpx.Client, filled: Proje
         assert "の 2019-01 のコストは公開されていません。" in seen(client, f"{address}2019-01", 404)
 
 
-def test_line_items_that_lack_a_column_say_what_to_do(client: httpx.Client, filled: Project) -> None:
-    older(filled, without=["usage_type"])
-    shown = seen(client, f"/console/costs?project={filled.id}&month=2024-10&group_by=usage_type", 409)
-    assert f"cur requeue {filled.id} --month 2024-10 --all" in shown
+def test_line_items_that_lack_a_column_say_what_to_do(client: httpx.Client, own: Project) -> None:
+    older(own, without=["usage_type"])
+    shown = seen(client, f"/console/costs?project={own.id}&month=2024-10&group_by=usage_type", 409)
+    assert f"cur requeue {own.id} --month 2024-10 --all" in shown
 
 
 def commitments(project: Project) -> list[dict[str, str]]:
@@ -309,8 +330,8 @@ def test_a_tag_whose_key_has_an_equals_sign_is_filtered_by(client: httpx.Client,
     )
 
 
-def test_costs_of_a_former_connection_say_so(client: httpx.Client, filled: Project) -> None:
-    page = f"/console/costs?project={filled.id}&month=2024-10"
+def test_costs_of_a_former_connection_say_so(client: httpx.Client, own: Project) -> None:
+    page = f"/console/costs?project={own.id}&month=2024-10"
     assert "変更前の接続" not in seen(client, page)
-    filled.reconnect(prefix="elsewhere")
+    own.reconnect(prefix="elsewhere")
     assert "変更前の接続" in seen(client, page)
