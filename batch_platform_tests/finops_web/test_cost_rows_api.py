@@ -18,8 +18,7 @@ from batch_platform_tests.finops.conftest import Project
 AT = f"{MONTH:%Y-%m}"
 
 
-@pytest.fixture
-def tagged(project: Project) -> Project:
+def tag(project: Project) -> Project:
     def used(cost: str, team: str, day: int, **place: Any) -> dict[str, str]:
         tags = {"resourceTags/user:team": team, "costCategory/Env": "prod", "lineItem/ResourceId": f"i-{team}"}
         return project.line(cost=cost, more=tags, day=day, **place)
@@ -30,6 +29,18 @@ def tagged(project: Project) -> Project:
     project.run(before)
     project.run()
     return project
+
+
+@pytest.fixture(scope="module")
+def tagged(common: Project) -> Project:
+    """To be read."""
+    return tag(common)
+
+
+@pytest.fixture
+def own(project: Project) -> Project:
+    """The same, to be changed."""
+    return tag(project)
 
 
 def ask(client: httpx.Client, project: Project, path: str = "costs", **query: Any) -> httpx.Response:
@@ -100,11 +111,11 @@ def test_days_of_several_months_and_filters(client: httpx.Client, tagged: Projec
 
 
 @pytest.mark.parametrize("group_by", ["service,day", "resource,day"])
-def test_pages_are_of_one_publication(client: httpx.Client, tagged: Project, group_by: str) -> None:
+def test_pages_are_of_one_publication(client: httpx.Client, own: Project, group_by: str) -> None:
     days = {"start": "2024-09-01", "end": "2024-10-31", "group_by": group_by, "limit": 1}
     amounts, cursor = [], {}
     while True:
-        data = ask(client, tagged, **days, **cursor).json()["data"]
+        data = ask(client, own, **days, **cursor).json()["data"]
         [report] = data["reports"]
         assert report["totals"]["unblended"] == "43.750000000000"
         amounts += [row["amount"] for row in report["rows"]]
@@ -114,11 +125,11 @@ def test_pages_are_of_one_publication(client: httpx.Client, tagged: Project, gro
         last = cursor
     assert len(amounts) == report["rowCount"]
     assert sum(map(Decimal, amounts)) == Decimal("43.75")
-    other = ask(client, tagged, **{**days, "group_by": "day"}, **last)
+    other = ask(client, own, **{**days, "group_by": "day"}, **last)
     assert (other.status_code, other.json()["field"]) == (422, "cursor")
-    tagged.bucket.deliver(MONTH, [csv_gz([tagged.line(cost="9")])], assembly="second")
-    tagged.run()
-    moved = ask(client, tagged, **days, **last)
+    own.bucket.deliver(MONTH, [csv_gz([own.line(cost="9")])], assembly="second")
+    own.run()
+    moved = ask(client, own, **days, **last)
     assert (moved.status_code, moved.json()["field"]) == (422, "cursor")
 
 
@@ -161,18 +172,18 @@ def test_who_may_not_read_may_not(client: httpx.Client, tagged: Project, viewer:
         assert client.get(url, params={"month": AT}, headers={"Authorization": ""}).status_code == 401
 
 
-def test_a_month_is_read_again(client: httpx.Client, tagged: Project, viewer: httpx.Client, audit_rows: Any) -> None:
-    url = f"/api/projects/{tagged.id}/files/requeue"
+def test_a_month_is_read_again(client: httpx.Client, own: Project, viewer: httpx.Client, audit_rows: Any) -> None:
+    url = f"/api/projects/{own.id}/files/requeue"
     assert viewer.post(url, json={"month": AT, "allFiles": True}).status_code == 403
-    [before] = tagged.files()
+    [before] = own.files()
     answer = client.post(url, json={"month": AT, "allFiles": True})
     assert answer.json()["data"] == [{"month": AT, "objectKey": before["object_key"]}]
-    assert [row[1] for row in audit_rows(tagged.id)] == ["cost-files.requeue"]
-    assert tagged.statuses() == ["PENDING"]
-    assert ask(client, tagged, month=AT, group_by="tag:team").status_code == 200, "what is published stays"
-    assert MONTH in [month.month for month in tagged.work.months_to_aggregate(tagged.id)]
-    tagged.read()
-    assert tagged.publish().published is not None
-    [after] = tagged.files()
+    assert [row[1] for row in audit_rows(own.id)] == ["cost-files.requeue"]
+    assert own.statuses() == ["PENDING"]
+    assert ask(client, own, month=AT, group_by="tag:team").status_code == 200, "what is published stays"
+    assert MONTH in [month.month for month in own.work.months_to_aggregate(own.id)]
+    own.read()
+    assert own.publish().published is not None
+    [after] = own.files()
     same = ("line_items_key", "line_items_sha256", "version", "status")
     assert [after[name] for name in same] == [before[name] for name in same]
