@@ -201,9 +201,13 @@ def test_schedules_follow_the_environment(
     }
 
 
-@pytest.mark.parametrize("variable", ["CUR_FETCH_CRON", "CUR_AGGREGATE_CRON", "BTC_ADJUSTMENT_CRON"])
 @pytest.mark.parametrize(
-    "command", [["-m", "batch_platform.server"], ["-c", "from batch_platform.cli import main; main()", "up"]]
+    ("command", "variable"),
+    [
+        (["-m", "batch_platform.server"], "CUR_FETCH_CRON"),
+        (["-m", "batch_platform.server"], "BTC_ADJUSTMENT_CRON"),
+        (["-c", "from batch_platform.cli import main; main()", "up"], "CUR_AGGREGATE_CRON"),
+    ],
 )
 def test_a_broken_cron_stops_every_start_in_one_line_by_name(
     command: list[str], variable: str, clean_environment: None

@@ -179,7 +179,7 @@ def test_an_update_makes_one_item_of_another(
 
 def test_throttled_requests_are_tried_again(requests: Requests, table: str, dynamo_proxy: DynamoProxy) -> None:
     for operation in ("TransactWriteItems", "BatchGetItem", "Query", "GetItem"):
-        dynamo_proxy.refuse(operation, "ProvisionedThroughputExceededException", times=3)
+        dynamo_proxy.refuse(operation, "ProvisionedThroughputExceededException")
     [item] = fresh()
     store(requests, table, [item])
     assert requests.get_many(table, [item]) == [item]
