@@ -172,7 +172,10 @@ def prune_command(
     dry_run: DryRun = False,
     as_json: WholeJson = False,
 ) -> None:
-    """Thin the snapshots as of a day: 30 days stay whole, to 90 days one in three hours, older ones one a day."""
+    """Thin the snapshots as of a day: 30 days stay whole, to 90 days one in three hours, older ones one a day.
+
+    What sources of prices answered goes after 30 days.
+    """
     from batch_platform.trading.service.retention import prune
 
     with _acting() as mine, showing("thinning"):
@@ -187,7 +190,10 @@ def prune_command(
         print_json({**found, "campaigns": answer.json_of(done.campaigns), "partitions": done.partitions})
         return
     would = "would go" if dry_run else "gone"
-    rows = [{"campaign": each.campaign, "as of": str(each.date), would: each.removed} for each in done.campaigns]
+    rows = [
+        {"campaign": each.campaign, "as of": str(each.date), would: each.removed, "looks at prices": each.looks}
+        for each in done.campaigns
+    ]
     print_rows(rows, empty="no campaigns")
 
 

@@ -37,6 +37,15 @@ def bucket(at: datetime, day: date) -> datetime:
     return midnight + (at - midnight) // length * length
 
 
+def kept_reasons(reasons: Iterable[Snapshot], rows: Iterable[Snapshot], day: date) -> list[Snapshot]:
+    """Of the moments at which users had no row, and why: those that no later row of the same bucket makes up for."""
+    newest: dict[Snapshot, datetime] = {}
+    for user, at in rows:
+        key = (user, bucket(at, day))
+        newest[key] = max(at, newest.get(key, at))
+    return [(user, at) for user, at in reasons if newest.get((user, bucket(at, day)), at) <= at]
+
+
 def kept(rows: Iterable[Snapshot], day: date) -> list[Snapshot]:
     """The rows that stay, in the order in which they came; one that comes again is not counted twice."""
     came = list(dict.fromkeys(rows))

@@ -18,8 +18,9 @@ from batch_platform.trading.instants import day_start
 from batch_platform.trading.series import Period
 from batch_platform.trading.service import TradingContext, boards, contests, retention, snapshots
 from batch_platform.trading.service.pnl import pnl
+from batch_platform.trading.service.verify import verify
 from batch_platform.trading.store import Session
-from batch_platform_tests.trading.contests import TINY, contest, written
+from batch_platform_tests.trading.contests import TINY, Size, contest, written
 from batch_platform_tests.trading.live import START, make_live
 
 SUNDAY = date(2026, 11, 15)
@@ -181,3 +182,77 @@ def test_nobody_is_valued_at_an_instant_to_come(trading: TradingContext) -> None
         snapshots.take(live.context, live.name, START + timedelta(hours=1))
     live.clock.pass_by(seconds=1)
     assert snapshots.take(live.context, live.name, START + timedelta(hours=1)).players == 0
+
+
+GAPS = Size(players=4, days=1, gaps=4, odd_ticks=5)
+
+
+def reasons_of(trading: TradingContext, name: str) -> Rows:
+    with trading.store.snapshot() as session:
+        number = (session.campaign(name) or {})["campaign_no"]
+        return sorted((row["user"], row["at"]) for row in session.incomplete(number))
+
+
+@pytest.mark.parametrize(("days", "period"), [(60, Period.MONTH), (200, Period.QUARTER)], ids=["three-hours", "days"])
+def test_why_there_was_no_row_goes_where_a_later_one_stays(
+    trading: TradingContext, loaded: Load, days: int, period: Period
+) -> None:
+    """Charts stay as they were, boards too (`test_boards`), and so does what a replay comes to."""
+    name = loaded(written(contest(Random(4), GAPS)))
+    rows, reasons = rows_of(trading, name), reasons_of(trading, name)
+    last = max(at for _, at in rows)
+    day = last.date() + timedelta(days=days)
+    users = sorted({user for user, _ in rows})
+
+    def charts() -> dict[str, list[tuple[datetime, Any]]]:
+        shown = {user: pnl(trading, name, user, period, at=last).points for user in users}
+        return {user: [(point.at, point.value) for point in points] for user, points in shown.items()}
+
+    before = charts()
+    retention.prune(trading, day, campaign=name)
+    left = reasons_of(trading, name)
+    assert left == rule.kept_reasons(reasons, rows, day)
+    assert 0 < len(left) < len(reasons)
+    for user, points in charts().items():  # the first row of all need not be one that stays
+        assert points[1:] in (before[user][1:], before[user][2:])
+    assert verify(trading, name).differences == []
+
+
+def test_what_sources_answered_goes_after_thirty_days(trading: TradingContext) -> None:
+    live = make_live(trading)
+    live.clock.pass_by(days=40)
+    day = live.clock.now.date()
+    with trading.store.transaction() as session:
+        campaign = session.campaign(live.name) or {}
+        token = session.tokens(campaign["campaign_no"])[0]["token_no"]
+        for age, fetches in ((31, 2), (30, 1), (1, 1)):
+            at = day_start(day) - timedelta(days=age)
+            refusals = [
+                {"token_no": token, "at": at, "source": source, "reason": "jump", "price_usd": "1"}
+                for source in ("jupiter", "of no look")
+            ]
+            session.add_fetches(
+                campaign["campaign_no"],
+                at=at,
+                kind="refresh",
+                fetches=[{"source": f"jupiter{'' if n == 0 else n}", "accepted": 1} for n in range(fetches)],
+                refusals=refusals,
+                tick_at=None,
+            )
+
+    def left() -> tuple[int, int]:
+        with trading.store.snapshot() as session:
+            number = campaign["campaign_no"]
+            looks = "SELECT count(*) FROM price_fetches WHERE campaign_no = %s"
+            refused = "SELECT count(*) FROM refused_prices JOIN tokens USING (token_no) WHERE campaign_no = %s"
+            [[of_looks]] = session.connection.execute(looks.encode(), [number]).fetchall()
+            [[of_prices]] = session.connection.execute(refused.encode(), [number]).fetchall()
+            return of_looks, of_prices
+
+    assert left() == (4, 6)
+    [tried] = retention.prune(live.context, day, campaign=live.name, dry_run=True).campaigns
+    assert (tried.looks, left()) == (2, (4, 6))
+    [done] = retention.prune(live.context, day, campaign=live.name).campaigns
+    assert (done.looks, left()) == (2, (2, 4))
+    [again] = retention.prune(live.context, day, campaign=live.name).campaigns
+    assert again.looks == 0

@@ -22,11 +22,12 @@ PRUNE: Final = "snapshots.prune"
 
 @dataclass(frozen=True)
 class Thinned:
-    """Rows that a campaign has lost, or would lose; as of which day it was thinned."""
+    """Snapshots that a campaign has lost, or would lose, as of which day; and old `looks` at sources of prices."""
 
     campaign: str
     date: date
     removed: int
+    looks: int
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,16 @@ class Pruned:
 
     @property
     def removed(self) -> int:
-        """Rows of all campaigns."""
+        """Snapshots of all campaigns."""
         return sum(campaign.removed for campaign in self.campaigns)
 
 
 def prune(
     context: TradingContext, day: date, *, campaign: str | None = None, kind: str | None = None, dry_run: bool = False
 ) -> Pruned:
-    """Thin the snapshots of a campaign, or of all of a kind (live, loaded), as of a day.
+    """Thin the snapshots of a campaign, or of all of a kind (live, loaded), as of a day, and why there were none.
 
+    What sources answered and what was refused of it stays as long as snapshots stay whole, for whoever looks into it.
     A live campaign is thinned as of today at most. Raises `NotFound`.
     """
     with context.store.snapshot() as session:
@@ -78,13 +80,15 @@ def _thin(context: TradingContext, row: Row, day: date, *, dry_run: bool) -> Thi
         current = session.campaign(row["name"]) or row
         days = _changed(session.instants(number), day, current["thinned_to"])
         if dry_run:
-            return Thinned(row["name"], day, sum(session.surplus_of_day(number, *part) for part in days))
+            surplus = sum(session.surplus_of_day(number, *part) for part in days)
+            return Thinned(row["name"], day, surplus, session.old_looks(number, before))
         removed = 0
         for of, length in days:
             report(f"{row['name']}: {of}")
             removed += session.thin_day(number, of, length)
+        looks = session.clear_looks(number, before)
         session.mark_thinned(number, before)
-    return Thinned(row["name"], day, removed)
+    return Thinned(row["name"], day, removed, looks)
 
 
 def _changed(instants: list[datetime], day: date, thinned_to: datetime | None) -> list[tuple[date, timedelta]]:

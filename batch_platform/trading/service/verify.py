@@ -11,9 +11,9 @@ from typing import Any, Final
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.progress import report
 from batch_platform.trading import answer, contest
-from batch_platform.trading.instants import day_start
+from batch_platform.trading.instants import day_start, parse_instant
 from batch_platform.trading.model import Campaign
-from batch_platform.trading.retention import WHOLE, kept
+from batch_platform.trading.retention import WHOLE, kept, kept_reasons
 from batch_platform.trading.service import engine, export
 from batch_platform.trading.service.context import TradingContext
 from batch_platform.trading.service.looking import newest
@@ -84,7 +84,7 @@ def verify(context: TradingContext, name: str) -> Verification:
         differences = [Difference("facts: replayable", None, str(error.message))]
     else:
         if campaign.thinned_to is not None:
-            made["snapshots"] = _thinned(made["snapshots"], as_of(campaign.thinned_to))
+            _thin(made, as_of(campaign.thinned_to))
         differences = list(_differences("", made, stored))
     found = [*differences, *beside]
     return Verification(found[:SHOWN], len(found))
@@ -146,10 +146,12 @@ def _unbalanced(row: Mapping[str, Any]) -> Difference:
     return Difference(what, answer.text(row["expected"]), answer.text(row["found"]))
 
 
-def _thinned(snapshots: Mapping[str, Any], day: date) -> Records:
-    """The rows that thinning leaves."""
-    left = set(kept(((row["user"], row["at"]) for row in snapshots.values()), day))
-    return {key: row for key, row in snapshots.items() if (row["user"], row["at"]) in left}
+def _thin(made: Records, day: date) -> None:
+    """Only the rows that thinning leaves."""
+    rows, reasons = ([(user, parse_instant(at)) for user, at in made[part]] for part in ("snapshots", "incomplete"))
+    left = {"snapshots": set(kept(rows, day)), "incomplete": set(kept_reasons(reasons, rows, day))}
+    for part, of in left.items():
+        made[part] = {key: row for key, row in made[part].items() if (key[0], parse_instant(key[1])) in of}
 
 
 def _differences(what: str, expected: Any, found: Any) -> Iterator[Difference]:

@@ -5,10 +5,17 @@
 SELECT pg_advisory_xact_lock(hashtextextended('batch_platform.trading.history', %(campaign_no)s));
 
 -- name: thin_day
+-- why there was no row goes where a later row of its bucket stays; elsewhere it tells charts that there is none
 WITH followed AS (
     SELECT s.user_no, s.timestamp, lead(s.timestamp) OVER (PARTITION BY s.user_no ORDER BY s.timestamp) AS next
     FROM portfolio_snapshots AS s
     WHERE s.campaign_no = %(campaign_no)s AND s.timestamp >= %(begin)s AND s.timestamp < %(end)s
+), made_up_for AS (
+    DELETE FROM incomplete_snapshots AS i
+    USING followed AS f
+    WHERE i.campaign_no = %(campaign_no)s AND i.at >= %(begin)s AND i.at < %(end)s
+      AND f.user_no = i.user_no AND f.timestamp > i.at
+      AND date_bin(%(bucket)s, f.timestamp, %(begin)s) = date_bin(%(bucket)s, i.at, %(begin)s)
 )
 DELETE FROM portfolio_snapshots AS s
 USING followed AS f
@@ -23,6 +30,19 @@ FROM (
     WHERE s.campaign_no = %(campaign_no)s AND s.timestamp >= %(begin)s AND s.timestamp < %(end)s
 ) AS f
 WHERE date_bin(%(bucket)s, f.timestamp, %(begin)s) = date_bin(%(bucket)s, f.next, %(begin)s);
+
+-- name: clear_looks
+-- their refusals go with them
+DELETE FROM price_fetches WHERE campaign_no = %(campaign_no)s AND at < %(before)s;
+
+-- name: clear_refusals
+-- of prices that came with no look of their own
+DELETE FROM refused_prices AS r
+USING tokens AS t
+WHERE t.token_no = r.token_no AND t.campaign_no = %(campaign_no)s AND r.fetch_no IS NULL AND r.at < %(before)s;
+
+-- name: old_looks
+SELECT count(*) FROM price_fetches WHERE campaign_no = %(campaign_no)s AND at < %(before)s;
 
 -- name: mark_thinned
 UPDATE campaigns SET thinned_to = greatest(thinned_to, %(before)s) WHERE campaign_no = %(campaign_no)s;

@@ -18,12 +18,22 @@ class Retention(TradingStatements):
         self._rows("lock_history", campaign_no=campaign_no)
 
     def thin_day(self, campaign_no: int, day: date, bucket: timedelta) -> int:
-        """Only each player's newest row of a bucket stays; how many went."""
+        """Only each player's newest row of a bucket stays, and why he had none since; how many rows went."""
         return self._run("thin_day", campaign_no=campaign_no, **_day(day), bucket=bucket)
 
     def surplus_of_day(self, campaign_no: int, day: date, bucket: timedelta) -> int:
         """How many rows `thin_day` would take away."""
         return int(self._value("surplus_of_day", campaign_no=campaign_no, **_day(day), bucket=bucket))
+
+    def clear_looks(self, campaign_no: int, before: datetime) -> int:
+        """What the sources answered before this instant, and what was refused of it; how many looks."""
+        cleared = self._run("clear_looks", campaign_no=campaign_no, before=before)
+        self._run("clear_refusals", campaign_no=campaign_no, before=before)
+        return cleared
+
+    def old_looks(self, campaign_no: int, before: datetime) -> int:
+        """How many looks `clear_looks` would take away."""
+        return int(self._value("old_looks", campaign_no=campaign_no, before=before))
 
     def mark_thinned(self, campaign_no: int, before: datetime) -> None:
         """Snapshots before this instant have been thinned."""
