@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -120,3 +121,37 @@ def test_each_of_them_finds_what_was_tampered_with(campaign: Live, what: str) ->
         raise Rollback
     assert found[check]
     assert {name for name, rows in found.items() if rows} <= {check, LEDGER}
+
+
+@pytest.mark.parametrize(
+    ("what", "account"),
+    [
+        ("a stake", "staked by investments"),
+        ("an order", "reserved by orders"),
+        ("a debt", "not below zero"),
+        ("half a posting", "sum with the house"),
+    ],
+    ids=lambda value: value.replace(" ", "-"),
+)
+def test_a_tick_looks_at_what_it_moved(campaign: Live, what: str, account: str) -> None:
+    """Of others, and of an hour in which nothing was posted, it does not speak."""
+    half = (
+        "ALTER TABLE postings DROP CONSTRAINT postings_check;"
+        "UPDATE postings SET house = house + 1 WHERE user_no = {ann} AND kind = 'stake'"
+    )
+    statement = half if what == "half a posting" else TAMPERED[what][0]
+    assert all(one.holds for one in moved(campaign, START, campaign.clock.now))
+    with campaign.context.store.transaction() as session:
+        number = engine.campaign(session, campaign.name).number
+        ann, bob = ((session.player(number, wallet) or {})["user_no"] for wallet in ("ann", "bob"))
+        session.connection.execute("SET LOCAL trading.removing = 'on'")
+        session.connection.execute(re.sub(r"%\((\w+)\)s", r"{\1}", statement).format(ann=ann, bob=bob).encode())
+        rows = session.moved_books(number, START, campaign.clock.now + timedelta(seconds=1))
+        later = session.moved_books(number, campaign.clock.now + timedelta(seconds=1), START + timedelta(days=9))
+        raise Rollback
+    assert {row["account"] for row in rows} >= {account}
+    assert later == []
+
+
+def moved(live: Live, since: datetime, until: datetime) -> list[invariants.Invariant]:
+    return invariants.moved(live.context, live.name, since=since, until=until + timedelta(seconds=1))

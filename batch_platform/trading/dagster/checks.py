@@ -20,7 +20,7 @@ def _specs(asset: dg.AssetKey, checks: Mapping[str, str]) -> list[dg.AssetCheckS
     return [dg.AssetCheckSpec(name, asset=asset, description=text, blocking=True) for name, text in checks.items()]
 
 
-PRICE_CHECKS: Final = _specs(PRICES, invariants.LEDGER)
+PRICE_CHECKS: Final = _specs(PRICES, invariants.MOVED)
 FUNDING_CHECKS: Final = _specs(FUNDING_INDEX, invariants.INDEX)
 SNAPSHOT_CHECKS: Final = _specs(SNAPSHOTS, {**invariants.LEDGER, **invariants.VALUED})
 

@@ -1,6 +1,6 @@
 """The assets of ten minutes: one tick, and all that follows from it; and the rates of perpetual futures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -42,11 +42,13 @@ def price_ticks(context: dg.AssetExecutionContext, trading: TradingResource) -> 
         return run_metadata.of_prices(work, window, outcomes)
 
     with trading.work() as work:
-        each_partition(context, instants(context), tick, asset=price_ticks.key)
+        windows = instants(context)
+        each_partition(context, windows, tick, asset=price_ticks.key)
         with dagster_failures(context, STANDARD_RETRY):
-            ledger = invariants.of_each(work, invariants.ledger)
+            since, until = _span(windows)
+            moved = invariants.of_each(work, partial(invariants.moved, since=since, until=until))
     yield dg.MaterializeResult()
-    yield from results(PRICE_CHECKS, ledger)
+    yield from results(PRICE_CHECKS, moved)
 
 
 @asset(
@@ -71,10 +73,16 @@ def funding_index(context: dg.AssetExecutionContext, trading: TradingResource) -
         windows = instants(context)
         each_partition(context, windows, partial(run_metadata.of_funding_index, work), asset=funding_index.key)
         with dagster_failures(context, STANDARD_RETRY):
-            (_, first), (_, last) = windows[0], windows[-1]
-            looked_at = invariants.of_each(work, partial(invariants.index, since=first, until=last + WINDOW))
+            since, until = _span(windows)
+            looked_at = invariants.of_each(work, partial(invariants.index, since=since, until=until))
     yield dg.MaterializeResult()
     yield from results(FUNDING_CHECKS, looked_at)
+
+
+def _span(windows: Sequence[tuple[str, datetime]]) -> tuple[datetime, datetime]:
+    """All of these ten minutes, without the end."""
+    (_, first), (_, last) = windows[0], windows[-1]
+    return first, last + WINDOW
 
 
 TICK: Final = (price_ticks, perp_liquidations, funding_index)

@@ -17,6 +17,11 @@ _NEGATIVE: Final = "no_negative_balance"
 _SIGN: Final = "not below zero"
 """What the books call an account that is."""
 
+MOVED: Final = {
+    "zero_sum": "what was posted sums to zero for each token; its players have what their orders and stakes say",
+    _NEGATIVE: "nobody of them has less than nothing of a token",
+}
+"""Of the ticks of a run. The whole books, which take as long as there is history, are looked at every hour."""
 LEDGER: Final = {
     "zero_sum": "a token's accounts sum to zero; balances, pending orders, stakes and positions to the postings",
     _NEGATIVE: "nobody has less than nothing of a token, in the wallet, reserved or staked",
@@ -51,11 +56,14 @@ def ledger(context: TradingContext, name: str) -> list[Invariant]:
     """Those of `LEDGER`. Raises `NotFound`."""
     with context.store.snapshot() as session:
         rows = session.unbalanced(engine.campaign(session, name).number)
-    found = {
-        check: [_account(row) for row in rows if (row["account"] == _SIGN) == (check == _NEGATIVE)]
-        for check in LEDGER
-    }
-    return [Invariant(check, differences) for check, differences in found.items()]
+    return _books(rows)
+
+
+def moved(context: TradingContext, name: str, *, since: datetime, until: datetime) -> list[Invariant]:
+    """Those of `MOVED`, of what was posted in [since, until). Raises `NotFound`."""
+    with context.store.snapshot() as session:
+        rows = session.moved_books(engine.campaign(session, name).number, since, until)
+    return _books(rows)
 
 
 def index(context: TradingContext, name: str, *, since: datetime, until: datetime) -> list[Invariant]:
@@ -76,6 +84,15 @@ def valued(context: TradingContext, name: str, at: datetime) -> Invariant:
         return Invariant("everybody_valued", [])
     sentence = "at {at} {wrong} of {players} players: {complete} complete, {incomplete} incomplete"
     return Invariant("everybody_valued", [sentence.format(at=instant_text(at), **counts)])
+
+
+def _books(rows: Sequence[Row]) -> list[Invariant]:
+    """What the books show, by whether somebody has less than nothing."""
+    found = {
+        check: [_account(row) for row in rows if (row["account"] == _SIGN) == (check == _NEGATIVE)]
+        for check in LEDGER
+    }
+    return [Invariant(check, differences) for check, differences in found.items()]
 
 
 def _account(row: Row) -> str:

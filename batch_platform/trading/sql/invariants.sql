@@ -1,5 +1,36 @@
 -- What must hold in a campaign beside its books: the funding index, and that nobody is left out.
 
+-- name: moved_books
+-- of what was posted within a time: its sum, and what its players have against their orders and stakes of now. That
+-- balances are the sum of all postings is the matter of `books`, which reads every posting there is.
+WITH moved AS MATERIALIZED (
+    SELECT m.user_no, m.token_no, sum(m.wallet + m.reserved + m.staked + m.margin + m.house) AS total
+    FROM postings AS m
+    WHERE m.campaign_no = %(campaign_no)s AND m.at >= %(since)s AND m.at < %(until)s
+    GROUP BY m.user_no, m.token_no
+)
+SELECT u.id AS user, t.symbol AS token, c.account, c.expected, c.found
+FROM moved AS m
+JOIN users AS u ON u.user_no = m.user_no
+JOIN tokens AS t ON t.token_no = m.token_no
+LEFT JOIN user_balances AS b ON b.user_no = m.user_no AND b.token_no = m.token_no
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(o.reserved), 0) AS reserved FROM orders AS o
+    WHERE o.user_no = m.user_no AND o.token_no = m.token_no AND o.status = 'pending'
+) AS o
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(v.principal), 0) AS principal FROM investments AS v
+    WHERE v.user_no = m.user_no AND v.token_no = m.token_no AND v.status = 'active' AND v.action_type = 'staking'
+) AS v
+CROSS JOIN LATERAL (
+    VALUES ('sum with the house', 0, m.total),
+           ('reserved by orders', coalesce(b.reserved, 0), o.reserved),
+           ('staked by investments', coalesce(b.staked, 0), v.principal),
+           ('not below zero', 0, least(0, b.balance, b.reserved, b.staked))
+) AS c (account, expected, found)
+WHERE c.expected <> c.found
+ORDER BY 1, 2, 3;
+
 -- name: index_differences
 -- J of each tick is that of the token's tick before it and rate * price * seconds of what lies between
 WITH step AS (

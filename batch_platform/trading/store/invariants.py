@@ -10,6 +10,10 @@ from batch_platform.trading.store.statements import Row, TradingStatements
 class Invariants(TradingStatements):
     """Beside the books, which `Records.unbalanced` looks at."""
 
+    def moved_books(self, campaign_no: int, since: datetime, until: datetime) -> list[Row]:
+        """Of what was posted in [since, until): accounts that are not as they must be, as of `Records.unbalanced`."""
+        return self._rows("moved_books", campaign_no=campaign_no, since=since, until=until)
+
     def index_differences(self, campaign_no: int, since: datetime, until: datetime) -> list[Row]:
         """Ticks of [since, until) whose funding index does not follow from the tick before."""
         return self._rows("index_differences", campaign_no=campaign_no, since=since, until=until)
