@@ -1,12 +1,8 @@
-"""`batch-platform btc …`: one rate over every balance, sealed, approved, applied, taken back.
-
-What only looks is in `read_cli`.
-"""
+"""What is done: users opened; one rate over every balance, sealed, approved, applied, taken back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,25 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from batch_platform.btc import printing
-from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
-from batch_platform.btc.money import parse_btc, parse_rate
-from batch_platform.btc.opening import open_work
-from batch_platform.btc.proving.command import prove
-from batch_platform.btc.read_cli import (
+from batch_platform.btc.cli.options import (
+    Approve,
+    As,
     BatchId,
     Confirm,
+    DryRun,
     Json,
+    Key,
     Rate,
     RoundingName,
     TargetTotal,
-    app,
+    acting,
     overrides_of,
     say,
 )
+from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
+from batch_platform.btc.money import parse_btc, parse_rate
 from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.core.terminal import showing, whole
-from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
     from batch_platform.btc.actions import Acting
@@ -40,17 +37,7 @@ if TYPE_CHECKING:
     from batch_platform.btc.service import BtcContext, Draft
     from batch_platform.btc.store import IdempotencyKey
 
-__all__ = ["app"]
 
-As = Annotated[
-    str | None, typer.Option("--as", metavar="ACCOUNT", help="Act as this account; in the local environment only.")
-]
-Key = Annotated[str | None, typer.Option(metavar="TEXT", help="The same key and request make one batch only.")]
-Approve = Annotated[bool, typer.Option("--approve", help="Approve it as sealed, and apply it.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
-
-
-@app.command("seed")
 @writes("btc-users.seed")
 def seed_command(
     users: Annotated[
@@ -68,7 +55,7 @@ def seed_command(
 
     if (users is None) == (file is None):
         raise InvalidInput("users-or-file", "give either --users N or --file CSV", field="users")
-    with _session(account) as session, showing("opening users"):
+    with acting(account) as session, showing("opening users"):
         given: dict[str, Any] = {"by": session.by, "dry_run": dry_run}
         try:
             if file is None:
@@ -86,7 +73,6 @@ def seed_command(
     say(printing.as_json({**vars(done), "dry_run": dry_run}) if as_json else lines)
 
 
-@app.command("adjust")
 @writes("btc-batch.create")
 def adjust_command(
     rate: Rate,
@@ -107,7 +93,7 @@ def adjust_command(
     from batch_platform.btc import actions, service
 
     overrides = overrides_of(rounding, target_total, shards)
-    with _session(account) as session:
+    with acting(account) as session:
         context = session.context
         percent = parse_rate(rate, max_rate=context.options.max_rate, confirm_above=confirm)
         given: dict[str, Any] = {"memo": memo, "overrides": overrides, "confirm": confirm}
@@ -123,7 +109,6 @@ def adjust_command(
         )
 
 
-@app.command("approve")
 @writes("btc-batch.approve")
 def approve_command(
     batch_id: BatchId,
@@ -140,20 +125,19 @@ def approve_command(
     from batch_platform.btc.service import review
 
     seen: dict[str, Any] = {"count": count, "amount": parse_btc(amount, field="sum"), "plan_sha256": plan_sha256}
-    with _session(account) as session:
+    with acting(account) as session:
         if dry_run:
             _rehearsed(session, review.require_seen(session.context, batch_id, by=session.by, **seen), as_json)
         else:
             _finish(session, actions.approve(session, batch_id, **seen), run=run, as_json=as_json)
 
 
-@app.command("resume")
 @writes("btc-batch.resume")
 def resume_command(batch_id: BatchId, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Go on with a batch: plan it if that was interrupted, apply it, or watch the worker who does."""
     from batch_platform.btc import actions
 
-    with _session(account) as session:
+    with acting(account) as session:
         if dry_run:
             _rehearsed(session, actions.require_resumable(session.context, batch_id), as_json)
             return
@@ -162,20 +146,18 @@ def resume_command(batch_id: BatchId, account: As = None, dry_run: DryRun = Fals
         _finish(session, batch, run=True, as_json=as_json)
 
 
-@app.command("cancel")
 @writes("btc-batch.cancel")
 def cancel_command(batch_id: BatchId, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Drop a batch of which nothing is applied; the next one may start."""
     from batch_platform.btc import actions
 
-    with _session(account) as session:
+    with acting(account) as session:
         if dry_run:
             _rehearsed(session, actions.require_cancellable(session.context, batch_id), as_json)
         else:
             _finish(session, actions.cancel(session, batch_id), run=False, as_json=as_json)
 
 
-@app.command("rollback")
 @writes("btc-batch.create")
 def rollback_command(
     batch_id: BatchId,
@@ -189,7 +171,7 @@ def rollback_command(
     """Plan the batch that takes back what another has booked, once; what happened since stays."""
     from batch_platform.btc import actions, service
 
-    with _session(account) as session:
+    with acting(account) as session:
         named = _key(session, key, {"reverses": batch_id, "memo": memo})
         _create(
             session,
@@ -200,19 +182,6 @@ def rollback_command(
             dry_run=dry_run,
             as_json=as_json,
         )
-
-
-app.command("prove")(prove)
-
-
-def _session(account: str | None) -> AbstractContextManager[Acting]:
-    from batch_platform.btc.actions import PERMISSION
-    from batch_platform.kit.session import of_command
-
-    def opened(settings: Any) -> AbstractContextManager[BtcContext]:
-        return nullcontext(open_work(settings))
-
-    return of_command(load_settings(), opened, account=account, permission=PERMISSION, unnamed=True)
 
 
 def _finish(session: Acting, batch: Batch, *, run: bool, as_json: bool) -> None:

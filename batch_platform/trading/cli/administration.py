@@ -1,4 +1,4 @@
-"""`batch-platform trading campaigns|tokens|pools|rates|prices|players …`: the competition's administration."""
+"""The competition's administration: what stands beside the lists, and players."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from batch_platform.core.terminal import print_json, print_rows
 from batch_platform.kit import actions, session
 from batch_platform.kit.session import Session
 from batch_platform.settings import load_settings
+from batch_platform.trading.cli.listings import campaigns_app, pools_app, prices_app, rates_app, tokens_app
 from batch_platform.trading.opening import open_work
-from batch_platform.trading.read_cli import campaigns_app, pools_app, prices_app, rates_app, tokens_app
 from batch_platform.trading.service import TradingContext
 from batch_platform.trading.service.engine import Row
 from batch_platform.trading.web import administration as deeds

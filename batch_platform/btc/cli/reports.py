@@ -1,41 +1,33 @@
-"""`batch-platform btc …`: what is looked at: a preview, batches with their plans and proofs, balances, histories."""
+"""What is looked at: a preview, batches with their plans and proofs, balances."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import nullcontext
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from batch_platform.btc import printing, row_texts
-from batch_platform.btc.model import Rounding
-from batch_platform.btc.money import parse_btc
+from batch_platform.btc.cli.options import (
+    BatchId,
+    Confirm,
+    Json,
+    Output,
+    Rate,
+    RoundingName,
+    TargetTotal,
+    overrides_of,
+    say,
+)
 from batch_platform.btc.opening import open_work
-from batch_platform.btc.web.lists import BATCHES, TRANSACTIONS, USER_ROWS
+from batch_platform.btc.web.lists import TRANSACTIONS
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import chosen, print_rows, showing, whole
 from batch_platform.kit import lists
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from batch_platform.btc.service import Overrides
-
-app = typer.Typer(no_args_is_help=True, help="BTC balances: one rate over all of them, planned, sealed, proved.")
-
-BatchId = Annotated[str, typer.Argument(metavar="ID", help="The batch; see `btc list`.")]
-Rate = Annotated[str, typer.Option(help="Percent of each balance: 5, -3, 0.125; at most 8 decimals.")]
-RoundingName = Annotated[
-    str | None, typer.Option("--rounding", help="half_even, half_up or toward_zero; default: the setting.")
-]
-TargetTotal = Annotated[
-    str | None, typer.Option(metavar="BTC", help="What all amounts shall add up to, to the satoshi.")
-]
-Confirm = Annotated[str | None, typer.Option(metavar="RATE", help="The rate again, where it is beyond the setting.")]
-Output = Annotated[str, typer.Option("--format", help="table, json or csv.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 SHOWN = 200
 """Rows of a plan that people are shown; files have them all."""
@@ -48,7 +40,6 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-@app.command("preview")
 def preview_command(
     rate: Rate,
     rounding: RoundingName = None,
@@ -83,7 +74,6 @@ def preview_command(
         _show(draft.plan, (*PLAN_COLUMNS, "reason"), first, "… and {more:,} more rows")
 
 
-@app.command("show")
 def show_command(batch_id: BatchId, as_json: Json = False) -> None:
     """Show a batch: counters, sum, hash, who approved it, whose row failed, and its first rows."""
     from batch_platform.btc import service
@@ -101,7 +91,6 @@ def show_command(batch_id: BatchId, as_json: Json = False) -> None:
         typer.echo(f"… all of them: batch-platform btc plan {batch_id} --format csv")
 
 
-@app.command("plan")
 def plan_command(batch_id: BatchId, output: Output = "table", as_json: Json = False) -> None:
     """List the sealed rows with what became of each by now."""
     from batch_platform.btc import service
@@ -113,7 +102,6 @@ def plan_command(batch_id: BatchId, output: Output = "table", as_json: Json = Fa
     _print_rows(rows, (*PLAN_COLUMNS, "reason") if kind is Format.TABLE else PLAN_COLUMNS, kind)
 
 
-@app.command("balances")
 def balances_command(output: Output = "table", as_json: Json = False) -> None:
     """List everybody's balance as it is now, that of the house among them."""
     from batch_platform.btc import service
@@ -124,29 +112,6 @@ def balances_command(output: Output = "table", as_json: Json = False) -> None:
     _print_rows(rows, ("user_id", "balance", "status"), kind)
 
 
-lists.command(
-    app,
-    USER_ROWS,
-    "history",
-    doc="List what was booked to a user, newest first: deposits, batches, reversals.",
-    opened=lambda: nullcontext(open_work()),
-    options={"user_id": typer.Argument(metavar="USER", help="The user.")},
-    shown=20,
-    resumes=True,
-)
-lists.command(
-    app,
-    BATCHES,
-    "list",
-    doc="List the batches, newest first.",
-    opened=lambda: nullcontext(open_work()),
-    options={"status": typer.Option(help="Only these: planned, processing, completed …")},
-    shown=20,
-    resumes=True,
-)
-
-
-@app.command("proof")
 def proof_command(batch_id: BatchId, as_json: Json = False) -> None:
     """Prove one batch from its own rows: sealed against booked. Exits 1 when they differ."""
     from batch_platform.btc import service
@@ -159,7 +124,6 @@ def proof_command(batch_id: BatchId, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command("verify")
 def verify_command(
     batch_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="The batch; all when left out.")] = None,
     as_json: Json = False,
@@ -173,14 +137,6 @@ def verify_command(
     say(printing.as_json(VerificationAnswer.from_model(verification)) if as_json else printing.verified(verification))
     if not verification.ok:
         raise typer.Exit(1)
-
-
-def overrides_of(rounding: str | None, target_total: str | None, shards: int | None = None) -> Overrides:
-    from batch_platform.btc import service
-
-    rule = None if rounding is None else chosen("rounding", rounding, Rounding)
-    total = None if target_total is None else parse_btc(target_total, field="target_total")
-    return service.Overrides(rule, total, shards)
 
 
 def _format(name: str, *, as_json: bool) -> Format:
@@ -200,11 +156,6 @@ def _show(rows: pl.DataFrame, columns: tuple[str, ...], first: int, more: str) -
         print_rows(printing.table(rows.head(first), columns), empty="no rows")
     if rows.height > first:
         typer.echo(more.format(more=rows.height - first))
-
-
-def say(lines: str | Iterable[str], *, end: str = "\n") -> None:
-    for line in [lines] if isinstance(lines, str) else lines:
-        typer.echo(line, nl=end == "\n")
 
 
 def _write(parts: Iterable[str]) -> None:
