@@ -1,4 +1,4 @@
-"""What operations tells people of staffing: rules as data, each a statement."""
+"""What operations tells people of staffing: rules and figures as data, each a statement."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Final
 
 from batch_platform.core.sql import load
-from batch_platform.operations.alerts import Rule
+from batch_platform.operations.alerts import BACKLOG, Rule
 from batch_platform.operations.gauges import Gauge
+from batch_platform.operations.metrics import QUEUES
 from batch_platform.operations.model import Severity
 
 _SQL: Final = load("batch_platform.staffing.sql")
@@ -35,7 +36,21 @@ RULES: Final[tuple[Rule, ...]] = (
         _SQL["rule_backup_files_missing"],
         "all files were there at a later backup",
     ),
+    Rule(
+        "staffing-approaches-backlog",
+        Severity.WARNING,
+        _SQL["rule_approaches_waiting"],
+        "few periodic approaches are due again",
+        parameters={"limit": BACKLOG},
+    ),
+    Rule(
+        "staffing-approach-failed",
+        Severity.WARNING,
+        _SQL["rule_approaches_failed"],
+        "its occurrences were delivered",
+    ),
 )
 GAUGES: Final = (
     Gauge("backup_verified_age_seconds", "How long ago a backup was last verified.", "job_name", _SQL["backup_age"]),
+    Gauge(QUEUES.name, QUEUES.documentation, QUEUES.label, _SQL["approaches_waiting"]),
 )

@@ -151,6 +151,7 @@ class EngineerLine(Fact):
     engineer_id: IdText
     company_id: IdText
     name: Text | None = None
+    email: Text | None = None
     skills: list[Text] = Field(default_factory=list)
     created_at: Instant | None = None
     deleted_at: Instant | None = None

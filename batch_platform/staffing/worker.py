@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 ROUND_SECONDS: Final = 20.0
 """A minute has at least two rounds."""
+APPROACH_SECONDS: Final = 10.0
+"""How late an approach may be."""
+_LONGEST_PAUSE_SECONDS: Final = 30.0
 
 _log = structlog.get_logger(__name__)
 
@@ -36,10 +39,39 @@ def keep_beating(settings: Settings, life: Life) -> None:
                 is_away = True
 
 
+def deliver_approaches(settings: Settings, life: Life) -> None:
+    """Deliver what is due until told to end. A database that is away is waited for."""
+    from batch_platform.staffing.opening import open_work
+    from batch_platform.staffing.service import approaches
+
+    pause = 0.0
+    with open_work(settings) as context:
+        while not life.wait(pause):
+            try:
+                for occurrence in approaches.decide(context, alive=life.alive):
+                    _log.info(
+                        "staffing_approach_decided",
+                        approach=occurrence.approach_id,
+                        scheduled_for=occurrence.scheduled_for.isoformat(),
+                        state=occurrence.state,
+                        engineers=occurrence.engineers,
+                    )
+                pause = APPROACH_SECONDS
+            except PlatformError as failure:
+                _log.warning("staffing_approaches_wait", reason=str(failure.message))
+                pause = _LONGEST_PAUSE_SECONDS
+
+
 WORKERS: Final = (
     Worker(
         name="staffing-heartbeat",
         description="Writes down each minute in which the platform works, of which its uptime is counted.",
         run=keep_beating,
+    ),
+    Worker(
+        name="periodic-approach-delivery",
+        description="Delivers the periodic approaches that companies have set up, as they fall due.",
+        run=deliver_approaches,
+        id="REALTIME_001",
     ),
 )

@@ -1,15 +1,25 @@
-"""A database of its own for what staffing shows and does."""
+"""The web app with staffing alone on a database of its own, and callers of every role."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from batch_platform import migrations
 from batch_platform.core import postgres
 from batch_platform.settings import Settings
+from batch_platform.staffing.service import StaffingContext
+from batch_platform.staffing.web import pages
+from batch_platform.web.access.model import Role
 from batch_platform_tests.databases import empty_database
+from batch_platform_tests.web.rig import app_of, caller
+from batch_platform_tests.web.served import served
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +34,29 @@ def pool(staffing_database: str) -> Iterator[postgres.Pool]:
     pool = postgres.open_pool(staffing_database, application_name="staffing-web-tests", max_size=24)
     yield pool
     pool.close()
+
+
+@pytest.fixture(scope="session")
+def staffing(pool: postgres.Pool) -> StaffingContext:
+    """What the app's routes work with, on 2026-12-01 at 09:00 in Tokyo."""
+    return StaffingContext(pool, lambda: NOW)
+
+
+@pytest.fixture(scope="session")
+def origin(pool: postgres.Pool, staffing: StaffingContext) -> Iterator[str]:
+    app: FastAPI = app_of(pool, pages.PART, pages.WEB.card)
+    app.state.staffing = staffing
+    with served(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def operator(origin: str) -> Iterator[httpx.Client]:
+    with caller(origin, Role.OPERATOR) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def viewer(origin: str) -> Iterator[httpx.Client]:
+    with caller(origin, Role.VIEWER) as client:
+        yield client

@@ -25,8 +25,8 @@ SECRET = b"a secret of the tests, long enough"
 Call = Callable[..., Any]
 
 
-def app_of(pool: postgres.Pool, part: Part, card: operations_pages.DashboardCard) -> FastAPI:
-    """The part and the dashboard with its card; callers are not limited."""
+def app_of(pool: postgres.Pool, part: Part, card: operations_pages.DashboardCard | None) -> FastAPI:
+    """The part and the dashboard with its card, if it has one; callers are not limited."""
     context = WebContext(
         pool=pool,
         clock=utc_now,
@@ -37,7 +37,7 @@ def app_of(pool: postgres.Pool, part: Part, card: operations_pages.DashboardCard
         limits=Limits(rate=100_000, burst=100_000, anonymous_rate=100_000, anonymous_burst=100_000),
     )
     dashboard = Part(
-        pages=[operations_pages.build_pages([card])],
+        pages=[operations_pages.build_pages([card] if card else [])],
         templates="batch_platform.operations.web",
         locale="batch_platform.operations.web",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from batch_platform.staffing.cli.approaches import app as approaches_app
 from batch_platform.staffing.cli.backup import backup_app
 from batch_platform.staffing.cli.calc import calc_command
 from batch_platform.staffing.cli.facts import load_command
@@ -20,3 +21,4 @@ app.command("status")(status_command)
 app.command("usage")(usage_command)
 app.add_typer(backup_app, name="backup")
 app.add_typer(invoices_app, name="invoices")
+app.add_typer(approaches_app, name="approaches")

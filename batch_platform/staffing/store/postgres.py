@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from batch_platform.core.store import BaseStore
 from batch_platform.staffing.store.accounts import Accounts
+from batch_platform.staffing.store.approaches import Approaches
 from batch_platform.staffing.store.backups import Backups
 from batch_platform.staffing.store.drafting import Drafting
 from batch_platform.staffing.store.facts import Facts
@@ -16,7 +17,7 @@ from batch_platform.staffing.store.statuses import Statuses
 from batch_platform.staffing.store.usage import Usage
 
 
-class Session(Facts, Statuses, Usage, Accounts, Backups, Drafting, Issuing, Reading):
+class Session(Facts, Statuses, Usage, Accounts, Backups, Drafting, Issuing, Reading, Approaches):
     """The statements of one transaction."""
 
 

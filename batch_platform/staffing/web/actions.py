@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from batch_platform.staffing.service.backup_restore import RESTORE
 from batch_platform.staffing.service.backups import VERIFY
 from batch_platform.staffing.service.loading import LOAD
+from batch_platform.staffing.web.approaches import RETRY
 
 
 class Deed(NamedTuple):
@@ -15,4 +16,4 @@ class Deed(NamedTuple):
     name: str
 
 
-ACTIONS: Final = (Deed(LOAD), Deed(VERIFY), Deed(RESTORE))
+ACTIONS: Final = (Deed(LOAD), Deed(VERIFY), Deed(RESTORE), RETRY)

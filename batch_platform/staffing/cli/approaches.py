@@ -1,0 +1,60 @@
+"""`staffing approaches …`: what is due, what became of it, and failed ones again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from batch_platform.core.terminal import print_rows
+from batch_platform.kit import actions, lists, session
+from batch_platform.settings import load_settings
+from batch_platform.staffing.cli.options import Json, instant
+from batch_platform.staffing.instants import instant_text
+from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.web.approaches import APPROACHES, OCCURRENCES, RETRY, DecidedOccurrence
+
+app = typer.Typer(no_args_is_help=True, help="Periodic approaches: when they are due, and what became of them.")
+
+Now = Annotated[
+    datetime | None,
+    typer.Option("--now", parser=instant, metavar="YYYY-MM-DDTHH:MM:SSZ", help="As of this moment; default: now."),
+]
+
+
+def _acting(account: str | None) -> Any:
+    """In the local environment the system's user may act where no account is named."""
+    return session.of_command(load_settings(), open_work, account=account, permission=RETRY.permission, unnamed=True)
+
+
+def _occurrences(found: Sequence[DecidedOccurrence], as_json: bool) -> None:
+    rows = [{**asdict(each), "scheduled_for": instant_text(each.scheduled_for)} for each in found]
+    print_rows(rows, as_json=as_json, empty="nothing has failed")
+
+
+@app.command("due")
+def due_command(now: Now = None, as_json: Json = False) -> None:
+    """Show which occurrences are due, and whether their policy delivers or skips them."""
+    from batch_platform.staffing.service import approaches
+
+    with open_work() as work:
+        due = approaches.due(work, now or work.clock())
+    rows = [{**asdict(each), "scheduled_for": instant_text(each.scheduled_for)} for each in due]
+    print_rows(rows, as_json=as_json, empty="nothing is due")
+
+
+lists.command(app, APPROACHES, "list", doc="List periodic approaches with their next moments.", opened=open_work)
+lists.command(app, OCCURRENCES, "occurrences", doc="List what became of each occurrence.", opened=open_work)
+actions.command(
+    app,
+    RETRY,
+    "retry",
+    doc="Deliver the failed occurrences of an approach, by its criteria as they are now.",
+    opened=_acting,
+    target=Annotated[str, typer.Argument(metavar="APPROACH", help="Its id.")],
+    looked=_occurrences,
+    done=_occurrences,
+)
