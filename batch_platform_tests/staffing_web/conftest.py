@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from batch_platform import migrations
 from batch_platform.core import postgres
 from batch_platform.settings import Settings
+from batch_platform.staffing.opening import build_context
 from batch_platform.staffing.service import StaffingContext
 from batch_platform.staffing.web import pages
 from batch_platform.web.access.model import Role
@@ -37,9 +38,9 @@ def pool(staffing_database: str) -> Iterator[postgres.Pool]:
 
 
 @pytest.fixture(scope="session")
-def staffing(pool: postgres.Pool) -> StaffingContext:
+def staffing(pool: postgres.Pool, provisioned: Settings) -> StaffingContext:
     """What the app's routes work with, on 2026-12-01 at 09:00 in Tokyo."""
-    return StaffingContext(pool, lambda: NOW)
+    return build_context(pool, provisioned, clock=lambda: NOW)
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,8 @@ COMMENT ON TABLE staffing.approach_schedules IS
 COMMENT ON COLUMN staffing.approach_schedules.next_at IS 'NULL: the rule has ended, or cannot be read.';
 CREATE INDEX approach_schedules_due ON staffing.approach_schedules (next_at);
 
--- The outbox asks before every attempt: whoever was excluded, has left or was deleted since is not written to any more.
+-- The outbox asks before every attempt: whoever was excluded or has left since is not written to any more, and of an
+-- invoice that was voided since nobody is told.
 CREATE FUNCTION staffing.vetoes(notices jsonb, at timestamptz) RETURNS TABLE (key text, reason text)
 LANGUAGE sql STABLE AS $$
     SELECT n.key, CASE WHEN x.engineer_id IS NOT NULL THEN 'the company excludes this engineer'
@@ -50,5 +51,10 @@ LANGUAGE sql STABLE AS $$
       LEFT JOIN staffing.companies AS c ON c.company_id = a.company_id
       LEFT JOIN staffing.exclusions AS x ON x.company_id = a.company_id AND x.engineer_id = a.engineer_id
      WHERE x.engineer_id IS NOT NULL OR e.engineer_id IS NULL OR e.deleted_at <= vetoes.at OR c.closed_at <= vetoes.at
+    UNION ALL
+    SELECT n.key, 'the invoice was voided'
+      FROM jsonb_to_recordset(vetoes.notices) AS n (key text)
+      JOIN staffing.invoices AS i ON n.key = format('invoice %s mail', i.id)
+     WHERE i.state = 'void'
 $$;
 COMMENT ON FUNCTION staffing.vetoes IS 'Those of these notices of the outbox that must not be sent any more, and why.';
