@@ -21,7 +21,7 @@ SURFACES = {(ROUTE, RETRY.name), ("staffing approaches retry", RETRY.name)}
 
 FACTS = [
     {"kind": "company", "company_id": 1, "name": "株式会社髙橋"},
-    {"kind": "engineer", "engineer_id": 7, "company_id": 1, "email": "e7@example.jp"},
+    {"kind": "engineer", "engineer_id": "e-approached", "company_id": 1, "email": "e@example.jp"},
     *(
         {
             "kind": "periodic_approach",
