@@ -37,6 +37,17 @@ def pool(staffing_database: str) -> Iterator[postgres.Pool]:
     pool.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_facts(pool: postgres.Pool) -> None:
+    """Each module begins without a row of staffing."""
+    with postgres.transaction(pool) as connection:
+        tables = connection.execute(
+            "SELECT format('staffing.%I', relname) FROM pg_class "
+            "WHERE relnamespace = 'staffing'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+        ).fetchall()
+        connection.execute(f"TRUNCATE {', '.join(name for [name] in tables)} CASCADE")  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="session")
 def staffing(pool: postgres.Pool, provisioned: Settings) -> StaffingContext:
     """What the app's routes work with, on 2026-12-01 at 09:00 in Tokyo."""
