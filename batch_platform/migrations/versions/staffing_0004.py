@@ -5,7 +5,7 @@ from __future__ import annotations
 from batch_platform.migrations.script import execute_file_beside
 
 revision = "staffing_0004"
-down_revision = "web_0004"
+down_revision = "trading_0004"
 branch_labels = None
 depends_on = None
 
