@@ -1,7 +1,8 @@
-"""Random files of facts: what is billed once they are loaded, by the oracle, and what its checker finds on paper."""
+"""Random files of facts: what is billed and due once they are loaded, by the oracle; its checker reads the paper."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from io import BytesIO
@@ -13,9 +14,11 @@ from pypdf import PdfReader
 
 from batch_platform.settings import Settings
 from batch_platform.staffing import ids
+from batch_platform.staffing.instants import instant_text
 from batch_platform.staffing.proving import oracle, worlds
 from batch_platform.staffing.proving.oracle.checker import Terms, missing_in_text, missing_in_xml, wrong_sums
-from batch_platform.staffing.service import StaffingContext, loading, usage
+from batch_platform.staffing.recurrence import Action
+from batch_platform.staffing.service import StaffingContext, approaches, loading, usage
 from batch_platform.staffing.service.invoices import monthly, reading
 from batch_platform_tests.staffing.holidays import HOLIDAYS
 
@@ -42,6 +45,27 @@ def test_a_random_file_is_billed_as_the_oracle_says(
     for month in made.months:
         for row in listed(context, month):
             assert wrong(context, world, row) == []
+
+
+def test_what_is_due_of_random_approaches_is_decided_as_the_oracle_says(emptied: StaffingContext) -> None:
+    made = worlds.world(Random(2), worlds.Size(approaches=15))
+    world, done = oracle.read(made.lines), defaultdict[ids.Id, set[datetime]](set)
+    loading.load(emptied, [line.encode() for line in made.lines])
+    for now in (datetime(2026, 9, 10, 0, 59, tzinfo=UTC), datetime(2026, 9, 14, tzinfo=UTC), AFTER):
+        context = replace(emptied, clock=lambda now=now: now)
+        expected = oracle.approaches_due(world, now, done)
+        due = approaches.due(context, now)
+        rows = [vars(one) | {"scheduled_for": instant_text(one.scheduled_for)} for one in due]
+        assert rows == expected
+        skipped = [(one.approach_id, one.scheduled_for) for one in due if one.action is Action.SKIP]
+        decided = approaches.decide(context)
+        assert sorted(
+            (str(one.approach_id), one.scheduled_for) for one in decided if one.state == "skipped"
+        ) == sorted((str(approach), at) for approach, at in skipped)
+        assert approaches.due(context, now) == []
+        for one in due:
+            done[one.approach_id].add(one.scheduled_for)
+    assert skipped
 
 
 def billed(context: StaffingContext, months: tuple[str, ...]) -> dict[str, dict[ids.Id, Any]]:
