@@ -7,6 +7,7 @@ there. Prices and counts are whole yen and whole numbers; days are inclusive; mo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -40,6 +41,15 @@ def _not_negative(value: str) -> str:
 
 
 Decimals = Annotated[str, BeforeValidator(_decimal_text), AfterValidator(_not_negative)]
+
+
+def _below_hundred(value: str) -> str:
+    if Decimal(value) >= 100:
+        raise ValueError(Message("tax-rate-too-high", "must be below 100 percent"))
+    return value
+
+
+TaxPercent = Annotated[Decimals, AfterValidator(_below_hundred)]
 
 
 def _registration_number(value: object) -> str:
@@ -85,7 +95,7 @@ class TaxRateLine(Fact):
     identity: ClassVar = ("category", "valid_from")
 
     category: Name
-    rate: Decimals | None
+    rate: TaxPercent | None
     valid_from: Day
     valid_to: Day | None = None
 

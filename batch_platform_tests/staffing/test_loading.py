@@ -47,8 +47,12 @@ def test_a_contradiction_stops_with_its_number_and_leaves_nothing(emptied: Staff
             {"kind": "login", "id": 1, "user_id": 1, "company_id": 1, "at": "2026-09-01T00:00:00"},
             "line 1: at: must be a",
         ),
+        (
+            {"kind": "tax_rate", "category": "standard", "rate": "100", "valid_from": "2026-01-01"},
+            "line 1: rate: must be below 100 percent",
+        ),
     ],
-    ids=["kind", "id", "count", "field", "moment"],
+    ids=["kind", "id", "count", "field", "moment", "rate"],
 )
 def test_a_bad_line_is_named(emptied: StaffingContext, line: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason):
