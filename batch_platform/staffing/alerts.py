@@ -49,6 +49,12 @@ RULES: Final[tuple[Rule, ...]] = (
         _SQL["rule_approaches_failed"],
         "its occurrences were delivered",
     ),
+    Rule(
+        "maintenance-finding",
+        Severity.WARNING,
+        _SQL["rule_maintenance_finding"],
+        "a later run of the job has not found it any more",
+    ),
 )
 GAUGES: Final = (
     Gauge("backup_verified_age_seconds", "How long ago a backup was last verified.", "job_name", _SQL["backup_age"]),

@@ -9,6 +9,7 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.core.retry import RetryConfig
 from batch_platform.operations.model import JobParameters, Launch
 from batch_platform.staffing.instants import business_day
+from batch_platform.staffing.weeks import check_sunday, check_week, newest_sunday, newest_week
 
 if TYPE_CHECKING:
     from batch_platform.core.postgres import Pool
@@ -19,6 +20,8 @@ BEGIN: Final = date(2016, 1, 1)
 STATUSES: Final = "staffing_engineer_status"
 USAGE: Final = "staffing_daily_aggregation"
 BACKUP: Final = "staffing_backup"
+MAINTENANCE: Final = "staffing_maintenance"
+PERFORMANCE: Final = "staffing_performance"
 
 STATUS_RETRY: Final = RetryConfig(
     max_attempts=3, backoff="exponential", base_delay=timedelta(seconds=5), max_delay=timedelta(seconds=60)
@@ -47,6 +50,20 @@ def plan_backup(_pool: Pool, parameters: JobParameters, now: datetime) -> Launch
     """The night of today, or an earlier one that is stored. Raises `InvalidInput`."""
     tonight = business_day(now)
     return launch_of(BACKUP, "backup", parameters, within(parameters.target_date or tonight, tonight))
+
+
+def plan_maintenance(_pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
+    """A Sunday, by default the newest. Raises `InvalidInput`."""
+    today = business_day(now)
+    sunday = check_sunday(parameters.target_date or newest_sunday(today), today)
+    return launch_of(MAINTENANCE, "maintenance", parameters, within(sunday, today))
+
+
+def plan_performance(_pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
+    """The Monday of a week that is over, by default of the newest. Raises `InvalidInput`."""
+    today = business_day(now)
+    monday = check_week(parameters.target_date or newest_week(today), today)
+    return launch_of(PERFORMANCE, "performance", parameters, within(monday, today))
 
 
 def of_days(job: str, first: date, last: date) -> Launch:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from batch_platform.staffing.documents.fonts import FOLDER
@@ -48,6 +49,23 @@ def usage(companies: Sequence[tuple[str, int, int]], *, title: str) -> Figure:
         counts = [row[column] for row in companies]
         axes.barh([place + shift for place in places], counts, height=0.4, color=colour, label=label)
     axes.set_yticks(places, [name for name, _, _ in companies], fontproperties=_font())
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
+    return figure
+
+
+def response_times(subjects: Sequence[tuple[str, Decimal | None, Decimal | None]], *, title: str) -> Figure:
+    """Milliseconds of a week and of the one before, the first subject on top; at least one."""
+    figure, axes = _canvas(title)
+    places = range(len(subjects), 0, -1)
+    now = [round(value or 0) for _, value, _ in subjects]
+    before = [round(value or 0) for _, _, value in subjects]
+    for label, widths, colour, shift in (
+        ("this week", now, "#0072B2", 0.2),
+        ("the week before", before, "#E69F00", -0.2),
+    ):
+        axes.barh([place + shift for place in places], widths, height=0.4, color=colour, label=label)
+    axes.set_yticks(places, [name for name, _, _ in subjects], fontproperties=_font())
+    axes.set_xlabel("ms")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
     return figure
 

@@ -49,7 +49,12 @@ class BackupSettings(DomainSettings):
 
 
 class StaffingSettings(BackupSettings):
-    """Whether people look at invoices before they are issued, and all of backups."""
+    """Whether people look at invoices before they are issued, what retention leaves alone, and all of backups."""
+
+    legal_hold: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), validation_alias="STAFFING_LEGAL_HOLD"
+    )
+    """Classes of rows from which weekly maintenance deletes nothing for now: a dispute or an audit needs them."""
 
     invoice_review: bool = Field(False, validation_alias="STAFFING_INVOICE_REVIEW")
     """Scheduled runs then leave drafts, which a second person approves by their count and sum."""

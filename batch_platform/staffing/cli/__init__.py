@@ -9,6 +9,8 @@ from batch_platform.staffing.cli.backup import backup_app
 from batch_platform.staffing.cli.calc import calc_command
 from batch_platform.staffing.cli.facts import load_command
 from batch_platform.staffing.cli.invoices import app as invoices_app
+from batch_platform.staffing.cli.maintenance import app as maintenance_app
+from batch_platform.staffing.cli.performance import app as performance_app
 from batch_platform.staffing.cli.run import run_command
 from batch_platform.staffing.cli.statuses import status_command
 from batch_platform.staffing.cli.usage import usage_command
@@ -22,3 +24,5 @@ app.command("usage")(usage_command)
 app.add_typer(backup_app, name="backup")
 app.add_typer(invoices_app, name="invoices")
 app.add_typer(approaches_app, name="approaches")
+app.add_typer(maintenance_app, name="maintenance")
+app.add_typer(performance_app, name="performance")

@@ -16,6 +16,12 @@ RUN_DAYS: Final = dg.DailyPartitionsDefinition(start_date=BEGIN.isoformat(), tim
 ENDED_DAYS: Final = dg.DailyPartitionsDefinition(start_date=BEGIN.isoformat(), timezone=BUSINESS_ZONE.key)
 """Days that are over."""
 
+SUNDAYS: Final = dg.WeeklyPartitionsDefinition(start_date=BEGIN.isoformat(), timezone=BUSINESS_ZONE.key, end_offset=1)
+"""Sundays, today among them."""
+
+WEEKS: Final = dg.WeeklyPartitionsDefinition(start_date=BEGIN.isoformat(), timezone=BUSINESS_ZONE.key, day_offset=1)
+"""Weeks that are over, by the Monday that begins them."""
+
 
 def days(context: dg.AssetExecutionContext) -> list[tuple[str, date]]:
     """The key and the day of every partition of this run, oldest first."""

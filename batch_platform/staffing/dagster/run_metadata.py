@@ -12,9 +12,13 @@ import polars as pl
 from batch_platform.kit.assets import outcome, table
 from batch_platform.kit.charts import plot
 from batch_platform.staffing import plots
+from batch_platform.staffing.maintenance import Finding as WeeklyFinding
 from batch_platform.staffing.model import Aggregated, Finding, Written
+from batch_platform.staffing.performance import Figures
 from batch_platform.staffing.service import StaffingContext, statuses, usage
 from batch_platform.staffing.service.backups import Outcome
+from batch_platform.staffing.service.maintenance import Maintained
+from batch_platform.staffing.service.performance import Analysed
 
 PLOTTED: Final = timedelta(days=60)
 """What the plot of statuses shows, up to its day."""
@@ -100,6 +104,63 @@ def of_backup(done: Outcome, nights: Sequence[Mapping[str, Any]]) -> Metadata:
     if sizes:
         shown["size by night"] = plot(plots.sizes(sizes, title="Backups by night"))
     return shown
+
+
+def of_maintenance(done: Maintained) -> Metadata:
+    """What was done and found on a Sunday."""
+    return {
+        **outcome(
+            {
+                "sunday": done.sunday,
+                "done": len(done.deeds) - done.failures,
+                "failed": done.failures,
+                "findings": len(done.findings),
+                "critical": done.critical,
+            }
+        ),
+        "dagster/row_count": len(done.deeds),
+        "findings of maintenance": len(done.findings),
+        **_table("deeds", [asdict(deed) for deed in done.deeds]),
+        **of_weekly_findings(done.findings),
+    }
+
+
+def of_performance(done: Analysed) -> Metadata:
+    """What requests of a week came to, and what has become worse."""
+    week = done.week
+    routes = week.of("route")
+    shown = {
+        **outcome(
+            {
+                "week": week.monday,
+                "requests": sum(each.requests for each in routes),
+                "findings": len(week.findings),
+                "report": done.report_sha256,
+            }
+        ),
+        "dagster/row_count": len(week.figures),
+        "report": done.report_key or "none",
+        **{kind: len(week.of(kind)) for kind in ("feature", "company")},
+        **_table("routes", [_figures(each) for each in routes]),
+        **_table("features", [_figures(each) for each in week.of("feature")]),
+        **of_weekly_findings(week.findings),
+    }
+    slowest = sorted((each for each in routes if each.p95 is not None), key=lambda each: -(each.p95 or 0))
+    if slowest:
+        bars = [(each.subject, each.p95, each.before.p95 if each.before else None) for each in slowest[:BUSIEST]]
+        shown["slowest routes"] = plot(plots.response_times(bars, title=f"p95 of the week of {week.monday}"))
+    return shown
+
+
+def _figures(each: Figures) -> Metadata:
+    names = ("subject", "requests", "failed", "p50", "p95", "p99", "change")
+    return {name: getattr(each, name) for name in names}
+
+
+def of_weekly_findings(findings: Sequence[WeeklyFinding]) -> Metadata:
+    """What somebody has to look at, with what helps."""
+    rows = [{"severity": each.severity, "what": str(each.what), "what to do": str(each.to_do)} for each in findings]
+    return _table("findings", rows)
 
 
 def _table(name: str, rows: Sequence[Metadata]) -> Metadata:

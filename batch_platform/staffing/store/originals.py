@@ -38,9 +38,9 @@ class Originals:
         self._client = client
         self.bucket = bucket
 
-    def put(self, content: bytes, digest: str) -> Original:
+    def put(self, content: bytes, digest: str, *, folder: str = "invoices") -> Original:
         """Store a document under its SHA-256 (hex); one that is there already stays as it is."""
-        key = f"invoices/{digest}.pdf"
+        key = f"{folder}/{digest}.pdf"
         version = objects.put_once(self._client(), self.bucket, key, content, content_type=PDF)
         return Original(self.bucket, key, version)
 
