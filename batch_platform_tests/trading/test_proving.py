@@ -81,6 +81,16 @@ def orders_before_the_tick(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(live, "order_second", early)
 
 
+def snapshots_that_are_not_thinned(patch: pytest.MonkeyPatch) -> None:
+    """The thinning of a day does nothing."""
+    patch.setattr(Session, "thin_day", lambda self, number, day, bucket: 0)
+
+
+def looks_that_stay(patch: pytest.MonkeyPatch) -> None:
+    """What the sources answered is kept for ever."""
+    patch.setattr(Session, "clear_looks", lambda self, number, before: 0)
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize(
     ("broken", "told"),
@@ -88,6 +98,8 @@ def orders_before_the_tick(patch: pytest.MonkeyPatch) -> None:
         (requests_that_are_not_looked_up, "duplicate key"),
         (windows_that_are_forgotten, "scheduled ticks, not"),
         (orders_before_the_tick, "not {"),
+        (snapshots_that_are_not_thinned, "snapshots"),
+        (looks_that_stay, "looks at sources are a month old"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from batch_platform.proving.ground import START
+from batch_platform.trading import answer
+from batch_platform.trading.instants import parse_instant
 from batch_platform.trading.proving import oracle
 from batch_platform.trading.proving.ground import CAMPAIGN, Ground
-from batch_platform.trading.service import contests, engine
+from batch_platform.trading.proving.play import FETCHED
+from batch_platform.trading.service import TradingContext, boards, contests, engine
 
 NAMED: Final = 8
 """So many differences are told of each kind."""
@@ -48,16 +51,44 @@ def differences(ground: Ground, *, orders: Iterable[str], windows: int) -> list[
     `orders` are the ids of those that were placed, each once; `windows` counts the scheduled ticks.
     """
     wanted = oracle.replay(ground.lines())
-    with ground.worker(lambda: START) as context, context.store.snapshot() as session:
-        there = contests.answered(session, engine.campaign(session, CAMPAIGN).number)
+    with ground.worker(lambda: START) as context:
+        with context.store.snapshot() as session:
+            there = contests.answered(session, engine.campaign(session, CAMPAIGN).number)
+        there["leaderboard"] = {at: _board(context, at) for at in wanted["leaderboard"]}
+    _thin(wanted)
     found = [difference for part in wanted for difference in _part(part, there[part], wanted[part])]
     missing = sorted(set(orders) - set(there["orders"]))
     found += [f"order {order} is not there" for order in missing[:NAMED]]
     [(ticks,)] = ground.rows("SELECT count(*) FROM ticks WHERE window_at IS NOT NULL")
     found += [] if ticks == windows else [f"{ticks} scheduled ticks, not {windows}"]
+    [(fetched,)] = ground.rows("SELECT count(DISTINCT at) FROM price_ticks WHERE source NOT IN ('given', 'derived')")
+    found += [] if fetched == len(FETCHED) else [f"{fetched} fetched ticks, not {len(FETCHED)}"]
+    [(looks,)] = ground.rows("SELECT count(*) FROM price_fetches")
+    found += [] if looks == 0 else [f"{looks} looks at sources are a month old"]
     for name, statement in (("balance", _OFF_BALANCE), ("margin", _OFF_MARGIN), ("reserved", _OFF_RESERVED)):
         found += [f"{name} is not the sum of its postings: {row}" for row in ground.rows(statement)[:NAMED]]
     return found
+
+
+def _board(context: TradingContext, at: str) -> Any:
+    """Of an instant, whether its rows were thinned or not."""
+    board = boards.leaderboard(context, CAMPAIGN, at=parse_instant(at))
+    return {"ranked": [*map(answer.ranked, board.ranked)], "unranked": [*map(answer.unranked, board.unranked)]}
+
+
+def _thin(wanted: Any) -> None:
+    """What stays after a month: of three hours each player's last row, and why he had none since."""
+    last = {(row["user"], _three_hours(row["at"])): row["at"] for row in wanted["snapshots"]}
+    wanted["snapshots"] = [
+        row for row in wanted["snapshots"] if last[row["user"], _three_hours(row["at"])] == row["at"]
+    ]
+    wanted["incomplete"] = [
+        row for row in wanted["incomplete"] if last.get((row["user"], _three_hours(row["at"])), "") < row["at"]
+    ]
+
+
+def _three_hours(at: str) -> tuple[str, int]:
+    return at[:10], int(at[11:13]) // 3
 
 
 def _part(name: str, there: Any, wanted: Any) -> list[str]:

@@ -1,4 +1,5 @@
-"""A day of a live campaign as a list of acts: who joins, orders, ticks, flows and snapshots, each at its instant.
+"""A day of a live campaign as a list of acts: who joins, orders, ticks, flows and snapshots, each at its instant; and
+a month later the thinning of all that.
 
 Each act is a use case as the API, the worker or a run calls it, with what makes it the same act when it is tried
 again: a request's key, a scheduled window, an hour.
@@ -14,12 +15,23 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
+from batch_platform.core.failures import TransientFailure
 from batch_platform.proving.cases import Case
 from batch_platform.proving.ground import START
 from batch_platform.settings import load_settings
+from batch_platform.trading.opening import open_sources
 from batch_platform.trading.proving.ground import CAMPAIGN, Ground
-from batch_platform.trading.service import TradingContext, registration, snapshots, ticks, trades
+from batch_platform.trading.service import (
+    TradingContext,
+    prices,
+    registration,
+    retention,
+    snapshots,
+    ticks,
+    trades,
+)
 from batch_platform.trading.service.engine import Quote
+from batch_platform.trading.settings import TradingSettings
 
 Act = Callable[[TradingContext], object]
 
@@ -28,6 +40,15 @@ _SECOND: Final = timedelta(seconds=1)
 _GRANT: Final = {"SOL": 12, "USDC": 900}
 _CRASH_AT: Final = 5
 """The tick at which the price of SOL falls by a third."""
+FETCHED: Final = (2, 4)
+"""Ticks whose prices the sources are asked for, over HTTP: locally the embedded price server."""
+THINNED_AFTER: Final = timedelta(days=40)
+"""The last act: by then a day's snapshots are thinned to one in three hours, and looks at sources are deleted."""
+_MINTS: Final = {
+    "USDC": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
+    "SOL": "So11111111111111111111111111111111111111112",
+    "WIF": "EKpQGSJtjMFqKZ9KQanSqYXRcF8fBopzLHYxdM65zcjm",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +79,10 @@ def set_up(ground: Ground) -> None:
         tokens = session.add_tokens(
             number,
             [
-                {"symbol": "USDC", "decimals": 6},
-                {"symbol": "SOL", "decimals": 9, "perp_max_leverage": 20},
+                {"symbol": "USDC", "decimals": 6, "address": _MINTS["USDC"]},
+                {"symbol": "SOL", "decimals": 9, "address": _MINTS["SOL"], "perp_max_leverage": 20},
                 {"symbol": "jSOL", "decimals": 9, "type": "liquid_staking"},
-                {"symbol": "WIF", "decimals": 5, "perp_max_leverage": 10},
+                {"symbol": "WIF", "decimals": 6, "address": _MINTS["WIF"], "perp_max_leverage": 10},
             ],
         )
         session.add_pools(
@@ -100,8 +121,8 @@ def a_day(case: DayCase) -> list[Timed]:
         price = (price * Decimal(random.randrange(970, 1030)) / 1000).quantize(Decimal("0.000001"))
         if number == _CRASH_AT:
             price = (price * 2 / 3).quantize(Decimal("0.000001"))
-        prices = {"SOL": price, "USDC": Decimal("0.9998"), "WIF": price / 64}
-        acts.append(Timed(window, _tick(prices, window)))
+        given = {"SOL": price, "USDC": Decimal("0.9998"), "WIF": price / 64}
+        acts.append(Timed(window, _fetch(window) if number in FETCHED else _tick(given, window)))
         acts += [
             Timed(window + timedelta(seconds=20 + place), _order(wallet, number, random))
             for place, wallet in enumerate(wallets)
@@ -109,6 +130,7 @@ def a_day(case: DayCase) -> list[Timed]:
         if number == 1:
             acts.append(Timed(window + timedelta(seconds=200), _deposit(wallets[0], number)))
         acts.append(Timed(window + timedelta(seconds=300), _snapshot(window)))
+    acts.append(Timed(acts[-1].at + THINNED_AFTER, _thin))
     return acts
 
 
@@ -116,9 +138,24 @@ def _join(wallet: str) -> Act:
     return lambda context: registration.register(context, CAMPAIGN, wallet)
 
 
-def _tick(prices: dict[str, Decimal], window: datetime) -> Act:
-    quotes = {symbol: Quote(price) for symbol, price in prices.items()}
+def _tick(given: dict[str, Decimal], window: datetime) -> Act:
+    quotes = {symbol: Quote(price) for symbol, price in given.items()}
     return lambda context: ticks.tick(context, CAMPAIGN, quotes, window_at=window)
+
+
+def _fetch(window: datetime) -> Act:
+    def fetch(context: TradingContext) -> object:
+        with open_sources(load_settings().of(TradingSettings), clock=context.clock) as sources:
+            outcome = prices.scheduled(context, sources, CAMPAIGN, window)
+        if outcome.at is None:
+            raise TransientFailure("no-tick", "no tick of {failures}", failures=f"{CAMPAIGN} ({outcome.failed})")
+        return outcome
+
+    return fetch
+
+
+def _thin(context: TradingContext) -> object:
+    return retention.prune(context, context.clock().date(), campaign=CAMPAIGN)
 
 
 def _snapshot(window: datetime) -> Act:

@@ -114,7 +114,7 @@ def _today(context: TradingContext) -> date:
 
 def _drop_empty(context: TradingContext, day: date) -> list[str]:
     """Each by itself; one that is being looked at stays until the next time."""
-    with context.store.snapshot() as session:
+    with context.store.transaction() as session:
         names = session.empty_partitions((day_start(day) - WHOLE).date())
     dropped = []
     for name in names:

@@ -55,6 +55,9 @@ WHERE i.inhparent = 'trading.portfolio_snapshots'::regclass
   AND c.relname < 'portfolio_snapshots_' || to_char(%(before)s::date, 'YYYYMMDD')
 ORDER BY c.relname;
 
+-- name: is_partition
+SELECT to_regclass(%(name)s) IS NOT NULL;
+
 -- name: is_partition_empty
 SELECT NOT EXISTS (SELECT FROM {partition});
 

@@ -40,14 +40,18 @@ class Retention(TradingStatements):
         self._run("mark_thinned", campaign_no=campaign_no, before=before)
 
     def empty_partitions(self, before: date) -> list[str]:
-        """Partitions of days before this one that hold nothing."""
+        """Partitions of days before this one that hold nothing; until the end nobody makes or drops any."""
+        self._rows("lock_partitions")
         names = [row["name"] for row in self._rows("day_partitions", before=before)]
         return [name for name in names if self._is_empty(_partition(name))]
 
     def drop_if_empty(self, name: str) -> bool:
-        """A partition goes unless somebody has written into it since."""
+        """A partition goes unless somebody has written into it since, or dropped it."""
         partition = _partition(name)
         self.connection.execute("SET LOCAL lock_timeout = '5s'")
+        self._rows("lock_partitions")
+        if not self._value("is_partition", name=f"trading.{name}"):
+            return False
         self.connection.execute(self._sql["lock_partition"].format(partition=partition))
         if not self._is_empty(partition):
             return False
