@@ -32,15 +32,18 @@ S = TypeVar("S", bound=Strict)
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
-def _storable(value: object) -> object:
+def storable(value: object) -> object:
+    """A validator: the value, in which no text is one that a database does not hold. Raises `ValueError`."""
     if isinstance(value, str) and _UNSTORABLE.search(value):
         raise ValueError(Message("text-unstorable", "must not hold a NUL or half a character"))
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        storable(part)
     return value
 
 
-Text = Annotated[str, BeforeValidator(_storable)]
+Text = Annotated[str, BeforeValidator(storable)]
 """Any text that a database holds."""
-Name = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_storable)]
+Name = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(storable)]
 """By which something is looked up: short enough for an index."""
 
 

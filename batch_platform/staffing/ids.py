@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
+from batch_platform.core.json_lines import storable
 from batch_platform.core.messages import Message
 
 Id = int | str
@@ -47,5 +48,5 @@ def order(text: str) -> tuple[bool, int, str]:
     return (False, value, "") if isinstance(value, int) else (True, 0, value)
 
 
-IdText = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(encode)]
+IdText = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(encode), BeforeValidator(storable)]
 """A field of a line that is an id, encoded."""

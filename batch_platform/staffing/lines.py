@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from batch_platform.core.json_lines import Day, Name, Strict, Text
+from batch_platform.core.json_lines import Day, Name, Strict, Text, storable
 from batch_platform.core.messages import Message
 from batch_platform.core.numbers import parse_decimal, plain
 from batch_platform.staffing.contracts import AllTerms, Discount, Extra, PriceType, Proration
@@ -40,6 +40,8 @@ def _not_negative(value: str) -> str:
     return value
 
 
+Document = Annotated[dict[str, Any], BeforeValidator(storable)]
+"""Kept as it is, and read where it is used."""
 Decimals = Annotated[str, BeforeValidator(_decimal_text), AfterValidator(_not_negative)]
 
 
@@ -281,8 +283,8 @@ class PeriodicApproachLine(Fact):
 
     approach_id: IdText
     company_id: IdText
-    rule: dict[str, Any]
-    criteria: dict[str, Any] = Field(default_factory=dict)
+    rule: Document
+    criteria: Document = Field(default_factory=dict)
     policy: Literal["all", "latest", "skip"]
     grace_minutes: Count = 60
     template: Name

@@ -19,7 +19,7 @@ USAGE = {"kind": "usage_day", "company_id": 7, "date": "2026-09-01", "total_user
 
 
 def lines(*facts: dict[str, Any]) -> list[bytes]:
-    return [json.dumps(fact, ensure_ascii=False).encode() for fact in facts]
+    return [json.dumps(fact).encode() for fact in facts]
 
 
 def test_the_same_lines_again_add_nothing(emptied: StaffingContext) -> None:
@@ -51,8 +51,21 @@ def test_a_contradiction_stops_with_its_number_and_leaves_nothing(emptied: Staff
             {"kind": "tax_rate", "category": "standard", "rate": "100", "valid_from": "2026-01-01"},
             "line 1: rate: must be below 100 percent",
         ),
+        ({**COMPANY, "company_id": "a\0"}, "line 1: company_id: must not hold a NUL or half a character"),
+        (
+            {
+                "kind": "periodic_approach",
+                "approach_id": 1,
+                "company_id": 1,
+                "rule": {},
+                "criteria": {"skills": ["\ud800"]},
+                "policy": "all",
+                "template": "t",
+            },
+            "line 1: criteria: must not hold a NUL or half a character",
+        ),
     ],
-    ids=["kind", "id", "count", "field", "moment", "rate"],
+    ids=["kind", "id", "count", "field", "moment", "rate", "unstorable id", "unstorable document"],
 )
 def test_a_bad_line_is_named(emptied: StaffingContext, line: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason):
