@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import InvalidInput, NotFound
 from batch_platform.domains import load_settings
@@ -18,7 +19,7 @@ from batch_platform.operations.model import JobParameters
 from batch_platform.registry import build_registry
 from batch_platform.settings import Settings
 from batch_platform.staffing.cli import app
-from batch_platform.staffing.instants import business_day
+from batch_platform.staffing.instants import at_time, business_day
 from batch_platform.staffing.service import StaffingContext
 from batch_platform.staffing.weeks import newest_week
 
@@ -80,15 +81,22 @@ def test_maintenance_runs_by_command_and_tells_what_it_found(command: CliRunner)
 
 
 def test_a_week_is_analysed_by_command_and_its_report_is_a_pdf(
-    command: CliRunner, staffing_settings: Settings, tmp_path: Path
+    command: CliRunner, emptied: StaffingContext, tmp_path: Path
 ) -> None:
     today = business_day(utc_now())
     week = newest_week(today)
+    with postgres.own(emptied.pool) as connection:
+        connection.execute(
+            "INSERT INTO web.requests (at, method, route, status, duration_ms, principal) "
+            "VALUES (%s, 'GET', '/a', 200, 12.5, 'local')",
+            [at_time(week)],
+        )
     done = said(command, "run", "WEEKLY_002")
     assert (done["place"], done["outcome"]["week"]) == (week.isoformat(), week.isoformat())
     [listed] = said(command, "performance", "weeks")
     assert (listed["week"], listed["reportSha256"]) == (week.isoformat(), done["outcome"]["report"])
-    assert said(command, "performance", "figures", "--week", week.isoformat()) == []
+    [figures] = said(command, "performance", "figures", "--week", week.isoformat())
+    assert (figures["subject"], figures["p95"]) == ("GET /a", "12.5")
     target = tmp_path / "week.pdf"
     assert (
         command.invoke(app, ["performance", "report", "--week", week.isoformat(), "-o", str(target)]).exit_code == 0

@@ -18,6 +18,7 @@ from psycopg import sql
 from batch_platform.core import postgres
 from batch_platform.core.failures import InvalidInput, TransientFailure
 from batch_platform.staffing import maintenance as bounds
+from batch_platform.staffing.alerts import RULES
 from batch_platform.staffing.service import StaffingContext, maintenance
 from batch_platform.staffing.service.maintenance import Maintained
 
@@ -203,12 +204,14 @@ def test_logs_are_archived_after_a_week_and_deleted_after_ninety_days(
     old, rotated, young = file("logs/web.log", 7), file("logs/web.log.1", 30, "older\n"), file("logs/code.log", 6.9)
     gone, kept = file("logs/archive/web.log.a.gz", 90), file("logs/archive/web.log.b.gz", 89.9)
     left, busy, other = file(".services.json.77", 2), file(".services.json.78", 0.5), file("notes.txt", 400)
+    file("logs/archive/.web.log.gz.78", 2)  # of a process that was killed half way
     dry = maintenance.run(at_four, SUNDAY, home=tmp_path, dry_run=True)
     assert {Path(d.subject).name: d.did for d in dry.deeds if d.step in ("logs", "temporary-files")} == {
         "web.log": "archive",
         "web.log.1": "archive",
         "web.log.a.gz": "delete",
         ".services.json.77": "delete",
+        ".web.log.gz.78": "delete",
     }
     assert (old.read_text(), gone.exists()) == ("line\n", True)
     maintenance.run(at_four, SUNDAY, home=tmp_path)
@@ -253,6 +256,13 @@ def test_health_is_told_with_what_helps(
         "constraint positive of public.worn was never checked for older rows",
     ) in said
     assert [each.kind for each in found].count("long-transaction") >= 1
+    [rule] = [each for each in RULES if each.name == "maintenance-finding"]
+    with postgres.transaction(at_four.pool) as session:
+        told = session.execute(rule.statement, {}).fetchall()
+    assert {(subject, job) for subject, job, _ in told} == {
+        ("sequence public.ending", "weekly-maintenance"),
+        ("backup daily-backup", "weekly-maintenance"),
+    }
     assert all(each.to_do for each in found)
 
 

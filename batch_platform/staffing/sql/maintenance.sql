@@ -113,7 +113,8 @@ ORDER BY array_position('{critical,warning,info}'::text[], f.severity), f.partit
 
 -- name: rule_maintenance_finding
 -- of each weekly job's newest run what cannot wait
-SELECT f.kind || ' ' || f.subject AS subject, 'weekly-maintenance' AS job,
+SELECT f.kind || ' ' || f.subject AS subject,
+       CASE f.job WHEN 'maintenance' THEN 'weekly-maintenance' ELSE 'weekly-performance-analysis' END AS job,
        format('%%s of %%s: see batch-platform staffing maintenance findings', f.kind, f.subject) AS summary
 FROM staffing.maintenance_findings AS f
 WHERE f.severity = 'critical'
