@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from psycopg.sql import SQL
 from pypdf import PdfReader
 
 from batch_platform.core import postgres
@@ -17,6 +18,7 @@ from batch_platform.core.failures import InvalidInput, NotFound
 from batch_platform.staffing import performance as rules
 from batch_platform.staffing.performance import DatabaseWeek, Figures, database_week
 from batch_platform.staffing.service import StaffingContext, maintenance, performance
+from batch_platform.staffing.store.performance import Performance
 from batch_platform_tests.staffing.facts import load
 
 MONDAY = date(2026, 11, 23)
@@ -98,6 +100,43 @@ def test_a_week_again_has_the_same_report_and_keeps_its_counters(at_five: Staffi
     assert (dry.week, dry.report_key) == (first.week, None)
     late = performance.analyse(at_five, MONDAY - WEEK)
     assert late.week.database is None  # nobody read the counters then
+
+
+def test_a_run_that_ends_before_its_report_is_made_up_for(
+    at_five: StaffingContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request(at_five, BEGIN, "/a", 200, *range(1, 61))
+    with monkeypatch.context() as patched:
+        patched.setattr(performance.documents, "render", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            performance.analyse(at_five, MONDAY)
+    assert performance.missing_weeks(at_five, MONDAY + WEEK) == [MONDAY]
+    assert maintenance.findings(at_five, job="performance") == []
+    done = performance.analyse(at_five, MONDAY)
+    assert performance.missing_weeks(at_five, MONDAY + WEEK) == []
+    assert performance.week_of(at_five, MONDAY) == done.week
+
+
+def test_statements_are_listed_where_the_server_counts_them(
+    at_five: StaffingContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres.own(at_five.pool) as connection:  # the extension's view, which the tests' server lacks
+        connection.execute("CREATE SCHEMA counted")
+        connection.execute(
+            "CREATE VIEW counted.pg_stat_statements AS "
+            "SELECT E'SELECT  1\\n+ %(n)s' AS query, 3::bigint AS calls, 12.6::float8 AS total_exec_time, "
+            "oid AS dbid FROM pg_database WHERE datname = current_database()"
+        )
+        shown = "SELECT 'counted' AS nspname"
+        monkeypatch.setitem(Performance._sql, "statements_schema", SQL(shown))
+        try:
+            done = performance.analyse(at_five, MONDAY)
+        finally:
+            connection.execute("DROP SCHEMA counted CASCADE")
+    assert done.week.database is not None
+    assert done.week.database.statements == ({"query": "SELECT 1 + %(n)s", "calls": 3, "milliseconds": 13},)
+    pdf = io.BytesIO(performance.report(at_five, MONDAY))
+    assert "13ミリ秒 3回" in "".join(page.extract_text() for page in PdfReader(pdf).pages)
 
 
 def test_what_became_worse_is_told_and_stays_told(at_five: StaffingContext) -> None:

@@ -155,7 +155,8 @@ def _database(week: DatabaseWeek | None, monday: date) -> Section:
 
 
 def _statements(statements: Iterable[Mapping[str, Any]]) -> str:
-    return " ".join(
+    """Those that took longest since the server counts them."""
+    return "累計実行時間の長い文: " + " ".join(
         f"({number}) {each['milliseconds']:,}ミリ秒 {each['calls']:,}回: {each['query']}"
         for number, each in enumerate(statements, 1)
     )
