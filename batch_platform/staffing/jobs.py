@@ -9,6 +9,7 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.core.retry import RetryConfig
 from batch_platform.operations.model import JobParameters, Launch
 from batch_platform.staffing.instants import business_day
+from batch_platform.staffing.months import shifted
 from batch_platform.staffing.weeks import check_sunday, check_week, newest_sunday, newest_week
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ USAGE: Final = "staffing_daily_aggregation"
 BACKUP: Final = "staffing_backup"
 MAINTENANCE: Final = "staffing_maintenance"
 PERFORMANCE: Final = "staffing_performance"
+REPORTS: Final = "staffing_monthly_reports"
 
 STATUS_RETRY: Final = RetryConfig(
     max_attempts=3, backoff="exponential", base_delay=timedelta(seconds=5), max_delay=timedelta(seconds=60)
@@ -64,6 +66,16 @@ def plan_performance(_pool: Pool, parameters: JobParameters, now: datetime) -> L
     today = business_day(now)
     monday = check_week(parameters.target_date or newest_week(today), today)
     return launch_of(PERFORMANCE, "performance", parameters, within(monday, today))
+
+
+def plan_reports(_pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
+    """A month in Tokyo that is over, by its first day, by default the newest. Raises `InvalidInput`."""
+    from batch_platform.staffing.service.reports.monthly import require_month
+
+    newest = shifted(business_day(now).replace(day=1), -1)
+    month = parameters.target_date or newest
+    require_month(month, now)
+    return launch_of(REPORTS, "reports", parameters, within(month, newest))
 
 
 def of_days(job: str, first: date, last: date) -> Launch:

@@ -308,3 +308,20 @@ class Finding:
             company=company,
             day=self.since,
         )
+
+
+class ReportKind(StrEnum):
+    """A company's own report, or one of those for operators."""
+
+    COMPANY = "company"
+    SYSTEM = "system"
+    ENGINEER_ACTIVITY = "engineer-activity"
+    REVENUE = "revenue"
+
+
+class ReportState(StrEnum):
+    """Whether all of the month is in it: `incomplete` is not mailed, `failed` is a dead letter without a PDF."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"

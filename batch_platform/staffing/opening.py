@@ -24,9 +24,16 @@ def build_context(pool: Pool, settings: Settings, *, clock: Clock | None = None)
     from batch_platform.staffing.service import StaffingContext
     from batch_platform.staffing.store.originals import Originals
 
-    originals = Originals(lambda: aws.client("s3", settings), f"{settings.env}-staffing-originals")
-    review = settings.of(StaffingSettings).invoice_review
-    return StaffingContext(pool, clock or utc_now, originals, invoice_review=review)
+    own = settings.of(StaffingSettings)
+    files = own.files_bucket or f"{settings.env}-staffing-files"
+    return StaffingContext(
+        pool,
+        clock or utc_now,
+        Originals(lambda: aws.client("s3", settings), f"{settings.env}-staffing-originals"),
+        Originals(lambda: aws.client("s3", settings), files),
+        invoice_review=own.invoice_review,
+        report_recipients=own.report_recipients,
+    )
 
 
 @contextmanager

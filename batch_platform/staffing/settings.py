@@ -49,7 +49,7 @@ class BackupSettings(DomainSettings):
 
 
 class StaffingSettings(BackupSettings):
-    """Whether people look at invoices before they are issued, what retention leaves alone, and all of backups."""
+    """Review of invoices, what retention leaves alone, who gets reports, and all of backups."""
 
     legal_hold: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         (), validation_alias="STAFFING_LEGAL_HOLD"
@@ -58,3 +58,8 @@ class StaffingSettings(BackupSettings):
 
     invoice_review: bool = Field(False, validation_alias="STAFFING_INVOICE_REVIEW")
     """Scheduled runs then leave drafts, which a second person approves by their count and sum."""
+
+    report_recipients: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), validation_alias="STAFFING_REPORT_RECIPIENTS"
+    )
+    """Mail addresses, with commas between them, to which the reports for operators go; none: they are stored only."""

@@ -11,6 +11,7 @@ from batch_platform.staffing.cli.facts import load_command
 from batch_platform.staffing.cli.invoices import app as invoices_app
 from batch_platform.staffing.cli.maintenance import app as maintenance_app
 from batch_platform.staffing.cli.performance import app as performance_app
+from batch_platform.staffing.cli.reports import app as reports_app
 from batch_platform.staffing.cli.run import run_command
 from batch_platform.staffing.cli.statuses import status_command
 from batch_platform.staffing.cli.usage import usage_command
@@ -26,3 +27,4 @@ app.add_typer(invoices_app, name="invoices")
 app.add_typer(approaches_app, name="approaches")
 app.add_typer(maintenance_app, name="maintenance")
 app.add_typer(performance_app, name="performance")
+app.add_typer(reports_app, name="reports")

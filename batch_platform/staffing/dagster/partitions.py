@@ -1,4 +1,4 @@
-"""How staffing is partitioned: days in Tokyo."""
+"""How staffing is partitioned: days and months in Tokyo."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ SUNDAYS: Final = dg.WeeklyPartitionsDefinition(start_date=BEGIN.isoformat(), tim
 
 WEEKS: Final = dg.WeeklyPartitionsDefinition(start_date=BEGIN.isoformat(), timezone=BUSINESS_ZONE.key, day_offset=1)
 """Weeks that are over, by the Monday that begins them."""
+
+ENDED_MONTHS: Final = dg.MonthlyPartitionsDefinition(start_date=BEGIN.isoformat(), timezone=BUSINESS_ZONE.key)
+"""Months that are over, by their first days."""
 
 
 def days(context: dg.AssetExecutionContext) -> list[tuple[str, date]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
+import dagster as dg
 import polars as pl
 
 from batch_platform.kit.assets import outcome, table
@@ -19,6 +20,8 @@ from batch_platform.staffing.service import StaffingContext, statuses, usage
 from batch_platform.staffing.service.backups import Outcome
 from batch_platform.staffing.service.maintenance import Maintained
 from batch_platform.staffing.service.performance import Analysed
+from batch_platform.staffing.service.reports import reading
+from batch_platform.staffing.service.reports.monthly import ReportsOutcome
 
 PLOTTED: Final = timedelta(days=60)
 """What the plot of statuses shows, up to its day."""
@@ -161,6 +164,25 @@ def of_weekly_findings(findings: Sequence[WeeklyFinding]) -> Metadata:
     """What somebody has to look at, with what helps."""
     rows = [{"severity": each.severity, "what": str(each.what), "what to do": str(each.to_do)} for each in findings]
     return _table("findings", rows)
+
+
+def of_reports(context: StaffingContext, month: date, done: ReportsOutcome) -> Metadata:
+    """Counts, what is missing, and where the reports for operators are."""
+    rows, _ = reading.reports(context, limit=500, month=month, for_operators=True)
+    return {
+        **outcome(done),
+        "dagster/row_count": sum(done.reports.values()),
+        "new versions": done.written,
+        "mails": done.mailed,
+        **{f"{kind} reports": count for kind, count in done.reports.items()},
+        **_table("incomplete", [asdict(each) for each in done.incomplete]),
+        **_table("failed", [asdict(each) for each in done.failed]),
+        **{
+            f"{row['kind']} PDF": dg.MetadataValue.url(f"/api/staffing/reports/{row['id']}/pdf")
+            for row in rows
+            if row["sha256"] is not None
+        },
+    }
 
 
 def _table(name: str, rows: Sequence[Metadata]) -> Metadata:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ _LINE_ENDS: Final = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
 _RADICALS: Final = {
     code: unicodedata.normalize("NFKC", chr(code)) for code in (0x2E9F, 0x2EF3, *range(0x2F00, 0x2FD6))
 }
+_GETA: Final = "〓"
 _PLAIN: Final = {**_RADICALS, ord("\t"): " "}
 
 
@@ -33,6 +35,7 @@ class MissingGlyph(InvalidInput):
     """A text has characters that the fonts lack; the document cannot be printed as it is."""
 
     def __init__(self, field: str, characters: list[str]) -> None:
+        self.characters = characters
         super().__init__(
             "missing-glyph",
             "{field}: the document's fonts lack {characters}",
@@ -73,14 +76,32 @@ def printable(text: str, field: str) -> str:
 
 def all_printable(value: Value, field: str) -> Value:
     """The value, which `field` names, with each text in it and in its parts as `printable` makes it."""
+    return _each_text(value, field, printable)
+
+
+def all_legible(value: Value) -> Value:
+    """The value with 〓, as Japanese printers do, in each text for what the fonts lack: for a document of many."""
+    return _each_text(value, "", _legible)
+
+
+def _legible(text: str, _field: str) -> str:
+    while True:
+        try:
+            return printable(text, "")
+        except MissingGlyph as error:
+            for characters in error.characters:
+                text = text.replace(characters, _GETA)
+
+
+def _each_text(value: Value, field: str, said: Callable[[str, str], str]) -> Value:
     made: Any = value
     if isinstance(value, str):
-        made = printable(value, field)
+        made = said(value, field)
     elif isinstance(value, tuple):
-        made = tuple(all_printable(each, f"{field}[{index}]") for index, each in enumerate(value))
+        made = tuple(_each_text(each, f"{field}[{index}]", said) for index, each in enumerate(value))
     elif is_dataclass(value) and not isinstance(value, type):
         parts = {part.name: getattr(value, part.name) for part in fields(value)}
-        texts = {name: all_printable(part, f"{field}.{name}") for name, part in parts.items()}
+        texts = {name: _each_text(part, f"{field}.{name}", said) for name, part in parts.items()}
         made = value if texts == parts else replace(value, **texts)
     return cast("Value", made)
 

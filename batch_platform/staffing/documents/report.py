@@ -69,7 +69,8 @@ def _ranking(chart: Chart) -> dict[str, Any]:
 def _plot(chart: Chart) -> dict[str, Any]:
     """Positions from 0 at the bottom to 1 at the top; `zero` is where bars begin."""
     measured = [Decimal(value) for series in chart.series for value in series.values if value is not None]
-    ticks = _ticks(min(measured, default=Decimal(0)), max(measured, default=Decimal(0)))
+    whole = all(value == value.to_integral_value() for value in measured)
+    ticks = _ticks(min(measured, default=Decimal(0)), max(measured, default=Decimal(0)), whole=whole)
     bottom, span = ticks[0], ticks[-1] - ticks[0]
     return {
         "kind": chart.kind,
@@ -89,10 +90,12 @@ def _plot(chart: Chart) -> dict[str, Any]:
     }
 
 
-def _ticks(least: Decimal, most: Decimal) -> Sequence[Decimal]:
-    """Multiples of 1, 2 or 5 times a power of ten around the values and 0; two at least."""
+def _ticks(least: Decimal, most: Decimal, *, whole: bool) -> Sequence[Decimal]:
+    """Multiples of 1, 2 or 5 times a power of ten around the values and 0; two at least. `whole`: none between."""
     least, most = min(least, Decimal(0)), max(most, Decimal(0))
     step = _step((most - least) / _GRID_LINES or Decimal("0.2"))
+    if whole:
+        step = max(step, Decimal(1))
     first, last = int(least // step), int(-(-most // step))
     first -= least < first * step  # Decimal's // cuts towards 0
     last += most > last * step

@@ -12,15 +12,17 @@ from batch_platform.staffing.store.originals import Originals
 
 @dataclass(frozen=True)
 class StaffingContext:
-    """The platform's database, the clock, and where the originals of documents lie.
+    """The platform's database, the clock, and where the originals of documents and the PDFs of reports lie.
 
-    `invoice_review`: runs leave drafts, which people issue.
+    `invoice_review`: runs leave drafts, which people issue. `report_recipients`: who gets the reports of operators.
     """
 
     pool: Pool
     clock: Clock
     originals: Originals
+    report_files: Originals
     invoice_review: bool = False
+    report_recipients: tuple[str, ...] = ()
 
     @property
     def store(self) -> StaffingStore:

@@ -15,12 +15,24 @@ from batch_platform.staffing.store.issuing import Issuing
 from batch_platform.staffing.store.maintenance import WeeklyRuns
 from batch_platform.staffing.store.performance import Performance
 from batch_platform.staffing.store.reading import Reading
+from batch_platform.staffing.store.reports import Reports
 from batch_platform.staffing.store.statuses import Statuses
 from batch_platform.staffing.store.usage import Usage
 
 
 class Session(
-    Facts, Statuses, Usage, Accounts, Backups, Drafting, Issuing, Reading, Approaches, WeeklyRuns, Performance
+    Facts,
+    Statuses,
+    Usage,
+    Accounts,
+    Backups,
+    Drafting,
+    Issuing,
+    Reading,
+    Approaches,
+    WeeklyRuns,
+    Performance,
+    Reports,
 ):
     """The statements of one transaction."""
 

@@ -8,6 +8,7 @@ from batch_platform.staffing.service.backup_restore import RESTORE
 from batch_platform.staffing.service.backups import VERIFY
 from batch_platform.staffing.service.loading import LOAD
 from batch_platform.staffing.web.approaches import RETRY
+from batch_platform.staffing.web.reports import MAIL
 
 
 class Deed(NamedTuple):
@@ -16,4 +17,4 @@ class Deed(NamedTuple):
     name: str
 
 
-ACTIONS: Final = (Deed(LOAD), Deed(VERIFY), Deed(RESTORE), RETRY)
+ACTIONS: Final = (Deed(LOAD), Deed(VERIFY), Deed(RESTORE), RETRY, MAIL)

@@ -1,0 +1,94 @@
+"""`staffing reports …`: what the months came to, as PDF."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from batch_platform.core.terminal import print_json, print_rows, say
+from batch_platform.kit import actions, lists, session
+from batch_platform.settings import load_settings
+from batch_platform.staffing.cli.options import Json
+from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.web.reports import MAIL, REPORTS, Mailing, ReportAnswer
+
+app = typer.Typer(no_args_is_help=True, help="Reports of months: list, look at, print, mail.")
+
+Report = Annotated[str, typer.Argument(metavar="REPORT", help="The id of a version.")]
+
+
+def _acting(account: str | None) -> Any:
+    """In the local environment the system's user may act where no account is named."""
+    return session.of_command(load_settings(), open_work, account=account, permission=MAIL.permission, unnamed=True)
+
+
+def _mailing(done: Mailing, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": done.id, "mailed_to": done.mailed_to})
+    else:
+        say(f"report {done.id}: {', '.join(done.mailed_to)}")
+
+
+lists.command(
+    app,
+    REPORTS,
+    "list",
+    doc="List reports, the newest first: the newest version of each, or all of them.",
+    opened=open_work,
+)
+
+
+@app.command("show")
+def show_command(report: Report, as_json: Json = False) -> None:
+    """Show a version of a report."""
+    from batch_platform.staffing.service.reports import reading
+
+    with open_work() as work:
+        answer = lists.written(ReportAnswer.of(reading.report(work, report)))
+    if as_json:
+        print_json(answer)
+        return
+    shown = [{"field": name, "value": value} for name, value in answer.items() if value not in (None, [])]
+    print_rows(shown, empty="nothing")
+
+
+@app.command("render")
+def render_command(
+    report: Report,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the PDF goes; default: stdout.")
+    ] = None,
+    original: Annotated[bool, typer.Option("--original", help="The stored PDF, not a new print.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print a report of the data as they are now; nothing is stored."""
+    from hashlib import sha256
+
+    from batch_platform.staffing.service.reports import reading
+
+    with open_work() as work:
+        pdf = reading.pdf(work, report)[1] if original else reading.render(work, report).pdf
+    digest = sha256(pdf).hexdigest()
+    if output is not None:
+        output.write_bytes(pdf)
+    if as_json:
+        print_json({"sha256": digest, "bytes": len(pdf)})
+    elif output is None:
+        sys.stdout.buffer.write(pdf)
+    else:
+        say(f"{output}: {len(pdf)} bytes, SHA-256 {digest}")
+
+
+actions.command(
+    app,
+    MAIL,
+    "mail",
+    doc="Mail a version to its company, or to the operators; to nobody twice.",
+    opened=_acting,
+    target=Report,
+    looked=_mailing,
+    done=_mailing,
+)
