@@ -42,7 +42,14 @@ _SHOWN: Final = 5
     check_specs=[EVERY_REPORT],
     deps=[
         dg.AssetKey(["staffing", name])
-        for name in ("engineer_status", "company_usage", "system_stats", "engineer_activity", "approach_metrics")
+        for name in (
+            "engineer_status",
+            "company_usage",
+            "system_stats",
+            "engineer_activity",
+            "approach_metrics",
+            "invoices",
+        )
     ],
     description="The month's reports as PDF (staffing.reports): of each company, the system, engineers and revenue. "
     "The same data makes no new version; a version is mailed once, when nothing of the month is missing.",
