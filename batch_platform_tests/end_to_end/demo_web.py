@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from batch_platform.local import clients
 from batch_platform.local.processes import Process
 from batch_platform.server import create_app
 from batch_platform.settings import load_settings
+from batch_platform.staffing import opening as staffing
+from batch_platform.staffing.service import loading, statuses, usage
 from batch_platform.trading.demo import bundled
 from batch_platform.trading.service import TradingContext, contests
 from batch_platform.zengin import service as zengin
@@ -36,6 +39,7 @@ ADJUSTMENTS = "/api/admin/batch-operations"
 NO_BATCH = "01999999-0000-7000-8000-000000000000"
 OCTOBER = date(2026, 10, 1)
 WAITING, NOWHERE = "waiting", "nowhere"
+COMPANY, NIGHT = "c-1", date(2026, 10, 1)
 
 
 class Route(NamedTuple):
@@ -64,6 +68,7 @@ def demo_stack(machine: Machine) -> Iterator[Stack]:
     review_banks(machine)
     adjust_balances(machine)
     load_contest(machine)
+    load_staffing(machine)
     with Stack(machine) as stack:
         stack.finished(demo.PROJECT, 2)
         stack.stop_sensor()
@@ -112,6 +117,24 @@ def load_contest(machine: Machine) -> None:
     """The bundled competition of two days."""
     with open_pool(machine.variables["DATABASE_URL"], application_name="tests") as pool:
         contests.load(TradingContext(pool, utc_now), bundled.FILE.read_bytes().splitlines(), name=bundled.CAMPAIGN)
+
+
+def load_staffing(machine: Machine) -> None:
+    """A company with an engineer, and a night of which only the row is there."""
+    facts = (
+        {"kind": "company", "company_id": COMPANY, "name": "株式会社髙橋", "created_at": "2026-01-01T00:00:00Z"},
+        {"kind": "engineer", "engineer_id": "e-1", "company_id": COMPANY, "name": "山田 太郎"},
+    )
+    with open_pool(machine.variables["DATABASE_URL"], application_name="tests") as pool:
+        work = staffing.build_context(pool, machine.settings())
+        loading.load(work, [json.dumps(fact).encode() for fact in facts])
+        statuses.write_day(work, NIGHT)
+        usage.aggregate(work, NIGHT)
+        with work.store.transaction() as session:
+            session.connection.execute(
+                "INSERT INTO backups (night, state, attempt, started_at, error) VALUES (%s, 'failed', 1, now(), 'x')",
+                [NIGHT],
+            )
 
 
 def routes_of(machine: Machine) -> list[Route]:

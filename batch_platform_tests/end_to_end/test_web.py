@@ -32,6 +32,8 @@ from batch_platform_tests.chromium import NARROW, OpenPage, in_both_widths, over
 from batch_platform_tests.end_to_end.demo_web import (
     ADJUSTMENTS,
     BATCH,
+    COMPANY,
+    NIGHT,
     NOWHERE,
     WAITING,
     Route,
@@ -258,6 +260,7 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
         "/console/costs",
         "/console/zengin",
         "/console/admin/batch-operations",
+        "/console/staffing",
         "/console/trading",
     }
     assert known < set(targets)
@@ -293,6 +296,8 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
         "notice_id": [notice["id"] for notice in items(client, "/api/outbox")[:1]],
         "domain": ("trading",),
         "template": ("order-filled",),
+        "company_id": (COMPANY,),
+        "night": (NIGHT.isoformat(),),
     }
     walked = 0
     for route in routes:

@@ -1,4 +1,4 @@
-"""Periodic approaches by API and command: what is listed, and failed ones delivered with one row in the audit log."""
+"""Periodic approaches by API, form and command: lists, and failed ones delivered with one row in the audit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from batch_platform_tests.surfaces import Walk
 from batch_platform_tests.web.site import SECRET
 
 ROUTE = "POST /api/staffing/approaches/{approach_id}/retry"
-SURFACES = {(ROUTE, RETRY.name), ("staffing approaches retry", RETRY.name)}
+FORM = "POST /console/staffing/approaches/{approach_id:path}/retry"
+SURFACES = {(ROUTE, RETRY.name), (FORM, RETRY.name), ("staffing approaches retry", RETRY.name)}
 
 FACTS = [
     {"kind": "company", "company_id": 1, "name": "株式会社髙橋"},
@@ -32,7 +33,7 @@ FACTS = [
             "policy": "all",
             "template": "periodic-approach",
         }
-        for name in ("by-api", "by-command")
+        for name in ("by-api", "by-command", "by/form")
     ),
 ]
 
@@ -63,6 +64,8 @@ def test_failed_ones_are_delivered_with_one_row(
     walk.leaves_none(operator, "POST", "/api/staffing/approaches/nobody/retry", 404)
     mend(pool)
     walk.send(operator, "POST", address, RETRY.name, by="token:operator", target="by-api", stranger=viewer)
+    form = "/console/staffing/approaches/by%2Fform/retry"
+    walk.send(operator, "POST", form, RETRY.name, by="token:operator", target="by/form", stranger=viewer)
 
     def call(*words: str) -> None:
         result = CliRunner().invoke(app, words[1:])
@@ -78,7 +81,7 @@ def test_failed_ones_are_delivered_with_one_row(
 
 @pytest.mark.usefixtures("failed")
 def test_lists_say_when_and_what_became_of_it(viewer: httpx.Client) -> None:
-    [first, second] = viewer.get("/api/staffing/approaches").json()["data"]
+    [first, second, _third] = viewer.get("/api/staffing/approaches").json()["data"]
     assert (first["approachId"], first["companyId"], second["nextAt"]) == ("by-api", 1, "2026-12-02T00:00:00Z")
     page = viewer.get("/api/staffing/approaches/occurrences?approach=by-api&limit=1").json()["data"]
     [occurrence] = page["items"]

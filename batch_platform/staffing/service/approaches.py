@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from batch_platform.core import cursors, postgres
 from batch_platform.core.failures import InvalidInput, NotFound
+from batch_platform.core.messages import from_json, to_json
 from batch_platform.core.validation import refusal_of
 from batch_platform.staffing import criteria, ids, recurrence
 from batch_platform.staffing.ids import Id
@@ -128,11 +129,15 @@ def occurrences(
     limit: int,
     cursor: str | None = None,
 ) -> tuple[list[Row], str | None]:
-    """A page of what was decided, newest first, and the cursor of the next. Raises `InvalidInput` for another's."""
+    """A page of what was decided, newest first, and the cursor of the next. Raises `InvalidInput` for another's.
+
+    `reason` is the message that says why one has failed.
+    """
     place = cursors.decode(cursor, at=datetime, id=str)
     before = (place["at"], place["id"]) if place else None
     with context.store.snapshot() as session:
-        rows = session.occurrences(approach_id=approach_id, state=state, before=before, limit=limit + 1)
+        found = session.occurrences(approach_id=approach_id, state=state, before=before, limit=limit + 1)
+    rows = [{**row, "reason": None if row["reason"] is None else from_json(row["reason"])} for row in found]
     return cursors.cut(rows, limit, lambda row: {"at": row["scheduled_for"], "id": row["approach_id"]})
 
 
@@ -237,7 +242,7 @@ def _readable_selection(row: Row) -> tuple[Row, str | None]:
     try:
         return _selection(row), None
     except InvalidInput as error:
-        return {"status": [], "skills": [], "company_ids": None}, str(error.message)
+        return {"status": [], "skills": [], "company_ids": None}, to_json(error.message)
 
 
 def _decided(row: Row) -> DecidedOccurrence:

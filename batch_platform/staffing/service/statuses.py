@@ -6,9 +6,11 @@ status of it. The same day again adds what is to be corrected since. Only the ne
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Final
 
+from batch_platform.core import cursors
 from batch_platform.core.failures import InvalidInput
 from batch_platform.staffing import ids
 from batch_platform.staffing.instants import at_time
@@ -29,6 +31,43 @@ def statuses(context: StaffingContext, day: date, *, known_at: datetime | None =
     with context.store.snapshot() as session:
         rows = session.statuses(day, known_at or EVER)
     return [Status(ids.decode(row["engineer_id"]), row["status"], row["reason"], row["until"]) for row in rows]
+
+
+@dataclass(frozen=True)
+class StatusSearch:
+    """Which engineers of a day are looked for; by what was recorded up to `known_at`, or by everything.
+
+    `company` is an id as people read it, `search` a part of a name or an id.
+    """
+
+    day: date
+    known_at: datetime | None = None
+    status: str | None = None
+    company: str | None = None
+    search: str | None = None
+
+
+def page(
+    context: StaffingContext, search: StatusSearch, *, limit: int, cursor: str | None = None
+) -> tuple[list[Row], str | None]:
+    """A page of `statuses` with names, ids as tables hold them, and the cursor of the next one."""
+    with context.store.snapshot() as session:
+        rows = session.statuses_page(
+            search.day,
+            search.known_at or EVER,
+            status=search.status,
+            company_ids=None if search.company is None else (search.company, ids.encode(search.company)),
+            search=search.search,
+            after=cursors.decode(cursor, after=str).get("after"),
+            limit=limit + 1,
+        )
+    return cursors.cut(rows, limit, lambda row: {"after": row["engineer_id"]})
+
+
+def counts(context: StaffingContext, day: date, *, known_at: datetime | None = None) -> dict[str, int]:
+    """Engineers by status on a day by the facts."""
+    with context.store.snapshot() as session:
+        return session.counts_on(day, known_at or EVER)
 
 
 def write_day(context: StaffingContext, day: date) -> Written:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from batch_platform.core.failures import InvalidInput
+from batch_platform.core import cursors
+from batch_platform.core.failures import InvalidInput, NotFound
 from batch_platform.staffing import ids
 from batch_platform.staffing.instants import day_end
 from batch_platform.staffing.model import Aggregated, CompanyUsage
@@ -23,6 +24,42 @@ def usage(context: StaffingContext, day: date) -> list[CompanyUsage]:
     with context.store.snapshot() as session:
         rows = session.usage(day)
     return [_company(day, row) for row in rows]
+
+
+def page(
+    context: StaffingContext,
+    day: date,
+    *,
+    company: str | None = None,
+    search: str | None = None,
+    limit: int,
+    cursor: str | None = None,
+) -> tuple[list[Row], str | None]:
+    """A page of `usage` with names, ids as tables hold them, and the cursor of the next one.
+
+    `company` is an id as people read it, `search` a part of a name or an id.
+    """
+    with context.store.snapshot() as session:
+        rows = session.usage_page(
+            day,
+            company_ids=None if company is None else (company, ids.encode(company)),
+            search=search,
+            after=cursors.decode(cursor, after=str).get("after"),
+            limit=limit + 1,
+        )
+    return cursors.cut([{**row, "date": day} for row in rows], limit, lambda row: {"after": row["company_id"]})
+
+
+def of_company(context: StaffingContext, company_id: str, after: date, until: date) -> tuple[Row, list[Row]]:
+    """A company, by its id as tables hold it, and its written days in (after, until]. Raises `NotFound`."""
+    with context.store.snapshot() as session:
+        company = session.company(company_id)
+        days = session.usage_of_company(company_id, after, until)
+    if company is None:
+        raise NotFound(
+            "no-company", "there is no company {company}", company=ids.shown(company_id), field="company_id"
+        )
+    return company, days
 
 
 def aggregate(context: StaffingContext, day: date, *, dry_run: bool = False) -> Aggregated:

@@ -5,6 +5,27 @@ SELECT s.engineer_id, s.status, s.reason, s.until
 FROM statuses_on(%(day)s, %(known_at)s) AS s
 ORDER BY id_number(s.engineer_id) NULLS LAST, id_text(s.engineer_id);
 
+-- name: statuses_page
+-- with names; `search` is a part of an engineer's or a company's name, or an id
+SELECT s.engineer_id, e.name, e.company_id, c.name AS company, s.status, s.reason, s.until
+FROM statuses_on(%(day)s, %(known_at)s) AS s
+LEFT JOIN engineers AS e ON e.engineer_id = s.engineer_id
+LEFT JOIN companies AS c ON c.company_id = e.company_id
+WHERE (%(status)s::text IS NULL OR s.status = %(status)s)
+  AND (%(company_ids)s::text[] IS NULL OR e.company_id = ANY (%(company_ids)s))
+  AND (%(search)s::text IS NULL OR %(search)s IN (id_text(s.engineer_id), id_text(e.company_id))
+       OR position(lower(%(search)s) IN lower(e.name)) > 0 OR position(lower(%(search)s) IN lower(c.name)) > 0)
+  AND (%(after)s::text IS NULL
+       OR (coalesce(id_number(s.engineer_id), 'Infinity'), id_text(s.engineer_id))
+          > (coalesce(id_number(%(after)s), 'Infinity'), id_text(%(after)s)))
+ORDER BY coalesce(id_number(s.engineer_id), 'Infinity'), id_text(s.engineer_id)
+LIMIT %(limit)s;
+
+-- name: counts_on
+SELECT s.status, count(*) AS engineers FROM statuses_on(%(day)s, %(known_at)s) AS s
+GROUP BY s.status
+ORDER BY s.status;
+
 -- name: lock_statuses
 -- one writes at a time; whoever waited finds what the other has written
 SELECT pg_advisory_xact_lock(hashtextextended('batch_platform.staffing.statuses', 0));

@@ -17,6 +17,42 @@ FROM (
 ) AS u
 ORDER BY id_number(u.company_id) NULLS LAST, id_text(u.company_id);
 
+-- name: usage_page
+-- as `usage`, with the companies' names and as much as is asked for
+WITH written AS (
+    SELECT u.company_id, u.total_users, u.total_engineers, u.active_users, u.active_engineers, u.approach_count,
+           u.email_sent_count, u.login_count, u.storage_usage_mb, u.api_call_count, u.feature_usage
+    FROM usage_days AS u
+    WHERE u.date = %(day)s AND u.aggregated_at IS NOT NULL
+)
+SELECT u.*, c.name AS company
+FROM (
+    SELECT w.* FROM written AS w
+    UNION ALL
+    SELECT f.* FROM usage_on(%(day)s) AS f
+    WHERE NOT EXISTS (SELECT FROM written AS w WHERE w.company_id = f.company_id)
+) AS u
+LEFT JOIN companies AS c USING (company_id)
+WHERE (%(company_ids)s::text[] IS NULL OR u.company_id = ANY (%(company_ids)s))
+  AND (%(search)s::text IS NULL OR id_text(u.company_id) = %(search)s
+       OR position(lower(%(search)s) IN lower(c.name)) > 0)
+  AND (%(after)s::text IS NULL
+       OR (coalesce(id_number(u.company_id), 'Infinity'), id_text(u.company_id))
+          > (coalesce(id_number(%(after)s), 'Infinity'), id_text(%(after)s)))
+ORDER BY coalesce(id_number(u.company_id), 'Infinity'), id_text(u.company_id)
+LIMIT %(limit)s;
+
+-- name: usage_of_company
+-- written days in (after, until], aggregated or loaded
+SELECT u.date, u.source, u.total_users, u.total_engineers, u.active_users, u.active_engineers, u.approach_count,
+       u.email_sent_count, u.login_count, u.storage_usage_mb, u.api_call_count, u.feature_usage
+FROM usage_days AS u
+WHERE u.company_id = %(company_id)s AND u.date > %(after)s AND u.date <= %(until)s
+ORDER BY u.date;
+
+-- name: company
+SELECT c.company_id, c.name FROM companies AS c WHERE c.company_id = %(company_id)s;
+
 -- name: clear_usage
 DELETE FROM usage_days AS u
 WHERE u.date = %(day)s AND u.source = 'aggregated'

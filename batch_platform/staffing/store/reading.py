@@ -10,7 +10,6 @@ from batch_platform.staffing.store.statements import Row, StaffingStatements
 _FILTERS: Final = (
     "id",
     "number",
-    "of_invoice",
     "month",
     "kind",
     "states",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +15,25 @@ class Statuses(StaffingStatements):
     def statuses(self, day: date, known_at: datetime | str) -> list[Row]:
         """`engineer_id`, `status`, `reason`, `until` of every engineer by what was recorded up to a moment."""
         return self._rows("statuses", day=day, known_at=known_at)
+
+    def statuses_page(
+        self,
+        day: date,
+        known_at: datetime | str,
+        *,
+        status: str | None,
+        company_ids: Sequence[str] | None,
+        search: str | None,
+        after: str | None,
+        limit: int,
+    ) -> list[Row]:
+        """As `statuses`, with `name`, `company_id` and `company`, after an engineer."""
+        filters = {"status": status, "company_ids": company_ids and list(company_ids), "search": search}
+        return self._rows("statuses_page", day=day, known_at=known_at, **filters, after=after, limit=limit)
+
+    def counts_on(self, day: date, known_at: datetime | str) -> dict[str, int]:
+        """Engineers by status, by what was recorded up to a moment."""
+        return {row["status"]: row["engineers"] for row in self._rows("counts_on", day=day, known_at=known_at)}
 
     def lock_statuses(self) -> None:
         """Wait until nobody else writes statuses, to the end of the transaction."""

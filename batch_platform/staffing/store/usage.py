@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +16,21 @@ class Usage(StaffingStatements):
     def usage(self, day: date) -> list[Row]:
         """Companies by id, as written, and by the facts where nothing is."""
         return self._rows("usage", day=day)
+
+    def usage_page(
+        self, day: date, *, company_ids: Sequence[str] | None, search: str | None, after: str | None, limit: int
+    ) -> list[Row]:
+        """As `usage`, with the name as `company`, after a company."""
+        filters = {"company_ids": company_ids and list(company_ids), "search": search}
+        return self._rows("usage_page", day=day, **filters, after=after, limit=limit)
+
+    def usage_of_company(self, company_id: str, after: date, until: date) -> list[Row]:
+        """Written days in (after, until], in order."""
+        return self._rows("usage_of_company", company_id=company_id, after=after, until=until)
+
+    def company(self, company_id: str) -> Row | None:
+        """Its id and name."""
+        return next(iter(self._rows("company", company_id=company_id)), None)
 
     def write_usage(self, day: date, at: datetime) -> int:
         """What companies used."""

@@ -65,8 +65,12 @@ class OccurrenceAnswer(StrictModel):
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> OccurrenceAnswer:
-        company = row["company_id"]
-        named = {"approach_id": ids.decode(row["approach_id"]), "company_id": company and ids.decode(company)}
+        company, reason = row["company_id"], row["reason"]
+        named = {
+            "approach_id": ids.decode(row["approach_id"]),
+            "company_id": company and ids.decode(company),
+            "reason": None if reason is None else str(reason),
+        }
         return cls.model_validate({**row, **named}, by_name=True)
 
 

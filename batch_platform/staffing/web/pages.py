@@ -5,14 +5,45 @@ from __future__ import annotations
 from typing import Final
 
 from batch_platform.kit.domain import WebRoom
-from batch_platform.staffing.web import approaches_api, maintenance_api, performance_api, reports_api
+from batch_platform.staffing.web import (
+    approach_pages,
+    approaches_api,
+    backup_pages,
+    maintenance_api,
+    overview_pages,
+    performance_api,
+    reading_api,
+    reports_api,
+    status_pages,
+    usage_pages,
+)
 from batch_platform.staffing.web.context import open_state
+from batch_platform.staffing.web.rendering import HOME
 from batch_platform.web.app import Part
+from batch_platform.web.console import NavItem
+from batch_platform.web.i18n import N_
+
+NAVIGATION: Final = (NavItem(key="staffing", label=N_("Staffing"), path=HOME, permission="staffing:read", order=70),)
 
 PART: Final = Part(
-    routers=(approaches_api.router, maintenance_api.router, performance_api.router, reports_api.router),
+    routers=(
+        reading_api.router,
+        approaches_api.router,
+        maintenance_api.router,
+        performance_api.router,
+        reports_api.router,
+    ),
+    pages=(
+        overview_pages.router,
+        status_pages.router,
+        usage_pages.router,
+        approach_pages.router,
+        backup_pages.router,
+    ),
+    navigation=NAVIGATION,
+    templates="batch_platform.staffing.web",
     locale="batch_platform.staffing.web",
 )
 """What the app needs of staffing."""
 
-WEB: Final = WebRoom(part=PART, card=None, open_state=open_state)
+WEB: Final = WebRoom(part=PART, card=overview_pages.CARD, open_state=open_state)

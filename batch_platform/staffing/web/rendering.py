@@ -1,0 +1,33 @@
+"""How staffing's pages are rendered: all know its words, who looks, and ids as people read them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import Request, Response
+
+from batch_platform.staffing import ids
+from batch_platform.staffing.web import words
+from batch_platform.web.access.dependencies import current, requires
+from batch_platform.web.console import render
+
+HOME: Final = "/console/staffing"
+READ: Final = [requires("staffing:read")]
+OPERATE: Final = [requires("staffing:operate")]
+APPROVE: Final = [requires("staffing:approve")]
+ROWS: Final = 50
+CHART_DAYS: Final = 60
+
+
+def page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
+    """A page of staffing."""
+    principal = current(request)
+    names = {
+        "staffing_home": HOME,
+        "id_text": ids.shown,
+        "words": words,
+        "now": request.app.state.staffing.clock(),
+        "may_operate": principal.may("staffing:operate"),
+        "may_approve": principal.may("staffing:approve"),
+    }
+    return render(request, f"staffing/{name}.html", status=status_code, **names, **values)

@@ -1,0 +1,50 @@
+"""Console pages of engineers: their status on a day, and what the job would change of it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from batch_platform.core.failures import InvalidInput
+from batch_platform.kit import lists
+from batch_platform.staffing.instants import business_day
+from batch_platform.staffing.service import StaffingContext, statuses
+from batch_platform.staffing.web.context import Work
+from batch_platform.staffing.web.rendering import HOME, READ, ROWS, page
+from batch_platform.staffing.web.statuses import STATUSES, OfStatuses, known_at, shown_day
+from batch_platform.web.i18n import said
+
+ENGINEERS: Final = f"{HOME}/engineers"
+DUE: Final = timedelta(hours=statuses.KNOWN_AT.hour)
+"""How long after its begin a day can be written."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(ENGINEERS, dependencies=READ)
+def engineers_page(request: Request, work: Work) -> Response:
+    """Engineers by status on a day, by the facts."""
+    shown = lists.page(work, STATUSES, request.query_params, limit=ROWS)
+    day = shown_day(work, shown.filters)
+    counts = statuses.counts(work, day, known_at=known_at(work, shown.filters))
+    return page(request, "engineers", shown=shown, day=day, counts=counts)
+
+
+@router.get(f"{ENGINEERS}/changes", dependencies=READ)
+def changes_page(request: Request, work: Work) -> Response:
+    """What a run would change of a day, by default of the next that is due; nothing is written."""
+    day = lists.understood(OfStatuses, request.query_params).date or _next_day(work)
+    shown: dict[str, Any] = {"day": day, "limit": ROWS, "problem": None}
+    try:
+        shown["written"], shown["changes"] = statuses.rehearse_day(work, day, limit=ROWS)
+    except InvalidInput as error:
+        shown["problem"] = said(error)
+    return page(request, "changes", **shown)
+
+
+def _next_day(work: StaffingContext) -> date:
+    """The first day that is missing, else the newest."""
+    newest = business_day(work.clock() - DUE)
+    return next(iter(statuses.missing_days(work, newest)), newest)
