@@ -24,9 +24,13 @@ BACKUP: Final = "staffing_backup"
 MAINTENANCE: Final = "staffing_maintenance"
 PERFORMANCE: Final = "staffing_performance"
 REPORTS: Final = "staffing_monthly_reports"
+INVOICES: Final = "staffing_invoices"
 
 STATUS_RETRY: Final = RetryConfig(
     max_attempts=3, backoff="exponential", base_delay=timedelta(seconds=5), max_delay=timedelta(seconds=60)
+)
+INVOICE_RETRY: Final = RetryConfig(
+    max_attempts=5, backoff="linear", base_delay=timedelta(seconds=10), max_delay=timedelta(seconds=300)
 )
 BACKUP_RETRY: Final = RetryConfig(
     max_attempts=2, backoff="fixed", base_delay=timedelta(seconds=30), max_delay=timedelta(seconds=30)
@@ -52,6 +56,29 @@ def plan_backup(_pool: Pool, parameters: JobParameters, now: datetime) -> Launch
     """The night of today, or an earlier one that is stored. Raises `InvalidInput`."""
     tonight = business_day(now)
     return launch_of(BACKUP, "backup", parameters, within(parameters.target_date or tonight, tonight))
+
+
+def plan_invoices(_pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
+    """The first day of a month in Tokyo that is over, by default the newest. Raises `InvalidInput`."""
+    newest = shifted(business_day(now).replace(day=1), -1)
+    month = parameters.target_date or newest
+    if month.day != 1:
+        raise InvalidInput(
+            "not-first-of-month",
+            "{day} is not the first day of a month; the month is billed as {first}",
+            day=month,
+            first=month.replace(day=1),
+            field="targetDate",
+        )
+    if month > newest:
+        raise InvalidInput(
+            "month-not-over",
+            "the month {month} is billed from {day} on",
+            month=f"{month:%Y-%m}",
+            day=shifted(month, 1),
+            field="targetDate",
+        )
+    return launch_of(INVOICES, "invoices", parameters, within(month, newest))
 
 
 def plan_maintenance(_pool: Pool, parameters: JobParameters, now: datetime) -> Launch:

@@ -70,6 +70,15 @@ def response_times(subjects: Sequence[tuple[str, Decimal | None, Decimal | None]
     return figure
 
 
+def billed(months: Sequence[tuple[date, int]], *, title: str) -> Figure:
+    """Yen with tax by month, in thousands; at least one month."""
+    figure, axes = _canvas(title)
+    axes.bar([f"{month:%Y-%m}" for month, _ in months], [total / 1_000 for _, total in months], color=_BLUE)
+    axes.set_ylabel("1,000 yen with tax")
+    axes.tick_params(axis="x", rotation=30)
+    return figure
+
+
 def sizes(nights: Sequence[tuple[date, int]], *, title: str) -> Figure:
     """Bytes by night, in MB; at least one night."""
     from matplotlib.figure import Figure

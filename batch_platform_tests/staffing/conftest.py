@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,8 @@ from batch_platform.settings import Settings
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.service import StaffingContext
 from batch_platform_tests.databases import empty_database
+from batch_platform_tests.staffing.billing import ISSUER, NOW, RATE
+from batch_platform_tests.staffing.facts import load
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +64,13 @@ def printed_elsewhere() -> Callable[[str], list[str]]:
         return [process.communicate(timeout=120)[0].strip() for process in processes]
 
     return run
+
+
+@pytest.fixture
+def billing(emptied: StaffingContext, provisioned: Settings) -> StaffingContext:
+    """Staffing on empty tables, with an issuer and a tax rate, on the 1st of October."""
+    with emptied.store.transaction() as session:
+        session.connection.execute("DELETE FROM outbox.notices WHERE domain = 'staffing'")
+    context = replace(emptied, clock=lambda: NOW)
+    load(context, ISSUER, RATE)
+    return context

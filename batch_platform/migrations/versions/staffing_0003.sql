@@ -26,6 +26,7 @@ CREATE TABLE staffing.invoices (
     of_invoice      uuid REFERENCES staffing.invoices,
     replaces        uuid REFERENCES staffing.invoices,
     issue_required  boolean,
+    approved_by     text[],
     -- how it was issued
     number_year     integer,
     number_sequence integer CHECK (number_sequence >= 1),
@@ -71,6 +72,8 @@ COMMENT ON COLUMN staffing.invoices.facts IS 'The contract, usage and tax rates 
 COMMENT ON COLUMN staffing.invoices.issue_required IS
     'Whether a credit note has to be issued: not below 10,000 yen with tax (消費税法施行令第70条の9第3項第2号).';
 COMMENT ON COLUMN staffing.invoices.predecessor IS 'The number before, which must be there: no gap can be committed.';
+COMMENT ON COLUMN staffing.invoices.approved_by IS
+    'Who agreed to issue it as it is; NULL: nobody was asked, or is still to be. A draft made anew loses it.';
 COMMENT ON COLUMN staffing.invoices.mailed_to IS 'The address that a mail was handed to the outbox for; NULL: none known.';
 CREATE UNIQUE INDEX invoices_living ON staffing.invoices (contract_id, month, kind) WHERE state <> 'void';
 CREATE INDEX invoices_month ON staffing.invoices (month, kind, state);

@@ -15,6 +15,7 @@ from batch_platform.staffing.cli.reports import app as reports_app
 from batch_platform.staffing.cli.run import run_command
 from batch_platform.staffing.cli.statuses import status_command
 from batch_platform.staffing.cli.usage import usage_command
+from batch_platform.staffing.cli.verify import verify_command
 
 app = typer.Typer(no_args_is_help=True, help="Engineer staffing: statuses, usage, invoices, reports, mail, backups.")
 app.command("load")(load_command)
@@ -23,6 +24,7 @@ app.command("run")(run_command)
 app.command("status")(status_command)
 app.command("usage")(usage_command)
 app.add_typer(backup_app, name="backup")
+app.command("verify")(verify_command)
 app.add_typer(invoices_app, name="invoices")
 app.add_typer(approaches_app, name="approaches")
 app.add_typer(maintenance_app, name="maintenance")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import dagster as dg
 
 from batch_platform.kit.jobs import DeclaredJob, definitions
-from batch_platform.staffing.dagster import daily, reports, weekly
+from batch_platform.staffing.dagster import daily, invoices, reports, weekly
 from batch_platform.staffing.dagster.resource import StaffingResource
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Group(Protocol):
     def jobs(self, settings: Settings, /) -> Sequence[DeclaredJob]: ...
 
 
-GROUPS: Final[tuple[Group, ...]] = (daily, reports, weekly)
+GROUPS: Final[tuple[Group, ...]] = (daily, invoices, reports, weekly)
 
 
 def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:

@@ -27,5 +27,5 @@ ENDED_MONTHS: Final = dg.MonthlyPartitionsDefinition(start_date=BEGIN.isoformat(
 
 
 def days(context: dg.AssetExecutionContext) -> list[tuple[str, date]]:
-    """The key and the day of every partition of this run, oldest first."""
+    """The key and the day of every partition of this run, oldest first; of a month its first."""
     return [(key, date.fromisoformat(key)) for key in sorted(map(str, context.partition_keys))]

@@ -18,6 +18,8 @@ from batch_platform.staffing.model import Aggregated, Finding, Written
 from batch_platform.staffing.performance import Figures
 from batch_platform.staffing.service import StaffingContext, statuses, usage
 from batch_platform.staffing.service.backups import Outcome
+from batch_platform.staffing.service.invoices import monthly
+from batch_platform.staffing.service.invoices.monthly import MonthOutcome
 from batch_platform.staffing.service.maintenance import Maintained
 from batch_platform.staffing.service.performance import Analysed
 from batch_platform.staffing.service.reports import reading
@@ -88,6 +90,23 @@ def of_day(context: StaffingContext, done: Aggregated) -> dict[str, Metadata]:
         "engineer_activity": {"dagster/row_count": len(activity), **_table("companies", activity)},
         "approach_metrics": {"dagster/row_count": len(approaches), **_table("companies", approaches)},
     }
+
+
+def of_invoices(context: StaffingContext, month: date, done: MonthOutcome) -> Metadata:
+    """How a month stands after its run, and what the year up to it came to."""
+    year = [(row["month"], row["total"]) for row in monthly.totals_by_month(context, month, 12)]
+    shown: Metadata = {
+        **outcome(done),
+        "dagster/row_count": done.issued,
+        "total, yen": done.total,
+        **{f"state {state}": count for state, count in done.states.items()},
+        **_table("waiting for usage", [{**each, "days": ", ".join(each["days"])} for each in done.waiting]),
+        **_table("failed", [dict(each) for each in done.failed]),
+        "issued without a mail address": ", ".join(map(str, done.unmailed)) or "none",
+    }
+    if year:
+        shown["billed by month"] = plot(plots.billed(year, title=f"Invoices up to {month:%Y-%m}"))
+    return shown
 
 
 def of_backup(done: Outcome, nights: Sequence[Mapping[str, Any]]) -> Metadata:

@@ -66,7 +66,7 @@ WITH saved AS (
         rounding = excluded.rounding, issue_date = excluded.issue_date, due_date = excluded.due_date,
         subtotal = excluded.subtotal, tax = excluded.tax, total = excluded.total, per_rate = excluded.per_rate,
         document = excluded.document, facts = excluded.facts, replaces = excluded.replaces,
-        updated_at = excluded.updated_at, revision = i.revision + 1
+        approved_by = NULL, updated_at = excluded.updated_at, revision = i.revision + 1
     WHERE i.state <> 'issued'
       AND (i.company_id, i.state, i.missing_days, i.failure, i.issuer, i.rounding, i.due_date, i.document, i.facts,
            i.replaces)
@@ -108,3 +108,19 @@ SELECT contract_id
  WHERE month = %(month)s AND kind = 'invoice' AND state = 'issued' AND mailed_to IS NULL
  ORDER BY id_number(company_id) NULLS LAST, id_text(company_id),
           id_number(contract_id) NULLS LAST, id_text(contract_id);
+
+-- name: unfinished_months
+-- The newest month; and since the first that was billed, those without invoices, or with one that waits for usage.
+SELECT m.month::date AS month
+  FROM generate_series(coalesce((SELECT min(month) FROM invoices), %(newest)s::date), %(newest)s::date, '1 month') AS m(month)
+ WHERE m.month = %(newest)s
+    OR NOT EXISTS (SELECT FROM invoices i WHERE i.month = m.month)
+    OR EXISTS (SELECT FROM invoices i WHERE i.month = m.month AND i.state = 'waiting_for_usage')
+ ORDER BY m.month;
+
+-- name: totals_by_month
+SELECT month, count(*)::integer AS invoices, sum(total)::bigint AS total
+  FROM invoices
+ WHERE month BETWEEN %(first)s AND %(last)s AND kind = 'invoice' AND state = 'issued'
+ GROUP BY month
+ ORDER BY month;

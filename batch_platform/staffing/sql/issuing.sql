@@ -8,6 +8,7 @@ SELECT i.id, i.kind, i.contract_id, i.company_id, i.issuer, i.issue_date, i.due_
   JOIN issuers s ON s.registration_number = i.issuer
   LEFT JOIN companies co ON co.company_id = i.company_id
  WHERE i.month = %(month)s AND i.kind = 'invoice' AND i.state = 'draft'
+   AND (NOT %(approved)s OR i.approved_by IS NOT NULL)
  ORDER BY id_number(i.company_id) NULLS LAST, id_text(i.company_id),
           id_number(i.contract_id) NULLS LAST, id_text(i.contract_id)
  LIMIT %(limit)s

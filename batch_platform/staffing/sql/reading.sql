@@ -11,6 +11,7 @@ SELECT i.id, i.kind, i.month, i.contract_id, i.company_id, co.name AS company_na
   LEFT JOIN invoices replaced ON replaced.id = i.replaces
  WHERE (%(id)s::uuid IS NULL OR i.id = %(id)s)
    AND (%(number)s::text IS NULL OR i.number = %(number)s)
+   AND (%(of_invoice)s::uuid IS NULL OR i.of_invoice = %(of_invoice)s)
    AND (%(month)s::date IS NULL OR i.month = %(month)s)
    AND (%(kind)s::text IS NULL OR i.kind = %(kind)s)
    AND (%(states)s::text[] IS NULL OR i.state = ANY(%(states)s))

@@ -50,3 +50,11 @@ class Drafting(StaffingStatements):
     def unmailed_contracts(self, month: date) -> list[str]:
         """Contracts whose issued invoice was mailed to nobody."""
         return [row["contract_id"] for row in self._rows("unmailed_contracts", month=month)]
+
+    def unfinished_months(self, newest: date) -> list[date]:
+        """The newest and those before it that were missed or wait, oldest first."""
+        return [row["month"] for row in self._rows("unfinished_months", newest=newest)]
+
+    def totals_by_month(self, first: date, last: date) -> list[Row]:
+        """`month`, `invoices`, `total` of what was issued."""
+        return self._rows("totals_by_month", first=first, last=last)

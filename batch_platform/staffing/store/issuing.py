@@ -20,9 +20,9 @@ class Series(NamedTuple):
 class Issuing(StaffingStatements):
     """A document is issued in the transaction that raises its counter."""
 
-    def drafts_to_issue(self, month: date, limit: int) -> list[Row]:
-        """The next drafts of a month, by company, then by contract; locked."""
-        return self._rows("drafts_to_issue", month=month, limit=limit)
+    def drafts_to_issue(self, month: date, limit: int, *, approved: bool) -> list[Row]:
+        """The next drafts of a month, or of those that people agreed to; by company, then by contract; locked."""
+        return self._rows("drafts_to_issue", month=month, limit=limit, approved=approved)
 
     def hold_counter(self, series: Series) -> int:
         """The last number of a series, 0 before the first; nobody else gives one until the transaction ends."""

@@ -9,32 +9,18 @@ from batch_platform.core.store import BaseStore
 from batch_platform.staffing.store.accounts import Accounts
 from batch_platform.staffing.store.approaches import Approaches
 from batch_platform.staffing.store.backups import Backups
-from batch_platform.staffing.store.drafting import Drafting
 from batch_platform.staffing.store.facts import Facts
-from batch_platform.staffing.store.issuing import Issuing
+from batch_platform.staffing.store.invoices import Invoices
 from batch_platform.staffing.store.maintenance import WeeklyRuns
 from batch_platform.staffing.store.overview import Overview
 from batch_platform.staffing.store.performance import Performance
-from batch_platform.staffing.store.reading import Reading
 from batch_platform.staffing.store.reports import Reports
 from batch_platform.staffing.store.statuses import Statuses
 from batch_platform.staffing.store.usage import Usage
 
 
 class Session(
-    Facts,
-    Statuses,
-    Usage,
-    Accounts,
-    Backups,
-    Drafting,
-    Issuing,
-    Reading,
-    Approaches,
-    WeeklyRuns,
-    Performance,
-    Reports,
-    Overview,
+    Facts, Statuses, Usage, Accounts, Backups, Invoices, Approaches, WeeklyRuns, Performance, Reports, Overview
 ):
     """The statements of one transaction."""
 

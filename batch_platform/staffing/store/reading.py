@@ -10,6 +10,7 @@ from batch_platform.staffing.store.statements import Row, StaffingStatements
 _FILTERS: Final = (
     "id",
     "number",
+    "of_invoice",
     "month",
     "kind",
     "states",

@@ -27,3 +27,8 @@ class StaffingStatements(BaseSession):
 def rows_of(values: Sequence[Row]) -> Jsonb:
     """Many rows as one parameter."""
     return Jsonb(list(values), dumps=_exact)
+
+
+def one_row(value: Row) -> Jsonb:
+    """A row as a parameter."""
+    return Jsonb(value, dumps=_exact)

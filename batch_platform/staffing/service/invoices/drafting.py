@@ -46,6 +46,18 @@ class Rules:
     rates: Sequence[TaxRate]
 
 
+def require_month(day: date) -> None:
+    """Raises `InvalidInput` for a day that is not the first of a month, naming that."""
+    if day.day != 1:
+        raise InvalidInput(
+            "not-first-of-month",
+            "{day} is not the first day of a month; the month is billed as {first}",
+            day=day,
+            first=day.replace(day=1),
+            field="date",
+        )
+
+
 def draft(context: StaffingContext, month: date, *, by: str) -> int:
     """Make the drafts of a month; how many differ from what was there. What is issued stays."""
     with context.store.snapshot() as session:

@@ -24,13 +24,13 @@ _BATCH: Final = 100
 _UPLOADS: Final = 8
 
 
-def issue(context: StaffingContext, month: date, *, by: str) -> int:
-    """Issue all drafts of a month, batch by batch; how many were."""
+def issue(context: StaffingContext, month: date, *, by: str, approved: bool) -> int:
+    """Issue the drafts of a month batch by batch, or those alone that people have agreed to; how many were."""
     issued = 0
     while True:
         with context.store.transaction() as session:
             session.lock_month(month)
-            drafts = session.drafts_to_issue(month, _BATCH)
+            drafts = session.drafts_to_issue(month, _BATCH, approved=approved)
             if not drafts:
                 return issued
             issued += _issue(context, session, drafts, by=by, now=context.clock())

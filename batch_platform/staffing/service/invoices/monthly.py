@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Literal
 
-from batch_platform.core.clock import BUSINESS_ZONE
-from batch_platform.core.failures import InvalidInput
+from batch_platform.core.failures import PermanentFailure
 from batch_platform.core.messages import from_json
 from batch_platform.staffing import ids
 from batch_platform.staffing.model import InvoiceState
 from batch_platform.staffing.months import shifted
 from batch_platform.staffing.service.context import StaffingContext
-from batch_platform.staffing.service.invoices.drafting import computed, draft
+from batch_platform.staffing.service.invoices.drafting import computed, draft, require_month
 from batch_platform.staffing.service.invoices.issuing import issue
+from batch_platform.staffing.service.invoices.releasing import propose
 from batch_platform.staffing.store import Session
 from batch_platform.staffing.store.statements import Row
 
@@ -68,12 +68,23 @@ class MonthPlan:
 
 
 def run(context: StaffingContext, month: date, *, by: str) -> MonthOutcome:
-    """Draft the month, and issue it unless people are to look at it. Raises `InvalidInput` as `require_month`."""
+    """Draft the month, and issue it unless people are to look at it.
+
+    Raises `InvalidInput` as `require_month`, and `PermanentFailure` where every contract has failed.
+    """
     require_month(month)
     changed = draft(context, month, by=by)
-    issued = 0 if context.invoice_review else issue(context, month, by=by)
+    issued = issue(context, month, by=by, approved=context.invoice_review)
+    if context.invoice_review:
+        propose(context, month, by=by)
     with context.store.snapshot() as session:
-        return outcome(session, month, changed=changed, issued=issued)
+        done = outcome(session, month, changed=changed, issued=issued)
+    if done.status == "failed":
+        reasons = sorted({str(each["reason"]) for each in done.failed})
+        raise PermanentFailure(
+            "month-failed", "no invoice of {month} could be made: {reasons}", month=done.month, reasons=reasons[:5]
+        )
+    return done
 
 
 def plan(context: StaffingContext, month: date) -> MonthPlan:
@@ -92,29 +103,16 @@ def plan(context: StaffingContext, month: date) -> MonthPlan:
     )
 
 
-def require_month(day: date) -> None:
-    """Raises `InvalidInput` for a day that is not the first of a month, naming that."""
-    if day.day != 1:
-        raise InvalidInput(
-            "not-first-of-month",
-            "{day} is not the first day of a month; the month is billed as {first}",
-            day=day,
-            first=day.replace(day=1),
-            field="date",
-        )
+def unfinished_months(context: StaffingContext, newest: date) -> list[date]:
+    """The newest month, and those before it that were missed since the first or wait for usage; oldest first."""
+    with context.store.snapshot() as session:
+        return session.unfinished_months(newest)
 
 
-def require_over(context: StaffingContext, month: date) -> None:
-    """Raises `InvalidInput` for a month that is not over in Tokyo: it is billed in arrears."""
-    over = shifted(month, 1)
-    if context.clock().astimezone(BUSINESS_ZONE).date() < over:
-        raise InvalidInput(
-            "month-not-over",
-            "the month {month} is billed from {day} on",
-            month=f"{month:%Y-%m}",
-            day=over,
-            field="date",
-        )
+def totals_by_month(context: StaffingContext, until: date, months: int) -> list[Row]:
+    """`month`, `invoices` and `total` of what was issued, of so many months up to one, oldest first."""
+    with context.store.snapshot() as session:
+        return session.totals_by_month(shifted(until, 1 - months), until)
 
 
 def outcome(session: Session, month: date, *, changed: int = 0, issued: int = 0) -> MonthOutcome:
