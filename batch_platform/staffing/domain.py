@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.kit.domain import Domain
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Definitions,
         Gauge,
         Job,
+        Launcher,
         Rule,
         Settings,
         Typer,
@@ -71,6 +72,12 @@ def _web() -> WebRoom:
     return WEB
 
 
+def _demo(settings: Settings, step: Callable[[str], None], launcher: Launcher) -> None:
+    from batch_platform.staffing.demo import run
+
+    run(settings, step, launcher)
+
+
 DOMAIN: Final = Domain(
     name="staffing",
     settings=StaffingSettings,
@@ -83,6 +90,7 @@ DOMAIN: Final = Domain(
     definitions=_definitions,
     web=_web,
     actions=_actions,
+    demo=_demo,
     permissions={
         Role.OPERATOR: frozenset({"staffing:operate"}),
         Role.APPROVER: frozenset({"staffing:approve"}),

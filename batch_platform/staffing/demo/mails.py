@@ -1,0 +1,81 @@
+"""Invoices by mail, by workers of which the first is killed while it sends: each invoice lies in the sink once."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from batch_platform.core.failures import PermanentFailure
+
+if TYPE_CHECKING:
+    from batch_platform.settings import Settings
+    from batch_platform.staffing.service import StaffingContext
+
+Step = Callable[[str], None]
+
+_WORKER: Final = "from batch_platform.cli import main; main()"
+_PATIENCE_SECONDS: Final = 180.0
+_RESEND_AFTER_SECONDS: Final = "2"
+_DONE: Final = ("accepted", "delivered")
+
+
+def send(work: StaffingContext, settings: Settings, numbers: Sequence[str], step: Step) -> None:
+    """Let a worker begin, kill it halfway, let another end it, and count what the sink has."""
+    keys = _keys(work, numbers)
+    if _sent(work, keys) < len(keys):
+        killed = _until(work, keys, len(keys) // 2, kill=True)
+        step(f"  a worker is killed after {killed} of {len(keys)} mails")
+        _until(work, keys, len(keys), kill=False)
+    found = _in_sink(settings, numbers)
+    if set(found.values()) - {1}:
+        raise PermanentFailure("demo-mails", "an invoice lies in the sink more than once: {found}", found=dict(found))
+    step(f"  the next one has ended it: {len(found)} invoices in the sink, each once")
+
+
+def _until(work: StaffingContext, keys: Sequence[str], count: int, *, kill: bool) -> int:
+    """Run a worker until so many mails are taken; how many were."""
+    worker = subprocess.Popen(  # noqa: S603 (our own command line)
+        [sys.executable, "-c", _WORKER, "workers", "run", "notification-delivery"],
+        env={**os.environ, "OUTBOX_RESEND_AFTER_SECONDS": _RESEND_AFTER_SECONDS},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + _PATIENCE_SECONDS
+    try:
+        while (sent := _sent(work, keys)) < count and time.monotonic() < end:
+            time.sleep(0.02)
+    finally:
+        worker.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        worker.wait()
+    return sent
+
+
+def _keys(work: StaffingContext, numbers: Sequence[str]) -> list[str]:
+    from batch_platform.staffing.service.invoices import notices, reading
+
+    return [notices.key(reading.invoice(work, number)["id"]) for number in numbers]
+
+
+def _sent(work: StaffingContext, keys: Sequence[str]) -> int:
+    from batch_platform.outbox.service import states
+
+    with work.store.snapshot() as session:
+        return sum(state in _DONE for state in states(session.connection, "staffing", keys).values())
+
+
+def _in_sink(settings: Settings, numbers: Sequence[str]) -> Counter[str]:
+    """How often each invoice lies in the sink, by the name of what is attached."""
+    names = {f"{number}.pdf": number for number in numbers}
+    found: Counter[str] = Counter()
+    for file in (settings.home / "mail").glob("*.eml"):
+        message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+        found.update(names[name] for part in message.iter_attachments() if (name := part.get_filename()) in names)
+    return found

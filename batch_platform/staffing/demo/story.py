@@ -1,0 +1,115 @@
+"""What the demo does with its month: facts, drafts, a second person's word, a picture, a backup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from batch_platform.staffing.demo.facts import lines
+from batch_platform.staffing.months import shifted
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from batch_platform.core.postgres import Connection
+    from batch_platform.settings import Settings
+    from batch_platform.staffing.service import StaffingContext
+
+Step = Callable[[str], None]
+
+APPROVERS: Final = ("local:hanako", "local:taro")
+
+
+def loaded_month(work: StaffingContext) -> date | None:
+    """The month that an earlier demo has billed: its companies were made for that one."""
+    with work.store.snapshot() as session:
+        row = session.connection.execute(
+            "SELECT starts_on FROM contracts WHERE contract_id = 'K-002' AND company_id = 'C-002'"
+        ).fetchone()
+    return None if row is None else shifted(row[0], 11)
+
+
+def load(work: StaffingContext, month: date, step: Step) -> None:
+    """The facts; those that are there stay."""
+    from batch_platform.staffing.service import loading
+
+    loaded = loading.load(work, lines(month))
+    step(f"  {sum(loaded.added.values()):,} facts loaded, {sum(loaded.skipped.values()):,} were there")
+
+
+def has_usage(work: StaffingContext, day: date) -> bool:
+    """Whether a day's usage is written."""
+    with work.store.snapshot() as session:
+        return bool(session.connection.execute("SELECT FROM usage_days WHERE date = %s LIMIT 1", [day]).fetchall())
+
+
+def bill(work: StaffingContext, month: date, step: Step) -> list[str]:
+    """The month's invoices, drafted and issued by the word of two people; their numbers."""
+    from batch_platform.staffing.service.invoices import drafting, reading, releasing
+
+    changed = drafting.draft(work, month, by="system")
+    step(f"  {changed} drafts are new")
+    for person in APPROVERS:
+        seen = releasing.drafts(work, month)
+        if not seen.count:
+            break
+        try_release(work, month, person, seen, step)
+    rows, _ = reading.invoices(work, reading.Search(month=month), limit=500)
+    numbers = sorted(str(row["number"]) for row in rows if row["state"] == "issued" and row["kind"] == "invoice")
+    step(f"  issued: {numbers[0]} to {numbers[-1]}" if numbers else "  nothing is issued")
+    return numbers
+
+
+def try_release(work: StaffingContext, month: date, person: str, seen: Any, step: Step) -> None:
+    """One person's word, as the drafts were seen; who has said so before need not say it again."""
+    from batch_platform.staffing.service.invoices import releasing
+
+    if person in seen.proposed_by:
+        return
+    done = releasing.release(work, month, by=person, count=seen.count, total=seen.total, record=_unrecorded)
+    said = "it takes another person" if done.issued is None else f"{done.issued} invoices are issued"
+    step(f"  {person.removeprefix('local:')} agrees to {seen.count} drafts of ¥{seen.total:,}: {said}")
+
+
+def picture(work: StaffingContext, number: str, folder: Path) -> Path:
+    """The first page of an invoice's PDF as a picture."""
+    from batch_platform.staffing.documents import pictures
+    from batch_platform.staffing.service.invoices import reading
+
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{number}.png"
+    file.write_bytes(pictures.picture(reading.original(work, number)))
+    return file
+
+
+def show(work: StaffingContext, month: date, console: Console) -> None:
+    """Engineers by status, and the month's invoices by state."""
+    from batch_platform.staffing.service import statuses
+    from batch_platform.staffing.service.invoices import monthly
+
+    last = shifted(month, 1)
+    for row in statuses.counts_by_day(work, month, last)[-1:]:
+        counts = ", ".join(f"{status} {count}" for status, count in sorted(row["counts"].items()))
+        console.print(f"  engineers on {row['day']}: {counts}")
+    with work.store.snapshot() as session:
+        stands = monthly.outcome(session, month)
+    states = ", ".join(f"{state} {count}" for state, count in sorted(stands.states.items()))
+    console.print(f"  invoices of {stands.month}: {states}; ¥{stands.total:,} with tax")
+
+
+def back_up(settings: Settings, step: Step, console: Console) -> None:
+    """Tonight's backup, proved by a restore."""
+    from batch_platform.staffing.opening import open_backups
+    from batch_platform.staffing.service import backups
+
+    step("  backing up, and proving it by a restore into a scratch server")
+    with open_backups(settings) as context:
+        night = context.clock().astimezone().date()
+        outcome = backups.run(context, night)
+    console.print(f"  backup of {night}: {outcome.state}")
+
+
+def _unrecorded(_connection: Connection, _what: str, _target: str, _before: Any, _after: Any) -> None:
+    """The demo acts for people who are not there: it leaves no word of theirs in the audit log."""
