@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.staffing.demo.facts import lines
+from batch_platform.staffing.instants import business_day
 from batch_platform.staffing.months import shifted
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def back_up(settings: Settings, step: Step, console: Console) -> None:
 
     step("  backing up, and proving it by a restore into a scratch server")
     with open_backups(settings) as context:
-        night = context.clock().astimezone().date()
+        night = business_day(context.clock())
         outcome = backups.run(context, night)
     console.print(f"  backup of {night}: {outcome.state}")
 
