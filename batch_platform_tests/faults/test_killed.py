@@ -113,6 +113,8 @@ def test_a_killed_demo_ends_as_an_undisturbed_one(clean_environment: None) -> No
         assert all("1894.177396866720" in text for text in printed)
         assert "balances equal those before plus what was paid in and out since" in printed[0]
         assert "campaign demo equals its replay" in printed[0]
+        assert ": issued 40; ¥" in printed[0]
+        assert ": verified" in printed[0]
         dumps = [machine.dump(without=OF_THE_BUCKET) for machine in (disturbed, undisturbed)]
         assert dumps[0] == dumps[1]
         assert len(dumps[0]["finops_cost_summary"]) > 0
