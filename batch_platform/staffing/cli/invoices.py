@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from batch_platform.core.terminal import print_json, print_rows, say
-from batch_platform.kit import lists
+from batch_platform.kit import actions, lists, session
+from batch_platform.settings import load_settings
 from batch_platform.staffing.cli.options import Json
 from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.web.invoice_actions import CREDIT, ISSUE, PERMISSION, VOID
 from batch_platform.staffing.web.invoice_lists import INVOICES
+from batch_platform.staffing.web.invoice_schemas import CreditAnswer, DecisionAnswer, DraftsAnswer, InvoiceAnswer
+
+if TYPE_CHECKING:
+    from batch_platform.staffing.service.invoices.crediting import Credit
+    from batch_platform.staffing.service.invoices.releasing import Drafts
+    from batch_platform.staffing.service.invoices.voiding import Decision
+
+WAITS: Final = "waits for a second person"
 
 app = typer.Typer(no_args_is_help=True, help="Invoices and credit notes: list, print, issue, void, credit.")
 
@@ -31,7 +41,7 @@ lists.command(
 def show_command(invoice: Named, as_json: Json = False) -> None:
     """Show an invoice with its history."""
     from batch_platform.staffing.service.invoices import reading
-    from batch_platform.staffing.web.invoice_schemas import EventAnswer, InvoiceAnswer
+    from batch_platform.staffing.web.invoice_schemas import EventAnswer
 
     with open_work() as work:
         row = reading.invoice(work, invoice)
@@ -72,3 +82,74 @@ def render_command(
         sys.stdout.buffer.write(pdf)
     else:
         say(f"{output}: {len(pdf)} bytes, SHA-256 {digest}")
+
+
+def _acting(account: str | None) -> Any:
+    """In the local environment the system's user may act where no account is named."""
+    return session.of_command(load_settings(), open_work, account=account, permission=PERMISSION, unnamed=True)
+
+
+def _drafts(drafts: Drafts, as_json: bool, issued: int | None = None) -> None:
+    if as_json:
+        print_json(lists.written(DraftsAnswer.of(drafts, issued)))
+    elif issued is None:
+        people = ", ".join(drafts.proposed_by) or "nobody"
+        say(f"{drafts.month}: {drafts.count} drafts of {drafts.total:,} yen; agreed to by {people}")
+    else:
+        say(f"{drafts.month}: {issued} invoices issued")
+
+
+def _voided(done: Decision, as_json: bool) -> None:
+    answer = DecisionAnswer(done=done.done, invoice=InvoiceAnswer.of(done.invoice))
+    if as_json:
+        print_json(lists.written(answer))
+    else:
+        say(f"{done.invoice['number']}: {'void' if done.done else WAITS}")
+
+
+def _credited(done: Credit, as_json: bool) -> None:
+    if as_json:
+        print_json(lists.written(CreditAnswer.of(done)))
+        return
+    note = WAITS if done.credit_note is None else done.credit_note["number"]
+    say(f"{done.invoice['number']}: {done.figures.total:,} yen by {note}")
+
+
+def _voidable(row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(lists.written(InvoiceAnswer.of(row)))
+    else:
+        say(f"{row['number']} of {row['total']:,} yen would be void")
+
+
+actions.command(
+    app,
+    ISSUE,
+    "issue",
+    doc="Agree to the drafts of a month as seen; the second person's word issues them.",
+    opened=_acting,
+    target=Annotated[str, typer.Argument(metavar="MONTH", help="The billed month, YYYY-MM.")],
+    looked=_drafts,
+    done=lambda done, as_json: _drafts(done.drafts, as_json, done.issued),
+    working="issuing",
+)
+actions.command(
+    app,
+    VOID,
+    "void",
+    doc="Make an issued document void, once a second person says so too.",
+    opened=_acting,
+    target=Named,
+    looked=_voidable,
+    done=_voided,
+)
+actions.command(
+    app,
+    CREDIT,
+    "credit",
+    doc="Give back an invoice or parts of it by a credit note, once a second person says the same.",
+    opened=_acting,
+    target=Named,
+    looked=_credited,
+    done=_credited,
+)

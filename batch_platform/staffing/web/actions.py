@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from batch_platform.staffing.service.backup_restore import RESTORE
 from batch_platform.staffing.service.backups import VERIFY
 from batch_platform.staffing.service.loading import LOAD
 from batch_platform.staffing.web.approaches import RETRY
+from batch_platform.staffing.web.invoice_actions import INVOICE_ACTIONS
 from batch_platform.staffing.web.reports import MAIL
+
+if TYPE_CHECKING:
+    from batch_platform.kit.domain import Declared
 
 
 class Deed(NamedTuple):
@@ -17,4 +21,4 @@ class Deed(NamedTuple):
     name: str
 
 
-ACTIONS: Final = (Deed(LOAD), Deed(VERIFY), Deed(RESTORE), RETRY, MAIL)
+ACTIONS: Final[tuple[Declared, ...]] = (Deed(LOAD), Deed(VERIFY), Deed(RESTORE), RETRY, MAIL, *INVOICE_ACTIONS)

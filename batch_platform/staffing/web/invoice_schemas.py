@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 from pydantic import ConfigDict
 
 from batch_platform.core.messages import from_json
+from batch_platform.core.numbers import plain
 from batch_platform.staffing import ids
 from batch_platform.staffing.instants import instant_text
+from batch_platform.staffing.service.invoices.crediting import Credit
 from batch_platform.staffing.service.invoices.reading import Event
+from batch_platform.staffing.service.invoices.releasing import Drafts
 from batch_platform.web.api.strict import IsoDate, StrictModel
 
 Row = dict[str, Any]
@@ -109,3 +112,100 @@ class EventAnswer(Snake):
     @classmethod
     def of(cls, event: Event) -> EventAnswer:
         return cls(at=instant_text(event.at), by=event.by, state=event.state, detail=event.detail)
+
+
+class ProposalAnswer(Snake):
+    """What somebody has proposed to do, which another person carries out by proposing the same."""
+
+    deed: str
+    by: str
+    at: str
+    seen: dict[str, Any]
+    reason: str | None
+
+    @classmethod
+    def of(cls, row: Row) -> ProposalAnswer:
+        return cls(**{**row, "at": instant_text(row["at"])})
+
+
+class InvoiceDetailAnswer(InvoiceAnswer):
+    """With its history, and what people have proposed to do with it."""
+
+    history: list[EventAnswer]
+    proposals: list[ProposalAnswer]
+
+
+class DraftsAnswer(Snake):
+    """Drafts of a month that wait for people. `issued`: how many were issued, null while a person has to agree."""
+
+    month: str
+    count: int
+    total: int
+    proposed_by: list[str]
+    issued: int | None = None
+
+    @classmethod
+    def of(cls, drafts: Drafts, issued: int | None = None) -> DraftsAnswer:
+        return cls(
+            month=drafts.month,
+            count=drafts.count,
+            total=drafts.total,
+            proposed_by=list(drafts.proposed_by),
+            issued=issued,
+        )
+
+
+class DecisionAnswer(Snake):
+    """The document as it stands; `done` is false while another person has to agree."""
+
+    done: bool
+    invoice: InvoiceAnswer
+
+
+class CreditAnswer(Snake):
+    """The figures that are given back, below 0, and the credit note; null while another person has to agree."""
+
+    per_rate: list[RateTotalAnswer]
+    subtotal: int
+    tax: int
+    total: int
+    issue_required: bool
+    credit_note: InvoiceAnswer | None
+    invoice: InvoiceAnswer
+
+    @classmethod
+    def of(cls, credit: Credit) -> CreditAnswer:
+        figures = credit.figures
+        return cls(
+            per_rate=[
+                RateTotalAnswer(
+                    rate=None if each.rate is None else plain(each.rate),
+                    net=each.net,
+                    tax=each.tax,
+                    gross=each.gross,
+                )
+                for each in figures.per_rate
+            ],
+            subtotal=figures.subtotal,
+            tax=figures.tax,
+            total=figures.total,
+            issue_required=figures.issue_required,
+            credit_note=None if credit.credit_note is None else InvoiceAnswer.of(credit.credit_note),
+            invoice=InvoiceAnswer.of(credit.invoice),
+        )
+
+
+class DifferenceAnswer(Snake):
+    """What is stored otherwise than the facts say."""
+
+    check: str
+    what: str
+    expected: Any
+    found: Any
+
+
+class VerificationAnswer(Snake):
+    """A month worked out again."""
+
+    equal: bool
+    differences: list[DifferenceAnswer]

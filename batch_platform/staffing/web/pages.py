@@ -9,6 +9,7 @@ from batch_platform.staffing.web import (
     approach_pages,
     approaches_api,
     backup_pages,
+    invoices_api,
     maintenance_api,
     overview_pages,
     performance_api,
@@ -29,6 +30,7 @@ PART: Final = Part(
     routers=(
         reading_api.router,
         approaches_api.router,
+        invoices_api.router,
         maintenance_api.router,
         performance_api.router,
         reports_api.router,
