@@ -11,6 +11,7 @@ import pytest
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.staffing import ids
+from batch_platform.staffing import statuses as statuses_rule
 from batch_platform.staffing.model import Status
 from batch_platform.staffing.proving import oracle, worlds
 from batch_platform.staffing.service import StaffingContext, loading, statuses
@@ -82,8 +83,34 @@ def test_a_status_is_that_of_the_hold_or_of_the_chain(emptied: StaffingContext) 
     assert known["taken back"] == ("working", "working", None)
 
 
+def by_the_rule(
+    world: oracle.World, engineer: int | str, day: date, known_at: datetime | None
+) -> statuses_rule.Status:
+    """What the pure function makes of the lines."""
+    work = [
+        statuses_rule.Assignment(
+            date.fromisoformat(line["start"]),
+            line.get("planned_end") and date.fromisoformat(line["planned_end"]),
+            line.get("actual_end") and date.fromisoformat(line["actual_end"]),
+            statuses_rule.State(line["state"]),
+        )
+        for line in world.assignments(known_at)
+        if ids.encode(line["engineer_id"]) == ids.encode(engineer)
+    ]
+    holds = [
+        statuses_rule.Hold(
+            line["status"],
+            date.fromisoformat(line["valid_from"]),
+            line.get("valid_to") and date.fromisoformat(line["valid_to"]),
+        )
+        for line in world.of("status_hold")
+        if ids.encode(line["engineer_id"]) == ids.encode(engineer)
+    ]
+    return statuses_rule.status_on(day, work, holds)
+
+
 @pytest.mark.parametrize("seed", [0, 1, 3, 4])
-def test_the_database_answers_as_the_oracle(emptied: StaffingContext, seed: int) -> None:
+def test_the_database_answers_as_the_oracle_and_the_rule(emptied: StaffingContext, seed: int) -> None:
     made = worlds.world(Random(seed), worlds.Size(engineers=60))
     loading.load(emptied, [line.encode() for line in made.lines])
     world, random = oracle.read(made.lines), Random(seed)
@@ -93,6 +120,9 @@ def test_the_database_answers_as_the_oracle(emptied: StaffingContext, seed: int)
         found = statuses.statuses(emptied, day, known_at=known_at)
         answers = [{**vars(one), "until": one.until and one.until.isoformat()} for one in found]
         assert answers == oracle.statuses(world, day, known_at)
+        for one in found:
+            rule = by_the_rule(world, one.engineer_id, day, known_at)
+            assert (one.status, one.reason, one.until) == (rule.status, rule.reason, rule.until)
 
 
 def standing(context: StaffingContext, day: date) -> dict[str, str]:

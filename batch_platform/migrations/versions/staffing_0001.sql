@@ -224,14 +224,16 @@ CREATE FUNCTION staffing.confirmed_assignments(known_at timestamptz)
 RETURNS TABLE (engineer_id text, starts_on date, ends_on date)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT a.engineer_id, a.starts_on, coalesce(a.actual_end, a.planned_end)
-    FROM staffing.assignments AS a
-    WHERE a.recorded_at <= known_at AND a.state = 'confirmed'
-      AND NOT EXISTS (
-        SELECT FROM staffing.assignments AS newer
-        WHERE newer.assignment_id = a.assignment_id
-          AND newer.recorded_at > a.recorded_at AND newer.recorded_at <= known_at
-      );
+    SELECT v.engineer_id, v.starts_on, v.ends_on
+    FROM (
+        -- the order of the primary key, backwards
+        SELECT DISTINCT ON (a.assignment_id) a.engineer_id, a.starts_on, a.state,
+               coalesce(a.actual_end, a.planned_end) AS ends_on
+        FROM staffing.assignments AS a
+        WHERE a.recorded_at <= known_at
+        ORDER BY a.assignment_id DESC, a.recorded_at DESC
+    ) AS v
+    WHERE v.state = 'confirmed';
 END;
 COMMENT ON FUNCTION staffing.confirmed_assignments IS
     'The newest versions recorded up to a moment, where they are confirmed; days inclusive, an open end NULL.';
@@ -242,8 +244,12 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH everyone AS (
         SELECT e.engineer_id FROM staffing.engineers AS e
-        UNION SELECT a.engineer_id FROM staffing.assignments AS a
-        UNION SELECT h.engineer_id FROM staffing.status_holds AS h
+        UNION ALL (
+            SELECT a.engineer_id FROM staffing.assignments AS a
+            WHERE NOT EXISTS (SELECT FROM staffing.engineers AS e WHERE e.engineer_id = a.engineer_id)
+            UNION SELECT h.engineer_id FROM staffing.status_holds AS h
+            WHERE NOT EXISTS (SELECT FROM staffing.engineers AS e WHERE e.engineer_id = h.engineer_id)
+        )
     ), held AS (
         SELECT DISTINCT ON (h.engineer_id) h.engineer_id, h.status, h.valid_to
         FROM staffing.status_holds AS h
@@ -300,7 +306,7 @@ COMMENT ON TABLE staffing.status_changes IS
     'Revision 0: the status of a day as known, where it is another than on the written day before; never rewritten. '
     'Higher ones: corrections of that day alone, by what was recorded later.';
 COMMENT ON COLUMN staffing.status_changes.status IS 'NULL: nobody of that id is there, not yet or no longer.';
-CREATE INDEX status_changes_day ON staffing.status_changes (day);
+CREATE INDEX status_changes_day ON staffing.status_changes USING brin (day);
 
 CREATE TABLE staffing.account_findings (
     kind         text NOT NULL CHECK (kind IN ('contract_ended', 'no_sign_in')),

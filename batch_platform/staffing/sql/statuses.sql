@@ -48,6 +48,10 @@ ORDER BY s.day;
 -- name: is_recorded_after
 SELECT EXISTS (SELECT FROM assignments AS a WHERE a.recorded_at > %(at)s);
 
+-- name: have_room
+-- all engineers are sorted and joined at once
+SET LOCAL work_mem = '64MB';
+
 -- name: unstage_statuses
 DROP TABLE IF EXISTS pg_temp.staged;
 
@@ -78,11 +82,13 @@ ORDER BY id_number(c.engineer_id) NULLS LAST, id_text(c.engineer_id), c.revision
 LIMIT %(limit)s;
 
 -- name: write_changes
+-- in the order of the key, which its index takes at once
 INSERT INTO status_changes (engineer_id, day, revision, status, previous, reason, until, written_at)
 SELECT s.engineer_id, %(day)s, CASE WHEN %(correcting)s THEN s.revision + 1 ELSE 0 END, s.status, s.previous, s.reason,
        s.until, %(at)s
 FROM staged AS s
-WHERE s.status IS DISTINCT FROM s.previous;
+WHERE s.status IS DISTINCT FROM s.previous
+ORDER BY s.engineer_id;
 
 -- name: carry_over
 -- the next written day keeps what it said, where it said it by a row of an earlier day

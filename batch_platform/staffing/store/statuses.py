@@ -59,6 +59,7 @@ class Statuses(StaffingStatements):
 
     def stage_statuses(self, day: date, known_at: datetime | str) -> None:
         """Every engineer's status by what was recorded up to a moment, beside what stands."""
+        self._run("have_room")
         self._run("unstage_statuses")
         self._run("stage_statuses", day=day, known_at=known_at)
 
