@@ -6,7 +6,7 @@ Only `matplotlib.figure.Figure` is used: pyplot keeps figures in global state.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _OF_STATUS: Final = {"working": "#0072B2", "waiting_soon": "#E69F00", "waiting": "#D55E00"}
 _BLUE: Final = "#0072B2"
 _OF_HOLDS: Final = ("#009E73", "#CC79A7", "#56B4E9", "#000000")
+_DAY: Final = timedelta(days=1)
+_WEEK: Final = timedelta(days=7)
 
 
 def statuses(series: Sequence[tuple[date, Mapping[str, int]]], *, title: str) -> Figure:
@@ -36,6 +38,7 @@ def statuses(series: Sequence[tuple[date, Mapping[str, int]]], *, title: str) ->
         axes.bar(days, counts, bottom=below, width=1, color=colours[name], label=name)  # type: ignore[arg-type]
         below = [low + count for low, count in zip(below, counts, strict=True)]
     axes.set_ylabel("Engineers")
+    axes.set_xlim(min(days[0], days[-1] - _WEEK), days[-1] + _DAY)  # type: ignore[arg-type]
     axes.tick_params(axis="x", rotation=30)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, prop=_font())
     return figure

@@ -163,6 +163,18 @@ def test_a_company_that_was_not_there_loses_its_row(context: StaffingContext) ->
     assert rows(context, "SELECT count(*) FROM usage_days") == [(0,)]
 
 
+def test_what_was_counted_outlives_its_facts(context: StaffingContext) -> None:
+    load(context, company(1), {"kind": "login", "id": 1, "user_id": 1, "company_id": 1, "at": BEGIN})
+    usage.aggregate(context, DAY)
+    later = replace(context, clock=lambda: datetime(2029, 1, 1, tzinfo=UTC))
+    assert usage.aggregate(later, DAY) == Aggregated(DAY, 0, 0, 0, 0)
+    with context.store.transaction() as session:
+        session.connection.execute("DELETE FROM logins")
+    with pytest.raises(InvalidInput, match="of 2026-09-10 are deleted by now"):
+        usage.aggregate(later, DAY)
+    assert rows(context, "SELECT login_count FROM usage_days") == [(1,)]
+
+
 def test_missed_days_are_told_in_order_and_none_that_is_not_over(context: StaffingContext) -> None:
     assert usage.missing_days(context, DAY) == [DAY - timedelta(days=1)]
     usage.aggregate(context, DAY)

@@ -13,10 +13,13 @@ from batch_platform.core.failures import InvalidInput, NotFound
 from batch_platform.staffing import ids
 from batch_platform.staffing.instants import day_end
 from batch_platform.staffing.model import Aggregated, CompanyUsage
+from batch_platform.staffing.retention import CLASSES
 from batch_platform.staffing.service.context import StaffingContext
+from batch_platform.staffing.store import Session
 from batch_platform.staffing.store.statements import Row
 
 _DAY: Final = timedelta(days=1)
+_KEPT: Final = min(each.age for each in CLASSES if each.table in ("staffing.logins", "staffing.api_requests"))
 
 
 def usage(context: StaffingContext, day: date) -> list[CompanyUsage]:
@@ -63,12 +66,22 @@ def of_company(context: StaffingContext, company_id: str, after: date, until: da
 
 
 def aggregate(context: StaffingContext, day: date, *, dry_run: bool = False) -> Aggregated:
-    """Write what a day came to. Raises `InvalidInput` for a day that is not over."""
+    """Write what a day came to.
+
+    Raises `InvalidInput` for a day that is not over, or so old that what was counted of it is deleted by now.
+    """
     now = context.clock()
     if day_end(day) > now:
         raise InvalidInput("day-not-over", "{day} is not over yet", day=day, field="date")
     store = context.store
     with store.rehearsal() if dry_run else store.transaction() as session:
+        if day_end(day) <= now - _KEPT and _is_thinned(session, day):
+            raise InvalidInput(
+                "usage-facts-gone",
+                "sign-ins and requests of {day} are deleted by now; what was counted of them stays",
+                day=day,
+                field="date",
+            )
         return Aggregated(
             day,
             session.write_usage(day, now),
@@ -100,6 +113,14 @@ def approaches(context: StaffingContext, day: date) -> list[Row]:
     """What became of companies' approaches, as aggregated; `company_id` as it was given."""
     with context.store.snapshot() as session:
         return [_decoded(row) for row in session.approach_metrics(day)]
+
+
+def _is_thinned(session: Session, day: date) -> bool:
+    """Whether fewer are there than were counted."""
+    return any(
+        row["name"] in ("login_count", "api_call_count") and row["found"] > row["expected"]
+        for row in session.wrong_sums(day)
+    )
 
 
 def _company(day: date, row: Row) -> CompanyUsage:
