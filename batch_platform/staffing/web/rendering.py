@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 
+from batch_platform.core.messages import from_json
 from batch_platform.staffing import ids
 from batch_platform.staffing.web import words
 from batch_platform.web.access.dependencies import current, requires
@@ -25,6 +26,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
     names = {
         "staffing_home": HOME,
         "id_text": ids.shown,
+        "kept_message": from_json,
         "words": words,
         "now": request.app.state.staffing.clock(),
         "may_operate": principal.may("staffing:operate"),

@@ -73,6 +73,33 @@ FAULTS: Final[Mapping[FaultKind, str]] = {
     FaultKind.FILES: N_("Files differ"),
     FaultKind.INDEX: N_("An index is damaged"),
 }
+INVOICE_STATES: Final[Words] = {
+    "draft": (N_("Draft"), "busy"),
+    "issued": (N_("Issued"), "good"),
+    "waiting_for_usage": (N_("Waiting for usage"), "warning"),
+    "failed": (N_("Failed to be made"), "bad"),
+    "nothing_due": (N_("Nothing due"), "neutral"),
+    "void": (N_("Void"), "neutral"),
+}
+INVOICE_KINDS: Final[Mapping[str, str]] = {"invoice": N_("Invoice"), "credit_note": N_("Credit note")}
+DEEDS: Final[Mapping[str, str]] = {"issue": N_("Issue"), "void": N_("Make void"), "credit": N_("Give back")}
+PRICE_TYPES: Final[Mapping[str, str]] = {"net": N_("Prices without tax"), "gross": N_("Prices with tax")}
+ROUNDINGS: Final[Mapping[str, str]] = {
+    "floor": N_("Rounded down"),
+    "half_up": N_("Rounded half up"),
+    "ceil": N_("Rounded up"),
+}
+REPORT_KINDS: Final[Mapping[str, str]] = {
+    "company": N_("Report of a company"),
+    "system": N_("Report of the system"),
+    "engineer-activity": N_("Report of engineers' activity"),
+    "revenue": N_("Report of revenue"),
+}
+REPORT_STATES: Final[Words] = {
+    "complete": (N_("Complete"), "good"),
+    "incomplete": (N_("Incomplete"), "warning"),
+    "failed": (N_("Failed to be made"), "bad"),
+}
 USAGE_SOURCES: Final[Mapping[str, str]] = {"aggregated": N_("Aggregated"), "loaded": N_("Loaded")}
 
 
@@ -109,6 +136,11 @@ def rule(rule: Mapping[str, Any]) -> str:
     if every == "month":
         return _("on day %(day)s of every month at %(time)s", day=rule.get("day"), time=time)
     return ", ".join(f"{name}: {value}" for name, value in rule.items())
+
+
+def rate(value: Any) -> str:
+    """A tax rate, by percent."""
+    return _("Exempt") if value is None else f"{value} %"
 
 
 def age(length: timedelta) -> str:

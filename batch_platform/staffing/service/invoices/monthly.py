@@ -115,6 +115,13 @@ def totals_by_month(context: StaffingContext, until: date, months: int) -> list[
         return session.totals_by_month(shifted(until, 1 - months), until)
 
 
+def standing(context: StaffingContext, month: date) -> MonthOutcome:
+    """How a month stands. Raises `InvalidInput` as `require_month`."""
+    require_month(month)
+    with context.store.snapshot() as session:
+        return outcome(session, month)
+
+
 def outcome(session: Session, month: date, *, changed: int = 0, issued: int = 0) -> MonthOutcome:
     """How a month stands."""
     states = {row["state"]: row for row in session.month_states(month)}

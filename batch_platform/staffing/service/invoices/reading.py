@@ -11,7 +11,7 @@ from batch_platform.core import cursors
 from batch_platform.core.failures import Conflict, NotFound, PermanentFailure
 from batch_platform.staffing import bills
 from batch_platform.staffing.documents import bill as printing
-from batch_platform.staffing.documents.model import Rendered
+from batch_platform.staffing.documents.model import Bill, Rendered
 from batch_platform.staffing.model import InvoiceKind, InvoiceState
 from batch_platform.staffing.service.context import StaffingContext
 from batch_platform.staffing.store import Session
@@ -85,6 +85,13 @@ def named(session: Session, name: str) -> Row:
             field="invoice",
         )
     return rows[0]
+
+
+def bill(context: StaffingContext, name: str) -> Bill | None:
+    """What its document says; None where there is none. Raises as `invoice`."""
+    with context.store.snapshot() as session:
+        kept = session.invoice_document(named(session, name)["id"])
+    return None if kept is None or kept["document"] is None else bills.read(kept["document"], kept["number"])
 
 
 def history(context: StaffingContext, invoice_id: UUID) -> list[Event]:
