@@ -26,11 +26,13 @@ from batch_platform.server import create_app
 from batch_platform.settings import load_settings
 from batch_platform.staffing import opening as staffing
 from batch_platform.staffing.service import loading, statuses, usage
+from batch_platform.staffing.service.invoices import drafting
 from batch_platform.trading.demo import bundled
 from batch_platform.trading.service import TradingContext, contests
 from batch_platform.zengin import service as zengin
 from batch_platform_tests.end_to_end.machine import LAKE, Machine, month_files
 from batch_platform_tests.end_to_end.stack import Stack
+from batch_platform_tests.staffing.billing import ISSUER, RATE, contract
 from batch_platform_tests.waiting import eventually
 from batch_platform_tests.zengin.workflow import ANN, BEN, DATA, GENEROUS
 
@@ -120,16 +122,20 @@ def load_contest(machine: Machine) -> None:
 
 
 def load_staffing(machine: Machine) -> None:
-    """A company with an engineer, and a night of which only the row is there."""
+    """A company with an engineer, the draft of its invoice, and a night of which only the row is there."""
     facts = (
         {"kind": "company", "company_id": COMPANY, "name": "株式会社髙橋", "created_at": "2026-01-01T00:00:00Z"},
         {"kind": "engineer", "engineer_id": "e-1", "company_id": COMPANY, "name": "山田 太郎"},
+        {**ISSUER, "address": "東京都"},
+        RATE,
+        contract("k-1", COMPANY, start=NIGHT.isoformat(), end=NIGHT.isoformat()),
     )
     with open_pool(machine.variables["DATABASE_URL"], application_name="tests") as pool:
         work = staffing.build_context(pool, machine.settings())
         loading.load(work, [json.dumps(fact).encode() for fact in facts])
         statuses.write_day(work, NIGHT)
         usage.aggregate(work, NIGHT)
+        drafting.draft(work, NIGHT, by="system")
         with work.store.transaction() as session:
             session.connection.execute(
                 "INSERT INTO backups (night, state, attempt, started_at, error) VALUES (%s, 'failed', 1, now(), 'x')",

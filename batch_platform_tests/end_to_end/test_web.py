@@ -298,6 +298,9 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
         "template": ("order-filled",),
         "company_id": (COMPANY,),
         "night": (NIGHT.isoformat(),),
+        "month": (f"{NIGHT:%Y-%m}",),
+        "invoice": [row["id"] for row in items(client, "/api/staffing/invoices")],
+        "report_id": [row["id"] for row in items(client, "/api/staffing/reports")],
     }
     walked = 0
     for route in routes:
@@ -314,7 +317,7 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
                 place += f"?campaign={bundled.CAMPAIGN}"
             walked += 1
             if route.path.endswith(
-                ("/live", "/groups", "/proof", "/export", "/quote", "/html")
+                ("/live", "/groups", "/proof", "/export", "/quote", "/html", "/pdf", "/picture")
             ):  # a part of a page, or a file
                 assert page.request.get(place).status == 200, place
                 continue

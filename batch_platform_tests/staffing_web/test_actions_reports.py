@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,11 +21,13 @@ from batch_platform.staffing.service import StaffingContext
 from batch_platform.staffing.service.reports import monthly
 from batch_platform.staffing.web.reports import MAIL
 from batch_platform_tests.staffing.months import MONTH, write_month
+from batch_platform_tests.staffing_web.test_pages import HOME, HTML, JAPANESE, LATIN, words
 from batch_platform_tests.surfaces import Walk
 from batch_platform_tests.web.site import SECRET
 
 ROUTE = "POST /api/staffing/reports/{report_id}/mail"
-SURFACES = {(ROUTE, MAIL.name), ("staffing reports mail", MAIL.name)}
+FORM = "POST /console/staffing/reports/{report_id}/mail"
+SURFACES = {(ROUTE, MAIL.name), (FORM, MAIL.name), ("staffing reports mail", MAIL.name)}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,19 @@ def test_reports_are_listed_and_downloaded(viewer: httpx.Client) -> None:
 
 
 @pytest.mark.usefixtures("reported")
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_pages_speak_one_language(operator: httpx.Client, language: str) -> None:
+    [system] = listed(operator, kind="system")
+    place = f"/reports/{system['id']}"
+    for path in ("/reports?kind=system&versions=true", place):
+        text = re.sub("English|日本語|運営者", "", words(operator, path, language))
+        foreign = JAPANESE.search(text) if language == "en" else LATIN.search(text)
+        assert foreign is None, (path, text)
+    assert operator.get(f"{HOME}{place}/pdf", headers=HTML).content.startswith(b"%PDF")
+    assert operator.get(f"{HOME}{place}/picture", headers=HTML).content.startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("reported")
 def test_one_is_mailed_with_one_row(
     pool: postgres.Pool,
     operator: httpx.Client,
@@ -79,6 +95,8 @@ def test_one_is_mailed_with_one_row(
     walk.leaves_none(operator, "POST", "/api/staffing/reports/nobody/mail", 404)
     address = f"/api/staffing/reports/{companies[1]}/mail"
     walk.send(operator, "POST", address, MAIL.name, by="token:operator", target=companies[1], stranger=viewer)
+    form = f"/console/staffing/reports/{companies[1]}/mail"
+    walk.send(operator, "POST", form, MAIL.name, by="token:operator", target=companies[1], stranger=viewer)
 
     def call(*words: str) -> str:
         result = CliRunner().invoke(app, words[1:])
