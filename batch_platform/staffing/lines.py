@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -75,6 +75,11 @@ class Fact(Strict):
         """Its columns."""
         return self.model_dump(mode="json", by_alias=False)
 
+    @property
+    def warning(self) -> Message | None:
+        """What somebody should look at, though it is taken."""
+        return None
+
 
 class IssuerLine(Fact):
     table: ClassVar = "issuers"
@@ -88,6 +93,23 @@ class IssuerLine(Fact):
     address: Text | None = None
     phone: Text | None = None
     bank_account: Text | None = None
+
+    @property
+    def warning(self) -> Message | None:
+        number = parse_registration_number(self.registration_number)
+        if number is None or number.warning is None:
+            return None
+        return Message(
+            "check-digit-mismatch",
+            "the check digit of {number} does not match: no corporation has this number",
+            number=number.text,
+        )
+
+    @model_validator(mode="after")
+    def _series_apart(self) -> Self:
+        if self.credit_number_prefix == self.number_prefix:
+            raise ValueError(Message("prefixes-alike", "credit notes are not numbered as invoices are"))
+        return self
 
 
 class TaxRateLine(Fact):

@@ -72,6 +72,57 @@ def test_a_bad_line_is_named(emptied: StaffingContext, line: dict[str, Any], rea
         loading.load(emptied, lines(line))
 
 
+ISSUER = {
+    "kind": "issuer",
+    "registration_number": "t7000-0120-50003",
+    "name": "x",
+    "tax_rounding": "floor",
+    "number_prefix": "INV",
+}
+CONTRACT = {
+    "kind": "contract",
+    "contract_id": 1,
+    "company_id": 1,
+    "start": "2026-09-01",
+    "terms": [
+        {
+            "from": "2026-09-01",
+            "base_price": 1,
+            "max_users": 1,
+            "max_engineers": None,
+            "price_per_user": 1,
+            "price_per_engineer": 1,
+        }
+    ],
+}
+
+
+def test_a_number_whose_check_digit_differs_is_a_warning(emptied: StaffingContext) -> None:
+    loaded = loading.load(emptied, lines(COMPANY, ISSUER))
+    assert [str(warning) for warning in loaded.warnings] == [
+        "line 2: the check digit of T7000012050003 does not match: no corporation has this number"
+    ]
+    with pytest.raises(InvalidInput, match="line 1: credit notes are not numbered as invoices are"):
+        loading.load(emptied, lines({**ISSUER, "credit_number_prefix": "INV"}))
+
+
+def test_what_a_contract_does_not_say_is_as_if_it_were_said(emptied: StaffingContext) -> None:
+    said = {
+        **CONTRACT,
+        "issuer": None,
+        "payment": {"kind": "closing"},
+        "price_type": "net",
+        "discounts": [],
+        "extras": None,
+    }
+    loading.load(emptied, lines(CONTRACT))
+    assert loading.load(emptied, lines(said)).skipped == {"contract": 1}
+    with pytest.raises(InvalidInput, match=r"line 1: discounts\.0\.value: must be a number in plain digits"):
+        loading.load(
+            emptied, lines({**CONTRACT, "contract_id": 2, "discounts": [{"kind": "percent", "value": "1e1"}]})
+        )
+
+
 def test_a_loaded_usage_day_takes_the_place_of_an_aggregated_one(emptied: StaffingContext) -> None:
     with emptied.store.transaction() as session:
         session.connection.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batch_platform.core.audit import writes
 from batch_platform.core.json_lines import read_lines
-from batch_platform.core.terminal import print_json, print_rows, showing
+from batch_platform.core.terminal import print_json, print_rows, say, showing
 from batch_platform.kit import session
 from batch_platform.settings import load_settings
 from batch_platform.staffing.cli.options import DryRun, File, Json
@@ -25,8 +25,11 @@ def load_command(file: File, dry_run: DryRun = False, as_json: Json = False) -> 
             with mine.log.intent(LOAD, "facts") as intent:
                 done = loading.load(mine.context, lines)
                 intent.after = {"added": dict(done.added)}
+    for warning in done.warnings:
+        say(f"warning: {warning}", err=True)
     if as_json:
-        print_json({"added": done.added, "skipped": done.skipped, "dry_run": dry_run})
+        warnings = list(map(str, done.warnings))
+        print_json({"added": done.added, "skipped": done.skipped, "warnings": warnings, "dry_run": dry_run})
         return
     would = "would be added" if dry_run else "added"
     rows = [{"kind": kind, would: added, "there already": done.skipped[kind]} for kind, added in done.added.items()]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from batch_platform.core.failures import InvalidInput
@@ -21,10 +21,11 @@ LOAD: Final = "staffing.load"
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load has added, or would add, and what was there already; by kind."""
+    """What a load has added, or would add, and what was there already; by kind. `warnings` name their lines."""
 
     added: Mapping[str, int]
     skipped: Mapping[str, int]
+    warnings: Sequence[Message] = ()
 
 
 def load(context: StaffingContext, lines: Iterable[bytes], *, dry_run: bool = False) -> Loaded:
@@ -35,7 +36,12 @@ def load(context: StaffingContext, lines: Iterable[bytes], *, dry_run: bool = Fa
     facts = list(_read(lines))
     store = context.store
     with store.rehearsal() if dry_run else store.transaction() as session:
-        return _add(session, facts)
+        loaded = _add(session, facts)
+    warnings = [(number, fact.warning) for number, _, fact in facts]
+    said = [
+        Message("bad-line", "line {line}: {reason}", line=n, reason=warning) for n, warning in warnings if warning
+    ]
+    return replace(loaded, warnings=said)
 
 
 def _read(lines: Iterable[bytes]) -> Iterable[tuple[int, str, Fact]]:
