@@ -9,9 +9,12 @@ from html import unescape
 
 import httpx
 import pytest
+from fastapi import FastAPI, Request
 
 from batch_platform.core import postgres
 from batch_platform.staffing.service import StaffingContext, accounts, approaches, loading, statuses, usage
+from batch_platform.staffing.web.overview_pages import CARD
+from batch_platform.web.console import Console
 
 HOME = "/console/staffing"
 HTML = {"Accept": "text/html"}
@@ -136,6 +139,19 @@ def test_a_backup_tells_its_faults(viewer: httpx.Client) -> None:
     [row] = viewer.get("/api/staffing/backups").json()["data"]["items"]
     assert (row["night"], row["state"], row["faults"]) == ("2026-11-30", "failed", FAULTS)
     assert viewer.get(f"{HOME}/backups/2026-11-01", headers=HTML).status_code == 404
+
+
+def test_the_dashboards_card_tells_what_waits(staffing: StaffingContext) -> None:
+    app = FastAPI()
+    app.state.staffing = staffing
+    asking = Request(
+        {"type": "http", "app": app, "method": "GET", "path": "/console", "query_string": b"", "headers": []}
+    )
+    packages = ["batch_platform.web", "batch_platform.staffing.web"]
+    console = Console(packages=packages, navigation=(), environment="local")
+    shown = console.page(asking, CARD.template, {"card": CARD.load(asking)})
+    assert "配信に失敗したアプローチ" in shown
+    assert "承認待ちの請求書" not in shown
 
 
 def test_who_only_looks_delivers_nothing_again(viewer: httpx.Client, operator: httpx.Client) -> None:

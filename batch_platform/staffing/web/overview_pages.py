@@ -61,8 +61,7 @@ def _card(request: Request) -> dict[str, Any] | None:
     """What somebody has to do; None when nothing."""
     figures = overview.overview(request.app.state.staffing)
     names = ("draft_invoices", "waiting_invoices", "failed_invoices", "failed_occurrences", "account_findings")
-    shown = {name: figures[name] for name in names if figures[name]}
-    return {"home": HOME, "figures": shown} if shown else None
+    return {"home": HOME, "figures": figures} if any(figures[name] for name in names) else None
 
 
 TITLES: Final = {
