@@ -16,6 +16,7 @@ from batch_platform.staffing.cli.run import run_command
 from batch_platform.staffing.cli.statuses import status_command
 from batch_platform.staffing.cli.usage import usage_command
 from batch_platform.staffing.cli.verify import verify_command
+from batch_platform.staffing.proving.command import prove
 
 app = typer.Typer(no_args_is_help=True, help="Engineer staffing: statuses, usage, invoices, reports, mail, backups.")
 app.command("load")(load_command)
@@ -23,6 +24,7 @@ app.command("calc")(calc_command)
 app.command("run")(run_command)
 app.command("status")(status_command)
 app.command("usage")(usage_command)
+app.command("prove")(prove)
 app.add_typer(backup_app, name="backup")
 app.command("verify")(verify_command)
 app.add_typer(invoices_app, name="invoices")

@@ -1,0 +1,129 @@
+"""What is tried: workers killed at each write, several at the same months, and SIGKILL while billing and sending."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Final
+
+from batch_platform.proving.cases import STUCK, Played, Scenario, Wish
+from batch_platform.proving.faults import Mortal, WorkerKilled
+from batch_platform.proving.processes import Worker, workers
+from batch_platform.staffing.proving.ground import Ground
+from batch_platform.staffing.proving.judge import differences, hashes
+from batch_platform.staffing.proving.play import NOW, BillingCase, bill, biller, play, set_up
+from batch_platform.staffing.proving.senders import senders, settled, waiting
+from batch_platform.staffing.proving.sink import MemorySink, local_sink
+
+_MOMENTS: Final = 0.5
+"""Seconds of work within which a process is killed."""
+_A_ROUND: Final = 20
+"""Processes that are killed over the same facts, at most."""
+
+
+def begin(ground: Ground, case: BillingCase) -> None:
+    """The facts of a case, of which it is known what an undisturbed run makes."""
+    if (key := (case.seed, case.contracts)) not in ground.undisturbed:
+        set_up(ground, case)
+        with ground.worker(lambda: NOW) as context:
+            bill(context)
+        ground.undisturbed[key] = hashes(ground)
+    set_up(ground, case)
+
+
+# killed at each write
+
+
+def crash_cases(wish: Wish) -> list[BillingCase]:
+    return [BillingCase("crash points", wish.seed, contracts=wish.size)]
+
+
+def crash_points(ground: Ground, case: BillingCase) -> int:
+    """Every commit that has written, every file that is stored, every mail that is given."""
+    mortal = Mortal()
+    begin(ground, case)
+    play(ground, MemorySink(), mortal)
+    return mortal.writes
+
+
+def play_crash(ground: Ground, case: BillingCase) -> Played:
+    """Killed at a write; another worker does all of it again from the start, and once more."""
+    mortal, sink = Mortal(case.at, after=case.after), MemorySink()
+    begin(ground, case)
+    try:
+        play(ground, sink, mortal)
+    except WorkerKilled:
+        play(ground, sink)
+    found = differences(ground, case, sink.mails)
+    if not found:
+        play(ground, sink)
+        found = differences(ground, case, sink.mails)
+    return Played(case, tuple(found), mortal.writes)
+
+
+# several workers at the same months
+
+
+def race_cases(wish: Wish) -> list[BillingCase]:
+    return [BillingCase("races", wish.seed, number, contracts=wish.size) for number in range(1 + wish.depth)]
+
+
+def play_race(ground: Ground, case: BillingCase) -> Played:
+    """Four workers bill and send everything at once."""
+    sink = MemorySink()
+    begin(ground, case)
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(play, ground, sink, alone=False) for _ in range(4)]:
+            future.result(timeout=STUCK)
+    play(ground, sink)
+    return Played(case, tuple(differences(ground, case, sink.mails)), struck=3)
+
+
+# killed at random
+
+
+def kill_cases(wish: Wish) -> Iterator[BillingCase]:
+    yield BillingCase("kill -9", wish.seed, contracts=wish.size, kills=wish.kills)
+
+
+def play_kills(ground: Ground, case: BillingCase) -> Played:
+    """Two processes bill, two send; killed at any moment each is replaced, and the last ones come to their end."""
+    random = Random(case.seed)  # noqa: S311 (to be played again alike)
+    found: list[str] = []
+    kills = 0
+    with local_sink() as sink, workers(biller, ground.name, ahead=1) as billers, senders(ground, sink) as sending:
+        while kills < case.kills and not found:
+            begin(ground, case)
+            sink.clear()
+            at_work = [(kind, _begun(kind)) for kind in (billers, billers, sending, sending)]
+            for _ in range(min(_A_ROUND, case.kills - kills)):
+                time.sleep(random.random() * _MOMENTS)
+                running = [place for place, (_, worker) in enumerate(at_work) if worker.runs]
+                kind, worker = at_work.pop(random.choice(running))
+                killed, wrong = worker.kill()
+                kills += killed
+                found += wrong
+                at_work.append((kind, _begun(kind)))
+                if not waiting(ground) and not all(worker.runs for _, worker in at_work):
+                    break  # somebody has billed to the end, and all is sent
+            for worker in [worker for kind, worker in at_work if kind is billers]:
+                found += worker.ended()
+            found = found or settled(ground) or differences(ground, case, sink.mails)
+            for worker in [worker for kind, worker in at_work if kind is sending]:
+                found += worker.kill()[1]
+    return Played(case, tuple(found), struck=kills)
+
+
+def _begun(kind: Iterator[Worker]) -> Worker:
+    worker = next(kind)
+    worker.begin("go")
+    return worker
+
+
+SCENARIOS: Final = (
+    Scenario("crash points", "killed at each write, done again", crash_cases, play_crash, crash_points),
+    Scenario("races", "four workers at the same months", race_cases, play_race),
+    Scenario("kill -9", "billing and sending processes killed at random moments", kill_cases, play_kills),
+)
