@@ -87,9 +87,9 @@ def mails_after_the_commit(patch: pytest.MonkeyPatch) -> None:
     pending: list[tuple[Any, ...]] = []
     tell, issue = notices.tell, issuing.issue
 
-    def issue_and_tell(context: StaffingContext, month: date, *, by: str) -> int:
+    def issue_and_tell(context: StaffingContext, month: date, **more: Any) -> int:
         pending.clear()
-        issued = issue(context, month, by=by)
+        issued = issue(context, month, **more)
         with context.store.transaction() as session:
             for bucket, issues, now in pending:
                 tell(session, bucket, issues, now=now)

@@ -51,7 +51,8 @@ class Ground:
         """The context of another worker, of which each commit and each write to S3 passes the hazard."""
         s3 = disturbed(self._s3, hazard) if hazard else self._s3
         with self._pool(hazard) as pool:
-            yield StaffingContext(pool, clock, Originals(lambda: s3, self.name))
+            files = Originals(lambda: s3, self.name)
+            yield StaffingContext(pool, clock, originals=files, report_files=files)
 
     @contextmanager
     def outbox(self, clock: Clock, hazard: Hazard | None = None) -> Iterator[OutboxContext]:

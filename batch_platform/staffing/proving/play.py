@@ -40,10 +40,11 @@ _WAITING: Final = "SELECT count(*) FROM outbox.notices WHERE state IN ('pending'
 
 @dataclass(frozen=True, kw_only=True)
 class BillingCase(Case):
-    """So many contracts; `kills` real processes."""
+    """So many contracts; `kills` real processes, of which `pairs` bill and as many send at a time."""
 
     contracts: int
     kills: int = 0
+    pairs: int = 2
 
 
 def facts(case: BillingCase) -> list[str]:

@@ -19,6 +19,7 @@ from batch_platform.staffing.proving.sink import MemorySink, local_sink
 
 _MOMENTS: Final = 0.5
 """Seconds of work within which a process is killed."""
+_MORE: Final = 10
 _A_ROUND: Final = 20
 """Processes that are killed over the same facts, at most."""
 
@@ -85,11 +86,13 @@ def play_race(ground: Ground, case: BillingCase) -> Played:
 
 
 def kill_cases(wish: Wish) -> Iterator[BillingCase]:
-    yield BillingCase("kill -9", wish.seed, contracts=wish.size, kills=wish.kills)
+    """With more contracts: processes take longer to start than to bill a few."""
+    pairs = 1 if wish.depth == 0 else 2
+    yield BillingCase("kill -9", wish.seed, contracts=_MORE * wish.size, kills=wish.kills, pairs=pairs)
 
 
 def play_kills(ground: Ground, case: BillingCase) -> Played:
-    """Two processes bill, two send; killed at any moment each is replaced, and the last ones come to their end."""
+    """Processes bill and send; killed at any moment each is replaced, and the last ones come to their end."""
     random = Random(case.seed)  # noqa: S311 (to be played again alike)
     found: list[str] = []
     kills = 0
@@ -97,7 +100,7 @@ def play_kills(ground: Ground, case: BillingCase) -> Played:
         while kills < case.kills and not found:
             begin(ground, case)
             sink.clear()
-            at_work = [(kind, _begun(kind)) for kind in (billers, billers, sending, sending)]
+            at_work = [(kind, _begun(kind)) for kind in (billers, sending) * case.pairs]
             for _ in range(min(_A_ROUND, case.kills - kills)):
                 time.sleep(random.random() * _MOMENTS)
                 running = [place for place, (_, worker) in enumerate(at_work) if worker.runs]
