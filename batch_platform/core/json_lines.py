@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import sys
@@ -15,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.messages import Message
+from batch_platform.core.numbers import parse_decimal
 from batch_platform.core.validation import refusal_of
 
 JsonObject = dict[str, Any]
@@ -68,12 +70,17 @@ def read_lines(file: str) -> list[bytes]:
         raise InvalidInput(
             "file-unreadable", "the file cannot be read: {reason}", reason=str(error.strerror), field="file"
         ) from None
-    return content.split(b"\n")
+    return content.removeprefix(codecs.BOM_UTF8).split(b"\n")
 
 
 def read_strictly(text: str) -> Any:
     """JSON that names no field twice and knows no NaN. Raises `ValueError`."""
     return _DECODER.decode(text)
+
+
+def read_decimals(text: str) -> Any:
+    """The same, where numbers with a point are exact `Decimal`s. Raises `ValueError`, also for an exponent."""
+    return _DECIMALS.decode(text)
 
 
 def objects(
@@ -128,3 +135,4 @@ def _no_literal(literal: str) -> NoReturn:
 
 
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_literal)
+_DECIMALS: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_literal, parse_float=parse_decimal)

@@ -1,6 +1,4 @@
-"""Fields of what staffing reads as JSON. Yen are whole, percents exact; a JSON number with a point is refused, for it
-may have lost digits on its way: such a number is written as text.
-"""
+"""Fields of what staffing reads as JSON: yen are whole; percents exact, as text or as a number in plain digits."""
 
 from __future__ import annotations
 

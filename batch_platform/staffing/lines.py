@@ -26,11 +26,11 @@ Bytes = Annotated[int, Field(ge=0, le=2**62)]
 
 
 def _decimal_text(value: object) -> object:
-    """A number written as text or as a whole number: kept as its digits, which a database reads exactly."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    """A number, written as one or as text: kept as its digits, which a database reads exactly."""
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return f"{Decimal(value):f}"
     if isinstance(value, str):
-        return str(parse_decimal(value))
+        return f"{parse_decimal(value):f}"
     return value
 
 

@@ -135,6 +135,14 @@ def test_a_loaded_usage_day_takes_the_place_of_an_aggregated_one(emptied: Staffi
     assert row == ("loaded", 3, 5)
 
 
+def test_numbers_with_a_point_are_exact_however_they_are_written(emptied: StaffingContext) -> None:
+    rate = b'{"kind": "tax_rate", "category": "standard", "rate": %s, "valid_from": "2019-10-01"}'
+    assert loading.load(emptied, [rate % b"7.8"]).added == {"tax_rate": 1}
+    assert loading.load(emptied, [rate % b'"7.8"']).skipped == {"tax_rate": 1}
+    with pytest.raises(InvalidInput, match="line 1: must be a number in plain digits"):
+        loading.load(emptied, [rate % b"78e-1"])
+
+
 @given(st.one_of(st.integers(), st.text(min_size=1)))
 def test_an_id_comes_back_as_it_was(value: int | str) -> None:
     assert ids.decode(ids.encode(value)) == value

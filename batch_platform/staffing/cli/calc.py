@@ -30,11 +30,13 @@ def calc_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, an answer a line.")] = False,
 ) -> None:
     """The rules alone: JSON Lines in, an answer a line out, nothing stored. The README of staffing has the fields."""
-    from batch_platform.core.json_lines import objects, read_lines
+    from batch_platform.core.json_lines import objects, read_decimals, read_lines
     from batch_platform.staffing.calc import CALCULATIONS
 
     # all lines are known to be good before anything is printed
-    answers = [CALCULATIONS[kind.value](number, value) for number, value in objects(read_lines(file))]
+    answers = [
+        CALCULATIONS[kind.value](number, value) for number, value in objects(read_lines(file), read=read_decimals)
+    ]
     for answer in answers:
         if as_json:
             say(json.dumps(answer, ensure_ascii=False))

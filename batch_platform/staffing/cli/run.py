@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -56,7 +56,14 @@ def run_command(job_name: JobName, date: TargetDate = None, dry_run: DryRun = Fa
         return
     say(f"{job.name} {detail.run.place or ''}: done")
     for name, value in (result.outcome or {}).items():
-        say(f"{name.replace('_', ' ')}: {shown(value)}")
+        say(f"{name.replace('_', ' ')}: {_told(value)}")
+
+
+def _told(value: Any) -> str:
+    """A list of records is told record by record, each with its fields."""
+    if isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        return "".join(f"\n  {', '.join(f'{name} {shown(part)}' for name, part in each.items())}" for each in value)
+    return shown(value)
 
 
 def _job(registry: Registry, name: str) -> Job:

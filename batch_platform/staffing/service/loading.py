@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.core.json_lines import bad_line, checked, objects
+from batch_platform.core.json_lines import bad_line, checked, objects, read_decimals
 from batch_platform.core.messages import Message
 from batch_platform.staffing.lines import KINDS, Fact
 from batch_platform.staffing.service.context import StaffingContext
@@ -45,7 +45,7 @@ def load(context: StaffingContext, lines: Iterable[bytes], *, dry_run: bool = Fa
 
 
 def _read(lines: Iterable[bytes]) -> Iterable[tuple[int, str, Fact]]:
-    for number, value in objects(lines):
+    for number, value in objects(lines, read=read_decimals):
         kind = value.pop("kind", None)
         if not isinstance(kind, str) or kind not in KINDS:
             known = ", ".join(KINDS)
