@@ -108,7 +108,7 @@ def test_a_killed_demo_ends_as_an_undisturbed_one(clean_environment: None) -> No
 
         undisturbed.start()
         ends = [disturbed.spawn_cli("demo", "--quiet"), costs_shown(undisturbed)]
-        printed = [process.communicate(timeout=PATIENCE)[0] for process in ends]
+        printed = [process.communicate(timeout=2 * PATIENCE)[0] for process in ends]
         assert [process.returncode for process in ends] == [0, 0], printed
         assert all("1894.177396866720" in text for text in printed)
         assert "balances equal those before plus what was paid in and out since" in printed[0]

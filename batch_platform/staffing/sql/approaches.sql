@@ -110,13 +110,13 @@ ORDER BY o.scheduled_for DESC, o.approach_id DESC
 LIMIT %(limit)s;
 
 -- name: approaches_waiting
-SELECT 'approaches' AS label, count(*) AS value FROM staffing.approach_schedules AS s WHERE s.next_at <= %(now)s;
+SELECT 'approaches' AS label, count(*) AS value FROM staffing.approach_schedules AS s WHERE s.next_at <= %(now)s
 
 -- name: rule_approaches_waiting
 SELECT 'approaches' AS subject, NULL::text AS job, format('%%s periodic approaches are due', count(*)) AS summary
 FROM staffing.approach_schedules AS s
 WHERE s.next_at <= %(now)s
-HAVING count(*) > %(limit)s;
+HAVING count(*) > %(limit)s
 
 -- name: rule_approaches_failed
 SELECT o.approach_id AS subject, NULL::text AS job,
@@ -124,4 +124,4 @@ SELECT o.approach_id AS subject, NULL::text AS job,
            AS summary
 FROM staffing.approach_occurrences AS o
 WHERE o.state = 'failed'
-GROUP BY o.approach_id;
+GROUP BY o.approach_id
