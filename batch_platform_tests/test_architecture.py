@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "local/services.py": "which services the user's environment names",
     "local/tools.py": "what an installation inherits",
     "local/up.py": "which services the user's environment names",
+    "staffing/proving/senders.py": "what the processes of the crash proof inherit",
 }
 # Where a float is no money. Seconds and jitter are `float` in annotations, which are not looked at.
 FLOATS = {

@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any, Final, cast
 
-from batch_platform.outbox import service as outbox
 from batch_platform.outbox.model import Channel
+from batch_platform.outbox.service import consent, deliver
 from batch_platform.proving.cases import Case
 from batch_platform.proving.faults import Calm, Hazard
 from batch_platform.proving.ground import SteppingClock
@@ -124,7 +124,7 @@ def set_up(ground: Ground, case: BillingCase) -> None:
         loading.load(context, [line.encode() for line in facts(case)])
         with context.store.transaction() as session:
             for address in _ADDRESSES:
-                outbox.consent(session.connection, "staffing", address, granted=True, source="proof", at=NOW)
+                consent(session.connection, "staffing", address, granted=True, source="proof", at=NOW)
 
 
 def bill(context: StaffingContext) -> None:
@@ -152,7 +152,7 @@ def _deliver(
     files = cast(Any, OriginalFiles(context.originals))
     with ground.outbox(clock, hazard) as worker:
         for _ in range(_ROUNDS):
-            claimed = outbox.deliver(worker, provider, files)
+            claimed = deliver(worker, provider, files)
             if ground.rows(_WAITING) == [(0,)] or not (claimed or between):
                 return
             clock.pass_by(between)
