@@ -90,7 +90,7 @@ def words(client: httpx.Client, path: str, language: str = "ja") -> str:
 PAGES = (
     *("", "/engineers", "/engineers?status=leave&known=then&search=Taro", "/engineers/changes", "/usage"),
     *("/engineers/changes?date=2027-01-01", "/usage/p%2F1", "/approaches", "/approaches/occurrences?state=failed"),
-    *("/backups", "/backups/2026-11-30"),
+    *("/backups", "/backups/2026-11-30", "/findings"),
 )
 
 

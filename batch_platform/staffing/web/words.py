@@ -100,6 +100,12 @@ REPORT_STATES: Final[Words] = {
     "incomplete": (N_("Incomplete"), "warning"),
     "failed": (N_("Failed to be made"), "bad"),
 }
+WEEKLY_JOBS: Final[Mapping[str, str]] = {"maintenance": N_("Maintenance"), "performance": N_("Performance")}
+SEVERITIES: Final[Words] = {
+    "critical": (N_("Critical finding"), "bad"),
+    "warning": (N_("Warning"), "warning"),
+    "info": (N_("For information"), "neutral"),
+}
 USAGE_SOURCES: Final[Mapping[str, str]] = {"aggregated": N_("Aggregated"), "loaded": N_("Loaded")}
 
 
