@@ -55,7 +55,7 @@ def test_each_write_as_the_last_one(ground: Ground, points: list[BillingCase], f
 
 @pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS[1:]])
 def test_nothing_differs(provisioned: Settings, name: str) -> None:
-    [found] = crash_proof().verdicts(provisioned, replace(WISH, depth=0), name)
+    [found] = crash_proof().verdicts(provisioned, replace(WISH, size=2, depth=0), name)
     assert found.worst is None, found.worst
     assert found.disturbances > 0
 
@@ -108,5 +108,5 @@ def test_what_is_broken_is_found(
     ground: Ground, points: list[BillingCase], monkeypatch: pytest.MonkeyPatch, broken: Break, told: str
 ) -> None:
     broken(monkeypatch)
-    found = [attempt(ground, CRASHES, replace(case, after=True)).differences for case in points[:12]]
-    assert told in "\n".join(difference for differences in found for difference in differences), found
+    played = (attempt(ground, CRASHES, replace(case, after=True)) for case in points[:12])
+    assert any(told in difference for each in played for difference in each.differences)

@@ -17,7 +17,7 @@ from batch_platform.staffing.proving.play import NOW, BillingCase, bill, biller,
 from batch_platform.staffing.proving.senders import senders, settled, waiting
 from batch_platform.staffing.proving.sink import MemorySink, local_sink
 
-_MOMENTS: Final = 0.5
+_MOMENTS: Final = 1.0
 """Seconds of work within which a process is killed."""
 _MORE: Final = 10
 _A_ROUND: Final = 20
@@ -100,29 +100,62 @@ def play_kills(ground: Ground, case: BillingCase) -> Played:
         while kills < case.kills and not found:
             begin(ground, case)
             sink.clear()
-            at_work = [(kind, _begun(kind)) for kind in (billers, sending) * case.pairs]
-            for _ in range(min(_A_ROUND, case.kills - kills)):
-                time.sleep(random.random() * _MOMENTS)
-                running = [place for place, (_, worker) in enumerate(at_work) if worker.runs]
-                kind, worker = at_work.pop(random.choice(running))
-                killed, wrong = worker.kill()
-                kills += killed
-                found += wrong
-                at_work.append((kind, _begun(kind)))
-                if not waiting(ground) and not all(worker.runs for _, worker in at_work):
-                    break  # somebody has billed to the end, and all is sent
-            for worker in [worker for kind, worker in at_work if kind is billers]:
-                found += worker.ended()
-            found = found or settled(ground) or differences(ground, case, sink.mails)
-            for worker in [worker for kind, worker in at_work if kind is sending]:
-                found += worker.kill()[1]
+            work = _Work(ground, billers, sending, case.pairs)
+            kills += work.disturb(random, min(_A_ROUND, case.kills - kills))
+            found = work.end() or differences(ground, case, sink.mails)
     return Played(case, tuple(found), struck=kills)
 
 
-def _begun(kind: Iterator[Worker]) -> Worker:
-    worker = next(kind)
-    worker.begin("go")
-    return worker
+class _Work:
+    """Processes at the same work, each of which is replaced when it is killed."""
+
+    def __init__(self, ground: Ground, billers: Iterator[Worker], sending: Iterator[Worker], pairs: int) -> None:
+        self._ground = ground
+        self._waiting = {True: billers, False: sending}
+        self._at_work = [(bills, self._begun(bills)) for bills in (True, False) * pairs]
+        self._wrong: list[str] = []
+
+    def disturb(self, random: Random, kills: int) -> int:
+        """Kill so many, in the second half only who sends; how many were before all is billed and sent."""
+        left = kills
+        while left and not self._wrong:
+            time.sleep(random.random() * _MOMENTS)
+            doomed = self._doomed(spared=left <= kills // 2)
+            if doomed:
+                left -= self._kill(random.choice(doomed))
+            elif not any(worker.runs for bills, worker in self._at_work if bills):
+                break
+        return kills - left
+
+    def end(self) -> list[str]:
+        """Wait until all is billed and sent; what went wrong, ever."""
+        for worker in [worker for bills, worker in self._at_work if bills]:
+            self._wrong += worker.ended()
+        self._wrong = self._wrong or settled(self._ground)
+        for worker in [worker for bills, worker in self._at_work if not bills]:
+            self._wrong += worker.kill()[1]
+        return self._wrong
+
+    def _doomed(self, *, spared: bool) -> list[int]:
+        """Who is at work: those who bill, unless they are spared, and those who send while there is something to."""
+        sends = waiting(self._ground) > 0
+        return [
+            place
+            for place, (bills, worker) in enumerate(self._at_work)
+            if worker.runs and (not spared if bills else sends)
+        ]
+
+    def _kill(self, place: int) -> bool:
+        bills, worker = self._at_work.pop(place)
+        killed, wrong = worker.kill()
+        self._wrong += wrong
+        self._at_work.append((bills, self._begun(bills)))
+        return killed
+
+    def _begun(self, bills: bool) -> Worker:
+        worker = next(self._waiting[bills])
+        worker.begin("go")
+        return worker
 
 
 SCENARIOS: Final = (
