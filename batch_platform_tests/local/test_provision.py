@@ -106,7 +106,7 @@ def test_a_changed_key_is_refused(services: dict[str, str], tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ("{BucketName: b, ObjectLockEnabled: true}", "bucket property ObjectLockEnabled is not understood"),
+        ("{BucketName: b, AccelerateConfiguration: {}}", "bucket property AccelerateConfiguration is not understood"),
         ("{BucketName: !Sub '${Nobody}-b'}", "Nobody is no parameter"),
         ("{BucketName: !Join ['-', [a, b]]}", "Fn::Join is not understood"),
         ("{BucketName: !If [Never, a, b]}", "no condition Never"),
