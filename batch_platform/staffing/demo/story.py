@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,10 +26,8 @@ APPROVERS: Final = ("local:hanako", "local:taro")
 def loaded_month(work: StaffingContext) -> date | None:
     """The month that an earlier demo has billed: its companies were made for that one."""
     with work.store.snapshot() as session:
-        row = session.connection.execute(
-            "SELECT starts_on FROM contracts WHERE contract_id = 'K-002' AND company_id = 'C-002'"
-        ).fetchone()
-    return None if row is None else shifted(row[0], 11)
+        first = session.contract_start("K-002")
+    return None if first is None else shifted(first, 11)
 
 
 def load(work: StaffingContext, month: date, step: Step) -> None:
@@ -42,8 +40,9 @@ def load(work: StaffingContext, month: date, step: Step) -> None:
 
 def has_usage(work: StaffingContext, day: date) -> bool:
     """Whether a day's usage is written."""
-    with work.store.snapshot() as session:
-        return bool(session.connection.execute("SELECT FROM usage_days WHERE date = %s LIMIT 1", [day]).fetchall())
+    from batch_platform.staffing.service import usage
+
+    return bool(usage.systems(work, day - timedelta(days=1), day))
 
 
 def bill(work: StaffingContext, month: date, step: Step) -> list[str]:

@@ -10,3 +10,6 @@ CREATE TEMPORARY TABLE loading (
 
 -- name: analyze_loading
 ANALYZE loading;
+
+-- name: contract_start
+SELECT c.starts_on FROM contracts AS c WHERE c.contract_id = %(contract_id)s;

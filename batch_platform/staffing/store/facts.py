@@ -10,6 +10,7 @@ from batch_platform.staffing.store.statements import StaffingStatements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     import polars
 
@@ -65,6 +66,11 @@ class Facts(StaffingStatements):
         statement = _CONTRADICTION.format(table=sql.Identifier(table), matches=matches)
         [[number]] = self.connection.execute(statement, {"kind": kind}).fetchall()
         return None if number is None else int(number)
+
+    def contract_start(self, contract_id: str) -> date | None:
+        """The first day of a contract, if it is there."""
+        rows = self._rows("contract_start", contract_id=contract_id)
+        return rows[0]["starts_on"] if rows else None
 
 
 def _list(of: str | None, names: Sequence[str]) -> sql.Composed:

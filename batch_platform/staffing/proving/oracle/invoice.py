@@ -99,6 +99,11 @@ def cut(contract: Mapping[str, Any], period: str) -> Iterator[Segment]:
             yield part
 
 
+def _beyond(peak: int, included: int | None) -> int:
+    """None includes any number."""
+    return 0 if included is None else peak - included
+
+
 def _of_segment(
     part: Segment, period: str, usage: Mapping[date, Mapping[str, int]], rates: Collection[Line], full: bool
 ) -> Iterator[Json]:
@@ -106,8 +111,8 @@ def _of_segment(
     peak = {name: max(usage[on][name] for on in days(part.first, part.last)) for name in ("users", "engineers")}
     charged = (
         ("base", 1, plan["base_price"]),
-        ("extra_users", peak["users"] - plan["max_users"], plan["price_per_user"]),
-        ("extra_engineers", peak["engineers"] - plan["max_engineers"], plan["price_per_engineer"]),
+        ("extra_users", _beyond(peak["users"], plan["max_users"]), plan["price_per_user"]),
+        ("extra_engineers", _beyond(peak["engineers"], plan["max_engineers"]), plan["price_per_engineer"]),
     )
     for kind, quantity, price in charged:
         amount = quantity * price if full else quantity * price * part.length // of_days
