@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from batch_platform.core.terminal import say
 from batch_platform.kit import lists
-from batch_platform.staffing.cli.options import day
+from batch_platform.staffing.cli.options import Output, day, hand_out
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.web.performance import FIGURES, WEEKS
 
@@ -21,9 +18,6 @@ lists.command(app, WEEKS, "weeks", doc="List analysed weeks, the newest first.",
 lists.command(app, FIGURES, "figures", doc="List what a week came to, the most used first.", opened=open_work)
 
 Monday = Annotated[date, typer.Option("--week", parser=day, metavar="YYYY-MM-DD", help="The Monday that begins it.")]
-Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the PDF goes; default: stdout.")
-]
 
 
 @app.command("report")
@@ -33,8 +27,4 @@ def report_command(week: Monday, output: Output = None) -> None:
 
     with open_work() as work:
         content = performance.report(work, week)
-    if output is None:
-        sys.stdout.buffer.write(content)
-        return
-    output.write_bytes(content)
-    say(f"{output}: {len(content)} bytes")
+    hand_out(content, output)

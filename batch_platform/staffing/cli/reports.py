@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +9,7 @@ import typer
 from batch_platform.core.terminal import print_json, print_rows, say
 from batch_platform.kit import actions, lists, session
 from batch_platform.settings import load_settings
-from batch_platform.staffing.cli.options import Json
+from batch_platform.staffing.cli.options import Json, Output, hand_out
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.web.reports import MAIL, REPORTS, Mailing, ReportAnswer
 
@@ -58,28 +56,16 @@ def show_command(report: Report, as_json: Json = False) -> None:
 @app.command("render")
 def render_command(
     report: Report,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the PDF goes; default: stdout.")
-    ] = None,
+    output: Output = None,
     original: Annotated[bool, typer.Option("--original", help="The stored PDF, not a new print.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print a report of the data as they are now; nothing is stored."""
-    from hashlib import sha256
-
     from batch_platform.staffing.service.reports import reading
 
     with open_work() as work:
         pdf = reading.pdf(work, report)[1] if original else reading.render(work, report).pdf
-    digest = sha256(pdf).hexdigest()
-    if output is not None:
-        output.write_bytes(pdf)
-    if as_json:
-        print_json({"sha256": digest, "bytes": len(pdf)})
-    elif output is None:
-        sys.stdout.buffer.write(pdf)
-    else:
-        say(f"{output}: {len(pdf)} bytes, SHA-256 {digest}")
+    hand_out(pdf, output, as_json=as_json)
 
 
 actions.command(
