@@ -22,8 +22,8 @@ Around the domains, from the top; each imports only what stands below it
     domains     the one list of domains
     outbox      mail, in-app and SMS notices; declared like a domain, but its service is there for all others
     kit         what a domain declares itself with; knows no domain
-    operations  runs as users see them: job registry, ledger, dead letters, deadlines, alerts, metrics
-    web         login, the API's and the console's tools, the Dagster UI behind the login; knows no domain
+    operations  runs as users see them: job registry, ledger, dead letters, deadlines, alerts, metrics, Dagster's UI
+    web         login, the API's and the console's tools; knows no domain
     proving     what crash proofs of domains have in common
     resources   Dagster adapters that hand out plain clients
     settings    the only reader of the environment

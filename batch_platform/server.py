@@ -25,7 +25,6 @@ from batch_platform.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from starlette.requests import HTTPConnection
 
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.workspace import WorkspaceProcessContext
@@ -196,21 +195,10 @@ def _operations_part(cards: Sequence[DashboardCard]) -> Part:
 
 
 def _dagster_part(workspace: WorkspaceProcessContext) -> Part:
-    from batch_platform.operations.model import REQUESTED_BY_TAG
-    from batch_platform.web import dagster_ui
-    from batch_platform.web.access.dependencies import current
+    from batch_platform.operations.web import dagster_ui
     from batch_platform.web.app import Part
 
-    def may_execute(asking: HTTPConnection) -> bool:
-        return current(asking).may("batch:execute")
-
-    def is_signed_in(asking: HTTPConnection) -> bool:
-        session_id = current(asking).session_id
-        return session_id is None or asking.app.state.sessions.find(session_id) is not None
-
-    app = dagster_ui.dagster_mount(
-        workspace, may_execute=may_execute, is_signed_in=is_signed_in, requested_by_tag=REQUESTED_BY_TAG
-    )
+    app = dagster_ui.dagster_mount(workspace)
     return Part(pages=(dagster_ui.icons,), mounts={dagster_ui.PATH: app}, navigation=(dagster_ui.NAVIGATION,))
 
 

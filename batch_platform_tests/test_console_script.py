@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from batch_platform import cli
-from batch_platform.core.terminal import whole
+from batch_platform.kit.options import whole
 
 SCRIPT = str(Path(sys.executable).parent / "batch-platform")
 CTRL_D = b"\x04"
@@ -46,7 +46,7 @@ def test_a_group_by_its_name_alone_shows_its_help(words: list[str]) -> None:
 
 
 def test_no_option_takes_a_number_otherwise_than_in_plain_digits() -> None:
-    """Typer alone reads 1_0 and １０ as 10; `core.terminal.whole` does not."""
+    """Typer alone reads 1_0 and １０ as 10; `kit.options.whole` does not."""
     numbers = dict(numbers_of(cli.app))
     assert {"limit", "count", "users", "port"} <= {name.rpartition(" ")[2] for name in numbers}
     assert [name for name, parser in numbers.items() if parser is None] == []

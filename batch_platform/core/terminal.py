@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from datetime import date, datetime
@@ -13,13 +13,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
 from batch_platform.core import progress
 from batch_platform.core.failures import InvalidInput
-from batch_platform.core.numbers import parse_whole
 
 _WIDTH_OF_PIPES: Final = 220
 
@@ -47,31 +45,16 @@ class Figure(str):
     __slots__ = ()
 
 
-def whole(low: int | None = None, high: int | None = None) -> Callable[[str], int]:
-    """The `parser` of an option that is a whole number in plain digits, from `low` to `high`."""
-
-    def number(text: str) -> int:
-        try:
-            found = parse_whole(str(text))  # a default comes as it is
-        except ValueError:
-            raise typer.BadParameter(f"{text!r} is not a whole number in plain digits.") from None
-        if low is not None and found < low:
-            raise typer.BadParameter(f"{found} is less than {low}.")
-        if high is not None and found > high:
-            raise typer.BadParameter(f"{found} is more than {high}.")
-        return found
-
-    return number
-
-
 def say(text: str, *, err: bool = False) -> None:
     """A line for people; with `err` on standard error, where output may be a file or JSON."""
-    typer.echo(text, err=err)
+    stream = sys.stderr if err else sys.stdout
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def print_json(value: object) -> None:
     """Decimals as plain digits, dates and times in ISO 8601."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    say(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
 def plain(value: object) -> Any:
@@ -85,7 +68,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool = False, empt
         print_json(list(rows))
         return
     if not rows:
-        typer.echo(empty)
+        say(empty)
         return
     table = Table(box=None)
     for name, value in rows[0].items():

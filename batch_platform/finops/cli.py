@@ -13,7 +13,7 @@ import typer
 
 from batch_platform.core.audit import writes
 from batch_platform.core.failures import PermanentFailure, PlatformError
-from batch_platform.core.terminal import chosen, print_json, print_rows, whole
+from batch_platform.core.terminal import chosen, print_json, print_rows
 from batch_platform.finops import printing, service
 from batch_platform.finops import report as reports
 from batch_platform.finops.jobs import FILES_OF_A_RUN, AggregateParameters, FetchParameters, parse_since
@@ -24,6 +24,7 @@ from batch_platform.finops.service.audit import CHANGE, CREATE, REMOVE, REQUEUE
 from batch_platform.finops.web import cost_schemas, lists, schemas
 from batch_platform.kit import session as sessions
 from batch_platform.kit.lists import List, command, show, written
+from batch_platform.kit.options import DryRun, Json, whole
 from batch_platform.operations.actions import EXECUTE
 from batch_platform.settings import load_settings
 
@@ -49,8 +50,6 @@ Filters = Annotated[
     list[str] | None,
     typer.Option("--filter", metavar="GROUP=VALUE", help="Only these rows, such as tag:team=web; repeatable."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 
 
 class ReportFormat(StrEnum):

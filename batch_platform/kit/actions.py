@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import Field
 
@@ -33,8 +33,6 @@ R = TypeVar("R")
 
 Targets = Mapping[str, int | None]
 """What an action is about: ids, each with the version that was seen; None where whoever acts does not say."""
-
-AS_HELP: Final = "Act as this account; in the local environment only."
 
 
 class Nothing(StrictModel):
@@ -209,7 +207,7 @@ def command(
     `target` is the annotated argument, of one id or a list of them. `looked` prints a dry run and `done` what came of
     it, each told whether as JSON. `working` is what people see meanwhile.
     """
-    import typer
+    from batch_platform.kit.options import As, DryRun, Json
 
     @writes(action.name)
     def run(**given: Any) -> None:
@@ -228,12 +226,9 @@ def command(
 
     parameters = [] if target is None else [parameter("target", target, *_default_of(target))]
     parameters += signatures.of_command(action.input, options or {}, left_out={"version"})
-    account = typer.Option("--as", metavar="ACCOUNT", help=AS_HELP)
-    dry_run = typer.Option("--dry-run", help=signatures.DRY_RUN_HELP)
-    as_json = typer.Option("--json", help=signatures.JSON_HELP)
-    parameters.append(parameter("account", Annotated[str | None, account], None))
-    parameters.append(parameter("dry_run", Annotated[bool, dry_run], False))
-    parameters.append(parameter("as_json", Annotated[bool, as_json], False))
+    parameters.append(parameter("account", As, None))
+    parameters.append(parameter("dry_run", DryRun, False))
+    parameters.append(parameter("as_json", Json, False))
     signatures.signed(run, name, doc, parameters)
     app.command(name)(run)
 

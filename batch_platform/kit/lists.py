@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, TypeVar
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.core.terminal import print_json, print_rows, whole
+from batch_platform.core.terminal import print_json, print_rows
 from batch_platform.kit import signatures
 from batch_platform.kit.signatures import parameter
 from batch_platform.web.api.strict import StrictModel
@@ -138,6 +138,8 @@ def command(
     """
     import typer
 
+    from batch_platform.kit.options import Json, whole
+
     def run(**given: Any) -> None:
         as_json, limit, cursor = given.pop("as_json"), given.pop("limit", None), given.pop("cursor", None)
         filters = signatures.from_texts(listing.filters, given, by_option=True)
@@ -156,8 +158,7 @@ def command(
     if resumes:
         cursor = typer.Option("--cursor", help="Where the page before has ended.")
         parameters.append(parameter("cursor", Annotated[str | None, cursor], None))
-    as_json = typer.Option("--json", help=signatures.JSON_HELP)
-    signatures.signed(run, name, doc, [*parameters, parameter("as_json", Annotated[bool, as_json], False)])
+    signatures.signed(run, name, doc, [*parameters, parameter("as_json", Json, False)])
     app.command(name)(run)
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from inspect import Parameter, Signature
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import ValidationError
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from typer.models import ParameterInfo
 
 Model = TypeVar("Model", bound="BaseModel")
-
-JSON_HELP: Final = "Print JSON."
-DRY_RUN_HELP: Final = "Say what would be done; write nothing."
 
 
 def parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
@@ -61,7 +58,7 @@ def of_command(
     """An option for each field; `options` says by name what the field itself does not."""
     import typer
 
-    from batch_platform.core.terminal import whole
+    from batch_platform.kit.options import whole
 
     found = []
     for name, field in model.model_fields.items():

@@ -18,6 +18,7 @@ import typer
 
 from batch_platform.core.failures import NotFound
 from batch_platform.core.terminal import print_json, print_rows
+from batch_platform.kit.options import Json
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
@@ -77,7 +78,7 @@ def commands(workers: Callable[[], Sequence[Worker]], load_settings: Callable[[]
     app = typer.Typer(no_args_is_help=True, help="Resident workers: what runs as long as the platform does.")
 
     @app.command("list")
-    def list_workers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    def list_workers(as_json: Json = False) -> None:
         """List the workers that the domains declare."""
         rows = [
             {"id": one.id, "name": one.name, "count": one.count, "description": one.description} for one in workers()

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from batch_platform.core.terminal import whole
+from batch_platform.kit.options import Json, whole
 from batch_platform.local import demo, services, up
 from batch_platform.local import doctor as doctor_checks
 from batch_platform.local import provision as provisioning
@@ -26,8 +26,6 @@ from batch_platform.settings import load_settings
 
 services_app = typer.Typer(no_args_is_help=True, help="Embedded PostgreSQL, AWS and prices of this machine.")
 services_app.command("prices")(prices_command)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @services_app.command("start")

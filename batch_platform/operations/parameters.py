@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from batch_platform.core.validation import refusal_of
@@ -75,15 +74,6 @@ def validated(job: Job, values: Mapping[str, Any]) -> JobParameters:
     """The job's own model of JSON values. Raises pydantic's `ValidationError`."""
     # as JSON: strict models then take the strings that enums are written as, and still no number for a date
     return job.parameters.model_validate_json(json.dumps(values), by_alias=True, by_name=False)
-
-
-def checked(job: Job, values: Mapping[str, Any]) -> JobParameters:
-    """A request's `parameters`. Raises `RequestValidationError` that names each as `parameters.targetDate`."""
-    try:
-        return validated(job, values)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise RequestValidationError([{**one, "loc": ("body", "parameters", *one["loc"])} for one in found]) from None
 
 
 def parse(job: Job, texts: Mapping[str, str], *, dry_run: bool) -> JobParameters:

@@ -10,6 +10,7 @@ import typer
 
 from batch_platform.core.terminal import print_json
 from batch_platform.kit import actions, lists, session
+from batch_platform.kit.options import Json
 from batch_platform.kit.session import Session
 from batch_platform.outbox import service
 from batch_platform.outbox.model import Category, Channel, StoredNotice, Suppression
@@ -23,7 +24,6 @@ from batch_platform.settings import load_settings
 app = typer.Typer(no_args_is_help=True, help="Notices by mail, in the app and by SMS: see, retry, suppress, preview.")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The notice; see `outbox list`.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RECIPIENT: Final = {
     "recipient": typer.Argument(metavar="RECIPIENT", help="A mail address, or a number in E.164."),
     "channel": typer.Option("--channel", help="mail or sms."),

@@ -14,8 +14,9 @@ import typer
 from batch_platform.core.audit import writes
 from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import InvalidInput
-from batch_platform.core.terminal import plain, print_rows, showing, whole
+from batch_platform.core.terminal import plain, print_rows, showing
 from batch_platform.kit import actions, lists, session
+from batch_platform.kit.options import As, DryRun, Json, whole
 from batch_platform.kit.session import Session
 from batch_platform.kit.signatures import from_texts
 from batch_platform.operations.actions import EXECUTE
@@ -44,11 +45,8 @@ app = typer.Typer(no_args_is_help=True, help="The bank master: releases, reviewe
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Records; see `zengin list`.")]
 OfChangeset = Annotated[str | None, typer.Option("--changeset", metavar="ID", help="The whole changeset.")]
-As = Annotated[str | None, typer.Option("--as", metavar="ACCOUNT", help=actions.AS_HELP)]
 Day = Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Business date; default: today (JST).")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The master as it was on that day.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 Limit = Annotated[int, typer.Option(parser=whole(1, 10_000), metavar="N", help="Rows at most.")]
 
 OF_STATUS: Final = {"status": typer.Option("--status", help=f"{', '.join(Status)}.")}

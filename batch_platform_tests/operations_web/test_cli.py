@@ -12,13 +12,13 @@ from uuid import uuid4
 import pytest
 import structlog
 
+from batch_platform.cli.jobs import jobs_app
 from batch_platform.core import aws, logs
 from batch_platform.core.failures import PlatformError
 from batch_platform.finops import service as finops
 from batch_platform.finops.model import Connection
 from batch_platform.finops.opening import open_context
 from batch_platform.local.provision import provision
-from batch_platform.operations.cli import jobs_app
 from batch_platform.settings import Settings
 from batch_platform_tests.end_to_end.machine import ended_months
 from batch_platform_tests.finops.bucket import CurBucket, File

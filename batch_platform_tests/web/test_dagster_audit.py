@@ -13,7 +13,7 @@ import pytest
 from dagster_graphql.schema import create_schema
 from graphql import GraphQLError, get_named_type
 
-from batch_platform.web.dagster_audit import ACTIONS, JOURNAL, UNRECORDED, record_mutations
+from batch_platform.operations.web.dagster_audit import ACTIONS, JOURNAL, UNRECORDED, record_mutations
 from batch_platform_tests.site import Site
 from batch_platform_tests.web.mutations import selected, written
 from batch_platform_tests.web.test_dagster_ui import COUNTING, LAUNCH, REPOSITORY_, instigators, runs
@@ -66,7 +66,7 @@ def test_every_mutation_of_dagster_has_a_name_in_the_log() -> None:
 
 
 def test_a_mutation_without_a_name_is_executed_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batch_platform.web.dagster_audit.ACTIONS", {})
+    monkeypatch.setattr("batch_platform.operations.web.dagster_audit.ACTIONS", {})
     schema = create_schema().graphql_schema
     record_mutations(schema, requested_by_tag="who")
     assert schema.mutation_type is not None

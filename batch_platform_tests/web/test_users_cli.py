@@ -10,12 +10,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from batch_platform.cli.users import token_command, users_app
 from batch_platform.core import postgres
 from batch_platform.core.audit import AuditStore
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import PlatformError
 from batch_platform.web.access import service
-from batch_platform.web.access.cli import token_command, users_app
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.tokens import Tokens
 from batch_platform_tests.web.site import PASSWORD, SECRET

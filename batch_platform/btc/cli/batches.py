@@ -12,11 +12,8 @@ import typer
 from batch_platform.btc import printing
 from batch_platform.btc.cli.options import (
     Approve,
-    As,
     BatchId,
     Confirm,
-    DryRun,
-    Json,
     Key,
     Rate,
     RoundingName,
@@ -29,7 +26,8 @@ from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
 from batch_platform.btc.money import parse_btc, parse_rate
 from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
-from batch_platform.core.terminal import showing, whole
+from batch_platform.core.terminal import showing
+from batch_platform.kit.options import As, DryRun, Json, whole
 
 if TYPE_CHECKING:
     from batch_platform.btc.actions import Acting

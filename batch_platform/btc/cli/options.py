@@ -28,13 +28,8 @@ TargetTotal = Annotated[
 ]
 Confirm = Annotated[str | None, typer.Option(metavar="RATE", help="The rate again, where it is beyond the setting.")]
 Output = Annotated[str, typer.Option("--format", help="table, json or csv.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-As = Annotated[
-    str | None, typer.Option("--as", metavar="ACCOUNT", help="Act as this account; in the local environment only.")
-]
 Key = Annotated[str | None, typer.Option(metavar="TEXT", help="The same key and request make one batch only.")]
 Approve = Annotated[bool, typer.Option("--approve", help="Approve it as sealed, and apply it.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 
 
 def acting(account: str | None) -> AbstractContextManager[Acting]:

@@ -12,7 +12,6 @@ from batch_platform.btc import printing, row_texts
 from batch_platform.btc.cli.options import (
     BatchId,
     Confirm,
-    Json,
     Output,
     Rate,
     RoundingName,
@@ -23,8 +22,9 @@ from batch_platform.btc.cli.options import (
 from batch_platform.btc.opening import open_work
 from batch_platform.btc.web.lists import TRANSACTIONS
 from batch_platform.core.failures import InvalidInput
-from batch_platform.core.terminal import chosen, print_rows, showing, whole
+from batch_platform.core.terminal import chosen, print_rows, showing
 from batch_platform.kit import lists
+from batch_platform.kit.options import Json, whole
 
 if TYPE_CHECKING:
     import polars as pl

@@ -38,9 +38,9 @@ from batch_platform.finops.web.schemas import (
 )
 from batch_platform.kit import lists
 from batch_platform.operations.actions import EXECUTE
-from batch_platform.operations.parameters import checked
 from batch_platform.operations.service import OperationsContext
 from batch_platform.operations.web import actions
+from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import RunAnswer
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.idempotency import IdempotencyKey

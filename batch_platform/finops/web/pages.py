@@ -32,8 +32,8 @@ from batch_platform.finops.web.lists import BUDGETS, FILES, RESTATEMENTS
 from batch_platform.kit import lists
 from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.actions import EXECUTE
-from batch_platform.operations.parameters import checked
 from batch_platform.operations.web import actions
+from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem, field_errors, redirect

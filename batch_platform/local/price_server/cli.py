@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from batch_platform.core.failures import InvalidInput, TransientFailure
-from batch_platform.core.terminal import Figure, print_json, print_rows, say, whole
+from batch_platform.core.terminal import Figure, print_json, print_rows, say
+from batch_platform.kit.options import Json, whole
 from batch_platform.local.home import Home
 from batch_platform.local.state import State, supervisor_runs
 from batch_platform.settings import load_settings
@@ -17,7 +18,7 @@ _INSTANT = "2026-11-09T00:00:00Z"
 
 
 def prices_command(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     at: Annotated[str | None, typer.Option(metavar=_INSTANT, help="Set the clock; it goes on from there.")] = None,
     stand: Annotated[bool, typer.Option("--stand", help="Let the clock stand, at --at or now.")] = False,
     advance: Annotated[int | None, typer.Option(parser=whole(), metavar="SECONDS", help="Advance the clock.")] = None,

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dagster._core.workspace.context import WorkspaceProcessContext as WorkspaceProcessContext
+from dagster._core.workspace.context import WorkspaceRequestContext as WorkspaceRequestContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from batch_platform.operations.dagster.launch import open_instance
@@ -22,3 +23,15 @@ def open_workspace(stack: ExitStack) -> WorkspaceProcessContext:
     file = Path(instance.root_directory) / "workspace.yaml"
     target = WorkspaceFileTarget([str(file)]) if file.exists() else None
     return stack.enter_context(WorkspaceProcessContext(instance, target))
+
+
+def read_only(context: WorkspaceRequestContext) -> WorkspaceRequestContext:
+    """What Dagster gives those who may look and change nothing."""
+    return WorkspaceRequestContext(
+        instance=context.instance,
+        current_workspace=context.get_current_workspace(),
+        process_context=context.process_context,
+        version=context.version,
+        source=context.source,
+        read_only=True,
+    )

@@ -12,8 +12,8 @@ from batch_platform.operations import metrics, service
 from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, RunStatus
-from batch_platform.operations.parameters import checked
 from batch_platform.operations.web import actions
+from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import (
     DeadLetterAnswer,
     IncidentAnswer,

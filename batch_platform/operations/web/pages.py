@@ -17,9 +17,10 @@ from batch_platform.operations import service
 from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, Run, RunStatus
-from batch_platform.operations.parameters import checked, inputs, read, written
+from batch_platform.operations.parameters import inputs, read, written
 from batch_platform.operations.web import actions
 from batch_platform.operations.web.actions import operations_of
+from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import overview_state
 from batch_platform.web.access.dependencies import authorize, current, requires
 from batch_platform.web.api.strict import QueryBool, QueryInt

@@ -11,8 +11,9 @@ import typer
 
 from batch_platform.core.terminal import print_rows
 from batch_platform.kit import actions, lists, session
+from batch_platform.kit.options import Json
 from batch_platform.settings import load_settings
-from batch_platform.staffing.cli.options import Json, instant
+from batch_platform.staffing.cli.options import instant
 from batch_platform.staffing.instants import instant_text
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.web.approaches import APPROACHES, OCCURRENCES, RETRY, DecidedOccurrence

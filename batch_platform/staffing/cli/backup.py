@@ -11,12 +11,12 @@ import typer
 from batch_platform.core.audit import Log, writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import PermanentFailure, PlatformError
-from batch_platform.core.terminal import print_json, print_rows, say, showing, whole
+from batch_platform.core.terminal import print_json, print_rows, say, showing
 from batch_platform.kit import session
+from batch_platform.kit.options import DryRun, Json, day, whole
 from batch_platform.operations.actions import EXECUTE
 from batch_platform.operations.model import JobParameters
 from batch_platform.settings import load_settings
-from batch_platform.staffing.cli.options import DryRun, Json, day
 from batch_platform.staffing.opening import open_backups
 from batch_platform.staffing.service.backup_restore import RESTORE
 from batch_platform.staffing.service.backups import VERIFY

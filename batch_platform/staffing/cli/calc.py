@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from batch_platform.core.terminal import print_json, say
-from batch_platform.staffing.cli.options import File
+from batch_platform.kit.options import File
 
 
 class Kind(StrEnum):

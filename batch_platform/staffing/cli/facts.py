@@ -6,8 +6,8 @@ from batch_platform.core.audit import writes
 from batch_platform.core.json_lines import read_lines
 from batch_platform.core.terminal import print_json, print_rows, say, showing
 from batch_platform.kit import session
+from batch_platform.kit.options import DryRun, File, Json
 from batch_platform.settings import load_settings
-from batch_platform.staffing.cli.options import DryRun, File, Json
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.service.loading import LOAD
 

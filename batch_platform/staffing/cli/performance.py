@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from batch_platform.kit import lists
-from batch_platform.staffing.cli.options import Output, day, hand_out
+from batch_platform.kit.options import day
+from batch_platform.staffing.cli.options import Output, hand_out
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.web.performance import FIGURES, WEEKS
 

@@ -8,8 +8,9 @@ import typer
 
 from batch_platform.core.terminal import print_json, print_rows, say
 from batch_platform.kit import actions, lists, session
+from batch_platform.kit.options import Json
 from batch_platform.settings import load_settings
-from batch_platform.staffing.cli.options import Json, Output, hand_out
+from batch_platform.staffing.cli.options import Output, hand_out
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.web.reports import MAIL, REPORTS, Mailing, ReportAnswer
 

@@ -10,9 +10,9 @@ from batch_platform.core.audit import writes
 from batch_platform.core.failures import NotFound
 from batch_platform.core.terminal import print_json, print_rows, say, showing, shown
 from batch_platform.kit import session
+from batch_platform.kit.options import DryRun, Json
 from batch_platform.operations.actions import EXECUTE
 from batch_platform.settings import load_settings
-from batch_platform.staffing.cli.options import DryRun, Json
 from batch_platform.staffing.opening import open_work
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from batch_platform.core.terminal import print_rows
-from batch_platform.staffing.cli.options import Day, Json, instant
+from batch_platform.kit.options import Json
+from batch_platform.staffing.cli.options import Day, instant
 from batch_platform.staffing.opening import open_work
 
 KnownAt = Annotated[

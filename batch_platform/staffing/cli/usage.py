@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from batch_platform.core.terminal import print_rows
-from batch_platform.staffing.cli.options import Day, Json
+from batch_platform.kit.options import Json
+from batch_platform.staffing.cli.options import Day
 from batch_platform.staffing.opening import open_work
 
 

@@ -8,19 +8,11 @@ from typing import Annotated
 import typer
 
 from batch_platform.core.terminal import plain, print_json, print_rows, showing
-from batch_platform.staffing.cli.options import Json
+from batch_platform.kit.options import Json, parser
 from batch_platform.staffing.months import parse_month
 from batch_platform.staffing.opening import open_work
 
-
-def month(text: str) -> date:
-    """The `parser` of an option that is a month."""
-    try:
-        return parse_month(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a month YYYY-MM.") from None
-
-
+month = parser(parse_month, "is not a month YYYY-MM")
 Month = Annotated[date, typer.Option("--month", parser=month, metavar="YYYY-MM", help="The billed month.")]
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from batch_platform.core.terminal import chosen, print_json
+from batch_platform.kit.options import Json
 from batch_platform.trading import answer, printing
-from batch_platform.trading.cli.options import At, Campaign, Json, Wallet
+from batch_platform.trading.cli.options import At, Campaign, Wallet
 from batch_platform.trading.opening import open_work
 from batch_platform.trading.series import Period
 

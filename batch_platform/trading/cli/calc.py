@@ -10,7 +10,7 @@ import typer
 
 from batch_platform.core.json_lines import read_lines
 from batch_platform.core.terminal import print_json, say
-from batch_platform.trading.cli.options import File
+from batch_platform.kit.options import File
 
 if TYPE_CHECKING:
     from batch_platform.core.json_lines import JsonObject

@@ -11,8 +11,9 @@ import typer
 from batch_platform.core.audit import writes
 from batch_platform.core.json_lines import read_lines
 from batch_platform.core.terminal import print_json, say, showing
+from batch_platform.kit.options import DryRun, File, Json
 from batch_platform.trading import printing
-from batch_platform.trading.cli.options import Campaign, DryRun, File, Json, acting, instant
+from batch_platform.trading.cli.options import Campaign, acting, instant
 from batch_platform.trading.opening import open_work
 from batch_platform.trading.service.contests import LOAD
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from batch_platform.core.terminal import print_json, print_rows
+from batch_platform.kit.options import Json
 from batch_platform.trading import answer
-from batch_platform.trading.cli.options import Campaign, Json
+from batch_platform.trading.cli.options import Campaign
 from batch_platform.trading.opening import open_work
 
 if TYPE_CHECKING:

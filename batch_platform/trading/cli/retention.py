@@ -9,8 +9,9 @@ import typer
 
 from batch_platform.core.audit import writes
 from batch_platform.core.terminal import print_json, print_rows, showing
+from batch_platform.kit.options import DryRun, Json, day
 from batch_platform.trading import answer
-from batch_platform.trading.cli.options import DryRun, Json, acting, day
+from batch_platform.trading.cli.options import acting
 from batch_platform.trading.service.retention import PRUNE
 
 

@@ -11,8 +11,8 @@ from batch_platform.core.audit import Log, writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_json, say
+from batch_platform.kit.options import Json
 from batch_platform.settings import load_settings
-from batch_platform.trading.cli.options import Json
 from batch_platform.trading.opening import open_work
 
 

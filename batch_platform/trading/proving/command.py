@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from batch_platform.proving.cli import prove_command
+from batch_platform.kit.proving import prove_command
 
 if TYPE_CHECKING:
     from batch_platform.proving.suite import CrashProof

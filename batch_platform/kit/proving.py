@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from batch_platform.core.terminal import print_json, print_rows, showing, whole
+from batch_platform.core.terminal import print_json, print_rows, showing
+from batch_platform.kit.options import Json, whole
 from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def prove_command(
             bool | None, typer.Option("--quick/--full", help="Seconds, or everything; default: about a minute.")
         ] = None,
         scenario: Annotated[str | None, typer.Option(metavar="NAME", help="This scenario alone.")] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+        as_json: Json = False,
     ) -> None:
         from batch_platform.proving.cases import Wish
         from batch_platform.proving.ground import require_local, sweep

@@ -13,7 +13,8 @@ import typer
 from batch_platform.core.audit import writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
-from batch_platform.core.terminal import chosen, print_json, print_rows, showing, shown, whole
+from batch_platform.core.terminal import chosen, print_json, print_rows, showing, shown
+from batch_platform.kit.options import DryRun, Json, whole
 from batch_platform.operations import platform
 from batch_platform.operations.actions import DISCARD, EXECUTE, RETRY
 from batch_platform.operations.opening import open_operations
@@ -34,8 +35,6 @@ jobs_app.add_typer(letters_app, name="dead-letters")
 JobName = Annotated[str, typer.Argument(metavar="NAME", help="The job's name or id; see `jobs list`.")]
 LetterId = Annotated[str, typer.Argument(metavar="ID", help="The dead letter; see `jobs dead-letters list`.")]
 Limit = Annotated[int, typer.Option(parser=whole(1, 500), metavar="N", help="Rows at most.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 
 
 @jobs_app.command("list")

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster_webserver.webserver import DagsterWebserver
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -23,11 +21,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from batch_platform.web.access.dependencies import requires
+from batch_platform.operations.dagster.workspace import WorkspaceProcessContext, WorkspaceRequestContext, read_only
+from batch_platform.operations.model import REQUESTED_BY_TAG
+from batch_platform.operations.web.dagster_audit import JOURNAL, Journal, record_mutations, record_report
+from batch_platform.web.access.dependencies import current, requires
 from batch_platform.web.api.refusals import Refusal, foreign_origin
 from batch_platform.web.console import NavItem
 from batch_platform.web.context import log_of, web_of
-from batch_platform.web.dagster_audit import JOURNAL, Journal, record_mutations, record_report
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -65,40 +65,21 @@ async def icon(request: Request) -> Response:
     return RedirectResponse(f"{PATH}{request.url.path}", 307)
 
 
-def dagster_mount(
-    process_context: WorkspaceProcessContext,
-    *,
-    may_execute: Callable[[HTTPConnection], bool],
-    is_signed_in: Callable[[HTTPConnection], bool],
-    requested_by_tag: str,
-) -> ASGIApp:
-    """The app to mount at `PATH`; runs asked for here carry who asks in the tag of that name.
-
-    `may_execute` is asked once a connection and raises for one without a login. `is_signed_in` is asked again and
-    again for open websockets, which would otherwise outlive the session that opened them.
-    """
-    return _Guard(_Webserver(process_context, requested_by_tag).create_asgi_app(), may_execute, is_signed_in)
+def dagster_mount(process_context: WorkspaceProcessContext) -> ASGIApp:
+    """The app to mount at `PATH`; runs asked for here carry who asks in a tag."""
+    return _Guard(_Webserver(process_context).create_asgi_app())
 
 
 class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestContext]):
     """Dagster's webserver, with a context that fits the caller, an audit log and a policy that fits us."""
 
-    def __init__(self, process_context: WorkspaceProcessContext, requested_by_tag: str) -> None:
+    def __init__(self, process_context: WorkspaceProcessContext) -> None:
         super().__init__(process_context, PATH)
-        record_mutations(self._graphene_schema.graphql_schema, requested_by_tag=requested_by_tag)
+        record_mutations(self._graphene_schema.graphql_schema, requested_by_tag=REQUESTED_BY_TAG)
 
     def _make_request_context(self, conn: HTTPConnection) -> WorkspaceRequestContext:
         context = super()._make_request_context(conn)
-        if conn.scope[JOURNAL] is not None:
-            return context
-        return WorkspaceRequestContext(
-            instance=context.instance,
-            current_workspace=context.get_current_workspace(),
-            process_context=context.process_context,
-            version=context.version,
-            source=conn,
-            read_only=True,
-        )
+        return read_only(context) if conn.scope[JOURNAL] is None else context
 
     async def report_asset_materialization_endpoint(self, request: Request) -> JSONResponse:
         report = super().report_asset_materialization_endpoint
@@ -134,19 +115,14 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
 class _Guard:
     """Refuses what other sites' pages could send, and what a link could do, before Dagster sees it."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        may_execute: Callable[[HTTPConnection], bool],
-        is_signed_in: Callable[[HTTPConnection], bool],
-    ) -> None:
-        self._app, self._may_execute, self._is_signed_in = app, may_execute, is_signed_in
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
         # Dagster's routes carry the prefix themselves: the mount's must not be taken off a second time.
         root = scope.get("root_path", "").removesuffix(PATH)
-        journal = Journal(log_of(connection)) if self._may_execute(connection) else None
+        journal = Journal(log_of(connection)) if current(connection).may("batch:execute") else None
         inner = {**scope, "root_path": root, JOURNAL: journal}
         if scope["type"] == "http":
             _check_request(connection)
@@ -165,7 +141,7 @@ class _Guard:
             while not ended:
                 with suppress(TimeoutError):
                     return await asyncio.wait_for(receive(), max(0, look_at - loop.time()))
-                ended = not await run_in_threadpool(self._is_signed_in, connection)
+                ended = not await run_in_threadpool(_is_signed_in, connection)
                 look_at = loop.time() + _LOOK_SECONDS
             return {"type": "websocket.disconnect", "code": _SIGNED_OUT}
 
@@ -174,15 +150,21 @@ class _Guard:
             await send({"type": "websocket.close", "code": _SIGNED_OUT})
 
 
+def _is_signed_in(connection: HTTPConnection) -> bool:
+    """Asked again and again for open websockets, which would otherwise outlive the session that opened them."""
+    session_id = current(connection).session_id
+    return session_id is None or connection.app.state.sessions.find(session_id) is not None
+
+
 def _kept(request: HTTPConnection, send: Send) -> Send:
     """Files with their content's hash in the name are fetched once, not at each visit."""
 
-    async def told(message: Message) -> None:
+    async def send_kept(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == 200:
             MutableHeaders(scope=message)["Cache-Control"] = "private, max-age=31536000, immutable"
         await send(message)
 
-    return told if request.url.path.startswith(f"{PATH}/_next/static/") else send
+    return send_kept if request.url.path.startswith(f"{PATH}/_next/static/") else send
 
 
 def _check_request(request: HTTPConnection) -> None:

@@ -17,6 +17,7 @@ from batch_platform.core.audit import writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import InvalidInput
+from batch_platform.kit.options import DryRun, Json
 from batch_platform.settings import Settings, load_settings
 from batch_platform.web.access import service
 from batch_platform.web.access.model import User, roles_of
@@ -26,8 +27,6 @@ users_app = typer.Typer(no_args_is_help=True, help="Local accounts of API, conso
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
 Roles = Annotated[list[str], typer.Option("--role", help="viewer, operator, approver or administrator; repeatable.")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 
 
 @writes("token.issue")

@@ -16,14 +16,14 @@ import typer
 from typer.exceptions import TyperException
 
 from batch_platform import domains, registry
+from batch_platform.cli.jobs import jobs_app
+from batch_platform.cli.users import token_command, users_app
 from batch_platform.core import logs
 from batch_platform.core.failures import PlatformError
 from batch_platform.kit import workers
 from batch_platform.local import services
 from batch_platform.local.cli import demo_command, doctor_command, provision_command, services_app, up_command
 from batch_platform.operations import platform
-from batch_platform.operations.cli import jobs_app
-from batch_platform.web.access.cli import token_command, users_app
 
 if TYPE_CHECKING:
     from batch_platform.operations.dagster.launch import Launcher
