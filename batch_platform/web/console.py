@@ -33,40 +33,43 @@ from batch_platform.web.i18n import N_
 
 Tone = Literal["good", "bad", "warning", "busy", "neutral"]
 
+Words = Mapping[str, tuple[str, Tone]]
+"""Label (a msgid) and tone of a badge, by state."""
+
 HOME: Final = "/console"
 _FLASH: Final = "flash"
 _FLASH_SECONDS: Final = 60
 _FLASH_LENGTH: Final = 1_000
 _YEAR: Final = 31_536_000
 
-# States that any package may show by `m.badge(state)`; a package passes the label and tone of its own ones.
-STATES: Final[Mapping[str, tuple[Tone, str]]] = {
-    "active": ("good", N_("Active")),
-    "canceled": ("neutral", N_("Canceled")),
-    "canceling": ("busy", N_("Canceling")),
-    "disabled": ("neutral", N_("Disabled")),
-    "discarded": ("neutral", N_("Discarded")),
-    "done": ("good", N_("Done")),
-    "enabled": ("good", N_("Enabled")),
-    "error": ("bad", N_("Error")),
-    "failure": ("bad", N_("Failed")),
-    "late": ("bad", N_("Late")),
-    "never": ("neutral", N_("Never run")),
-    "open": ("bad", N_("Open")),
-    "pending": ("neutral", N_("Pending")),
-    "processing": ("busy", N_("Processing")),
-    "queued": ("busy", N_("Queued")),
-    "resolved": ("good", N_("Resolved")),
-    "retried": ("neutral", N_("Retried")),
-    "retrying": ("warning", N_("Retrying")),
-    "running": ("busy", N_("Running")),
-    "skipped": ("neutral", N_("Skipped")),
-    "starting": ("busy", N_("Starting")),
-    "stopped": ("warning", N_("Stopped")),
-    "success": ("good", N_("Succeeded")),
-    "superseded": ("neutral", N_("Superseded")),
-    "waiting": ("neutral", N_("Waiting")),
-    "warning": ("warning", N_("Warning")),
+# States that any package may show by `m.badge(state)`; a package shows its own ones by `m.state(words, state)`.
+STATES: Final[Words] = {
+    "active": (N_("Active"), "good"),
+    "canceled": (N_("Canceled"), "neutral"),
+    "canceling": (N_("Canceling"), "busy"),
+    "disabled": (N_("Disabled"), "neutral"),
+    "discarded": (N_("Discarded"), "neutral"),
+    "done": (N_("Done"), "good"),
+    "enabled": (N_("Enabled"), "good"),
+    "error": (N_("Error"), "bad"),
+    "failure": (N_("Failed"), "bad"),
+    "late": (N_("Late"), "bad"),
+    "never": (N_("Never run"), "neutral"),
+    "open": (N_("Open"), "bad"),
+    "pending": (N_("Pending"), "neutral"),
+    "processing": (N_("Processing"), "busy"),
+    "queued": (N_("Queued"), "busy"),
+    "resolved": (N_("Resolved"), "good"),
+    "retried": (N_("Retried"), "neutral"),
+    "retrying": (N_("Retrying"), "warning"),
+    "running": (N_("Running"), "busy"),
+    "skipped": (N_("Skipped"), "neutral"),
+    "starting": (N_("Starting"), "busy"),
+    "stopped": (N_("Stopped"), "warning"),
+    "success": (N_("Succeeded"), "good"),
+    "superseded": (N_("Superseded"), "neutral"),
+    "waiting": (N_("Waiting"), "neutral"),
+    "warning": (N_("Warning"), "warning"),
 }
 
 
@@ -103,7 +106,9 @@ class Console:
         self.static = Static()
         self._navigation = sorted(navigation, key=lambda item: item.order)
         self.templates = _templates(packages)
-        self.templates.globals.update(static=self.static.url, states=STATES, languages=i18n.NAMES)
+        self.templates.globals.update(
+            static=self.static.url, states=STATES, languages=i18n.NAMES, options=options, zip=zip
+        )
 
     def page(self, request: Request, template: str, values: Mapping[str, Any]) -> str:
         """The HTML of a template in the visitor's language."""
@@ -131,8 +136,13 @@ class Console:
             return self.templates.get_template(template).render({**context, "flash": None, **values})
 
 
-def render(request: Request, template: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Answer with a page or, for htmx, a fragment. Pages show and use up the message of `redirect`."""
+def render(request: Request, template: str, /, *, status: int | None = None, **values: Any) -> HTMLResponse:
+    """Answer with a page or, for htmx, a fragment. Pages show and use up the message of `redirect`.
+
+    Unless the `status` is given, it is 422 for a page that shows `errors`, else 200.
+    """
+    if status is None:
+        status = 422 if values.get("errors") else 200
     console: Console = request.app.state.console
     fragment = "hx-request" in request.headers
     flash = None if fragment else _flash(request)
@@ -159,6 +169,13 @@ def redirect(request: Request, path: str, *, message: str | None = None, tone: T
             secure=web_of(request).secure_cookies,
         )
     return response
+
+
+def options(words: Mapping[str, str] | Words, every: str | None = None) -> list[tuple[str, str]]:
+    """The choices of a select in the reader's language; before them `every`, the text of no choice."""
+    texts = {key: word if isinstance(word, str) else word[0] for key, word in words.items()}
+    none = [] if every is None else [("", every)]
+    return [*none, *((str(key), i18n.gettext(text)) for key, text in texts.items())]
 
 
 def field_errors(error: PlatformError | ValidationError | RequestValidationError) -> dict[str, str]:

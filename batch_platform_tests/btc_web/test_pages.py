@@ -11,7 +11,7 @@ import pytest
 
 from batch_platform.btc import service
 from batch_platform.btc.model import BatchStatus, UserStatus
-from batch_platform.btc.web.files import FILES
+from batch_platform.btc.web.context import FILES
 from batch_platform.core.failures import InvalidInput
 from batch_platform.web.access.model import Role
 from batch_platform_tests.btc.service_tools import BTC

@@ -357,8 +357,8 @@ def test_the_dashboard_has_a_card(approver: httpx.Client, app: Any, master: Mast
     asking.app = app
     card = CARD.load(asking)
     assert card is not None
-    assert card["pending"] == 10
-    assert sum(card["by_risk"].values()) == 10
+    assert card["waiting"].pending == 10
+    assert sum(card["waiting"].by_risk.values()) == 10
 
 
 def test_script_and_style_are_kept_by_content(approver: httpx.Client, few: Changeset) -> None:

@@ -6,27 +6,22 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from batch_platform.btc import actions, service
+from batch_platform.btc import service
 from batch_platform.btc.actions import Acting
 from batch_platform.btc.jobs import BATCH_TAG
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
-from batch_platform.btc.money import btc_text, rate_text
 from batch_platform.btc.service.lists import FAILURES_SHOWN
-from batch_platform.btc.web import words
 from batch_platform.btc.web.api import READ
-from batch_platform.btc.web.context import HOME, Caller
-from batch_platform.btc.web.files import FILES
+from batch_platform.btc.web.context import HOME, Caller, page
 from batch_platform.btc.web.words import Figures
 from batch_platform.core.failures import NotFound, PermanentFailure
-from batch_platform.web.access.dependencies import current
-from batch_platform.web.api.strict import QueryBool, QueryInt
-from batch_platform.web.console import render
-from batch_platform.web.i18n import said
+from batch_platform.web.api.strict import QueryBool
+from batch_platform.web.paging import Cursor, Offset, place_among
 
 ROWS: Final = 20
 TRANSACTIONS: Final = 10
@@ -38,6 +33,8 @@ STALE: Final = timedelta(minutes=1)
 """A batch that has been started for so long and has no worker may be pushed by a person."""
 
 _GOING: Final = frozenset({BatchStatus.PENDING, BatchStatus.PROCESSING})
+_PARTS: Final = {"live": "progress", "proof": "proof"}
+"""Templates of parts of a batch's page, by the end of their addresses."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,6 @@ class Question:
     confirm_sum: bool = False
 
 
-Offset = Annotated[QueryInt, Query(ge=0, le=10_000_000)]
-Cursor = Annotated[str | None, Query(max_length=2_000)]
-
 router = APIRouter(include_in_schema=False)
 
 
@@ -70,6 +64,8 @@ def batches_page(request: Request, caller: Caller, status: str = "", offset: Off
 
 
 @router.get(f"{HOME}/{{batch_id}}", dependencies=READ)
+@router.get(f"{HOME}/{{batch_id}}/live", dependencies=READ)
+@router.get(f"{HOME}/{{batch_id}}/proof", dependencies=READ)
 def batch_page(
     request: Request,
     caller: Caller,
@@ -79,20 +75,10 @@ def batch_page(
     proof: QueryBool = False,
     moved: QueryBool = False,
 ) -> Response:
-    """One batch; its proof is computed when it is asked for."""
-    return show_batch(request, caller, batch_id, cursor=cursor or None, prove=proof, moved=moved)
-
-
-@router.get(f"{HOME}/{{batch_id}}/live", dependencies=READ)
-def batch_live(request: Request, caller: Caller, batch_id: str, cursor: Cursor = None) -> Response:
-    """The part of a batch's page that changes while it is going on."""
-    return show_batch(request, caller, batch_id, cursor=cursor or None, template="progress")
-
-
-@router.get(f"{HOME}/{{batch_id}}/proof", dependencies=READ)
-def batch_proof(request: Request, caller: Caller, batch_id: str) -> Response:
-    """The proof of a batch alone, computed now: its page asks for it when the batch has ended."""
-    return show_batch(request, caller, batch_id, prove=True, template="proof")
+    """One batch, or the part of it that changes while it is going on, or its proof, computed when it is asked for."""
+    template = _PARTS.get(request.url.path.rpartition("/")[2], "batch")
+    prove = proof or template == "proof"
+    return show_batch(request, caller, batch_id, cursor=cursor, prove=prove, moved=moved, template=template)
 
 
 def show_batches(
@@ -105,16 +91,15 @@ def show_batches(
     question: Question | None = None,
     values: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
-    status_code: int = 200,
+    status_code: int | None = None,
 ) -> Response:
     """The form, with `values` where it was sent, and the history; only the history as a `part` that is live."""
     only = BatchStatus(status) if status in set(BatchStatus) else None
     shown = service.history(caller.context, only, limit=ROWS, offset=offset)
-    last = offset + len(shown.batches)
-    return _page(
+    return page(
         request,
         "history" if part else "batches",
-        status_code=status_code,
+        status=status_code,
         batches=shown.batches,
         reversals=shown.reversals,
         going=any(batch.status in _GOING for batch in shown.batches),
@@ -122,10 +107,7 @@ def show_batches(
         open_batch=_open(caller),
         only=only or "",
         offset=offset,
-        total=shown.total,
-        previous_offset=max(0, offset - ROWS) if offset else None,
-        next_offset=last if last < shown.total and shown.batches else None,
-        range_text=f"{offset + 1:,}–{last:,} / {shown.total:,}" if shown.batches and shown.total > ROWS else None,
+        place=place_among(offset, ROWS, shown.total),
         question=question,
         values={"adjustment_rate": "", "memo": "", **(values or {})},
         errors=errors,
@@ -145,7 +127,6 @@ def show_batch(
     template: str = "batch",
     question: Question | None = None,
     errors: Mapping[str, str] | None = None,
-    status_code: int = 200,
 ) -> Response:
     """One batch with its plan, its first rows and, where asked for, its proof. Raises `NotFound`.
 
@@ -157,10 +138,9 @@ def show_batch(
     rows = service.transactions(context, batch_id, limit=TRANSACTIONS, cursor=cursor)
     failures = service.failed_users(context, batch_id)
     here = f"{HOME}/{batch_id}"
-    return _page(
+    return page(
         request,
         template,
-        status_code=status_code,
         batch=batch,
         figures=_figures(caller, batch),
         going=batch.status in _GOING,
@@ -187,34 +167,6 @@ def show_batch(
         question=question,
         errors=errors,
     )
-
-
-def _page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
-    """A page of btc: every template knows its words."""
-    names = {
-        "statuses": words.STATUSES,
-        "row_states": words.ROW_STATES,
-        "row_failures": words.FAILURES,
-        "exclusions": words.EXCLUSIONS,
-        "roundings": words.ROUNDINGS,
-        "checks": words.CHECKS,
-        "asset": FILES.url,
-        "btc": btc_text,
-        "signed": words.signed,
-        "rate": words.rate,
-        "rate_text": rate_text,
-        "short_id": words.short_id,
-        "total_of": words.total,
-        "zeros": words.zeros,
-        "distribution": words.distribution,
-        "options": words.options,
-        "taken_back": words.taken_back,
-        "share": words.share,
-        "said": said,
-        "home": HOME,
-        "may_execute": current(request).may(actions.PERMISSION),
-    }
-    return render(request, f"btc/{name}.html", status=status_code, **names, **values)
 
 
 def _open(caller: Acting) -> Batch | None:

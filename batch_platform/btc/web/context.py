@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 
+from batch_platform.btc import money
 from batch_platform.btc.actions import Acting
 from batch_platform.btc.opening import open_work
 from batch_platform.btc.service import BtcContext
+from batch_platform.btc.web import words
 from batch_platform.kit import session
 from batch_platform.kit.domain import AppContext
+from batch_platform.web.console import render
+from batch_platform.web.package_files import PackageFiles
 
 HOME: Final = "/console/admin/batch-operations"
+FILES: Final = PackageFiles("batch_platform.btc.web", f"{HOME}/files", "btc.css", permission="batch:read")
 
 
 def open_state(app: AppContext) -> BtcContext:
@@ -26,3 +31,8 @@ async def _session(request: Request) -> Acting:
 
 
 Caller = Annotated[Acting, Depends(_session)]
+
+
+def page(request: Request, name: str, **values: Any) -> Response:
+    """A page of btc."""
+    return render(request, f"btc/{name}.html", words=words, money=money, asset=FILES.url, home=HOME, **values)

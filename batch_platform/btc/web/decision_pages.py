@@ -39,7 +39,7 @@ SEAL: Final = frozenset({"count", "sum", "plan_sha256"})
 """Fields of a refused approval that say: another plan than the one that was seen."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-
+_WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,23}")
 
 router = APIRouter(include_in_schema=False)
 
@@ -55,10 +55,10 @@ class Seen:
     @classmethod
     def of(cls, caller: Acting, form: Texts) -> Seen:
         """Raises `InvalidInput` for a form that no page has made, and where a large sum was not typed again."""
-        try:
-            seen = cls(_digits(form["count"]), _digits(form["sum"]), _known(form["plan_sha256"]))
-        except ValueError:
-            raise InvalidInput("form-incomplete", "The form is not complete; load the page again.") from None
+        count, amount, plan_sha256 = form["count"], form["sum"], form["plan_sha256"]
+        if not (_WHOLE.fullmatch(count) and _WHOLE.fullmatch(amount) and plan_sha256):
+            raise InvalidInput("form-incomplete", "The form is not complete; load the page again.")
+        seen = cls(int(count), int(amount), plan_sha256)
         if service.asks_for_sum(seen.amount, caller.context.options):
             _require_typed(seen.amount, form["confirm_sum"])
         return seen
@@ -174,12 +174,11 @@ def _ask(request: Request, caller: Acting, form: Texts, error: InvalidInput | No
         draft = service.preview(context, percent, confirm=rate_text(percent))
     except InvalidInput as refused:
         wrong = {refused.field or "": said(refused)}
-        return show_batches(request, caller, values=values, errors=wrong, status_code=422)
+        return show_batches(request, caller, values=values, errors=wrong)
     beyond = percent.copy_abs() > context.options.max_rate
     question = _question(request, caller, draft, values["memo"], confirm=beyond)
     errors = _errors(error, adjustment_rate="confirm_rate")
-    status = 422 if errors else 200
-    return show_batches(request, caller, values=values, question=question, errors=errors, status_code=status)
+    return show_batches(request, caller, values=values, question=question, errors=errors)
 
 
 def _ask_reversal(
@@ -189,8 +188,8 @@ def _ask_reversal(
         draft = service.preview_reversal(caller.context, batch_id)
     except Conflict as refused:
         return redirect(request, f"{HOME}/{batch_id}", message=said(refused), tone="bad")
-    question, errors = _question(request, caller, draft, memo), _errors(error)
-    return show_batch(request, caller, batch_id, question=question, errors=errors, status_code=422 if errors else 200)
+    question = _question(request, caller, draft, memo)
+    return show_batch(request, caller, batch_id, question=question, errors=_errors(error))
 
 
 def _question(request: Request, caller: Acting, draft: Draft, memo: str, *, confirm: bool = False) -> Question:
@@ -236,17 +235,3 @@ def _require_typed(amount: int, text: str) -> None:
         raise InvalidInput(
             "sum-unconfirmed", "To confirm, type the sum again: {sum}", sum=btc_text(amount), field="confirm_sum"
         )
-
-
-def _known(text: str) -> str:
-    """Raises `ValueError` for a field that is not there."""
-    if not text:
-        raise ValueError(text)
-    return text
-
-
-def _digits(text: str) -> int:
-    """Raises `ValueError` for anything but digits with a minus."""
-    if not text.isascii() or len(text) > 25 or text != str(int(text)):
-        raise ValueError(text)
-    return int(text)

@@ -8,8 +8,7 @@ from fastapi import Request
 
 from batch_platform.btc.service import BtcContext
 from batch_platform.btc.web import api, batch_pages, decision_pages, words
-from batch_platform.btc.web.context import HOME, open_state
-from batch_platform.btc.web.files import FILES
+from batch_platform.btc.web.context import FILES, HOME, open_state
 from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.web.app import Part
@@ -27,9 +26,7 @@ def _newest(request: Request) -> dict[str, Any] | None:
     """The newest batches; None while there has been none."""
     context: BtcContext = request.app.state.btc
     batches = context.store.batches.page(limit=CARD_ROWS).batches
-    if not batches:
-        return None
-    return {"batches": batches, "statuses": words.STATUSES, "rate": words.rate, "home": HOME}
+    return {"batches": batches, "words": words, "home": HOME} if batches else None
 
 
 CARD: Final = DashboardCard(

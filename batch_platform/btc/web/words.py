@@ -10,11 +10,9 @@ from typing import Any, Final
 from batch_platform.btc.model import Batch, BatchStatus, RowState
 from batch_platform.btc.money import rate_text, to_btc
 from batch_platform.btc.plan import Bucket, Summary
+from batch_platform.web.console import Words
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
-
-Words = Mapping[str, tuple[str, str]]
-"""Label and tone of a badge, by state."""
 
 STATUSES: Final[Words] = {
     "pending": (N_("Being prepared"), "neutral"),
@@ -127,8 +125,3 @@ def distribution(buckets: Sequence[Bucket]) -> dict[str, Any]:
         "x": [f"{to_btc(bucket.lower).normalize():,f}–" for bucket in buckets],
         "series": [{"name": _("Users"), "values": [str(bucket.users) for bucket in buckets]}],
     }
-
-
-def options(words: Words) -> list[tuple[str, str]]:
-    """Options of a select, in the visitor's language."""
-    return [(key, _(word[0])) for key, word in words.items()]

@@ -14,8 +14,9 @@ from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.service.audit import CHANGE, CREATE, REMOVE
 from batch_platform.finops.web.connection_api import ConnectionRequest
-from batch_platform.finops.web.context import WRITE, Context, Form, RecordOf, page
+from batch_platform.finops.web.context import WRITE, Context, RecordOf, page
 from batch_platform.web.console import field_errors, redirect
+from batch_platform.web.forms import Form, Texts
 from batch_platform.web.i18n import gettext as _
 
 HOME: Final = "/console/projects"
@@ -33,8 +34,8 @@ def new_project_page(request: Request) -> Response:
 def create_project(request: Request, context: Context, form: Form, record: RecordOf) -> Response:
     """One form, two steps: `ask` shows the question, `save` writes."""
     try:
-        project = _connection(form, form.get("projectId", ""))
-        if form.get("step") != "save":
+        project = _connection(form, form["projectId"])
+        if form["step"] != "save":
             service.create_project(context, project, dry_run=True)
             return _form_page(request, None, form, asking=True)
         service.create_project(context, project, record=record)
@@ -56,8 +57,8 @@ def change_project(request: Request, context: Context, project_id: str, form: Fo
     known = context.connection(project_id)
     try:
         project = _connection(form, project_id)
-        keep = not form.get("externalId") and form.get("forgetExternalId") != "true"
-        if form.get("step") != "save":
+        keep = not form["externalId"] and form["forgetExternalId"] != "true"
+        if form["step"] != "save":
             service.add_project(context, project, dry_run=True)
             return _form_page(request, known, form, asking=True, changed=project)
         service.change_project(context, project, keep_external_id=keep, record=record)
@@ -85,31 +86,27 @@ def _form_page(
     # the form's field of a name that the service uses: `accountScope` of `account_scope` or `accountScope.0`
     texts = field_errors(error) if error else {}
     errors = {to_camel(name.partition(".")[0]): text for name, text in texts.items()} or None
-    status = 200 if error is None else 409 if isinstance(error, Conflict) else 422
     return page(
         request,
         "project_form",
-        status=status,
+        status=409 if isinstance(error, Conflict) else None,
         project=project,
         values=values,
         asking=asking,
         moves=project is not None and changed is not None and project.place != changed.place,
         rescoped=project is not None and changed is not None and project.published_from != changed.published_from,
         errors=errors,
-        formats=[one.value for one in Format],
+        formats=[(known, known) for known in Format],
     )
 
 
-def _connection(form: dict[str, str], project_id: str) -> Connection:
+def _connection(form: Texts, project_id: str) -> Connection:
     """What the form says, through the API's own model."""
-    accounts = form.get("accountScope", "").replace(",", " ").split()
-    given: dict[str, Any] = {
-        name: form.get(name, "") for name in ("name", "bucket", "prefix", "reportName", "region")
-    }
-    given |= {name: form[name] for name in ("roleArn", "externalId", "format") if form.get(name)}
-    if accounts:
+    given: dict[str, Any] = {name: form[name] for name in ("name", "bucket", "prefix", "reportName", "region")}
+    given |= {name: form[name] for name in ("roleArn", "externalId", "format") if form[name]}
+    given |= {name: form[name] == "true" for name in ("enabled", "withoutManifest")}
+    if accounts := form["accountScope"].replace(",", " ").split():
         given["accountScope"] = accounts
-    given |= {name: form.get(name) == "true" for name in ("enabled", "withoutManifest")}
     return ConnectionRequest(**given).connection(project_id)
 
 

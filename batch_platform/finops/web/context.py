@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, cast
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Request, Response
 from pydantic import JsonValue
 from pydantic.alias_generators import to_camel
 
@@ -16,11 +16,10 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.finops.opening import context_on
 from batch_platform.finops.service import CostReader, FinopsContext
 from batch_platform.finops.service.audit import Record
-from batch_platform.finops.web import words
+from batch_platform.finops.web import cost_words, words
 from batch_platform.kit.domain import AppContext
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{projectId:name}`)
-from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.console import render
 from batch_platform.web.context import log_of
 
@@ -66,15 +65,9 @@ async def record_of(request: Request) -> Record:
     return log_of(request).record
 
 
-async def _texts(request: Request) -> dict[str, str]:
-    return {key: value.strip() for key, value in (await request.form()).items() if isinstance(value, str)}
-
-
 Site = Annotated[FinopsSite, Depends(site_of)]
 Context = Annotated[FinopsContext, Depends(context_of)]
 RecordOf = Annotated[Record, Depends(record_of)]
-Form = Annotated[dict[str, str], Depends(_texts)]
-"""The texts of a form, without blanks around them."""
 ProjectId = Annotated[
     str,
     Path(
@@ -84,9 +77,6 @@ ProjectId = Annotated[
         examples=["acme"],
     ),
 ]
-
-Offset = Annotated[QueryInt, Query(ge=0, le=100_000_000)]
-"""Rows of a page that stand before it."""
 
 
 def like(pattern: str) -> dict[str, JsonValue]:
@@ -105,12 +95,6 @@ def wire_names() -> Iterator[None]:
         raise
 
 
-def page(request: Request, name: str, *, status: int = 200, **values: Any) -> Response:
-    """A page of finops: every template knows its words."""
-    return render(request, f"finops/{name}.html", status=status, **words.SHARED, **values)
-
-
-def pager(offset: int, following: object) -> dict[str, Any]:
-    """The offsets of the pages before and after; `following` says whether, or at which row, there is a next one."""
-    after = following if isinstance(following, int) else offset + PAGE_ROWS if following else None
-    return {"previous_offset": max(0, offset - PAGE_ROWS) if offset else None, "next_offset": after}
+def page(request: Request, name: str, **values: Any) -> Response:
+    """A page of finops."""
+    return render(request, f"finops/{name}.html", words=words, cost_words=cost_words, **values)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -15,17 +15,10 @@ from batch_platform.finops import service
 from batch_platform.finops.model import Connection, PublishedMonth
 from batch_platform.finops.service import CostKeys, CostPage, CostRows
 from batch_platform.finops.web import charts, cost_words, words
-from batch_platform.finops.web.context import PAGE_ROWS, READ, FinopsSite, Offset, Site, page, pager
+from batch_platform.finops.web.context import PAGE_ROWS, READ, FinopsSite, Site, page
 from batch_platform.finops.web.cost_words import Seen
 from batch_platform.web.i18n import said
-
-FORMATS: Final = (
-    ("csv", "CSV"),
-    ("parquet", "Parquet"),
-    ("json", "JSON"),
-    ("focus", "FOCUS 1.2 CSV"),
-    ("focus-parquet", "FOCUS 1.2 Parquet"),
-)
+from batch_platform.web.paging import Offset, place_among
 
 Filters = Annotated[list[str], Query(alias="filter")]
 
@@ -60,8 +53,8 @@ def costs_page(
     projects, chosen, published = _published(site, project)
     if chosen is None or not published:
         return page(request, "costs", projects=projects, project=chosen, seen=None)
-    months = [one.month for one in published]
-    newest = next((one.month for one in published if one.row_count), months[0])
+    months = [month.month for month in published]
+    newest = next((month.month for month in published if month.row_count), months[0])
     today = site.context.clock().date()
     seen = Seen(
         chosen.project_id,
@@ -81,34 +74,27 @@ def costs_page(
     except PlatformError as failure:
         # days without costs are no error: the page says where the newest are
         error = None if isinstance(failure, NotFound) and seen.period != "month" else failure
-    reports = [_report(site, seen, one, first_page=not offset) for one in rows.reports] if rows else []
+    reports = [_report(site, seen, report, first_page=not offset) for report in rows.reports] if rows else []
     return page(
         request,
         "costs",
         status=_status(error),
         projects=projects,
         project=chosen,
-        months=[f"{one:%Y-%m}" for one in months],
+        months=[f"{month:%Y-%m}" for month in months],
         month=f"{seen.start:%Y-%m}",
         # what was typed, also where it is no period
         days=(start or f"{seen.start}", end or f"{seen.end}"),
         period="range" if error and period == "range" else seen.period,
-        period_names=cost_words.PERIODS,
         seen=seen,
         periods=_periods(seen, newest),
-        options=cost_words.group_options(seen, None),
-        formats=FORMATS,
+        keys=None,
         error=said(error) if error else None,
         rows=rows,
-        reports=[one for one in reports if one["lines"] or not offset],
-        published=next((one for one in published if seen.period == "month" and one.month == seen.start), None),
+        reports=[report for report in reports if report["lines"] or not offset],
+        published=next((month for month in published if seen.period == "month" and month.month == seen.start), None),
         newest_days=None if rows and rows.row_count else _newest(site, chosen.project_id, newest, seen),
-        first_row=offset,
-        last_row=offset + sum(one.rows.height for one in rows.reports) if rows else 0,
-        **pager(offset, rows.next_row if rows else None),
-        named_group=cost_words.named_group,
-        named_value=cost_words.named_value,
-        named_filter=cost_words.named_filter,
+        place=place_among(offset, PAGE_ROWS, rows.row_count if rows else 0),
     )
 
 
@@ -125,7 +111,7 @@ def groups_fragment(
         keys = service.cost_keys(site.context, project, [stamp.month for stamp in stamps])
     except PlatformError:
         pass  # the page says what is wrong
-    return page(request, "cost_groups", seen=seen, options=cost_words.group_options(seen, keys), complete=True)
+    return page(request, "cost_groups", seen=seen, keys=keys, complete=True)
 
 
 @router.get("/console/costs/commitments", dependencies=READ)
@@ -135,7 +121,8 @@ def commitments_page(request: Request, site: Site, project: str = "", month: str
     def shown(project_id: str, at: date) -> dict[str, Any]:
         month = service.month_commitments(site.context, site.costs, project_id, at)
         uses, coverage = month.commitments.uses, month.commitments.coverage
-        currencies = sorted({use.currency or "" for use in uses} | {one.currency or "" for one in coverage} - {""})
+        priced = [*((use.currency or "") for use in uses), *((line.currency or "") for line in coverage)]
+        currencies = sorted(set(priced) - {""})
         bars = [(name, charts.uses(uses, name), charts.coverage(coverage, name)) for name in currencies]
         return {"stamp": month.stamp, "uses": uses, "coverage": coverage, "charts": bars}
 
@@ -154,8 +141,7 @@ def containers_page(request: Request, site: Site, project: str = "", month: str 
             "rows": costs.rows.to_dicts(),
             "totals": costs.totals.to_dicts(),
             "outside": {row["currency"]: row for row in costs.left_out_of.to_dicts()},
-            "first_row": offset,
-            **pager(offset, costs.next_row),
+            "place": place_among(offset, PAGE_ROWS, costs.row_count),
         }
 
     return _month_page(request, site, "containers", project, month, shown)
@@ -171,7 +157,7 @@ def _month_page(
 ) -> Response:
     """A page of a project's month, the newest where none is named, with the reason where nothing can be shown."""
     projects, chosen, published = _published(site, project)
-    months = [f"{one.month:%Y-%m}" for one in published]
+    months = [f"{month.month:%Y-%m}" for month in published]
     if chosen is None or not months:
         return page(request, name, projects=projects, project=chosen, month=None)
     month = month or months[0]
@@ -190,8 +176,6 @@ def _month_page(
         months=months,
         month=month if month in months else months[0],
         error=said(error) if error else None,
-        named_group=cost_words.named_group,
-        short_arn=words.short_arn,
         **values,
     )
 
@@ -237,12 +221,7 @@ def _periods(seen: Seen, newest: date) -> list[tuple[str, str]]:
     """Each kind of period, and its address with everything else as it is."""
     month = seen.start.replace(day=1) if seen.period == "month" else newest
     return [
-        (
-            kind,
-            replace(seen, period=kind, start=month).address
-            if kind == "month"
-            else replace(seen, period=kind).address,
-        )
+        (kind, replace(seen, period=kind, start=month if kind == "month" else seen.start).address)
         for kind in cost_words.PERIODS
     ]
 

@@ -31,6 +31,13 @@ GROUPS: Final[Mapping[str, str]] = {
     "usage_type": N_("Usage type"),
     "operation": N_("Operation"),
 }
+FORMATS: Final[Mapping[str, str]] = {
+    "csv": "CSV",
+    "parquet": "Parquet",
+    "json": "JSON",
+    "focus": "FOCUS 1.2 CSV",
+    "focus-parquet": "FOCUS 1.2 Parquet",
+}
 WEEK: Final = timedelta(days=6)
 
 
@@ -66,29 +73,29 @@ class Seen:
             period = {"period": "range", "start": f"{self.start}", "end": f"{self.end}"}
         else:
             period = {"period": self.period}
-        return f"/console/costs?{self._asked({'project': self.project_id, **period})}"
+        return f"/console/costs?{self._query({'project': self.project_id, **period})}"
 
     def api(self, export: str = "") -> str:
         """The API's address of exactly these rows; `export` is the API's `format`."""
         days = {"start": f"{self.start}", "end": f"{self.end}"}
         period = {"month": f"{self.start:%Y-%m}"} if self.period == "month" else days
         more = {"format": export} if export else {}
-        return f"/api/projects/{self.project_id}/costs?{self._asked(period, more)}"
+        return f"/api/projects/{self.project_id}/costs?{self._query(period, more)}"
 
     def filtered(self, group: str, value: str) -> Seen:
         """Only that value; a day is a period of its own."""
         if group == "day":
             day = date.fromisoformat(value)
-            groups = tuple(one for one in self.groups if one != "day") or ("service",)
+            groups = tuple(name for name in self.groups if name != "day") or ("service",)
             return replace(self, period="range", start=day, end=day, groups=groups)
         return replace(self, filters=tuple(dict.fromkeys((*self.filters, filter_text(group, value)))))
 
     def without(self, given: str) -> Seen:
-        return replace(self, filters=tuple(one for one in self.filters if one != given))
+        return replace(self, filters=tuple(text for text in self.filters if text != given))
 
-    def _asked(self, period: Mapping[str, str], more: Mapping[str, str] | None = None) -> str:
+    def _query(self, period: Mapping[str, str], more: Mapping[str, str] | None = None) -> str:
         pairs = [*period.items(), ("measure", self.measure), ("group_by", ",".join(self.groups))]
-        pairs += [("filter", one) for one in self.filters]
+        pairs += [("filter", text) for text in self.filters]
         return urlencode([*pairs, *(more or {}).items()], safe=",:")
 
 

@@ -21,12 +21,9 @@ from batch_platform.finops.web.context import (
     READ,
     WRITE,
     Context,
-    Form,
-    Offset,
     RecordOf,
     open_state,
     page,
-    pager,
 )
 from batch_platform.finops.web.lists import BUDGETS, FILES, RESTATEMENTS
 from batch_platform.kit import lists
@@ -37,8 +34,10 @@ from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem, field_errors, redirect
+from batch_platform.web.forms import Form
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
+from batch_platform.web.paging import Offset, place
 
 CARD_ROWS: Final = 6
 
@@ -82,10 +81,10 @@ def disable_project(request: Request, context: Context, project_id: str, record:
 def start_batch(request: Request, context: Context, project_id: str, job_name: str, form: Form) -> Response:
     context.connection(project_id)
     job = actions.operations_of(request).registry.get(job_name)
-    since = {"since": form["since"]} if form.get("since") else {}
-    parameters = checked(job, {"projectId": project_id, "dryRun": form.get("dryRun") == "true", **since})
+    since = {"since": form["since"]} if form["since"] else {}
+    parameters = checked(job, {"projectId": project_id, "dryRun": form["dryRun"] == "true", **since})
     try:
-        run = actions.start(request, job, parameters, idempotency_key=form.get("request_id"))
+        run = actions.start(request, job, parameters, idempotency_key=form["request_id"] or None)
     except PlatformError as error:
         return redirect(request, f"{HOME}/{project_id}", message=error.message, tone="bad")
     return redirect(request, f"/console/runs/{run.run_id}", message=_("The run is asked for."))
@@ -95,18 +94,18 @@ def start_batch(request: Request, context: Context, project_id: str, job_name: s
 @writes(SET_BUDGET)
 def set_budget(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
     try:
-        amount = service.parse_amount(form.get("monthly_amount", ""))
-        budget = Budget(project_id, form.get("measure", ""), form.get("currency", "").upper(), amount)
+        amount = service.parse_amount(form["monthly_amount"])
+        budget = Budget(project_id, form["measure"], form["currency"].upper(), amount)
         service.set_budget(context, budget, record=record)
     except InvalidInput as error:
-        return _project_page(request, context, project_id, status=422, values=form, errors=field_errors(error))
+        return _project_page(request, context, project_id, values=form, errors=field_errors(error))
     return redirect(request, f"{HOME}/{project_id}", message=_("The budget is set."))
 
 
 @router.post(f"{HOME}/{{project_id}}/budgets/delete", dependencies=WRITE)
 @writes(DELETE_BUDGET)
 def delete_budget(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
-    service.delete_budget(context, project_id, form.get("measure", ""), form.get("currency", ""), record=record)
+    service.delete_budget(context, project_id, form["measure"], form["currency"], record=record)
     return redirect(request, f"{HOME}/{project_id}", message=_("The budget is removed."))
 
 
@@ -116,8 +115,8 @@ def files_page(request: Request, context: Context, project_id: str, status: str 
     files, following = FILES.read(context, filters, lists.Paging(PAGE_ROWS, offset=offset))
     with context.store.snapshot() as session:
         project, counts = session.project(project_id), session.file_counts(project_id)
-    shown: dict[str, Any] = {"project": project, "counts": counts, "wanted": filters.status or "", "files": files}
-    return page(request, "files", **shown, **pager(offset, following))
+    around = place(offset, PAGE_ROWS, more=following is not None)
+    return page(request, "files", project=project, counts=counts, filters=filters, files=files, place=around)
 
 
 @router.post(f"{HOME}/{{project_id}}/files/requeue", dependencies=OPERATE)
@@ -125,7 +124,7 @@ def files_page(request: Request, context: Context, project_id: str, status: str 
 def requeue_files(request: Request, context: Context, project_id: str, form: Form, record: RecordOf) -> Response:
     here = f"{HOME}/{project_id}/files"
     try:
-        key, every = form.get("objectKey") or None, form.get("allFiles") == "1"
+        key, every = form["objectKey"] or None, form["allFiles"] == "1"
         files = service.requeue(context, project_id, key, all_files=every, record=record)
     except InvalidInput as error:
         return redirect(request, here, message=error.message, tone="bad")
@@ -140,7 +139,8 @@ def restatements_page(request: Request, context: Context, project_id: str, offse
     with context.store.snapshot() as session:
         project = session.project(project_id)
         summed = restated_months(session.restatements(project_id))
-    return page(request, "restatements", project=project, summed=summed, rows=rows, **pager(offset, following))
+    around = place(offset, PAGE_ROWS, more=following is not None)
+    return page(request, "restatements", project=project, summed=summed, rows=rows, place=around)
 
 
 @router.get(f"{HOME}/{{project_id}}/insight", dependencies=READ)
@@ -177,7 +177,7 @@ def _cost_of_month(request: Request) -> list[dict[str, Any]] | None:
     for project in context.enabled_connections()[:CARD_ROWS]:
         if months := service.published_months(context, project.project_id)[:2]:
             _budgets, statuses = service.budget_statuses(context, project.project_id)
-            cards.append({"project": project, "months": months, "budgets": statuses, **words.SHARED})
+            cards.append({"project": project, "months": months, "budgets": statuses, "words": words})
     return cards or None
 
 
@@ -203,7 +203,6 @@ def _project_page(
     context: FinopsContext,
     project_id: str,
     *,
-    status: int = 200,
     steps: list[Any] | None = None,
     values: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
@@ -217,7 +216,6 @@ def _project_page(
     return page(
         request,
         "project",
-        status=status,
         project=project,
         months=months[::-1],
         totals=totals,

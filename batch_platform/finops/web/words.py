@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
 from batch_platform.finops.budgets import share_of
+from batch_platform.web.console import Words
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
 
@@ -44,26 +45,25 @@ RESTATEMENT_REASONS: Final[Mapping[str, str]] = {
     "redelivered": N_("delivered again by AWS"),
     "connection_changed": N_("connection changed"),
 }
-# label and tone of badges
-MONTH_STATES: Final[Mapping[str, tuple[str, str]]] = {
+MONTH_STATES: Final[Words] = {
     "open": (N_("In progress"), "busy"),
     "closing": (N_("Closing"), "warning"),
     "final": (N_("Final"), "good"),
     "restated": (N_("Restated"), "warning"),
 }
-FILE_STATES: Final[Mapping[str, tuple[str, str]]] = {
+FILE_STATES: Final[Words] = {
     "PENDING": (N_("Waiting to be read"), "neutral"),
     "PROCESSING": (N_("Being read"), "busy"),
     "DONE": (N_("Read"), "good"),
     "ERROR": (N_("In error"), "bad"),
     "SUPERSEDED": (N_("Superseded"), "neutral"),
 }
-BUDGET_STATES: Final[Mapping[str, tuple[str, str]]] = {
+BUDGET_STATES: Final[Words] = {
     "ok": (N_("Within budget"), "good"),
     "at_risk": (N_("At risk"), "warning"),
     "exceeded": (N_("Exceeded"), "bad"),
 }
-DIRECTIONS: Final[Mapping[str, tuple[str, str]]] = {
+DIRECTIONS: Final[Words] = {
     "spike": (N_("Spike"), "bad"),
     "drop": (N_("Drop"), "warning"),
 }
@@ -78,18 +78,8 @@ def percent(share: Decimal) -> Decimal:
     return (share * _HUNDRED).quantize(_CENT)
 
 
-def zipped(keys: Sequence[str], texts: Sequence[str]) -> list[tuple[str, str]]:
-    """Options of a select."""
-    return list(zip(keys, texts, strict=True))
-
-
-def named(words: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Options of a select, in the visitor's language."""
-    return [(key, _(label)) for key, label in words.items()]
-
-
-def named_states(states: Mapping[str, tuple[str, str]], counts: Mapping[str, int]) -> list[tuple[str, str]]:
-    """As `named`, with how many there are of each."""
+def named_states(states: Words, counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Options of a select, with how many there are of each."""
     return [(key, f"{_(label)} ({counts.get(key, 0):,})") for key, (label, _tone) in states.items()]
 
 
@@ -105,21 +95,3 @@ def short_arn(arn: str) -> str:
 
 def currencies(frame: pl.DataFrame) -> Sequence[str]:
     return frame["currency"].unique().sort().to_list()
-
-
-SHARED: Final[Mapping[str, Any]] = {
-    "measures": MEASURES,
-    "groups": GROUPS,
-    "charge_classes": CHARGE_CLASSES,
-    "month_states": MONTH_STATES,
-    "restatement_reasons": RESTATEMENT_REASONS,
-    "file_states": FILE_STATES,
-    "budget_states": BUDGET_STATES,
-    "directions": DIRECTIONS,
-    "cents": cents,
-    "percent": percent,
-    "named": named,
-    "named_states": named_states,
-    "zipped": zipped,
-}
-"""What every template of finops knows."""

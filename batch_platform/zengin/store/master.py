@@ -61,10 +61,10 @@ class Master(ZenginStatements):
         ones that are called so (not `other`).
 
         Every word must occur, in the branch or in its bank: "みずほ 本店". A bank's `branch_code` is empty.
-        `after` is the last page's last row.
+        `after` is the last page's last row; of its `valid_to` it only matters whether there is one.
         """
         place = {
-            "after_gone": None if after is None else after["valid_to"] is not None,
+            "after_gone": None if after is None else bool(after["valid_to"]),
             "after_bank": after and after["bank_code"],
             "after_branch": after and after["branch_code"],
             "after_from": after and after["valid_from"],

@@ -10,13 +10,16 @@ from batch_platform.kit import session
 from batch_platform.kit.domain import AppContext
 from batch_platform.kit.session import Session
 from batch_platform.web.console import render
+from batch_platform.web.package_files import PackageFiles
 from batch_platform.zengin import letters
 from batch_platform.zengin.opening import open_work
 from batch_platform.zengin.service import ZenginContext
 from batch_platform.zengin.web import words
-from batch_platform.zengin.web.files import FILES
 
 HOME: Final = "/console/zengin"
+FILES: Final = PackageFiles(
+    "batch_platform.zengin.web", f"{HOME}/files", "review.js", "review.css", permission="zengin:read"
+)
 
 
 def open_state(app: AppContext) -> ZenginContext:
@@ -38,32 +41,7 @@ Work = Annotated[ZenginContext, Depends(work_of)]
 Acting = Annotated[Session[ZenginContext], Depends(session_of)]
 
 
-def page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
-    """A page of zengin: every template knows its words."""
-    names = {
-        "statuses": words.STATUSES,
-        "changeset_statuses": words.CHANGESET_STATUSES,
-        "verdicts": words.VERDICTS,
-        "verdict_of": words.verdict,
-        "risks": words.RISKS,
-        "diff_types": words.DIFF_TYPES,
-        "tables": words.TABLES,
-        "classes": words.CLASSES,
-        "class_notes": words.CLASS_NOTES,
-        "hold_names": words.HOLD_NAMES,
-        "hold_notes": words.HOLD_NOTES,
-        "conflict_reasons": words.CONFLICT_REASONS,
-        "asset": FILES.url,
-        "row_text": words.row_text,
-        "fields": words.FIELDS,
-        "changed_diffs": letters.changed_diffs,
-        "other_columns": letters.other_columns,
-        "names_of": words.names,
-        "age": words.age,
-        "summary": words.SUMMARY,
-        "options": words.options,
-        "risks_in": words.risk_counts,
-        "classes_in": words.class_counts,
-        "now": request.app.state.zengin.clock(),
-    }
-    return render(request, f"zengin/{name}.html", status=status_code, **names, **values)
+def page(request: Request, name: str, **values: Any) -> Response:
+    """A page of zengin."""
+    now = request.app.state.zengin.clock()
+    return render(request, f"zengin/{name}.html", words=words, letters=letters, asset=FILES.url, now=now, **values)

@@ -12,6 +12,7 @@ from batch_platform.core import cursors
 from batch_platform.core.failures import InvalidInput
 from batch_platform.web.api.strict import IsoDate, QueryBool
 from batch_platform.web.i18n import gettext as _
+from batch_platform.web.paging import Cursor
 from batch_platform.zengin import service
 from batch_platform.zengin.web.api import READ, download
 from batch_platform.zengin.web.context import HOME, Work, page
@@ -19,10 +20,9 @@ from batch_platform.zengin.web.context import HOME, Work, page
 ROWS: Final = 100
 
 _DATE: Final[TypeAdapter[date]] = TypeAdapter(IsoDate)
-_PLACE: Final = {"bank": str, "branch": str, "since": date, "gone": bool, "other": bool}
+_PLACE: Final = {"bank_code": str, "branch_code": str, "valid_from": date, "valid_to": bool, "other": bool}
 
 Text = Annotated[str, Query(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Cursor = Annotated[str | None, Query(max_length=2_000)]
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,16 +34,15 @@ def banks_page(request: Request, work: Work, q: Text = "", as_of: str = "", curs
     banks: list[dict[str, Any]] = []
     found: list[dict[str, Any]] = []
     if q.strip():
-        after = _after(cursor)
+        after = cursors.decode(cursor, **_PLACE)
         with work.store.snapshot() as session:
-            rows = session.search(q, as_of=day, after=after, limit=ROWS + 1)
+            rows = session.search(q, as_of=day, after=after or None, limit=ROWS + 1)
         found, following = cursors.cut(rows, ROWS, _place)
     else:
-        banks, following = service.banks(work, as_of=day, limit=ROWS, cursor=cursor or None)
+        banks, following = service.banks(work, as_of=day, limit=ROWS, cursor=cursor)
     return page(
         request,
         "banks",
-        status_code=422 if errors else 200,
         banks=banks,
         found=found,
         q=q.strip(),
@@ -59,15 +58,14 @@ def branches_page(
     request: Request, work: Work, code: str, q: Text = "", as_of: str = "", cursor: Cursor = None
 ) -> Response:
     day, errors = _day(as_of)
-    found, following = service.branches(work, code, q.strip(), as_of=day, limit=ROWS, cursor=cursor or None)
+    branches, following = service.branches(work, code, q.strip(), as_of=day, limit=ROWS, cursor=cursor)
     banks, _more = service.banks(work, code, as_of=day, limit=1)
     return page(
         request,
         "branches",
-        status_code=422 if errors else 200,
         code=code,
         bank=next((bank for bank in banks if bank["bank_code"] == code), None),
-        branches=found,
+        branches=branches,
         q=q.strip(),
         as_of=day or "",
         errors=errors,
@@ -83,7 +81,7 @@ def history_page(
     """Applied changes, the newest first: all, of a changeset, or of a code, with the rows it ever had."""
     key = key.strip()
     rows, following = service.history_of(
-        work, changeset_id=changeset or None, key=key or None, limit=ROWS, cursor=cursor or None
+        work, changeset_id=changeset or None, key=key or None, limit=ROWS, cursor=cursor
     )
     versions: list[dict[str, Any]] = []
     if key:
@@ -111,7 +109,7 @@ def export_page(request: Request, work: Work, as_of: str = "", skip_unwritable: 
     try:
         return download(service.export(work, "zengin", as_of=day, skip_unwritable=skip_unwritable))
     except service.UnwritableError as error:
-        return page(request, "unwritable", status_code=409, rows=error.rows, as_of=day or "")
+        return page(request, "unwritable", status=409, rows=error.rows, as_of=day or "")
 
 
 def _day(text: str) -> tuple[date | None, dict[str, str] | None]:
@@ -123,24 +121,4 @@ def _day(text: str) -> tuple[date | None, dict[str, str] | None]:
 
 
 def _place(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "bank": row["bank_code"],
-        "branch": row["branch_code"],
-        "since": row["valid_from"],
-        "gone": row["valid_to"] is not None,
-        "other": row["other"],
-    }
-
-
-def _after(cursor: str | None) -> dict[str, Any] | None:
-    """The last row of the page before, as the search wants it."""
-    place = cursors.decode(cursor or None, **_PLACE)
-    if not place:
-        return None
-    return {
-        "bank_code": place["bank"],
-        "branch_code": place["branch"],
-        "valid_from": place["since"],
-        "valid_to": place["since"] if place["gone"] else None,
-        "other": place["other"],
-    }
+    return {**{name: row[name] for name in _PLACE}, "valid_to": row["valid_to"] is not None}

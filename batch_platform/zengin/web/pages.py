@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from batch_platform.core.failures import Conflict
 from batch_platform.kit import lists
 from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.web.access.dependencies import current
-from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem
 from batch_platform.web.i18n import N_
-from batch_platform.zengin import letters, service
+from batch_platform.web.paging import Offset, place_among
+from batch_platform.zengin import service
 from batch_platform.zengin.model import OPEN, Changeset, ChangesetStatus, DiffType, Record, Status
 from batch_platform.zengin.service import ZenginContext, quorum
 from batch_platform.zengin.web import api, master_pages, review_pages, words
 from batch_platform.zengin.web.api import READ
-from batch_platform.zengin.web.context import HOME, Work, open_state, page
-from batch_platform.zengin.web.files import FILES
+from batch_platform.zengin.web.context import FILES, HOME, Work, open_state, page
 from batch_platform.zengin.web.lists import CHANGESETS, RECORDS
 from batch_platform.zengin.web.review_pages import matching
 
@@ -31,8 +30,6 @@ HISTORY_ROWS: Final = 20
 _UNDOABLE: Final = (ChangesetStatus.APPLIED, ChangesetStatus.PARTIALLY_APPLIED)
 
 NAVIGATION: Final = (NavItem(key="zengin", label=N_("Bank master"), path=HOME, permission="zengin:read", order=60),)
-
-Offset = Annotated[QueryInt, Query(ge=0, le=10_000_000)]
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,14 +43,11 @@ def records_page(request: Request, work: Work) -> Response:
     return page(
         request,
         "records",
-        wanted=status.value,
+        chosen=status.value,
         counts=counts,
         waiting=waiting,
-        held=waiting.held,
         shown=shown,
-        groups=words.grouped(shown.rows),
         whole=whole,
-        choose=_may_decide(request) and status in (Status.PENDING, Status.APPROVED),
     )
 
 
@@ -64,7 +58,10 @@ def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0
     if record.diff_type is DiffType.BULK_UPDATE:
         rows = service.changes_of(work, record.changeset_id)
         rows = rows.filter(rows["diff_id"] == record.id)
-        bulk = {"bulk": rows.slice(offset, PAGE_ROWS).to_dicts(), **_paging(offset, rows.height)}
+        bulk = {
+            "bulk": rows.slice(offset, PAGE_ROWS).to_dicts(),
+            "place": place_among(offset, PAGE_ROWS, rows.height),
+        }
     history: list[dict[str, Any]] = []
     with work.store.snapshot() as session:
         transitions = session.transitions("record", record_id)
@@ -74,10 +71,8 @@ def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0
         request,
         "record",
         record=record,
-        fields_shown=letters.field_diffs(record),
         quorum=quorum.quorums(work, [record])[record.changeset_id],
         mine=quorum.has_approved(record.approvals, current(request).subject),
-        may_decide=_may_decide(request),
         transitions=transitions,
         history=history,
         **bulk,
@@ -105,15 +100,13 @@ def changeset_page(
     records = service.records_of(work, changeset_id)
     tally = _tally(records)
     chosen = status if status in tally else next((name for name in words.STATUSES if name in tally), "")
-    found = [
-        record for group in words.grouped(matching(records, chosen, change_class, risk)) for record in group.records
-    ]
+    groups = words.grouped(matching(records, chosen, change_class, risk))
     with work.store.snapshot() as session:
         transitions = session.transitions("changeset", changeset_id)
         conflicts = session.conflicts(changeset_id, limit=PAGE_ROWS)
         history = session.history_page(changeset_id=changeset_id, limit=HISTORY_ROWS + 1)
         snapshot = session.snapshot(changeset.snapshot_hash)
-    shown = found[offset : offset + PAGE_ROWS]
+    matched = [record for group in groups for record in group.records]
     return page(
         request,
         "changeset",
@@ -121,34 +114,28 @@ def changeset_page(
         snapshot=snapshot,
         failed_checks=service.failed_checks(work, changeset),
         undoing=_undoing(request, work, changeset),
-        count_rows=words.count_rows(changeset),
-        class_counts=words.class_counts(changeset),
-        risk_counts=words.risk_counts(changeset),
         tally=tally,
         total=len(records),
-        wanted=chosen,
+        chosen=chosen,
         change_class=change_class,
         risk=risk,
-        records=shown,
-        groups=words.grouped(shown),
-        whole={group.key: len(group.records) for group in words.grouped(found)},
-        may_decide=_may_decide(request),
+        records=matched[offset : offset + PAGE_ROWS],
+        whole={group.key: len(group.records) for group in groups},
         left=sum(
-            one.status is Status.PENDING and not quorum.has_approved(one.approvals, current(request).subject)
-            for one in records
+            record.status is Status.PENDING and not quorum.has_approved(record.approvals, current(request).subject)
+            for record in records
         ),
-        choose=_may_decide(request) and chosen in (Status.PENDING, Status.APPROVED),
         transitions=transitions,
         conflicts=conflicts,
         history=history[:HISTORY_ROWS],
         more_history=len(history) > HISTORY_ROWS,
-        **_paging(offset, len(found)),
+        place=place_among(offset, PAGE_ROWS, len(matched)),
     )
 
 
 def _undoing(request: Request, work: ZenginContext, changeset: Changeset) -> Changeset | None:
     """What the reversal of an applied changeset would come to, for whoever may propose it."""
-    if not _may_decide(request) or changeset.status not in _UNDOABLE:
+    if not current(request).may("zengin:approve") or changeset.status not in _UNDOABLE:
         return None
     try:
         return service.rollback(work, changeset.id, by=current(request).subject, dry_run=True)
@@ -159,15 +146,7 @@ def _undoing(request: Request, work: ZenginContext, changeset: Changeset) -> Cha
 def _waiting(request: Request) -> dict[str, Any] | None:
     """What waits for an approver; None when nothing does."""
     waiting = service.digest(request.app.state.zengin)
-    if not waiting.pending and not waiting.held:
-        return None
-    return {
-        "pending": waiting.pending,
-        "by_risk": waiting.by_risk,
-        "oldest": waiting.oldest and words.age(waiting.oldest),
-        "held": waiting.held,
-        "risks": words.RISKS,
-    }
+    return {"waiting": waiting, "words": words} if waiting.pending or waiting.held else None
 
 
 CARD: Final = DashboardCard(
@@ -186,18 +165,14 @@ PART: Final = Part(
 WEB: Final = WebRoom(PART, CARD, open_state)
 
 
-def _may_decide(request: Request) -> bool:
-    return current(request).may("zengin:approve")
-
-
-def _open_counts(work: ZenginContext, wanted: Status) -> tuple[Counter[str], Counter[str]]:
+def _open_counts(work: ZenginContext, shown: Status) -> tuple[Counter[str], Counter[str]]:
     """How many records of each status that is not an end, and of each group of the status that is shown."""
     counts: Counter[str] = Counter()
     whole: Counter[str] = Counter()
     with work.store.snapshot() as session:
         for row in session.record_counts(statuses=sorted(OPEN)):
             counts[row["status"]] += row["records"]
-            if row["status"] == wanted:
+            if row["status"] == shown:
                 whole[words.group_key(row["change_class"], row["risk"])] += row["records"]
     return counts, whole
 
@@ -206,13 +181,3 @@ def _tally(records: list[Record]) -> dict[str, int]:
     """How many records of each status, those there are."""
     statuses = [record.status.value for record in records]
     return {name: statuses.count(name) for name in words.STATUSES if name in statuses}
-
-
-def _paging(offset: int, total: int) -> dict[str, Any]:
-    """Offsets of the neighbouring pages, and where this one stands."""
-    last = min(offset + PAGE_ROWS, total)
-    return {
-        "previous_offset": max(0, offset - PAGE_ROWS) if offset else None,
-        "next_offset": last if last < total else None,
-        "range_text": f"{min(offset + 1, total):,}–{last:,} / {total:,}" if total > PAGE_ROWS else None,
-    }

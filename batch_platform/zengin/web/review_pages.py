@@ -54,7 +54,8 @@ class Selection:
     def hash(self) -> str:
         """Names what would be decided: each record in its version, with the rows before and after."""
         lines = sorted(
-            f"{one.id} {self.versions[one.id]} {one.base_hash or '-'} {one.new_hash or '-'}" for one in self.records
+            f"{record.id} {self.versions[record.id]} {record.base_hash or '-'} {record.new_hash or '-'}"
+            for record in self.records
         )
         return sha256("\n".join(lines).encode()).hexdigest()
 
@@ -98,7 +99,7 @@ def decide(request: Request, acting: Acting, form: Form) -> Response:
         return redirect(request, back, message=error.message, tone="bad")
     except InvalidInput as error:
         return _question(request, acting.context, form, selection, error)
-    return redirect(request, back, message=_told(verb, done))
+    return redirect(request, back, message=_sentence(verb, done))
 
 
 @router.post(f"{HOME}/records/{{record_id}}/{{action}}", dependencies=APPROVE)
@@ -108,7 +109,7 @@ def decide_record(request: Request, acting: Acting, record_id: str, action: str,
     here = f"{HOME}/records/{record_id}"
     if action not in RECORD_ACTIONS:
         return redirect(request, here, message=_unknown(action).message, tone="bad")
-    says = partial(_told, action)
+    says = partial(_sentence, action)
     return submit(request, RECORD_ACTIONS[action], acting, record_id, form, here=here, says=says)
 
 
@@ -128,15 +129,14 @@ def decide_changeset(request: Request, acting: Acting, changeset_id: str, action
 def _selection(acting: Session[ZenginContext], form: Texts) -> Selection:
     """What the form names, as it stands now; to approve, without what is approved by whoever acts. Raises
     `InvalidInput`."""
-    work, by = acting.context, acting.by
-    action = form["action"]
+    work, action = acting.context, form["action"]
     if action not in _DECIDED_FROM:
         raise _unknown(action)
-    status = _DECIDED_FROM[action]
     changeset, change_class, risk = form["changeset"], form["change_class"], form["risk"]
     if changeset:
-        named = matching(service.records_of(work, changeset), status, change_class or "bulk", risk)
-        versions = {record.id: record.version for record in named}
+        there = service.records_of(work, changeset)
+        records = matching(there, _DECIDED_FROM[action], change_class or "bulk", risk)
+        versions = {record.id: record.version for record in records}
     else:
         versions = dict(map(_named, form.all("record")))
         if len(versions) > MOST:
@@ -146,18 +146,15 @@ def _selection(acting: Session[ZenginContext], form: Texts) -> Selection:
                 limit=MOST,
                 field="record",
             )
-        named = [service.record(work, record_id) for record_id in versions]
-    if not named:
+        records = [service.record(work, record_id) for record_id in versions]
+    if not records:
         raise InvalidInput("nothing-selected", "Nothing is selected.")
-    found = (
-        named
-        if action != "approve"
-        else [record for record in named if not quorum.has_approved(record.approvals, by)]
-    )
-    if not found:
+    if action == "approve":
+        records = [record for record in records if not quorum.has_approved(record.approvals, acting.by)]
+    if not records:
         raise InvalidInput("selection-approved-by-you", "You have approved it; another approver is needed.")
-    versions = {record.id: versions[record.id] for record in found}
-    return Selection(tuple(found), versions, changeset, change_class, risk)
+    versions = {record.id: versions[record.id] for record in records}
+    return Selection(tuple(records), versions, changeset, change_class, risk)
 
 
 def _question(
@@ -166,7 +163,6 @@ def _question(
     return page(
         request,
         "confirm",
-        status_code=422 if error else 200,
         action=form["action"],
         selection=selection,
         groups=words.grouped(selection.records),
@@ -178,7 +174,7 @@ def _question(
     )
 
 
-def _told(action: str, done: Decision) -> str:
+def _sentence(action: str, done: Decision) -> str:
     count = len(done.records)
     if action == "approve":
         return _approved(count - len(done.waiting), len(done.waiting))
@@ -199,23 +195,20 @@ def _approved(moved: int, waiting: int) -> str:
     if moved or not waiting:
         sentences.append(ngettext("%(num)s record is approved.", "%(num)s records are approved.", moved))
     if waiting:
-        told = ngettext(
-            "%(num)s record waits for another approver.", "%(num)s records wait for another approver.", waiting
+        sentences.append(
+            ngettext(
+                "%(num)s record waits for another approver.", "%(num)s records wait for another approver.", waiting
+            )
         )
-        sentences.append(told)
     return " ".join(sentences)
 
 
 def _named(text: str) -> tuple[str, int]:
     """`id:version` of a row of the list."""
     record_id, _colon, version = text.rpartition(":")
-    return record_id, _number(version, "record")
-
-
-def _number(text: str, field: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInput("form-incomplete", "The form is not complete; load the page again.", field=field)
-    return int(text)
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise InvalidInput("form-incomplete", "The form is not complete; load the page again.", field="record")
+    return record_id, int(version)
 
 
 def _unknown(verb: str) -> InvalidInput:

@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from batch_platform.web.console import Words
 from batch_platform.web.i18n import N_, ngettext
 from batch_platform.web.i18n import gettext as _
 from batch_platform.zengin.content import content_hash
@@ -23,9 +24,6 @@ from batch_platform.zengin.model import (
     Table,
     Verdict,
 )
-
-Words = Mapping[str, tuple[str, str]]
-"""Label and tone of a badge, by state."""
 
 STATUSES: Final[Words] = {
     "pending": (N_("Waiting for approval"), "warning"),
@@ -155,16 +153,6 @@ def group_key(change_class: str | None, risk: str) -> str:
     return f"{change_class or 'bulk'}-{risk}"
 
 
-@dataclass(frozen=True)
-class CountRow:
-    """A line of the changeset's counts."""
-
-    table: str
-    additions: int
-    updates: int
-    deletions: int
-
-
 def names(record: Record) -> tuple[str, str | None]:
     """The bank, and the branch if it is one, by the newest name known; empty for bulk records."""
     row = {**(record.current_data or {}), **(record.zengin_data or {})}
@@ -175,21 +163,12 @@ def names(record: Record) -> tuple[str, str | None]:
 
 def grouped(records: Iterable[Record]) -> list[Group]:
     """By class and risk, the riskiest first; within a group by key."""
-    found: dict[tuple[int, int], list[Record]] = {}
+    by_rank: dict[tuple[int, int], list[Record]] = {}
     for record in records:
-        found.setdefault(_rank(record), []).append(record)
+        by_rank.setdefault(_rank(record), []).append(record)
     return [
         Group(rows[0].change_class, rows[0].risk, tuple(sorted(rows, key=lambda row: (row.key or "", row.id))))
-        for _rank_of, rows in sorted(found.items())
-    ]
-
-
-def count_rows(changeset: Changeset) -> list[CountRow]:
-    """Rows of both tables by operation."""
-    counts = changeset.counts
-    return [
-        CountRow(table, *(counts.get(f"{table}.{kind}", 0) for kind in ("addition", "update", "deletion")))
-        for table in TABLES
+        for _rank_of, rows in sorted(by_rank.items())
     ]
 
 
@@ -222,8 +201,8 @@ def risk_counts(changeset: Changeset) -> list[tuple[str, int]]:
 
 def row_text(values: Mapping[str, str | None] | None) -> str:
     """A row of the history in short: its name and kana."""
-    told = [value for column, value in (values or {}).items() if value and column.endswith(("name", "kana"))]
-    return " ".join(told) or "–"
+    named = [value for column, value in (values or {}).items() if value and column.endswith(("name", "kana"))]
+    return " ".join(named) or "–"
 
 
 def age(length: timedelta) -> str:
@@ -233,11 +212,6 @@ def age(length: timedelta) -> str:
     if length >= _DAY:
         return ngettext("%(num)s day", "%(num)s days", length // _DAY)
     return ngettext("%(num)s hour", "%(num)s hours", length // _HOUR)
-
-
-def options(words: Mapping[str, str] | Words) -> list[tuple[str, str]]:
-    """Options of a select, in the visitor's language."""
-    return [(key, _(word if isinstance(word, str) else word[0])) for key, word in words.items()]
 
 
 def _rank(record: Record) -> tuple[int, int]:
