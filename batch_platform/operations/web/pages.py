@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from batch_platform.core.audit import writes
@@ -22,13 +22,15 @@ from batch_platform.operations.web import actions
 from batch_platform.operations.web.actions import operations_of
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import overview_state
+from batch_platform.web import forms
 from batch_platform.web.access.dependencies import authorize, current, requires
 from batch_platform.web.api.strict import QueryBool, QueryInt
-from batch_platform.web.console import STATES, NavItem, field_errors, redirect, render
+from batch_platform.web.console import STATES, NavItem, field_errors, options, redirect, render
 from batch_platform.web.context import web_of
 from batch_platform.web.formats import in_japan
 from batch_platform.web.i18n import N_, said
 from batch_platform.web.i18n import gettext as _
+from batch_platform.web.paging import Offset, place
 
 PAGE_ROWS: Final = 25
 CARD_ROWS: Final = 8
@@ -57,8 +59,6 @@ WORDS: Final[Mapping[str, str]] = {
     "exponential": N_("exponential"),
 }
 """Names of triggers, severities and backoffs; those of states are the console's own."""
-
-Offset = Annotated[QueryInt, Query(ge=0, le=1_000_000)]
 
 
 @dataclass(frozen=True)
@@ -110,16 +110,12 @@ def jobs_page(request: Request) -> Response:
 
 @router.get("/console/jobs/{name}", dependencies=[requires("batch:read")])
 def job_page(request: Request, name: str, status: str = "", offset: Offset = 0) -> Response:
-    return _job_page(request, name, wanted=RunStatus(status) if status in set(RunStatus) else None, offset=offset)
-
-
-async def _texts(request: Request) -> dict[str, str]:
-    return {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
+    return _job_page(request, name, chosen=RunStatus(status) if status in set(RunStatus) else None, offset=offset)
 
 
 @router.post("/console/jobs/{name}/run", dependencies=[requires("jobs:run")])
 @writes(EXECUTE)
-def run_job(request: Request, name: str, form: Annotated[dict[str, str], Depends(_texts)]) -> Response:
+def run_job(request: Request, name: str, form: forms.Form) -> Response:
     """One form, three steps: `dry_run`; `ask`, which shows the question; `run`."""
     job = operations_of(request).registry.get(name)
     authorize(request, job.permission)
@@ -133,7 +129,7 @@ def run_job(request: Request, name: str, form: Annotated[dict[str, str], Depends
             return _job_page(request, name, values=values, asking=True)
         run = actions.start(request, job, parameters, idempotency_key=form.get("request_id"))
     except (InvalidInput, RequestValidationError) as error:
-        status = 409 if isinstance(error, Conflict) else 422
+        status = 409 if isinstance(error, Conflict) else None
         return _job_page(request, name, values=values, errors=field_errors(error), status=status)
     return redirect(request, f"/console/runs/{run.run_id}", message=_("The run is asked for."))
 
@@ -163,16 +159,16 @@ def cancel_run(request: Request, run_id: str) -> Response:
 @router.get("/console/dead-letters", dependencies=[requires("batch:read")])
 def dead_letters_page(request: Request, state: str = "open", job: str = "", offset: Offset = 0) -> Response:
     operations = operations_of(request)
-    wanted = DeadLetterState(state) if state in set(DeadLetterState) else None
-    letters, more = service.dead_letters(operations, wanted, job=job or None, limit=PAGE_ROWS, offset=offset)
+    chosen = DeadLetterState(state) if state in set(DeadLetterState) else None
+    letters, more = service.dead_letters(operations, chosen, job=job or None, limit=PAGE_ROWS, offset=offset)
     return _page(
         request,
         "dead_letters",
         letters=letters,
         state=state,
         job=job,
-        jobs=[("", _("All")), *((one.name, _(one.title)) for one in operations.registry)],
-        **_paging(offset, more=more is not None),
+        jobs=options({known.name: known.title for known in operations.registry}, _("All")),
+        place=place(offset, PAGE_ROWS, more=more is not None),
     )
 
 
@@ -210,13 +206,13 @@ def discard_dead_letter(
 @router.get("/console/incidents", dependencies=[requires("batch:read")])
 def incidents_page(request: Request, resolved: QueryBool = False, offset: Offset = 0) -> Response:
     operations = operations_of(request)
-    found, more = service.incidents(operations, open_only=not resolved, limit=PAGE_ROWS, offset=offset)
+    incidents, more = service.incidents(operations, open_only=not resolved, limit=PAGE_ROWS, offset=offset)
     return _page(
         request,
         "incidents",
-        incidents=found,
+        incidents=incidents,
         resolved=resolved,
-        **_paging(offset, more=more is not None),
+        place=place(offset, PAGE_ROWS, more=more is not None),
     )
 
 
@@ -224,39 +220,39 @@ def _job_page(
     request: Request,
     name: str,
     *,
-    wanted: RunStatus | None = None,
+    chosen: RunStatus | None = None,
     offset: int = 0,
     values: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
     asking: bool = False,
-    status: int = 200,
+    status: int | None = None,
 ) -> Response:
     operations = operations_of(request)
     overview = service.status(operations, name)
     job = overview.job
-    runs, more = service.history(operations, job.name, limit=PAGE_ROWS, offset=offset, status=wanted)
-    newest = runs if not (wanted or offset) else service.history(operations, job.name, limit=PAGE_ROWS)[0]
+    runs, more = service.history(operations, job.name, limit=PAGE_ROWS, offset=offset, status=chosen)
+    newest = runs if not (chosen or offset) else service.history(operations, job.name, limit=PAGE_ROWS)[0]
     fields = inputs(job.parameters)
     shown = {PARAMETER + field.name: field.default for field in fields} | dict(values or {})
     return _page(
         request,
         "job",
-        status_code=status,
+        status=status,
         overview=overview,
         missed=[gap for gap in reversed(overview.missing) if gap.overdue],
         job=job,
         runs=runs,
-        filters=[("", _("All")), *((state.value, _(STATES[state.value][1])) for state in RunStatus)],
-        wanted=wanted or "",
+        filters=options({state.value: STATES[state.value] for state in RunStatus}, _("All")),
+        chosen=chosen or "",
         durations=_durations(newest),
         fields=fields,
         values=shown,
-        chosen=[(_(field.label), shown[PARAMETER + field.name] or "–") for field in fields],
+        answers=[(_(field.label), shown[PARAMETER + field.name] or "–") for field in fields],
         errors=errors,
         asking=asking,
         request_id=_request_id(request),
         may_run=current(request).may(job.permission),
-        **_paging(offset, more=more is not None),
+        place=place(offset, PAGE_ROWS, more=more is not None),
     )
 
 
@@ -289,31 +285,25 @@ def _letter_of(operations: OperationsContext, run: Run) -> str | None:
         return None
 
 
-def _letter_page(request: Request, letter_id: str, *, status: int = 200, **values: Any) -> Response:
+def _letter_page(request: Request, letter_id: str, **values: Any) -> Response:
     letter = service.dead_letter(operations_of(request), letter_id)
     shown = {"reason": "", "errors": {}, "may_handle": current(request).may("dead-letters:handle"), **values}
-    return _page(request, "dead_letter", status_code=status, letter=letter, **shown)
+    return _page(request, "dead_letter", letter=letter, **shown)
 
 
 def _refused(request: Request, letter_id: str, error: InvalidInput, *, reason: str = "") -> Response:
     """The dead letter as it is now, and why nothing was done to it."""
-    status = 409 if isinstance(error, Conflict) else 422
+    status = 409 if isinstance(error, Conflict) else None
     return _letter_page(request, letter_id, status=status, reason=reason, errors=field_errors(error))
 
 
-def _page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
+def _page(request: Request, name: str, **values: Any) -> Response:
     operations = operations_of(request)
     titles, now = {job.name: job.title for job in operations.registry}, operations.clock()
-    common = {"state_of": partial(overview_state, now=now), "words": WORDS, "titles": titles, "now": now}
-    return render(request, f"operations/{name}.html", status=status_code, **common, **values)
-
-
-def _paging(offset: int, *, more: bool) -> dict[str, Any]:
-    """Offsets of the neighbouring pages."""
-    return {
-        "previous_offset": max(0, offset - PAGE_ROWS) if offset else None,
-        "next_offset": offset + PAGE_ROWS if more else None,
-    }
+    state_of = partial(overview_state, now=now)
+    return render(
+        request, f"operations/{name}.html", state_of=state_of, words=WORDS, titles=titles, now=now, **values
+    )
 
 
 def _card(request: Request, card: DashboardCard) -> dict[str, Any] | None:

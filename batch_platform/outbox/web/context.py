@@ -49,19 +49,9 @@ Acting = Annotated[Session[OutboxContext], Depends(session_of)]
 
 
 def page(request: Request, name: str, work: OutboxContext, **values: Any) -> Response:
-    """A page of the outbox: every template knows its words."""
-    names = {
-        "states": words.STATES,
-        "channels": words.CHANNELS,
-        "categories": words.CATEGORIES,
-        "reasons": words.REASONS,
-        "suppression_reasons": words.SUPPRESSION_REASONS,
-        "options": words.options,
-        "outbox_home": HOME,
-        "has_mailbox": work.mailbox is not None,
-        "may_operate": request.scope["principal"].may("outbox:operate"),
-    }
-    return render(request, f"outbox/{name}.html", **names, **values)
+    """A page of the outbox."""
+    mailbox = work.mailbox is not None
+    return render(request, f"outbox/{name}.html", words=words, outbox_home=HOME, has_mailbox=mailbox, **values)
 
 
 def framed(html: str | None) -> Response:

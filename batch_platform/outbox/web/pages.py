@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from batch_platform.core.audit import writes
 from batch_platform.core.failures import NotFound, PlatformError
@@ -23,6 +23,7 @@ from batch_platform.outbox.web.lists import NOTICES, SUPPRESSIONS
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem
+from batch_platform.web.forms import Form
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.i18n import said as said_of
@@ -32,13 +33,6 @@ MAILS: Final = 100
 OPERATE: Final = [requires(PERMISSION)]
 
 router = APIRouter(include_in_schema=False)
-
-
-async def _texts(request: Request) -> dict[str, str]:
-    return {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
-
-
-Form = Annotated[dict[str, str], Depends(_texts)]
 
 
 @router.get(HOME, dependencies=READ)
@@ -124,9 +118,10 @@ def mail_attachment(work: Work, name: str, number: int) -> Response:
     attachments = _mailbox(work).mail(name).attachments
     if not 0 < number <= len(attachments):
         raise NotFound("unknown-attachment", "mail {mail} has no attachment {number}", mail=name, number=number)
-    found = attachments[number - 1]
-    called = f"attachment; filename*=UTF-8''{quote(found.filename)}"
-    return Response(found.content, media_type=found.content_type, headers={"Content-Disposition": called})
+    attachment = attachments[number - 1]
+    disposition = f"attachment; filename*=UTF-8''{quote(attachment.filename)}"
+    headers = {"Content-Disposition": disposition}
+    return Response(attachment.content, media_type=attachment.content_type, headers=headers)
 
 
 @router.get(f"{HOME}/{{notice_id}}", dependencies=READ)

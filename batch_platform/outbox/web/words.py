@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from batch_platform.outbox.model import Category, Channel, Reason, State, SuppressionReason
-from batch_platform.web.console import Tone
+from batch_platform.web.console import Words
 from batch_platform.web.i18n import N_
-from batch_platform.web.i18n import gettext as _
 
-STATES: Final[Mapping[State, tuple[Tone, str]]] = {
-    State.PENDING: ("neutral", N_("Waiting to be sent")),
-    State.SENDING: ("busy", N_("Being sent")),
-    State.ACCEPTED: ("good", N_("Accepted")),
-    State.DELIVERED: ("good", N_("Delivered")),
-    State.BOUNCED: ("bad", N_("Refused for good")),
-    State.SUPPRESSED: ("neutral", N_("Suppressed")),
-    State.SKIPPED: ("neutral", N_("Not sent")),
-    State.FAILED: ("bad", N_("Dead letter")),
+STATES: Final[Words] = {
+    State.PENDING: (N_("Waiting to be sent"), "neutral"),
+    State.SENDING: (N_("Being sent"), "busy"),
+    State.ACCEPTED: (N_("Accepted"), "good"),
+    State.DELIVERED: (N_("Delivered"), "good"),
+    State.BOUNCED: (N_("Refused for good"), "bad"),
+    State.SUPPRESSED: (N_("Suppressed"), "neutral"),
+    State.SKIPPED: (N_("Not sent"), "neutral"),
+    State.FAILED: (N_("Dead letter"), "bad"),
 }
 CHANNELS: Final[Mapping[Channel, str]] = {
     Channel.MAIL: N_("Mail"),
@@ -48,12 +47,3 @@ SUPPRESSION_REASONS: Final[Mapping[SuppressionReason, str]] = {
     SuppressionReason.COMPLAINT: N_("Complaint"),
     SuppressionReason.MANUAL: N_("By hand"),
 }
-
-
-def options(
-    words: Mapping[str, str] | Mapping[str, tuple[Tone, str]], every: str | None = None
-) -> list[tuple[str, str]]:
-    """The choices of a field; `every` is the text of no choice, where there may be none."""
-    texts = {key: word if isinstance(word, str) else word[1] for key, word in words.items()}
-    none = [] if every is None else [("", every)]
-    return [*none, *((str(key), _(text)) for key, text in texts.items())]

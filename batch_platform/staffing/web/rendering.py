@@ -1,4 +1,4 @@
-"""How staffing's pages are rendered: all know its words, who looks, and ids as people read them."""
+"""How staffing's pages are rendered: all know its words, and ids as people read them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from batch_platform.core.messages import from_json
 from batch_platform.staffing import ids
 from batch_platform.staffing.web import words
-from batch_platform.web.access.dependencies import current, requires
+from batch_platform.web.access.dependencies import requires
 from batch_platform.web.console import render
 
 HOME: Final = "/console/staffing"
@@ -20,16 +20,15 @@ ROWS: Final = 50
 CHART_DAYS: Final = 60
 
 
-def page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
+def page(request: Request, name: str, **values: Any) -> Response:
     """A page of staffing."""
-    principal = current(request)
-    names = {
-        "staffing_home": HOME,
-        "id_text": ids.shown,
-        "kept_message": from_json,
-        "words": words,
-        "now": request.app.state.staffing.clock(),
-        "may_operate": principal.may("staffing:operate"),
-        "may_approve": principal.may("staffing:approve"),
-    }
-    return render(request, f"staffing/{name}.html", status=status_code, **names, **values)
+    return render(
+        request,
+        f"staffing/{name}.html",
+        staffing_home=HOME,
+        id_text=ids.shown,
+        kept_message=from_json,
+        words=words,
+        now=request.app.state.staffing.clock(),
+        **values,
+    )

@@ -7,11 +7,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from batch_platform.staffing.model import FaultKind
+from batch_platform.web.console import Words
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
-
-Words = Mapping[str, tuple[str, str]]
-"""Label and tone of a badge, by state."""
 
 STATUSES: Final[Words] = {
     "working": (N_("Working"), "good"),
@@ -107,12 +105,6 @@ SEVERITIES: Final[Words] = {
     "info": (N_("For information"), "neutral"),
 }
 USAGE_SOURCES: Final[Mapping[str, str]] = {"aggregated": N_("Aggregated"), "loaded": N_("Loaded")}
-
-
-def options(words: Words | Mapping[str, str], every: str | None = None) -> list[tuple[str, str]]:
-    """Choices of a select, before them the one for all."""
-    labels = [(key, _(word if isinstance(word, str) else word[0])) for key, word in words.items()]
-    return labels if every is None else [("", every), *labels]
 
 
 def ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:

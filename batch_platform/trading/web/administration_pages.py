@@ -17,11 +17,11 @@ from batch_platform.trading.web.context import Acting, Work
 from batch_platform.trading.web.players import HOME
 from batch_platform.trading.web.rendering import ADMINISTER, READ, Shown, link, page
 from batch_platform.web.access.dependencies import requires
-from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.console import field_errors, redirect
 from batch_platform.web.forms import Form
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
+from batch_platform.web.paging import Offset, place
 
 PLACE: Final = f"{HOME}/administration"
 PLAYERS: Final = 50
@@ -125,8 +125,6 @@ DEEDS: Final[Mapping[str, Deed]] = {
 }
 """Forms by their address, in the order of the page."""
 
-Offset = Annotated[QueryInt, Query(ge=0, le=1_000_000)]
-
 router = APIRouter(include_in_schema=False)
 
 
@@ -142,21 +140,19 @@ def administration_page(
 @writes(*(deed.action.name for deed in DEEDS.values()))
 def act(request: Request, acting: Acting, campaign: Shown, deed: str, form: Form) -> Response:
     """Do what the form is for; or show it again, with why not beside its field."""
-    found = DEEDS.get(deed)
-    if found is None:
+    chosen = DEEDS.get(deed)
+    if chosen is None:
         raise NotFound("unknown-form", "no form {form}", form=deed, field="deed")
-    names = {name for name, _label, _kind in found.fields}
+    names = {name for name, _label, _kind in chosen.fields}
     texts = {name: text for name, text in form.items() if name in names and text}
-    if "campaign" in found.action.input.model_fields:
+    if "campaign" in chosen.action.input.model_fields:
         texts["campaign"] = campaign
     try:
-        given = actions.given_by(found.action, texts)
-        actions.perform(found.action, acting, {form["target"]: None}, given)
+        given = actions.given_by(chosen.action, texts)
+        actions.perform(chosen.action, acting, {form["target"]: None}, given)
     except PlatformError as error:
         errors = field_errors(error)
-        return _page(
-            request, acting.context, campaign, opened=deed, values=dict(form), errors=errors, status_code=422
-        )
+        return _page(request, acting.context, campaign, opened=deed, values=dict(form), errors=errors)
     named = form["target"] if deed == "add-campaign" else campaign
     return redirect(request, link(acting.context, named, "/administration"), message=_("Done: it is in the log."))
 
@@ -171,12 +167,11 @@ def _page(
     opened: str = "",
     values: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
-    status_code: int = 200,
 ) -> Response:
     campaigns = listings.campaigns(work)
     there = any(row["name"] == campaign for row in campaigns)
     rates, funding = listings.rates(work, campaign) if there else ([], [])
-    found, more = overview.players(work, campaign, q, limit=PLAYERS, offset=offset) if there else ([], False)
+    players, more = overview.players(work, campaign, q, limit=PLAYERS, offset=offset) if there else ([], False)
     shown: dict[str, Any] = {
         "campaigns": campaigns,
         "row": next((row for row in campaigns if row["name"] == campaign), None),
@@ -184,20 +179,18 @@ def _page(
         "pools": listings.pools(work, campaign) if there else [],
         "rates": rates[::-1],
         "funding": funding[::-1][:PLAYERS],
-        "players": found,
+        "players": players,
     }
     return page(
         request,
         "administration",
         work,
         campaign,
-        status_code=status_code,
         deeds=DEEDS,
         opened=opened,
         values=values or {},
         errors=errors,
         q=q,
-        previous_offset=max(0, offset - PLAYERS) if offset else None,
-        next_offset=offset + PLAYERS if more else None,
+        place=place(offset, PLAYERS, more=more),
         **shown,
     )

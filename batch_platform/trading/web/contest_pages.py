@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from batch_platform.core.audit import writes
 from batch_platform.core.failures import NotFound, PlatformError
@@ -20,18 +20,16 @@ from batch_platform.trading.web.players import CONTEST, HOME, PlayerOr, wallet_o
 from batch_platform.trading.web.refusals import players_only
 from batch_platform.trading.web.rendering import ADMINISTER, Shown, link, page, phase
 from batch_platform.web.access.dependencies import requires
-from batch_platform.web.api.strict import QueryInt
 from batch_platform.web.console import field_errors, redirect
 from batch_platform.web.forms import Form
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.i18n import said
+from batch_platform.web.paging import Offset, place
 
 ROWS: Final = 50
 TOP: Final = 5
 HOURS_SHOWN: Final = timedelta(days=3)
 """Boards that can be chosen from; older ones are reached by their address."""
-
-Offset = Annotated[QueryInt, Query(ge=0, le=1_000_000)]
 
 ANYBODY: Final = [requires(CONTEST)]
 
@@ -59,7 +57,7 @@ def join(request: Request, acting: Acting, campaign: Shown, form: Form) -> Respo
     except PlatformError as error:
         if isinstance(error, NotFound):
             raise
-        return _overview(request, work, campaign, status_code=422, values=form, errors=field_errors(error))
+        return _overview(request, work, campaign, values=form, errors=field_errors(error))
     there = link(work, campaign, f"/players/{wallet}")
     return redirect(request, there, message=_("You are in. Your first tokens are in your wallet."))
 
@@ -72,22 +70,20 @@ def leaderboard_page(request: Request, work: Work, campaign: Shown, at: str = ""
     board = boards.ranking(work, campaign, at=instant, limit=ROWS, offset=offset)
     unranked = boards.leaderboard(work, campaign, at=board.at).unranked if board.at and not offset else []
     chosen = [] if board.at is None or board.at in hours else [board.at]
-    place = hours.index(board.at) if board.at in hours else None
+    hour = hours.index(board.at) if board.at in hours else None
     return page(
         request,
         "leaderboard",
         work,
         campaign,
-        status_code=422 if errors else 200,
         board=board,
         unranked=unranked,
         hours=[*chosen, *hours],
-        earlier=instant_text(hours[place + 1]) if place is not None and place + 1 < len(hours) else None,
-        later=instant_text(hours[place - 1]) if place else None,
+        earlier=instant_text(hours[hour + 1]) if hour is not None and hour + 1 < len(hours) else None,
+        later=instant_text(hours[hour - 1]) if hour else None,
         errors=errors,
         offset=offset,
-        previous_offset=max(0, offset - ROWS) if offset else None,
-        next_offset=offset + ROWS if board.has_more else None,
+        place=place(offset, ROWS, more=board.has_more),
         mine=_standing(request, work, campaign, board.at),
     )
 
@@ -142,12 +138,11 @@ def _overview(
     campaign: str,
     *,
     part: bool = False,
-    status_code: int = 200,
     values: Any = None,
     errors: Any = None,
 ) -> Response:
     campaigns = listings.campaigns(work)
-    row = next((one for one in campaigns if one["name"] == campaign), None)
+    row = next((known for known in campaigns if known["name"] == campaign), None)
     if row is None and campaign != work.campaign:
         raise no_campaign(campaign)
     board = boards.ranking(work, campaign, limit=TOP) if row else None
@@ -156,7 +151,6 @@ def _overview(
         "overview_live" if part else "overview",
         work,
         campaign,
-        status_code=status_code,
         row=row,
         campaigns=campaigns,
         phase=row and phase(row, work.clock()),

@@ -20,8 +20,8 @@ from batch_platform.trading.web import (
     trades,
 )
 from batch_platform.trading.web.context import open_state
-from batch_platform.trading.web.files import FILES
 from batch_platform.trading.web.players import CONTEST, GUESTS, HOME
+from batch_platform.trading.web.rendering import FILES
 from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem
 from batch_platform.web.i18n import N_

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from batch_platform.trading.series import Period
 from batch_platform.trading.service import TradingContext, history, listings, notices, overview, pnl, portfolio
@@ -13,14 +13,13 @@ from batch_platform.trading.web.context import Work
 from batch_platform.trading.web.players import HOME, OwnerOr, PlayerOr, check_owner
 from batch_platform.trading.web.rendering import READ, Shown, page, phase
 from batch_platform.web.access.dependencies import requires
+from batch_platform.web.paging import Cursor
 
 ROWS: Final = 30
 ORDERS: Final = 20
 NOTICES: Final = 5
 OWNER: Final = [requires(OwnerOr(READ))]
 PLAYER: Final = f"{HOME}/players/{{wallet_address}}"
-
-Cursor = Annotated[str | None, Query(max_length=2_000)]
 
 router = APIRouter(include_in_schema=False)
 
@@ -59,7 +58,7 @@ def history_page(
 ) -> Response:
     """What happened to a player, the newest first: all, or of one kind."""
     chosen = kind if kind in words.TRANSACTION_KINDS else None
-    found = history.transactions(work, campaign, wallet_address, kind=chosen, limit=ROWS, cursor=cursor or None)
+    found = history.transactions(work, campaign, wallet_address, kind=chosen, limit=ROWS, cursor=cursor)
     return page(
         request,
         "history",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -10,13 +11,16 @@ from fastapi import Depends, Query, Request, Response
 from batch_platform.trading.service import TradingContext, listings, overview
 from batch_platform.trading.web import words
 from batch_platform.trading.web.context import Work
-from batch_platform.trading.web.files import FILES
-from batch_platform.trading.web.players import HOME, wallet_of
+from batch_platform.trading.web.players import CONTEST, HOME, wallet_of
 from batch_platform.web.access.dependencies import current
 from batch_platform.web.console import render
+from batch_platform.web.package_files import PackageFiles
 
 READ: Final = "trading:read"
 ADMINISTER: Final = "trading:administer"
+FILES: Final = PackageFiles(
+    "batch_platform.trading.web", f"{HOME}/files", "trading.js", "trading.css", permission=CONTEST
+)
 
 
 def shown_campaign(work: Work, campaign: Annotated[str, Query(max_length=100)] = "") -> str:
@@ -30,27 +34,22 @@ def shown_campaign(work: Work, campaign: Annotated[str, Query(max_length=100)] =
 Shown = Annotated[str, Depends(shown_campaign)]
 
 
-def page(
-    request: Request, name: str, work: TradingContext, campaign: str, *, status_code: int = 200, **values: Any
-) -> Response:
+def page(request: Request, name: str, work: TradingContext, campaign: str, **values: Any) -> Response:
     """A page about a campaign, which its links keep where it is not the one that is meant anyway."""
-    principal, wallet = current(request), wallet_of(request)
-
-    def to(path: str = "", **query: object) -> str:
-        return link(work, campaign, path, **query)
-
-    names = {
-        "asset": FILES.url,
-        "campaign": campaign,
-        "me": wallet,
-        "plays": wallet is not None and overview.plays(work, campaign, wallet),
-        "may_read": principal.may(READ),
-        "may_administer": principal.may(ADMINISTER),
-        "now": work.clock(),
-        "to": to,
-        "words": words,
-    }
-    return render(request, f"trading/{name}.html", status=status_code, **names, **values)
+    wallet = wallet_of(request)
+    return render(
+        request,
+        f"trading/{name}.html",
+        asset=FILES.url,
+        campaign=campaign,
+        me=wallet,
+        plays=wallet is not None and overview.plays(work, campaign, wallet),
+        may_read=current(request).may(READ),
+        now=work.clock(),
+        to=partial(link, work, campaign),
+        words=words,
+        **values,
+    )
 
 
 def link(work: TradingContext, campaign: str, path: str = "", **query: object) -> str:

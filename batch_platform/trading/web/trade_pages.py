@@ -127,7 +127,6 @@ def _form(
         "trade",
         work,
         campaign,
-        status_code=422 if errors else 200,
         wallet=wallet,
         kind=kind,
         values=values,

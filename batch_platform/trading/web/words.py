@@ -13,16 +13,14 @@ from batch_platform.trading.amounts import plain as digits
 from batch_platform.trading.instants import instant_text
 from batch_platform.trading.series import Period
 from batch_platform.trading.web.refusals import refused
+from batch_platform.web.console import Words
 from batch_platform.web.formats import grouped, in_japan
 from batch_platform.web.i18n import N_, said
 from batch_platform.web.i18n import gettext as _
 
 Row = Mapping[str, Any]
 
-Word = tuple[str, str]
-"""A msgid, and the tone of its badge."""
-
-ORDER_STATES: Final[Mapping[str, Word]] = {
+ORDER_STATES: Final[Words] = {
     "pending": (N_("Waiting for the next tick"), "busy"),
     "filled": (N_("Filled"), "good"),
     "rejected": (N_("Rejected"), "bad"),
@@ -50,13 +48,13 @@ MARKS: Final[Mapping[str, str]] = {
     "perp_close": N_("Position closed"),
     "liquidated": N_("Liquidated"),
 }
-DIRECTIONS: Final[Mapping[str, Word]] = {"long": (N_("Long"), "good"), "short": (N_("Short"), "bad")}
-PLAYER_STATES: Final[Mapping[str, Word]] = {
+DIRECTIONS: Final[Words] = {"long": (N_("Long"), "good"), "short": (N_("Short"), "bad")}
+PLAYER_STATES: Final[Words] = {
     "active": (N_("Playing"), "good"),
     "disqualified": (N_("Disqualified"), "bad"),
 }
 INVESTMENT_KINDS: Final[Mapping[str, str]] = {"staking": N_("Staking"), "liquid_staking": N_("Liquid staking")}
-CAMPAIGN_STATES: Final[Mapping[str, Word]] = {
+CAMPAIGN_STATES: Final[Words] = {
     "coming": (N_("Not begun"), "neutral"),
     "running": (N_("Under way"), "good"),
     "over": (N_("Ended"), "neutral"),
@@ -290,11 +288,6 @@ def periods(chosen: Period, url_with: Callable[..., str]) -> list[tuple[str, str
 def held(choices: Sequence[tuple[str, str]], balances: Mapping[str, Decimal]) -> list[tuple[str, str]]:
     """Tokens to choose from, with what the wallet has of them."""
     return [(key, f"{name} ({amount(balances.get(key, Decimal(0)))})") for key, name in choices]
-
-
-def options(words: Mapping[str, str | Word]) -> list[tuple[str, str]]:
-    """Choices of a select."""
-    return [(key, _(word if isinstance(word, str) else word[0])) for key, word in words.items()]
 
 
 def choice(name: str) -> str:
