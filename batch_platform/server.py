@@ -184,13 +184,11 @@ def _operations_part(cards: Sequence[DashboardCard]) -> Part:
     from batch_platform.operations.web import api, pages
     from batch_platform.web.app import Part
 
-    package = "batch_platform.operations.web"
     return Part(
         routers=(api.router, api.metrics_router),
         pages=(pages.build_pages(cards),),
         navigation=pages.NAVIGATION,
-        templates=package,
-        locale=package,
+        package="batch_platform.operations.web",
     )
 
 

@@ -56,7 +56,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True)
 class Part:
-    """What a package adds: API routes, pages, navigation, the packages of its templates and texts, whole apps.
+    """What a package adds: API routes, pages, navigation, its folders `templates/` and `locale/`, whole apps.
 
     Every route declares `requires(...)`, those of `opened` paths `public()`: nobody needs to be signed in for them.
     Of these, `linked` ones are written to from anywhere, by a signed link that is itself the permission.
@@ -67,8 +67,7 @@ class Part:
     routers: Sequence[APIRouter] = ()
     pages: Sequence[APIRouter] = ()
     navigation: Sequence[NavItem] = ()
-    templates: str | None = None
-    locale: str | None = None
+    package: str | None = None
     mounts: Mapping[str, ASGIApp] = field(default_factory=dict)
     opened: frozenset[str] = frozenset()
     linked: frozenset[str] = frozenset()
@@ -87,7 +86,7 @@ def build_app(
 
     Raises `ValueError` for a route that does not say who may call it, and for guests that cannot be.
     """
-    packages = [name for part in parts for name in (part.templates, part.locale) if name]
+    packages = [part.package for part in parts if part.package]
     console = Console(
         packages=list(dict.fromkeys([*_OWN_PACKAGES, *packages])),
         navigation=[*access_pages.NAVIGATION, *(item for part in parts for item in part.navigation)],

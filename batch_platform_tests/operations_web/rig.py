@@ -222,13 +222,11 @@ def _rig(
     context = WebContext(
         pool, utc_now, SECRET, "http://127.0.0.1", secure_cookies=False, random=os.urandom, limits=limits
     )
-    package = "batch_platform.operations.web"
     part = Part(
         routers=[api.router, api.metrics_router],
         pages=[pages.build_pages(cards)],
         navigation=pages.NAVIGATION,
-        templates=package,
-        locale=package,
+        package="batch_platform.operations.web",
     )
     app = build_app(context, parts=[part])
     app.state.operations = operations

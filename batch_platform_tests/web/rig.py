@@ -38,8 +38,7 @@ def app_of(pool: postgres.Pool, part: Part, card: operations_pages.DashboardCard
     )
     dashboard = Part(
         pages=[operations_pages.build_pages([card] if card else [])],
-        templates="batch_platform.operations.web",
-        locale="batch_platform.operations.web",
+        package="batch_platform.operations.web",
     )
     return build_app(context, parts=[part, dashboard], grants=build_grants())
 

@@ -37,8 +37,7 @@ PART: Final = Part(
     routers=(api.router,),
     pages=(FILES.router, batch_pages.router, decision_pages.router),
     navigation=NAVIGATION,
-    templates="batch_platform.btc.web",
-    locale="batch_platform.btc.web",
+    package="batch_platform.btc.web",
 )
 """What the app needs of btc."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from batch_platform.btc.model import Batch, BatchStatus, RowState
+from batch_platform.btc.model import Batch, BatchStatus
 from batch_platform.btc.money import rate_text, to_btc
 from batch_platform.btc.plan import Bucket, Summary
 from batch_platform.web.console import Words
@@ -111,11 +111,6 @@ def share(part: int, whole: int) -> str:
         return "–"
     percent = (Decimal(part) * 100 / Decimal(whole)).quantize(_HUNDREDTH)
     return ">99.99%" if percent == 100 and part != whole else f"{percent:,f}%"
-
-
-def zeros(summary: Summary) -> int:
-    """Targets whose amount is rounded to nothing."""
-    return summary.counts[RowState.SKIPPED_ZERO]
 
 
 def distribution(buckets: Sequence[Bucket]) -> dict[str, Any]:

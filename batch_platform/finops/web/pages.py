@@ -190,8 +190,7 @@ PART: Final = Part(
     routers=(connection_api.router, cost_api.router, api.router),
     pages=(connection_pages.router, cost_pages.router, router),
     navigation=NAVIGATION,
-    templates="batch_platform.finops.web",
-    locale="batch_platform.finops.web",
+    package="batch_platform.finops.web",
 )
 """What the app needs of finops."""
 

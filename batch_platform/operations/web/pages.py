@@ -135,14 +135,25 @@ def run_job(request: Request, name: str, form: forms.Form) -> Response:
 
 
 @router.get("/console/runs/{run_id}", dependencies=[requires("batch:read")])
-def run_page(request: Request, run_id: str) -> Response:
-    return _run_page(request, "run", run_id)
-
-
 @router.get("/console/runs/{run_id}/live", dependencies=[requires("batch:read")])
-def run_live(request: Request, run_id: str) -> Response:
-    """The part of a run's page that changes while it runs."""
-    return _run_page(request, "run_live", run_id)
+def run_page(request: Request, run_id: str) -> Response:
+    """A run, or the part of its page that changes while it runs."""
+    operations = operations_of(request)
+    detail = service.run(operations, run_id)
+    run = detail.run
+    job = next((job for job in operations.registry if job.name == run.job), None)
+    return _page(
+        request,
+        "run_live" if request.url.path.endswith("/live") else "run",
+        detail=detail,
+        run=run,
+        job=job,
+        letter_id=_letter_of(operations, run),
+        again={PARAMETER + name: written(value) for name, value in run.parameters.items() if name != "dryRun"},
+        request_id=_request_id(request),
+        may_run=job is not None and current(request).may(job.permission),
+        columns=_columns(detail.dry_run_rows or ()),
+    )
 
 
 @router.post("/console/runs/{run_id}/cancel", dependencies=[requires("jobs:run")])
@@ -253,25 +264,6 @@ def _job_page(
         request_id=_request_id(request),
         may_run=current(request).may(job.permission),
         place=place(offset, PAGE_ROWS, more=more is not None),
-    )
-
-
-def _run_page(request: Request, template: str, run_id: str) -> Response:
-    operations = operations_of(request)
-    detail = service.run(operations, run_id)
-    run = detail.run
-    job = next((job for job in operations.registry if job.name == run.job), None)
-    return _page(
-        request,
-        template,
-        detail=detail,
-        run=run,
-        job=job,
-        letter_id=_letter_of(operations, run),
-        again={PARAMETER + name: written(value) for name, value in run.parameters.items() if name != "dryRun"},
-        request_id=_request_id(request),
-        may_run=job is not None and current(request).may(job.permission),
-        columns=_columns(detail.dry_run_rows or ()),
     )
 
 

@@ -159,8 +159,7 @@ PART: Final = Part(
     routers=(api.router,),
     pages=(router, unsubscribe.router),
     navigation=NAVIGATION,
-    templates="batch_platform.outbox.web",
-    locale="batch_platform.outbox.web",
+    package="batch_platform.outbox.web",
     opened=frozenset({PATH}),
     linked=frozenset({PATH}),
 )

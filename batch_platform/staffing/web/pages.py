@@ -51,8 +51,7 @@ PART: Final = Part(
         finding_pages.router,
     ),
     navigation=NAVIGATION,
-    templates="batch_platform.staffing.web",
-    locale="batch_platform.staffing.web",
+    package="batch_platform.staffing.web",
 )
 """What the app needs of staffing."""
 

@@ -47,8 +47,7 @@ PART: Final = Part(
         administration_pages.router,
     ),
     navigation=NAVIGATION,
-    templates="batch_platform.trading.web",
-    locale="batch_platform.trading.web",
+    package="batch_platform.trading.web",
     opened=sign_in.OPENED,
     guests=GUESTS,
 )

@@ -298,8 +298,3 @@ def choice(name: str) -> str:
 def choices(names: Iterable[str]) -> list[tuple[str, str]]:
     """Choices of a select."""
     return [(name, choice(name)) for name in names]
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names, one after another."""
-    return ", ".join(names)

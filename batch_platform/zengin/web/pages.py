@@ -157,8 +157,7 @@ PART: Final = Part(
     routers=(api.router,),
     pages=(router, review_pages.router, master_pages.router, FILES.router),
     navigation=NAVIGATION,
-    templates="batch_platform.zengin.web",
-    locale="batch_platform.zengin.web",
+    package="batch_platform.zengin.web",
 )
 """What the app needs of zengin."""
 

@@ -71,7 +71,7 @@ WEB: Final = WebRoom(
         routers=(api,),
         pages=(pages,),
         navigation=(NavItem(key="toys", label="Toys", path="/console/toys", permission="toys:read", order=90),),
-        templates="toy.web",
+        package="toy.web",
     ),
     card=DashboardCard(
         title="Toys",
