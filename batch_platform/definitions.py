@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
     """All definitions for these settings; `overrides` replace resources by name, in tests."""
     resources = {**build_resources(settings), **overrides}
-    known = [domain.definitions for domain in domains.DOMAINS if domain.definitions]
-    built = dg.Definitions.merge(*(definitions(settings, resources) for definitions in known))
+    rooms = [domain.dagster() for domain in domains.DOMAINS if domain.dagster]
+    built = dg.Definitions.merge(*(room.definitions(settings, resources) for room in rooms))
     assets = [asset for asset in built.assets or [] if isinstance(asset, dg.AssetsDefinition)]
     return dg.Definitions(
         assets=[asset.map_asset_specs(_with_owner) for asset in assets],

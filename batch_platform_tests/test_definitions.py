@@ -126,7 +126,7 @@ def test_every_asset_says_whose_and_what_it_is(definitions: dg.Definitions) -> N
         if not getattr(spec, field)
     }
     assert bare == set()
-    without = {domain.name for domain in domains.DOMAINS if domain.definitions} - {
+    without = {domain.name for domain in domains.DOMAINS if domain.dagster} - {
         spec.key.path[0] for spec in specs(definitions)
     }
     assert without == set()

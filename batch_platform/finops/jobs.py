@@ -28,37 +28,35 @@ FILES_AT_MOST: Final = 100
 FILES_OF_A_RUN: Final = 10_000
 """What a run may take on that nobody limits."""
 
-OptionalProject = Annotated[str, Field(min_length=1, max_length=63)] | None
 
+class ProjectParameters(JobParameters):
+    """What both batches take."""
 
-class FetchParameters(JobParameters):
-    """What cur-fetch takes: nothing named is every enabled project and every polled month."""
-
-    project_id: OptionalProject = Field(
+    project_id: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
         default=None, title=N_("Project"), description=N_("Empty: every enabled project.")
     )
+
+
+class FetchParameters(ProjectParameters):
+    """What cur-fetch takes: nothing named is every enabled project and every polled month."""
+
     since: Month | None = Field(
         default=None, title=N_("Since month"), description=N_("Months older than the last 13, from this one on.")
     )
 
 
-class AggregateParameters(JobParameters):
+class AggregateParameters(ProjectParameters):
     """What cur-aggregate takes; `limit` is how many files it claims at most."""
-
-    project_id: OptionalProject = Field(
-        default=None, title=N_("Project"), description=N_("Empty: every enabled project.")
-    )
 
     limit: int = Field(default=FILES_AT_MOST, ge=1, le=FILES_OF_A_RUN, title=N_("Files at most"))
 
 
 def plan_fetch(pool: Pool, parameters: FetchParameters, now: datetime) -> Launch:
-    """One run: a project's months, or every enabled project's. Raises `NotFound`, `InvalidInput`."""
-    return fetch_launch(FinopsStore(pool), parameters, now)
+    """One run: a project's months, or every enabled project's. Raises `NotFound`, `InvalidInput`.
 
-
-def fetch_launch(store: FinopsStore, parameters: FetchParameters, now: datetime) -> Launch:
-    """As `plan_fetch`. Months of a former connection that no range reaches take the run over all projects."""
+    Months of a former connection that no range reaches take the run over all projects.
+    """
+    store = FinopsStore(pool)
     month, since = _month(parameters.target_date, now), parse_since(parameters.since, now)
     if since and month:
         raise InvalidInput("since-or-target-date", "name since or targetDate, not both", field="since")
@@ -102,16 +100,7 @@ def parse_since(text: str | None, now: datetime) -> date | None:
         raise InvalidInput(
             "no-month", "{text} is not a month; write YYYY-MM", text=repr(text), field="since"
         ) from None
-    if not FIRST_MONTH <= since <= now.date():
-        raise InvalidInput(
-            "outside-billing-months",
-            "{date} lies outside the billing months {first} to {last}",
-            date=text,
-            first=f"{FIRST_MONTH:%Y-%m}",
-            last=f"{now:%Y-%m}",
-            field="since",
-        )
-    return since
+    return _within(since, now, written=text, field="since")
 
 
 def _knows_stale_before(store: FinopsStore, project_id: str, first: date) -> bool:
@@ -120,17 +109,18 @@ def _knows_stale_before(store: FinopsStore, project_id: str, first: date) -> boo
 
 
 def _month(target: date | None, now: datetime) -> date | None:
-    if target is None:
-        return None
-    month = target.replace(day=1)
+    return None if target is None else _within(target.replace(day=1), now, written=target, field="targetDate")
+
+
+def _within(month: date, now: datetime, *, written: str | date, field: str) -> date:
     if not FIRST_MONTH <= month <= now.date():
         raise InvalidInput(
             "outside-billing-months",
             "{date} lies outside the billing months {first} to {last}",
-            date=target,
+            date=written,
             first=f"{FIRST_MONTH:%Y-%m}",
             last=f"{now:%Y-%m}",
-            field="targetDate",
+            field=field,
         )
     return month
 

@@ -21,11 +21,8 @@ def open_context(settings: Settings | None = None) -> Iterator[FinopsContext]:
     from batch_platform.core import postgres
 
     settings = settings or load_settings()
-    pool = postgres.open_pool(settings.database(), application_name="batch-platform cur")
-    try:
+    with postgres.open_pool(settings.database(), application_name="batch-platform cur") as pool:
         yield context_on(pool, settings)
-    finally:
-        pool.close()
 
 
 def context_on(pool: Pool, settings: Settings) -> FinopsContext:

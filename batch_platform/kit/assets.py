@@ -4,10 +4,9 @@ What does not belong here: what is done for a partition (the domain's service) a
 `run_metadata`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import dagster as dg
@@ -25,11 +24,67 @@ ROWS_SHOWN: Final = 20
 Metadata = Mapping[str, Any]
 Context = dg.AssetExecutionContext
 Place = TypeVar("Place")
+Partitions = Callable[[Context], Sequence[tuple[str, Place]]]
+Verify = Callable[[Any, Sequence[tuple[str, Place]]], Iterable[dg.AssetCheckResult]]
 
 
 def outcome(value: object) -> Metadata:
     """What a command that waits for the run prints of it: a dataclass, kept with the run as JSON."""
     return {"outcome": dg.MetadataValue.json(plain(value))}
+
+
+def asset(
+    domain: str,
+    partitions: Partitions[Place],
+    *,
+    alone: bool = False,
+    retry: RetryConfig | None = None,
+    verify: Verify[Place] | None = None,
+    **options: Any,
+) -> Callable[[Callable[[Any, Place], Metadata]], dg.AssetsDefinition]:
+    """An asset of a domain, made of what is done for one partition with the domain's context:
+
+        @asset(kinds={"postgres"}, deps=[zengin_diff])
+        def zengin_apply(work: ZenginContext, day: date) -> Metadata:
+            "What was approved for the day, written into the master."
+            return run_metadata.of_apply(service.apply(work, day))
+
+    The docstring describes it. `partitions` gives key and place of each partition of a run. `verify` looks at all of
+    them when they are done, and gives the results of the asset's checks. `alone` and `retry` as of `each_partition`;
+    `options` are those of `dagster.asset`.
+    """
+
+    def declared(act: Callable[[Any, Place], Metadata]) -> dg.AssetsDefinition:
+        key = dg.AssetKey([domain, act.__name__])
+
+        def materialize(context: dg.AssetExecutionContext) -> Iterator[Any]:
+            results: list[dg.AssetCheckResult] = []
+            with getattr(context.resources, domain).work() as work:
+                of_run = partitions(context)
+                failure = each_partition(context, of_run, partial(act, work), asset=key, alone=alone, retry=retry)
+                fail(context, failure)
+                if verify is not None:
+                    with dagster_failures(context, retry or STANDARD_RETRY):
+                        results = list(verify(work, of_run))
+            yield dg.MaterializeResult()
+            yield from results
+
+        made: dg.AssetsDefinition = dg.asset(
+            key=key,
+            group_name=domain,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            description=described(act),
+            required_resource_keys={domain},
+            **options,
+        )(materialize)
+        return made
+
+    return declared
+
+
+def described(function: Callable[..., Any]) -> str:
+    """Its docstring, as a paragraph."""
+    return " ".join((function.__doc__ or "").split())
 
 
 def each_partition(
@@ -38,32 +93,23 @@ def each_partition(
     act: Callable[[Place], Metadata],
     *,
     asset: dg.AssetKey,
-    retry: RetryConfig = STANDARD_RETRY,
-) -> None:
+    alone: bool = False,
+    retry: RetryConfig | None = None,
+) -> PlatformError | None:
     """Act on every partition of the run in this order, and show what it gives; the first failure ends the run.
 
-    `places`: the partition's key and what the domain knows it by. `retry`: how often the step is tried.
+    Not so `alone`: there one that fails stops no other, and their failure is given back, for `fail`.
+    `places`: the partition's key and what the domain knows it by. `retry`: how often the step is tried, by default as
+    `STANDARD_RETRY` has it.
     """
-    with dagster_failures(context, retry):
-        for key, place in places:
-            show(context, act(place), asset=asset, partition=key)
-
-
-def each_partition_alone(
-    context: Context,
-    places: Iterable[tuple[str, Place]],
-    act: Callable[[Place], Metadata],
-    *,
-    asset: dg.AssetKey,
-    retry: RetryConfig = STANDARD_RETRY,
-) -> PlatformError | None:
-    """As `each_partition`, but one that fails stops no other; the failure of them all, for `fail`."""
     failures: list[PlatformError] = []
-    with dagster_failures(context, retry):
+    with dagster_failures(context, retry or STANDARD_RETRY):
         for key, place in places:
             try:
                 show(context, act(place), asset=asset, partition=key)
             except PlatformError as error:
+                if not alone:
+                    raise
                 context.log.error(error.message)  # noqa: TRY400 (the sentence says it; a traceback would not)
                 failures.append(error)
     return together(failures)
@@ -116,15 +162,39 @@ def check_results(
             check_name=name,
             passed=not failed,
             severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
-            description="; ".join(f"{one.place}: {one.description}" for one in failed or found) or none,
-            metadata={one.place: one.detail for one in found if one.detail},
+            description="; ".join(f"{each.place}: {each.description}" for each in failed or found) or none,
+            metadata={each.place: each.detail for each in found if each.detail},
         )
 
 
-def table(frame: pl.DataFrame) -> dg.TableMetadataValue:
+def tabled(
+    name: str, rows: "pl.DataFrame | Sequence[Metadata]", *columns: str, text: Callable[[Any], Any] = str
+) -> dict[str, Any]:
+    """The first rows under their name, with all columns unless some are named; nothing without any row.
+
+    `text` writes a value of rows; counts by name stand in one cell.
+    """
+    import polars as pl
+
+    if isinstance(rows, pl.DataFrame):
+        frame = rows.select(columns or pl.all())
+    else:
+        shown = rows[:ROWS_SHOWN]
+        frame = pl.DataFrame([{column: cell(row[column], text) for column in columns or row} for row in shown])
+    return {name: table(frame)} if frame.height else {}
+
+
+def table(frame: "pl.DataFrame") -> dg.TableMetadataValue:
     """The first rows of a frame, as text."""
     import polars as pl
 
     texts = frame.head(ROWS_SHOWN).select(pl.all().cast(pl.String).fill_null(""))
     records = [dg.TableRecord(row) for row in texts.iter_rows(named=True)]
     return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in frame.columns]))
+
+
+def cell(value: Any, text: Callable[[Any], Any] = str) -> str:
+    """A value as `text` writes it; counts by name one after the other."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {cell(count, text)}" for name, count in value.items())
+    return "" if value is None else str(text(value))

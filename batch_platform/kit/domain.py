@@ -1,32 +1,30 @@
 """What a domain is to the platform: one frozen value, declared in its `domain.py` and listed in `domains.py`.
 
-The roots loop over that list; none names a domain. What needs a framework is told by functions that import when they
-are called: a command line that prints its help loads neither Dagster nor the web.
+The roots loop over that list; none names a domain. What needs a framework is named, and imported when it is asked
+for: a command line that prints its help loads neither Dagster nor the web.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    # by their own names, so that a `domain.py` finds all it is typed with in one place
-    from dagster import Definitions as Definitions
-    from typer import Typer as Typer
+    from typer import Typer
 
-    from batch_platform.kit.actions import Action as Action
-    from batch_platform.kit.workers import Worker as Worker
-    from batch_platform.operations.alerts import Rule as Rule
+    from batch_platform.kit.jobs import DagsterRoom
+    from batch_platform.kit.workers import Worker
+    from batch_platform.operations.alerts import Rule
     from batch_platform.operations.context import OperationsContext
-    from batch_platform.operations.dagster.launch import Launcher as Launcher
-    from batch_platform.operations.gauges import Gauge as Gauge
-    from batch_platform.operations.model import Job as Job
+    from batch_platform.operations.dagster.launch import Launcher
+    from batch_platform.operations.gauges import Gauge
+    from batch_platform.operations.model import Job
     from batch_platform.operations.web.pages import DashboardCard
-    from batch_platform.settings import DomainSettings
-    from batch_platform.settings import Settings as Settings
+    from batch_platform.settings import DomainSettings, Settings
     from batch_platform.web.access.model import Grants
     from batch_platform.web.app import Part
     from batch_platform.web.context import WebContext
@@ -69,6 +67,11 @@ class Declared(Protocol):
         """As the audit log has it, `thing.verb`."""
 
 
+def named_in(package: str) -> Callable[[str], Callable[[], Any]]:
+    """For what stands in a package: of `alerts:RULES` a function that imports it when it is called."""
+    return lambda name: lambda: resolve_name(f"{package}.{name}")
+
+
 @dataclass(frozen=True)
 class Domain:
     """`name` is the domain's folder, the first part of its asset keys and, as `team:<name>`, their owner.
@@ -77,8 +80,7 @@ class Domain:
     `actions` are what people may do in it, each of which leaves a row in the audit log.
     `workers` are what it runs as long as the platform runs.
     `permissions` are what roles may do beyond reading; an administrator may everything.
-    `commands` are groups of `batch-platform` by their name. `definitions` takes the platform's resources by name and
-    adds the domain's own; a domain that Dagster knows nothing of has none.
+    `commands` are groups of `batch-platform` by their name. A domain without batches has no `dagster`.
     `templates` is the package whose folder `notices/` has the templates of what it tells people by the outbox.
     `gauges` are its figures in /metrics.
     """
@@ -86,14 +88,17 @@ class Domain:
     name: str
     settings: type[DomainSettings]
     commands: Mapping[str, Callable[[], Typer]]
-    rules: Callable[[], Sequence[Rule]]
     web: Callable[[], WebRoom]
-    jobs: Callable[[Settings], Sequence[Job]] = lambda _: ()
-    definitions: Callable[[Settings, Mapping[str, Any]], Definitions] | None = None
+    rules: Callable[[], Sequence[Rule]] = tuple
+    dagster: Callable[[], DagsterRoom] | None = None
     permissions: Grants = field(default_factory=dict)
-    demo: Demo | None = None
+    demo: Callable[[], Demo] | None = None
     workers: Callable[[], Sequence[Worker]] = tuple
     actions: Callable[[], Sequence[Declared]] = tuple
     templates: str | None = None
     gauges: Callable[[], Sequence[Gauge]] = tuple
     stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}
+
+    def jobs(self, settings: Settings) -> Sequence[Job]:
+        """As the registry has them."""
+        return [] if self.dagster is None else [job.entry for job in self.dagster().jobs(settings)]

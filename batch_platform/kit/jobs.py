@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 import dagster as dg
 
 from batch_platform.core.clock import BUSINESS_ZONE, utc_now
+from batch_platform.kit import dry_runs
 from batch_platform.operations import model
 from batch_platform.operations.model import DRY_RUN_SUFFIX, JobParameters, Launch
 from batch_platform.resources.failures import dagster_failures
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
     from batch_platform.core.postgres import Pool
+    from batch_platform.settings import Settings
 
     DagsterJob = dg.JobDefinition | UnresolvedAssetJobDefinition
 
@@ -151,6 +153,7 @@ class DeclaredJob:
     """A job with everything that Dagster is told of it."""
 
     entry: model.Job
+    assets: tuple[dg.AssetsDefinition, ...]
     dagster_jobs: tuple[DagsterJob, ...]
     schedules: tuple[dg.ScheduleDefinition, ...]
     sensors: tuple[dg.SensorDefinition, ...]
@@ -161,7 +164,7 @@ def job(
     name: str,
     domain: str,
     runs: Sequence[Run],
-    dry_run: dg.OpDefinition,
+    dry_run: Callable[..., dry_runs.DryRun],
     plan: Callable[[Pool, Any, datetime], Launch] | None = None,
     dry_run_max: timedelta = _HALF_AN_HOUR,
     schedules: Sequence[Schedule] = (),
@@ -180,38 +183,44 @@ def job(
         domain=domain,
         owner=f"team:{domain}",
         dagster_jobs=tuple(run.name for run in runs),
-        schedules=tuple(model.Schedule(one.name, one.cron, one.enabled, one.time_zone) for one in schedules),
+        schedules=tuple(model.Schedule(each.name, each.cron, each.enabled, each.time_zone) for each in schedules),
         sensor=seen.entry if seen else None,
         plan=plan or (lambda _pool, _parameters, _now: Launch(runs[0].name)),
         **entry,
     )
-    dry = Run(runs[0].name + DRY_RUN_SUFFIX, dry_run, f"Dry run of {name}.", dry_run_max)
+    rehearsal = dry_runs.op_of(dry_run, domain)
+    dry = Run(runs[0].name + DRY_RUN_SUFFIX, rehearsal, f"Dry run of {name}.", dry_run_max)
     made = {run.name: _dagster_job(run, registered) for run in (*runs, dry)}
     return DeclaredJob(
         registered,
+        tuple(asset for run in runs if not isinstance(run.of, dg.OpDefinition) for asset in run.of),
         tuple(made.values()),
-        tuple(_schedule(registered, one, made[one.run or runs[0].name]) for one in schedules),
+        tuple(_schedule(registered, each, made[each.run or runs[0].name]) for each in schedules),
         (_sensor(registered, sensor, [made[target] for target in sensor.runs or (runs[0].name,)]),) if sensor else (),
     )
 
 
-def definitions(
-    jobs: Iterable[DeclaredJob],
-    *,
-    assets: Sequence[dg.AssetsDefinition],
-    asset_checks: Sequence[dg.AssetChecksDefinition] = (),
-    resources: Mapping[str, Any],
-) -> dg.Definitions:
-    """What Dagster sees of a domain: its assets with their checks, and all that its jobs declare."""
-    declared = tuple(jobs)
-    return dg.Definitions(
-        assets=assets,
-        asset_checks=asset_checks,
-        resources=resources,
-        jobs=[made for one in declared for made in one.dagster_jobs],
-        schedules=[made for one in declared for made in one.schedules],
-        sensors=[made for one in declared for made in one.sensors],
-    )
+@dataclass(frozen=True)
+class DagsterRoom:
+    """What a domain declares to Dagster. `resource` hands its context out by `work`, made on the run's PostgreSQL;
+    assets, ops and dry runs ask for it by the domain's name. Assets are those that some job makes."""
+
+    domain: str
+    resource: type[dg.ConfigurableResource[Any]]
+    jobs: Callable[[Settings], Sequence[DeclaredJob]]
+    asset_checks: Sequence[dg.AssetChecksDefinition] = ()
+
+    def definitions(self, settings: Settings, resources: Mapping[str, Any]) -> dg.Definitions:
+        """Its assets with their checks, and all that its jobs declare; `resources` are the platform's."""
+        declared = self.jobs(settings)
+        return dg.Definitions(
+            assets=list(dict.fromkeys(asset for job in declared for asset in job.assets)),
+            asset_checks=self.asset_checks,
+            resources={self.domain: self.resource(postgres=resources["postgres"])},
+            jobs=[made for job in declared for made in job.dagster_jobs],
+            schedules=[made for job in declared for made in job.schedules],
+            sensors=[made for job in declared for made in job.sensors],
+        )
 
 
 def _dagster_job(run: Run, entry: model.Job) -> DagsterJob:
@@ -229,8 +238,10 @@ def _schedule(entry: model.Job, schedule: Schedule, target: DagsterJob) -> dg.Sc
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         with dagster_failures():
             at = context.scheduled_execution_time
-            asked = schedule.asks(Tick(at, entry.domain, context))
-            requests = [_run_request(entry, one, context, at, {target.name}) for one in asked]
+            requests = [
+                _run_request(entry, request, context, at, {target.name})
+                for request in schedule.asks(Tick(at, entry.domain, context))
+            ]
         yield from requests
         if not requests:
             yield dg.SkipReason("nothing to do")
@@ -250,15 +261,15 @@ def _schedule(entry: model.Job, schedule: Schedule, target: DagsterJob) -> dg.Sc
 def _sensor(entry: model.Job, sensor: Sensor, targets: Sequence[DagsterJob]) -> dg.SensorDefinition:
     names = {target.name for target in targets}
 
-    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with dagster_failures():
             at = utc_now()
-            found = sensor.looks(Tick(at, entry.domain, context))
-            requests = [_run_request(entry, one, context, at, names) for one in found.requests]
+            look = sensor.looks(Tick(at, entry.domain, context))
+            requests = [_run_request(entry, request, context, at, names) for request in look.requests]
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else dg.SkipReason(found.reason),
-            cursor=found.cursor,
+            skip_reason=None if requests else dg.SkipReason(look.reason),
+            cursor=look.cursor,
         )
 
     return dg.SensorDefinition(
@@ -267,7 +278,7 @@ def _sensor(entry: model.Job, sensor: Sensor, targets: Sequence[DagsterJob]) -> 
         minimum_interval_seconds=int(sensor.every.total_seconds()),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=sensor.description,
-        evaluation_fn=look,
+        evaluation_fn=evaluate,
         required_resource_keys={entry.domain, "postgres"},
     )
 

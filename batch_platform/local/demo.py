@@ -38,7 +38,7 @@ def run(step: Callable[[str], None]) -> None:
         settings = domains.load_settings()
         for domain in domains.DOMAINS:
             if domain.demo is not None:
-                domain.demo(settings, step, launcher)
+                domain.demo()(settings, step, launcher)
     Console(highlight=False).print(_WHERE_NEXT, soft_wrap=True)
 
 

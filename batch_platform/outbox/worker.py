@@ -58,9 +58,11 @@ def run(settings: Settings, life: Life) -> None:
                 wait = _PAUSE_SECONDS
 
 
-WORKER: Final = Worker(
-    id="REALTIME_002",
-    name="notification-delivery",
-    description="Sends what waits in the outbox by mail and SMS: SMTP, SES, SNS.",
-    run=run,
+WORKERS: Final = (
+    Worker(
+        id="REALTIME_002",
+        name="notification-delivery",
+        description="Sends what waits in the outbox by mail and SMS: SMTP, SES, SNS.",
+        run=run,
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batch_platform.settings import Settings, load_settings
 from batch_platform.staffing.settings import StaffingSettings
@@ -34,6 +34,11 @@ def build_context(pool: Pool, settings: Settings, *, clock: Clock | None = None)
         invoice_review=own.invoice_review,
         report_recipients=own.report_recipients,
     )
+
+
+def maintenance_options(settings: Settings) -> dict[str, Any]:
+    """The folder with logs and temporary files, and what retention leaves alone."""
+    return {"home": settings.home, "held": settings.of(StaffingSettings).legal_hold}
 
 
 @contextmanager

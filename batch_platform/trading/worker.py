@@ -72,8 +72,10 @@ class Troubles:
             _log.info("trading_prices_work_again", campaign=campaign or None)
 
 
-WORKER: Final = Worker(
-    name="trading-prices",
-    description="Fetches the prices that orders and open portfolios wait for, and lets them be ticks.",
-    run=run,
+WORKERS: Final = (
+    Worker(
+        name="trading-prices",
+        description="Fetches the prices that orders and open portfolios wait for, and lets them be ticks.",
+        run=run,
+    ),
 )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import dagster as dg
+import pytest
 
 from batch_platform.btc.dagster import assets, definitions
 from batch_platform.btc.dagster.resource import BtcResource
@@ -35,18 +36,12 @@ class Staged(BtcResource):
         yield self.context
 
 
-def resource(settings: Settings, stage: Stage, kind: type[BtcResource] = BtcResource, **more: Any) -> BtcResource:
+def resource(
+    settings: Settings, stage: Stage, patch: pytest.MonkeyPatch, kind: type[BtcResource] = BtcResource
+) -> BtcResource:
     """The resource on a test's own tables: the project is the first part of their names."""
-    made = build_resources(settings)
-    project = stage.tables.batches.removesuffix("-local-batch-operations")
-    return kind(
-        postgres=made["postgres"],
-        s3=made["s3"],
-        dynamodb=made["dynamodb"],
-        env="local",
-        project=project,
-        **more,
-    )
+    patch.setenv("BTC_PROJECT", stage.tables.batches.removesuffix("-local-batch-operations"))
+    return kind(postgres=build_resources(settings)["postgres"])
 
 
 def materialized(
@@ -68,7 +63,11 @@ def executed(
     settings: Settings, btc: BtcResource, instance: dg.DagsterInstance, job: str, config: Any = None
 ) -> dg.ExecuteInProcessResult:
     """A run of an op job of the domain; it may fail."""
-    [found] = [one for one in definitions.build(settings, build_resources(settings)).jobs or [] if one.name == job]
+    [found] = [
+        one
+        for one in definitions.DAGSTER.definitions(settings, build_resources(settings)).jobs or []
+        if one.name == job
+    ]
     assert isinstance(found, dg.JobDefinition)
     run_config = {"ops": config} if config else {}
     return found.execute_in_process(

@@ -62,9 +62,9 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def btc(provisioned: Settings, stage: Stage) -> Iterator[BtcResource]:
+def btc(provisioned: Settings, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[BtcResource]:
     stage.clock.now = utc_now() - timedelta(hours=1)
-    yield (made := resource(provisioned, stage))
+    yield (made := resource(provisioned, stage, monkeypatch))
     made.postgres.teardown_after_execution(dg.build_init_resource_context())
 
 
@@ -266,7 +266,7 @@ def test_what_may_pass_is_tried_again(
     monkeypatch.setattr(kit_assets, "STANDARD_RETRY", soon)
     monkeypatch.setattr(Staged, "context", replace(context, store=distant))
     dynamo_proxy.refuse("GetItem", "ThrottlingException", times=4)
-    ended = materialized(resource(provisioned, stage, Staged), instance, batch.batch_id, [TRANSACTIONS])
+    ended = materialized(resource(provisioned, stage, monkeypatch, Staged), instance, batch.batch_id, [TRANSACTIONS])
     assert ended.success, sentences(ended)
     assert (dynamo_proxy.struck, retried(ended)) == (4, 1)
     assert booked(context, batch) == expected(before, "5")

@@ -19,7 +19,6 @@ from batch_platform.btc.model import BatchStatus
 from batch_platform.btc.money import btc_text
 from batch_platform.btc.settings import BtcSettings
 from batch_platform.core.clock import utc_now
-from batch_platform.definitions import build_definitions
 from batch_platform.domains import load_settings
 from batch_platform.registry import build_registry
 from batch_platform.resources import build_resources
@@ -52,14 +51,15 @@ def btc(provisioned: Settings, stage: Stage, monkeypatch: pytest.MonkeyPatch) ->
     # runs of Dagster have the real time
     stage.clock.now = utc_now()
     monkeypatch.setattr(Staged, "context", stage.context())
-    yield (made := resource(provisioned, stage, Staged, recurring_rate="2.5"))
+    monkeypatch.setenv("BTC_ADJUSTMENT_RATE", "2.50")
+    yield (made := resource(provisioned, stage, monkeypatch, Staged))
     made.postgres.teardown_after_execution(dg.build_init_resource_context())
 
 
 @cache
 def repository() -> dg.RepositoryDefinition:
     settings = load_settings()
-    return definitions.build(settings, build_resources(settings)).get_repository_def()
+    return definitions.DAGSTER.definitions(settings, build_resources(settings)).get_repository_def()
 
 
 def looked(btc: BtcResource, instance: dg.DagsterInstance) -> list[dg.RunRequest]:
@@ -224,9 +224,9 @@ def test_a_recurring_batch_that_a_person_asks_for_is_of_its_run(
 
 
 def test_without_a_rate_there_is_no_recurring_batch(
-    provisioned: Settings, stage: Stage, instance: dg.DagsterInstance
+    provisioned: Settings, stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    btc = resource(provisioned, stage)
+    btc = resource(provisioned, stage, monkeypatch)
     for job in ("btc_recurring", "btc_recurring_dry_run"):
         ended = executed(provisioned, btc, instance, job)
         assert sentences(ended) == ["BTC_ADJUSTMENT_RATE is not set"]
@@ -236,7 +236,7 @@ def test_without_a_rate_there_is_no_recurring_batch(
 def test_the_schedule_follows_the_settings(clean_environment: None, settings: Settings) -> None:
     assert repository().schedule_defs == []
     monthly = settings.having(BtcSettings(BTC_ADJUSTMENT_CRON="0 9 1 * *", BTC_ADJUSTMENT_RATE=Decimal("1E+1")))
-    [schedule] = definitions.build(monthly, build_resources(monthly)).schedules or []
+    [schedule] = definitions.DAGSTER.definitions(monthly, build_resources(monthly)).schedules or []
     assert isinstance(schedule, dg.ScheduleDefinition)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 9 1 * *", "Asia/Tokyo")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
@@ -244,8 +244,6 @@ def test_the_schedule_follows_the_settings(clean_environment: None, settings: Se
     [request] = schedule.evaluate_tick(context).run_requests or []
     assert request.run_key == TICK
     assert request.run_config == {"ops": {"plan_recurring_batch": {"config": {"scheduled_at": TICK}}}}
-    resources: Any = build_definitions(monthly).resources
-    assert resources["btc"].recurring_rate == "10"
     assert build_registry(monthly).get("btc-recurring").triggers
 
 
@@ -286,8 +284,8 @@ def table(ended: dg.ExecuteInProcessResult) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_every_job_of_the_registry_launches_a_dagster_job_that_is_there(settings: Settings, dry_run: bool) -> None:
-    names = {job.name for job in definitions.build(settings, build_resources(settings)).jobs or []}
-    registered = [job.entry for job in definitions.build_jobs(settings)]
+    names = {job.name for job in definitions.DAGSTER.definitions(settings, build_resources(settings)).jobs or []}
+    registered = [job.entry for job in definitions.DAGSTER.jobs(settings)]
     assert [job.name for job in registered] == ["btc-adjustment", "btc-recurring"]
     batch_id = "01a1fc58-6911-790b-b05c-9ddc36c6fe42"
     for job in registered:

@@ -17,6 +17,7 @@ from typing import Any
 import dagster as dg
 import psycopg
 import yaml
+from batch_platform.operations.dagster.dry_run import dry_run_result
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from batch_platform.core import postgres
@@ -25,7 +26,6 @@ from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.core.retry import RetryConfig
 from batch_platform.operations import ledger
 from batch_platform.operations.context import OperationsContext
-from batch_platform.operations.dagster.dry_run import dry_run_result
 from batch_platform.operations.dagster.launch import InProcessRunner, Launcher
 from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Schedule, Sensor

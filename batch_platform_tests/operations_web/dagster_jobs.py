@@ -4,9 +4,9 @@ import threading
 from typing import Final
 
 import dagster as dg
+from batch_platform.operations.dagster.dry_run import dry_run_result
 from dagster._core.errors import DagsterExecutionInterruptedError
 
-from batch_platform.operations.dagster.dry_run import dry_run_result
 from batch_platform_tests.waiting import PATIENCE
 
 GATE: Final = threading.Event()

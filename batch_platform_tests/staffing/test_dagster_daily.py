@@ -82,7 +82,7 @@ def checks(ended: dg.ExecuteInProcessResult) -> dict[str, bool]:
 def asked(schedule: str, at: datetime) -> list[tuple[str | None, dict[str, str]]]:
     """Partition and range of the runs that a schedule asks for at a tick."""
     settings = load_settings()
-    repository = definitions.build(settings, build_resources(settings)).get_repository_def()
+    repository = definitions.DAGSTER.definitions(settings, build_resources(settings)).get_repository_def()
     resources = {"staffing": Staged(postgres=PostgresResource()), "postgres": PostgresResource()}
     with dg.build_schedule_context(
         scheduled_execution_time=at, repository_def=repository, resources=resources

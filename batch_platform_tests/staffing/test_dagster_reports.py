@@ -52,7 +52,7 @@ def context(emptied: StaffingContext, provisioned: Settings, monkeypatch: pytest
 def asked(at: datetime) -> list[str | None]:
     """The partitions that the schedule asks for at a tick."""
     settings = load_settings()
-    repository = definitions.build(settings, build_resources(settings)).get_repository_def()
+    repository = definitions.DAGSTER.definitions(settings, build_resources(settings)).get_repository_def()
     resources = {"staffing": Staged(postgres=PostgresResource()), "postgres": PostgresResource()}
     with dg.build_schedule_context(
         scheduled_execution_time=at, repository_def=repository, resources=resources

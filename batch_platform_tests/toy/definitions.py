@@ -1,45 +1,43 @@
 """What toy declares to Dagster and to the registry."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Final
 
 import dagster as dg
 from toy.service import ToyContext, toys, wind_all
 from toy.settings import ToySettings
 
 from batch_platform.core.postgres import Pool
-from batch_platform.kit.jobs import DeclaredJob, Run, definitions, job
+from batch_platform.kit.dry_runs import DryRun
+from batch_platform.kit.jobs import DagsterRoom, DeclaredJob, Run, job
 from batch_platform.operations.model import JobParameters, Launch
 from batch_platform.resources.postgres import PostgresResource
-from batch_platform.settings import Settings
+from batch_platform.settings import Settings, load_settings
 
 
 class ToyResource(dg.ConfigurableResource["ToyResource"]):
     postgres: dg.ResourceDependency[PostgresResource]
-    turns: int
+
+    @contextmanager
+    def work(self) -> Iterator[ToyContext]:
+        yield ToyContext(self.postgres.pool(), load_settings().of(ToySettings).turns)
 
 
 @dg.asset(key=["toy", "wound_toys"], group_name="toy")
 def wound_toys(context: dg.AssetExecutionContext, toy: ToyResource) -> None:
-    context.add_output_metadata({"toys": wind_all(toy.postgres.pool(), toy.turns)})
+    with toy.work() as work:
+        context.add_output_metadata({"toys": wind_all(work.pool, work.turns)})
 
 
-@dg.op
-def count_toys(context: dg.OpExecutionContext, toy: ToyResource) -> None:
-    context.add_output_metadata({"toys": len(toys(ToyContext(toy.postgres.pool(), toy.turns)))})
+def count(work: ToyContext) -> DryRun:
+    """Tells which toys would be wound."""
+    rows = toys(work)
+    return rows, f"{len(rows)} toys would be wound"
 
 
-def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
-    turns = settings.of(ToySettings).turns
-    return definitions(
-        build_jobs(settings),
-        assets=[wound_toys],
-        resources={"toy": ToyResource(postgres=given["postgres"], turns=turns)},
-    )
-
-
-def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
+def build_jobs(_settings: Settings) -> tuple[DeclaredJob, ...]:
     return (
         job(
             id="TOY_001",
@@ -49,7 +47,7 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
             domain="toy",
             plan=_plan,
             runs=[Run("toy_wind", [wound_toys], "Wind all toys.")],
-            dry_run=count_toys,
+            dry_run=count,
             permission="toys:wind",
         ),
     )
@@ -57,3 +55,6 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
 
 def _plan(pool: Pool, parameters: JobParameters, now: datetime) -> Launch:
     return Launch("toy_wind_dry_run" if parameters.dry_run else "toy_wind")
+
+
+DAGSTER: Final = DagsterRoom("toy", ToyResource, build_jobs)

@@ -43,7 +43,7 @@ class Staged(TradingResource):
 @cache
 def repository() -> dg.RepositoryDefinition:
     settings = load_settings()
-    return definitions.build(settings, build_resources(settings)).get_repository_def()
+    return definitions.DAGSTER.definitions(settings, build_resources(settings)).get_repository_def()
 
 
 def ran(

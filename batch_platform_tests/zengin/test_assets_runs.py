@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -33,23 +34,18 @@ ALL = [assets.zengin_snapshot, assets.zengin_diff, assets.zengin_apply, assets.b
 
 @pytest.fixture(scope="module")
 def repository(settings: Settings) -> dg.RepositoryDefinition:
-    return definitions.build(settings, build_resources(settings)).get_repository_def()
+    return definitions.DAGSTER.definitions(settings, build_resources(settings)).get_repository_def()
 
 
 @pytest.fixture
-def zengin(provisioned: Settings, pool: postgres.Pool, table: str) -> Iterator[ZenginResource]:
-    """The resource on a table of the test's own: its environment is the table's suffix."""
-    made = build_resources(provisioned)
-    resource = ZenginResource(
-        postgres=made["postgres"],
-        s3=made["s3"],
-        dynamodb=made["dynamodb"],
-        secrets=made["secrets"],
-        env="local",
-        table=table,
-    )
-    yield resource
-    made["postgres"].teardown_after_execution(dg.build_init_resource_context())
+def zengin(
+    provisioned: Settings, pool: postgres.Pool, table: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ZenginResource]:
+    """The resource on a table of the test's own."""
+    monkeypatch.setattr(service, "build_context", partial(service.build_context, table=table))
+    database = build_resources(provisioned)["postgres"]
+    yield ZenginResource(postgres=database)
+    database.teardown_after_execution(dg.build_init_resource_context())
 
 
 @pytest.fixture
@@ -160,9 +156,9 @@ def test_the_apply_is_due_at_23_in_tokyo_for_that_day_and_launched_as_by_hand(
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_every_job_of_the_registry_launches_a_dagster_job_that_is_there(settings: Settings, dry_run: bool) -> None:
-    built = definitions.build(settings, build_resources(settings))
+    built = definitions.DAGSTER.definitions(settings, build_resources(settings))
     names = {job.name for job in built.jobs or []}
-    registered = [job.entry for job in definitions.build_jobs(settings)]
+    registered = [job.entry for job in definitions.DAGSTER.jobs(settings)]
     assert [job.name for job in registered] == [
         *("zengin-snapshot", "zengin-diff", "zengin-apply", "zengin-sweep", "zengin-retention")
     ]
@@ -182,7 +178,7 @@ def test_dry_runs_end_with_a_table(
     with zengin.work() as work:
         day = work.business_date().isoformat()
     config = {"ops": {"rehearse_snapshot": {"config": {"date": day, "source": source, "bootstrap": True}}}}
-    built = {job.name: job for job in definitions.build(settings, build_resources(settings)).jobs or []}
+    built = {job.name: job for job in definitions.DAGSTER.definitions(settings, build_resources(settings)).jobs or []}
     for name, run_config in (
         ("zengin_snapshot_dry_run", config),
         ("zengin_apply_dry_run", {}),

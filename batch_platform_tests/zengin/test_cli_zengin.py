@@ -24,7 +24,6 @@ from batch_platform.settings import Settings
 from batch_platform.web.access import service as access
 from batch_platform.web.access.model import Role
 from batch_platform.zengin import cli, service
-from batch_platform.zengin.dagster import resource
 from batch_platform.zengin.model import Limits
 from batch_platform.zengin.opening import open_work
 from batch_platform_tests.zengin.workflow import GENEROUS, SMALL, release, written
@@ -90,7 +89,6 @@ def shell(
         return plain(**{**options, "table": table, "limits": limits})
 
     monkeypatch.setattr(service, "build_context", build)
-    monkeypatch.setattr(resource, "build_context", build)
     platform.give(replace(PLATFORM, launcher=cache(PLATFORM.launcher)))
     for name, role in ACCOUNTS.items():
         change = access.Change(by="tests", now=utc_now())

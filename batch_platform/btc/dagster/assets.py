@@ -20,6 +20,7 @@ from batch_platform.btc.service import BtcContext
 from batch_platform.core.failures import Conflict, NotFound, PermanentFailure, PlatformError
 from batch_platform.core.progress import overhearing
 from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.kit import assets
 from batch_platform.kit.assets import Metadata, each_partition
 from batch_platform.resources.failures import dagster_failures
 
@@ -35,14 +36,16 @@ asset = partial(
 )
 
 
-@asset(
-    kinds={"dynamodb", "polars", "s3"},
-    description="The sealed rows of a batch as Parquet in the lake, with the count, sum and hash that are approved. "
-    "A batch whose creator died before the seal is planned again; a sealed one stays as it is.",
-)
-def btc_adjustment_plan(context: dg.AssetExecutionContext, btc: BtcResource) -> None:
-    with btc.work() as work:
-        each_partition(context, batches(context), partial(_planned, work), asset=btc_adjustment_plan.key)
+@assets.asset("btc", batches, partitions_def=BATCHES, kinds={"dynamodb", "polars", "s3"})
+def btc_adjustment_plan(work: BtcContext, batch_id: str) -> Metadata:
+    """The sealed rows of a batch as Parquet in the lake, with the count, sum and hash that are approved. A batch
+    whose creator died before the seal is planned again; a sealed one stays as it is."""
+    batch = service.replan(work, batch_id)
+    try:
+        return run_metadata.of_plan(work, batch)
+    except (NotFound, PermanentFailure) as error:
+        # lost or tampered with: whoever applies the batch must meet it, and so fail it
+        return {"plan": error.message}
 
 
 @asset(
@@ -91,15 +94,6 @@ def btc_adjustment_report(context: dg.AssetExecutionContext, btc: BtcResource) -
         each_partition(context, batches(context), report, asset=btc_adjustment_report.key)
         with dagster_failures(context, STANDARD_RETRY):
             service.publish(work, btc.pool())
-
-
-def _planned(work: BtcContext, batch_id: str) -> Metadata:
-    batch = service.replan(work, batch_id)
-    try:
-        return run_metadata.of_plan(work, batch)
-    except (NotFound, PermanentFailure) as error:
-        # lost or tampered with: whoever applies the batch must meet it, and so fail it
-        return {"plan": error.message}
 
 
 def _applied(context: dg.AssetExecutionContext, work: BtcContext, batch_id: str) -> Batch:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
-
-import dagster as dg
 
 from batch_platform.btc.dagster import assets, dry_runs, recurring, sensors
 from batch_platform.btc.dagster.resource import BtcResource
 from batch_platform.btc.jobs import ADJUSTMENT, AdjustmentParameters, plan_adjustment
 from batch_platform.btc.settings import BtcSettings
-from batch_platform.kit.jobs import DeclaredJob, Run, Schedule, Sensor, definitions, job
+from batch_platform.kit.jobs import DagsterRoom, DeclaredJob, Run, Schedule, Sensor, job
 from batch_platform.web.i18n import N_
 
 if TYPE_CHECKING:
@@ -20,15 +17,6 @@ if TYPE_CHECKING:
 
 _HOUR: Final = timedelta(hours=1)
 _ASSETS: Final = (assets.btc_adjustment_plan, assets.btc_adjustment_transactions, assets.btc_adjustment_report)
-
-
-def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
-    """Assets with their checks, jobs, sensor and schedules of the domain, and its resource made of the platform's."""
-    shared = {name: given[name] for name in ("postgres", "s3", "dynamodb")}
-    own = settings.of(BtcSettings)
-    rate = None if own.adjustment_rate is None else f"{own.adjustment_rate:f}"
-    resource = BtcResource(**shared, env=settings.env, project=own.project, recurring_rate=rate)
-    return definitions(build_jobs(settings), assets=_ASSETS, resources={"btc": resource})
 
 
 def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
@@ -75,3 +63,6 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
             **common,
         ),
     )
+
+
+DAGSTER: Final = DagsterRoom("btc", BtcResource, build_jobs)

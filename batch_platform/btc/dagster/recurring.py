@@ -6,9 +6,11 @@ from batch_platform.btc import service
 from batch_platform.btc.dagster import run_metadata
 from batch_platform.btc.dagster.resource import BtcResource
 from batch_platform.btc.service import SYSTEM
+from batch_platform.btc.settings import BtcSettings
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.retry import STANDARD_RETRY
 from batch_platform.resources.failures import dagster_failures
+from batch_platform.settings import load_settings
 
 
 class RecurringConfig(dg.Config):
@@ -25,13 +27,14 @@ def plan_recurring_batch(
     tick = config.scheduled_at or f"run {context.run.root_run_id or context.run.run_id}"
     with dagster_failures(context, STANDARD_RETRY), btc.work() as work:
         key = service.idempotency_key(f"recurring {tick}", by=SYSTEM, asked={})
-        batch = service.create(work, recurring_rate(btc), by=SYSTEM, memo="Recurring adjustment", key=key)
+        batch = service.create(work, recurring_rate(), by=SYSTEM, memo="Recurring adjustment", key=key)
         shown = run_metadata.of_plan(work, batch)
     return dg.Output(None, metadata=shown)
 
 
-def recurring_rate(btc: BtcResource) -> str:
-    """The rate of recurring batches. Raises `InvalidInput` where there is none."""
-    if btc.recurring_rate is None:
+def recurring_rate() -> str:
+    """The rate of recurring batches, in percent. Raises `InvalidInput` where there is none."""
+    rate = load_settings().of(BtcSettings).adjustment_rate
+    if rate is None:
         raise InvalidInput("variable-not-set", "{field} is not set", field="BTC_ADJUSTMENT_RATE")
-    return btc.recurring_rate
+    return f"{rate:f}"

@@ -30,13 +30,10 @@ class AllProjectsConfig(dg.Config):
     since: str | None = None  # YYYY-MM, for the fetch
     limit: int = 100  # files to claim at most, for the aggregation
 
-    @property
-    def at(self) -> date | None:
-        return month_start(self.month) if self.month else None
 
-    @property
-    def oldest(self) -> date | None:
-        return month_start(self.since) if self.since else None
+def first_day(month: str | None) -> date | None:
+    """Of a month written YYYY-MM."""
+    return month_start(month) if month else None
 
 
 @dg.op(description="Batch A for every enabled project.")
@@ -45,8 +42,8 @@ def fetch_projects(context: dg.OpExecutionContext, config: AllProjectsConfig, fi
     with dagster_failures(context, STANDARD_RETRY), finops.work() as work:
         projects = [work.connection(config.project)] if config.project else work.enabled_connections()
         context.instance.add_dynamic_partitions(PROJECTS.name or "", [project.project_id for project in projects])
-        silent = {project.project_id: project for project in projects}
-        for outcome in service.fetch_all(work, projects, config.at, since=config.oldest):
+        silent, oldest = {project.project_id: project for project in projects}, first_day(config.since)
+        for outcome in service.fetch_all(work, projects, first_day(config.month), since=oldest):
             silent.pop(outcome.project_id, None)
             if isinstance(outcome, service.Failed):
                 failures.append(outcome)
@@ -56,7 +53,7 @@ def fetch_projects(context: dg.OpExecutionContext, config: AllProjectsConfig, fi
                 context.log.warning(f"{outcome.project_id} {outcome.month:%Y-%m}: {outcome.note}")
             _materialized(context, outcome, cur_manifest=run_metadata.of_fetch(outcome))
         for project in silent.values():
-            if sentence := service.nothing_newer(work, project, since=config.oldest):
+            if sentence := service.nothing_newer(work, project, since=oldest):
                 context.log.info(sentence)
     fail(context, together([failure.error for failure in failures]))
 
@@ -68,7 +65,7 @@ def aggregate_projects(context: dg.OpExecutionContext, config: AllProjectsConfig
     with dagster_failures(context, STANDARD_RETRY), finops.work() as work:
         projects = [project.project_id for project in work.enabled_connections()]
         context.instance.add_dynamic_partitions(PROJECTS.name or "", projects)
-        for step in service.aggregate_all(work, config.at, limit=config.limit):
+        for step in service.aggregate_all(work, first_day(config.month), limit=config.limit):
             place = f"{step.project_id} {step.month:%Y-%m}" if step.month else step.project_id
             if isinstance(step, service.Failed):
                 failures.append(step)

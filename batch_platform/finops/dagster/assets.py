@@ -13,18 +13,19 @@ from batch_platform.finops.dagster.checks import CHECKS, SUMMARY, results_of
 from batch_platform.finops.dagster.partitions import PROJECT_MONTHS, ProjectMonth, partition_key, places
 from batch_platform.finops.dagster.resource import FinopsResource
 from batch_platform.finops.model import CheckOutcome
-from batch_platform.kit.assets import Metadata, each_partition_alone, fail, show
+from batch_platform.finops.service import FinopsContext
+from batch_platform.kit import assets
+from batch_platform.kit.assets import Metadata, each_partition, fail, show
 
 BY_SERVICE: Final = dg.AssetKey(["finops", "cost_service_monthly"])
+
 IN_ONE_RUN: Final = dg.BackfillPolicy.single_run()
 
-asset = partial(
-    dg.asset,
-    key_prefix="finops",
-    group_name="finops",
-    partitions_def=PROJECT_MONTHS,
-    backfill_policy=IN_ONE_RUN,
+by_hand = partial(
+    dg.asset, key_prefix="finops", group_name="finops", partitions_def=PROJECT_MONTHS, backfill_policy=IN_ONE_RUN
 )
+# a month that fails stops no other
+asset = partial(assets.asset, "finops", places, alone=True, partitions_def=PROJECT_MONTHS)
 
 
 class ReadConfig(dg.Config):
@@ -33,7 +34,7 @@ class ReadConfig(dg.Config):
     limit: int = 0  # files to claim at most; 0: all
 
 
-@asset(
+@by_hand(
     kinds={"s3", "postgres"},
     description="Batch A: the newest delivery of the month, registered with its files (finops_billing_manifests, "
     "finops_billing_files). A version is the manifest's assembly and every listed object's key, ETag, size and time.",
@@ -49,13 +50,13 @@ def cur_manifest(context: dg.AssetExecutionContext, finops: FinopsResource) -> N
         return run_metadata.of_fetch(outcome)
 
     with finops.work() as work:
-        failure = each_partition_alone(context, places(context), fetch, asset=cur_manifest.key)
+        failure = each_partition(context, places(context), fetch, asset=cur_manifest.key, alone=True)
         for sentence in service.nothing_delivered(work, outcomes):
             context.log.info(sentence)
     fail(context, failure)
 
 
-@asset(
+@by_hand(
     kinds={"parquet", "polars", "s3"},
     deps=[cur_manifest],
     description="Batch B, first half: every file of the delivery read once, without losing a digit, as Parquet in "
@@ -75,7 +76,7 @@ def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops
         return run_metadata.of_files(outcome)
 
     with finops.work() as work:
-        failure = each_partition_alone(context, places(context), read, asset=cur_line_items.key)
+        failure = each_partition(context, places(context), read, asset=cur_line_items.key, alone=True)
     fail(context, failure)
 
 
@@ -129,7 +130,7 @@ def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> 
 
     published: list[ProjectMonth] = []
     with finops.work() as work:
-        failure = each_partition_alone(context, places(context), publish, asset=SUMMARY)
+        failure = each_partition(context, places(context), publish, asset=SUMMARY, alone=True)
     yield from results_of(checks)
     if published:
         yield dg.MaterializeResult(asset_key=SUMMARY)
@@ -137,38 +138,22 @@ def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> 
     fail(context, failure)
 
 
-@asset(
-    kinds={"polars", "postgres"},
-    deps=[SUMMARY],
-    description="Days on which a service cost far more or less than the median of the days before, by a robust score "
-    "(finops_cost_anomalies).",
-)
-def cost_anomalies(context: dg.AssetExecutionContext, finops: FinopsResource) -> None:
-    def detect(place: ProjectMonth) -> Metadata:
-        if not work.is_published(place.project, place.month):
-            return {}
-        anomalies = service.compute_anomalies(work, place.project, place.month)
-        in_month, _ = service.daily_costs(work, place.project, place.month)
-        return run_metadata.of_anomalies(place.project, place.month, anomalies, in_month)
-
-    with finops.work() as work:
-        failure = each_partition_alone(context, places(context), detect, asset=cost_anomalies.key)
-    fail(context, failure)
+@asset(kinds={"polars", "postgres"}, deps=[SUMMARY])
+def cost_anomalies(work: FinopsContext, place: ProjectMonth) -> Metadata:
+    """Days on which a service cost far more or less than the median of the days before, by a robust score
+    (finops_cost_anomalies)."""
+    if not work.is_published(place.project, place.month):
+        return {}
+    anomalies = service.compute_anomalies(work, place.project, place.month)
+    in_month, _ = service.daily_costs(work, place.project, place.month)
+    return run_metadata.of_anomalies(place.project, place.month, anomalies, in_month)
 
 
-@asset(
-    kinds={"polars", "postgres"},
-    deps=[SUMMARY],
-    description="The days to come, by the same weekdays of the last weeks, with the error the method would have made "
-    "on past days (finops_cost_forecasts).",
-)
-def cost_forecast(context: dg.AssetExecutionContext, finops: FinopsResource) -> None:
-    def expect(place: ProjectMonth) -> Metadata:
-        if not work.is_published(place.project, place.month):
-            return {}
-        forecast, history = service.compute_forecast(work, place.project, place.month)
-        return run_metadata.of_forecast(place.project, place.month, forecast, history)
-
-    with finops.work() as work:
-        failure = each_partition_alone(context, places(context), expect, asset=cost_forecast.key)
-    fail(context, failure)
+@asset(kinds={"polars", "postgres"}, deps=[SUMMARY])
+def cost_forecast(work: FinopsContext, place: ProjectMonth) -> Metadata:
+    """The days to come, by the same weekdays of the last weeks, with the error the method would have made on past
+    days (finops_cost_forecasts)."""
+    if not work.is_published(place.project, place.month):
+        return {}
+    forecast, history = service.compute_forecast(work, place.project, place.month)
+    return run_metadata.of_forecast(place.project, place.month, forecast, history)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
-
-import dagster as dg
 
 from batch_platform.finops.dagster import all_projects, assets, checks, dry_runs, sensors
 from batch_platform.finops.dagster.resource import FinopsResource
 from batch_platform.finops.jobs import AggregateParameters, FetchParameters, plan_aggregate, plan_fetch
 from batch_platform.finops.settings import FinopsSettings
-from batch_platform.kit.jobs import DeclaredJob, Run, Schedule, Sensor, definitions, job
+from batch_platform.kit.jobs import DagsterRoom, DeclaredJob, Run, Schedule, Sensor, job
 from batch_platform.web.i18n import N_
 
 if TYPE_CHECKING:
@@ -28,17 +25,6 @@ _MANIFESTS: Final = Sensor(
     looks=sensors.new_deliveries,
     runs=("cur_month",),
 )
-
-
-def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
-    """Assets, checks, jobs, sensor and schedules of the domain, and its resource made of the platform's."""
-    still = settings.of(FinopsSettings).still_minutes
-    return definitions(
-        build_jobs(settings),
-        assets=(assets.cur_manifest, *_PUBLISHED),
-        asset_checks=[checks.delivery_fresh],
-        resources={"finops": FinopsResource(postgres=given["postgres"], s3=given["s3"], still_minutes=still)},
-    )
 
 
 def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
@@ -97,3 +83,6 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:
             **common,
         ),
     )
+
+
+DAGSTER: Final = DagsterRoom("finops", FinopsResource, build_jobs, asset_checks=[checks.delivery_fresh])

@@ -4,30 +4,28 @@ import dagster as dg
 
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.finops import service
-from batch_platform.finops.dagster.all_projects import AllProjectsConfig
-from batch_platform.finops.dagster.resource import FinopsResource
-from batch_platform.operations.dagster.dry_run import dry_run_result, rows_of
-from batch_platform.resources.failures import dagster_failures
+from batch_platform.finops.dagster.all_projects import first_day
+from batch_platform.finops.service import FetchStatus, FinopsContext
+from batch_platform.kit.dry_runs import DryRun, rows_of
 
 
-@dg.op(
-    name="rehearse_fetch", description="Looks at the manifests as cur-fetch does and tells what it would register."
-)
-def fetch(context: dg.OpExecutionContext, config: AllProjectsConfig, finops: FinopsResource) -> dg.Output[None]:
-    with dagster_failures(), finops.work() as work:
-        connections = [work.connection(config.project)] if config.project else work.enabled_connections()
-        found = list(service.fetch_all(work, connections, config.at, since=config.oldest, dry_run=True))
-        failed = [outcome for outcome in found if isinstance(outcome, service.Failed)]
-        for failure in failed:
-            context.log.error(failure.message)
-        if failed and len(failed) == len(found):
-            raise PermanentFailure(
-                "several-failures", "{failures}", failures=[failure.error.message for failure in failed]
-            )
-        empty = [] if found or config.at else connections
-        silent = (service.nothing_newer(work, project, since=config.oldest) for project in empty)
-        notes = [sentence for sentence in silent if sentence]
-    seen = [outcome for outcome in found if isinstance(outcome, service.FetchOutcome)]
+def fetch(
+    work: FinopsContext, project: str | None = None, month: str | None = None, since: str | None = None
+) -> DryRun:
+    """Looks at the manifests as cur-fetch does and tells what it would register."""
+    connections = [work.connection(project)] if project else work.enabled_connections()
+    at, oldest = first_day(month), first_day(since)
+    outcomes = list(service.fetch_all(work, connections, at, since=oldest, dry_run=True))
+    failed = [outcome for outcome in outcomes if isinstance(outcome, service.Failed)]
+    for failure in failed:
+        dg.get_dagster_logger().error(failure.message)
+    if failed and len(failed) == len(outcomes):
+        raise PermanentFailure(
+            "several-failures", "{failures}", failures=[failure.error.message for failure in failed]
+        )
+    empty = [] if outcomes or at else connections
+    silent = [service.nothing_newer(work, connection, since=oldest) for connection in empty]
+    seen = [outcome for outcome in outcomes if isinstance(outcome, service.FetchOutcome)]
     rows = rows_of(
         seen,
         project="project_id",
@@ -40,33 +38,29 @@ def fetch(context: dg.OpExecutionContext, config: AllProjectsConfig, finops: Fin
     )
     new, withdrawn = (
         sum(outcome.status is status for outcome in seen)
-        for status in (service.FetchStatus.REGISTERED, service.FetchStatus.WITHDRAWN)
+        for status in (FetchStatus.REGISTERED, FetchStatus.WITHDRAWN)
     )
     sentences = [
         f"{new} of {len(seen)} months have a new delivery",
-        *([f"{withdrawn} would be withdrawn"] if withdrawn else []),
+        f"{withdrawn} would be withdrawn" if withdrawn else None,
         f"{len(failed)} could not be read",
-        *notes,
+        *silent,
     ]
-    return dry_run_result(rows, "; ".join(sentences))
+    return rows, "; ".join(filter(None, sentences))
 
 
-@dg.op(
-    name="rehearse_aggregate",
-    description="Looks at the registered files as cur-aggregate does and tells which it would read.",
-)
-def aggregate(config: AllProjectsConfig, finops: FinopsResource) -> dg.Output[None]:
-    with dagster_failures(), finops.work() as work:
-        ready = service.ready_months(work, config.project, config.at, limit=config.limit)
+def aggregate(work: FinopsContext, project: str | None = None, month: str | None = None, limit: int = 100) -> DryRun:
+    """Looks at the registered files as cur-aggregate does and tells which it would read."""
+    ready = service.ready_months(work, project, first_day(month), limit=limit)
     rows = rows_of(
         ready,
         project="project_id",
-        month=lambda month: f"{month.month:%Y-%m}",
+        month=lambda each: f"{each.month:%Y-%m}",
         files_to_read="files_to_read",
         files="files",
         bytes_to_read="bytes_to_read",
         would_be_published="completes",
         manifest_version="version",
     )
-    files, complete = sum(month.files_to_read for month in ready), sum(month.completes for month in ready)
-    return dry_run_result(rows, f"{files} files would be read, {complete} of {len(ready)} months published")
+    files, complete = sum(each.files_to_read for each in ready), sum(each.completes for each in ready)
+    return rows, f"{files} files would be read, {complete} of {len(ready)} months published"

@@ -11,23 +11,26 @@ import polars as pl
 from batch_platform.finops import plots
 from batch_platform.finops.model import MEASURES
 from batch_platform.finops.summary import service_monthly, totals
-from batch_platform.kit.assets import ROWS_SHOWN, table
+from batch_platform.kit.assets import ROWS_SHOWN, tabled
 from batch_platform.kit.charts import plot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
     from batch_platform.finops.forecast import Forecast
     from batch_platform.finops.service import AggregateOutcome, FetchOutcome, PublishOutcome
 
 
 def of_fetch(outcome: FetchOutcome) -> dict[str, Any]:
-    shown: dict[str, Any] = {"status": outcome.status.value, "files": outcome.files, "bytes": outcome.total_bytes}
-    if outcome.version:
-        shown["manifest_version"] = outcome.version
-    if outcome.missing:
-        shown["missing"] = list(outcome.missing[:ROWS_SHOWN])
-    if outcome.note:
-        shown["note"] = outcome.note
-    return shown
+    told = {"manifest_version": outcome.version, "missing": list(outcome.missing[:ROWS_SHOWN]), "note": outcome.note}
+    return {
+        "status": outcome.status.value,
+        "files": outcome.files,
+        "bytes": outcome.total_bytes,
+        **{name: value for name, value in told.items() if value},
+    }
 
 
 def of_files(outcome: AggregateOutcome) -> dict[str, Any]:
@@ -55,42 +58,43 @@ def of_publication(outcome: PublishOutcome) -> dict[str, Any]:
     for currency, sums in totals(outcome.costs).items():
         for name in MEASURES:
             shown[f"{name} ({currency})"] = f"{sums[name]:f}"
-        shown[f"plot ({currency})"] = _daily_plot(outcome, currency)
-    if outcome.restated.height:
-        shown["restated"] = table(outcome.restated)
-    return shown
+        shown[f"plot ({currency})"] = plot(_daily_costs(outcome, currency))
+    return {**shown, **tabled("restated", outcome.restated)}
 
 
 def of_services(outcome: PublishOutcome) -> dict[str, Any]:
     by_service = service_monthly(outcome.costs).sort("unblended", descending=True)
     columns = ["usage_account_id", "service", "currency", "unblended", "amortized"]
-    return {"dagster/row_count": by_service.height, "largest": table(by_service.select(columns))}
+    return {"dagster/row_count": by_service.height, **tabled("largest", by_service, *columns)}
 
 
 def of_anomalies(project_id: str, month: date, found: pl.DataFrame, daily: pl.DataFrame) -> dict[str, Any]:
-    shown: dict[str, Any] = {"dagster/row_count": found.height}
-    if found.height:
-        shown["anomalies"] = table(found.sort("score", descending=True))
-    for currency in daily["currency"].unique().sort():
-        title = f"{project_id} {month:%Y-%m}: anomalies in daily cost"
-        image = plots.anomaly_plot(daily, found, currency=currency, title=title)
-        shown[f"plot ({currency})"] = plot(image)
-    return shown
+    title = f"{project_id} {month:%Y-%m}: anomalies in daily cost"
+    return {
+        "dagster/row_count": found.height,
+        **tabled("anomalies", found.sort("score", descending=True)),
+        **_by_currency(daily, lambda currency: plots.anomaly_plot(daily, found, currency=currency, title=title)),
+    }
 
 
 def of_forecast(project_id: str, month: date, forecast: Forecast, history: pl.DataFrame) -> dict[str, Any]:
-    shown: dict[str, Any] = {"dagster/row_count": forecast.frame.height, "method": forecast.method}
-    for error in forecast.backtest_error:
-        shown[f"backtest error ({error.currency})"] = f"{error.wape} of the cost over {error.days} days"
-    for currency in forecast.frame["currency"].unique().sort():
-        title = f"{project_id}: forecast after {month:%Y-%m}"
-        image = plots.forecast_plot(history, forecast, currency=currency, title=title)
-        shown[f"plot ({currency})"] = plot(image)
-    return shown
+    title = f"{project_id}: forecast after {month:%Y-%m}"
+    errors = {each.currency: f"{each.wape} of the cost over {each.days} days" for each in forecast.backtest_error}
+    return {
+        "dagster/row_count": forecast.frame.height,
+        "method": forecast.method,
+        **{f"backtest error ({currency})": error for currency, error in errors.items()},
+        **_by_currency(
+            forecast.frame, lambda currency: plots.forecast_plot(history, forecast, currency=currency, title=title)
+        ),
+    }
 
 
-def _daily_plot(outcome: PublishOutcome, currency: str) -> dg.MarkdownMetadataValue:
+def _daily_costs(outcome: PublishOutcome, currency: str) -> Figure:
     daily = outcome.costs.group_by("usage_date", "service", "currency").agg(pl.col("unblended").sum().alias("amount"))
     title = f"{outcome.project_id} {outcome.month:%Y-%m}"
-    image = plots.daily_stacked(daily, measure="unblended", currency=currency, title=title)
-    return plot(image)
+    return plots.daily_stacked(daily, measure="unblended", currency=currency, title=title)
+
+
+def _by_currency(frame: pl.DataFrame, draw: Callable[[str], Figure]) -> dict[str, Any]:
+    return {f"plot ({currency})": plot(draw(currency)) for currency in frame["currency"].unique().sort()}

@@ -9,54 +9,41 @@ import dagster as dg
 
 from batch_platform.core.failures import TransientFailure
 from batch_platform.core.retry import STANDARD_RETRY
-from batch_platform.kit.assets import Metadata, each_partition, show
+from batch_platform.kit import assets
+from batch_platform.kit.assets import Metadata, show
 from batch_platform.resources.failures import dagster_failures
 from batch_platform.staffing.dagster import checks, run_metadata
-from batch_platform.staffing.dagster.checks import STATUS_CHECKS, USAGE_CHECKS, results
 from batch_platform.staffing.dagster.partitions import ENDED_DAYS, RUN_DAYS, days
 from batch_platform.staffing.dagster.resource import StaffingResource
 from batch_platform.staffing.jobs import BACKUP_RETRY, STATUS_RETRY
-from batch_platform.staffing.service import accounts, backups, invariants, statuses, usage
+from batch_platform.staffing.opening import open_backups
+from batch_platform.staffing.service import StaffingContext, accounts, backups, invariants, statuses, usage
 
 IN_ONE_RUN: Final = dg.BackfillPolicy.single_run()
 
 _NIGHTS_PLOTTED: Final = 60
 
-asset = partial(
-    dg.asset, key_prefix="staffing", group_name="staffing", kinds={"postgres"}, backfill_policy=IN_ONE_RUN
-)
+asset = partial(assets.asset, "staffing", days)
 
 
 @asset(
+    kinds={"postgres"},
     partitions_def=RUN_DAYS,
-    check_specs=STATUS_CHECKS,
-    description="The status of every engineer on the day as it was known at 02:00 (staffing.status_changes, where it "
-    "changed), never rewritten; the same day again adds corrections. The newest day sets staffing.engineers.status.",
+    check_specs=checks.STATUS_CHECKS,
+    verify=checks.status_results,
+    retry=STATUS_RETRY,
 )
-def engineer_status(context: dg.AssetExecutionContext, staffing: StaffingResource) -> Iterator[Any]:
-    def write(day: date) -> Metadata:
-        return run_metadata.of_statuses(work, statuses.write_day(work, day))
-
-    with staffing.work() as work:
-        each_partition(context, days(context), write, asset=engineer_status.key, retry=STATUS_RETRY)
-        with dagster_failures(context, STATUS_RETRY):
-            looked_at = [(key, each) for key, day in days(context) for each in invariants.of_statuses(work, day)]
-    yield dg.MaterializeResult()
-    yield from results(STATUS_CHECKS, looked_at)
+def engineer_status(work: StaffingContext, day: date) -> Metadata:
+    """The status of every engineer on the day as it was known at 02:00 (staffing.status_changes, where it changed),
+    never rewritten; the same day again adds corrections. The newest day sets staffing.engineers.status."""
+    return run_metadata.of_statuses(work, statuses.write_day(work, day))
 
 
-@asset(
-    partitions_def=RUN_DAYS,
-    deps=[engineer_status],
-    description="Companies past the end of their contracts, and users who have not signed in for 90 days "
-    "(staffing.account_findings), as of the newest day.",
-)
-def account_findings(context: dg.AssetExecutionContext, staffing: StaffingResource) -> None:
-    def check(day: date) -> Metadata:
-        return run_metadata.of_findings(accounts.check(work, day))
-
-    with staffing.work() as work:
-        each_partition(context, days(context), check, asset=account_findings.key, retry=STATUS_RETRY)
+@asset(kinds={"postgres"}, partitions_def=RUN_DAYS, deps=[engineer_status], retry=STATUS_RETRY)
+def account_findings(work: StaffingContext, day: date) -> Metadata:
+    """Companies past the end of their contracts, and users who have not signed in for 90 days
+    (staffing.account_findings), as of the newest day."""
+    return run_metadata.of_findings(accounts.check(work, day))
 
 
 def _of_a_day(name: str, description: str) -> dg.AssetSpec:
@@ -84,7 +71,7 @@ def _of_a_day(name: str, description: str) -> dg.AssetSpec:
         ),
         _of_a_day("approach_metrics", "Approaches sent, opened, replied to on the day (staffing.approach_metrics)."),
     ],
-    check_specs=USAGE_CHECKS,
+    check_specs=checks.USAGE_CHECKS,
     backfill_policy=IN_ONE_RUN,
 )
 def staffing_day(context: dg.AssetExecutionContext, staffing: StaffingResource) -> Iterator[Any]:
@@ -96,7 +83,7 @@ def staffing_day(context: dg.AssetExecutionContext, staffing: StaffingResource) 
                 show(context, metadata, asset=dg.AssetKey(["staffing", name]), partition=key)
             looked_at += [(key, each) for each in invariants.of_usage(work, day)]
     yield from (dg.MaterializeResult(asset_key=key) for key in staffing_day.keys)
-    yield from results(USAGE_CHECKS, looked_at)
+    yield from checks.results(checks.USAGE_CHECKS, looked_at)
 
 
 @dg.asset(
@@ -109,9 +96,9 @@ def staffing_day(context: dg.AssetExecutionContext, staffing: StaffingResource) 
     description="The platform's database under one snapshot, and the files of the SaaS, encrypted, at every site "
     "(staffing.backups). Older ones go only after this one was proved.",
 )
-def backup(context: dg.AssetExecutionContext, staffing: StaffingResource) -> Iterator[Any]:
+def backup(context: dg.AssetExecutionContext) -> Iterator[Any]:
     proofs = []
-    with dagster_failures(context, BACKUP_RETRY), staffing.backups() as opened:
+    with dagster_failures(context, BACKUP_RETRY), open_backups() as opened:
         for key, night in days(context):
             done = backups.run(opened, night)
             faults = done.proof.faults if done.proof else ()

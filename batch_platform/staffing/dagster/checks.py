@@ -8,8 +8,10 @@ import dagster as dg
 
 from batch_platform.kit.assets import Verdict, check_results
 from batch_platform.staffing.model import BackupProof
-from batch_platform.staffing.service import invariants
+from batch_platform.staffing.service import StaffingContext, invariants
 from batch_platform.staffing.service.invariants import GAPS, Invariant
+
+Days = Sequence[tuple[str, date]]
 
 _SHOWN: Final = 5
 
@@ -32,6 +34,12 @@ PROVED: Final = dg.AssetCheckSpec(
     blocking=True,
     description="It was read back, decrypted, restored into a scratch database, and found equal.",
 )
+
+
+def status_results(work: StaffingContext, days: Days) -> Iterator[dg.AssetCheckResult]:
+    """What holds of the statuses of these days."""
+    looked_at = [(key, each) for key, day in days for each in invariants.of_statuses(work, day)]
+    return results(STATUS_CHECKS, looked_at)
 
 
 def results(

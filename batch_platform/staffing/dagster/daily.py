@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from batch_platform.kit.jobs import DeclaredJob, Run, Schedule, job
 from batch_platform.staffing import jobs as launches
 from batch_platform.staffing.dagster import assets, dry_runs, sensors
 from batch_platform.web.i18n import N_
 
-if TYPE_CHECKING:
-    from batch_platform.settings import Settings
-
 _STATUSES: Final = (assets.engineer_status, assets.account_findings)
-_USAGE: Final = (assets.staffing_day,)
-_BACKUP: Final = (assets.backup,)
-
-ASSETS: Final = (*_STATUSES, *_USAGE, *_BACKUP)
 
 
-def jobs(_settings: Settings) -> tuple[DeclaredJob, ...]:
+def jobs() -> tuple[DeclaredJob, ...]:
     common: dict[str, Any] = {
         "domain": "staffing",
         "permission": "staffing:operate",
@@ -34,7 +27,7 @@ def jobs(_settings: Settings) -> tuple[DeclaredJob, ...]:
             description=N_("Works out who is working, waiting soon or waiting, and checks accounts beside it."),
             plan=launches.plan_statuses,
             runs=[Run(launches.STATUSES, _STATUSES)],
-            dry_run=dry_runs.status_update,
+            dry_run=dry_runs.statuses,
             schedules=[Schedule(f"{launches.STATUSES}_schedule", "0 2 * * *", sensors.missing_statuses)],
             retry=launches.STATUS_RETRY,
             **common,
@@ -45,8 +38,8 @@ def jobs(_settings: Settings) -> tuple[DeclaredJob, ...]:
             title=N_("Aggregate the data of a day"),
             description=N_("Counts what companies used, and how the system, engineers and approaches did."),
             plan=launches.plan_usage,
-            runs=[Run(launches.USAGE, _USAGE)],
-            dry_run=dry_runs.aggregation,
+            runs=[Run(launches.USAGE, [assets.staffing_day])],
+            dry_run=dry_runs.usage,
             schedules=[Schedule(f"{launches.USAGE}_schedule", "0 3 * * *", sensors.missing_usage)],
             **common,
         ),
@@ -56,7 +49,7 @@ def jobs(_settings: Settings) -> tuple[DeclaredJob, ...]:
             title=N_("Back up and prove the backup"),
             description=N_("Encrypts database and files, restores the backup for proof, then deletes old ones."),
             plan=launches.plan_backup,
-            runs=[Run(launches.BACKUP, _BACKUP)],
+            runs=[Run(launches.BACKUP, [assets.backup])],
             dry_run=dry_runs.backup,
             schedules=[Schedule(f"{launches.BACKUP}_schedule", "0 1 * * *", sensors.tonight)],
             retry=launches.BACKUP_RETRY,

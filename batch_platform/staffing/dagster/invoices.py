@@ -1,28 +1,23 @@
 """MONTHLY_001: the invoices of a month."""
 
-from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, Final
 
 import dagster as dg
 
 from batch_platform.kit.assets import Verdict, check_results, each_partition
 from batch_platform.kit.jobs import DeclaredJob, Request, Run, Schedule, Tick, job
-from batch_platform.operations.dagster.dry_run import dry_run_result
 from batch_platform.operations.model import REQUESTED_BY_TAG, JobParameters
 from batch_platform.resources.failures import dagster_failures
 from batch_platform.staffing import jobs as launches
-from batch_platform.staffing.dagster import run_metadata
-from batch_platform.staffing.dagster.dry_runs import DayConfig
+from batch_platform.staffing.dagster import dry_runs, run_metadata
 from batch_platform.staffing.dagster.partitions import ENDED_MONTHS, days
 from batch_platform.staffing.dagster.resource import StaffingResource
 from batch_platform.staffing.instants import business_day
 from batch_platform.staffing.months import shifted
 from batch_platform.staffing.service.invoices import monthly, verifying
 from batch_platform.web.i18n import N_
-
-if TYPE_CHECKING:
-    from batch_platform.settings import Settings
 
 INVOICES: Final = dg.AssetKey(["staffing", "invoices"])
 CHECKS: Final = [
@@ -60,21 +55,7 @@ def invoices(context: dg.AssetExecutionContext, staffing: StaffingResource) -> I
     yield from check_results(INVOICES, verifying.CHECKS, verdicts, none="no month")
 
 
-@dg.op(name="rehearse_invoices", description="Tells what monthly-invoice-generation would draft and issue.")
-def rehearsal(config: DayConfig, staffing: StaffingResource) -> dg.Output[None]:
-    with dagster_failures(), staffing.work() as work:
-        plan = monthly.plan(work, date.fromisoformat(config.partition))
-    rows = [
-        {name: "" if value is None else str(value) for name, value in vars(each).items()} for each in plan.changes
-    ]
-    summary = f"{plan.month}: {plan.issues} invoices of {plan.total:,} yen would be issued"
-    return dry_run_result(rows, summary)
-
-
-ASSETS: Final = (invoices,)
-
-
-def jobs(_settings: "Settings") -> tuple[DeclaredJob, ...]:
+def jobs() -> tuple[DeclaredJob, ...]:
     return (
         job(
             id="MONTHLY_001",
@@ -85,7 +66,7 @@ def jobs(_settings: "Settings") -> tuple[DeclaredJob, ...]:
             permission="staffing:operate",
             plan=launches.plan_invoices,
             runs=[Run(launches.INVOICES, [invoices])],
-            dry_run=rehearsal,
+            dry_run=dry_runs.invoices,
             schedules=[Schedule(f"{launches.INVOICES}_schedule", "0 6 1 * *", unfinished_months)],
             retry=launches.INVOICE_RETRY,
             critical=True,
@@ -102,10 +83,6 @@ def unfinished_months(tick: Tick) -> Iterator[Request]:
         missing = monthly.unfinished_months(work, newest)
     for month in missing:
         yield Request(JobParameters(target_date=month), run_key=f"{tick.at.isoformat()} {month}")
-
-
-def _texts(row: Mapping[str, object]) -> dict[str, str]:
-    return {name: "" if value is None else str(value) for name, value in row.items()}
 
 
 def _verdicts(key: str, differences: list[verifying.Difference]) -> Iterator[Verdict]:

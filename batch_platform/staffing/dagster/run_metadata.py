@@ -8,9 +8,8 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 import dagster as dg
-import polars as pl
 
-from batch_platform.kit.assets import outcome, table
+from batch_platform.kit.assets import cell, outcome, tabled
 from batch_platform.kit.charts import plot
 from batch_platform.staffing import plots
 from batch_platform.staffing.maintenance import Finding as WeeklyFinding
@@ -55,7 +54,7 @@ def of_statuses(context: StaffingContext, written: Written) -> Metadata:
         "as known": written.is_new,
         "corrections": written.corrections,
         **{f"status {status}": count for status, count in written.counts.items()},
-        **_table("transitions", [asdict(each) for each in written.transitions]),
+        **tabled("transitions", [asdict(each) for each in written.transitions]),
     }
     if any(counts for _, counts in series):
         shown["statuses of 60 days"] = plot(plots.statuses(series, title=f"Engineers by status, up to {until}"))
@@ -65,7 +64,7 @@ def of_statuses(context: StaffingContext, written: Written) -> Metadata:
 def of_findings(findings: Sequence[Finding]) -> Metadata:
     """Accounts that somebody has to look at."""
     rows = [{"since": each.since, "finding": str(each.message)} for each in findings]
-    return {"dagster/row_count": len(rows), **_table("findings", rows)}
+    return {"dagster/row_count": len(rows), **tabled("findings", rows)}
 
 
 def of_day(context: StaffingContext, done: Aggregated) -> dict[str, Metadata]:
@@ -78,7 +77,7 @@ def of_day(context: StaffingContext, done: Aggregated) -> dict[str, Metadata]:
         **outcome(done),
         "dagster/row_count": len(companies),
         "rows changed": done.company_usage,
-        **_table("companies", [asdict(row) for row in companies]),
+        **tabled("companies", [asdict(row) for row in companies]),
     }
     busiest = sorted(companies, key=lambda row: -row.api_call_count)[:BUSIEST]
     if busiest:
@@ -86,9 +85,9 @@ def of_day(context: StaffingContext, done: Aggregated) -> dict[str, Metadata]:
         shown["busiest companies"] = plot(plots.usage(bars, title=f"API calls and logins of {day}"))
     return {
         "company_usage": shown,
-        "system_stats": {name: _cell(value) for name, value in system.items()},
-        "engineer_activity": {"dagster/row_count": len(activity), **_table("companies", activity)},
-        "approach_metrics": {"dagster/row_count": len(approaches), **_table("companies", approaches)},
+        "system_stats": {name: cell(value) for name, value in system.items()},
+        "engineer_activity": {"dagster/row_count": len(activity), **tabled("companies", activity)},
+        "approach_metrics": {"dagster/row_count": len(approaches), **tabled("companies", approaches)},
     }
 
 
@@ -100,8 +99,8 @@ def of_invoices(context: StaffingContext, month: date, done: MonthOutcome) -> Me
         "dagster/row_count": done.issued,
         "total, yen": done.total,
         **{f"state {state}": count for state, count in done.states.items()},
-        **_table("waiting for usage", [{**each, "days": ", ".join(each["days"])} for each in done.waiting]),
-        **_table("failed", [dict(each) for each in done.failed]),
+        **tabled("waiting for usage", [{**each, "days": ", ".join(each["days"])} for each in done.waiting]),
+        **tabled("failed", [dict(each) for each in done.failed]),
         "issued without a mail address": ", ".join(map(str, done.unmailed)) or "none",
     }
     if year:
@@ -119,9 +118,8 @@ def of_backup(done: Outcome, nights: Sequence[Mapping[str, Any]]) -> Metadata:
         "files": done.files,
         "files without an object": done.missing_files,
         "deleted nights": ", ".join(map(str, done.deleted)) or "none",
+        **tabled("faults", [asdict(fault) for fault in (done.proof.faults if done.proof else ())]),
     }
-    if done.proof and done.proof.faults:
-        shown["faults"] = table(pl.DataFrame([asdict(fault) for fault in done.proof.faults]))
     sizes = [(row["night"], row["bytes"]) for row in reversed(nights) if row["bytes"] is not None]
     if sizes:
         shown["size by night"] = plot(plots.sizes(sizes, title="Backups by night"))
@@ -142,7 +140,7 @@ def of_maintenance(done: Maintained) -> Metadata:
         ),
         "dagster/row_count": len(done.deeds),
         "findings of maintenance": len(done.findings),
-        **_table("deeds", [asdict(deed) for deed in done.deeds]),
+        **tabled("deeds", [asdict(deed) for deed in done.deeds]),
         **of_weekly_findings(done.findings),
     }
 
@@ -163,8 +161,8 @@ def of_performance(done: Analysed) -> Metadata:
         "dagster/row_count": len(week.figures),
         "report": done.report_key or "none",
         **{kind: len(week.of(kind)) for kind in ("feature", "company")},
-        **_table("routes", [_figures(each) for each in routes]),
-        **_table("features", [_figures(each) for each in week.of("feature")]),
+        **tabled("routes", [_figures(each) for each in routes]),
+        **tabled("features", [_figures(each) for each in week.of("feature")]),
         **of_weekly_findings(week.findings),
     }
     slowest = sorted((each for each in routes if each.p95 is not None), key=lambda each: -(each.p95 or 0))
@@ -182,7 +180,7 @@ def _figures(each: Figures) -> Metadata:
 def of_weekly_findings(findings: Sequence[WeeklyFinding]) -> Metadata:
     """What somebody has to look at, with what helps."""
     rows = [{"severity": each.severity, "what": str(each.what), "what to do": str(each.to_do)} for each in findings]
-    return _table("findings", rows)
+    return tabled("findings", rows)
 
 
 def of_reports(context: StaffingContext, month: date, done: ReportsOutcome) -> Metadata:
@@ -194,23 +192,11 @@ def of_reports(context: StaffingContext, month: date, done: ReportsOutcome) -> M
         "new versions": done.written,
         "mails": done.mailed,
         **{f"{kind} reports": count for kind, count in done.reports.items()},
-        **_table("incomplete", [asdict(each) for each in done.incomplete]),
-        **_table("failed", [asdict(each) for each in done.failed]),
+        **tabled("incomplete", [asdict(each) for each in done.incomplete]),
+        **tabled("failed", [asdict(each) for each in done.failed]),
         **{
             f"{row['kind']} PDF": dg.MetadataValue.url(f"/api/staffing/reports/{row['id']}/pdf")
             for row in rows
             if row["sha256"] is not None
         },
     }
-
-
-def _table(name: str, rows: Sequence[Metadata]) -> Metadata:
-    """The first rows under their name; nothing without any."""
-    cells = [{column: _cell(value) for column, value in row.items()} for row in rows]
-    return {name: table(pl.DataFrame(cells))} if cells else {}
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {count}" for name, count in value.items())
-    return "" if value is None else str(value)

@@ -2,25 +2,27 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import Any, Final
 
 import dagster as dg
 
-from batch_platform.core.retry import STANDARD_RETRY
 from batch_platform.kit.assets import Metadata, Verdict, check_results, each_partition
 from batch_platform.kit.jobs import DeclaredJob, Run, Schedule, job
+from batch_platform.settings import load_settings
 from batch_platform.staffing import jobs as launches
 from batch_platform.staffing.dagster import dry_runs, run_metadata, sensors
-from batch_platform.staffing.dagster.assets import asset
 from batch_platform.staffing.dagster.partitions import SUNDAYS, WEEKS, days
-from batch_platform.staffing.dagster.resource import StaffingResource, maintenance_options
+from batch_platform.staffing.dagster.resource import StaffingResource
 from batch_platform.staffing.maintenance import Finding
+from batch_platform.staffing.opening import maintenance_options
 from batch_platform.staffing.service import maintenance as weekly_maintenance
 from batch_platform.staffing.service import performance as weekly_performance
 from batch_platform.web.i18n import N_
 
-if TYPE_CHECKING:
-    from batch_platform.settings import Settings
+by_hand = partial(
+    dg.asset, key_prefix="staffing", group_name="staffing", backfill_policy=dg.BackfillPolicy.single_run()
+)
 
 _MAINTENANCE: Final = dg.AssetKey(["staffing", "maintenance"])
 _PERFORMANCE: Final = dg.AssetKey(["staffing", "performance"])
@@ -32,7 +34,8 @@ _NOTHING_WORSE: Final = dg.AssetCheckSpec(
 )
 
 
-@asset(
+@by_hand(
+    kinds={"postgres"},
     partitions_def=SUNDAYS,
     check_specs=[_NOTHING_CRITICAL],
     description="What was mended and tidied up on the Sunday, and what somebody has to look at "
@@ -42,17 +45,17 @@ def maintenance(context: dg.AssetExecutionContext, staffing: StaffingResource) -
     verdicts: list[Verdict] = []
 
     def maintain(sunday: date) -> Metadata:
-        done = weekly_maintenance.run(work, sunday, **maintenance_options())
+        done = weekly_maintenance.run(work, sunday, **maintenance_options(load_settings()))
         verdicts.append(_verdict(_NOTHING_CRITICAL, sunday, done.findings, {"critical"}))
         return run_metadata.of_maintenance(done)
 
     with staffing.work() as work:
-        each_partition(context, days(context), maintain, asset=_MAINTENANCE, retry=STANDARD_RETRY)
+        each_partition(context, days(context), maintain, asset=_MAINTENANCE)
     yield dg.MaterializeResult()
     yield from check_results(_MAINTENANCE, [_NOTHING_CRITICAL.name], verdicts, none="no Sunday")
 
 
-@asset(
+@by_hand(
     kinds={"postgres", "s3"},
     partitions_def=WEEKS,
     check_specs=[_NOTHING_WORSE],
@@ -68,7 +71,7 @@ def performance(context: dg.AssetExecutionContext, staffing: StaffingResource) -
         return run_metadata.of_performance(done)
 
     with staffing.work() as work:
-        each_partition(context, days(context), analyse, asset=_PERFORMANCE, retry=STANDARD_RETRY)
+        each_partition(context, days(context), analyse, asset=_PERFORMANCE)
     yield dg.MaterializeResult()
     yield from check_results(_PERFORMANCE, [_NOTHING_WORSE.name], verdicts, none="no week")
 
@@ -78,10 +81,7 @@ def _verdict(check: dg.AssetCheckSpec, day: date, findings: Sequence[Finding], b
     return Verdict(check.name, day.isoformat(), not said, said or "nothing", blocking=False)
 
 
-ASSETS: Final = (maintenance, performance)
-
-
-def jobs(_settings: "Settings") -> tuple[DeclaredJob, ...]:
+def jobs() -> tuple[DeclaredJob, ...]:
     common: dict[str, Any] = {
         "domain": "staffing",
         "permission": "staffing:operate",

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import dagster as dg
-
-from batch_platform.kit.jobs import DeclaredJob, Run, Schedule, definitions, job
+from batch_platform.kit.jobs import DagsterRoom, DeclaredJob, Run, Schedule, job
 from batch_platform.trading import jobs
 from batch_platform.trading.dagster import assets, dry_runs, prices, sensors
 from batch_platform.trading.dagster.resource import TradingResource
@@ -25,16 +22,7 @@ _DAYS: Final = (assets.interest_index, assets.lst_rates)
 _HOURS: Final = (assets.portfolio_snapshots, assets.leaderboard)
 
 
-def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
-    """Assets with their checks, jobs and schedules of the domain, and its resource made of the platform's."""
-    return definitions(
-        build_jobs(settings),
-        assets=(*prices.TICK, *_DAYS, *_HOURS, assets.snapshot_retention, assets.initial_distribution),
-        resources={"trading": TradingResource(postgres=given["postgres"])},
-    )
-
-
-def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (every domain is built from them)
+def build_jobs(_settings: Settings) -> tuple[DeclaredJob, ...]:
     """The batches of the competition. Liquidations have no job of their own: each tick looks for them."""
     common: dict[str, Any] = {"domain": "trading", "permission": "trading:administer"}
     return (
@@ -74,7 +62,7 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (
             title=N_("Fetch funding rates"),
             description=N_("Fetches the rates of perpetual futures; positions pay by them from tick to tick."),
             runs=[Run(jobs.FUNDING, prices.fetch_funding_rates)],
-            dry_run=dry_runs.funding_rates,
+            dry_run=dry_runs.funding,
             schedules=[Schedule(f"{jobs.FUNDING}_schedule", "0 */8 * * *", sensors.each_time, time_zone=_UTC)],
             max_duration=timedelta(minutes=10),
             deadline=timedelta(minutes=3),
@@ -120,3 +108,6 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (
             **common,
         ),
     )
+
+
+DAGSTER: Final = DagsterRoom("trading", TradingResource, build_jobs)

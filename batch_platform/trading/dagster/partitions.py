@@ -31,6 +31,11 @@ def days(context: dg.AssetExecutionContext) -> list[tuple[str, date]]:
     return [(key, date.fromisoformat(key)) for key in sorted(map(str, context.partition_keys))]
 
 
+def campaigns(context: dg.AssetExecutionContext) -> list[tuple[str, str]]:
+    """The key and the name of all campaigns of this run."""
+    return [(key, key) for key in sorted(map(str, context.partition_keys))]
+
+
 def instant_of(key: str) -> datetime:
     """The begin of ten minutes or of an hour."""
     return datetime.strptime(key, INSTANT_KEY).replace(tzinfo=UTC)

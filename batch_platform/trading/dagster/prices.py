@@ -9,26 +9,38 @@ import dagster as dg
 
 from batch_platform.core.failures import TransientFailure
 from batch_platform.core.retry import STANDARD_RETRY
+from batch_platform.kit import assets
 from batch_platform.kit.assets import Metadata, each_partition
 from batch_platform.resources.failures import dagster_failures
 from batch_platform.trading.cadence import WINDOW
 from batch_platform.trading.dagster import run_metadata
-from batch_platform.trading.dagster.checks import FUNDING_CHECKS, PRICE_CHECKS, results
+from batch_platform.trading.dagster.checks import FUNDING_CHECKS, PRICE_CHECKS, PRICES, results
 from batch_platform.trading.dagster.partitions import WINDOWS, instants
 from batch_platform.trading.dagster.resource import TradingResource
-from batch_platform.trading.service import invariants, scheduled
+from batch_platform.trading.service import TradingContext, invariants, scheduled
 
-asset = partial(
-    dg.asset,
-    key_prefix="trading",
+Windows = Sequence[tuple[str, datetime]]
+
+asset = partial(assets.asset, "trading", instants, kinds={"postgres"}, partitions_def=WINDOWS)
+
+
+def _index(work: TradingContext, windows: Windows) -> Iterator[dg.AssetCheckResult]:
+    since, until = _span(windows)
+    return results(FUNDING_CHECKS, invariants.of_each(work, partial(invariants.index, since=since, until=until)))
+
+
+def _span(windows: Windows) -> tuple[datetime, datetime]:
+    """All of these ten minutes, without the end."""
+    (_, first), (_, last) = windows[0], windows[-1]
+    return first, last + WINDOW
+
+
+@dg.asset(
+    key=PRICES,
     group_name="trading",
     kinds={"postgres"},
     partitions_def=WINDOWS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-)
-
-
-@asset(
     check_specs=PRICE_CHECKS,
     description="The scheduled tick of ten minutes (trading.price_ticks), and in the same transaction all that "
     "follows: the funding index, flows, liquidations, fills. Ten minutes that pass without a tick stay without.",
@@ -43,7 +55,7 @@ def price_ticks(context: dg.AssetExecutionContext, trading: TradingResource) -> 
 
     with trading.work() as work:
         windows = instants(context)
-        each_partition(context, windows, tick, asset=price_ticks.key)
+        each_partition(context, windows, tick, asset=PRICES)
         with dagster_failures(context, STANDARD_RETRY):
             since, until = _span(windows)
             moved = invariants.of_each(work, partial(invariants.moved, since=since, until=until))
@@ -51,38 +63,18 @@ def price_ticks(context: dg.AssetExecutionContext, trading: TradingResource) -> 
     yield from results(PRICE_CHECKS, moved)
 
 
-@asset(
-    deps=[price_ticks],
-    description="Positions that the ticks of ten minutes liquidated (trading.perp_positions), settled with them: by "
-    "the scheduled tick, and by those that orders and looks at a portfolio brought about.",
-)
-def perp_liquidations(context: dg.AssetExecutionContext, trading: TradingResource) -> None:
-    with trading.work() as work:
-        show = partial(run_metadata.of_liquidations, work)
-        each_partition(context, instants(context), show, asset=perp_liquidations.key)
+@asset(deps=[price_ticks])
+def perp_liquidations(work: TradingContext, window: datetime) -> Metadata:
+    """Positions that the ticks of ten minutes liquidated (trading.perp_positions), settled with them: by the
+    scheduled tick, and by those that orders and looks at a portfolio brought about."""
+    return run_metadata.of_liquidations(work, window)
 
 
-@asset(
-    deps=[price_ticks],
-    check_specs=FUNDING_CHECKS,
-    description="The sum of rate, price and seconds over all ticks of a token, in USD seconds "
-    "(trading.price_ticks.j): what every position pays or is paid follows from it.",
-)
-def funding_index(context: dg.AssetExecutionContext, trading: TradingResource) -> Iterator[Any]:
-    with trading.work() as work:
-        windows = instants(context)
-        each_partition(context, windows, partial(run_metadata.of_funding_index, work), asset=funding_index.key)
-        with dagster_failures(context, STANDARD_RETRY):
-            since, until = _span(windows)
-            looked_at = invariants.of_each(work, partial(invariants.index, since=since, until=until))
-    yield dg.MaterializeResult()
-    yield from results(FUNDING_CHECKS, looked_at)
-
-
-def _span(windows: Sequence[tuple[str, datetime]]) -> tuple[datetime, datetime]:
-    """All of these ten minutes, without the end."""
-    (_, first), (_, last) = windows[0], windows[-1]
-    return first, last + WINDOW
+@asset(deps=[price_ticks], check_specs=FUNDING_CHECKS, verify=_index)
+def funding_index(work: TradingContext, window: datetime) -> Metadata:
+    """The sum of rate, price and seconds over all ticks of a token, in USD seconds (trading.price_ticks.j): what
+    every position pays or is paid follows from it."""
+    return run_metadata.of_funding_index(work, window)
 
 
 TICK: Final = (price_ticks, perp_liquidations, funding_index)

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import groupby
 from typing import Any, Final
 
-import polars as pl
-
-from batch_platform.kit.assets import table
+from batch_platform.kit.assets import tabled
 from batch_platform.kit.charts import plot
 from batch_platform.trading import plots
 from batch_platform.trading.answer import text
@@ -25,6 +24,8 @@ from batch_platform.trading.service.snapshots import Taken
 
 PLOTTED: Final = timedelta(days=1)
 """What the plot of prices shows, up to the end of its partition."""
+
+_tabled: Final = partial(tabled, text=text)
 
 Row = Mapping[str, Any]
 Metadata = dict[str, Any]
@@ -41,8 +42,8 @@ def of_prices(context: TradingContext, window: datetime, outcomes: Mapping[str, 
         "ticks": len(ticks),
         "liquidated": sum(row["liquidated"] for row in ticks),
         "filled": sum(row["filled"] for row in ticks),
-        **_table("scheduled", [{"campaign": name, **asdict(outcome)} for name, outcome in outcomes.items()]),
-        **_table("prices", accepted, "campaign", "token", "at", "price_usd", "source"),
+        **_tabled("scheduled", [{"campaign": name, **asdict(outcome)} for name, outcome in outcomes.items()]),
+        **_tabled("prices", accepted, "campaign", "token", "at", "price_usd", "source"),
     }
     if ticks:
         shown["prices of a day"] = plot(plots.prices(_series(prices), title=f"Prices up to {until:%F %R} UTC"))
@@ -52,7 +53,7 @@ def of_prices(context: TradingContext, window: datetime, outcomes: Mapping[str, 
 def of_funding_rates(outcomes: Mapping[str, FundingOutcome]) -> Metadata:
     """New rates, and the tokens that got none."""
     rows = [{"campaign": name, **asdict(outcome)} for name, outcome in outcomes.items()]
-    return {"rates": sum(outcome.added for outcome in outcomes.values()), **_table("campaigns", rows)}
+    return {"rates": sum(outcome.added for outcome in outcomes.values()), **_tabled("campaigns", rows)}
 
 
 def of_liquidations(context: TradingContext, window: datetime) -> Metadata:
@@ -61,7 +62,7 @@ def of_liquidations(context: TradingContext, window: datetime) -> Metadata:
     return {
         "dagster/row_count": len(rows),
         "bad debt, USDC": text(sum((row["bad_debt"] for row in rows), Decimal(0))),
-        **_table("liquidated", rows),
+        **_tabled("liquidated", rows),
     }
 
 
@@ -69,19 +70,19 @@ def of_funding_index(context: TradingContext, window: datetime) -> Metadata:
     """The funding index of each token after the last tick of ten minutes."""
     rows = reports.prices(context, window, window + WINDOW)
     newest = list({(row["campaign"], row["token"]): row for row in rows}.values())
-    return {"dagster/row_count": len(newest), **_table("index", newest, "campaign", "token", "at", "j")}
+    return {"dagster/row_count": len(newest), **_tabled("index", newest, "campaign", "token", "at", "j")}
 
 
 def of_interest(context: TradingContext, day: date) -> Metadata:
     """The interest index after a day."""
     rows = reports.interest(context, day + DAY)
-    return {"dagster/row_count": len(rows), **_table("index", rows)}
+    return {"dagster/row_count": len(rows), **_tabled("index", rows)}
 
 
 def of_lst_rates(context: TradingContext, day: date) -> Metadata:
     """What liquid staking tokens are worth after a day."""
     rows = reports.lst_rates(context, day + DAY)
-    return {"dagster/row_count": len(rows), **_table("rates", rows)}
+    return {"dagster/row_count": len(rows), **_tabled("rates", rows)}
 
 
 def of_snapshots(campaigns: Mapping[str, Taken]) -> Metadata:
@@ -90,7 +91,7 @@ def of_snapshots(campaigns: Mapping[str, Taken]) -> Metadata:
     return {
         "dagster/row_count": sum(row["complete"] for row in rows),
         "incomplete": sum(row["incomplete"] for row in rows),
-        **_table("campaigns", rows),
+        **_tabled("campaigns", rows),
     }
 
 
@@ -100,8 +101,8 @@ def of_board(ranked: Sequence[Row], unranked: Sequence[Row]) -> Metadata:
     shown = {
         "dagster/row_count": len(ranked),
         "unranked": len(unranked),
-        **_table("board", ranked, "campaign", "rank", "username", "pnl_percentage", "pnl_usd", "total_value_usd"),
-        **_table("not ranked", unranked, "campaign", "username", "reason"),
+        **_tabled("board", ranked, "campaign", "rank", "username", "pnl_percentage", "pnl_usd", "total_value_usd"),
+        **_tabled("not ranked", unranked, "campaign", "username", "reason"),
     }
     if profits:
         shown["profits"] = plot(plots.profits(profits, title="Players by profit since the start"))
@@ -111,7 +112,7 @@ def of_board(ranked: Sequence[Row], unranked: Sequence[Row]) -> Metadata:
 def of_thinning(pruned: Pruned) -> Metadata:
     """Rows that went, by campaign, and days of which none was left."""
     rows = [asdict(campaign) for campaign in pruned.campaigns]
-    return {"removed": pruned.removed, "partitions dropped": len(pruned.partitions), **_table("campaigns", rows)}
+    return {"removed": pruned.removed, "partitions dropped": len(pruned.partitions), **_tabled("campaigns", rows)}
 
 
 def _series(rows: Iterable[Row]) -> plots.Prices:
@@ -120,15 +121,3 @@ def _series(rows: Iterable[Row]) -> plots.Prices:
     alone = len({row["campaign"] for row in every}) == 1
     names = groupby(every, lambda row: row["token"] if alone else f"{row['token']}, {row['campaign']}")
     return {name: [(row["at"], row["price_usd"]) for row in points] for name, points in names}
-
-
-def _table(name: str, rows: Sequence[Row], *columns: str) -> Metadata:
-    """The first rows under their name; nothing without any."""
-    shown = [{column: _cell(row[column]) for column in columns or row} for row in rows]
-    return {name: table(pl.DataFrame(shown))} if shown else {}
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_cell(count)}" for name, count in value.items())
-    return "" if value is None else str(text(value))

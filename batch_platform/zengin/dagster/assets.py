@@ -8,20 +8,15 @@ from typing import Any
 import dagster as dg
 
 from batch_platform.core.failures import NotFound
+from batch_platform.kit import assets
 from batch_platform.kit.assets import Metadata, each_partition
 from batch_platform.zengin import service
-from batch_platform.zengin.dagster import run_metadata
-from batch_platform.zengin.dagster.checks import MASTER_CHECKS, SNAPSHOT_CHECKS, master_results, snapshot_results
+from batch_platform.zengin.dagster import checks, run_metadata
 from batch_platform.zengin.dagster.partitions import DAYS, days
 from batch_platform.zengin.dagster.resource import ZenginResource
+from batch_platform.zengin.service import ZenginContext
 
-asset = partial(
-    dg.asset,
-    key_prefix="zengin",
-    group_name="zengin",
-    partitions_def=DAYS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-)
+asset = partial(assets.asset, "zengin", days, partitions_def=DAYS)
 
 
 class SnapshotConfig(dg.Config):
@@ -31,11 +26,15 @@ class SnapshotConfig(dg.Config):
     bootstrap: bool = False  # fill an empty master
 
 
-@asset(
+@dg.asset(
+    key=checks.SNAPSHOT,
+    group_name="zengin",
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
     kinds={"s3", "parquet", "postgres"},
     description="A release of the bank master as its source wrote it: both tables as Parquet in the lake, with "
     "source, version and hashes. Duplicate keys stop the run and are named; branches of unknown banks are left out.",
-    check_specs=SNAPSHOT_CHECKS,
+    check_specs=checks.SNAPSHOT_CHECKS,
 )
 def zengin_snapshot(
     context: dg.AssetExecutionContext, config: SnapshotConfig, zengin: ZenginResource
@@ -49,52 +48,30 @@ def zengin_snapshot(
         return run_metadata.of_snapshot(outcomes[-1]) if outcomes else {"drops": 0}
 
     with zengin.work() as work:
-        each_partition(context, days(context), take, asset=zengin_snapshot.key)
+        each_partition(context, days(context), take, asset=checks.SNAPSHOT)
     yield dg.MaterializeResult()
-    yield from snapshot_results(taken)
+    yield from checks.snapshot_results(taken)
 
 
-@asset(
-    kinds={"polars", "dynamodb", "s3"},
-    deps=[zengin_snapshot],
-    description="The newest snapshot of the day against the master: a changeset with the brake's verdict and its "
-    "records, each classified and waiting for a person (zengin-data-diff). A held snapshot raises no record.",
-)
-def zengin_diff(context: dg.AssetExecutionContext, zengin: ZenginResource) -> None:
-    def compare(day: date) -> Metadata:
-        try:
-            return run_metadata.of_proposal(work, service.propose(work, day))
-        except NotFound as nothing:
-            context.log.info(nothing.message)
-            return {}
-
-    with zengin.work() as work:
-        each_partition(context, days(context), compare, asset=zengin_diff.key)
+@asset(kinds={"polars", "dynamodb", "s3"}, deps=[zengin_snapshot])
+def zengin_diff(work: ZenginContext, day: date) -> Metadata:
+    """The newest snapshot of the day against the master: a changeset with the brake's verdict and its records, each
+    classified and waiting for a person (zengin-data-diff). A held snapshot raises no record."""
+    try:
+        return run_metadata.of_proposal(work, service.propose(work, day))
+    except NotFound as nothing:
+        dg.get_dagster_logger().info(nothing.message)
+        return {}
 
 
-@asset(
-    kinds={"postgres", "dynamodb"},
-    deps=[zengin_diff],
-    description="What was approved for the day, written into the master: a transaction a changeset, each row only if "
-    "it still is as it was when it was compared. A row changed meanwhile is a conflict and stays as it is.",
-)
-def zengin_apply(context: dg.AssetExecutionContext, zengin: ZenginResource) -> None:
-    def apply(day: date) -> Metadata:
-        return run_metadata.of_apply(service.apply(work, day))
-
-    with zengin.work() as work:
-        each_partition(context, days(context), apply, asset=zengin_apply.key)
+@asset(kinds={"postgres", "dynamodb"}, deps=[zengin_diff])
+def zengin_apply(work: ZenginContext, day: date) -> Metadata:
+    """What was approved for the day, written into the master: a transaction a changeset, each row only if it still is
+    as it was when it was compared. A row changed meanwhile is a conflict and stays as it is."""
+    return run_metadata.of_apply(service.apply(work, day))
 
 
-@asset(
-    kinds={"postgres"},
-    deps=[zengin_apply],
-    description="Banks and branches as the platform pays by (banks, branches), and how many changed over time.",
-    check_specs=MASTER_CHECKS,
-)
-def bank_master(context: dg.AssetExecutionContext, zengin: ZenginResource) -> Iterator[Any]:
-    with zengin.work() as work:
-        each_partition(context, days(context), lambda day: run_metadata.of_master(work, day), asset=bank_master.key)
-        checks = service.check_master(work)
-    yield dg.MaterializeResult()
-    yield from master_results(checks)
+@asset(kinds={"postgres"}, deps=[zengin_apply], check_specs=checks.MASTER_CHECKS, verify=checks.master_results)
+def bank_master(work: ZenginContext, day: date) -> Metadata:
+    """Banks and branches as the platform pays by (banks, branches), and how many changed over time."""
+    return run_metadata.of_master(work, day)

@@ -8,6 +8,7 @@ import dagster as dg
 from batch_platform.kit.assets import Verdict, check_results
 from batch_platform.zengin import service
 from batch_platform.zengin.dagster.resource import ZenginResource
+from batch_platform.zengin.service import ZenginContext
 
 SNAPSHOT: Final = dg.AssetKey(["zengin", "zengin_snapshot"])
 MASTER: Final = dg.AssetKey(["zengin", "bank_master"])
@@ -32,9 +33,9 @@ def snapshot_results(taken: Sequence[service.SnapshotOutcome]) -> Iterator[dg.As
     yield from check_results(SNAPSHOT, service.INGEST_CHECKS, verdicts, none="no snapshot was taken")
 
 
-def master_results(checks: Sequence[service.MasterCheck]) -> Iterator[dg.AssetCheckResult]:
-    """One result a check of the master."""
-    for check in checks:
+def master_results(work: ZenginContext, _days: object) -> Iterator[dg.AssetCheckResult]:
+    """One result a check of the master as it is now."""
+    for check in service.check_master(work):
         yield dg.AssetCheckResult(
             asset_key=MASTER, check_name=check.name, passed=check.passed, description=str(check.description)
         )

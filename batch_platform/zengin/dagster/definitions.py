@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import dagster as dg
-
-from batch_platform.kit.jobs import DeclaredJob, Run, Schedule, Sensor, definitions, job
+from batch_platform.kit.jobs import DagsterRoom, DeclaredJob, Run, Schedule, Sensor, job
 from batch_platform.web.i18n import N_
 from batch_platform.zengin.dagster import assets, checks, dry_runs, housekeeping, sensors
 from batch_platform.zengin.dagster.resource import ZenginResource
 from batch_platform.zengin.jobs import SnapshotParameters, plan_apply, plan_diff, plan_snapshot
-from batch_platform.zengin.settings import ZenginSettings
 
 if TYPE_CHECKING:
     from batch_platform.settings import Settings
@@ -22,19 +18,7 @@ _HALF_AN_HOUR: Final = timedelta(minutes=30)
 _HOUR: Final = timedelta(hours=1)
 
 
-def build(settings: Settings, given: Mapping[str, Any]) -> dg.Definitions:
-    """Assets, checks, jobs, sensor and schedules of the domain, and its resource made of the platform's."""
-    shared = {name: given[name] for name in ("postgres", "s3", "dynamodb", "secrets")}
-    secret_id = settings.of(ZenginSettings).database_secret_id
-    return definitions(
-        build_jobs(settings),
-        assets=(assets.zengin_snapshot, assets.zengin_diff, assets.zengin_apply, assets.bank_master),
-        asset_checks=[checks.source_fresh],
-        resources={"zengin": ZenginResource(**shared, env=settings.env, database_secret_id=secret_id)},
-    )
-
-
-def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (every domain is built from them)
+def build_jobs(_settings: Settings) -> tuple[DeclaredJob, ...]:
     """Snapshot, diff, apply at 23:00, the sweeper and retention."""
     common: dict[str, Any] = {"domain": "zengin", "permission": "jobs:run"}
     return (
@@ -113,3 +97,6 @@ def build_jobs(settings: Settings) -> tuple[DeclaredJob, ...]:  # noqa: ARG001 (
             **common,
         ),
     )
+
+
+DAGSTER: Final = DagsterRoom("zengin", ZenginResource, build_jobs, asset_checks=[checks.source_fresh])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from batch_platform.kit.assets import ROWS_SHOWN, table
+from batch_platform.kit.assets import ROWS_SHOWN, tabled
 from batch_platform.kit.assets import outcome as kept
 from batch_platform.kit.charts import plot
 from batch_platform.zengin import plots, service
@@ -39,7 +39,7 @@ def of_snapshot(outcome: SnapshotOutcome) -> dict[str, Any]:
 
 def of_proposal(context: ZenginContext, proposal: Proposal) -> dict[str, Any]:
     changeset = proposal.changeset
-    shown: dict[str, Any] = {
+    return {
         "changeset": changeset.id,
         "verdict": changeset.verdict.value,
         "reason": str(changeset.reason),
@@ -49,26 +49,22 @@ def of_proposal(context: ZenginContext, proposal: Proposal) -> dict[str, Any]:
         "superseded": proposal.superseded,
         **dict(changeset.counts),
         **kept(proposal),
+        **tabled("riskiest", _riskiest(service.changes_of(context, changeset.id))),
     }
-    changes = service.changes_of(context, changeset.id)
-    if changes.height:
-        shown["riskiest"] = table(_riskiest(changes))
-    return shown
 
 
 def of_apply(outcome: ApplyOutcome) -> dict[str, Any]:
     rows = outcome.changesets
-    shown: dict[str, Any] = {
-        "dagster/row_count": sum(one.applied for one in rows),
-        "changesets": [one.changeset_id for one in rows],
-        "already": sum(one.already for one in rows),
-        "conflicts": sum(one.conflicts for one in rows),
-        "waiting": sum(one.waiting for one in rows),
+    conflicts = [key for row in rows for key in row.conflict_keys]
+    return {
+        "dagster/row_count": sum(row.applied for row in rows),
+        "changesets": [row.changeset_id for row in rows],
+        "already": sum(row.already for row in rows),
+        "conflicts": sum(row.conflicts for row in rows),
+        "waiting": sum(row.waiting for row in rows),
         **kept(outcome),
+        **({"conflict_keys": conflicts[:ROWS_SHOWN]} if conflicts else {}),
     }
-    if conflicts := [key for one in rows for key in one.conflict_keys]:
-        shown["conflict_keys"] = conflicts[:ROWS_SHOWN]
-    return shown
 
 
 def of_master(context: ZenginContext, day: date) -> dict[str, Any]:
