@@ -39,10 +39,7 @@ def op_of(dry_run: Callable[..., DryRun], domain: str) -> dg.OpDefinition:
     def rehearse(context: dg.OpExecutionContext) -> dg.Output[None]:
         with dagster_failures(), getattr(context.resources, domain).work() as work:
             rows, summary = dry_run(work, **(context.op_config or {}))
-        columns = [dg.TableColumn(column) for column in (rows[0] if rows else ())]
-        # a table keeps the order of its columns; Dagster sorts the keys of JSON
-        table = dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], dg.TableSchema(columns))
-        return dg.Output(None, metadata={"rows": table, "summary": summary})
+        return output_of(rows, summary)
 
     return dg.op(
         name=name,
@@ -50,6 +47,14 @@ def op_of(dry_run: Callable[..., DryRun], domain: str) -> dg.OpDefinition:
         required_resource_keys={domain},
         config_schema=_config_of(dry_run, name),
     )(rehearse)
+
+
+def output_of(rows: Sequence[Mapping[str, Any]], summary: str) -> dg.Output[None]:
+    """How a dry run ends."""
+    columns = [dg.TableColumn(column) for column in (rows[0] if rows else ())]
+    # a table keeps the order of its columns; Dagster sorts the keys of JSON
+    table = dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], dg.TableSchema(columns))
+    return dg.Output(None, metadata={"rows": table, "summary": summary})
 
 
 def _config_of(dry_run: Callable[..., DryRun], name: str) -> Any:

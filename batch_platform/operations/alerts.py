@@ -5,7 +5,7 @@ A rule may be a notice instead: what it names has happened, and is told once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,8 +31,8 @@ class Rule:
 
     `statement` gives a row `(subject, job, summary)`, all text, for each thing that is wrong now; it may use
     `%(now)s` and the rule's own `parameters`, and writes a percent sign twice. `resolution`, optional, gives
-    `(subject, resolution)`: how each came to its end; else `recovery` is said. A domain adds rules of its own by
-    giving such statements of its own `.sql` files.
+    `(subject, resolution)`: how each came to its end; else `recovery` is said. A domain makes rules of its own by
+    `rules_of`.
 
     A `notice` tells of each subject once, however long the statement gives it, and nobody of its end: its incident
     is resolved from the start, with `recovery`.
@@ -45,6 +45,29 @@ class Rule:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     resolution: SQL = field(default_factory=lambda: _SQL["no_resolution"])
     notice: bool = False
+
+
+def rules_of(domain: str, statements: Mapping[str, SQL]) -> Callable[..., Rule]:
+    """Makes a domain's rules: `name, severity, recovery`, and parameters of the statement by their names.
+
+    Of `btc-stuck` the statement is `rule_stuck`, of a notice `notice_stuck`; `resolution` names one, too.
+    """
+
+    def rule(
+        name: str,
+        severity: Severity,
+        recovery: str,
+        *,
+        resolution: str = "",
+        notice: bool = False,
+        **parameters: Any,
+    ) -> Rule:
+        thing = name.removeprefix(f"{domain}-").replace("-", "_")
+        statement = statements[f"notice_{thing}" if notice else f"rule_{thing}"]
+        ends = statements[resolution] if resolution else _SQL["no_resolution"]
+        return Rule(name, severity, statement, recovery, parameters, ends, notice)
+
+    return rule
 
 
 RULES: Final = (

@@ -5,23 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from batch_platform.core.sql import load
-from batch_platform.operations.alerts import BACKLOG, Rule
+from batch_platform.operations.alerts import BACKLOG, rules_of
 from batch_platform.operations.gauges import Gauge
 from batch_platform.operations.metrics import QUEUES
 from batch_platform.operations.model import Severity
 
 _SQL: Final = load("batch_platform.outbox.sql")
+_rule: Final = rules_of("outbox", _SQL)
 
 RULES: Final = (
-    Rule(
-        "outbox-backlog",
-        Severity.WARNING,
-        _SQL["rule_backlog"],
-        "few notices wait again",
-        parameters={"limit": BACKLOG},
-    ),
-    Rule("outbox-failed", Severity.WARNING, _SQL["rule_failed"], "its dead letters were sent"),
-    Rule("outbox-undelivered", Severity.INFO, _SQL["rule_undelivered"], "a day went by in which all of them arrived"),
+    _rule("outbox-backlog", Severity.WARNING, "few notices wait again", limit=BACKLOG),
+    _rule("outbox-failed", Severity.WARNING, "its dead letters were sent"),
+    _rule("outbox-undelivered", Severity.INFO, "a day went by in which all of them arrived"),
 )
 GAUGES: Final = (
     Gauge(QUEUES.name, QUEUES.documentation, QUEUES.label, _SQL["queue_size"]),

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Final
 
 from batch_platform.core.sql import load
-from batch_platform.operations.alerts import Rule
+from batch_platform.operations.alerts import rules_of
 from batch_platform.operations.model import Severity
 from batch_platform.trading.cadence import GOOD_FOR
 
-_SQL: Final = load("batch_platform.trading.sql")
+_rule: Final = rules_of("trading", load("batch_platform.trading.sql"))
 
 PATIENCE: Final = GOOD_FOR
 """A source that fails for a shorter time harms nobody: the last prices still count."""
@@ -19,31 +19,14 @@ FUNDING_AGE: Final = timedelta(hours=24)
 _FORGOTTEN_AFTER: Final = timedelta(hours=24)
 
 RULES: Final = (
-    Rule(
+    _rule(
         "trading-source-failing",
         Severity.WARNING,
-        _SQL["rule_source_failing"],
         "it answers again, or is not asked any more",
-        parameters={"patience": PATIENCE, "forgotten_after": _FORGOTTEN_AFTER},
+        patience=PATIENCE,
+        forgotten_after=_FORGOTTEN_AFTER,
     ),
-    Rule(
-        "trading-price-missing",
-        Severity.CRITICAL,
-        _SQL["rule_price_missing"],
-        "it has a price again, or nobody needs one",
-        parameters={"patience": PATIENCE},
-    ),
-    Rule(
-        "trading-funding-refused",
-        Severity.WARNING,
-        _SQL["rule_funding_refused"],
-        "it has a new rate",
-    ),
-    Rule(
-        "trading-funding-old",
-        Severity.CRITICAL,
-        _SQL["rule_funding_old"],
-        "it has a new rate",
-        parameters={"age": FUNDING_AGE},
-    ),
+    _rule("trading-price-missing", Severity.CRITICAL, "it has a price again, or nobody needs one", patience=PATIENCE),
+    _rule("trading-funding-refused", Severity.WARNING, "it has a new rate"),
+    _rule("trading-funding-old", Severity.CRITICAL, "it has a new rate", age=FUNDING_AGE),
 )

@@ -17,13 +17,13 @@ from typing import Any
 import dagster as dg
 import psycopg
 import yaml
-from batch_platform.operations.dagster.dry_run import dry_run_result
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.core.retry import RetryConfig
+from batch_platform.kit.dry_runs import output_of
 from batch_platform.operations import ledger
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster.launch import InProcessRunner, Launcher
@@ -69,7 +69,7 @@ def plain() -> None:
 
 @dg.op
 def rehearse() -> dg.Output[None]:
-    return dry_run_result([{"would": "write"}], "1 row")
+    return output_of([{"would": "write"}], "1 row")
 
 
 @dg.job

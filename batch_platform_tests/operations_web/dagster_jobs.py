@@ -4,9 +4,9 @@ import threading
 from typing import Final
 
 import dagster as dg
-from batch_platform.operations.dagster.dry_run import dry_run_result
 from dagster._core.errors import DagsterExecutionInterruptedError
 
+from batch_platform.kit.dry_runs import output_of
 from batch_platform_tests.waiting import PATIENCE
 
 GATE: Final = threading.Event()
@@ -32,7 +32,7 @@ def count(context: dg.OpExecutionContext) -> None:
 @dg.op(config_schema={"mode": str, "rows": int})
 def rehearse(context: dg.OpExecutionContext) -> dg.Output[None]:
     found = [{"row": row, "name": f"name <{row}>", "amount": f"{row}.10"} for row in range(context.op_config["rows"])]
-    return dry_run_result(found, f"{len(found)} rows")
+    return output_of(found, f"{len(found)} rows")
 
 
 @dg.job
