@@ -14,12 +14,14 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import httpx
 import pytest
+import typer
 
 from batch_platform import domains, migrations
 from batch_platform.btc.settings import BtcSettings
@@ -28,9 +30,13 @@ from batch_platform.core.audit import AuditStore
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
 from batch_platform.definitions import build_definitions
+from batch_platform.kit.domain import Domain, WebRoom
+from batch_platform.kit.workers import Worker
 from batch_platform.local.environment import EMBEDDED
 from batch_platform.migrations import versions
+from batch_platform.operations.alerts import Rule
 from batch_platform.operations.dagster.launch import Launcher
+from batch_platform.operations.gauges import Gauge
 from batch_platform.registry import build_registry
 from batch_platform.server import create_app
 from batch_platform.settings import Settings, load_settings
@@ -137,6 +143,18 @@ def test_a_bad_setting_of_a_domain_stops_every_command_by_its_name(toy: Settings
     refused = command("users", "list", TOY_TURNS="none")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == "error: TOY_TURNS: must be a number in plain digits\n"
+
+
+@pytest.mark.parametrize("domain", domains.DOMAINS, ids=lambda domain: domain.name)
+def test_what_a_domain_names_is_there(domain: Domain) -> None:
+    """A name is text until it is asked for, which the demo's is by nobody but `make demo`."""
+    kinds = {domain.rules: Rule, domain.workers: Worker, domain.gauges: Gauge}
+    assert all(isinstance(each, kind) for named, kind in kinds.items() for each in named())
+    assert all(re.fullmatch(r"[a-z_-]+\.[a-z_-]+", action.name) for action in domain.actions())
+    assert isinstance(domain.web(), WebRoom)
+    assert all(isinstance(group(), typer.Typer) for group in domain.commands.values())
+    assert domain.dagster is None or domain.dagster().domain == domain.name
+    assert domain.demo is None or list(signature(domain.demo()).parameters) == ["settings", "step", "launcher"]
 
 
 @pytest.mark.parametrize(
