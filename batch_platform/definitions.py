@@ -20,7 +20,7 @@ def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
     built = dg.Definitions.merge(*(room.definitions(settings, resources) for room in rooms))
     assets = [asset for asset in built.assets or [] if isinstance(asset, dg.AssetsDefinition)]
     return dg.Definitions(
-        assets=[asset.map_asset_specs(_with_owner) for asset in assets],
+        assets=[asset.map_asset_specs(_of_its_domain) for asset in assets],
         asset_checks=built.asset_checks,
         jobs=built.jobs,
         sensors=built.sensors,
@@ -31,9 +31,10 @@ def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
     )
 
 
-def _with_owner(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """The team of the domain, which is the first part of the key."""
-    return spec.replace_attributes(owners=[f"team:{spec.key.path[0]}"])
+def _of_its_domain(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """In the group of the domain, which is the first part of the key, and its team's."""
+    domain = spec.key.path[0]
+    return spec.replace_attributes(owners=[f"team:{domain}"], group_name=domain)
 
 
 @dg.definitions

@@ -71,7 +71,6 @@ def asset(
 
         made: dg.AssetsDefinition = dg.asset(
             key=key,
-            group_name=domain,
             backfill_policy=dg.BackfillPolicy.single_run(),
             description=described(act),
             required_resource_keys={domain},

@@ -25,7 +25,7 @@ class ToyResource(dg.ConfigurableResource["ToyResource"]):
         yield ToyContext(self.postgres.pool(), load_settings().of(ToySettings).turns)
 
 
-@dg.asset(key=["toy", "wound_toys"], group_name="toy")
+@dg.asset(key=["toy", "wound_toys"])
 def wound_toys(context: dg.AssetExecutionContext, toy: ToyResource) -> None:
     with toy.work() as work:
         context.add_output_metadata({"toys": wind_all(work.pool, work.turns)})

@@ -30,7 +30,6 @@ _USERS_DONE: Final = re.compile(r"(\d+) of (\d+) users")
 asset = partial(
     dg.asset,
     key_prefix="btc",
-    group_name="btc",
     partitions_def=BATCHES,
     backfill_policy=dg.BackfillPolicy.single_run(),
 )

@@ -21,9 +21,7 @@ BY_SERVICE: Final = dg.AssetKey(["finops", "cost_service_monthly"])
 
 IN_ONE_RUN: Final = dg.BackfillPolicy.single_run()
 
-by_hand = partial(
-    dg.asset, key_prefix="finops", group_name="finops", partitions_def=PROJECT_MONTHS, backfill_policy=IN_ONE_RUN
-)
+by_hand = partial(dg.asset, key_prefix="finops", partitions_def=PROJECT_MONTHS, backfill_policy=IN_ONE_RUN)
 # a month that fails stops no other
 asset = partial(assets.asset, "finops", places, alone=True, partitions_def=PROJECT_MONTHS)
 
@@ -85,7 +83,6 @@ def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops
     specs=[
         dg.AssetSpec(
             SUMMARY,
-            group_name="finops",
             kinds={"duckdb", "postgres"},
             deps=[cur_line_items],
             skippable=True,
@@ -94,7 +91,6 @@ def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops
         ),
         dg.AssetSpec(
             BY_SERVICE,
-            group_name="finops",
             kinds={"postgres"},
             deps=[cur_line_items],
             skippable=True,

@@ -50,7 +50,6 @@ def _of_a_day(name: str, description: str) -> dg.AssetSpec:
     return dg.AssetSpec(
         ["staffing", name],
         description=description,
-        group_name="staffing",
         kinds={"postgres"},
         partitions_def=ENDED_DAYS,
     )
@@ -88,7 +87,6 @@ def staffing_day(context: dg.AssetExecutionContext, staffing: StaffingResource) 
 
 @dg.asset(
     key=checks.BACKUP,
-    group_name="staffing",
     kinds={"postgres", "s3"},
     partitions_def=RUN_DAYS,
     backfill_policy=IN_ONE_RUN,

@@ -29,7 +29,6 @@ CHECKS: Final = [
 
 @dg.asset(
     key=INVOICES,
-    group_name="staffing",
     kinds={"postgres", "s3"},
     partitions_def=ENDED_MONTHS,
     backfill_policy=dg.BackfillPolicy.single_run(),

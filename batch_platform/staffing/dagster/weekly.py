@@ -20,9 +20,7 @@ from batch_platform.staffing.service import maintenance as weekly_maintenance
 from batch_platform.staffing.service import performance as weekly_performance
 from batch_platform.web.i18n import N_
 
-by_hand = partial(
-    dg.asset, key_prefix="staffing", group_name="staffing", backfill_policy=dg.BackfillPolicy.single_run()
-)
+by_hand = partial(dg.asset, key_prefix="staffing", backfill_policy=dg.BackfillPolicy.single_run())
 
 _MAINTENANCE: Final = dg.AssetKey(["staffing", "maintenance"])
 _PERFORMANCE: Final = dg.AssetKey(["staffing", "performance"])

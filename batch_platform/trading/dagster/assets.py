@@ -45,7 +45,6 @@ def lst_rates(work: TradingContext, day: date) -> Metadata:
 
 @dg.asset(
     key=SNAPSHOTS,
-    group_name="trading",
     kinds={"postgres"},
     backfill_policy=dg.BackfillPolicy.single_run(),
     partitions_def=HOURS,
@@ -57,9 +56,9 @@ def portfolio_snapshots(context: dg.AssetExecutionContext, trading: TradingResou
     taken: list[tuple[str, datetime]] = []
 
     def take(hour: datetime) -> Metadata:
-        campaigns = recurring.take_hour(work, hour)
-        taken.extend((name, one.at) for name, one in campaigns.items())
-        return run_metadata.of_snapshots(campaigns)
+        by_campaign = recurring.take_hour(work, hour)
+        taken.extend((name, snapshots.at) for name, snapshots in by_campaign.items())
+        return run_metadata.of_snapshots(by_campaign)
 
     with trading.work() as work:
         each_partition(context, instants(context), take, asset=SNAPSHOTS)

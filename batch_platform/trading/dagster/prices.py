@@ -37,7 +37,6 @@ def _span(windows: Windows) -> tuple[datetime, datetime]:
 
 @dg.asset(
     key=PRICES,
-    group_name="trading",
     kinds={"postgres"},
     partitions_def=WINDOWS,
     backfill_policy=dg.BackfillPolicy.single_run(),

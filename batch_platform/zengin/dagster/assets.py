@@ -28,7 +28,6 @@ class SnapshotConfig(dg.Config):
 
 @dg.asset(
     key=checks.SNAPSHOT,
-    group_name="zengin",
     partitions_def=DAYS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     kinds={"s3", "parquet", "postgres"},
