@@ -134,7 +134,7 @@ def _web_context(settings: Settings, stack: ExitStack, clock: Clock) -> WebConte
         oidc = OidcSettings(
             issuer=settings.oidc_issuer,
             client_id=client_id,
-            client_secret=_told(settings.oidc_client_secret),
+            client_secret=_plain(settings.oidc_client_secret),
             audience=settings.oidc_audience or client_id,
             roles_claim=settings.oidc_roles_claim,
         )
@@ -168,16 +168,16 @@ def _operations_context(
 
 def _monitor(settings: Settings, operations: OperationsContext, stack: ExitStack) -> Monitor:
     """With connections of its own: it must not wait for those of a busy web."""
-    from batch_platform.operations.monitor import Monitor, Orders
+    from batch_platform.operations.monitor import Monitor, MonitorOptions
     from batch_platform.operations.notify import destinations
     from batch_platform.registry import build_rules
 
     database = settings.database()
     pool = postgres.open_pool(database, application_name="batch-platform monitor", max_size=3)
     stack.callback(pool.close)
-    to = destinations(_told(settings.alert_urls), _told(settings.smtp_url))
-    orders = Orders(destinations=to, rules=build_rules(), heartbeat_url=_told(settings.heartbeat_url))
-    return Monitor(replace(operations, pool=pool), orders)
+    to = destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
+    options = MonitorOptions(destinations=to, rules=build_rules(), heartbeat_url=_plain(settings.heartbeat_url))
+    return Monitor(replace(operations, pool=pool), options)
 
 
 def _operations_part(cards: Sequence[DashboardCard]) -> Part:
@@ -241,13 +241,13 @@ def _probes(
 
 
 def _needed(value: str | SecretStr | None, variable: str) -> str:
-    text = _told(value)
+    text = _plain(value)
     if not text:
         raise InvalidInput("variable-not-set", "{field} is not set", field=variable)
     return text
 
 
-def _told(value: str | SecretStr | None) -> str | None:
+def _plain(value: str | SecretStr | None) -> str | None:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 

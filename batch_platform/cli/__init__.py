@@ -100,13 +100,13 @@ def main() -> None:
         typer.echo("error: stopped", err=True)
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 (the last boundary: nothing is swallowed, it is told and exits 1)
-        typer.echo(f"error: {_told(error)} (a bug; see --verbose)", err=True)
+        typer.echo(f"error: {_described(error)} (a bug; see --verbose)", err=True)
         if {"-v", "--verbose"} & set(sys.argv):
             traceback.print_exc()
         sys.exit(1)
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     """One line that quotes no data: PostgreSQL's details hold whole rows."""
     diagnosis = getattr(error, "diag", None)
     text = getattr(diagnosis, "message_primary", None) or str(error)

@@ -101,9 +101,9 @@ def history(
     from batch_platform.operations.model import RunStatus
     from batch_platform.operations.web.schemas import RunAnswer, written
 
-    wanted = None if state is None else chosen("status", state, RunStatus)
+    only = None if state is None else chosen("status", state, RunStatus)
     with _operations() as operations:
-        runs, _ = service.history(operations, name, limit=limit, status=wanted)
+        runs, _ = service.history(operations, name, limit=limit, status=only)
     _print(
         [_run_row(run) for run in runs], [written(RunAnswer.of(run)) for run in runs], as_json=as_json, empty="no run"
     )
@@ -169,9 +169,9 @@ def list_letters(
             state=state,
             field="state",
         )
-    wanted = None if state == "all" else DeadLetterState(state)
+    only = None if state == "all" else DeadLetterState(state)
     with _operations() as operations:
-        letters, _ = service.dead_letters(operations, wanted, limit=limit)
+        letters, _ = service.dead_letters(operations, only, limit=limit)
     answers = [written(DeadLetterAnswer.of(letter)) for letter in letters]
     _print([_letter_row(letter) for letter in letters], answers, as_json=as_json, empty="no dead letter")
 
@@ -227,18 +227,18 @@ def incidents(
     from batch_platform.operations.web.schemas import IncidentAnswer, written
 
     with _operations() as operations:
-        found, _ = service.incidents(operations, open_only=not all_states, limit=limit)
+        listed, _ = service.incidents(operations, open_only=not all_states, limit=limit)
     rows = [
         {
-            "since": one.opened_at,
-            "severity": one.severity.value,
-            "job": one.job or one.subject,
-            "what": one.summary,
-            "resolved": one.resolved_at,
+            "since": incident.opened_at,
+            "severity": incident.severity.value,
+            "job": incident.job or incident.subject,
+            "what": incident.summary,
+            "resolved": incident.resolved_at,
         }
-        for one in found
+        for incident in listed
     ]
-    answers = [written(IncidentAnswer.of(one)) for one in found]
+    answers = [written(IncidentAnswer.of(incident)) for incident in listed]
     _print(rows, answers, as_json=as_json, empty="nothing is wrong")
 
 
@@ -248,13 +248,15 @@ def monitor(
 ) -> None:
     """Watch until stopped: copy what ran, judge deadlines and rules, send alerts. The web process does the same."""
     from batch_platform.operations import notify
-    from batch_platform.operations.monitor import Monitor, Orders
+    from batch_platform.operations.monitor import Monitor, MonitorOptions
 
     settings = load_settings()
-    told = notify.destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
+    destinations = notify.destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
     with _operations() as operations:
-        orders = Orders(told, rules=platform.given().rules(), heartbeat_url=_plain(settings.heartbeat_url))
-        watchman = Monitor(operations, orders)
+        options = MonitorOptions(
+            destinations, rules=platform.given().rules(), heartbeat_url=_plain(settings.heartbeat_url)
+        )
+        watchman = Monitor(operations, options)
         if not once:
             stop = threading.Event()
             for number in (signal.SIGINT, signal.SIGTERM):

@@ -232,10 +232,10 @@ class AuditStore:
         offset: int = 0,
     ) -> list[AuditEntry]:
         """Rows that match everything given; `what` is a whole `thing.verb` or a thing; `until` is exclusive."""
-        wanted = {"who": who, "what": what, "target": target, "since": since, "until": until}
+        filters = {"who": who, "what": what, "target": target, "since": since, "until": until}
         with self._cursor() as cursor:
             page = {"before_id": before_id, "limit": limit, "offset": offset}
-            rows: list[AuditEntry] = cursor.execute(_SQL["audit_rows"], {**wanted, **page}).fetchall()
+            rows: list[AuditEntry] = cursor.execute(_SQL["audit_rows"], {**filters, **page}).fetchall()
             return rows
 
     @contextmanager

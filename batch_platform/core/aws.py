@@ -81,11 +81,11 @@ def _descriptions() -> Loader:
 
     class Descriptions(Loader):
         def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-            found: Any = super().load_service_model(service_name, type_name, api_version)
+            service: Any = super().load_service_model(service_name, type_name, api_version)
             if (service_name, type_name) == ("dynamodb", "service-2"):
-                found["operations"]["TransactWriteItems"].pop("operationContextParams", None)
-                found["shapes"]["TransactWriteItem"]["document"] = True  # sent as it is given
-            return found
+                service["operations"]["TransactWriteItems"].pop("operationContextParams", None)
+                service["shapes"]["TransactWriteItem"]["document"] = True  # sent as it is given
+            return service
 
     return Descriptions()
 

@@ -137,13 +137,13 @@ def _of_answer(error: ClientError, context: str) -> Exception:
         return PermanentFailure(
             "clock-skewed", "{context}: this machine's clock differs from AWS's by too much", context=context
         )
-    said = error.response.get("Error", {}).get("Message", "")
+    description = error.response.get("Error", {}).get("Message", "")
     return PermanentFailure(
         "aws-operation-failed",
         "{context}: {operation} failed: {reason}",
         context=context,
         operation=operation,
-        reason=f"{code} {said}".rstrip(),
+        reason=f"{code} {description}".rstrip(),
     )
 
 

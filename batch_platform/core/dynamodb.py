@@ -83,8 +83,8 @@ class Requests:
                 try:
                     return True, write().get("Attributes")
                 except self.client.exceptions.ConditionalCheckFailedException as error:
-                    found: Any = error.response
-                    return False, found.get("Item")
+                    response: Any = error.response
+                    return False, response.get("Item")
                 except self.client.exceptions.TransactionConflictException:
                     pass
             failures = self.again(failures, collide(where))
@@ -102,20 +102,20 @@ class Requests:
         return [item for part in in_threads(lambda part: self._read(table, part), parts) for item in part]
 
     def _read(self, table: str, keys: Sequence[Item]) -> list[Item]:
-        found: list[Item] = []
+        items: list[Item] = []
         left: Any = {table: {"Keys": list(keys), "ConsistentRead": True}}
         failures = 0
         while left and left[table]["Keys"]:
             with aws_failures(f"table {table}"):
                 answer = self.client.batch_get_item(RequestItems=left)
             read = answer["Responses"].get(table, [])
-            found += read
+            items += read
             left = answer.get("UnprocessedKeys")
             if left and not read:
                 failures = self.again(
                     failures, Message("reads-throttled", "table {table}: reads are throttled", table=table)
                 )
-        return found
+        return items
 
     def pages(self, operation: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """Every page of a `query` or `scan`."""

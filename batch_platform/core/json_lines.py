@@ -96,7 +96,7 @@ def objects(
         try:
             value = read(bare.decode())
         except (ValueError, ArithmeticError, RecursionError) as error:
-            own = next((said for said in error.args if isinstance(said, Message)), None)
+            own = next((reason for reason in error.args if isinstance(reason, Message)), None)
             raise bad_line(number, own or Message("line-no-json", "no JSON in UTF-8")) from None
         if not isinstance(value, dict):
             raise bad_line(number, Message("line-no-object", "no JSON object"))
@@ -122,12 +122,12 @@ def bad_line(number: int, reason: Message, *, field: str | None = None) -> Inval
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> JsonObject:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         raise ValueError(Message("field-twice", "a field is there twice"))
-    if not all(map(str.isprintable, found)):  # a failure that names one stays one line
+    if not all(map(str.isprintable, members)):  # a failure that names one stays one line
         raise ValueError(Message("field-unprintable", "a name holds characters that cannot be printed"))
-    return found
+    return members
 
 
 def _no_literal(literal: str) -> NoReturn:

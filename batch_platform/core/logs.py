@@ -114,7 +114,7 @@ class _LibraryHandler(logging.StreamHandler[TextIO]):
 
 def _adopt_libraries(shared: list[Processor], renderer: Processor, out: TextIO) -> None:
     root = logging.getLogger()
-    for handler in [found for found in root.handlers if isinstance(found, _LibraryHandler)]:
+    for handler in [handler for handler in root.handlers if isinstance(handler, _LibraryHandler)]:
         root.removeHandler(handler)
     handler = _LibraryHandler(out)
     handler.setLevel(logging.WARNING)

@@ -97,12 +97,12 @@ def head(client: S3Client, bucket: str, key: str) -> StoredObject | None:
 
     with aws_failures(uri(bucket, key)):
         try:
-            found = client.head_object(Bucket=bucket, Key=key)
+            response = client.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if error_code(error) in ("404", "NoSuchKey"):
                 return None
             raise
-    return StoredObject(bucket, key, found["ETag"].strip('"'), found["ContentLength"], found["LastModified"])
+    return StoredObject(bucket, key, response["ETag"].strip('"'), response["ContentLength"], response["LastModified"])
 
 
 def require_bucket(client: S3Client, bucket: str) -> None:
@@ -198,17 +198,17 @@ class ObjectReader(io.RawIOBase):
         """The next bytes, at most `size`; empty only at the end of the range."""
         if self.closed:
             raise ValueError("read of a closed object")
-        wanted = min(size, self._stop - self._position)
+        count = min(size, self._stop - self._position)
         data = b""
-        while wanted and not data:
-            data = self._attempt(wanted)
+        while count and not data:
+            data = self._attempt(count)
         self._position += len(data)
         self._since_failure += len(data)
         if self._position == self._stop:
             self._drop()
         return data
 
-    def _attempt(self, wanted: int) -> bytes:
+    def _attempt(self, count: int) -> bytes:
         """One read; empty after a break that another GET may mend."""
         from urllib3.exceptions import HTTPError
 
@@ -216,7 +216,7 @@ class ObjectReader(io.RawIOBase):
             with aws_failures(self.stored.uri):
                 if self._body is None:
                     self._body = self._open()
-                data = self._body.read(wanted)
+                data = self._body.read(count)
         except ObjectMoved:
             raise
         except NotFound as gone:
@@ -361,7 +361,7 @@ def delete_prefix(client: S3Client, bucket: str, prefix: str, *, keep: Collectio
         raise InvalidInput(
             "prefix-no-folder", "{uri}: a prefix to delete must be a folder and end in /", uri=uri(bucket, prefix)
         )
-    keys = [found.key for found in list_objects(client, bucket, prefix) if found.key not in keep]
+    keys = [stored.key for stored in list_objects(client, bucket, prefix) if stored.key not in keep]
     for first in range(0, len(keys), _DELETE_KEYS):
         batch: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[first : first + _DELETE_KEYS]]
         with aws_failures(f"deleting {uri(bucket, prefix)}"):

@@ -165,12 +165,12 @@ def fetch_frame(
     with cursor.connection.cursor() as exact:
         exact.adapters.register_loader("numeric", TextLoader)
         exact.execute(query, params)
-        found = [column.name for column in exact.description or ()]
-        if found != list(schema):
-            raise ValueError(f"the query returns the columns {found}, not {list(schema)}")
+        names = [column.name for column in exact.description or ()]
+        if names != list(schema):
+            raise ValueError(f"the query returns the columns {names}, not {list(schema)}")
         rows = exact.fetchall()
-    values = zip(*rows, strict=True) if rows else ((),) * len(found)
-    return pl.DataFrame([_series(name, column, schema[name]) for name, column in zip(found, values, strict=True)])
+    values = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return pl.DataFrame([_series(name, column, schema[name]) for name, column in zip(names, values, strict=True)])
 
 
 def _series(name: str, values: Sequence[Any], dtype: polars.DataType | type[polars.DataType]) -> polars.Series:

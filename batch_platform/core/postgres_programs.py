@@ -30,16 +30,16 @@ def embedded(name: str) -> Path | None:
 def binary(name: str, directory: Path | None = None) -> Path:
     """A program of this directory, else of the wheel, else of the PATH. Raises `PermanentFailure` for none."""
     if directory is not None:
-        found = shutil.which(directory / name)
+        program = shutil.which(directory / name)
     else:
-        found = str(embedded(name) or "") or shutil.which(name)
-    if not found:
+        program = str(embedded(name) or "") or shutil.which(name)
+    if not program:
         raise PermanentFailure(
             "postgres-program-missing",
             "PostgreSQL's program {program} is not there: install its client and server, or name their directory",
             program=name,
         )
-    return Path(found)
+    return Path(program)
 
 
 def unprivileged_user() -> int | None:

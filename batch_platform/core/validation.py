@@ -67,7 +67,7 @@ def message_of(error: Mapping[str, Any]) -> Message:
     """The message of one of `errors()`, which must have its `ctx`."""
     context = error.get("ctx", {})
     if error["type"] in ("value_error", "assertion_error"):  # raised by a validator of ours, at best with a message
-        own = next((said for said in context["error"].args if isinstance(said, Message)), None)
+        own = next((argument for argument in context["error"].args if isinstance(argument, Message)), None)
         return own or Message("invalid-value", "{reason}", reason=str(context["error"]))
     text = TEXTS.get(error["type"])
     if text is None:

@@ -153,16 +153,16 @@ def check_results(
     """One result a check over all places of a run: what failed, else what was found; `none` where nothing was."""
     every = list(verdicts)
     for name in checks:
-        found = [verdict for verdict in every if verdict.check == name]
-        failed = [verdict for verdict in found if not verdict.passed]
-        blocks = any(verdict.blocking for verdict in failed or found)
+        results = [verdict for verdict in every if verdict.check == name]
+        failed = [verdict for verdict in results if not verdict.passed]
+        blocks = any(verdict.blocking for verdict in failed or results)
         yield dg.AssetCheckResult(
             asset_key=asset,
             check_name=name,
             passed=not failed,
             severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
-            description="; ".join(f"{each.place}: {each.description}" for each in failed or found) or none,
-            metadata={each.place: each.detail for each in found if each.detail},
+            description="; ".join(f"{verdict.place}: {verdict.description}" for verdict in failed or results) or none,
+            metadata={verdict.place: verdict.detail for verdict in results if verdict.detail},
         )
 
 

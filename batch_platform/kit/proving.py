@@ -107,7 +107,7 @@ def _print(verdicts: list[Verdict], proof: CrashProof[Any], seed: int, options: 
     for verdict in verdicts:
         if verdict.worst is None:
             continue
-        typer.echo(f"\n{verdict.scenario} differs; the smallest case: {verdict.worst.case.told()}")
+        typer.echo(f"\n{verdict.scenario} differs; the smallest case: {verdict.worst.case.summary()}")
         for difference in verdict.worst.differences[:_SHOWN]:
             typer.echo(f"  {difference}")
         typer.echo(f"again: batch-platform {proof.command} --scenario '{verdict.scenario}' {options}")

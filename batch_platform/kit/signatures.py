@@ -35,21 +35,21 @@ def signed(function: Callable[..., Any], name: str, doc: str, parameters: Collec
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
     function.__signature__ = Signature(list(parameters))  # type: ignore[attr-defined]
-    function.__annotations__ = {one.name: one.annotation for one in parameters}
+    function.__annotations__ = {each.name: each.annotation for each in parameters}
 
 
 def of_route(model: type[BaseModel], path: str) -> list[Parameter]:
     """A parameter for each field: of the path where that has it in braces, else of the query."""
     from fastapi import Path, Query
 
-    found = []
+    arguments = []
     for name, field in model.model_fields.items():
         alias = field.alias or name
         place = Path if f"{{{alias}}}" in path or f"{{{alias}:" in path else Query
         shown = place(alias=alias, description=field.description, examples=field.examples)
         annotation = Annotated.__class_getitem__((field.annotation, *field.metadata, shown))  # type: ignore[attr-defined]
-        found.append(parameter(name, annotation, Parameter.empty if field.is_required() else _default(field)))
-    return found
+        arguments.append(parameter(name, annotation, Parameter.empty if field.is_required() else _default(field)))
+    return arguments
 
 
 def of_command(
@@ -60,7 +60,7 @@ def of_command(
 
     from batch_platform.kit.options import whole
 
-    found = []
+    arguments = []
     for name, field in model.model_fields.items():
         if name in left_out:
             continue
@@ -77,8 +77,8 @@ def of_command(
             kind = kind | None
         elif kind is str:
             default = str(default)
-        found.append(parameter(name, Annotated[kind, options.get(name, shown)], default))
-    return found
+        arguments.append(parameter(name, Annotated[kind, options.get(name, shown)], default))
+    return arguments
 
 
 def from_texts(model: type[Model], texts: Mapping[str, Any], *, by_option: bool = False) -> Model:
@@ -120,5 +120,5 @@ def _kinds(annotation: Any) -> set[Any]:
 
 
 def _bounds(field: FieldInfo) -> tuple[Any, Any]:
-    low = next((one.ge for one in field.metadata if isinstance(one, Ge)), None)
-    return low, next((one.le for one in field.metadata if isinstance(one, Le)), None)
+    low = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)
+    return low, next((bound.le for bound in field.metadata if isinstance(bound, Le)), None)

@@ -81,7 +81,8 @@ def commands(workers: Callable[[], Sequence[Worker]], load_settings: Callable[[]
     def list_workers(as_json: Json = False) -> None:
         """List the workers that the domains declare."""
         rows = [
-            {"id": one.id, "name": one.name, "count": one.count, "description": one.description} for one in workers()
+            {"id": worker.id, "name": worker.name, "count": worker.count, "description": worker.description}
+            for worker in workers()
         ]
         if as_json:
             print_json(rows)
@@ -96,7 +97,7 @@ def commands(workers: Callable[[], Sequence[Worker]], load_settings: Callable[[]
         ] = None,
     ) -> None:
         """Run one worker in this process until it is told to end (SIGTERM or ctrl-C)."""
-        worker = next((one for one in workers() if name in (one.name, one.id)), None)
+        worker = next((declared for declared in workers() if name in (declared.name, declared.id)), None)
         if worker is None:
             raise NotFound("unknown-worker", "no worker {name}; see `batch-platform workers list`", name=name)
         life = Life(heartbeat)

@@ -21,14 +21,14 @@ def ensure_bucket(s3: S3Client, properties: Mapping[str, Any]) -> list[str]:
         )
     bucket: str = properties["BucketName"]
     changes = []
-    if bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
+    if bucket not in {existing["Name"] for existing in s3.list_buckets()["Buckets"]}:
         _create(s3, bucket, lockable=bool(properties.get(_LOCKABLE)))
         changes.append(f"bucket {bucket}")
     for name in sorted(_SETTINGS.keys() & properties.keys()):
         setting = _SETTINGS[name]
-        wanted = setting.translate(properties[name])
-        if _read(setting, s3, bucket) != wanted:
-            setting.write(s3, bucket, wanted)
+        value = setting.translate(properties[name])
+        if _read(setting, s3, bucket) != value:
+            setting.write(s3, bucket, value)
             changes.append(f"{name} of bucket {bucket}")
     return changes
 
@@ -105,7 +105,7 @@ def _read_encryption(s3: S3Client, bucket: str) -> list[dict[str, Any]]:
 
 _SETTINGS = {
     "VersioningConfiguration": _Setting(
-        translate=lambda wanted: wanted["Status"],
+        translate=lambda value: value["Status"],
         read=lambda s3, bucket: s3.get_bucket_versioning(Bucket=bucket).get("Status"),
         write=lambda s3, bucket, status: s3.put_bucket_versioning(
             Bucket=bucket, VersioningConfiguration={"Status": status}

@@ -146,10 +146,10 @@ class Daemon:
     def _file_stamp(self) -> tuple[int, int] | None:
         """Changes when anybody else damages the state file, which is then written again."""
         try:
-            found = self.home.state.stat()
+            state = self.home.state.stat()
         except FileNotFoundError:
             return None
-        return found.st_ino, found.st_size
+        return state.st_ino, state.st_size
 
     def _trim_logs(self) -> None:
         for path in self.home.logs.glob("*.log"):

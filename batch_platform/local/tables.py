@@ -23,18 +23,18 @@ _PRODUCTION_ONLY = {
 
 def ensure_table(dynamodb: DynamoDBClient, properties: Mapping[str, Any]) -> list[str]:
     """Create the table, the indexes it lacks and its time to live; returns what was changed."""
-    wanted = {name: value for name, value in properties.items() if name not in _PRODUCTION_ONLY}
-    lifetime = wanted.pop("TimeToLiveSpecification", None)
-    if "StreamSpecification" in wanted:
-        wanted["StreamSpecification"] = {**wanted["StreamSpecification"], "StreamEnabled": True}
-    table: str = wanted["TableName"]
-    found = _describe(dynamodb, table)
-    if found is None:
-        dynamodb.create_table(**wanted)
+    definition = {name: value for name, value in properties.items() if name not in _PRODUCTION_ONLY}
+    lifetime = definition.pop("TimeToLiveSpecification", None)
+    if "StreamSpecification" in definition:
+        definition["StreamSpecification"] = {**definition["StreamSpecification"], "StreamEnabled": True}
+    table: str = definition["TableName"]
+    existing = _describe(dynamodb, table)
+    if existing is None:
+        dynamodb.create_table(**definition)
         dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
         changes = [f"table {table}"]
     else:
-        changes = _add_indexes(dynamodb, table, wanted, found)
+        changes = _add_indexes(dynamodb, table, definition, existing)
     return changes + _ensure_lifetime(dynamodb, table, lifetime)
 
 
@@ -46,23 +46,23 @@ def _describe(dynamodb: DynamoDBClient, table: str) -> Mapping[str, Any] | None:
 
 
 def _add_indexes(
-    dynamodb: DynamoDBClient, table: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
+    dynamodb: DynamoDBClient, table: str, definition: Mapping[str, Any], existing: Mapping[str, Any]
 ) -> list[str]:
-    if _key(found) != _key(wanted):
+    if _key(existing) != _key(definition):
         raise Conflict(
             "other-table-key",
             "table {table} has another key than deploy/aws.yaml; a key cannot be changed",
             table=table,
         )
-    present = {index["IndexName"]: index for index in found.get("GlobalSecondaryIndexes", [])}
+    present = {index["IndexName"]: index for index in existing.get("GlobalSecondaryIndexes", [])}
     changes = []
-    for index in wanted.get("GlobalSecondaryIndexes", []):
+    for index in definition.get("GlobalSecondaryIndexes", []):
         name = index["IndexName"]
         if name not in present:
             update: Any = {"Create": index}
             dynamodb.update_table(
                 TableName=table,
-                AttributeDefinitions=wanted["AttributeDefinitions"],
+                AttributeDefinitions=definition["AttributeDefinitions"],
                 GlobalSecondaryIndexUpdates=[update],
             )
             changes.append(f"index {name} of table {table}")
@@ -79,8 +79,8 @@ def _add_indexes(
 def _ensure_lifetime(dynamodb: DynamoDBClient, table: str, lifetime: Mapping[str, Any] | None) -> list[str]:
     if lifetime is None:
         return []
-    found = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    if found.get("AttributeName") == lifetime["AttributeName"]:
+    existing = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if existing.get("AttributeName") == lifetime["AttributeName"]:
         return []
     specification: Any = dict(lifetime)
     dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)

@@ -86,7 +86,7 @@ class _Resolver:
             case "Ref":
                 return self._parameter(argument)
             case "Fn::Sub" if isinstance(argument, str):
-                return re.sub(r"\$\{([^!][^}]*)\}", lambda found: self._parameter(found[1]), argument)
+                return re.sub(r"\$\{([^!][^}]*)\}", lambda match: self._parameter(match[1]), argument)
             case "Fn::If":
                 condition, yes, no = argument
                 return self.resolve(yes if self._holds(condition) else no)

@@ -79,13 +79,13 @@ def install_dynoxide(progress: Progress) -> Path:
 def unpack_verified(archive: Path, integrity: str, member: str, target: Path) -> None:
     """Take one executable out of an archive whose sha512 is the expected one."""
     content = archive.read_bytes()
-    found = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
-    if found != integrity:
+    digest = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
+    if digest != integrity:
         raise PermanentFailure(
             "other-archive",
             "{archive} is not the expected file: {found} instead of {integrity}",
             archive=archive.name,
-            found=found,
+            found=digest,
             integrity=integrity,
         )
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -133,9 +133,9 @@ def _fetch_dynoxide(binary: Path) -> None:
 
 def _npm(scratch: Path) -> str:
     """npm from PATH, or the one that a wheel carries, in an environment thrown away after use."""
-    found = shutil.which("npm")
-    if found:
-        return found
+    program = shutil.which("npm")
+    if program:
+        return program
     build_environment(scratch / "node", NODE_LOCK)
     return str(scratch / "node" / "bin" / "npm")
 

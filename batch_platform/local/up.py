@@ -19,7 +19,7 @@ from batch_platform.core.messages import Message
 from batch_platform.kit.workers import Worker
 from batch_platform.local import dagster_processes as dagster
 from batch_platform.local import services
-from batch_platform.local.environment import wanted
+from batch_platform.local.environment import missing_services
 from batch_platform.local.home import Home, trim_log, write_atomically
 from batch_platform.local.processes import LOOPBACK, Process, free_port, listen
 from batch_platform.local.programs import Keeper, Program
@@ -188,7 +188,7 @@ class _Up:
 
     def _keep_services(self) -> None:
         """The services have a supervisor of their own; this one only makes sure that it lives."""
-        if supervisor_runs(self.home) or not wanted():
+        if supervisor_runs(self.home) or not missing_services():
             return
         try:
             variables = services.ensure_running(self.settings, self.progress)

@@ -58,10 +58,10 @@ def _look_again(ctx: OperationsContext, going: Sequence[str]) -> int:
     """The runs that had not ended, whenever they changed; one that Dagster has no more is over."""
     changed = 0
     for start in range(0, len(going), _PAGE):
-        asked = going[start : start + _PAGE]
-        found = ctx.dagster.runs(asked)
-        changed += _save(ctx, found)
-        vanished = set(asked) - {run.run_id for run in found}
+        part = going[start : start + _PAGE]
+        runs = ctx.dagster.runs(part)
+        changed += _save(ctx, runs)
+        vanished = set(part) - {run.run_id for run in runs}
         if vanished:
             with ctx.store.transaction() as session:
                 changed += session.end_vanished_runs(sorted(vanished), now=ctx.clock())

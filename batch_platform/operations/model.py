@@ -103,8 +103,8 @@ class Launch:
     def of_op(cls, job: str, op: str, *, tags: Mapping[str, str | None] | None = None, **config: Any) -> Launch:
         """A run of one op; config and tags that say nothing (None, False, "") are left out."""
         given = {name: value for name, value in config.items() if value not in (None, False, "")}
-        said = {name: value for name, value in (tags or {}).items() if value}
-        return cls(job, config={"ops": {op: {"config": given}}}, tags=said)
+        labels = {name: value for name, value in (tags or {}).items() if value}
+        return cls(job, config={"ops": {op: {"config": given}}}, tags=labels)
 
     @property
     def range_tags(self) -> dict[str, str]:
@@ -206,10 +206,10 @@ class Registry:
 
     def get(self, name: str) -> Job:
         """By name or by id; raises `NotFound`."""
-        found = self._by_name.get(name) or next((job for job in self if job.id == name), None)
-        if found is None:
+        entry = self._by_name.get(name) or next((job for job in self if job.id == name), None)
+        if entry is None:
             raise NotFound("unknown-job", "no job {job}; see `batch-platform jobs list`", job=name, field="job_name")
-        return found
+        return entry
 
     def of_run(self, dagster_job: str, tags: Mapping[str, str]) -> Job | None:
         """Whose run this is: by its tag, else by its Dagster job; None for a run of no registered job."""

@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Orders:
+class MonitorOptions:
     """What a monitor is to do: whom to tell, by which rules, and how long Dagster keeps its runs."""
 
     destinations: Sequence[Destination] = ()
@@ -53,9 +53,9 @@ class Pass:
 class Monitor:
     """One monitor. `run` is made for a thread of the web process or for a command of its own."""
 
-    def __init__(self, ctx: OperationsContext, orders: Orders) -> None:
+    def __init__(self, ctx: OperationsContext, options: MonitorOptions) -> None:
         self._ctx = ctx
-        self._orders = orders
+        self._options = options
         self._last_heartbeat: datetime | None = None
 
     def run(self, stop: threading.Event, *, every: float = EVERY_SECONDS) -> None:
@@ -80,7 +80,7 @@ class Monitor:
         return Pass(led=True, failed=failed)
 
     def _duties(self) -> list[tuple[str, Callable[[], object]]]:
-        ctx, orders = self._ctx, self._orders
+        ctx, options = self._ctx, self._options
         return [
             ("register jobs", self._register),
             ("copy runs", lambda: ledger.sync(ctx)),
@@ -88,10 +88,10 @@ class Monitor:
             ("retry forgotten runs", self._retry_forgotten),
             ("judge deadlines", lambda: deadlines.judge(ctx)),
             ("measure queues", self._measure),
-            ("close unknown rules", lambda: alerts.close_unknown(ctx.pool, orders.rules, now=ctx.clock())),
-            *((f"rule {rule.name}", self._judging(rule)) for rule in orders.rules),
-            ("notify", lambda: notify.send(ctx, orders.destinations, random=orders.random)),
-            ("purge", lambda: retention.purge_dagster_runs(ctx, older_than=orders.keep_runs)),
+            ("close unknown rules", lambda: alerts.close_unknown(ctx.pool, options.rules, now=ctx.clock())),
+            *((f"rule {rule.name}", self._judging(rule)) for rule in options.rules),
+            ("notify", lambda: notify.send(ctx, options.destinations, random=options.random)),
+            ("purge", lambda: retention.purge_dagster_runs(ctx, older_than=options.keep_runs)),
         ]
 
     def _register(self) -> None:
@@ -114,9 +114,9 @@ class Monitor:
         """Tell the far end that a whole pass was made; its silence is noticed there, so a failure is only logged."""
         import httpx
 
-        url, now = self._orders.heartbeat_url, self._ctx.clock()
+        url, now = self._options.heartbeat_url, self._ctx.clock()
         last = self._last_heartbeat
-        if url is None or (last is not None and now < last + self._orders.heartbeat_every):
+        if url is None or (last is not None and now < last + self._options.heartbeat_every):
             return
         try:
             httpx.get(url, timeout=_HEARTBEAT_SECONDS).raise_for_status()

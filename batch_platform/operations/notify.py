@@ -98,7 +98,7 @@ def send(ctx: OperationsContext, to: Sequence[Destination], *, random: Below | N
                 failed.setdefault(row["id"], []).append(f"{destination.shown} did not take it")
     sent = [row["id"] for row in due if row["id"] not in failed]
     nexts = {row["id"]: now + AGAIN.delay(row["attempts"] + 1, random=random) for row in due if row["id"] in failed}
-    reasons = "; ".join(dict.fromkeys(reason for told in failed.values() for reason in told))
+    reasons = "; ".join(dict.fromkeys(reason for refusals in failed.values() for reason in refusals))
     with ctx.store.transaction() as session:
         session.sent(sent, now=now)
         session.not_sent(nexts, error=reasons, given_up_before=now - GIVE_UP_AFTER, now=now)
@@ -107,7 +107,7 @@ def send(ctx: OperationsContext, to: Sequence[Destination], *, random: Below | N
 
 def message(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """Title and body, plain text: one incident by its summary, several as a list."""
-    lines = [_told(row) for row in rows]
+    lines = [_lines(row) for row in rows]
     if len(rows) == 1:
         title, at = lines[0]
         return _subject(title), f"{title}\n{at}"
@@ -124,7 +124,7 @@ def _subject(title: str) -> str:
     return title if len(raw) <= _TITLE else f"{raw[:_TITLE].decode(errors='ignore')}…"
 
 
-def _told(row: Mapping[str, Any]) -> tuple[str, str]:
+def _lines(row: Mapping[str, Any]) -> tuple[str, str]:
     began = _shown(row["opened_at"])
     summary = mask_text(row["summary"])
     if row["notice"]:

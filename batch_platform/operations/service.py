@@ -174,11 +174,11 @@ def submit(ctx: OperationsContext, request: Request) -> Run:
 
 def run(ctx: OperationsContext, run_id: str) -> RunDetail:
     """A run with its steps, progress and messages as far as Dagster still has them. Raises `NotFound`."""
-    found = _copied(ctx, run_id)
+    copied = _copied(ctx, run_id)
     facts = ctx.dagster.facts(run_id) or Facts((), 0, (), None, None)
     done = sum(step.status in ("success", "failure", "skipped") for step in facts.steps)
     return RunDetail(
-        run=found,
+        run=copied,
         steps=facts.steps,
         steps_done=done,
         steps_total=facts.steps_total,
@@ -302,8 +302,8 @@ def incidents(
     """Incidents, newest first."""
     after = cursors.decode(cursor, id=int)
     with ctx.store.transaction() as session:
-        found = session.incidents(open_only=open_only, after=after, limit=limit + 1, offset=offset)
-    return cursors.cut(found, limit, lambda incident: {"id": incident.id})
+        rows = session.incidents(open_only=open_only, after=after, limit=limit + 1, offset=offset)
+    return cursors.cut(rows, limit, lambda incident: {"id": incident.id})
 
 
 def _ask(ctx: OperationsContext, letter: DeadLetter) -> None:

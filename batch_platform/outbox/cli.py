@@ -93,8 +93,8 @@ def preview_command(
 ) -> None:
     """Show what a template says with the parameters of its sample."""
     with open_outbox() as context:
-        said = service.preview(context, domain, template, channel, category)
+        preview = service.preview(context, domain, template, channel, category)
     if as_json:
-        print_json(lists.written(PreviewAnswer.of(said)))
+        print_json(lists.written(PreviewAnswer.of(preview)))
     else:
-        typer.echo(f"{said.subject}\n\n{said.text}")
+        typer.echo(f"{preview.subject}\n\n{preview.text}")

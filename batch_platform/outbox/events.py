@@ -24,15 +24,15 @@ class Event:
 def read(body: str) -> Event | None:
     """The event of a message, as SES writes it or wrapped by SNS; None for one that says nothing of these."""
     try:
-        told = json.loads(body)
-        if told.get("Type") == "Notification":
-            told = json.loads(told["Message"])
-        kind = told.get("eventType") or told.get("notificationType")
-        provider_id = str(told["mail"]["messageId"])
+        report = json.loads(body)
+        if report.get("Type") == "Notification":
+            report = json.loads(report["Message"])
+        kind = report.get("eventType") or report.get("notificationType")
+        provider_id = str(report["mail"]["messageId"])
         if kind == "Delivery":
             return Event(provider_id, State.DELIVERED)
         if kind == "Bounce":
-            return _bounce(provider_id, told["bounce"])
+            return _bounce(provider_id, report["bounce"])
         if kind == "Complaint":
             return Event(provider_id, None, suppression=SuppressionReason.COMPLAINT)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -42,7 +42,10 @@ def read(body: str) -> Event | None:
 
 def _bounce(provider_id: str, bounce: Mapping[str, Any]) -> Event:
     """Only one that SES calls permanent says that the recipient does not exist; else its server was full or away."""
-    said = [str(one.get("diagnosticCode") or one.get("status") or "") for one in bounce.get("bouncedRecipients", ())]
-    detail = " ".join([str(bounce["bounceType"]), *filter(None, said)])
+    diagnostics = [
+        str(recipient.get("diagnosticCode") or recipient.get("status") or "")
+        for recipient in bounce.get("bouncedRecipients", ())
+    ]
+    detail = " ".join([str(bounce["bounceType"]), *filter(None, diagnostics)])
     dead = SuppressionReason.BOUNCE if bounce["bounceType"] == "Permanent" else None
     return Event(provider_id, State.BOUNCED, Reason.REFUSED, detail[:500], dead)

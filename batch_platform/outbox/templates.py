@@ -44,8 +44,8 @@ class Templates:
 
     def names(self) -> list[tuple[str, str]]:
         """Domain and name of every template, in order."""
-        found = (name.partition("/") for name in self._environment.list_templates() if name.endswith(_SUBJECT))
-        return sorted((domain, name.removesuffix(_SUBJECT)) for domain, _, name in found)
+        names = (name.partition("/") for name in self._environment.list_templates() if name.endswith(_SUBJECT))
+        return sorted((domain, name.removesuffix(_SUBJECT)) for domain, _, name in names)
 
     def sample(self, domain: str, template: str) -> Mapping[str, Any]:
         """The parameters of the preview. Raises `NotFound` for a template that there is not."""
@@ -74,20 +74,22 @@ class Templates:
         Raises `PermanentFailure` that says what the template lacks.
         """
         try:
-            subject = self._said(f"{domain}/{template}{_SUBJECT}", parameters)
+            subject = self._rendered(f"{domain}/{template}{_SUBJECT}", parameters)
             if channel is Channel.SMS:
                 names = [f"{domain}/{template}.sms.txt", f"{domain}/{template}.txt"]
                 text = self._environment.select_template(names).render(parameters)
             else:
-                text = self._said(f"{domain}/{template}.txt", parameters)
+                text = self._rendered(f"{domain}/{template}.txt", parameters)
             html = None
             if channel is Channel.MAIL and f"{domain}/{template}.html" in self._environment.list_templates():
-                html = self._said(f"{domain}/{template}.html", parameters)
+                html = self._rendered(f"{domain}/{template}.html", parameters)
             if channel is Channel.IN_APP:
                 return Rendered(subject.strip(), text.strip(), None)
             around = {"subject": subject.strip(), "sender": sender, "unsubscribe": unsubscribe}
-            framed = self._said(f"{_OWN}/frame.txt", {**around, "content": text.strip(), "channel": channel.value})
-            page = html and self._said(f"{_OWN}/frame.html", {**around, "content": Markup(html)})  # noqa: S704
+            framed = self._rendered(
+                f"{_OWN}/frame.txt", {**around, "content": text.strip(), "channel": channel.value}
+            )
+            page = html and self._rendered(f"{_OWN}/frame.html", {**around, "content": Markup(html)})  # noqa: S704
             return Rendered(subject.strip(), framed.strip() + "\n", page)
         except Exception as error:  # noqa: BLE001 (however a template fails, it is one notice that is not sent)
             raise PermanentFailure(
@@ -98,5 +100,5 @@ class Templates:
                 reason=str(error),
             ) from None
 
-    def _said(self, name: str, values: Mapping[str, Any]) -> str:
+    def _rendered(self, name: str, values: Mapping[str, Any]) -> str:
         return self._environment.get_template(name).render(values)

@@ -33,14 +33,14 @@ class Case:
     at: int | None = None
     after: bool = True
 
-    always_told: ClassVar[frozenset[str]] = frozenset()
+    always_shown: ClassVar[frozenset[str]] = frozenset()
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The case in one line, without what is as usual."""
         shown = {
             field.name: getattr(self, field.name)
             for field in fields(self)
-            if field.name in self.always_told
+            if field.name in self.always_shown
             or field.default is MISSING
             or getattr(self, field.name) != field.default
         }

@@ -250,16 +250,16 @@ def _strike(kind: str, request: AwsRequest, dice: Random) -> Any:
 
 def _unprocessed(request: AwsRequest, dice: Random, *, all_of_them: bool) -> Any:
     """Read some keys, or none, and hand the others back."""
-    [(table, wanted)] = request.arguments["RequestItems"].items()
-    keys = list(wanted["Keys"])
+    [(table, reads)] = request.arguments["RequestItems"].items()
+    keys = list(reads["Keys"])
     dice.shuffle(keys)
     middle = 0 if all_of_them else len(keys) // 2
     answer: dict[str, Any] = {"Responses": {table: []}}
     if middle:
-        part = {**request.arguments, "RequestItems": {table: {**wanted, "Keys": keys[:middle]}}}
+        part = {**request.arguments, "RequestItems": {table: {**reads, "Keys": keys[:middle]}}}
         answer = dict(replace(request, arguments=part).made())
     left = [*keys[middle:], *answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ())]
-    return {**answer, "UnprocessedKeys": {table: {**wanted, "Keys": left}}}
+    return {**answer, "UnprocessedKeys": {table: {**reads, "Keys": left}}}
 
 
 def _cancelled(request: AwsRequest, code: str, dice: Random) -> Exception:

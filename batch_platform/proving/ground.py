@@ -102,9 +102,9 @@ class Scratch:
         for name in self._tables.values():
             schema = self.dynamodb.describe_table(TableName=name)["Table"]["KeySchema"]
             keys = [part["AttributeName"] for part in schema]
-            found = [{key: item[key] for key in keys} for item in self.items(name)]
-            for first in range(0, len(found), _DELETES):
-                deletes: Any = [{"DeleteRequest": {"Key": key}} for key in found[first : first + _DELETES]]
+            rows = [{key: item[key] for key in keys} for item in self.items(name)]
+            for first in range(0, len(rows), _DELETES):
+                deletes: Any = [{"DeleteRequest": {"Key": key}} for key in rows[first : first + _DELETES]]
                 self.dynamodb.batch_write_item(RequestItems={name: deletes})
 
     def drop(self) -> None:
@@ -129,10 +129,10 @@ def sweep(settings: Settings) -> list[str]:
     left: dict[str, None] = {}
     for names, drop in kinds:
         for name in sorted(names):
-            found = _NAME.match(name)
-            if found is not None and not _runs(int(found["pid"])):
+            match = _NAME.match(name)
+            if match is not None and not _runs(int(match["pid"])):
                 drop(name)
-                left[found[0]] = None
+                left[match[0]] = None
     return list(left)
 
 
@@ -143,8 +143,8 @@ def _drop_table(dynamodb: DynamoDBClient, name: str) -> None:
 
 def _drop_bucket(s3: S3Client, name: str) -> None:
     with suppress(NotFound), aws.aws_failures(f"bucket {name}"):
-        for found in list(objects.list_objects(s3, name, "")):
-            s3.delete_object(Bucket=name, Key=found.key)
+        for stored in list(objects.list_objects(s3, name, "")):
+            s3.delete_object(Bucket=name, Key=stored.key)
         s3.delete_bucket(Bucket=name)
 
 

@@ -29,13 +29,13 @@ class CrashProof(Generic[Ground]):
         """All scenarios, or the one of this name. Raises `InvalidInput`."""
         if name is None:
             return self.scenarios
-        found = tuple(scenario for scenario in self.scenarios if scenario.name == name)
-        if not found:
+        scenarios = tuple(scenario for scenario in self.scenarios if scenario.name == name)
+        if not scenarios:
             names = ", ".join(scenario.name for scenario in self.scenarios)
             raise InvalidInput(
                 "unknown-scenario", "scenario is one of: {scenarios}", scenarios=names, field="scenario"
             )
-        return found
+        return scenarios
 
     def verdicts(self, settings: Settings, wish: Wish, scenario: str | None = None) -> Iterator[Verdict]:
         """The verdict of each scenario, as it comes. Raises `Conflict` anywhere but in the local environment."""

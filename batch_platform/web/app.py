@@ -98,7 +98,7 @@ def build_app(
     mounts = {path: app for part in parts for path, app in part.mounts.items()}
     opened = frozenset[str]().union(*(part.opened for part in parts))
     linked = opened & frozenset[str]().union(*(part.linked for part in parts))
-    guests = GuestBook({kind: found for part in parts for kind, found in part.guests.items()})
+    guests = GuestBook({kind: guest for part in parts for kind, guest in part.guests.items()})
     requests = RequestLog(context)
 
     @asynccontextmanager

@@ -85,7 +85,7 @@ def build_router(readiness: Readiness) -> APIRouter:
     @router.get("/health/ready", responses={503: {"model": Ready, "description": "Something needed is down."}})
     async def ready() -> JSONResponse:
         """Everything needed answers."""
-        found = await readiness.check()
-        return JSONResponse(found.model_dump(by_alias=True), 200 if found.status == "up" else 503)
+        status = await readiness.check()
+        return JSONResponse(status.model_dump(by_alias=True), 200 if status.status == "up" else 503)
 
     return router

@@ -93,7 +93,7 @@ def _standard(schema: dict[str, Any]) -> dict[str, Any]:
 def _add_idempotency_key(operation: dict[str, Any]) -> None:
     parameters = operation.setdefault("parameters", [])
     schema = {"type": "string", "pattern": idempotency.PATTERN}
-    known = next((found for found in parameters if found["name"] == idempotency.HEADER), None)
+    known = next((parameter for parameter in parameters if parameter["name"] == idempotency.HEADER), None)
     if known is None:
         description = "The same key and body give the same answer, for a day; another body gives 422."
         known = {"name": idempotency.HEADER, "in": "header", "required": False, "description": description}

@@ -63,7 +63,7 @@ def _each(message: Message) -> pl.Expr:
     columns = {name: str(column) for name, column in message.parameters.items()}
     literals = _PLACE.split(message.text)
     reason = [
-        _said(columns[part]) if place % 2 else pl.lit(part)
+        _text(columns[part]) if place % 2 else pl.lit(part)
         for place, part in enumerate(literals)
         if part or place % 2
     ]
@@ -74,7 +74,7 @@ def _each(message: Message) -> pl.Expr:
     return pl.struct(reason=pl.concat_str(reason), message=pl.concat_str([*kept, pl.lit("}}")]))
 
 
-def _said(column: str) -> pl.Expr:
+def _text(column: str) -> pl.Expr:
     return pl.col(_CHANGE).struct.field("reason") if column == _CHANGE else pl.col(column)
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import TransientFailure
 from batch_platform.operations import service
-from batch_platform.operations.monitor import Monitor, Orders
+from batch_platform.operations.monitor import Monitor, MonitorOptions
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.settings import Settings
 from batch_platform_tests.browser.conftest import WIDE, OpenPage, in_both_widths, overflow, until, watch
@@ -40,7 +40,7 @@ def rig(settings: Settings) -> Iterator[Rig]:
             rig.add_user(role, role)
         rig.letter()
         later = replace(rig.operations, clock=lambda: utc_now() + timedelta(days=1))
-        Monitor(later, Orders()).once()
+        Monitor(later, MonitorOptions()).once()
         for _ in range(2):
             rig.run()
         yield rig

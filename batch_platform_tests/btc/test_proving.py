@@ -76,7 +76,7 @@ def test_each_write_of_a_batch_as_the_last_one(provisioned: Settings, shape: int
         assert undisturbed.writes == len(points), "as many cases as writes"
         for case in points[half::2]:
             played = attempt(ground, scenario, case)
-            assert played.differences == (), case.told()
+            assert played.differences == (), case.summary()
             assert played.writes == case.at
 
 

@@ -27,7 +27,7 @@ from batch_platform.operations.alerts import judge
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Registry
-from batch_platform.operations.monitor import Monitor, Orders, Pass
+from batch_platform.operations.monitor import Monitor, MonitorOptions, Pass
 from batch_platform.settings import Settings
 from batch_platform_tests.btc.service_tools import ANN, BOB, BTC, Killed, Stage, approved, balances, made, open_users
 from batch_platform_tests.databases import empty_database
@@ -369,7 +369,7 @@ def test_every_mail_comes_once_though_the_monitor_is_restarted(stage: Stage, poo
     with dg.instance_for_test() as instance:
         registry = Registry([])
         operations = OperationsContext(pool, context.clock, registry, DagsterInstanceStorage(instance, registry))
-        orders = Orders(notify.destinations(None, sink.url()), rules=RULES)
+        orders = MonitorOptions(notify.destinations(None, sink.url()), rules=RULES)
 
         def watch() -> None:
             """A monitor that has just been started."""

@@ -23,7 +23,7 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.local import clients, prices
 from batch_platform.local import services as local_services
 from batch_platform.local.cli import services_app
-from batch_platform.local.environment import EMBEDDED, merged, wanted
+from batch_platform.local.environment import EMBEDDED, merged, missing_services
 from batch_platform.local.home import Home
 from batch_platform.local.postgres import USER
 from batch_platform.local.processes import Process
@@ -97,19 +97,29 @@ def test_commands(services: dict[str, str]) -> None:
 def test_a_server_of_the_users_own_wins(clean_environment: None) -> None:
     theirs = {"DATABASE_URL": "postgresql://localhost/mine", "DAGSTER_POSTGRES_URL": "postgresql://localhost/d"}
     every = {"postgres", "aws", "dynamodb", "prices", "mail"}
-    assert wanted({}) == every
-    assert wanted(theirs) == every - {"postgres"}
-    assert wanted({"AWS_ENDPOINT_URL": "http://localhost:1"}) == every - {"aws", "dynamodb"}
-    assert wanted({"AWS_ENDPOINT_URL_DYNAMODB": "http://localhost:1"}) == every - {"dynamodb"}
-    assert wanted({"TRADING_JUPITER_URL": "https://api.jup.ag"}) == every - {"prices"}
-    assert wanted({"SMTP_URL": "smtp://localhost"}) == wanted({"MAIL_BACKEND": "ses"}) == every - {"mail"}
+    assert missing_services({}) == every
+    assert missing_services(theirs) == every - {"postgres"}
+    assert missing_services({"AWS_ENDPOINT_URL": "http://localhost:1"}) == every - {"aws", "dynamodb"}
+    assert missing_services({"AWS_ENDPOINT_URL_DYNAMODB": "http://localhost:1"}) == every - {"dynamodb"}
+    assert missing_services({"TRADING_JUPITER_URL": "https://api.jup.ag"}) == every - {"prices"}
+    assert (
+        missing_services({"SMTP_URL": "smtp://localhost"})
+        == missing_services({"MAIL_BACKEND": "ses"})
+        == every - {"mail"}
+    )
     ours = {"DATABASE_URL": "postgresql://127.0.0.1/ours", "PGHOST": "127.0.0.1", "AWS_REGION": "ap-northeast-1"}
     assert merged(ours, theirs | {"AWS_REGION": "eu-west-1"}).keys() == {"NO_PROXY", "no_proxy", EMBEDDED}
 
 
 def test_our_own_variables_are_not_taken_for_the_users(clean_environment: None) -> None:
     names = ("DATABASE_URL", "DAGSTER_POSTGRES_URL", "AWS_ENDPOINT_URL", "SMTP_URL")
-    assert wanted(merged(dict.fromkeys(names, "ours"), {})) == {"postgres", "aws", "dynamodb", "prices", "mail"}
+    assert missing_services(merged(dict.fromkeys(names, "ours"), {})) == {
+        "postgres",
+        "aws",
+        "dynamodb",
+        "prices",
+        "mail",
+    }
 
 
 def test_one_source_of_the_users_own_is_not_mixed_with_invented_prices(clean_environment: None) -> None:

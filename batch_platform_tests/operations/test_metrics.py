@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from batch_platform.operations import metrics
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.metrics import BUCKETS
-from batch_platform.operations.monitor import Monitor, Orders
+from batch_platform.operations.monitor import Monitor, MonitorOptions
 from batch_platform_tests.operations.world import REGISTRY, World
 
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "batch-platform.json"
@@ -81,7 +81,7 @@ def test_the_whole_state_is_shown_right_after_a_restart(world: World) -> None:
     world.run("letters", "permanent", partition="b")
     for _ in range(3):
         world.queued()
-    Monitor(world.ctx, Orders()).once()
+    Monitor(world.ctx, MonitorOptions()).once()
     # as in a process that has just begun: nothing but the database is asked
     samples = scraped(world.ctx)
     job = {"job_name": "write-letters"}
@@ -109,7 +109,7 @@ def test_the_whole_state_is_shown_right_after_a_restart(world: World) -> None:
 
 def test_run_ids_are_no_labels(world: World) -> None:
     run_id = world.run("letters", "permanent", partition="a")
-    Monitor(world.ctx, Orders()).once()
+    Monitor(world.ctx, MonitorOptions()).once()
     text = metrics.exposition(world.ctx).decode()
     assert run_id not in text
     labels = set(re.findall(r'(\w+)="', text))
@@ -117,7 +117,7 @@ def test_run_ids_are_no_labels(world: World) -> None:
 
 
 def test_the_dashboard_and_the_rules_ask_for_metrics_that_exist(world: World) -> None:
-    Monitor(world.ctx, Orders()).once()
+    Monitor(world.ctx, MonitorOptions()).once()
     shown = {name for name, _ in scraped(world.ctx)} | {"batch_job_last_success_timestamp_seconds"}
     asked = set()
     for panel in json.loads(DASHBOARD.read_text())["panels"]:

@@ -19,7 +19,7 @@ from batch_platform.operations import monitor as monitors
 from batch_platform.operations import notify, service
 from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.model import Severity
-from batch_platform.operations.monitor import Monitor, Orders
+from batch_platform.operations.monitor import Monitor, MonitorOptions
 from batch_platform_tests.operations.test_notify import Sink
 from batch_platform_tests.operations.world import World, kill
 from batch_platform_tests.waiting import PATIENCE, eventually
@@ -65,7 +65,7 @@ BROKEN = Rule("broken", Severity.WARNING, SQL("SELECT 1 / 0 AS subject, NULL AS 
 
 
 def test_a_failure_is_told_and_its_retry_too(world: World, sink: Sink) -> None:
-    watch = Monitor(world.ctx, Orders(notify.destinations(None, sink.url())))
+    watch = Monitor(world.ctx, MonitorOptions(notify.destinations(None, sink.url())))
     world.run("letters", *["transient"] * 3, partition="c")
     assert watch.once() == monitors.Pass(led=True)
     assert watch.once() == monitors.Pass(led=True)
@@ -79,7 +79,7 @@ def test_a_failure_is_told_and_its_retry_too(world: World, sink: Sink) -> None:
 
 
 def test_one_leads_and_another_takes_over(world: World) -> None:
-    watch = Monitor(world.ctx, Orders())
+    watch = Monitor(world.ctx, MonitorOptions())
     with world.ctx.store.transaction() as leader:
         assert leader.lead()
         assert watch.once() == monitors.Pass(led=False)
@@ -90,7 +90,7 @@ def test_a_duty_that_fails_stops_no_other_and_no_heartbeat_is_sent(
     world: World, sink: Sink, pings: type[Pings]
 ) -> None:
     url = f"http://127.0.0.1:{pings.port}/beat"  # type: ignore[attr-defined]
-    broken = Orders(notify.destinations(None, sink.url()), rules=(BROKEN, *RULES), heartbeat_url=url)
+    broken = MonitorOptions(notify.destinations(None, sink.url()), rules=(BROKEN, *RULES), heartbeat_url=url)
     world.run("letters", "permanent", partition="a")
     assert Monitor(world.ctx, broken).once() == monitors.Pass(led=True, failed=("rule broken",))
     assert len(sink.mails) == 1
@@ -99,7 +99,7 @@ def test_a_duty_that_fails_stops_no_other_and_no_heartbeat_is_sent(
 
 def test_the_heartbeat_goes_out_once_a_minute_and_its_failure_harms_nothing(world: World, pings: type[Pings]) -> None:
     url = f"http://127.0.0.1:{pings.port}/beat?token=geheim"  # type: ignore[attr-defined]
-    watch = Monitor(world.ctx, Orders(heartbeat_url=url))
+    watch = Monitor(world.ctx, MonitorOptions(heartbeat_url=url))
     for _ in range(3):
         watch.once()
     assert pings.seen == ["/beat?token=geheim"]
@@ -112,13 +112,13 @@ def test_the_heartbeat_goes_out_once_a_minute_and_its_failure_harms_nothing(worl
 
 
 def test_an_unreachable_far_end_is_not_quoted(world: World, capfd: pytest.CaptureFixture[str]) -> None:
-    watch = Monitor(world.ctx, Orders(heartbeat_url="http://127.0.0.1:1/geheim"))
+    watch = Monitor(world.ctx, MonitorOptions(heartbeat_url="http://127.0.0.1:1/geheim"))
     assert watch.once() == monitors.Pass(led=True)
     assert "geheim" not in "".join(capfd.readouterr())
 
 
 def test_the_loop_survives_the_loss_of_its_connections(world: World, databases: tuple[str, str]) -> None:
-    stop, watch = threading.Event(), Monitor(world.ctx, Orders())
+    stop, watch = threading.Event(), Monitor(world.ctx, MonitorOptions())
     thread = threading.Thread(target=watch.run, args=(stop,), kwargs={"every": 0.05})
     thread.start()
     try:
@@ -161,7 +161,7 @@ def test_a_monitor_killed_again_and_again_doubles_nothing(world: World, sink: Si
         world.run("letters", "permanent", partition=partition)
         time.sleep(moments.uniform(0, 0.5))
         kill(process)
-    watch = Monitor(world.ctx, Orders(notify.destinations(None, sink.url())))
+    watch = Monitor(world.ctx, MonitorOptions(notify.destinations(None, sink.url())))
     # the server may take a moment to notice that the last one's transaction has lost its owner
     eventually(lambda: watch.once().led)
     failures = world.value("SELECT count(*) FROM operations.job_runs WHERE status = 'failure'")
@@ -177,9 +177,9 @@ def test_a_message_whose_mark_was_lost_is_sent_again(world: World, sink: Sink) -
     """The one case of a doubled notification: killed between the server's answer and the mark."""
     to = notify.destinations(None, sink.url())
     world.run("letters", "permanent", partition="a")
-    Monitor(world.ctx, Orders(to)).once()
+    Monitor(world.ctx, MonitorOptions(to)).once()
     world.execute("UPDATE operations.notifications SET delivered = '{}', sent_at = NULL")
-    Monitor(world.ctx, Orders(to)).once()
+    Monitor(world.ctx, MonitorOptions(to)).once()
     assert len(sink.mails) == 2
-    Monitor(world.ctx, Orders(to, keep_runs=timedelta(days=1))).once()
+    Monitor(world.ctx, MonitorOptions(to, keep_runs=timedelta(days=1))).once()
     assert len(sink.mails) == 2

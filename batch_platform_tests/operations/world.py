@@ -257,8 +257,8 @@ def main(command: str, *arguments: str) -> None:
             letter = service.dead_letter(ctx, letter_id)
             service.retry_dead_letter(ctx, letter_id, version=letter.version, by="process")
         elif command == "monitor":
-            orders = monitor.Orders(notify.destinations(*arguments, None) if arguments else ())
-            watch = monitor.Monitor(world.ctx, orders)
+            options = monitor.MonitorOptions(notify.destinations(*arguments, None) if arguments else ())
+            watch = monitor.Monitor(world.ctx, options)
             sys.stdout.write("watching\n")
             sys.stdout.flush()
             while True:

@@ -25,7 +25,7 @@ from batch_platform.operations import service
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Run, Schedule
-from batch_platform.operations.monitor import Monitor, Orders
+from batch_platform.operations.monitor import Monitor, MonitorOptions
 from batch_platform.operations.web import api, pages
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
@@ -230,5 +230,5 @@ def _rig(
     )
     app = build_app(context, parts=[part])
     app.state.operations = operations
-    Monitor(operations, Orders()).once()
+    Monitor(operations, MonitorOptions()).once()
     return Rig(app, operations, runner, context)

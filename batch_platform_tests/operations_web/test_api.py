@@ -25,7 +25,7 @@ from batch_platform.core.clock import utc_now
 from batch_platform.operations import service
 from batch_platform.operations.alerts import Rule, judge
 from batch_platform.operations.model import Severity
-from batch_platform.operations.monitor import Monitor, Orders
+from batch_platform.operations.monitor import Monitor, MonitorOptions
 from batch_platform_tests.operations_web.conftest import Client
 from batch_platform_tests.operations_web.rig import GATE, MENDED, Rig
 from batch_platform_tests.waiting import eventually
@@ -137,7 +137,7 @@ def test_a_schedule_that_was_stopped_in_dagster_is_shown_as_stopped(client: Clie
         ScheduleInstigatorData("0 2 * * *", None),
     )
     instance.add_instigator_state(state)
-    Monitor(rig.operations, Orders()).once()
+    Monitor(rig.operations, MonitorOptions()).once()
     try:
         status = data(viewer.get(f"{JOBS}/web-count/status"))
         assert (status["state"], status["nextDueAt"], status["trigger"]["running"]) == ("stopped", None, False)
@@ -150,7 +150,7 @@ def test_a_schedule_that_was_stopped_in_dagster_is_shown_as_stopped(client: Clie
         assert '"/console/audit?target=web_count_schedule"' in page
     finally:
         instance.update_instigator_state(state.with_status(InstigatorStatus.RUNNING))
-        Monitor(rig.operations, Orders()).once()
+        Monitor(rig.operations, MonitorOptions()).once()
         instance.delete_instigator_state(state.instigator_origin_id, state.selector_id)
     again = data(viewer.get(f"{JOBS}/web-count/status"))
     assert again["state"] != "stopped"
@@ -297,7 +297,7 @@ def test_a_dead_letter_is_discarded_for_a_reason(client: Client, rig: Rig) -> No
 def test_incidents_open_and_close(client: Client, rig: Rig) -> None:
     letter_id = rig.letter()
     later = replace(rig.operations, clock=lambda: utc_now() + timedelta(days=1))
-    assert Monitor(later, Orders()).once().failed == ()
+    assert Monitor(later, MonitorOptions()).once().failed == ()
     viewer = client("viewer")
     found = data(viewer.get(INCIDENTS))["items"]
     [failure] = [one for one in found if one["rule"] == "job-failure" and letter_id in one["subject"]]

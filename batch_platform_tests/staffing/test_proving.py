@@ -50,7 +50,7 @@ def points(ground: Ground) -> list[BillingCase]:
 )
 def test_each_write_as_the_last_one(ground: Ground, points: list[BillingCase], first: int) -> None:
     for case in points[first::EVERY]:
-        assert attempt(ground, CRASHES, case).differences == (), case.told()
+        assert attempt(ground, CRASHES, case).differences == (), case.summary()
 
 
 @pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS[1:]])

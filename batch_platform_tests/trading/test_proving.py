@@ -41,7 +41,7 @@ def test_each_commit_of_a_day_as_the_last_one(provisioned: Settings, half: int) 
         for place, case in enumerate(points[half::2]):
             dies = replace(case, after=place % 2 == 0)
             played = attempt(ground, CRASHES, dies)
-            assert played.differences == (), dies.told()
+            assert played.differences == (), dies.summary()
 
 
 @pytest.mark.faults

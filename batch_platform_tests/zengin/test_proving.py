@@ -58,7 +58,7 @@ def test_each_write_of_a_release_as_the_last_one(provisioned: Settings, edits: b
         for place, case in enumerate(points[half::2]):
             dies = replace(case, after=place % 2 == edits)
             played = attempt(ground, shape, dies)
-            assert played.differences == (), dies.told()
+            assert played.differences == (), dies.summary()
             assert played.writes == case.at
 
 

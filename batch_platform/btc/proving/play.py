@@ -45,7 +45,7 @@ class BatchCase(Case):
     workers: int = 1
     kills: int = 0
 
-    always_told: ClassVar[frozenset[str]] = frozenset({"rate"})
+    always_shown: ClassVar[frozenset[str]] = frozenset({"rate"})
 
 
 def fewer_users(case: BatchCase) -> Iterator[BatchCase]:

@@ -98,8 +98,7 @@ class _Steering:
     def mint(self, name: str) -> str:
         """A token by its symbol, or by its mint, which need not be traded yet."""
         symbols = {token["symbol"]: mint for mint, token in self.market["tokens"].items()}
-        found: str = symbols.get(name, name)
-        return found
+        return str(symbols.get(name, name))
 
     def pinned(self, text: str) -> tuple[str, str | None]:
         name, _, price = text.partition("=")

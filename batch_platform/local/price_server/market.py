@@ -62,7 +62,7 @@ class Market:
     tokens: dict[str, Token] = field(default_factory=lambda: {token.mint: token for token in TOKENS})
     pinned: dict[str, Decimal] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
-    asked: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def price(self, token: Token, at: datetime) -> Decimal | None:
@@ -86,7 +86,7 @@ class Market:
     def take_faults(self, source: Source) -> list[Fault]:
         """What is wrong with the next answer of a source; a fault that was for so many answers has one fewer."""
         with self.lock:
-            self.asked[source] += 1
+            self.requests[source] += 1
             due = [fault for fault in self.faults if fault.source == source]
             for fault in due:
                 if fault.times is not None:
@@ -120,5 +120,5 @@ class Market:
                 },
                 "pinned": {mint: f"{price:f}" for mint, price in self.pinned.items()},
                 "faults": [fault.model_dump(mode="json", exclude_defaults=True) for fault in self.faults],
-                "asked": dict(self.asked),
+                "asked": dict(self.requests),
             }

@@ -84,8 +84,8 @@ Tokens = RootModel[dict[str, TokenBody]]
 
 
 def _set_clock(market: Market, body: bytes) -> None:
-    asked = ClockBody.model_validate_json(body)
-    market.clock.set(asked.at and asked.at.astimezone(UTC), running=asked.running)
+    clock = ClockBody.model_validate_json(body)
+    market.clock.set(clock.at and clock.at.astimezone(UTC), running=clock.running)
 
 
 def _advance(market: Market, body: bytes) -> None:
@@ -93,9 +93,9 @@ def _advance(market: Market, body: bytes) -> None:
 
 
 def _set_prices(market: Market, body: bytes) -> None:
-    asked = PricesBody.model_validate_json(body)
-    market.mode = asked.mode or market.mode
-    market.seed = market.seed if asked.seed is None else asked.seed
+    prices = PricesBody.model_validate_json(body)
+    market.mode = prices.mode or market.mode
+    market.seed = market.seed if prices.seed is None else prices.seed
 
 
 def _set_series(market: Market, body: bytes) -> None:

@@ -158,16 +158,16 @@ def _was_interrupted(ended: dg.ExecuteInProcessResult) -> bool:
 
 
 def _reason(ended: dg.ExecuteInProcessResult) -> str:
-    told = failure_sentence(ended.all_events)
-    return told or "the run failed before its first step; see it in the Dagster UI"
+    sentence = failure_sentence(ended.all_events)
+    return sentence or "the run failed before its first step; see it in the Dagster UI"
 
 
 def _failure(ended: dg.ExecuteInProcessResult) -> str | None:
     """The class of what the step raised, as `dagster_failures` has written it down."""
     for event in ended.all_events:
-        told = event.step_failure_data.user_failure_data if event.is_step_failure else None
-        if told is not None and "failure" in told.metadata:
-            return str(told.metadata["failure"].value)
+        failure = event.step_failure_data.user_failure_data if event.is_step_failure else None
+        if failure is not None and "failure" in failure.metadata:
+            return str(failure.metadata["failure"].value)
     return None
 
 

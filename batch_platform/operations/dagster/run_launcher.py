@@ -104,9 +104,9 @@ class LocalRunLauncher(DefaultRunLauncher):
         """The number of the run's process and the time at which it was told, in seconds of the epoch."""
         events = self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
         for event in reversed(events):
-            found = _STARTED.fullmatch(event.dagster_event.message or "") if event.dagster_event else None
-            if found:
-                return int(found[1]), event.timestamp
+            match = _STARTED.fullmatch(event.dagster_event.message or "") if event.dagster_event else None
+            if match:
+                return int(match[1]), event.timestamp
         return None
 
 
@@ -129,7 +129,7 @@ def _answers(client: DagsterGrpcClient) -> bool:
     return True
 
 
-def _alive(pid: int, told: float) -> bool:
+def _alive(pid: int, at: float) -> bool:
     """Whether the process that was running under this number at the time `told` still does; a zombie does not."""
     if not Path("/proc/self/stat").exists():
         return True  # nothing is known without a /proc
@@ -139,4 +139,4 @@ def _alive(pid: int, told: float) -> bool:
         return False
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     started = booted + int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    return fields[0] not in ("Z", "X") and started < told + _TOLERANCE_SECONDS
+    return fields[0] not in ("Z", "X") and started < at + _TOLERANCE_SECONDS

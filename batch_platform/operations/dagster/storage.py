@@ -110,14 +110,14 @@ class DagsterInstanceStorage:
             planned = len(plan.step_keys_to_execute)
         newest = self._instance.get_records_for_run(run_id, limit=_MESSAGES, ascending=False).records
         messages = ((record.event_log_entry.timestamp, record.event_log_entry.message) for record in reversed(newest))
-        told = tuple((datetime.fromtimestamp(at, UTC), _line(text)) for at, text in messages if text)
+        lines = tuple((datetime.fromtimestamp(at, UTC), _line(text)) for at, text in messages if text)
         outputs = self._instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
         rows, summary = _rehearsed(entry.dagster_event for entry in outputs if entry.dagster_event)
-        return Facts(steps, max(planned, len(steps)), told, rows, summary)
+        return Facts(steps, max(planned, len(steps)), lines, rows, summary)
 
     def triggers(self, since: Mapping[str, datetime]) -> dict[str, TriggerState]:
         """The named schedules and sensors that Dagster knows, with their ticks since the given moments."""
-        found: dict[str, TriggerState] = {}
+        states: dict[str, TriggerState] = {}
         for state in self._instance.all_instigator_state():
             if state.name not in since:
                 continue
@@ -127,14 +127,14 @@ class DagsterInstanceStorage:
                 state.instigator_origin_id, state.selector_id, after=after, limit=_TICKS_AT_MOST
             )
             ticks = [_tick(tick) for tick in reversed(newest)]
-            other = found.get(state.name)  # the same name in a code location of old
+            other = states.get(state.name)  # the same name in a code location of old
             known = other.ticks if other else ()
-            found[state.name] = TriggerState(
+            states[state.name] = TriggerState(
                 state.name,
                 state.is_running or bool(other and other.running),
                 tuple(sorted((*known, *ticks), key=lambda tick: tick.at)),
             )
-        return found
+        return states
 
     def queue_sizes(self) -> dict[str, int]:
         """How many runs wait, by the name of the queue: Dagster has one."""
@@ -196,8 +196,8 @@ def failure_sentence(events: Iterable[dg.DagsterEvent | None]) -> str | None:
             continue
         if event.is_step_failure:
             failure = event.step_failure_data
-            told = failure.user_failure_data and failure.user_failure_data.description
-            return _line(told or _innermost(failure.error) or f"step {event.step_key} failed")
+            description = failure.user_failure_data and failure.user_failure_data.description
+            return _line(description or _innermost(failure.error) or f"step {event.step_key} failed")
         if event.is_run_failure:
             error = getattr(event.event_specific_data, "error", None)  # none when it was failed from outside
             of_run = _line(_innermost(error) or event.message or "the run failed")
@@ -275,12 +275,12 @@ def _rehearsed(
     for event in events:
         metadata = event.step_output_data.metadata if event else {}
         if "rows" in metadata or "summary" in metadata:
-            table, told = metadata.get("rows"), metadata.get("summary")
+            table, text = metadata.get("rows"), metadata.get("summary")
             rows: tuple[Mapping[str, Any], ...] | None = None
             if isinstance(table, dg.TableMetadataValue):
                 names = [column.name for column in table.schema.columns]
                 rows = tuple({name: record.data.get(name) for name in names} for record in table.records)
-            return rows, None if told is None else str(told.value)
+            return rows, None if text is None else str(text.value)
     return None, None
 
 

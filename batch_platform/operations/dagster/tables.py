@@ -22,8 +22,8 @@ def pending(dagster_postgres_url: str) -> bool:
     from batch_platform.core.postgres import connect
 
     with connect(dagster_postgres_url, application_name="batch-platform-migrations") as connection:
-        found = connection.execute("SELECT to_regclass('kvs') IS NOT NULL").fetchone()
-        if found != (True,):
+        row = connection.execute("SELECT to_regclass('kvs') IS NOT NULL").fetchone()
+        if row != (True,):
             return True
         return connection.execute("SELECT FROM kvs WHERE key = %s", [MADE]).fetchone() is None
 

@@ -179,10 +179,10 @@ def list_incidents(
     open_only: Annotated[QueryBool, Query(alias="openOnly", description="Leave out what is resolved.")] = True,
 ) -> Envelope[Page[IncidentAnswer]]:
     """What the alert rules found, newest first."""
-    found, following = service.incidents(
+    incidents, following = service.incidents(
         operations, open_only=open_only, limit=page.limit, offset=page.offset, cursor=page.cursor
     )
-    return Envelope(data=Page(items=[IncidentAnswer.of(one) for one in found], next_cursor=following))
+    return Envelope(data=Page(items=[IncidentAnswer.of(incident) for incident in incidents], next_cursor=following))
 
 
 @metrics_router.get(

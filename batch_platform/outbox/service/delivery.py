@@ -31,7 +31,7 @@ from batch_platform.outbox.model import (
     SuppressionReason,
 )
 from batch_platform.outbox.service.context import OutboxContext, Provider
-from batch_platform.outbox.service.rendering import link, said
+from batch_platform.outbox.service.rendering import link, render
 from batch_platform.outbox.store.aws import EventQueue
 from batch_platform.outbox.store.files import Files
 
@@ -86,15 +86,15 @@ def take_events(context: OutboxContext, queue: EventQueue) -> int:
     An event may overtake our own note that the mail was accepted: one that is not known yet comes again, a few times.
     """
     messages = queue.receive()
-    told = [(message, events.read(message.body)) for message in messages]
-    read = [event for _, event in told if event is not None]
+    pairs = [(message, events.read(message.body)) for message in messages]
+    read = [event for _, event in pairs if event is not None]
     known: set[str] = set()
     if read:
         with context.store.transaction() as session:
             known = session.settle_events(read, by=SYSTEM, now=context.clock())
     done = [
         message
-        for message, event in told
+        for message, event in pairs
         if event is None or event.provider_id in known or message.times >= GIVEN_UP_AFTER
     ]
     queue.remove(done)
@@ -122,7 +122,7 @@ def _rendered(context: OutboxContext, mine: list[StoredNotice]) -> list[tuple[St
             kept.append((notice, Rendered(notice.subject or "", notice.body_text, notice.body_html)))
             continue
         try:
-            new.append((notice, _said(context, notice)))
+            new.append((notice, _render(context, notice)))
         except (InvalidInput, PermanentFailure) as failure:
             _settle(context, notice, Attempt(reason=Reason.NOT_RENDERED, detail=str(failure.message)))
     with context.store.transaction() as session:
@@ -130,8 +130,8 @@ def _rendered(context: OutboxContext, mine: list[StoredNotice]) -> list[tuple[St
     return kept + new
 
 
-def _said(context: OutboxContext, notice: StoredNotice) -> Rendered:
-    return said(
+def _render(context: OutboxContext, notice: StoredNotice) -> Rendered:
+    return render(
         context,
         notice.domain,
         notice.template,

@@ -93,8 +93,8 @@ class Inbox:
 
     def _shown(self, row: StoredNotice) -> InAppNotice:
         try:
-            said = self._templates.render(row.domain, row.template, row.parameters, channel=Channel.IN_APP)
-            subject, text = said.subject, said.text
+            rendered = self._templates.render(row.domain, row.template, row.parameters, channel=Channel.IN_APP)
+            subject, text = rendered.subject, rendered.text
         except PermanentFailure as failure:
             subject, text = row.template, str(failure.message)
         return InAppNotice(row.id, row.template, subject, text, row.created_at, row.read_at)

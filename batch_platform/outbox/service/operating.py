@@ -21,7 +21,7 @@ from batch_platform.outbox.model import (
     SuppressionReason,
 )
 from batch_platform.outbox.service.context import OutboxContext, Record
-from batch_platform.outbox.service.rendering import NO_NOTICE, said
+from batch_platform.outbox.service.rendering import NO_NOTICE, render
 from batch_platform.outbox.store.notices import notice_before
 
 
@@ -62,14 +62,14 @@ def overview(context: OutboxContext) -> Mapping[str, Any]:
 
 def retryable(context: OutboxContext, notice_id: str) -> StoredNotice:
     """A dead letter. Raises `NotFound`, and `Conflict` for a notice that is none."""
-    found = notice(context, notice_id)
-    if found.state is not State.FAILED:
+    letter = notice(context, notice_id)
+    if letter.state is not State.FAILED:
         raise Conflict(
             "notice-not-failed",
             "notice {notice} is no dead letter: only these are sent again by hand",
             notice=notice_id,
         )
-    return found
+    return letter
 
 
 def retry(context: OutboxContext, notice_id: str, *, record: Record) -> StoredNotice:
@@ -125,10 +125,10 @@ def unsuppress(context: OutboxContext, channel: Channel, recipient: str, *, reco
 def suppressed(context: OutboxContext, channel: Channel, recipient: str) -> Suppression:
     """Raises `NotFound`."""
     with context.store.transaction() as session:
-        found = session.suppression(channel, recipient)
-    if found is None:
+        suppression = session.suppression(channel, recipient)
+    if suppression is None:
         raise NotFound("not-suppressed", "{recipient} is not suppressed", recipient=recipient)
-    return found
+    return suppression
 
 
 def preview(
@@ -143,7 +143,7 @@ def preview(
     Raises `NotFound`, `PermanentFailure` for a broken one, and `InvalidInput` where advertising lacks an address.
     """
     sample = context.templates.sample(domain, template)
-    return said(context, domain, template, sample, channel=channel, category=category, number=NO_NOTICE)
+    return render(context, domain, template, sample, channel=channel, category=category, number=NO_NOTICE)
 
 
 def declining(context: OutboxContext, token: str) -> StoredNotice:

@@ -14,7 +14,7 @@ NO_NOTICE: Final = 0
 """The number of none: a preview's link is signed and declines nothing."""
 
 
-def said(
+def render(
     context: OutboxContext,
     domain: str,
     template: str,

@@ -97,8 +97,10 @@ class EventQueue:
                 QueueUrl=self._url, MaxNumberOfMessages=10, AttributeNames=["ApproximateReceiveCount"]
             )
         return [
-            QueuedEvent(one["ReceiptHandle"], one["Body"], int(one["Attributes"]["ApproximateReceiveCount"]))
-            for one in answer.get("Messages", ())
+            QueuedEvent(
+                message["ReceiptHandle"], message["Body"], int(message["Attributes"]["ApproximateReceiveCount"])
+            )
+            for message in answer.get("Messages", ())
         ]
 
     def remove(self, events: Sequence[QueuedEvent]) -> None:
@@ -116,12 +118,12 @@ def _attempt(send: Callable[[], Any], holds: Callable[[], bool]) -> Attempt:
         with aws_failures("the notice"):
             return Attempt(taken=True, provider_id=send()["MessageId"])
     except PlatformError as failure:
-        said = mask_text(str(failure.message))[:_LONGEST]
+        detail = mask_text(str(failure.message))[:_LONGEST]
         cause = failure.__cause__
         answer = getattr(cause, "response", None)
         if answer is None and type(cause).__name__ not in _NOT_REACHED:
-            return Attempt(reason=Reason.UNKNOWN, detail=said, unknown=True)
+            return Attempt(reason=Reason.UNKNOWN, detail=detail, unknown=True)
         code = (answer or {}).get("Error", {}).get("Code", "")
-        if code in _REFUSED and _UNVERIFIED not in said:
-            return Attempt(reason=Reason.REFUSED, detail=said)
-        return Attempt(reason=Reason.NOT_TAKEN, detail=said)
+        if code in _REFUSED and _UNVERIFIED not in detail:
+            return Attempt(reason=Reason.REFUSED, detail=detail)
+        return Attempt(reason=Reason.NOT_TAKEN, detail=detail)

@@ -37,14 +37,14 @@ class Files:
                 filename=attachment.filename,
                 place=place,
             )
-        found = hashlib.sha256(content).hexdigest()
-        if found != attachment.sha256:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != attachment.sha256:
             raise PermanentFailure(
                 "attachment-changed",
                 "the attachment {filename} is not what was handed over: {place} has SHA-256 {found}, not {expected}",
                 filename=attachment.filename,
                 place=place,
-                found=found,
+                found=digest,
                 expected=attachment.sha256,
             )
         return content

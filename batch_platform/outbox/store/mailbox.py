@@ -76,7 +76,7 @@ class Mailbox:
 
     def mail(self, name: str) -> Mail:
         """One of them. Raises `NotFound`."""
-        file = next((found for found in self._folder.glob(f"*{_ENDING}") if found.stem == name), None)
+        file = next((path for path in self._folder.glob(f"*{_ENDING}") if path.stem == name), None)
         if file is None:
             raise NotFound("unknown-mail", "no mail {mail}", mail=name)
         return _read(file)

@@ -96,8 +96,8 @@ class OutboxSession(BaseSession):
         limit: int,
     ) -> list[StoredNotice]:
         """Notices, the newest first."""
-        wanted = {"state": state, "channel": channel, "domain": domain, "recipient": recipient}
-        return list(map(_notice, self._rows("page", **wanted, before=before, limit=limit)))
+        filters = {"state": state, "channel": channel, "domain": domain, "recipient": recipient}
+        return list(map(_notice, self._rows("page", **filters, before=before, limit=limit)))
 
     def notice(self, id: UUID) -> StoredNotice:  # noqa: A002 (as the column)
         """Raises `NotFound`."""
@@ -239,9 +239,9 @@ class OutboxSession(BaseSession):
 
 def notice_before(cursor: str | None) -> UUID | None:
     """The last notice of the page before. Raises `InvalidInput` for a cursor that was not given out."""
-    found = cursors.decode(cursor, id=str).get("id")
+    text = cursors.decode(cursor, id=str).get("id")
     try:
-        return None if found is None else UUID(found)
+        return None if text is None else UUID(text)
     except ValueError:
         raise cursors.foreign() from None
 

@@ -59,7 +59,7 @@ class SmtpProvider:
         except OSError as error:
             self.close()
             raise TransientFailure(
-                "mail-server-silent", "the mail server does not answer: {reason}", reason=_said(error)
+                "mail-server-silent", "the mail server does not answer: {reason}", reason=_reason(error)
             ) from None
 
     def send(
@@ -93,7 +93,7 @@ class SmtpProvider:
         except OSError as error:
             self.close()
             reason = Reason.UNKNOWN if given else Reason.NOT_TAKEN
-            return Attempt(reason=reason, detail=_said(error), unknown=given)
+            return Attempt(reason=reason, detail=_reason(error), unknown=given)
 
     def close(self) -> None:
         """End the connection; the next mail opens another."""
@@ -121,10 +121,10 @@ class SmtpProvider:
 
 
 def _refusal(code: int, answer: bytes | str) -> Attempt:
-    said = _answered(code, answer)
+    detail = _answered(code, answer)
     if code < _NEVER:
-        return Attempt(reason=Reason.NOT_TAKEN, detail=said)
-    return Attempt(reason=Reason.REFUSED, detail=said, dead=code in _NOBODY and not _POLICY.search(said))
+        return Attempt(reason=Reason.NOT_TAKEN, detail=detail)
+    return Attempt(reason=Reason.REFUSED, detail=detail, dead=code in _NOBODY and not _POLICY.search(detail))
 
 
 def _answered(code: int, answer: bytes | str) -> str:
@@ -132,7 +132,7 @@ def _answered(code: int, answer: bytes | str) -> str:
     return mask_text(f"{code} {' '.join(text.split())}")[:_LONGEST]
 
 
-def _said(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return _answered(error.smtp_code, error.smtp_error)
     return mask_text(" ".join(str(error).split()) or type(error).__name__)[:_LONGEST]

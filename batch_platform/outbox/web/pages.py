@@ -84,12 +84,12 @@ def preview_page(
     channel: Channel = Channel.MAIL,
     category: Category = Category.TRANSACTIONAL,
 ) -> Response:
-    sample, said, problem = work.templates.sample(domain, template), None, None
+    sample, preview, problem = work.templates.sample(domain, template), None, None
     try:
-        said = service.preview(work, domain, template, channel, category)
+        preview = service.preview(work, domain, template, channel, category)
     except PlatformError as failure:
         problem = said_of(failure)
-    shown = {"channel": channel, "category": category, "said": said, "problem": problem}
+    shown = {"channel": channel, "category": category, "preview": preview, "problem": problem}
     return page(request, "preview", work, domain=domain, template=template, sample=sample, **shown)
 
 

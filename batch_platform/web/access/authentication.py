@@ -227,8 +227,8 @@ async def _field(request: Request) -> str | None:
         await form.close()
 
 
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())
+def _same(given: str, other: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), other.encode())
 
 
 def _algorithm(token: str) -> str | None:
@@ -238,5 +238,5 @@ def _algorithm(token: str) -> str | None:
         header = json.loads(urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
     except (UnicodeError, binascii.Error, ValueError, RecursionError):
         return None
-    found = header.get("alg") if isinstance(header, dict) else None
-    return found if isinstance(found, str) else None
+    algorithm = header.get("alg") if isinstance(header, dict) else None
+    return algorithm if isinstance(algorithm, str) else None

@@ -86,7 +86,7 @@ def authorize(connection: HTTPConnection, permission: str) -> Principal:
 def requirement_of(route: Any) -> Requirement | None:
     """What a route declares; None when it declares nothing."""
     dependant = getattr(route, "dependant", None)
-    declared = [found.call for found in dependant.dependencies] if dependant else []
+    declared = [dependency.call for dependency in dependant.dependencies] if dependant else []
     return next((call for call in declared if isinstance(call, Requirement)), None)
 
 

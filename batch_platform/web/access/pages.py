@@ -196,7 +196,7 @@ def audit_page(
         request,
         "audit.html",
         rows=rows[:_ROWS],
-        wanted={"who": who, "what": what, "target": target, "since": since, "until": until},
+        filters={"who": who, "what": what, "target": target, "since": since, "until": until},
         previous=max(0, offset - _ROWS) if offset else None,
         following=offset + _ROWS if len(rows) > _ROWS else None,
     )

@@ -230,16 +230,16 @@ def _start(
 def _is_there(pool: Pool, name: str, roles: Collection[Role]) -> bool:
     """Raises `Conflict` when it is there with other roles."""
     with AccessStore(pool).transaction() as session:
-        found = session.users(name)
-    if found and found[0].roles != frozenset(roles):
+        accounts = session.users(name)
+    if accounts and accounts[0].roles != frozenset(roles):
         raise Conflict(
             "account-exists",
             "the account {name} exists with the roles {roles}",
             name=name,
-            roles=sorted(found[0].roles),
+            roles=sorted(accounts[0].roles),
             field="name",
         )
-    return bool(found)
+    return bool(accounts)
 
 
 def _keep_an_administrator(session: Session, user: User) -> None:

@@ -103,12 +103,12 @@ class Sessions:
         now, id_hash = self.context.clock(), hash_id(session_id)
         with self._store.transaction() as session:
             idle_since = now - self.context.limits.session_idle
-            found = session.session(id_hash, now=now, idle_since=idle_since)
-            if found is None:
+            row = session.session(id_hash, now=now, idle_since=idle_since)
+            if row is None:
                 return None
-            if now - found.seen_at > _SEEN_EVERY:
+            if now - row.seen_at > _SEEN_EVERY:
                 session.touch_session(id_hash, now=now)
-        return Principal(found.subject, found.name, found.roles, "session", session_id)
+        return Principal(row.subject, row.name, row.roles, "session", session_id)
 
     def csrf_token(self, browser: str) -> str:
         """The token of a session (or of a visitor) for forms and the header X-CSRF-Token."""

@@ -49,12 +49,12 @@ class Session(BaseSession):
 
     def user(self, name: str) -> User:
         """Raises `NotFound`."""
-        found = self.users(name)
-        if not found:
+        users = self.users(name)
+        if not users:
             raise NotFound(
                 "unknown-account", "no account {name}; see `batch-platform users list`", name=name, field="name"
             )
-        return found[0]
+        return users[0]
 
     def credentials(self, name: str) -> tuple[str | None, bool]:
         """Password hash and whether the account is enabled; (None, False) when there is none."""

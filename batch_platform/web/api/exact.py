@@ -77,9 +77,9 @@ def _whole(text: str) -> int | Decimal:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise Refusal(422, "member-twice", "the body has {member} twice", member=ascii(twice)[:80])
-    return found
+    return members

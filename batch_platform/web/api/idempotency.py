@@ -81,8 +81,8 @@ def token(connection: HTTPConnection) -> str | None:
 
     For services that derive the id of what they make from it, so that even a killed process leaves nothing double.
     """
-    found: bytes | None = connection.scope.get("idempotency_id")
-    return None if found is None else found.hex()
+    key_id: bytes | None = connection.scope.get("idempotency_id")
+    return None if key_id is None else key_id.hex()
 
 
 class IdempotencyMiddleware:

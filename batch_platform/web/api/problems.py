@@ -218,8 +218,8 @@ def _printable(text: str) -> str:
 
 def _methods(request: Request) -> list[str]:
     """All methods of the path: the router itself names those of the first route that it met."""
-    found: set[str] = set()
+    methods: set[str] = set()
     for route in iter_route_contexts(request.app.routes):
         if route.methods and route.matches(request.scope)[0] is not Match.NONE:
-            found |= route.methods
-    return sorted(found)
+            methods |= route.methods
+    return sorted(methods)

@@ -46,13 +46,13 @@ class Master(ZenginStatements):
 
         `after` is the last page's last code. `matched` is the old name where the present one does not match.
         """
-        return self._rows("banks_page", **_asked(text), as_of=as_of, after=after, limit=limit)
+        return self._rows("banks_page", **_terms(text), as_of=as_of, after=after, limit=limit)
 
     def branches_page(
         self, bank_code: str, text: str = "", *, as_of: date | None = None, after: str | None = None, limit: int
     ) -> list[dict[str, Any]]:
         """The branches of a bank, as `banks_page`."""
-        return self._rows("branches_page", bank_code=bank_code, **_asked(text), as_of=as_of, after=after, limit=limit)
+        return self._rows("branches_page", bank_code=bank_code, **_terms(text), as_of=as_of, after=after, limit=limit)
 
     def search(
         self, text: str, *, as_of: date | None = None, after: Mapping[str, Any] | None = None, limit: int
@@ -70,7 +70,7 @@ class Master(ZenginStatements):
             "after_from": after and after["valid_from"],
             "after_other": after and after["other"],
         }
-        return self._rows("search_page", **_asked(text), as_of=as_of, limit=limit, **place)
+        return self._rows("search_page", **_terms(text), as_of=as_of, limit=limit, **place)
 
     def versions(self, bank_code: str, branch_code: str | None = None) -> list[dict[str, Any]]:
         """Every row a key ever had with its dates, the newest first."""
@@ -113,7 +113,7 @@ class Master(ZenginStatements):
         return pl.DataFrame(dict(zip(schema, (column or [] for column in row), strict=True)), schema=schema)
 
 
-def _asked(text: str) -> dict[str, Any]:
+def _terms(text: str) -> dict[str, Any]:
     """A search, folded as the rows are: its words (`terms`), and all of it as one (`phrase`), as "信用 金庫" is 信金.
 
     Of several words those that say no more than that it is a bank or a company are left out.
