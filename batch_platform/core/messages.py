@@ -1,6 +1,6 @@
 """What people are told, before it is a sentence: an id, an English text with `{name}` places, and what stands there.
 
-Logs, commands and `detail` speak the English sentence; pages translate the text and fill it then (`web.i18n.said`).
+Logs, commands and `detail` speak the English sentence; pages translate the text and fill it (`web.i18n.translated`).
 A message that is kept for later readers is stored as JSON, so that no sentence is ever parsed back.
 """
 

@@ -162,7 +162,7 @@ def redirect(request: Request, path: str, *, message: str | None = None, tone: T
     if message:
         response.set_cookie(
             _FLASH,
-            _signer(request).dumps([tone, i18n.said(message)[:_FLASH_LENGTH]]),
+            _signer(request).dumps([tone, i18n.translated(message)[:_FLASH_LENGTH]]),
             max_age=_FLASH_SECONDS,
             httponly=True,
             samesite="lax",
@@ -181,10 +181,11 @@ def options(words: Mapping[str, str] | Words, every: str | None = None) -> list[
 def field_errors(error: PlatformError | ValidationError | RequestValidationError) -> dict[str, str]:
     """Sentences in the reader's language by field, for `m.field(errors=)`; what belongs to no field is under ""."""
     if isinstance(error, PlatformError):
-        return {getattr(error, "field", None) or "": i18n.said(error)}
+        return {getattr(error, "field", None) or "": i18n.translated(error)}
     skipped = 1 if isinstance(error, RequestValidationError) else 0  # "body", "query" or "path"
     return {
-        ".".join(str(part) for part in item["loc"][skipped:]): i18n.said(message_of(item)) for item in error.errors()
+        ".".join(str(part) for part in item["loc"][skipped:]): i18n.translated(message_of(item))
+        for item in error.errors()
     }
 
 
@@ -268,7 +269,7 @@ def _templates(packages: Sequence[str]) -> Environment:
     environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.policies["json.dumps_function"] = _dumps
     environment.filters.update(
-        said=i18n.said,
+        translated=i18n.translated,
         grouped=formats.grouped,
         instant=formats.instant,
         in_japan=formats.in_japan,

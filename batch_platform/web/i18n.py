@@ -2,7 +2,7 @@
 
 Code and templates carry English msgids; Japanese comes from each package's `locale/ja.po`, compiled in memory.
 `gettext` speaks the language of the request in hand, which `LanguageMiddleware` sets; English outside of one.
-`said` does so with messages and failures: they come with their parameters, which may be messages themselves.
+`translated` does so with messages and failures: they come with their parameters, which may be messages themselves.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def ngettext(singular: str, plural: str, number: int, /, **values: Any) -> str:
     return _spoken.get().texts.ngettext(singular, plural, number) % {"num": number, **values}
 
 
-def said(told: str | PlatformError) -> str:
+def translated(message: str | PlatformError) -> str:
     """A message or a failure in the language of the request in hand; a sentence that is no message stays as it is."""
-    return _said(told.message if isinstance(told, PlatformError) else told)
+    return _translated(message.message if isinstance(message, PlatformError) else message)
 
 
 def spoken() -> Language:
@@ -111,12 +111,12 @@ class LanguageMiddleware:
             await self._app(scope, receive, send)
 
 
-def _said(value: Parameter) -> str:
+def _translated(value: Parameter) -> str:
     if isinstance(value, Message):
-        return filled(gettext(value.text), value.parameters, _said)
+        return filled(gettext(value.text), value.parameters, _translated)
     if isinstance(value, str) or not isinstance(value, Sequence):
         return str(value)
-    return gettext(separator(value)).join(map(_said, value))
+    return gettext(separator(value)).join(map(_translated, value))
 
 
 def _texts(code: str, packages: Sequence[str]) -> NullTranslations:

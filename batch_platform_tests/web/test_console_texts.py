@@ -234,11 +234,11 @@ def test_messages_are_said_in_the_language_of_the_reader() -> None:
     several = Message("not-acceptable", "the API answers with {types}", types=["a", "b"])
     refused = InvalidInput("invalid-input", "{field}: {reason}", field="y", reason=[member, several])
     with i18n.speaking(languages["ja"]):
-        assert i18n.said(inner) == "x: 'a' が 2 回指定されています。"
-        assert i18n.said(refused) == "y: 'a' が 2 回指定されています。 API が返せる形式は a、b です。"
-        assert i18n.said("the body has {member} twice") == "the body has {member} twice"
+        assert i18n.translated(inner) == "x: 'a' が 2 回指定されています。"
+        assert i18n.translated(refused) == "y: 'a' が 2 回指定されています。 API が返せる形式は a、b です。"
+        assert i18n.translated("the body has {member} twice") == "the body has {member} twice"
     with i18n.speaking(languages["en"]):
-        assert i18n.said(refused) == str(refused) == "y: the body has 'a' twice; the API answers with a, b"
+        assert i18n.translated(refused) == str(refused) == "y: the body has 'a' twice; the API answers with a, b"
 
 
 def test_a_catalog_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

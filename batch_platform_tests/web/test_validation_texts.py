@@ -89,7 +89,7 @@ def test_the_english_is_pydantics_and_the_japanese_ours(type_: str, annotation: 
     assert error["type"] == type_
     assert message_of(error) == error["msg"]
     with i18n.speaking(i18n.load(["batch_platform.web"])["ja"]):
-        assert i18n.said(message_of(error)) != error["msg"]
+        assert i18n.translated(message_of(error)) != error["msg"]
 
 
 def test_a_validators_own_message_is_said_too() -> None:

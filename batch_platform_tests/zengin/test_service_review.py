@@ -127,7 +127,9 @@ def test_a_rejected_record_is_closed_with_its_reason(work: Work) -> None:
         with pytest.raises(Conflict, match=f"is rejected, not {statuses}$") as refused:
             decide(work.context, [record.id], by=BEN)
         with i18n.speaking(i18n.load(["batch_platform.web", "batch_platform.zengin.web"])["ja"]):
-            assert i18n.said(refused.value).endswith(f"「{statuses.replace(', ', '、')}」でなければなりません。")
+            assert i18n.translated(refused.value).endswith(
+                f"「{statuses.replace(', ', '、')}」でなければなりません。"
+            )
     with pytest.raises(InvalidInput, match="reason"):
         service.reject(work.context, [work.records(changeset)["0005-002"].id], by=ANN, reason=" ")
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from batch_platform.core.messages import from_json
 from batch_platform.web import i18n
-from batch_platform.web.i18n import said
+from batch_platform.web.i18n import translated
 from batch_platform.zengin import brake
 from batch_platform.zengin.model import Limits
 from batch_platform_tests.zengin.masters import Master, classified, masters
@@ -28,7 +28,7 @@ def in_english(changes: pl.DataFrame) -> list[str]:
     """Findings that Japanese does not know, after a look at the rest: the message of each row is its sentence."""
     messages = [from_json(text) for text in changes.get_column("message")]
     assert messages == changes.get_column("reason").to_list()
-    return [message for message in messages if said(message) == message or said(message).isascii()]
+    return [message for message in messages if translated(message) == message or translated(message).isascii()]
 
 
 @pytest.mark.usefixtures("japanese")
@@ -55,7 +55,7 @@ def test_clauses_follow_each_other() -> None:
         ' "was": "本店", "key": "0001-009"}}}}'
     )
     assert from_json(text) == "本店 is renamed 中央, and 本店 is now the name of 0001-009."
-    assert said(from_json(text)) == "本店 は 中央 に名称変更。本店 は現在 0001-009 の名称です。"
+    assert translated(from_json(text)) == "本店 は 中央 に名称変更。本店 は現在 0001-009 の名称です。"
 
 
 @pytest.mark.usefixtures("japanese")
@@ -72,4 +72,6 @@ def test_a_verdict_is_said_in_the_language_of_the_reader() -> None:
         limits=Limits(),
     )
     assert judged.reason.startswith("All 10 branches after ")
-    assert said(judged.reason).endswith("店舗 10 件がすべて欠けています。ファイルが途中で切れているとみられます。")
+    assert translated(judged.reason).endswith(
+        "店舗 10 件がすべて欠けています。ファイルが途中で切れているとみられます。"
+    )

@@ -33,7 +33,7 @@ from batch_platform.web.console import redirect
 from batch_platform.web.context import web_of
 from batch_platform.web.forms import Form, Texts
 from batch_platform.web.i18n import gettext as _
-from batch_platform.web.i18n import said
+from batch_platform.web.i18n import translated
 
 SEAL: Final = frozenset({"count", "sum", "plan_sha256"})
 """Fields of a refused approval that say: another plan than the one that was seen."""
@@ -91,7 +91,7 @@ def approve(request: Request, caller: Caller, batch_id: str, form: Form) -> Resp
     try:
         seen = Seen.of(caller, form)
     except InvalidInput as error:
-        return redirect(request, f"{HOME}/{batch_id}", message=said(error), tone="bad")
+        return redirect(request, f"{HOME}/{batch_id}", message=translated(error), tone="bad")
     return _approved(request, caller, service.batch(caller.context, batch_id), seen)
 
 
@@ -124,7 +124,7 @@ def reverse(request: Request, caller: Caller, batch_id: str, form: Form) -> Resp
         key = _key(caller, form, {"reverses": batch_id, "memo": memo})
         made = actions.reverse(caller, batch_id, memo=memo, key=key)
     except Conflict as error:
-        return redirect(request, f"{HOME}/{batch_id}", message=said(error), tone="bad")
+        return redirect(request, f"{HOME}/{batch_id}", message=translated(error), tone="bad")
     except InvalidInput as error:
         return _ask_reversal(request, caller, batch_id, memo, error)
     return _approved(request, caller, made, seen)
@@ -137,7 +137,7 @@ def _decide(
     try:
         act(caller, batch_id)
     except Conflict as error:
-        return redirect(request, here, message=said(error), tone="bad")
+        return redirect(request, here, message=translated(error), tone="bad")
     return redirect(request, here, message=done)
 
 
@@ -155,7 +155,7 @@ def _approved(request: Request, caller: Acting, batch: Batch, seen: Seen) -> Res
         if error.field in SEAL:
             sentence = _("The balances have moved since they were shown. Nothing has started.")
             return redirect(request, f"{here}?moved=true", message=sentence, tone="warning")
-        return redirect(request, here, message=said(error), tone="warning")
+        return redirect(request, here, message=translated(error), tone="warning")
     if not service.is_approved(approved, caller.context.options):
         return redirect(request, here, message=_("Approved. A second person has to approve it too."))
     actions.start(caller, approved)
@@ -168,12 +168,12 @@ def _ask(request: Request, caller: Acting, form: Texts, error: InvalidInput | No
     text = _plain(form["adjustment_rate"])
     values = {"adjustment_rate": text, "memo": _memo(form)}
     if isinstance(error, Conflict):
-        return show_batches(request, caller, values=values, errors={"": said(error)}, status_code=409)
+        return show_batches(request, caller, values=values, errors={"": translated(error)}, status_code=409)
     try:
         percent = parse_rate(text, max_rate=RATE_CEILING)
         draft = service.preview(context, percent, confirm=rate_text(percent))
     except InvalidInput as refused:
-        wrong = {refused.field or "": said(refused)}
+        wrong = {refused.field or "": translated(refused)}
         return show_batches(request, caller, values=values, errors=wrong)
     beyond = percent.copy_abs() > context.options.max_rate
     question = _question(request, caller, draft, values["memo"], confirm=beyond)
@@ -187,7 +187,7 @@ def _ask_reversal(
     try:
         draft = service.preview_reversal(caller.context, batch_id)
     except Conflict as refused:
-        return redirect(request, f"{HOME}/{batch_id}", message=said(refused), tone="bad")
+        return redirect(request, f"{HOME}/{batch_id}", message=translated(refused), tone="bad")
     question = _question(request, caller, draft, memo)
     return show_batch(request, caller, batch_id, question=question, errors=_errors(error))
 
@@ -208,7 +208,7 @@ def _errors(error: InvalidInput | None, **fields: str) -> dict[str, str] | None:
     if error is None:
         return None
     field = error.field or ""
-    return {fields.get(field, field): said(error)}
+    return {fields.get(field, field): translated(error)}
 
 
 def _key(caller: Acting, form: Texts, given: dict[str, Any]) -> IdempotencyKey:

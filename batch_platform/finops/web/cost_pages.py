@@ -17,7 +17,7 @@ from batch_platform.finops.service import CostKeys, CostPage, CostRows
 from batch_platform.finops.web import charts, cost_words, words
 from batch_platform.finops.web.context import PAGE_ROWS, READ, FinopsSite, Site, page
 from batch_platform.finops.web.cost_words import Seen
-from batch_platform.web.i18n import said
+from batch_platform.web.i18n import translated
 from batch_platform.web.paging import Offset, place_among
 
 Filters = Annotated[list[str], Query(alias="filter")]
@@ -89,7 +89,7 @@ def costs_page(
         seen=seen,
         periods=_periods(seen, newest),
         keys=None,
-        error=said(error) if error else None,
+        error=translated(error) if error else None,
         rows=rows,
         reports=[report for report in reports if report["lines"] or not offset],
         published=next((month for month in published if seen.period == "month" and month.month == seen.start), None),
@@ -175,7 +175,7 @@ def _month_page(
         project=chosen,
         months=months,
         month=month if month in months else months[0],
-        error=said(error) if error else None,
+        error=translated(error) if error else None,
         **values,
     )
 

@@ -28,7 +28,7 @@ from batch_platform.web.api.strict import QueryBool, QueryInt
 from batch_platform.web.console import STATES, NavItem, field_errors, options, redirect, render
 from batch_platform.web.context import web_of
 from batch_platform.web.formats import in_japan
-from batch_platform.web.i18n import N_, said
+from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.paging import Offset, place
 
@@ -305,7 +305,7 @@ def _card(request: Request, card: DashboardCard) -> dict[str, Any] | None:
     try:
         data = card.load(request)
     except PlatformError as error:
-        return {"title": card.title, "problem": said(error)}
+        return {"title": card.title, "problem": translated(error)}
     return None if data is None else {"title": card.title, "template": card.template, "data": data}
 
 

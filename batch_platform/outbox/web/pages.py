@@ -26,7 +26,7 @@ from batch_platform.web.console import NavItem
 from batch_platform.web.forms import Form
 from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
-from batch_platform.web.i18n import said as said_of
+from batch_platform.web.i18n import translated
 
 ROWS: Final = 50
 MAILS: Final = 100
@@ -88,7 +88,7 @@ def preview_page(
     try:
         preview = service.preview(work, domain, template, channel, category)
     except PlatformError as failure:
-        problem = said_of(failure)
+        problem = translated(failure)
     shown = {"channel": channel, "category": category, "preview": preview, "problem": problem}
     return page(request, "preview", work, domain=domain, template=template, sample=sample, **shown)
 

@@ -22,7 +22,7 @@ from batch_platform.staffing.web.rendering import APPROVE, page
 from batch_platform.web.console import redirect
 from batch_platform.web.forms import Form
 from batch_platform.web.i18n import gettext as _
-from batch_platform.web.i18n import said
+from batch_platform.web.i18n import translated
 
 _OPTIONAL: Final = frozenset({"reason", "version", "remarks"})
 
@@ -71,7 +71,7 @@ def credit(request: Request, acting: Acting, invoice: str, form: Form) -> Respon
         given = actions.given_by(CREDIT, texts)
         seen = CREDIT.look(acting, {invoice: actions.seen_version(given, None)}, given)
     except (InvalidInput, Conflict) as error:
-        return redirect(request, here, message=said(error), tone="bad")
+        return redirect(request, here, message=translated(error), tone="bad")
     return page(request, "credit", row=seen.invoice, figures=seen.figures, given=texts)
 
 

@@ -14,7 +14,7 @@ from batch_platform.staffing.service import StaffingContext, statuses
 from batch_platform.staffing.web.context import Work
 from batch_platform.staffing.web.rendering import HOME, READ, ROWS, page
 from batch_platform.staffing.web.statuses import STATUSES, OfStatuses, known_at, shown_day
-from batch_platform.web.i18n import said
+from batch_platform.web.i18n import translated
 
 ENGINEERS: Final = f"{HOME}/engineers"
 DUE: Final = timedelta(hours=statuses.KNOWN_AT.hour)
@@ -40,7 +40,7 @@ def changes_page(request: Request, work: Work) -> Response:
     try:
         shown["written"], shown["changes"] = statuses.rehearse_day(work, day, limit=ROWS)
     except InvalidInput as error:
-        shown["problem"] = said(error)
+        shown["problem"] = translated(error)
     return page(request, "changes", **shown)
 
 

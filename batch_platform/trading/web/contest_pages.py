@@ -23,7 +23,7 @@ from batch_platform.web.access.dependencies import requires
 from batch_platform.web.console import field_errors, redirect
 from batch_platform.web.forms import Form
 from batch_platform.web.i18n import gettext as _
-from batch_platform.web.i18n import said
+from batch_platform.web.i18n import translated
 from batch_platform.web.paging import Offset, place
 
 ROWS: Final = 50
@@ -174,4 +174,4 @@ def _instant(text: str) -> tuple[datetime | None, dict[str, str] | None]:
     try:
         return parse_instant(text), None
     except ValueError as error:
-        return None, {"at": said(error.args[0])}
+        return None, {"at": translated(error.args[0])}

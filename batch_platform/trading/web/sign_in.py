@@ -24,7 +24,7 @@ from batch_platform.web.api.refusals import Refusal, forbidden
 from batch_platform.web.api.strict import Text
 from batch_platform.web.console import field_errors, local_path, redirect, render
 from batch_platform.web.context import web_of
-from batch_platform.web.i18n import said
+from batch_platform.web.i18n import translated
 from batch_platform.web.package_files import PackageFiles
 from batch_platform.web.security import address_of
 
@@ -139,7 +139,7 @@ def sign_in(
         return _page(request, target, status=422, wallet=wallet, errors=field_errors(error))
     if not signature:
         return _page(request, target, wallet=wallet, message=message)
-    return _page(request, target, status=401, wallet=wallet, message=message, error=said(_refused().detail))
+    return _page(request, target, status=401, wallet=wallet, message=message, error=translated(_refused().detail))
 
 
 def _page(request: Request, target: str, *, status: int = 200, **values: Any) -> Response:

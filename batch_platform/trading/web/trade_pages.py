@@ -28,7 +28,7 @@ from batch_platform.web.access.dependencies import requires
 from batch_platform.web.console import field_errors, redirect
 from batch_platform.web.forms import Form
 from batch_platform.web.i18n import gettext as _
-from batch_platform.web.i18n import said
+from batch_platform.web.i18n import translated
 
 FORMS: Final[Mapping[str, tuple[str, ...]]] = {
     "swap": ("from", "to", "amount"),
@@ -199,4 +199,4 @@ def _refusal(kind: str, reason: Reason) -> dict[str, str]:
         field = "collateral"
     if field == "token" and kind == "swap":
         field = "from"
-    return {field: said(refused(reason).detail)}
+    return {field: translated(refused(reason).detail)}

@@ -15,7 +15,7 @@ from batch_platform.trading.series import Period
 from batch_platform.trading.web.refusals import refused
 from batch_platform.web.console import Words
 from batch_platform.web.formats import grouped, in_japan
-from batch_platform.web.i18n import N_, said
+from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
 
 Row = Mapping[str, Any]
@@ -204,7 +204,7 @@ def short_wallet(wallet: str) -> str:
 
 def refusal(reason: str) -> str:
     """Why an order is refused, or has expired."""
-    return said(refused(reason).detail)
+    return translated(refused(reason).detail)
 
 
 def price_refusal(reason: str) -> str:

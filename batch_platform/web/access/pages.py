@@ -26,7 +26,7 @@ from batch_platform.web.api.refusals import Refusal
 from batch_platform.web.api.strict import IsoDate, QueryInt, Text
 from batch_platform.web.console import NavItem, field_errors, local_path, redirect, render
 from batch_platform.web.context import web_of
-from batch_platform.web.i18n import N_, said
+from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
 
 NAVIGATION: Final = (
@@ -69,7 +69,7 @@ def log_in(
         )
     except service.LoginRefused as refused:
         _log.warning("login refused", status=refused.status_code)
-        page = _login(request, target, status=refused.status_code, name=name, error=said(refused.detail))
+        page = _login(request, target, status=refused.status_code, name=name, error=translated(refused.detail))
         page.headers.update(refused.headers or {})
         return page
     return _signed_in(request, session_id, target)

@@ -22,7 +22,7 @@ from batch_platform.core.failures import Conflict, InvalidInput, NotFound, Platf
 from batch_platform.core.messages import Message
 from batch_platform.core.validation import message_of
 from batch_platform.web.console import render
-from batch_platform.web.i18n import N_, gettext, said
+from batch_platform.web.i18n import N_, gettext, translated
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 5
@@ -159,7 +159,7 @@ def respond(request: Request, problem: Problem) -> Response:
         status=problem.status,
         status_code=problem.status,
         title=gettext(problem.title),
-        detail=said(problem.detail),
+        detail=translated(problem.detail),
         correlation_id=request.scope.get("correlation_id"),
     )
     page.headers.update(problem.headers)
