@@ -73,10 +73,12 @@ def classify(changes: pl.DataFrame, successors: pl.DataFrame, *, closed: pl.Data
         )
         .with_columns(mute=_MUTE)
     )
-    added, deleted = (pl.col("diff_type") == one for one in (DiffType.ADDITION, DiffType.DELETION))
+    added, deleted = (pl.col("diff_type") == kind for kind in (DiffType.ADDITION, DiffType.DELETION))
     change_class = pl.when(added).then(_class_of_addition()).when(deleted).then(_class_of_deletion())
     classed = judged.with_columns(change_class=change_class.otherwise(_class_of_update()))
-    usual = pl.col("change_class").replace_strict({str(one): str(risk) for one, risk in RISKS.items()})
+    usual = pl.col("change_class").replace_strict(
+        {str(change_class): str(risk) for change_class, risk in RISKS.items()}
+    )
     whole_bank = IS_BANK & pl.col("change_class").is_in([ChangeClass.BANK_CLOSED, ChangeClass.MERGER])
     parted = pl.col("elsewhere").is_not_null()
     judged = classed.with_columns(
@@ -158,7 +160,7 @@ def _likeness(changes: pl.DataFrame) -> pl.DataFrame:
     related = _related(pl.col("old_name"), pl.col("new_name"))
     judged = updates.with_columns(same_name=same_name, same_kana=same_kana, related=related)
     names = judged.select("same_name", pl.col(f"loose_{name}" for name, _ in sides)).iter_rows()
-    read = [(None, None) if same else (_fit(*said), _begin(*said)) for same, *said in names]
+    read = [(None, None) if same else (_fit(*words), _begin(*words)) for same, *words in names]
     schema = {"both_read": pl.Boolean(), "begins": pl.Boolean()}
     return judged.hstack(pl.DataFrame(read, schema=schema, orient="row")).select(
         "table", "key", "same_name", "same_kana", "both_read", related=pl.col("related") | pl.col("begins")
@@ -171,7 +173,7 @@ def _fit(was: str, was_kana: str, becomes: str, becomes_kana: str) -> bool:
 
 def _begin(was: str, was_kana: str, becomes: str, becomes_kana: str) -> bool:
     """Whether one name, read whole, is how the other begins; where the kana ends inside a word it is an accident."""
-    short, long = sorted(((was, was_kana), (becomes, becomes_kana)), key=lambda one: len(one[1]))
+    short, long = sorted(((was, was_kana), (becomes, becomes_kana)), key=lambda pair: len(pair[1]))
     if len(short[1]) < SHORTEST_PART or not long[1].startswith(short[1]):
         return False
     return readings.fits(*short) and readings.begins(long[0], short[1])
@@ -211,15 +213,15 @@ def _class_of_update() -> pl.Expr:
     )
 
 
-def _related(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+def _related(first: pl.Expr, other: pl.Expr) -> pl.Expr:
     """Whether one name is part of the other, or they share a good part of their pairs of letters and among those one
     that names something: neither a number nor the kind of bank or office."""
-    pairs, others = (_pairs(fold_expr(name)) for name in (one, other))
+    pairs, others = (_pairs(fold_expr(name)) for name in (first, other))
     total = pairs.list.len().cast(pl.Int64) + others.list.len().cast(pl.Int64)
-    one, other = (without_kind(loosely(name)) for name in (one, other))
-    naming = [_pairs(name.str.replace_all("[0-9]", "")) for name in (one, other)]
+    first, other = (without_kind(loosely(name)) for name in (first, other))
+    naming = [_pairs(name.str.replace_all("[0-9]", "")) for name in (first, other)]
     akin = (_shared(pairs, others) * 2000 >= total * ALIKE) & (_shared(*naming) > 0)
-    return _part_of(one, other) | _part_of(other, one) | akin
+    return _part_of(first, other) | _part_of(other, first) | akin
 
 
 def _shared(pairs: pl.Expr, others: pl.Expr) -> pl.Expr:

@@ -51,9 +51,9 @@ def parsed(text: str, where: str, *, pairs: Pairs) -> Any:
     """A JSON text, its objects made by `pairs`. Raises `ReadError` for what is no JSON, is nested too deeply, or has
     half of a surrogate pair, which no text can hold."""
     try:
-        found = json.loads(text, object_pairs_hook=pairs)
+        value = json.loads(text, object_pairs_hook=pairs)
         if "\\u" in text:
-            json.dumps(found, ensure_ascii=False).encode()
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ReadError("json-nested-too-deeply", "{where} is nested too deeply.", where=where) from None
     except UnicodeEncodeError as error:
@@ -73,7 +73,7 @@ def parsed(text: str, where: str, *, pairs: Pairs) -> Any:
         raise ReadError(
             "release-no-json", "{where} is not JSON: {reason}.", where=where, reason=str(error)
         ) from error
-    return found
+    return value
 
 
 def _row(text: str, error: UnicodeEncodeError) -> int | None:

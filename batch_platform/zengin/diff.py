@@ -54,7 +54,7 @@ def inverse(changes: pl.DataFrame) -> pl.DataFrame:
     other_way = {DiffType.ADDITION: DiffType.DELETION, DiffType.DELETION: DiffType.ADDITION}
     return in_order(
         changes.with_columns(
-            pl.col("diff_type").replace({str(one): str(other) for one, other in other_way.items()}),
+            pl.col("diff_type").replace({str(kind): str(other) for kind, other in other_way.items()}),
             old=pl.col("new"),
             new=pl.col("old"),
             base_hash=pl.col("new_hash"),

@@ -50,13 +50,13 @@ def spans(old: str, new: str) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
 
 def letters(text: str) -> list[str]:
     """Characters with the marks and variant selectors that belong to them."""
-    found: list[str] = []
+    clusters: list[str] = []
     for character in text:
-        if found and (unicodedata.combining(character) or unicodedata.category(character) == "Mn"):
-            found[-1] += character
+        if clusters and (unicodedata.combining(character) or unicodedata.category(character) == "Mn"):
+            clusters[-1] += character
         else:
-            found.append(character)
-    return found
+            clusters.append(character)
+    return clusters
 
 
 def code_points(old: Sequence[Span], new: Sequence[Span]) -> str | None:
@@ -78,18 +78,18 @@ def field_diffs(record: Record) -> list[FieldDiff]:
 
 def changed_diffs(record: Record) -> list[FieldDiff]:
     """What a list shows of a record: name and kana, of an update only if they changed, else whatever did."""
-    found = [field for field in field_diffs(record) if record.diff_type is not DiffType.UPDATE or field.changed]
+    fields = [field for field in field_diffs(record) if record.diff_type is not DiffType.UPDATE or field.changed]
     prefix = "bank" if record.table is Table.BANKS else "branch"
-    told = [field for field in found if field.column in (f"{prefix}_name", f"{prefix}_kana")]
-    return told or found
+    naming = [field for field in fields if field.column in (f"{prefix}_name", f"{prefix}_kana")]
+    return naming or fields
 
 
 def other_columns(record: Record) -> list[str]:
     """Columns that an update changes beside those of `changed_diffs`."""
     if record.diff_type is not DiffType.UPDATE:
         return []
-    told = {field.column for field in changed_diffs(record)}
-    return [field.column for field in field_diffs(record) if field.changed and field.column not in told]
+    shown = {field.column for field in changed_diffs(record)}
+    return [field.column for field in field_diffs(record) if field.changed and field.column not in shown]
 
 
 def field_diff(column: str, old: str | None, new: str | None) -> FieldDiff:

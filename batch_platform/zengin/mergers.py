@@ -55,8 +55,8 @@ def proposals(changes: pl.DataFrame, new_banks: pl.DataFrame, new_branches: pl.D
     living = gone.join(_deleted_banks(changes), on="bank_code", how="anti")
     recoded = _recoded(living, arrived)
     moved = _moved(living.join(recoded, on="key", how="anti"), arrived)
-    found = [one.select(*PROPOSAL_SCHEMA) for one in (banks, merged, recoded, moved)]
-    return pl.concat(found).sort("table", "key")
+    frames = [frame.select(*PROPOSAL_SCHEMA) for frame in (banks, merged, recoded, moved)]
+    return pl.concat(frames).sort("table", "key")
 
 
 def loosely(name: pl.Expr) -> pl.Expr:

@@ -27,7 +27,10 @@ def changes_over_time(changesets: Sequence[Changeset]) -> Figure:
     axes.set_title("Changes of the bank master", loc="left", fontsize=12, fontweight="bold")
     axes.set_ylabel("Rows")
     axes.spines[["top", "right"]].set_visible(False)
-    shown = sorted((one for one in changesets if one.counts.get("rows")), key=lambda one: (one.business_date, one.id))
+    shown = sorted(
+        (changeset for changeset in changesets if changeset.counts.get("rows")),
+        key=lambda changeset: (changeset.business_date, changeset.id),
+    )
     if not shown:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "No changes yet", transform=axes.transAxes, ha="center", color=_INK, fontsize=12)
@@ -35,15 +38,18 @@ def changes_over_time(changesets: Sequence[Changeset]) -> Figure:
     places = list(range(len(shown)))
     below = [0] * len(shown)
     for diff_type, colour in _COLOURS.items():
-        heights = [sum(one.counts.get(f"{table}.{diff_type}", 0) for table in Table) for one in shown]
+        heights = [sum(changeset.counts.get(f"{table}.{diff_type}", 0) for table in Table) for changeset in shown]
         axes.bar(places, heights, bottom=below, color=colour, label=diff_type.value, width=0.85)
         below = [lower + height for lower, height in zip(below, heights, strict=True)]
-    held = [place for place, one in zip(places, shown, strict=True) if one.hold_reason is not None]
+    held = [place for place, changeset in zip(places, shown, strict=True) if changeset.hold_reason is not None]
     axes.scatter(held, [below[place] for place in held], marker="x", color=_INK, label="held")
     axes.set_yscale("symlog")
     step = max(1, len(shown) // 10)
     axes.set_xticks(
-        places[::step], [f"{one.business_date:%Y-%m-%d}" for one in shown[::step]], rotation=30, ha="right"
+        places[::step],
+        [f"{changeset.business_date:%Y-%m-%d}" for changeset in shown[::step]],
+        rotation=30,
+        ha="right",
     )
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
     return figure

@@ -69,19 +69,19 @@ def _index(files: Mapping[str, bytes], where: str) -> str:
     folders = [path for path in files if path.rpartition("/")[2] == "banks.json"]
     scripts = [path for path in files if path.rpartition("/")[2] == _SCRIPT]
     lists = [path for path in files if path.lower().endswith((".txt", ".csv"))]
-    found = folders or scripts or lists
-    if not found:
+    indexes = folders or scripts or lists
+    if not indexes:
         raise ReadError(
             "release-without-data",
             "{where} has neither banks.json nor {script} nor a CSV.",
             where=where,
             script=_SCRIPT,
         )
-    if len(found) > 1:
+    if len(indexes) > 1:
         raise ReadError(
-            "several-releases", "{where} has more than one release: {files}.", where=where, files=sorted(found)
+            "several-releases", "{where} has more than one release: {files}.", where=where, files=sorted(indexes)
         )
-    return found[0]
+    return indexes[0]
 
 
 def _from_folder(files: Mapping[str, bytes], index: str, where: str) -> Tables:

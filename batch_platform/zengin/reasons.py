@@ -26,14 +26,14 @@ def with_reasons(classed: pl.DataFrame) -> pl.DataFrame:
     """The rows with `reason`, one English sentence, and `message`: that sentence as `core.messages.to_json`."""
     kana, was = (pl.col(name) for name in ("becomes_kana", "was"))
     emptied = (kana == "") & (pl.col("was_kana") != "") & (was != pl.col("becomes"))
-    told = classed.with_columns(_change().alias(_CHANGE))
-    told = _also(
-        told,
+    frame = classed.with_columns(_change().alias(_CHANGE))
+    frame = _also(
+        frame,
         emptied,
         Message("change-empties-kana", "{change}, and its kana {kana} is gone", change=_CHANGE, kana="was_kana"),
     )
-    told = _also(
-        told,
+    frame = _also(
+        frame,
         pl.col("elsewhere").is_not_null(),
         Message(
             "change-moves-name",
@@ -43,19 +43,19 @@ def with_reasons(classed: pl.DataFrame) -> pl.DataFrame:
             key="elsewhere",
         ),
     )
-    added, deleted = (pl.col("diff_type") == one for one in (DiffType.ADDITION, DiffType.DELETION))
-    said = (
+    added, deleted = (pl.col("diff_type") == kind for kind in (DiffType.ADDITION, DiffType.DELETION))
+    sentence = (
         pl.when(added)
         .then(_addition())
         .when(deleted)
         .then(_deletion())
         .otherwise(_each(Message("change-said", "{change}.", change=_CHANGE)))
     )
-    return told.with_columns(said.alias(_CHANGE)).unnest(_CHANGE)
+    return frame.with_columns(sentence.alias(_CHANGE)).unnest(_CHANGE)
 
 
-def _also(told: pl.DataFrame, where: pl.Expr, more: Message) -> pl.DataFrame:
-    return told.with_columns(pl.when(where).then(_each(more)).otherwise(pl.col(_CHANGE)).alias(_CHANGE))
+def _also(frame: pl.DataFrame, where: pl.Expr, more: Message) -> pl.DataFrame:
+    return frame.with_columns(pl.when(where).then(_each(more)).otherwise(pl.col(_CHANGE)).alias(_CHANGE))
 
 
 def _each(message: Message) -> pl.Expr:

@@ -53,16 +53,16 @@ def payload_hash(changes: pl.DataFrame | Iterable[Record]) -> str:
     if isinstance(changes, pl.DataFrame):
         parts = pl.col("table", "key", "base_hash", "new_hash").fill_null("")
         return _digest(lines(changes, pl.concat_str(parts, separator="|")))  # `fingerprint` of a column
-    return _digest("\n".join(sorted(one.fingerprint for one in changes)))
+    return _digest("\n".join(sorted(record.fingerprint for record in changes)))
 
 
 def counts(changes: pl.DataFrame) -> dict[str, int]:
     """Rows of a classified diff as `Changeset.counts` has them."""
-    found = {"rows": changes.height}
+    sizes = {"rows": changes.height}
     for prefix, columns in (("", ["table", "diff_type"]), ("class.", ["change_class"]), ("risk.", ["risk"])):
         for *names, rows in changes.group_by(columns).len().sort(columns).iter_rows():
-            found[prefix + ".".join(names)] = rows
-    return found
+            sizes[prefix + ".".join(names)] = rows
+    return sizes
 
 
 def _id(kind: str, business_date: date, *parts: str | None) -> str:
@@ -138,7 +138,7 @@ def make_bulk_record(
         changes={},
         base_hash=base_content_hash,
         new_hash=rows_hash,
-        risk=max((Risk(one) for one in changes.get_column("risk").unique()), key=_RISKS.index, default=Risk.LOW),
+        risk=max((Risk(risk) for risk in changes.get_column("risk").unique()), key=_RISKS.index, default=Risk.LOW),
         change_class=None,
         reason=Message("rows-at-once", "{count} rows at once.", count=f"{changes.height:,}"),
         data_summary={
@@ -243,14 +243,16 @@ def timestamp_text(at: datetime) -> str:
 
 def to_item(record: Record) -> dict[str, Attribute]:
     """The item of a record; fields that are None or empty have no attribute. `from_item` is its inverse."""
-    values: dict[str, Any] = {one.name: getattr(record, one.name) for one in fields(record)}
+    values: dict[str, Any] = {field.name: getattr(record, field.name) for field in fields(record)}
     for name in _MOMENTS:
         values[name] = values[name] and timestamp_text(values[name])
     for name in _OF_COLUMNS:
         values[name] = values[name] and {_camel(column): value for column, value in values[name].items()}
     values["not_before"] = record.not_before and record.not_before.isoformat()
     values["message"] = kept(record.reason)
-    values["approvals"] = [{"account": one.account, "at": timestamp_text(one.at)} for one in record.approvals]
+    values["approvals"] = [
+        {"account": approval.account, "at": timestamp_text(approval.at)} for approval in record.approvals
+    ]
     if record.approvals:
         # The spec knows one approver: the one whose yes made it approved.
         values["approved_by"] = values["approvals"][-1]["account"]
@@ -260,8 +262,8 @@ def to_item(record: Record) -> dict[str, Attribute]:
 
 def from_item(item: Mapping[str, Any]) -> Record:
     """The record of an item; attributes it does not know are left out."""
-    found = {_snake(name): _plain(value) for name, value in item.items()}
-    values = {one.name: found[one.name] for one in fields(Record) if one.name in found}
+    attributes = {_snake(name): _plain(value) for name, value in item.items()}
+    values = {field.name: attributes[field.name] for field in fields(Record) if field.name in attributes}
     for name in ("table", "key", "zengin_data", "current_data", "base_hash", "new_hash", "change_class"):
         values.setdefault(name, None)
     for name in _MOMENTS:
@@ -273,13 +275,14 @@ def from_item(item: Mapping[str, Any]) -> Record:
     values["status"] = Status(values["status"])
     values["diff_type"] = DiffType(values["diff_type"])
     values["risk"] = Risk(values["risk"])
-    values["reason"] = restored(values.get("reason", ""), found.get("message"))
+    values["reason"] = restored(values.get("reason", ""), attributes.get("message"))
     values["table"] = values["table"] and Table(values["table"])
     values["change_class"] = values["change_class"] and ChangeClass(values["change_class"])
     if "not_before" in values:
         values["not_before"] = date.fromisoformat(values["not_before"])
     values["approvals"] = tuple(
-        Approval(one["account"], datetime.fromisoformat(one["at"])) for one in values.get("approvals", ())
+        Approval(approval["account"], datetime.fromisoformat(approval["at"]))
+        for approval in values.get("approvals", ())
     )
     return Record(**values)
 

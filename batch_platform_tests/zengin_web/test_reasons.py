@@ -72,6 +72,5 @@ def test_a_verdict_is_said_in_the_language_of_the_reader() -> None:
         limits=Limits(),
     )
     assert judged.reason.startswith("All 10 branches after ")
-    assert translated(judged.reason).endswith(
-        "店舗 10 件がすべて欠けています。ファイルが途中で切れているとみられます。"
-    )
+    japanese = translated(judged.reason)
+    assert japanese.endswith("店舗 10 件がすべて欠けています。ファイルが途中で切れているとみられます。")

@@ -40,19 +40,19 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
         step(f"  left out, this machine seems to be offline: {failure.message}")
         return
     with open_work(settings) as work:
-        wanted = _read(earlier, work), _read(later, work)
-        if _is(work, wanted[1]):
+        frames = _read(earlier, work), _read(later, work)
+        if _is(work, frames[1]):
             step("  the master holds the later release already")
-        elif _is_empty(work) or _is(work, wanted[0]):
+        elif _is_empty(work) or _is(work, frames[0]):
             accounts = _approvers(settings, work)
             today = work.business_date()
-            if not _is(work, wanted[0]):
+            if not _is(work, frames[0]):
                 _take(work, launcher, earlier, today - timedelta(days=1), step, accounts, bootstrap=True)
             _take(work, launcher, later, today, step, accounts)
         else:
             step("  the master holds another release: it is left alone")
             return
-        _show(work, wanted[1])
+        _show(work, frames[1])
 
 
 def _take(
@@ -94,8 +94,8 @@ def _approve(work: ZenginContext, changeset_id: str, account: str, step: Step) -
     from batch_platform.zengin.model import Status
 
     seen = service.changeset(work, changeset_id)
-    pending = [one for one in service.records_of(work, changeset_id) if one.status is Status.PENDING]
-    if not any(all(given.account != account for given in one.approvals) for one in pending):
+    pending = [record for record in service.records_of(work, changeset_id) if record.status is Status.PENDING]
+    if not any(all(given.account != account for given in record.approvals) for record in pending):
         return
     done = service.approve_changeset(
         work, changeset_id, by=account, payload_hash=seen.payload_hash, count=seen.counts["rows"]
@@ -154,12 +154,12 @@ def _approvers(settings: Settings, work: ZenginContext) -> tuple[str, ...]:
     return tuple(f"local:{name}" for name in APPROVERS)
 
 
-def _show(work: ZenginContext, wanted: tuple[pl.DataFrame, pl.DataFrame]) -> None:
+def _show(work: ZenginContext, release: tuple[pl.DataFrame, pl.DataFrame]) -> None:
     from batch_platform.zengin import service
 
     console = Console(highlight=False)
     banks, branches = service.master_as_of(work, None)
-    equal = banks.equals(wanted[0]) and branches.equals(wanted[1])
+    equal = banks.equals(release[0]) and branches.equals(release[1])
     verdict = "equal the release" if equal else "DIFFER from the release"
     rows = f"{banks.height:,} banks and {branches.height:,} branches"
     console.print(f"\nBank master: {rows} {verdict} {releases.LATER} row by row", soft_wrap=True)

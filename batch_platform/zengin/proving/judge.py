@@ -18,20 +18,20 @@ def differences(ground: Ground, books: Books, ends: Iterable[End]) -> list[str]:
 
     `ends` are what the changesets have come to, in the order in which they were proposed.
     """
-    there, wanted = ground.master(), books.master
-    found = [
-        f"{key} of the master: {there.get(key)}, not {wanted.get(key)}"
-        for key in sorted({*there, *wanted})
-        if there.get(key) != wanted.get(key)
+    there, expected = ground.master(), books.master
+    wrong = [
+        f"{key} of the master: {there.get(key)}, not {expected.get(key)}"
+        for key in sorted({*there, *expected})
+        if there.get(key) != expected.get(key)
     ][:NAMED]
-    found += _otherwise("history of changes", ground.history(), books.history)
-    found += _otherwise("history of validity", ground.standing(), books.standing)
-    found += _otherwise("conflicts", ground.conflicts(), books.conflicts)
-    return [*found, *_changesets(ground, list(ends)), *_records(ground, list(ends))]
+    wrong += _otherwise("history of changes", ground.history(), books.history)
+    wrong += _otherwise("history of validity", ground.standing(), books.standing)
+    wrong += _otherwise("conflicts", ground.conflicts(), books.conflicts)
+    return [*wrong, *_changesets(ground, list(ends)), *_records(ground, list(ends))]
 
 
-def _otherwise(what: str, there: Iterable[Any], wanted: Iterable[Any]) -> list[str]:
-    have, need = Counter(there), Counter(wanted)
+def _otherwise(what: str, there: Iterable[Any], expected: Iterable[Any]) -> list[str]:
+    have, need = Counter(there), Counter(expected)
     missing = [f"missing in the {what}: {row}" for row in (need - have).elements()]
     extra = [f"not to be in the {what}: {row}" for row in (have - need).elements()]
     return [*missing[:NAMED], *extra[:NAMED]]
@@ -44,23 +44,23 @@ def _changesets(ground: Ground, ends: list[End]) -> list[str]:
 def _records(ground: Ground, ends: list[End]) -> list[str]:
     """Each record ended once, its mirror as it is, its audit without a gap."""
     records = ground.records()
-    found = [
+    wrong = [
         f"record {record.id} is {record.status}, version {record.version}, but mirrored as {record.mirrored}"
         for record in records
         if record.mirrored != (record.status, record.version)
     ]
-    found += [
+    wrong += [
         f"record {record.id} has version {record.version}, but its audit tells of {list(record.audited)}"
         for record in records
         if list(record.audited) != list(range(1, record.version + 1))
     ]
     statuses: Mapping[str, int] = Counter(record.status for record in records)
     # the first release fills the empty master: its rows are one record
-    wanted = {
+    expected = {
         "completed": 1 + sum(end.completed for end in ends[1:]),
         "failed": sum(end.failed for end in ends[1:]),
     }
     there = {status: count for status, count in statuses.items() if count}
-    if there != {status: count for status, count in wanted.items() if count}:
-        found.append(f"records: {dict(there)}, not {wanted}")
-    return found[:NAMED]
+    if there != {status: count for status, count in expected.items() if count}:
+        wrong.append(f"records: {dict(there)}, not {expected}")
+    return wrong[:NAMED]

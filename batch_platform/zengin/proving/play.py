@@ -134,8 +134,8 @@ class Play:
         """What is otherwise than in the books, and what the product's own checks say."""
         with self.ground.worker(self.clock) as calm:
             service.sweep(calm)  # a kill after the last move leaves its audit to the sweeper
-            found = differences(self.ground, self.books, self.ends)
-            return found + [
+            wrong = differences(self.ground, self.books, self.ends)
+            return wrong + [
                 f"{check.name}: {check.description}" for check in service.check_master(calm) if not check.passed
             ]
 

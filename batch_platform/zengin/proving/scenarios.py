@@ -52,10 +52,10 @@ def play_crash(ground: Ground, case: ReleaseCase) -> Played:
     with ground.worker(play.clock) as calm:
         play.follow(calm)
         play.applied()
-        found = play.differences()
+        differing = play.differences()
         # followed once more, nothing changes
         play.follow(calm)
-    return Played(case, tuple(found or play.differences()), mortal.writes)
+    return Played(case, tuple(differing or play.differences()), mortal.writes)
 
 
 # killed at random
@@ -68,10 +68,10 @@ def kill_cases(wish: Wish) -> Iterator[ReleaseCase]:
 def play_kills(ground: Ground, case: ReleaseCase) -> Played:
     """Killed so many times, release after release; a process that comes after the last kill ends each release."""
     play = Play(ground, case, utc_now)
-    found: list[str] = []
+    differing: list[str] = []
     kills = 0
     with workers(release_worker, ground.name, ahead=1) as waiting:
-        while kills < case.kills and not found:
+        while kills < case.kills and not differing:
             play.release()
             line = f"{play.source} {play.day}"
             for _ in range(min(_KILLS_AT_MOST, case.kills - kills)):
@@ -79,16 +79,16 @@ def play_kills(ground: Ground, case: ReleaseCase) -> Played:
                 worker.begin(line)
                 time.sleep(play.random.random() * _MOMENTS)
                 died, wrong = worker.kill()
-                found += wrong
+                differing += wrong
                 kills += died
                 if not died:
                     break
             last = next(waiting)
             last.begin(line)
-            found += last.ended()
+            differing += last.ended()
             play.applied()
-            found += play.differences()
-    return Played(case, tuple(found), struck=kills)
+            differing += play.differences()
+    return Played(case, tuple(differing), struck=kills)
 
 
 SCENARIOS: Final = (

@@ -97,10 +97,17 @@ def _due(context: ZenginContext, day: date) -> dict[str, list[Key]]:
             indexed.setdefault(record.changeset_id, set()).add((record.id, record.timestamp))
     with context.store.snapshot() as session:
         ids = sorted({*session.approved_changesets(day), *indexed})
-        found = session.changesets(ids=ids, limit=len(ids)) if ids else []
-        ready = [one for one in found if one.status not in _CLOSED and one.business_date <= day]
-        ready.sort(key=lambda one: (one.created_at, one.id))
-        return {one.id: sorted(indexed.get(one.id, set()) | set(session.record_keys(one.id))) for one in ready}
+        changesets = session.changesets(ids=ids, limit=len(ids)) if ids else []
+        ready = [
+            changeset
+            for changeset in changesets
+            if changeset.status not in _CLOSED and changeset.business_date <= day
+        ]
+        ready.sort(key=lambda changeset: (changeset.created_at, changeset.id))
+        return {
+            changeset.id: sorted(indexed.get(changeset.id, set()) | set(session.record_keys(changeset.id)))
+            for changeset in ready
+        }
 
 
 def _apply_changeset(

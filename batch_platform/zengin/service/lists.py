@@ -60,8 +60,8 @@ def changesets(
     place = cursors.decode(cursor, at=datetime, id=str)
     before = (place["at"], place["id"]) if place else None
     with context.store.snapshot() as session:
-        found = session.changesets(statuses=statuses, before=before, limit=limit + 1)
-    return cursors.cut(found, limit, lambda changeset: {"at": changeset.created_at, "id": changeset.id})
+        rows = session.changesets(statuses=statuses, before=before, limit=limit + 1)
+    return cursors.cut(rows, limit, lambda changeset: {"at": changeset.created_at, "id": changeset.id})
 
 
 def history_of(
@@ -75,8 +75,8 @@ def history_of(
     """Applied changes, newest first: of a changeset, of a key ("0001" or "0001-001"), or all."""
     before = cursors.decode(cursor, id=int).get("id")
     with context.store.snapshot() as session:
-        found = session.history_page(changeset_id=changeset_id, key=key, before=before, limit=limit + 1)
-    return cursors.cut(found, limit, lambda row: {"id": row["id"]})
+        rows = session.history_page(changeset_id=changeset_id, key=key, before=before, limit=limit + 1)
+    return cursors.cut(rows, limit, lambda row: {"id": row["id"]})
 
 
 def snapshot_day(context: ZenginContext, day: date | None = None) -> date:

@@ -80,8 +80,8 @@ def propose(context: ZenginContext, day: date | None = None, *, dry_run: bool = 
         if snapshot is None:
             raise no_snapshot(day)
         known = _known(guard, snapshot)
-        asked = _asked_later(snapshot, known)
-        if known is not None and not asked and (snapshot.verdict is not None or dry_run):
+        again = _asked_later(snapshot, known)
+        if known is not None and not again and (snapshot.verdict is not None or dry_run):
             return Proposal(known)
         compared = _compare(context, guard, snapshot)
         verdict, hold, reason = _stale(guard, snapshot, compared) or _judge(context, guard, snapshot, compared)
@@ -90,7 +90,7 @@ def propose(context: ZenginContext, day: date | None = None, *, dry_run: bool = 
             return Proposal(changeset, raised=changeset.counts["rows"] if verdict is Verdict.ACCEPTED else 0)
         if verdict is Verdict.HELD:
             return Proposal(_close(context, snapshot, known or changeset, add=known is None))
-        held = known if asked and known is not None and known.status is ChangesetStatus.HELD else None
+        held = known if again and known is not None and known.status is ChangesetStatus.HELD else None
         return _raise(context, guard, snapshot, compared, changeset, held=held)
 
 
@@ -119,8 +119,8 @@ def raise_held(context: ZenginContext, seen: Changeset, *, by: str) -> Proposal:
 
 
 def _known(guard: Session, snapshot: SnapshotRow) -> Changeset | None:
-    found = guard.changesets(ids=[changeset_id_of(snapshot.id)], limit=1)
-    return found[0] if found else None
+    changesets = guard.changesets(ids=[changeset_id_of(snapshot.id)], limit=1)
+    return changesets[0] if changesets else None
 
 
 def _asked_later(snapshot: SnapshotRow, known: Changeset | None) -> bool:
@@ -154,21 +154,21 @@ def _stale(
     """What the arrival tells, before the rows are looked at."""
     newest = guard.newest_snapshot()
     if newest is not None and newest.id != snapshot.id and newest.verdict is not None:
-        told = Message(
+        reason = Message(
             "arrived-before-the-judged",
             "{version} arrived before {newest}, which is judged already.",
             version=snapshot.provenance.version,
             newest=newest.provenance.version,
         )
-        return Verdict.HELD, HoldReason.REGRESSION, told
+        return Verdict.HELD, HoldReason.REGRESSION, reason
     content = snapshot.provenance.content_hash
-    proposed = any(one.inverse_of is None for one in guard.changesets(statuses=_UNDECIDED, limit=1000))
+    proposed = any(changeset.inverse_of is None for changeset in guard.changesets(statuses=_UNDECIDED, limit=1000))
     if compared.base_hash == content and guard.accepted_hashes()[-1:] != [content] and proposed:
-        told = Message(
+        reason = Message(
             "equals-master-before-newer",
             "It equals the master, while what a newer release proposed has still to be decided or applied.",
         )
-        return Verdict.HELD, HoldReason.REGRESSION, told
+        return Verdict.HELD, HoldReason.REGRESSION, reason
     return None
 
 
@@ -262,9 +262,9 @@ def _raise(
         # with the verdict, so that an override that is killed is still one that can be given again
         if stored is not None and (held is not None or stored.payload_hash != changeset.payload_hash):
             session.move_changeset(stored, who=who, now=now, why=changeset.reason, **_facts(changeset, held))
-        for one in session.changesets(statuses=[ChangesetStatus.HELD], limit=1000):
+        for older in session.changesets(statuses=[ChangesetStatus.HELD], limit=1000):
             session.move_changeset(
-                one,
+                older,
                 status=ChangesetStatus.SUPERSEDED,
                 who=SYSTEM,
                 now=now,
@@ -284,7 +284,11 @@ def _raise(
 def _inverses(guard: Session, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     """The changesets among these that undo another."""
     ids = sorted({row["changeset_id"] for row in rows})
-    return {one.id for one in guard.changesets(ids=ids, limit=len(ids) + 1) if one.inverse_of is not None}
+    return {
+        changeset.id
+        for changeset in guard.changesets(ids=ids, limit=len(ids) + 1)
+        if changeset.inverse_of is not None
+    }
 
 
 def _facts(changeset: Changeset, held: Changeset | None) -> dict[str, Any]:
@@ -299,9 +303,9 @@ def _of_fresh(
 ) -> Changeset:
     """The changeset of what is really raised."""
     if fresh.is_empty():
-        told = changeset.reason
+        reason = changeset.reason
         if changeset.verdict is Verdict.ACCEPTED:
-            told = Message(
+            reason = Message(
                 "nothing-new",
                 "Nothing new; waiting for approval or application already: {waiting}; rejected before: {rejected}.",
                 waiting=f"{carried:,}",
@@ -310,7 +314,7 @@ def _of_fresh(
         return replace(
             changeset,
             verdict=Verdict.NOOP,
-            reason=told,
+            reason=reason,
             counts={"rows": 0},
             payload_hash=payload_hash(fresh),
             status=ChangesetStatus.APPLIED,

@@ -34,8 +34,10 @@ def quorums(context: ZenginContext, records: Sequence[Record]) -> dict[str, Quor
         counts.update(rows_of(record))
     needed = max(approvals_needed(counts, context.limits), 2 if any(record.approvals for record in records) else 1)
     return {
-        one.id: Quorum(needed if one.inverse_of is None else max(needed, one.needs_approvals), one.proposed_by)
-        for one in changesets_of(context, records)
+        changeset.id: Quorum(
+            needed if changeset.inverse_of is None else max(needed, changeset.needs_approvals), changeset.proposed_by
+        )
+        for changeset in changesets_of(context, records)
     }
 
 

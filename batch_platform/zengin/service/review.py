@@ -279,7 +279,7 @@ def _seen(
     """The records as they are, all of them in one of the statuses and of the version that was seen."""
     if not ids:
         raise InvalidInput("no-record-named", "name at least one record", field="ids")
-    records = [context.records.get(one) for one in dict.fromkeys(ids)]
+    records = [context.records.get(record_id) for record_id in dict.fromkeys(ids)]
     for record in records:
         if versions is not None and versions.get(record.id, record.version) != record.version:
             raise changed_record(record.id)
@@ -292,7 +292,7 @@ def _seen(
                 statuses=statuses,
                 field="status",
             )
-    held = [one for one in changesets_of(context, records) if one.status is ChangesetStatus.HELD]
+    held = [changeset for changeset in changesets_of(context, records) if changeset.status is ChangesetStatus.HELD]
     if held:
         raise still_held(held[0].id)
     return records
@@ -349,7 +349,7 @@ def _move(context: ZenginContext, records: Sequence[Record], to: Status, fields:
     done = [context.records.amend_many(same, now=now, fields=fields)] if same else []
     done += [context.records.move_many(other, to, now=now, fields=fields)] if other else []
     moved = [record for part in done for record in part.records]
-    if lost := [one for part in done for one in part.lost]:
+    if lost := [record_id for part in done for record_id in part.lost]:
         note(context, moved, who=SYSTEM)
         raise changed_record(lost[0])
     return moved
@@ -377,10 +377,10 @@ def _records(context: ZenginContext, changeset_id: str) -> list[Record]:
 
 
 def _changeset(context: ZenginContext, changeset_id: str, version: int | None) -> Changeset:
-    found = _now(context, changeset_id)
-    if version is not None and found.version != version:
+    changeset = _now(context, changeset_id)
+    if version is not None and changeset.version != version:
         raise changed_changeset(changeset_id)
-    return found
+    return changeset
 
 
 def _now(context: ZenginContext, changeset_id: str) -> Changeset:
@@ -389,7 +389,7 @@ def _now(context: ZenginContext, changeset_id: str) -> Changeset:
 
 
 def _by_changeset(records: Sequence[Record]) -> dict[str, list[Record]]:
-    found: dict[str, list[Record]] = {}
+    grouped: dict[str, list[Record]] = {}
     for record in records:
-        found.setdefault(record.changeset_id, []).append(record)
-    return found
+        grouped.setdefault(record.changeset_id, []).append(record)
+    return grouped

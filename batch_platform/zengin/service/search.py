@@ -36,8 +36,8 @@ def banks(
     """Banks by code or by name in any writing, old names too; and the cursor of the next page."""
     after = cursors.decode(cursor, after=str).get("after")
     with context.store.snapshot() as session:
-        found = session.banks_page(text, as_of=as_of, after=after, limit=limit + 1)
-    return cursors.cut(found, limit, lambda row: {"after": row["bank_code"]})
+        rows = session.banks_page(text, as_of=as_of, after=after, limit=limit + 1)
+    return cursors.cut(rows, limit, lambda row: {"after": row["bank_code"]})
 
 
 def branches(
@@ -54,8 +54,8 @@ def branches(
     with context.store.snapshot() as session:
         if not session.banks_page(bank_code, as_of=as_of, limit=1):
             raise NotFound("unknown-bank", "there is no bank {bank}", bank=bank_code, field="bank_code")
-        found = session.branches_page(bank_code, text, as_of=as_of, after=after, limit=limit + 1)
-    return cursors.cut(found, limit, lambda row: {"after": row["branch_code"]})
+        rows = session.branches_page(bank_code, text, as_of=as_of, after=after, limit=limit + 1)
+    return cursors.cut(rows, limit, lambda row: {"after": row["branch_code"]})
 
 
 def master_as_of(context: ZenginContext, day: date | None) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -141,8 +141,10 @@ def _same(session: Session, newest: SnapshotRow | None, day: date, content: str)
 
 def _is_closed(session: Session, snapshot: SnapshotRow) -> bool:
     """Whether nothing of it has still to be judged, decided or applied."""
-    found = session.changesets(ids=[changeset_id_of(snapshot.id)], limit=1)
-    return snapshot.verdict is not None and all(not CHANGESET_TRANSITIONS[one.status] & _OPEN for one in found)
+    changesets = session.changesets(ids=[changeset_id_of(snapshot.id)], limit=1)
+    return snapshot.verdict is not None and all(
+        not CHANGESET_TRANSITIONS[changeset.status] & _OPEN for changeset in changesets
+    )
 
 
 def changeset_id_of(snapshot_id: str) -> str:
@@ -222,15 +224,15 @@ def _checks(
 
 def _incomplete(banks: pl.DataFrame, branches: pl.DataFrame) -> list[str]:
     """Key and name of what has an empty value: real releases lost the kana of 34 banks at once."""
-    found: list[str] = []
+    names: list[str] = []
     for frame, key, of in (
         (banks, pl.col("bank_code"), "bank"),
         (branches, pl.concat_str("bank_code", "branch_code", separator="-"), "branch"),
     ):
         empty = pl.any_horizontal(pl.col(f"{of}_{value}").str.strip_chars() == "" for value in VALUES)
         named = frame.filter(empty).select(pl.concat_str(key, pl.col(f"{of}_name"), separator=" ").alias("named"))
-        found += named.get_column("named").to_list()
-    return found
+        names += named.get_column("named").to_list()
+    return names
 
 
 def _kana_names(banks: pl.DataFrame, branches: pl.DataFrame) -> Iterator[tuple[str, str]]:

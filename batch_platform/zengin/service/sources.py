@@ -69,8 +69,8 @@ def read_source(source: str, s3: S3Client) -> Source:
         return _from_s3(source, s3)
     path = Path(source).expanduser()
     if path.is_dir():
-        found = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
-        files = {name: file.read_bytes() for name, file in found.items() if _is_wanted(name)}
+        paths = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
+        files = {name: file.read_bytes() for name, file in paths.items() if _is_wanted(name)}
         return _of_directory(str(path.resolve()), files)
     if not path.is_file():
         raise _missing(source)
@@ -98,18 +98,18 @@ def drops(s3: S3Client, bucket: str, *, now: datetime) -> list[Drop]:
     folders = sorted(
         {stored.key.removesuffix("banks.json") for stored in listed if stored.key.endswith("/banks.json")}
     )
-    found: list[Drop] = []
+    ready: list[Drop] = []
     for folder in folders:
         inside = [stored for stored in listed if stored.key.startswith(folder)]
         etags = "".join(f"{stored.key} {stored.etag}\n" for stored in inside)
         newest = max(stored.last_modified for stored in inside)
         if now - newest >= SETTLED:
-            found.append(Drop(objects.uri(bucket, folder), _digest(etags.encode())[:16], day_of(folder, newest)))
+            ready.append(Drop(objects.uri(bucket, folder), _digest(etags.encode())[:16], day_of(folder, newest)))
     for stored in listed:
         if stored.key.startswith(tuple(folders)) or not stored.key.endswith((*_ARCHIVES, ".txt", ".csv")):
             continue
-        found.append(Drop(stored.uri, stored.etag, day_of(stored.key, stored.last_modified)))
-    return sorted(found, key=lambda drop: (drop.day, drop.source))
+        ready.append(Drop(stored.uri, stored.etag, day_of(stored.key, stored.last_modified)))
+    return sorted(ready, key=lambda drop: (drop.day, drop.source))
 
 
 def day_of(name: str, modified: datetime) -> date:
@@ -141,22 +141,22 @@ def _from_s3(source: str, s3: S3Client) -> Source:
     if data is not None:
         return _of_file(source, data)
     folder = key.rstrip("/") + "/"
-    listed = {one.key.removeprefix(folder): one for one in objects.list_objects(s3, bucket, folder)}
-    wanted = {name: one for name, one in listed.items() if _is_wanted(name)}
-    if not wanted:
+    listed = {stored.key.removeprefix(folder): stored for stored in objects.list_objects(s3, bucket, folder)}
+    parts = {name: stored for name, stored in listed.items() if _is_wanted(name)}
+    if not parts:
         raise _missing(source)
-    return _of_directory(source, _read_all(s3, wanted))
+    return _of_directory(source, _read_all(s3, parts))
 
 
-def _read_all(s3: S3Client, wanted: Mapping[str, objects.StoredObject]) -> dict[str, bytes]:
+def _read_all(s3: S3Client, parts: Mapping[str, objects.StoredObject]) -> dict[str, bytes]:
     """A thousand small objects: by threads, as many as the client keeps connections."""
     from concurrent.futures import ThreadPoolExecutor
 
-    if sum(stored.size for stored in wanted.values()) > _BYTES_AT_MOST:
+    if sum(stored.size for stored in parts.values()) > _BYTES_AT_MOST:
         raise PermanentFailure("release-too-large", "the release has more than {limit} bytes", limit=_BYTES_AT_MOST)
     with ThreadPoolExecutor(max_workers=16) as threads:
-        read = threads.map(lambda one: objects.read_bytes(s3, one, limit=_BYTES_AT_MOST), wanted.values())
-        return dict(zip(wanted, read, strict=True))
+        read = threads.map(lambda stored: objects.read_bytes(s3, stored, limit=_BYTES_AT_MOST), parts.values())
+        return dict(zip(parts, read, strict=True))
 
 
 def _of_directory(where: str, files: Mapping[str, bytes]) -> Source:
@@ -192,9 +192,9 @@ def _unpacked(name: str, content: bytes, where: str) -> dict[str, bytes]:
 
 def _zipped(content: bytes, where: str) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        wanted = [entry for entry in packed.infolist() if _is_wanted(entry.filename)]
-        _check_room(sum(entry.file_size for entry in wanted), where)
-        for entry in wanted:
+        entries = [entry for entry in packed.infolist() if _is_wanted(entry.filename)]
+        _check_room(sum(entry.file_size for entry in entries), where)
+        for entry in entries:
             yield entry.filename, packed.read(entry)
 
 

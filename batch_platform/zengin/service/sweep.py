@@ -69,7 +69,7 @@ def digest(context: ZenginContext) -> Digest:
         by_risk.total(),
         dict(by_risk),
         None if oldest is None else context.clock() - oldest,
-        tuple(one.id for one in held),
+        tuple(changeset.id for changeset in held),
     )
 
 
@@ -122,5 +122,5 @@ def _behind(context: ZenginContext) -> list[Record]:
     ]
     ids = sorted({record.changeset_id for record in moved})
     with context.store.snapshot() as session:
-        ours = {one.id for one in session.changesets(ids=ids, limit=len(ids) + 1)}
+        ours = {changeset.id for changeset in session.changesets(ids=ids, limit=len(ids) + 1)}
     return [record for record in moved if record.changeset_id in ours]

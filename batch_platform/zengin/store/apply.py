@@ -134,15 +134,15 @@ def _only(changeset_id: str) -> dict[str, object]:
     return {**nothing, "ids": [changeset_id], "limit": 1}
 
 
-def _require(changeset_id: str, found: int, expected: int, what: str) -> None:
-    if found != expected:
+def _require(changeset_id: str, written: int, expected: int, what: str) -> None:
+    if written != expected:
         raise PermanentFailure(
             "rows-not-written",
             "changeset {changeset} was not applied: {expected} {what} were to be written, not {found}",
             changeset=changeset_id,
             expected=expected,
             what=what,
-            found=found,
+            found=written,
         )
 
 
@@ -190,10 +190,10 @@ def _refusals(changeset_id: str) -> Iterator[None]:
     try:
         yield
     except (psycopg.IntegrityError, psycopg.DataError) as error:
-        said = error.diag.message_detail or error.diag.message_primary or str(error)
+        reason = error.diag.message_detail or error.diag.message_primary or str(error)
         raise PermanentFailure(
             "changeset-not-applied",
             "changeset {changeset} was not applied: {reason}",
             changeset=changeset_id,
-            reason=said,
+            reason=reason,
         ) from error

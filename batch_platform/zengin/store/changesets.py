@@ -66,12 +66,12 @@ class Changesets(ZenginStatements):
 
     def changeset(self, changeset_id: str) -> Changeset:
         """Raises `NotFound`."""
-        found = self.changesets(ids=[changeset_id], limit=1)
-        if not found:
+        changesets = self.changesets(ids=[changeset_id], limit=1)
+        if not changesets:
             raise NotFound(
                 "unknown-changeset", "there is no changeset {changeset}", changeset=changeset_id, field="changeset_id"
             )
-        return found[0]
+        return changesets[0]
 
     def changesets(
         self,
@@ -160,5 +160,5 @@ def _changeset(row: dict[str, Any]) -> Changeset:
 def _with_message(row: dict[str, Any]) -> dict[str, Any]:
     """The row with its reason as the message that it is."""
     message, reason = row["message"], row["reason"]
-    told = {name: value for name, value in row.items() if name != "message"}
-    return {**told, "reason": None if reason is None else restored(reason, message)}
+    columns = {name: value for name, value in row.items() if name != "message"}
+    return {**columns, "reason": None if reason is None else restored(reason, message)}

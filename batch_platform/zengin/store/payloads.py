@@ -52,10 +52,10 @@ class Payloads:
         """The payload of a record, exactly as it was put. Raises `PermanentFailure` when it is not, or is gone."""
         location = record.data_location or ""
         bucket, _, key = location.removeprefix("s3://").partition("/")
-        wanted: Any = {"Bucket": bucket, "Key": key}
+        request: Any = {"Bucket": bucket, "Key": key}
         if version := record.metadata.get(_VERSION):
-            wanted["VersionId"] = version
-        payload = self._get(wanted, location or f"the payload of record {record.id}")
+            request["VersionId"] = version
+        payload = self._get(request, location or f"the payload of record {record.id}")
         if sha256(payload).hexdigest() != record.metadata.get(_HASH):
             raise PermanentFailure(
                 "payload-differs",
@@ -65,13 +65,13 @@ class Payloads:
             )
         return payload
 
-    def _get(self, wanted: Any, where: str) -> bytes:
+    def _get(self, request: Any, where: str) -> bytes:
         """The whole body; one that breaks off is asked for again, which boto3 does not do by itself."""
         failures = 0
         while True:
             try:
                 with aws_failures(where):
-                    return self._s3.get_object(**wanted)["Body"].read()
+                    return self._s3.get_object(**request)["Body"].read()
             except TransientFailure:
                 failures += 1
                 if failures >= self._patience.attempts:

@@ -83,9 +83,9 @@ class RecordStore:
         """
         writes = [self._put(record) for record in {record.id: record for record in records}.values()]
         known = self._write(writes)
-        for write, found in known:
+        for write, item in known:
             ours = from_item(write.item)
-            if found is None or from_item(found).fingerprint != ours.fingerprint:
+            if item is None or from_item(item).fingerprint != ours.fingerprint:
                 raise PermanentFailure(
                     "record-is-another-proposal", "record {record} is another proposal already", record=ours.id
                 )
@@ -139,25 +139,25 @@ class RecordStore:
         `before` leaves out records of this moment and later. A record that moved an instant ago may be missing, as
         the index lags; one that is given is in that status and has not passed its `ttl`.
         """
-        found: list[Record] = []
+        records: list[Record] = []
         place: Any = None
         if last := cursors.decode(cursor, id=str, timestamp=str):
             place = {**{name: {"S": text} for name, text in last.items()}, "status": {"S": str(status)}}
         while True:
-            keys, place = self._hints(status, before, place, limit - len(found))
-            there = (one for one in self.get_many(keys) if one.status is status)
-            found += [one for one in there if one.ttl is None or one.ttl > now.timestamp()]
+            keys, place = self._hints(status, before, place, limit - len(records))
+            there = (record for record in self.get_many(keys) if record.status is status)
+            records += [record for record in there if record.ttl is None or record.ttl > now.timestamp()]
             if place is None:
-                return found, None
-            if len(found) >= limit:
-                return found, cursors.encode({name: place[name]["S"] for name in ("id", "timestamp")})
+                return records, None
+            if len(records) >= limit:
+                return records, cursors.encode({name: place[name]["S"] for name in ("id", "timestamp")})
 
     def all_by_status(self, status: Status, *, now: datetime, before: datetime | None = None) -> Iterator[Record]:
         """Every record of `by_status`, page after page."""
         cursor: str | None = None
         while True:
-            found, cursor = self.by_status(status, now=now, limit=_PAGE, cursor=cursor, before=before)
-            yield from found
+            page, cursor = self.by_status(status, now=now, limit=_PAGE, cursor=cursor, before=before)
+            yield from page
             if cursor is None:
                 return
 
@@ -195,16 +195,20 @@ class RecordStore:
         """
         for record in records:
             check(record.status, to)
-        return self._replace_all([(one, self._after(one, to, now, _fields(fields, one))) for one in records])
+        return self._replace_all(
+            [(record, self._after(record, to, now, _fields(fields, record))) for record in records]
+        )
 
     def amend_many(
         self, records: Sequence[Record], *, now: datetime, fields: Fields | Callable[[Record], Fields]
     ) -> Moved:
         """Change fields of records that keep their status, like the first of two approvals; else as `move_many`."""
-        return self._replace_all([(one, self._after(one, one.status, now, _fields(fields, one))) for one in records])
+        return self._replace_all(
+            [(record, self._after(record, record.status, now, _fields(fields, record))) for record in records]
+        )
 
     def _replace_all(self, pairs: Sequence[tuple[Record, Record]]) -> Moved:
-        refused = {write.item["id"]["S"]: found for write, found in self._write([self._update(*p) for p in pairs])}
+        refused = {write.item["id"]["S"]: item for write, item in self._write([self._update(*p) for p in pairs])}
         # what is there is what was to be written: the reply had been lost, not the write
         lost = {after.id for _, after in pairs if after.id in refused and refused[after.id] != self._item(after)}
         return Moved(

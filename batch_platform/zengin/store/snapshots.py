@@ -71,13 +71,13 @@ class Snapshots(ZenginStatements):
         return changed == 1
 
     def snapshot(self, snapshot_id: str) -> SnapshotRow | None:
-        found = self._snapshots(id=snapshot_id)
-        return found[0] if found else None
+        snapshots = self._snapshots(id=snapshot_id)
+        return snapshots[0] if snapshots else None
 
     def newest_snapshot(self, day: date | None = None, *, until: date | None = None) -> SnapshotRow | None:
         """The one received last: of a business date, up to one, or at all."""
-        found = self._snapshots(business_date=day, until=until)
-        return found[0] if found else None
+        snapshots = self._snapshots(business_date=day, until=until)
+        return snapshots[0] if snapshots else None
 
     def snapshots_page(self, *, before: tuple[datetime, str] | None = None, limit: int) -> list[SnapshotRow]:
         """The newest first; `before` is `received_at` and id of the last page's last row."""
@@ -88,9 +88,9 @@ class Snapshots(ZenginStatements):
         """Contents of snapshots that were accepted, in the order in which they last were."""
         return [row["content_hash"] for row in self._rows("accepted_hashes")]
 
-    def _snapshots(self, *, limit: int = 1, **wanted: Any) -> list[SnapshotRow]:
+    def _snapshots(self, *, limit: int = 1, **filters: Any) -> list[SnapshotRow]:
         nothing = dict.fromkeys(("id", "business_date", "until", "before", "before_id"))
-        return [_snapshot(row) for row in self._rows("snapshots", limit=limit, **{**nothing, **wanted})]
+        return [_snapshot(row) for row in self._rows("snapshots", limit=limit, **{**nothing, **filters})]
 
 
 def _snapshot(row: dict[str, Any]) -> SnapshotRow:
