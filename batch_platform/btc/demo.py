@@ -74,7 +74,7 @@ def _adjusted(session: Acting, batch: Batch | None, step: Step, *, by_runs: bool
     if batch is None:
         draft = service.preview(context, RATE)
         step(f"  preview of +{RATE} %: {_summed(draft.summary.targets, draft.plan_sum, draft.plan_sha256)}")
-        key = service.idempotency_key(f"demo {number}", by=BY, asked={"rate": RATE, "memo": MEMO})
+        key = service.idempotency_key(f"demo {number}", by=BY, request={"rate": RATE, "memo": MEMO})
         batch = actions.create(session, RATE, memo=MEMO, key=key)
     batch = _sealed(context, batch, step)
     if batch.status not in REVERSIBLE:

@@ -47,12 +47,12 @@ def satoshi(text: str) -> int:
     """The satoshi of a Number. Raises `PermanentFailure` for a part of a satoshi, or no number."""
     try:
         scaled = Decimal(text).scaleb(SATOSHI)
-        found = int(scaled)
+        units = int(scaled)
     except (InvalidOperation, ValueError, OverflowError) as error:
         raise PermanentFailure("no-btc-amount", "{text} is not an amount of BTC", text=text) from error
-    if found != scaled:
+    if units != scaled:
         raise PermanentFailure("part-of-a-satoshi", "{text} BTC is not a whole number of satoshi", text=text)
-    return found
+    return units
 
 
 def moment_text(at: datetime) -> str:
@@ -75,7 +75,7 @@ def batch_key(batch_id: str) -> dict[str, Any]:
 
 def batch_item(batch: Batch) -> dict[str, Any]:
     """The item of a batch; fields that are None or empty have no attribute. `to_batch` is its inverse."""
-    values = {one.name: getattr(batch, one.name) for one in fields(batch)}
+    values = {field.name: getattr(batch, field.name) for field in fields(batch)}
     if isinstance(batch.error_message, Message):
         values[_MESSAGE] = to_json(batch.error_message)
     return {
@@ -85,7 +85,7 @@ def batch_item(batch: Batch) -> dict[str, Any]:
 
 def to_batch(item: Item) -> Batch:
     """The batch of an item; attributes it does not know are left out."""
-    known = {one.name for one in fields(Batch)}
+    known = {field.name for field in fields(Batch)}
     values = {name: _value(name, value) for name, value in item.items() if name in known}
     if _MESSAGE in item:
         values["error_message"] = from_json(item[_MESSAGE]["S"])
@@ -98,7 +98,7 @@ def _attribute(name: str, value: Any) -> dict[str, Any]:
     if name in _MOMENTS:
         return {"S": moment_text(value)}
     if name == "approvals":
-        return {"L": [_approval_item(one) for one in value]}
+        return {"L": [_approval_item(approval) for approval in value]}
     if isinstance(value, bool):
         return {"BOOL": value}
     if isinstance(value, str):
@@ -123,7 +123,7 @@ def _value(name: str, attribute: Mapping[str, Any]) -> Any:
     if name == "rounding":
         return Rounding(value)
     if name == "approvals":
-        return tuple(_approval(one["M"]) for one in value)
+        return tuple(_approval(approval["M"]) for approval in value)
     return int(value) if kind == "N" else value
 
 
@@ -156,24 +156,24 @@ def row_key(transaction_id: str, user_id: str, shards: int) -> dict[str, Any]:
 
 def to_row(item: Item) -> LedgerRow:
     """The ledger row of an item. One that was booked has no `state`: most rows are such."""
-    found = {name: next(iter(value.values())) for name, value in item.items()}
+    attributes = {name: next(iter(value.values())) for name, value in item.items()}
     return LedgerRow(
-        transaction_id=found["transaction_id"],
-        user_id=found["user_id"],
-        amount=satoshi(found["amount"]),
-        transaction_type=TransactionType(found["transaction_type"]),
-        created_at=moment(found["created_at"]),
-        committed_at=moment(found["committed_at"]),
-        created_by=found["created_by"],
-        memo=found.get("memo"),
-        state=RowState(found.get("state", RowState.APPLIED)),
-        reason=found.get("reason"),
+        transaction_id=attributes["transaction_id"],
+        user_id=attributes["user_id"],
+        amount=satoshi(attributes["amount"]),
+        transaction_type=TransactionType(attributes["transaction_type"]),
+        created_at=moment(attributes["created_at"]),
+        committed_at=moment(attributes["committed_at"]),
+        created_by=attributes["created_by"],
+        memo=attributes.get("memo"),
+        state=RowState(attributes.get("state", RowState.APPLIED)),
+        reason=attributes.get("reason"),
     )
 
 
 def row_item(row: LedgerRow) -> dict[str, Any]:
     """The item of a ledger row; `to_row` is its inverse."""
-    found: dict[str, Any] = {
+    item: dict[str, Any] = {
         "transaction_id": {"S": row.transaction_id},
         "user_id": {"S": row.user_id},
         "amount": {"N": btc_text(row.amount)},
@@ -183,9 +183,9 @@ def row_item(row: LedgerRow) -> dict[str, Any]:
         "created_by": {"S": row.created_by},
     }
     if row.state is not RowState.APPLIED:
-        found["state"] = {"S": str(row.state)}
+        item["state"] = {"S": str(row.state)}
     texts = {"memo": row.memo, "reason": row.reason}
-    return found | {name: {"S": text} for name, text in texts.items() if text}
+    return item | {name: {"S": text} for name, text in texts.items() if text}
 
 
 def user_key(user_id: str) -> dict[str, Any]:

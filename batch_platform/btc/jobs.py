@@ -30,11 +30,11 @@ class AdjustmentParameters(JobParameters):
     )
 
 
-def plan_adjustment(_pool: Pool | None, asked: AdjustmentParameters, _now: datetime) -> Launch:
+def plan_adjustment(_pool: Pool | None, parameters: AdjustmentParameters, _now: datetime) -> Launch:
     """One batch, its partition added where it is not there yet."""
-    if asked.dry_run:
-        return Launch.of_op("btc_adjustment_dry_run", "rehearse_adjustment", batch_id=asked.batch_id)
-    return of_batch("btc_adjustment", asked.batch_id)
+    if parameters.dry_run:
+        return Launch.of_op("btc_adjustment_dry_run", "rehearse_adjustment", batch_id=parameters.batch_id)
+    return of_batch("btc_adjustment", parameters.batch_id)
 
 
 def of_batch(job: str, batch_id: str) -> Launch:

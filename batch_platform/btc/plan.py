@@ -187,17 +187,17 @@ def summarise(plan: pl.DataFrame) -> Summary:
 def _distribution(rows: pl.DataFrame) -> tuple[Bucket, ...]:
     """Amounts by their number of digits, every decade from the smallest to the largest, empty ones too."""
     decades = rows.group_by(pl.col("amount").abs().cast(pl.String()).str.len_chars().cast(pl.Int64()).alias("digits"))
-    found = {
+    sizes = {
         digits: (users, int(amount))
         for digits, users, amount in decades.agg(
             pl.len().alias("users"), pl.col("amount").cast(pl.Int128()).sum()
         ).iter_rows()
     }
-    if not found:
+    if not sizes:
         return ()
     return tuple(
-        Bucket(10 ** (digits - 1), 10**digits, *found.get(digits, (0, 0)))
-        for digits in range(min(found), max(found) + 1)
+        Bucket(10 ** (digits - 1), 10**digits, *sizes.get(digits, (0, 0)))
+        for digits in range(min(sizes), max(sizes) + 1)
     )
 
 

@@ -35,9 +35,9 @@ def amounts_by_size(distribution: Sequence[Bucket], *, title: str) -> Figure:
         axes.text(0.5, 0.5, "No amounts", transform=axes.transAxes, ha="center", color=INK, fontsize=12)
         return figure
     left, right = figure.subplots(1, 2)
-    _bars(left, distribution, [one.users for one in distribution], "Users", BLUE)
-    colour = VERMILION if sum(one.amount for one in distribution) < 0 else GREEN
-    _bars(right, distribution, [abs(one.amount) for one in distribution], "BTC together", colour)
+    _bars(left, distribution, [bucket.users for bucket in distribution], "Users", BLUE)
+    colour = VERMILION if sum(bucket.amount for bucket in distribution) < 0 else GREEN
+    _bars(right, distribution, [abs(bucket.amount) for bucket in distribution], "BTC together", colour)
     right.yaxis.set_major_formatter(lambda satoshi, _: _short(int(satoshi)))
     return figure
 
@@ -49,7 +49,7 @@ def _bars(axes: Axes, distribution: Sequence[Bucket], heights: Sequence[int], la
     axes.set_ylim(bottom=0)
     axes.set_ylabel(label)
     axes.set_xlabel("Amount of a user, BTC and more")
-    axes.set_xticks(places, [_short(one.lower) for one in distribution], rotation=45, ha="right", fontsize=8)
+    axes.set_xticks(places, [_short(bucket.lower) for bucket in distribution], rotation=45, ha="right", fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 
 

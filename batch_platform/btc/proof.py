@@ -125,8 +125,8 @@ def balances_equal(balances: pl.DataFrame, totals: pl.DataFrame) -> Check:
 
 def _hash_equal(batch: Batch, plan: pl.DataFrame) -> Check:
     sealed = _plan(str(batch.plan_sha256), batch.plan_rows or 0)
-    found = _plan(plan_sha256(plan), plan.height)
-    return Check("hash_equal", sealed == found, sealed, found)
+    computed = _plan(plan_sha256(plan), plan.height)
+    return Check("hash_equal", sealed == computed, sealed, computed)
 
 
 def _plan(digest: str, rows: int) -> Message:
@@ -134,13 +134,13 @@ def _plan(digest: str, rows: int) -> Message:
 
 
 def _counters(batch: Batch, rows: Counters, *, finished: bool) -> Check:
-    said = batch.counters
+    counters = batch.counters
     # while a batch is applied its counters are saved now and then: they may be behind, never ahead
-    same = said == rows if finished else (said.target, said.excluded) == (rows.target, rows.excluded)
-    behind = said.applied <= rows.applied and said.failed <= rows.failed
-    ok = rows.hold and said.hold and same and behind and not (finished and rows.pending)
-    wanted = said._replace(pending=0) if finished else said
-    return Check("counters", ok, _counted(wanted), _counted(rows))
+    same = counters == rows if finished else (counters.target, counters.excluded) == (rows.target, rows.excluded)
+    behind = counters.applied <= rows.applied and counters.failed <= rows.failed
+    ok = rows.hold and counters.hold and same and behind and not (finished and rows.pending)
+    expected = counters._replace(pending=0) if finished else counters
+    return Check("counters", ok, _counted(expected), _counted(rows))
 
 
 def _counted(counters: Counters) -> Message:
@@ -182,12 +182,12 @@ def _zero_sum(batch: Batch, ledger: pl.DataFrame, *, finished: bool) -> Check:
     """The house took the opposite of what the users got, and the batch says how much that was."""
     users = applied_sum(ledger)
     house = ledger.filter(pl.col("user_id") == HOUSE)
-    said = batch.applied_sum if finished and batch.applied_sum is not None else users
+    recorded = batch.applied_sum if finished and batch.applied_sum is not None else users
     # the house is booked last
-    due = 0 if house.is_empty() and not finished else -said
-    expected = _sums(said, due)
-    found = _sums(users, _sum(house, "amount"))
-    return Check("zero_sum", expected == found, expected, found)
+    due = 0 if house.is_empty() and not finished else -recorded
+    expected = _sums(recorded, due)
+    booked = _sums(users, _sum(house, "amount"))
+    return Check("zero_sum", expected == booked, expected, booked)
 
 
 def _sums(users: int, house: int) -> Message:
@@ -219,15 +219,15 @@ def _satoshi(batch: Batch, plan: pl.DataFrame) -> Check:
         (pl.col("amount_exact") != exact_text(exact)) | (pl.col("balance_after") != after) | ~_near(batch, exact, off)
     )
     rows = _by_user("satoshi", differ, "amount_exact", "amount", expected="")
-    wanted = [total for total in (batch.plan_sum, batch.target_total) if total is not None]
+    totals = [total for total in (batch.plan_sum, batch.target_total) if total is not None]
     total = plan_sum(plan)
     return Check(
         "satoshi",
-        rows.ok and all(each == total for each in wanted),
+        rows.ok and all(each == total for each in totals),
         Message(
             "amounts-to-the-satoshi",
             "every amount to the satoshi, together {sums} BTC",
-            sums=" and ".join(btc_text(each) for each in wanted) or "any",
+            sums=" and ".join(btc_text(each) for each in totals) or "any",
         ),
         Message(
             "amounts-differ",
@@ -263,12 +263,12 @@ def _of_users(ledger: pl.DataFrame) -> pl.DataFrame:
     return ledger.filter(pl.col("user_id") != HOUSE)
 
 
-def _by_user(name: str, differ: pl.DataFrame, wanted: str, got: str, *, expected: str) -> Check:
+def _by_user(name: str, differ: pl.DataFrame, due: str, got: str, *, expected: str) -> Check:
     """A check that holds when no row differs; columns of satoshi and of counts are shown as they are."""
-    first = differ.sort("user_id").head(MOST_DIFFERENCES).select("user_id", pl.col(wanted, got).cast(pl.String()))
-    found = expected if differ.is_empty() else Message("users-differ", "{count} users differ", count=differ.height)
+    first = differ.sort("user_id").head(MOST_DIFFERENCES).select("user_id", pl.col(due, got).cast(pl.String()))
+    result = expected if differ.is_empty() else Message("users-differ", "{count} users differ", count=differ.height)
     named = tuple(Difference(*(value or "none" for value in row)) for row in first.iter_rows())
-    return Check(name, differ.is_empty(), expected, found, named, differ.height)
+    return Check(name, differ.is_empty(), expected, result, named, differ.height)
 
 
 def _sum(rows: pl.DataFrame, column: str) -> int:

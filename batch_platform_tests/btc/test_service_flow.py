@@ -114,7 +114,7 @@ def test_the_same_request_makes_one_batch_also_at_once(stage: Stage) -> None:
     context = stage.context()
     open_users(context)
     asked = {"adjustment_rate": "5", "memo": None}
-    key = service.idempotency_key("k-1", by=ANN, asked=asked)
+    key = service.idempotency_key("k-1", by=ANN, request=asked)
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda _: made(stage.context(), key=key), range(6)))
     assert len({(one.batch_id, one.plan_sha256) for one in found}) == 1
@@ -124,12 +124,12 @@ def test_the_same_request_makes_one_batch_also_at_once(stage: Stage) -> None:
     done = service.run(context, stored.batch_id)
     assert made(context, key=key) == done
     with pytest.raises(InvalidInput, match="used with another body"):
-        made(context, "6", key=service.idempotency_key("k-1", by=ANN, asked={**asked, "adjustment_rate": "6"}))
-    other = made(context, key=service.idempotency_key("k-1", by=BOB, asked=asked))
+        made(context, "6", key=service.idempotency_key("k-1", by=ANN, request={**asked, "adjustment_rate": "6"}))
+    other = made(context, key=service.idempotency_key("k-1", by=BOB, request=asked))
     assert other.batch_id != done.batch_id
     for wrong in ("", "x" * 256, "a\nb", "é"):
         with pytest.raises(InvalidInput, match="Idempotency-Key must be"):
-            service.idempotency_key(wrong, by=ANN, asked=asked)
+            service.idempotency_key(wrong, by=ANN, request=asked)
 
 
 def test_one_open_batch(stage: Stage) -> None:

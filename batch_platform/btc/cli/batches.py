@@ -217,7 +217,7 @@ def _show_batch(context: BtcContext, batch: Batch, proof: Proof | None = None, *
 def _key(session: Acting, text: str | None, body: dict[str, Any]) -> IdempotencyKey | None:
     from batch_platform.btc import service
 
-    return None if text is None else service.idempotency_key(text, by=session.by, asked=body)
+    return None if text is None else service.idempotency_key(text, by=session.by, request=body)
 
 
 def _create(

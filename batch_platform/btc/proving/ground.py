@@ -108,22 +108,22 @@ class Ground:
 
     def batches(self) -> list[Seen]:
         """Every batch, in the order in which they were made."""
-        found = [item for item in self.scratch.items(self.tables.batches) if "status" in item]
+        items = [item for item in self.scratch.items(self.tables.batches) if "status" in item]
         return [
-            _seen(item) for item in sorted(found, key=lambda item: (item["created_at"]["S"], item["batch_id"]["S"]))
+            _seen(item) for item in sorted(items, key=lambda item: (item["created_at"]["S"], item["batch_id"]["S"]))
         ]
 
     def locks(self) -> list[str]:
         """The batches that keep others from starting."""
-        found = self.scratch.items(self.tables.batches)
-        return [item["open_batch_id"]["S"] for item in found if item["batch_id"]["S"].startswith("lock#")]
+        items = self.scratch.items(self.tables.batches)
+        return [item["open_batch_id"]["S"] for item in items if item["batch_id"]["S"].startswith("lock#")]
 
     def sealed(self, batch_id: str, digest: str) -> pl.DataFrame:
         """The sealed plan's file, whatever it holds."""
         key = f"btc/plan/{batch_id}/{digest}.parquet"
         with aws.aws_failures(objects.uri(self.scratch.bucket, key)):
-            found = self.scratch.s3.get_object(Bucket=self.scratch.bucket, Key=key)
-            return pl.read_parquet(BytesIO(found["Body"].read()))
+            stored = self.scratch.s3.get_object(Bucket=self.scratch.bucket, Key=key)
+            return pl.read_parquet(BytesIO(stored["Body"].read()))
 
 
 @contextmanager

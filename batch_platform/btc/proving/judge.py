@@ -19,49 +19,49 @@ def differences(ground: Ground, books: Books, ends: Mapping[str, tuple[End, Sequ
 
     `ends` are the batches that have ended, with the lines they had to apply.
     """
-    found = [*_ledger(ground, books), *_balances(ground, books)]
-    seen = {one.batch_id: one for one in ground.batches()}
+    wrong = [*_ledger(ground, books), *_balances(ground, books)]
+    seen = {batch.batch_id: batch for batch in ground.batches()}
     if others := sorted(seen.keys() - ends.keys()):
-        found.append(f"batches nobody asked for: {', '.join(others)}")
+        wrong.append(f"batches nobody asked for: {', '.join(others)}")
     if locks := ground.locks():
-        found.append(f"still locked by {', '.join(locks)}")
+        wrong.append(f"still locked by {', '.join(locks)}")
     for batch_id, (end, lines) in ends.items():
         if batch_id not in seen:
-            found.append(f"batch {batch_id} is gone")
+            wrong.append(f"batch {batch_id} is gone")
         else:
-            found += [*_batch(seen[batch_id], end), *_plan(ground, seen[batch_id], lines)]
-    return found
+            wrong += [*_batch(seen[batch_id], end), *_plan(ground, seen[batch_id], lines)]
+    return wrong
 
 
 def _ledger(ground: Ground, books: Books) -> list[str]:
-    there, wanted = Counter(ground.entries()), Counter(books.entries)
-    missing = [f"missing in the ledger: {_told(one)}" for one in sorted((wanted - there).elements())]
-    extra = [f"not to be in the ledger: {_told(one)}" for one in sorted((there - wanted).elements())]
+    there, expected = Counter(ground.entries()), Counter(books.entries)
+    missing = [f"missing in the ledger: {_text(entry)}" for entry in sorted((expected - there).elements())]
+    extra = [f"not to be in the ledger: {_text(entry)}" for entry in sorted((there - expected).elements())]
     return [*missing[:NAMED], *extra[:NAMED]]
 
 
 def _balances(ground: Ground, books: Books) -> list[str]:
     there = ground.balances()
-    wanted = {HOUSE: Decimal(0), **books.balances}
-    rows = Counter(one.name for one in books.entries if one.state == "applied")
-    found = [
-        f"balance of {name}: {there.get(name)}, not {wanted.get(name)} after {rows[name]} rows"
-        for name in sorted({*there, *wanted})
-        if there.get(name) != (wanted.get(name), rows[name])
+    expected = {HOUSE: Decimal(0), **books.balances}
+    rows = Counter(entry.name for entry in books.entries if entry.state == "applied")
+    wrong = [
+        f"balance of {name}: {there.get(name)}, not {expected.get(name)} after {rows[name]} rows"
+        for name in sorted({*there, *expected})
+        if there.get(name) != (expected.get(name), rows[name])
     ]
     total = sum((balance for balance, _ in there.values()), Decimal(0))
-    opened = sum((one.amount for one in books.entries if not _of_batch(one.transaction, books)), Decimal(0))
+    opened = sum((entry.amount for entry in books.entries if not _of_batch(entry.transaction, books)), Decimal(0))
     if total != opened:
-        found.insert(0, f"all balances add up to {total}, but {opened} was paid in")
-    return found[: NAMED + 1]
+        wrong.insert(0, f"all balances add up to {total}, but {opened} was paid in")
+    return wrong[: NAMED + 1]
 
 
 def _of_batch(transaction: str, books: Books) -> bool:
-    return any(one.name == HOUSE and one.transaction == transaction for one in books.entries)
+    return any(entry.name == HOUSE and entry.transaction == transaction for entry in books.entries)
 
 
 def _batch(seen: Seen, end: End) -> Iterable[str]:
-    said = {
+    there = {
         "status": seen.status,
         "target_user_count": seen.numbers.get("target_user_count", 0),
         "processed_user_count": seen.numbers.get("processed_user_count", 0),
@@ -72,9 +72,9 @@ def _batch(seen: Seen, end: End) -> Iterable[str]:
         "applied_sum": seen.numbers.get("applied_sum"),
         "plan_sha256": seen.plan_sha256,
     }
-    wanted = dict(
+    expected = dict(
         zip(
-            said,
+            there,
             (
                 end.status,
                 end.target,
@@ -90,9 +90,9 @@ def _batch(seen: Seen, end: End) -> Iterable[str]:
         )
     )
     return [
-        f"{name} of batch {seen.batch_id}: {said[name]}, not {wanted[name]}"
-        for name in said
-        if said[name] != wanted[name]
+        f"{name} of batch {seen.batch_id}: {there[name]}, not {expected[name]}"
+        for name in there
+        if there[name] != expected[name]
     ]
 
 
@@ -107,15 +107,15 @@ def _plan(ground: Ground, seen: Seen, lines: Sequence[Line]) -> list[str]:
         .select(names)
         .iter_rows()
     ]
-    found = [
-        f"sealed row: {is_there}, not {wanted}"
-        for is_there, wanted in zip(there, lines, strict=False)
-        if is_there != wanted
+    wrong = [
+        f"sealed row: {is_there}, not {line}"
+        for is_there, line in zip(there, lines, strict=False)
+        if is_there != line
     ]
     if len(there) != len(lines):
-        found.insert(0, f"the sealed plan has {len(there)} rows, not {len(lines)}")
-    return found[:NAMED]
+        wrong.insert(0, f"the sealed plan has {len(there)} rows, not {len(lines)}")
+    return wrong[:NAMED]
 
 
-def _told(one: object) -> str:
-    return ", ".join(str(value) for value in vars(one).values() if value != "")
+def _text(entry: object) -> str:
+    return ", ".join(str(value) for value in vars(entry).values() if value != "")

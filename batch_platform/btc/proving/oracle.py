@@ -75,26 +75,27 @@ class End:
 def plan(people: Iterable[Person], rate: str, rounding: str, target_total: Decimal | None = None) -> list[Line]:
     """The lines of `rate` percent, sorted by name. Raises `Unreachable` for a target total that cannot be met."""
     percent = Fraction(rate) / 100
-    everybody = sorted((one for one in people if one.name != HOUSE), key=lambda one: one.name)
-    exact = {one.name: Fraction(one.balance) * _IN_A_BTC * percent for one in everybody}
+    everybody = sorted((person for person in people if person.name != HOUSE), key=lambda person: person.name)
+    exact = {person.name: Fraction(person.balance) * _IN_A_BTC * percent for person in everybody}
     reasons = {
-        one.name: _excluded(one, exact[one.name], None if target_total is not None else rounding) for one in everybody
+        person.name: _excluded(person, exact[person.name], None if target_total is not None else rounding)
+        for person in everybody
     }
     if target_total is None:
         whole = {name: _round(amount, rounding) for name, amount in exact.items()}
     else:
-        asked = {name: amount for name, amount in exact.items() if not reasons[name]}
-        whole = _shared(asked, int(target_total / SATOSHI))
-    return [_line(one, whole.get(one.name, 0), reasons[one.name]) for one in everybody]
+        amounts = {name: amount for name, amount in exact.items() if not reasons[name]}
+        whole = _shared(amounts, int(target_total / SATOSHI))
+    return [_line(person, whole.get(person.name, 0), reasons[person.name]) for person in everybody]
 
 
 def reach(people: Iterable[Person], rate: str) -> tuple[Decimal, Decimal]:
     """The least and the most that a target total of this rate can be, in size, without its sign."""
     percent = Fraction(rate) / 100
     least = most = 0
-    for one in people:
-        amount = Fraction(one.balance) * _IN_A_BTC * percent
-        if one.name != HOUSE and not _excluded(one, amount, None):
+    for person in people:
+        amount = Fraction(person.balance) * _IN_A_BTC * percent
+        if person.name != HOUSE and not _excluded(person, amount, None):
             least += math.floor(abs(amount))
             most += math.ceil(abs(amount))
     return _btc(least), _btc(most)
@@ -112,21 +113,21 @@ def take_back(booked: Mapping[str, Decimal], balances: Mapping[str, Decimal]) ->
 def digest(lines: Sequence[Line]) -> str:
     """The hash of a plan: a line a user in satoshi, fields parted by tabs."""
     hashed = sha256()
-    for one in lines:
-        numbers = "\t".join(str(int(amount / SATOSHI)) for amount in (one.before, one.amount, one.after))
-        hashed.update(f"{one.name}\t{numbers}\t{one.state}\t{one.reason}\n".encode())
+    for line in lines:
+        numbers = "\t".join(str(int(amount / SATOSHI)) for amount in (line.before, line.amount, line.after))
+        hashed.update(f"{line.name}\t{numbers}\t{line.state}\t{line.reason}\n".encode())
     return hashed.hexdigest()
 
 
-def _excluded(one: Person, exact: Fraction, rounding: str | None) -> str:
+def _excluded(person: Person, exact: Fraction, rounding: str | None) -> str:
     """Why a user is no target. Without a rounding the amount may become the next satoshi either way."""
-    if one.status != "active":
+    if person.status != "active":
         return "inactive"
-    if one.balance == 0:
+    if person.balance == 0:
         return "zero_balance"
     widest = math.ceil(exact) if exact > 0 else math.floor(exact)
     amount = widest if rounding is None else _round(exact, rounding)
-    if one.balance < 0 or one.balance + _btc(amount) < 0:
+    if person.balance < 0 or person.balance + _btc(amount) < 0:
         return "below_zero"
     return ""
 
@@ -155,11 +156,15 @@ def _shared(exact: Mapping[str, Fraction], total: int) -> dict[str, int]:
     return {name: amount * sign for name, amount in given.items()}
 
 
-def _line(one: Person, amount: int, reason: str) -> Line:
+def _line(person: Person, amount: int, reason: str) -> Line:
     if reason:
-        return Line(one.name, one.balance, Decimal(0), one.balance, "excluded", reason)
+        return Line(person.name, person.balance, Decimal(0), person.balance, "excluded", reason)
     return Line(
-        one.name, one.balance, _btc(amount), one.balance + _btc(amount), "pending" if amount else "skipped_zero"
+        person.name,
+        person.balance,
+        _btc(amount),
+        person.balance + _btc(amount),
+        "pending" if amount else "skipped_zero",
     )
 
 
@@ -196,33 +201,33 @@ class Books:
 
     def apply(self, batch: str, lines: Iterable[Line], only: Collection[str] | None = None) -> None:
         """Book the lines that are not booked yet (those of the users `only`), as the balances are at this moment."""
-        done = {one.name for one in self.entries if one.transaction == batch}
-        for one in lines:
-            if one.state != "pending" or one.name in done or (only is not None and one.name not in only):
+        done = {entry.name for entry in self.entries if entry.transaction == batch}
+        for line in lines:
+            if line.state != "pending" or line.name in done or (only is not None and line.name not in only):
                 continue
-            if one.amount < 0 and self.balances[one.name] + one.amount < 0:
-                self.entries.append(Entry(batch, one.name, Decimal(0), "failed", "below_zero"))
+            if line.amount < 0 and self.balances[line.name] + line.amount < 0:
+                self.entries.append(Entry(batch, line.name, Decimal(0), "failed", "below_zero"))
             else:
-                self.pay(batch, one.name, one.amount)
+                self.pay(batch, line.name, line.amount)
 
     def end(self, batch: str, lines: Sequence[Line]) -> End:
         """Book the house's side, and say what the batch must come to."""
         booked = self.booked(batch)
-        failed = sum(1 for one in self.entries if one.transaction == batch and one.state == "failed")
+        failed = sum(1 for entry in self.entries if entry.transaction == batch and entry.state == "failed")
         total = sum(booked.values(), Decimal(0))
         if total:
             self.balances.setdefault(HOUSE, Decimal(0))
             self.statuses.setdefault(HOUSE, HOUSE)
             self.pay(batch, HOUSE, -total)
-        excluded = sum(1 for one in lines if one.state == "excluded")
+        excluded = sum(1 for line in lines if line.state == "excluded")
         return End(
             status="completed_with_failures" if failed else "completed",
             target=len(lines) - excluded,
             applied=len(booked),
-            skipped_zero=sum(1 for one in lines if one.state == "skipped_zero"),
+            skipped_zero=sum(1 for line in lines if line.state == "skipped_zero"),
             failed=failed,
             excluded=excluded,
-            plan_sum=sum((one.amount for one in lines), Decimal(0)),
+            plan_sum=sum((line.amount for line in lines), Decimal(0)),
             applied_sum=total,
             plan_sha256=digest(lines),
         )
@@ -230,7 +235,7 @@ class Books:
     def booked(self, batch: str) -> dict[str, Decimal]:
         """What a batch has booked to users, by name."""
         return {
-            one.name: one.amount
-            for one in self.entries
-            if one.transaction == batch and one.state == "applied" and one.name != HOUSE
+            entry.name: entry.amount
+            for entry in self.entries
+            if entry.transaction == batch and entry.state == "applied" and entry.name != HOUSE
         }

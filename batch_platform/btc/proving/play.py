@@ -83,7 +83,7 @@ class Play:
     def begin(self, context: BtcContext, number: int = 1) -> Batch:
         """Create, plan, seal and approve the batch, or take it up where it was left: the key is the same."""
         case = self.case
-        key = service.idempotency_key(f"prove-{number}", by=BY, asked={"number": number})
+        key = service.idempotency_key(f"prove-{number}", by=BY, request={"number": number})
         if self.reverses is not None:
             return service.reverse(context, self.reverses, by=BY, key=key, approve=True)
         overrides = Overrides(
@@ -100,11 +100,11 @@ class Play:
 
     def newest(self) -> Seen | None:
         """The batch as its item is now; None while there is none."""
-        return next((one for one in self.ground.batches() if one.batch_id not in self.ends), None)
+        return next((batch for batch in self.ground.batches() if batch.batch_id not in self.ends), None)
 
     def written(self, batch_id: str) -> set[str]:
         """Users whose row is in the ledger by now."""
-        return {one.name for one in self.ground.entries() if one.transaction == batch_id}
+        return {entry.name for entry in self.ground.entries() if entry.transaction == batch_id}
 
     def ended(self, batch_id: str, lines: Sequence[Line]) -> None:
         """The batch has ended in life: now in the books."""
@@ -113,13 +113,13 @@ class Play:
 
     def differences(self) -> list[str]:
         """What is otherwise than in the books, and what the product's own proof says against itself."""
-        found = differences(self.ground, self.books, self.ends)
+        wrong = differences(self.ground, self.books, self.ends)
         verified = service.verify(self.calm)
         for proof in verified.proofs:
-            found += [f"btc verify: {check.name}: {check.found}, not {check.expected}" for check in proof.failed]
+            wrong += [f"btc verify: {check.name}: {check.found}, not {check.expected}" for check in proof.failed]
         if not verified.balances.ok:
-            found.append(f"btc verify: {verified.balances.name}: {verified.balances.found}")
-        return found
+            wrong.append(f"btc verify: {verified.balances.name}: {verified.balances.found}")
+        return wrong
 
     # other people's doings
 
@@ -153,10 +153,10 @@ class Play:
             self.pay(name, satoshi_of(self.random, 8))
 
     def _open(self, people: Sequence[Person]) -> None:
-        openings = [Opening(one.name, to_satoshi(one.balance), UserStatus(one.status)) for one in people]
+        openings = [Opening(person.name, to_satoshi(person.balance), UserStatus(person.status)) for person in people]
         self.calm.store.accounts.open_many(openings, created_by="somebody")
-        for one in people:
-            self.books.open(one)
+        for person in people:
+            self.books.open(person)
 
     # before the case
 

@@ -68,10 +68,10 @@ def play_kills(ground: Ground, case: BatchCase) -> Played:
     """Killed so many times, and followed each time by a process that comes or one that waits; batch after batch,
     as many as that takes."""
     play = Play(ground, case, utc_now)
-    found: list[str] = []
+    differing: list[str] = []
     kills = number = 0
     with batch_workers(ground, ahead=1) as waiting:
-        while kills < case.kills and not found:
+        while kills < case.kills and not differing:
             number += 1
             lines = play.lines()
             batch = play.begin(play.calm, number)
@@ -81,15 +81,15 @@ def play_kills(ground: Ground, case: BatchCase) -> Played:
                 successor = _begun(batch, waiting) if play.random.random() < _SUCCESSORS else None
                 time.sleep(play.random.random() * _MOMENTS)
                 died, wrong = worker.kill()
-                found += wrong
+                differing += wrong
                 kills += died
                 _pay_a_little(play, lines)
             # the last one comes to the end, also where there is nothing left to do
             last = successor or _begun(batch, waiting)
-            found += last.ended()
+            differing += last.ended()
             play.ended(batch.batch_id, lines)
-            found += play.differences()
-    return Played(case, tuple(found), struck=kills)
+            differing += play.differences()
+    return Played(case, tuple(differing), struck=kills)
 
 
 def _begun(batch: Batch, waiting: Iterator[Worker]) -> Worker:
@@ -100,7 +100,7 @@ def _begun(batch: Batch, waiting: Iterator[Worker]) -> Worker:
 
 def _pay_a_little(play: Play, lines: Sequence[Line]) -> None:
     """Deposits, of which some part is taken out again: a row that has its cover keeps it."""
-    names = [one.name for one in lines if one.state == "pending"]
+    names = [line.name for line in lines if line.state == "pending"]
     for name in play.random.sample(names, min(2, len(names))):
         amount = play.random.randint(2, 10**9)
         play.pay(name, amount * SATOSHI)
@@ -122,7 +122,7 @@ def play_stopped(ground: Ground, case: BatchCase) -> Played:
     One that has come to its end before it was stopped is followed by another, with the next batch, stopped earlier.
     """
     play = Play(ground, case, utc_now)
-    found: list[str] = []
+    differing: list[str] = []
     with batch_workers(ground) as waiting:
         for number in range(1, _CATCHES + 1):
             lines = play.lines()
@@ -135,15 +135,15 @@ def play_stopped(ground: Ground, case: BatchCase) -> Played:
             try:
                 caught = service.batch(play.calm, batch.batch_id).status not in REVERSIBLE
                 if caught:
-                    found += _taken_over(play, batch)
+                    differing += _taken_over(play, batch)
                 play.ended(batch.batch_id, lines)
                 play.payday()
             finally:
                 worker.process.send_signal(signal.SIGCONT)
-            found += worker.ended()
+            differing += worker.ended()
             if caught:
-                return Played(case, (*found, *play.differences()), struck=1)
-    return Played(case, (*found, f"none of {_CATCHES} workers could be stopped in the middle"))
+                return Played(case, (*differing, *play.differences()), struck=1)
+    return Played(case, (*differing, f"none of {_CATCHES} workers could be stopped in the middle"))
 
 
 def _until_it_works(play: Play, batch: Batch) -> None:

@@ -68,10 +68,10 @@ def play_crash(ground: Ground, case: BatchCase) -> Played:
     done = service.run(play.calm, batch.batch_id)
     play.ended(batch.batch_id, lines)
     again = service.run(play.calm, batch.batch_id)
-    found = play.differences()
+    wrong = play.differences()
     if again != done:
-        found.append("a run of the ended batch has changed it")
-    return Played(case, tuple(found), mortal.writes)
+        wrong.append("a run of the ended batch has changed it")
+    return Played(case, tuple(wrong), mortal.writes)
 
 
 def _life_goes_on(play: Play, lines: list[Line]) -> list[Line]:
@@ -192,13 +192,13 @@ def play_race(ground: Ground, case: BatchCase) -> Played:
     lines = play.lines()
     with ThreadPoolExecutor(case.workers) as pool:
         at_work = [pool.submit(_take_turns, play) for _ in range(case.workers)]
-        ends = [one.result(STUCK) for one in at_work]
+        ends = [worker.result(STUCK) for worker in at_work]
     batch = ends[0]
     play.ended(batch.batch_id, lines)
-    found = play.differences()
+    wrong = play.differences()
     if any(end != batch for end in ends):
-        found.append("the workers do not agree on how the batch has ended")
-    return Played(case, tuple(found))
+        wrong.append("the workers do not agree on how the batch has ended")
+    return Played(case, tuple(wrong))
 
 
 def _take_turns(play: Play) -> Batch:
@@ -245,22 +245,22 @@ def play_paused(ground: Ground, case: BatchCase) -> Played:
         try:
             if not pause.stopped(STUCK):
                 return Played(case, ("the worker did not come to the write at which it was to stop",))
-            found = _overtaken(play, batch.batch_id, lines)
+            wrong = _overtaken(play, batch.batch_id, lines)
             # who could not pay can pay now: the late worker must not try again
             play.payday()
         finally:
             pause.resume()
         slow.result(STUCK)
-    return Played(case, (*found, *play.differences()))
+    return Played(case, (*wrong, *play.differences()))
 
 
 def _overtaken(play: Play, batch_id: str, lines: Sequence[Line]) -> list[str]:
-    found = []
+    wrong = []
     seen = play.newest()
     if seen is not None and seen.status == "processing":
         try:
             service.run(play.calm, batch_id)
-            found.append("a second worker was let in while the first one's lease ran")
+            wrong.append("a second worker was let in while the first one's lease ran")
         except Conflict:
             pass
     play.books.apply(batch_id, lines, only=play.written(batch_id))
@@ -269,8 +269,8 @@ def _overtaken(play: Play, batch_id: str, lines: Sequence[Line]) -> list[str]:
     done = service.run(play.calm, batch_id)
     play.ended(batch_id, lines)
     if done.status not in REVERSIBLE:
-        found.append(f"the batch is {done.status} after the second worker")
-    return found
+        wrong.append(f"the batch is {done.status} after the second worker")
+    return wrong
 
 
 def _outcome(context: BtcContext, batch_id: str) -> Batch | Conflict:

@@ -80,14 +80,14 @@ def history(
 
 def reversals(context: BtcContext, batches: Iterable[Batch]) -> dict[str, Batch]:
     """The batches that reverse one of these, or are to, by their own ids."""
-    return context.store.batches.many([one.reversed_by for one in batches if one.reversed_by is not None])
+    return context.store.batches.many([batch.reversed_by for batch in batches if batch.reversed_by is not None])
 
 
 def batches_of(context: BtcContext, rows: Iterable[LedgerRow]) -> dict[str, Batch]:
     """The batches that booked these rows, and those that reverse one of them, by id."""
     ids = {row.batch_id for row in rows if row.transaction_type is TransactionType.ADJUSTMENT}
-    found = context.store.batches.many(ids)
-    return {**found, **reversals(context, found.values())}
+    adjustments = context.store.batches.many(ids)
+    return {**adjustments, **reversals(context, adjustments.values())}
 
 
 def detail(context: BtcContext, batch_id: str, *, limit: int = PAGE) -> Detail:
@@ -96,22 +96,22 @@ def detail(context: BtcContext, batch_id: str, *, limit: int = PAGE) -> Detail:
     Raises `NotFound` for no such batch.
     """
     _limited(limit)
-    found = context.store.batches.get(batch_id)
-    rows = context.store.ledger.page(batch_id, found.shards, limit=limit)
-    failures = _failures(context, found)[:FAILURES_SHOWN]
-    reversal = reversals(context, [found]).get(found.reversed_by or "")
+    batch = context.store.batches.get(batch_id)
+    rows = context.store.ledger.page(batch_id, batch.shards, limit=limit)
+    failures = _failures(context, batch)[:FAILURES_SHOWN]
+    reversal = reversals(context, [batch]).get(batch.reversed_by or "")
     try:
-        return Detail(found, reversal, rows, failures, summary(context, found))
+        return Detail(batch, reversal, rows, failures, summary(context, batch))
     except (NotFound, PermanentFailure):
-        return Detail(found, reversal, rows, failures, None)
+        return Detail(batch, reversal, rows, failures, None)
 
 
-def summary(context: BtcContext, found: Batch) -> Summary:
+def summary(context: BtcContext, batch: Batch) -> Summary:
     """What the sealed plan of a batch comes to. Raises `NotFound` before the seal."""
-    digest = found.plan_sha256 or ""
+    digest = batch.plan_sha256 or ""
     known = context.summaries.get(digest)
     if known is None:
-        known = summarise(draft.sealed(context, found))
+        known = summarise(draft.sealed(context, batch))
         for oldest in list(context.summaries)[: 1 - _SUMMARIES_KEPT]:
             context.summaries.pop(oldest, None)
         context.summaries[digest] = known
@@ -121,8 +121,8 @@ def summary(context: BtcContext, found: Batch) -> Summary:
 def transactions(context: BtcContext, batch_id: str, *, limit: int = PAGE, cursor: str | None = None) -> RowPage:
     """The ledger rows of a batch in the order of the users, shard after shard; the house's is not among them."""
     _limited(limit)
-    found = context.store.batches.get(batch_id)
-    return context.store.ledger.page(batch_id, found.shards, limit=limit, cursor=cursor)
+    batch = context.store.batches.get(batch_id)
+    return context.store.ledger.page(batch_id, batch.shards, limit=limit, cursor=cursor)
 
 
 def failed_users(context: BtcContext, batch_id: str) -> tuple[FailedUser, ...]:
@@ -135,9 +135,9 @@ def sealed_rows(context: BtcContext, batch_id: str) -> pl.DataFrame:
 
     Raises `NotFound` before the seal.
     """
-    found = context.store.batches.get(batch_id)
-    plan = draft.sealed(context, found)
-    rows = context.store.ledger.rows(batch_id, found.shards, plan.get_column("user_id"))
+    batch = context.store.batches.get(batch_id)
+    plan = draft.sealed(context, batch)
+    rows = context.store.ledger.rows(batch_id, batch.shards, plan.get_column("user_id"))
     booked = rows.filter(pl.col("user_id") != HOUSE)
     return plan.update(booked.select("user_id", "state", "reason"), on="user_id").select(plan.columns)
 
@@ -159,10 +159,10 @@ def balances(context: BtcContext) -> pl.DataFrame:
     return now.join(users, on="user_id", how="left", maintain_order="left")
 
 
-def _failures(context: BtcContext, found: Batch) -> tuple[FailedUser, ...]:
-    if not found.failed_user_count:
+def _failures(context: BtcContext, batch: Batch) -> tuple[FailedUser, ...]:
+    if not batch.failed_user_count:
         return ()
-    rows = context.store.ledger.rows(found.batch_id, found.shards).filter(pl.col("state") == RowState.FAILED)
+    rows = context.store.ledger.rows(batch.batch_id, batch.shards).filter(pl.col("state") == RowState.FAILED)
     return tuple(FailedUser(user, reason or "") for user, reason in rows.select("user_id", "reason").iter_rows())
 
 

@@ -38,17 +38,17 @@ def publish(context: BtcContext, pool: Pool) -> int:
 
 def _unseen(context: BtcContext, session: MirrorSession) -> dict[str, Batch]:
     """The newest batches, back to a page of which nothing can have changed: all older ones are known then."""
-    found: dict[str, Batch] = {}
+    unseen: dict[str, Batch] = {}
     cursor: str | None = None
     while True:
         page = context.store.batches.page(limit=_PAGE, cursor=cursor)
         ids = [batch.batch_id for batch in page.batches]
         if ids and session.are_closed(ids):
-            return found
-        found |= zip(ids, page.batches, strict=True)
+            return unseen
+        unseen |= zip(ids, page.batches, strict=True)
         cursor = page.cursor
         if cursor is None:
-            return found
+            return unseen
 
 
 def _missing(context: BtcContext, batch: Batch) -> int:

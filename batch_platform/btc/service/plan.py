@@ -46,7 +46,7 @@ class Overrides:
 AS_SET: Final = Overrides()
 
 
-def idempotency_key(text: str, *, by: str, asked: Mapping[str, Any]) -> IdempotencyKey:
+def idempotency_key(text: str, *, by: str, request: Mapping[str, Any]) -> IdempotencyKey:
     """The key of a request: `by` whom, under which `text`, for what. Raises `InvalidInput` for no usable text."""
     if not 0 < len(text) <= KEY_AT_MOST or not text.isascii() or not text.isprintable():
         raise InvalidInput(
@@ -55,7 +55,7 @@ def idempotency_key(text: str, *, by: str, asked: Mapping[str, Any]) -> Idempote
             limit=KEY_AT_MOST,
             field="Idempotency-Key",
         )
-    body = json.dumps(asked, sort_keys=True, default=str)
+    body = json.dumps(request, sort_keys=True, default=str)
     return IdempotencyKey(_digest(json.dumps([by, text])), _digest(body))
 
 
@@ -147,9 +147,9 @@ def _seal(context: BtcContext, batch: Batch) -> Batch:
     A failure that trying again does not mend ends the batch, and so frees its lock.
     """
     try:
-        found = draft.of_batch(context, batch)
-        digests = context.store.plans.put(batch.batch_id, found.plan)
-        return context.store.batches.move(batch, BatchStatus.PLANNED, **_seal_of(found, digests, context))
+        drafted = draft.of_batch(context, batch)
+        digests = context.store.plans.put(batch.batch_id, drafted.plan)
+        return context.store.batches.move(batch, BatchStatus.PLANNED, **_seal_of(drafted, digests, context))
     except Conflict:
         now = context.store.batches.get(batch.batch_id)
         if now.plan_sha256 is None:
@@ -161,10 +161,10 @@ def _seal(context: BtcContext, batch: Batch) -> Batch:
         raise
 
 
-def _seal_of(found: Draft, digests: PlanDigests, context: BtcContext) -> dict[str, Any]:
-    summary = found.summary
+def _seal_of(drafted: Draft, digests: PlanDigests, context: BtcContext) -> dict[str, Any]:
+    summary = drafted.summary
     return {
-        "cutoff_at": found.cutoff_at,
+        "cutoff_at": drafted.cutoff_at,
         "planned_at": context.clock(),
         "plan_sha256": digests.plan,
         "plan_file_sha256": digests.file,
@@ -194,7 +194,7 @@ def _memo(memo: str | None) -> str | None:
             limit=MEMO_AT_MOST,
             field="memo",
         )
-    if any(unicodedata.category(one) in ("Cc", "Cs") for one in text):
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise InvalidInput("memo-not-one-line", "memo must be one line without control characters.", field="memo")
     return text or None
 

@@ -37,12 +37,12 @@ def proof_of(context: BtcContext, batch: Batch) -> Proof:
         return _only(batch, read(), Check("hash_equal", False, batch.plan_sha256, error.message))
     # after the batch: its counters may be behind the ledger, never ahead of it
     booked = read(plan.get_column("user_id"))
-    found = prove(batch, plan, booked, finished=batch.status in REVERSIBLE)
+    proof = prove(batch, plan, booked, finished=batch.status in REVERSIBLE)
     if batch.reverses is None:
-        return found
+        return proof
     target = context.store.batches.get(batch.reverses)
     reversed_rows = context.store.ledger.rows(target.batch_id, target.shards, plan.get_column("user_id"))
-    return replace(found, checks=(*found.checks, _negates(plan, reversed_rows)))
+    return replace(proof, checks=(*proof.checks, _negates(plan, reversed_rows)))
 
 
 def _only(batch: Batch, booked: pl.DataFrame, check: Check) -> Proof:

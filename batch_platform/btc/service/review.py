@@ -33,17 +33,17 @@ def require_seen(context: BtcContext, batch_id: str, *, by: str, count: int, amo
             status=batch.status.word,
             field="status",
         )
-    for field, seen, found in (
+    for field, seen, actual in (
         ("count", str(count), str(batch.target_user_count)),
         ("sum", btc_text(amount), btc_text(batch.plan_sum or 0)),
         ("plan_sha256", plan_sha256, batch.plan_sha256),
     ):
-        if seen != found:
+        if seen != actual:
             raise Conflict(
                 "plan-differs-from-seen",
                 "{field} of batch {batch} is {found}, not {seen}: look at the plan again",
                 batch=batch_id,
-                found=str(found),
+                found=str(actual),
                 seen=seen,
                 field=field,
             )

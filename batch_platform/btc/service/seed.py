@@ -174,7 +174,7 @@ def _refuse_first(rows: pl.DataFrame) -> None:
         ),
         (
             "status",
-            ~status.is_in([str(one) for one in STATUSES]),
+            ~status.is_in([str(known) for known in STATUSES]),
             Message("one-of", "must be one of {choices}", choices=list(STATUSES)),
         ),
         (

@@ -95,7 +95,7 @@ def _looked_at(context: BtcContext, both: pl.DataFrame, users: list[str]) -> pl.
     """The same rows, those of some users read again one by one."""
     looked = in_threads(partial(_look, context), users)
     again = pl.DataFrame(
-        [(user, *found) for user, found in zip(users, looked, strict=True)], schema=both.schema, orient="row"
+        [(user, *columns) for user, columns in zip(users, looked, strict=True)], schema=both.schema, orient="row"
     )
     return both.update(again, on="user_id")
 

@@ -79,25 +79,25 @@ class Accounts:
 
     def open_many(self, openings: Sequence[Opening], *, created_by: str) -> int:
         """Open users that are not there yet, the house too; how many were new. One that is there stays as it is."""
-        for one in openings:
-            if one.balance < 0 or one.user_id in ("", HOUSE) or one.status is UserStatus.HOUSE:
+        for opening in openings:
+            if opening.balance < 0 or opening.user_id in ("", HOUSE) or opening.status is UserStatus.HOUSE:
                 raise InvalidInput(
                     "user-not-opened",
                     "{user} cannot be opened so",
-                    user=one.user_id or "a user without id",
+                    user=opening.user_id or "a user without id",
                     field="user_id",
                 )
-        wanted = [Opening(HOUSE, 0, UserStatus.HOUSE), *openings]
-        parts = [wanted[first : first + OPENINGS_AT_MOST] for first in range(0, len(wanted), OPENINGS_AT_MOST)]
+        accounts = [Opening(HOUSE, 0, UserStatus.HOUSE), *openings]
+        parts = [accounts[first : first + OPENINGS_AT_MOST] for first in range(0, len(accounts), OPENINGS_AT_MOST)]
         return sum(in_threads(lambda part: self._open(part, created_by), parts))
 
     def _open(self, openings: Sequence[Opening], created_by: str) -> int:
         """Those of one transaction; whom it finds is left out of the next attempt."""
-        left = {one.user_id: one for one in openings}
+        left = {opening.user_id: opening for opening in openings}
         failures = 0
         while left:
-            writes = [self._writes(one, created_by) for one in left.values()]
-            reasons = self._requests.transact([one for of_user in writes for one in of_user], "opening users")
+            writes = [self._writes(opening, created_by) for opening in left.values()]
+            reasons = self._requests.transact([write for of_user in writes for write in of_user], "opening users")
             if not reasons:
                 break
             place = 0
@@ -168,13 +168,13 @@ class Accounts:
     def users(self, user_ids: Iterable[str]) -> dict[str, User]:
         """Users by id, those that are there."""
         keys = [user_key(user_id) for user_id in dict.fromkeys(user_ids)]
-        return {one["user_id"]["S"]: to_user(one) for one in self._requests.get_many(self._tables.users, keys)}
+        return {item["user_id"]["S"]: to_user(item) for item in self._requests.get_many(self._tables.users, keys)}
 
     def balances(self, user_ids: Iterable[str]) -> dict[str, Balance]:
         """Balances by user as they are now, those that are there."""
         keys = [user_key(user_id) for user_id in dict.fromkeys(user_ids)]
-        found = self._requests.get_many(self._tables.balances, keys)
-        return {one["user_id"]["S"]: to_balance(one) for one in found}
+        items = self._requests.get_many(self._tables.balances, keys)
+        return {item["user_id"]["S"]: to_balance(item) for item in items}
 
     def scan_users(self) -> pl.DataFrame:
         """`user_id`, `status` of everybody, sorted; the house is among them."""

@@ -76,9 +76,9 @@ class Batches:
         failures = 0
         while reasons := self._requests.transact(writes, f"batch {batch.batch_id}"):
             if REFUSED in {reason.code for reason in reasons}:
-                found = self._known(batch, key)
-                if found is not None:
-                    return found
+                made = self._known(batch, key)
+                if made is not None:
+                    return made
             failures = self._requests.again(failures, collide(f"batch {batch.batch_id}"))
         return batch
 
@@ -126,7 +126,7 @@ class Batches:
 
     def many(self, ids: Collection[str]) -> dict[str, Batch]:
         """Batches by id, those that are there."""
-        items = self._requests.get_many(self._table, [batch_key(one) for one in ids]) if ids else []
+        items = self._requests.get_many(self._table, [batch_key(batch_id) for batch_id in ids]) if ids else []
         return {item["batch_id"]["S"]: to_batch(item) for item in items}
 
     def page(
@@ -134,18 +134,20 @@ class Batches:
     ) -> BatchPage:
         """Batches of a status, or all, the newest first. One that changed an instant ago may be missing."""
         place = _place(cursor, status) if cursor is not None else self._skip(status, offset)
-        found: list[Batch] = []
+        batches: list[Batch] = []
         if offset and place is None:
             return BatchPage((), None)
         while True:
-            page = self._requests.page("query", {**_listed(self._table, status), "Limit": limit - len(found)}, place)
-            found += self._as_they_are(page["Items"], status)
+            page = self._requests.page(
+                "query", {**_listed(self._table, status), "Limit": limit - len(batches)}, place
+            )
+            batches += self._as_they_are(page["Items"], status)
             place = page.get("LastEvaluatedKey")
             if not place:
-                return BatchPage(tuple(found), None)
-            if len(found) >= limit:
+                return BatchPage(tuple(batches), None)
+            if len(batches) >= limit:
                 last = {name: place[name]["S"] for name in ("created_at", "batch_id")}
-                return BatchPage(tuple(found), cursors.encode({"status": str(status or ""), **last}))
+                return BatchPage(tuple(batches), cursors.encode({"status": str(status or ""), **last}))
 
     def each(self, status: BatchStatus) -> Iterator[Batch]:
         """Every batch of a status, the newest first."""
@@ -177,7 +179,7 @@ class Batches:
     def _as_they_are(self, hints: list[Item], status: BatchStatus | None) -> list[Batch]:
         ids = [hint["batch_id"]["S"] for hint in hints]
         there = self.many(ids)
-        return [there[one] for one in ids if one in there and status in (None, there[one].status)]
+        return [there[batch_id] for batch_id in ids if batch_id in there and status in (None, there[batch_id].status)]
 
     # moving
 
@@ -261,8 +263,8 @@ class Batches:
         )
         # the dead renew nothing: whenever their lease was to end, it is theirs no longer
         changes = self._changes(batch, after, anyway={"lease_expires_at"} if dead else set())
-        _, found = self._requests.update(f"batch {batch.batch_id}", **changes)
-        taken = None if found is None else to_batch(found)
+        _, item = self._requests.update(f"batch {batch.batch_id}", **changes)
+        taken = None if item is None else to_batch(item)
         if taken and (taken.fencing, taken.lease_owner) == (after.fencing, owner):
             return taken  # also when the reply had been lost and the write was found
         raise self._lost(batch)
@@ -281,8 +283,8 @@ class Batches:
         where = f"batch {before.batch_id}"
         if before == after:
             return after
-        made, found = self._requests.update(where, **self._changes(before, after))
-        if made or (found is not None and to_batch(found) == after):
+        made, item = self._requests.update(where, **self._changes(before, after))
+        if made or (item is not None and to_batch(item) == after):
             return after  # also when the reply had been lost and the write was found
         raise self._lost(before)
 

@@ -229,8 +229,8 @@ class _Write:
         """Take out users whose row is there already; whether there were any."""
         header = self._header
         keys = [row_key(header.transaction_id, user, header.shards) for user in users]
-        found = self._requests.get_many(self._tables.transactions, keys)
-        for item in found:
+        items = self._requests.get_many(self._tables.transactions, keys)
+        for item in items:
             row = to_row(item)
             amount = self._left.pop(row.user_id)
             if row.state is RowState.FAILED:
@@ -247,11 +247,11 @@ class _Write:
                     user=row.user_id,
                     amount=btc_text(amount),
                 )
-        return bool(found)
+        return bool(items)
 
     def _balances(self, users: Sequence[str]) -> dict[str, Item | None]:
-        found = self._requests.get_many(self._tables.balances, [user_key(user) for user in users]) if users else []
-        there = {item["user_id"]["S"]: item for item in found}
+        items = self._requests.get_many(self._tables.balances, [user_key(user) for user in users]) if users else []
+        there = {item["user_id"]["S"]: item for item in items}
         return {user: there.get(user) for user in users}
 
     def _hopeless(self, user: str, item: Item | None) -> str | None:
@@ -281,8 +281,8 @@ class _Write:
 
     def _one_by_one(self) -> Outcome:
         for row in self._left.items():
-            one = _Write(self._entries, self._header, [row], self._may_be_negative, self._note_failures)
-            self._outcome.add(one.run())
+            write = _Write(self._entries, self._header, [row], self._may_be_negative, self._note_failures)
+            self._outcome.add(write.run())
         return self._outcome
 
     def _spend(self, users: Sequence[str]) -> None:

@@ -81,17 +81,17 @@ class Ledger:
         """Rows of a batch in the order of the users, shard after shard, without the house's."""
         keys = partitions(transaction_id, shards)
         shard, after = _place(cursor, len(keys))
-        found: list[LedgerRow] = []
+        rows: list[LedgerRow] = []
         while shard < len(keys):
-            items, after = self._some(keys[shard], after, limit - len(found))
-            found += [to_row(item) for item in items]
+            items, after = self._some(keys[shard], after, limit - len(rows))
+            rows += [to_row(item) for item in items]
             if after is None:
                 shard += 1
-            if len(found) >= limit:
+            if len(rows) >= limit:
                 more = shard < len(keys)
                 then = cursors.encode({"shard": shard, "after": after or ""}) if more else None
-                return RowPage(tuple(found), then)
-        return RowPage(tuple(found), None)
+                return RowPage(tuple(rows), then)
+        return RowPage(tuple(rows), None)
 
     def _some(self, key: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
         """Rows of one partition key after a user, and the user to go on after, if there may be more."""

@@ -49,7 +49,7 @@ class RateLimiter:
             paid = begun + units / self._rate
             self._free_at[key] = paid
             if len(self._free_at) > _KEYS_AT_MOST:
-                self._free_at = {one: at for one, at in self._free_at.items() if at > now - 1.0}
+                self._free_at = {other: at for other, at in self._free_at.items() if at > now - 1.0}
         wait = max(0.0, paid - now)
         if wait:
             self._sleep(wait)

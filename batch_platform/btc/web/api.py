@@ -190,7 +190,7 @@ def preview_reversal(batch_id: BatchId, caller: Caller) -> Response:
 def _key(request: Request, caller: Acting, given: Mapping[str, Any]) -> IdempotencyKey | None:
     """The key of the request for the batch itself: so that also a killed process leaves no second one."""
     text = idempotency.token(request)
-    return None if text is None else service.idempotency_key(text, by=caller.by, asked=given)
+    return None if text is None else service.idempotency_key(text, by=caller.by, request=given)
 
 
 def _begun(caller: Acting, made: Batch) -> Response:

@@ -212,7 +212,7 @@ def _errors(error: InvalidInput | None, **fields: str) -> dict[str, str] | None:
 
 
 def _key(caller: Acting, form: Texts, given: dict[str, Any]) -> IdempotencyKey:
-    return service.idempotency_key(form["request_id"], by=caller.by, asked=given)
+    return service.idempotency_key(form["request_id"], by=caller.by, request=given)
 
 
 def _memo(form: Texts) -> str:

@@ -40,10 +40,10 @@ def run(settings: Settings, step: Step, launcher: Launcher) -> None:
     with open_context(settings) as work:
         place = Connection(PROJECT, "Acme (demo)", BUCKET, "cur/acme", "cur", settings.aws_region)
         service.add_project(work, place)
-        wanted = list(asked_by_sensor(launcher))
+        requested = list(asked_by_sensor(launcher))
         left = left_over(work, launcher.instance, PROJECT)
-        step(f"the sensor asks for {len(wanted)} runs" if wanted else "the sensor sees nothing new")
-        for job, partition in dict.fromkeys([*wanted, *left]):
+        step(f"the sensor asks for {len(requested)} runs" if requested else "the sensor sees nothing new")
+        for job, partition in dict.fromkeys([*requested, *left]):
             step(f"running {job} for {partition}")
             ended = launcher.run(job, partition=partition)
             if not ended.success:
@@ -57,7 +57,7 @@ def _deliver(s3: S3Client, region: str) -> Iterator[str]:
 
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]
-    there = {found.key: found.etag for found in objects.list_objects(s3, BUCKET, "cur/")}
+    there = {stored.key: stored.etag for stored in objects.list_objects(s3, BUCKET, "cur/")}
     files = sorted((DATA / "cur").rglob("*"), key=lambda path: (path.suffix == ".json", -len(path.parts), path))
     for path in files:
         if not path.is_file():

@@ -31,7 +31,7 @@ def published_among(context: FinopsContext, places: Sequence[tuple[str, date]]) 
     """Those of these projects' months that are published, in their order."""
     with context.store.snapshot() as session:
         months = [month for project_id in dict(places) for month in _months(session, project_id)]
-    month_of = {(found.month.project_id, found.month.month): found for found in months}
+    month_of = {(totals.month.project_id, totals.month.month): totals for totals in months}
     return [month_of[place] for place in places if place in month_of]
 
 
