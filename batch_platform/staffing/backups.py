@@ -97,11 +97,11 @@ def read(data: bytes) -> BackupManifest:
                 "night": date.fromisoformat(given["night"]),
                 "taken_at": datetime.fromisoformat(given["taken_at"]),
                 "recipients": tuple(given["recipients"]),
-                "objects": {name: BackupObject(**one) for name, one in given["objects"].items()},
+                "objects": {name: BackupObject(**value) for name, value in given["objects"].items()},
                 "files": BackedUpFiles(**given["files"] | {"missing": tuple(given["files"]["missing"])}),
                 "contents": DatabaseContents(
-                    {name: TableSum(**one) for name, one in contents["tables"].items()},
-                    {name: SequenceState(**one) for name, one in contents["sequences"].items()},
+                    {name: TableSum(**value) for name, value in contents["tables"].items()},
+                    {name: SequenceState(**value) for name, value in contents["sequences"].items()},
                     contents["schema"],
                 ),
             }
@@ -118,12 +118,12 @@ def write_proof(proof: BackupProof) -> bytes:
 def differences(backup: DatabaseContents, restored: DatabaseContents) -> Iterator[BackupFault]:
     """What a restored database lacks or holds otherwise. What it has beside is told by its schema."""
     for name, table in backup.tables.items():
-        found = restored.tables.get(name)
-        if found is None:
+        other = restored.tables.get(name)
+        if other is None:
             yield BackupFault(FaultKind.TABLE_MISSING, name, f"table {name} is not in the restored database")
-        elif found.rows != table.rows:
-            yield BackupFault(FaultKind.ROWS, name, f"table {name} has {found.rows} rows, not {table.rows}")
-        elif found.sum != table.sum:
+        elif other.rows != table.rows:
+            yield BackupFault(FaultKind.ROWS, name, f"table {name} has {other.rows} rows, not {table.rows}")
+        elif other.sum != table.sum:
             yield BackupFault(FaultKind.VALUES, name, f"table {name} holds other values than the backed up one")
     for name, sequence in backup.sequences.items():
         if name in restored.sequences and _is_behind(restored.sequences[name], sequence):
@@ -152,9 +152,11 @@ def expired(backups: Iterable[KeptBackup], tonight: date, *, keep: int) -> list[
 
     While tonight's is not verified nothing goes.
     """
-    every = sorted((one for one in backups if one.state is not BackupState.DELETED), key=lambda one: one.night)
-    verified = [one.night for one in every if one.state is BackupState.VERIFIED]
+    every = sorted(
+        (backup for backup in backups if backup.state is not BackupState.DELETED), key=lambda backup: backup.night
+    )
+    verified = [backup.night for backup in every if backup.state is BackupState.VERIFIED]
     if tonight not in verified:
         return []
     newest = set(verified[-keep:])
-    return [one.night for one in every if one.night < tonight - KEPT and one.night not in newest]
+    return [backup.night for backup in every if backup.night < tonight - KEPT and backup.night not in newest]

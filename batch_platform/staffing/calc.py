@@ -140,7 +140,7 @@ def invoice(number: int, value: JsonObject) -> dict[str, Any]:
     line = checked(Invoice, number, value)
     usage = {day: DayUsage(counts.users, counts.engineers) for day, counts in line.usage.items()}
     try:
-        found = invoices.invoice(
+        outcome = invoices.invoice(
             line.contract,
             line.period,
             usage,
@@ -151,14 +151,14 @@ def invoice(number: int, value: JsonObject) -> dict[str, Any]:
         )
     except InvalidInput as error:
         raise bad_line(number, error.message, field=error.field) from None
-    if isinstance(found, invoices.NoInvoice):
-        return {"document": None, "reason": found.reason.value}
+    if isinstance(outcome, invoices.NoInvoice):
+        return {"document": None, "reason": outcome.reason.value}
     return {
         "document": "invoice",
-        "issue_date": found.issue_date.isoformat(),
-        "due_date": found.due_date.isoformat(),
-        "lines": [_line(each) for each in found.lines],
-        **_document(found),
+        "issue_date": outcome.issue_date.isoformat(),
+        "due_date": outcome.due_date.isoformat(),
+        "lines": [_line(each) for each in outcome.lines],
+        **_document(outcome),
     }
 
 
@@ -167,24 +167,24 @@ def credit_note(number: int, value: JsonObject) -> dict[str, Any]:
     line = checked(CreditNote, number, value)
     per_rate = [RateTotal(each.rate, each.net, each.tax, each.gross) for each in line.invoice.per_rate]
     if line.parts is None:
-        found = credit_notes.of_whole(per_rate)
+        note = credit_notes.of_whole(per_rate)
     elif line.rounding is None:
         raise bad_line(number, Message("missing", "Field required"), field="rounding")
     else:
         try:
-            found = credit_notes.of_parts(per_rate, line.parts, line.price_type, line.rounding)
+            note = credit_notes.of_parts(per_rate, line.parts, line.price_type, line.rounding)
         except InvalidInput as error:
             raise bad_line(number, error.message, field=error.field) from None
-    return {"document": "credit_note", **_document(found), "issue_required": found.issue_required}
+    return {"document": "credit_note", **_document(note), "issue_required": note.issue_required}
 
 
 def tax_number(number: int, value: JsonObject) -> dict[str, Any]:
     """`{valid, normalized, warning}`; the latter two null of what is none."""
     line = checked(TaxNumber, number, value)
-    found = parse_registration_number(line.number)
-    if found is None:
+    parsed = parse_registration_number(line.number)
+    if parsed is None:
         return {"valid": False, "normalized": None, "warning": None}
-    return {"valid": True, "normalized": found.text, "warning": found.warning and found.warning.value}
+    return {"valid": True, "normalized": parsed.text, "warning": parsed.warning and parsed.warning.value}
 
 
 def due_date(number: int, value: JsonObject) -> dict[str, Any]:
@@ -196,8 +196,8 @@ def due_date(number: int, value: JsonObject) -> dict[str, Any]:
 def next_occurrence(number: int, value: JsonObject) -> dict[str, Any]:
     """`{next}` in UTC, null of a rule that has ended."""
     line = checked(Next, number, value)
-    found = recurrence.next_occurrence(line.rule, line.after)
-    return {"next": None if found is None else instant_text(found)}
+    instant = recurrence.next_occurrence(line.rule, line.after)
+    return {"next": None if instant is None else instant_text(instant)}
 
 
 def catch_up(number: int, value: JsonObject) -> dict[str, Any]:
@@ -205,10 +205,10 @@ def catch_up(number: int, value: JsonObject) -> dict[str, Any]:
     line = checked(CatchUp, number, value)
     scheduled = recurrence.missed(line.rule, line.now, set(line.done))
     grace = DEFAULT_GRACE if line.grace_minutes is None else timedelta(minutes=line.grace_minutes)
-    found = recurrence.catch_up(scheduled, line.now, line.policy, grace)
+    occurrences = recurrence.catch_up(scheduled, line.now, line.policy, grace)
     return {
         "occurrences": [
-            {"scheduled_for": instant_text(each.scheduled_for), "action": each.action.value} for each in found
+            {"scheduled_for": instant_text(each.scheduled_for), "action": each.action.value} for each in occurrences
         ]
     }
 

@@ -71,7 +71,7 @@ def invoice(
     for reduction in taken:
         amounts[reduction.rate] -= reduction.amount
     per_rate = [total(rate, amount, contract.price_type, rounding) for rate, amount in amounts.items() if amount]
-    found = Invoice(
+    billed = Invoice(
         month=month,
         issue_date=issue_date(month),
         due_date=due_date(contract.payment, month),
@@ -79,7 +79,7 @@ def invoice(
         reductions=taken,
         per_rate=descending(per_rate),
     )
-    return found if found.total > 0 else NoInvoice(Reason.NOTHING_DUE)
+    return billed if billed.total > 0 else NoInvoice(Reason.NOTHING_DUE)
 
 
 def _by_rate(charged: Sequence[Line]) -> dict[Rate, int]:

@@ -156,7 +156,7 @@ class ContractLine(Fact):
 
     @model_validator(mode="before")
     @classmethod
-    def _said(cls, line: object) -> object:
+    def _without_nulls(cls, line: object) -> object:
         """Null says as little as nothing."""
         if not isinstance(line, Mapping):
             return line

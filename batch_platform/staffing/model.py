@@ -238,11 +238,11 @@ class Written:
     @property
     def counts(self) -> dict[str, int]:
         """Engineers by status."""
-        found: dict[str, int] = {}
+        totals: dict[str, int] = {}
         for each in self.transitions:
             if each.status is not None:
-                found[each.status] = found.get(each.status, 0) + each.engineers
-        return dict(sorted(found.items()))
+                totals[each.status] = totals.get(each.status, 0) + each.engineers
+        return dict(sorted(totals.items()))
 
 
 @dataclass(frozen=True)

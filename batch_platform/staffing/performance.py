@@ -126,9 +126,9 @@ def _scans(row: Mapping[str, Any], before: Mapping[str, Any]) -> Scans:
 
 def findings(figures: Sequence[Figures], database: DatabaseWeek | None, names: Mapping[str, str]) -> list[Finding]:
     """What has become worse, or is bad, the worst first. `names`: companies as people know them, by subject."""
-    found = [finding for each in figures for finding in _of_figures(each, names)]
-    found += [] if database is None else _of_database(database)
-    return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
+    listed = [finding for each in figures for finding in _of_figures(each, names)]
+    listed += [] if database is None else _of_database(database)
+    return sorted(listed, key=lambda each: SEVERITIES.index(each.severity))
 
 
 def _of_figures(each: Figures, names: Mapping[str, str]) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ def statuses(series: Sequence[tuple[date, Mapping[str, int]]], *, title: str) ->
     days = [day for day, _ in series]
     below = [0] * len(days)
     for name in [*(name for name in _OF_STATUS if name in names), *holds]:
-        counts = [found.get(name, 0) for _, found in series]
+        counts = [counted.get(name, 0) for _, counted in series]
         axes.bar(days, counts, bottom=below, width=1, color=colours[name], label=name)  # type: ignore[arg-type]
         below = [low + count for low, count in zip(below, counts, strict=True)]
     axes.set_ylabel("Engineers")

@@ -84,16 +84,16 @@ def swap(number: int, value: JsonObject) -> dict[str, Any]:
         require_multiple(line.amount, line.token_from.decimals)
     except ValueError as error:
         raise bad_line(number, error.args[0], field="amount") from None
-    found = quote(
+    outcome = quote(
         line.amount,
         price_from=line.token_from.price,
         price_to=line.token_to.price,
         decimals_to=line.token_to.decimals,
         fee_bps=line.fee_bps,
     )
-    if isinstance(found, Refusal):
-        return {"status": "rejected", "reason": found.value}
-    return {"status": "filled", "amount_out": plain(found.amount_out), "fee": plain(found.fee)}
+    if isinstance(outcome, Refusal):
+        return {"status": "rejected", "reason": outcome.value}
+    return {"status": "filled", "amount_out": plain(outcome.amount_out), "fee": plain(outcome.fee)}
 
 
 def pnl_series(number: int, value: JsonObject) -> dict[str, Any]:

@@ -63,8 +63,8 @@ class Closing:
 
 def quantity(collateral: Decimal, leverage: int, entry_price: Decimal) -> Decimal | Refusal:
     """Q = floor₉(C·L/E); `AMOUNT_TOO_SMALL` where that is nothing."""
-    found = floored(Fraction(collateral) * leverage / Fraction(entry_price), QUANTITY_DECIMALS)
-    return found if found > 0 else Refusal.AMOUNT_TOO_SMALL
+    units = floored(Fraction(collateral) * leverage / Fraction(entry_price), QUANTITY_DECIMALS)
+    return units if units > 0 else Refusal.AMOUNT_TOO_SMALL
 
 
 def open_fee(collateral: Decimal, leverage: int, fee_bps: Decimal) -> Decimal:

@@ -176,11 +176,11 @@ class _Scene:
                 **{name: day.isoformat() for name, day in ends.items() if day is not None},
             }
 
-        told = at_time(start - timedelta(days=14), time(15))
+        recorded_at = at_time(start - timedelta(days=14), time(15))
         kind = self.random.random()
         if kind < 0.15:
             yield version(at_time(start - timedelta(days=40), time(15)), "tentative")
-        yield version(told)
+        yield version(recorded_at)
         if kind > 0.95:
             yield version(at_time(start - timedelta(days=2), time(18)), "cancelled")
             return start

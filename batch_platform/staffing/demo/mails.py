@@ -33,11 +33,11 @@ def send(work: StaffingContext, settings: Settings, numbers: Sequence[str], step
         killed = _until(work, keys, len(keys) // 2, kill=True)
         step(f"  a worker is killed after {killed} of {len(keys)} mails")
         _until(work, keys, len(keys), kill=False)
-    found = _in_sink(settings, numbers)
-    twice = [number for number, count in found.items() if count > 1]
+    times = _in_sink(settings, numbers)
+    twice = [number for number, count in times.items() if count > 1]
     if twice:
         raise PermanentFailure("demo-mails-twice", "in the sink more than once: {numbers}", numbers=", ".join(twice))
-    step(f"  the next one has ended it: {len(found)} invoices in the sink, each once")
+    step(f"  the next one has ended it: {len(times)} invoices in the sink, each once")
 
 
 def _until(work: StaffingContext, keys: Sequence[str], count: int, *, kill: bool) -> int:
@@ -73,8 +73,8 @@ def _sent(work: StaffingContext, keys: Sequence[str]) -> int:
 def _in_sink(settings: Settings, numbers: Sequence[str]) -> Counter[str]:
     """How often each invoice lies in the sink, by the name of what is attached."""
     names = {f"{number}.pdf": number for number in numbers}
-    found: Counter[str] = Counter()
+    times: Counter[str] = Counter()
     for file in (settings.home / "mail").glob("*.eml"):
         message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-        found.update(names[name] for part in message.iter_attachments() if (name := part.get_filename()) in names)
-    return found
+        times.update(names[name] for part in message.iter_attachments() if (name := part.get_filename()) in names)
+    return times

@@ -69,8 +69,8 @@ def try_release(work: StaffingContext, month: date, person: str, seen: Any, step
     if person in seen.proposed_by:
         return
     done = releasing.release(work, month, by=person, count=seen.count, total=seen.total, record=_unrecorded)
-    said = "it takes another person" if done.issued is None else f"{done.issued} invoices are issued"
-    step(f"  {person.removeprefix('local:')} agrees to {seen.count} drafts of ¥{seen.total:,}: {said}")
+    result = "it takes another person" if done.issued is None else f"{done.issued} invoices are issued"
+    step(f"  {person.removeprefix('local:')} agrees to {seen.count} drafts of ¥{seen.total:,}: {result}")
 
 
 def picture(work: StaffingContext, number: str, folder: Path) -> Path:

@@ -93,15 +93,15 @@ def _legible(text: str, _field: str) -> str:
                 text = text.replace(characters, _GETA)
 
 
-def _each_text(value: Value, field: str, said: Callable[[str, str], str]) -> Value:
+def _each_text(value: Value, field: str, legible: Callable[[str, str], str]) -> Value:
     made: Any = value
     if isinstance(value, str):
-        made = said(value, field)
+        made = legible(value, field)
     elif isinstance(value, tuple):
-        made = tuple(_each_text(each, f"{field}[{index}]", said) for index, each in enumerate(value))
+        made = tuple(_each_text(each, f"{field}[{index}]", legible) for index, each in enumerate(value))
     elif is_dataclass(value) and not isinstance(value, type):
         parts = {part.name: getattr(value, part.name) for part in fields(value)}
-        texts = {name: _each_text(part, f"{field}.{name}", said) for name, part in parts.items()}
+        texts = {name: _each_text(part, f"{field}.{name}", legible) for name, part in parts.items()}
         made = value if texts == parts else replace(value, **texts)
     return cast("Value", made)
 

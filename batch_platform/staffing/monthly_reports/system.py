@@ -152,8 +152,8 @@ def _mean_by_requests(days: Days, name: str, month: date) -> Decimal | None:
     return sum((value * weight for value, weight in pairs), Decimal(0)) / weights if weights else None
 
 
-def _mean(found: Sequence[Number]) -> Decimal | None:
-    return Decimal(sum(found)) / len(found) if found else None
+def _mean(values: Sequence[Number]) -> Decimal | None:
+    return Decimal(sum(values)) / len(values) if values else None
 
 
 def _drawn(heading: str, chart: Chart | None, note: str = "", none: str = "対象月の記録はありません。") -> Section:

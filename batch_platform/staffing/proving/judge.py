@@ -50,28 +50,28 @@ def _invoices(world: oracle.World, issued: Sequence[Any]) -> list[str]:
     # no contract of the proof asks whether banks work
     billed = oracle.billed(world, months, holidays=())
     expected = {
-        (month, str(contract)): (said["invoice_number"], said["subtotal"], said["tax"], said["total"])
+        (month, str(contract)): (invoice["invoice_number"], invoice["subtotal"], invoice["tax"], invoice["total"])
         for month, answers in billed.items()
-        for contract, said in answers.items()
-        if said["document"]
+        for contract, invoice in answers.items()
+        if invoice["document"]
     }
     times = Counter((row[0], row[1]) for row in issued)
     twice = [
         f"{contract} is billed {count} times for {month}" for (month, contract), count in times.items() if count > 1
     ]
-    found = {(row[0], row[1]): tuple(row[2:6]) for row in issued}
-    return [*twice[:NAMED], *_unequal("invoice", found, expected)]
+    actual = {(row[0], row[1]): tuple(row[2:6]) for row in issued}
+    return [*twice[:NAMED], *_unequal("invoice", actual, expected)]
 
 
 def _numbers(ground: Ground, numbers: Sequence[str]) -> list[str]:
     """Each year's begin at 1 and none is left out or given twice; the counters stand at the last ones."""
-    found = []
+    wrong = []
     years = Counter(int(number.split("-")[1]) for number in numbers)
     for year, count in years.items():
         sequences = sorted(int(number.split("-")[2]) for number in numbers if f"-{year}-" in number)
         if sequences != list(range(1, count + 1)):
-            found.append(f"numbers of {year} are not 1 to {count}, each once: {sequences[:NAMED]}…")
-    return found + _unequal("counter", dict(ground.rows(_COUNTERS)), dict(years))
+            wrong.append(f"numbers of {year} are not 1 to {count}, each once: {sequences[:NAMED]}…")
+    return wrong + _unequal("counter", dict(ground.rows(_COUNTERS)), dict(years))
 
 
 def _originals(ground: Ground, issued: Sequence[Any], undisturbed: Mapping[str, str]) -> list[str]:
@@ -90,7 +90,9 @@ def _approaches(ground: Ground, world: oracle.World) -> list[str]:
     states = {occurrence: "delivered" if delivered else "skipped" for occurrence, delivered in due.items()}
     sent = Counter(ground.rows(_SENT))
     engineers = _engineers(world)
-    expected = {(*occurrence, one): 1 for occurrence, delivered in due.items() if delivered for one in engineers}
+    expected = {
+        (*occurrence, engineer): 1 for occurrence, delivered in due.items() if delivered for engineer in engineers
+    }
     return [*_unequal("occurrence", decided, states), *_unequal("approach", dict(sent), expected)]
 
 
@@ -127,6 +129,6 @@ def _engineers(world: oracle.World) -> list[str]:
     return [line["engineer_id"] for line in world.of("engineer") if line["engineer_id"] not in excluded]
 
 
-def _unequal(name: str, found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> list[str]:
-    keys = [key for key in sorted({*found, *expected}, key=str) if found.get(key) != expected.get(key)]
-    return [f"{name} {key}: {found.get(key)}, not {expected.get(key)}" for key in keys[:NAMED]]
+def _unequal(name: str, there: Mapping[Any, Any], expected: Mapping[Any, Any]) -> list[str]:
+    keys = [key for key in sorted({*there, *expected}, key=str) if there.get(key) != expected.get(key)]
+    return [f"{name} {key}: {there.get(key)}, not {expected.get(key)}" for key in keys[:NAMED]]

@@ -184,12 +184,12 @@ def _usage_of_month(random: Random, first: date, last: date) -> Json:
 def _credit_note(random: Random) -> Json:
     """Of an invoice that the oracle has made."""
     while True:
-        asked = _invoice(random)
-        asked["usage"] = {text: {"users": 9, "engineers": 9} for text in _every_day(asked["period"])}
-        made = calc("invoice", asked, ())
+        question = _invoice(random)
+        question["usage"] = {text: {"users": 9, "engineers": 9} for text in _every_day(question["period"])}
+        made = calc("invoice", question, ())
         if made["document"]:
             break
-    price_type = asked["contract"].get("price_type") or "net"
+    price_type = question["contract"].get("price_type") or "net"
     line = {"invoice": made, "parts": "all", "price_type": price_type, "rounding": random.choice(_ROUNDINGS)}
     if random.random() < 0.7:
         rows = random.sample(made["per_rate"], random.randint(1, len(made["per_rate"])))

@@ -57,11 +57,11 @@ def play_crash(ground: Ground, case: BillingCase) -> Played:
         play(ground, sink, mortal)
     except WorkerKilled:
         play(ground, sink)
-    found = differences(ground, case, sink.mails)
-    if not found:
+    wrong = differences(ground, case, sink.mails)
+    if not wrong:
         play(ground, sink)
-        found = differences(ground, case, sink.mails)
-    return Played(case, tuple(found), mortal.writes)
+        wrong = differences(ground, case, sink.mails)
+    return Played(case, tuple(wrong), mortal.writes)
 
 
 # several workers at the same months
@@ -94,16 +94,16 @@ def kill_cases(wish: Wish) -> Iterator[BillingCase]:
 def play_kills(ground: Ground, case: BillingCase) -> Played:
     """Processes bill and send; killed at any moment each is replaced, and the last ones come to their end."""
     random = Random(case.seed)  # noqa: S311 (to be played again alike)
-    found: list[str] = []
+    wrong: list[str] = []
     kills = 0
     with local_sink() as sink, workers(biller, ground.name, ahead=1) as billers, senders(ground, sink) as sending:
-        while kills < case.kills and not found:
+        while kills < case.kills and not wrong:
             begin(ground, case)
             sink.clear()
             work = _Work(ground, billers, sending, case.pairs)
             kills += work.disturb(random, min(_A_ROUND, case.kills - kills))
-            found = work.end() or differences(ground, case, sink.mails)
-    return Played(case, tuple(found), struck=kills)
+            wrong = work.end() or differences(ground, case, sink.mails)
+    return Played(case, tuple(wrong), struck=kills)
 
 
 class _Work:

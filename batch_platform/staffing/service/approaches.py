@@ -136,8 +136,8 @@ def occurrences(
     place = cursors.decode(cursor, at=datetime, id=str)
     before = (place["at"], place["id"]) if place else None
     with context.store.snapshot() as session:
-        found = session.occurrences(approach_id=approach_id, state=state, before=before, limit=limit + 1)
-    rows = [{**row, "reason": None if row["reason"] is None else from_json(row["reason"])} for row in found]
+        listed = session.occurrences(approach_id=approach_id, state=state, before=before, limit=limit + 1)
+    rows = [{**row, "reason": None if row["reason"] is None else from_json(row["reason"])} for row in listed]
     return cursors.cut(rows, limit, lambda row: {"at": row["scheduled_for"], "id": row["approach_id"]})
 
 
@@ -161,13 +161,13 @@ def _schedule(session: Session) -> None:
 
 def _first(rows: Sequence[Row], now: datetime) -> list[Row]:
     """As many occurrences as one transaction takes, each approach's oldest first."""
-    found: list[Row] = []
+    first: list[Row] = []
     for row in rows:
         for occurrence in _occurrences(row, now):
-            if len(found) == CHUNK:
-                return found
-            found.append(occurrence)
-    return found
+            if len(first) == CHUNK:
+                return first
+            first.append(occurrence)
+    return first
 
 
 def _occurrences(row: Row, now: datetime) -> Iterator[Row]:

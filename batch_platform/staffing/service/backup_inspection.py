@@ -119,22 +119,22 @@ class Inspection:
 
         if not self.is_whole(site, backups.FILES, manifest, sum_up):
             return False
-        [digest], wanted = summed, manifest.files
-        if digest.files().sha256 == wanted.sha256:
+        [digest], recorded = summed, manifest.files
+        if digest.files().sha256 == recorded.sha256:
             return True
-        text = f"{digest.count} files of {digest.bytes} bytes, not {wanted.count} of {wanted.bytes}, or others"
+        text = f"{digest.count} files of {digest.bytes} bytes, not {recorded.count} of {recorded.bytes}, or others"
         self._fault(FaultKind.FILES, backups.FILES, text, site)
         return False
 
     def _compare(self, site: Site, name: str, manifest: BackupManifest, read: HashingReader) -> bool:
-        wanted, key = manifest.objects[name], self.key(name)
-        if (read.sha256, read.size) == (wanted.sha256, wanted.bytes):
+        recorded, key = manifest.objects[name], self.key(name)
+        if (read.sha256, read.size) == (recorded.sha256, recorded.bytes):
             return True
         other = self._other_night(read.sha256)
         if other is not None:
             self._fault(FaultKind.OLDER, key, f"{key} is the object of the night of {other}", site)
-        elif read.size < wanted.bytes:
-            self._fault(FaultKind.CUT, key, f"{key} has {read.size} bytes, not {wanted.bytes}", site)
+        elif read.size < recorded.bytes:
+            self._fault(FaultKind.CUT, key, f"{key} has {read.size} bytes, not {recorded.bytes}", site)
         else:
             self._fault(FaultKind.ALTERED, key, f"{key} holds other bytes than were stored", site)
         return False

@@ -50,13 +50,13 @@ class Restored:
 
 def stored(context: BackupContext) -> list[StoredBackup]:
     """Whole backups of all sites, newest first; needs no database."""
-    found = []
+    attempts = []
     for site in context.sites:
         for night, attempt in site.manifests():
             written = site.get(backups.folder(night, attempt) + backups.PROOF)
             proved = None if written is None else bool(json.loads(written)["passed"])
-            found.append(StoredBackup(night, attempt, site.name, proved))
-    return sorted(found, key=lambda one: (one.night, one.attempt, one.site), reverse=True)
+            attempts.append(StoredBackup(night, attempt, site.name, proved))
+    return sorted(attempts, key=lambda backup: (backup.night, backup.attempt, backup.site), reverse=True)
 
 
 def restore(
@@ -69,7 +69,7 @@ def restore(
     `PermanentFailure` naming each fault of the backup.
     """
     chosen = _chosen(context, night, site)
-    where = next(one for one in context.sites if one.name == chosen.site)
+    where = next(place for place in context.sites if place.name == chosen.site)
     was_there = ensure_database(context.database_url, dry_run=dry_run)
     if was_there and not backup_contents.is_empty(context.database_url):
         raise Conflict(
@@ -108,13 +108,13 @@ def restore(
 
 def _chosen(context: BackupContext, night: date | None, site: str | None) -> StoredBackup:
     """The newest attempt of a night, or the newest one that was proved."""
-    if site is not None and site not in {one.name for one in context.sites}:
-        names = ", ".join(one.name for one in context.sites)
+    if site is not None and site not in {place.name for place in context.sites}:
+        names = ", ".join(place.name for place in context.sites)
         raise NotFound("unknown-backup-site", "site is one of: {sites}", sites=names, field="site")
-    at_site = [one for one in stored(context) if site in (None, one.site)]
-    for one in at_site:
-        if one.night == night if night is not None else one.proved:
-            return one
+    at_site = [backup for backup in stored(context) if site in (None, backup.site)]
+    for backup in at_site:
+        if backup.night == night if night is not None else backup.proved:
+            return backup
     if night is None and at_site:
         raise NotFound(
             "no-proved-backup", "no backup was ever proved; name a night to restore one all the same", field="night"
@@ -123,7 +123,7 @@ def _chosen(context: BackupContext, night: date | None, site: str | None) -> Sto
         "no-backup-of-night",
         "no backup of {night} lies in {buckets}",
         night=str(night or "any night"),
-        buckets=", ".join(one.bucket for one in context.sites),
+        buckets=", ".join(place.bucket for place in context.sites),
         field="night",
     )
 
@@ -155,5 +155,7 @@ def _adopt(context: BackupContext, site: Site, manifest: BackupManifest) -> None
 def _refuse(faults: list[BackupFault]) -> None:
     if faults:
         raise PermanentFailure(
-            "backup-faulty", "the backup cannot be relied on: {faults}", faults="; ".join(one.text for one in faults)
+            "backup-faulty",
+            "the backup cannot be relied on: {faults}",
+            faults="; ".join(fault.text for fault in faults),
         )

@@ -92,7 +92,7 @@ def plan(context: BackupContext, night: date) -> Plan:
         size = session.database_size()
     with backup_contents.snapshot(context.database_url) as moment:
         tables = len(moment.tables())
-    proved = [one for one in kept if one.night != night] + [KeptBackup(night, BackupState.VERIFIED)]
+    proved = [backup for backup in kept if backup.night != night] + [KeptBackup(night, BackupState.VERIFIED)]
     return Plan(
         night,
         action,

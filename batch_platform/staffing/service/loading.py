@@ -38,10 +38,10 @@ def load(context: StaffingContext, lines: Iterable[bytes], *, dry_run: bool = Fa
     with store.rehearsal() if dry_run else store.transaction() as session:
         loaded = _add(session, facts)
     warnings = [(number, fact.warning) for number, _, fact in facts]
-    said = [
+    messages = [
         Message("bad-line", "line {line}: {reason}", line=n, reason=warning) for n, warning in warnings if warning
     ]
-    return replace(loaded, warnings=said)
+    return replace(loaded, warnings=messages)
 
 
 def _read(lines: Iterable[bytes]) -> Iterable[tuple[int, str, Fact]]:

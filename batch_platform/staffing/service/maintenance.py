@@ -110,11 +110,11 @@ class _Run:
         }
         deeds = [deed for name, step in steps.items() for deed in self._step(name, step)]
         failed = [finding for deed in deeds if (finding := deed.finding)]
-        found = self._unique([*failed, *self._health()])
+        findings = self._unique([*failed, *self._health()])
         if not self.dry_run:
             with self.context.store.transaction() as session:
-                session.end_maintenance(JOB, self.sunday, found, self.context.clock())
-        return Maintained(self.sunday, tuple(deeds), tuple(found))
+                session.end_maintenance(JOB, self.sunday, findings, self.context.clock())
+        return Maintained(self.sunday, tuple(deeds), tuple(findings))
 
     def invalid_indexes(self) -> Iterator[Deed]:
         """Leftovers of rebuilding go, others are built anew."""
@@ -174,13 +174,13 @@ class _Run:
         return deeds
 
     def _health(self) -> list[Finding]:
-        found = list(self.upkeep.health(self.context.clock()))
+        findings = list(self.upkeep.health(self.context.clock()))
         if self.home.is_dir():
-            found += bounds.disk(str(self.home), *old_files.room(self.home))
-        return found
+            findings += bounds.disk(str(self.home), *old_files.room(self.home))
+        return findings
 
-    def _unique(self, found: Iterable[Finding]) -> list[Finding]:
-        return list({(each.kind, each.subject): each for each in found}.values())
+    def _unique(self, findings: Iterable[Finding]) -> list[Finding]:
+        return list({(each.kind, each.subject): each for each in findings}.values())
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -63,10 +63,10 @@ def analyse(context: StaffingContext, monday: date, *, dry_run: bool = False) ->
         week = _week(session, monday)
     if dry_run:
         return Analysed(week)
-    key, digest, found = _print(context, week)
+    key, digest, findings = _print(context, week)
     with context.store.transaction() as session:
         session.begin_maintenance(JOB, monday, now)
-        session.end_maintenance(JOB, monday, [*week.findings, *found], context.clock())
+        session.end_maintenance(JOB, monday, [*week.findings, *findings], context.clock())
         session.end_week(monday, key=key, sha256=digest)
     return Analysed(week, key, digest)
 
@@ -129,10 +129,10 @@ def _print(context: StaffingContext, week: Week) -> tuple[str | None, str | None
 
 
 def _known(session: Session, monday: date) -> Row:
-    found = session.weeks(monday)
-    if not found:
+    weeks = session.weeks(monday)
+    if not weeks:
         raise NotFound("unknown-week", "the week of {date} was not analysed", date=monday, field="week")
-    return found[0]
+    return weeks[0]
 
 
 def _week(session: Session, monday: date) -> Week:
@@ -140,11 +140,11 @@ def _week(session: Session, monday: date) -> Week:
     names = {row["subject"]: row["company"] or ids.shown(row["subject"]) for row in rows if row["kind"] == "company"}
     figures = tuple(map(_figures, rows))
     database = _database(session, monday)
-    found = tuple(performance.findings(figures, database, names))
+    findings = tuple(performance.findings(figures, database, names))
     before = Counter[str]()
     for row in session.figures(monday - WEEK):
         before[row["kind"]] += row["requests"]
-    return Week(monday, figures, database, found, names, before)
+    return Week(monday, figures, database, findings, names, before)
 
 
 def _database(session: Session, monday: date) -> DatabaseWeek | None:

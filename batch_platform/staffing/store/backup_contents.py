@@ -123,7 +123,7 @@ def contents(database_url: str) -> DatabaseContents:
         parts = [
             readers.submit(_sums, database_url, first.name, tables[place::_READERS]) for place in range(_READERS)
         ]
-        sums = {name: one for part in parts for name, one in part.result().items()}
+        sums = {name: total for part in parts for name, total in part.result().items()}
         return DatabaseContents(sums, first.sequences(), first.schema())
 
 

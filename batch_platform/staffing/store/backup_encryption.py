@@ -54,17 +54,17 @@ def identities_in(file: Path) -> list[Identity]:
 
     try:
         lines = [line.strip() for line in file.read_text().splitlines()]
-        found = [pyrage.x25519.Identity.from_str(line) for line in lines if line.startswith(_PREFIX)]
+        identities = [pyrage.x25519.Identity.from_str(line) for line in lines if line.startswith(_PREFIX)]
     except (OSError, UnicodeDecodeError, pyrage.IdentityError):
-        found = []
-    if not found:
+        identities = []
+    if not identities:
         raise InvalidInput(
             "backup-identity-unreadable",
             "{field}: {file} holds no identity of age that can be read",
             field="STAFFING_BACKUP_IDENTITY_FILE",
             file=file,
         )
-    return found
+    return identities
 
 
 def public_key(identity: Identity) -> str:

@@ -102,9 +102,9 @@ def piped(write: Callable[[IO[bytes]], None]) -> Iterator[IO[bytes]]:
 
 def _copy(content: IO[bytes], writer: ObjectWriter | None) -> str:
     """The SHA-256 of what was copied."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     while data := content.read(READ_BYTES):
-        found.update(data)
+        digest.update(data)
         if writer is not None:
             writer.write(data)
-    return found.hexdigest()
+    return digest.hexdigest()

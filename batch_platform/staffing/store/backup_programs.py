@@ -176,14 +176,14 @@ class Programs:
             except BaseException:
                 process.kill()
                 process.wait()
-                if (said := _said(log)) and process.returncode > 0:
+                if (error := _error(log)) and process.returncode > 0:
                     raise TransientFailure(
-                        "program-failed", "{program} failed: {reason}", program=name, reason=said
+                        "program-failed", "{program} failed: {reason}", program=name, reason=error
                     ) from None
                 raise
             if process.wait():
                 raise TransientFailure(
-                    "program-failed", "{program} failed: {reason}", program=name, reason=_said(log) or "no output"
+                    "program-failed", "{program} failed: {reason}", program=name, reason=_error(log) or "no output"
                 )
 
 
@@ -257,11 +257,11 @@ def _password_file(private: Path, password: str) -> Path:
     return file
 
 
-def _said(log: Path) -> str:
+def _error(log: Path) -> str:
     """The first error that a program told."""
     lines = log.read_text(errors="replace").splitlines()
-    found = [match[2] for line in lines if (match := _ERROR.search(line))]
-    return " ".join((found or lines or [""])[0].split())
+    errors = [match[2] for line in lines if (match := _ERROR.search(line))]
+    return " ".join((errors or lines or [""])[0].split())
 
 
 def _run(command: list[str], user: int | None) -> None:
@@ -290,7 +290,7 @@ def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         except psycopg.OperationalError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise TransientFailure(
-                    "scratch-not-started", "the scratch cluster does not start: {reason}", reason=_said(log)
+                    "scratch-not-started", "the scratch cluster does not start: {reason}", reason=_error(log)
                 ) from None
             time.sleep(0.05)
         else:

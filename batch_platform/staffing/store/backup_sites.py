@@ -99,12 +99,12 @@ class Site:
 
     def manifests(self) -> list[tuple[date, int]]:
         """Night and attempt of all whole backups, oldest first."""
-        found = []
+        manifests = []
         for stored in objects.list_objects(self.client, self.bucket, backups.nights_folder()):
             parts = stored.key.split("/")
             if len(parts) == 4 and parts[3] == backups.MANIFEST:
-                found.append((date.fromisoformat(parts[1]), int(parts[2])))
-        return found
+                manifests.append((date.fromisoformat(parts[1]), int(parts[2])))
+        return manifests
 
     def attempts(self, night: date) -> list[int]:
         """All attempts of a night that have left something."""

@@ -79,8 +79,8 @@ class Upkeep(StaffingStatements):
 
     def index_bytes(self, row: Row) -> int:
         """How large an index is now."""
-        found = self.connection.execute("SELECT pg_relation_size(%s::regclass)", [_quoted(row, self.connection)])
-        [[size]] = found.fetchall()
+        cursor = self.connection.execute("SELECT pg_relation_size(%s::regclass)", [_quoted(row, self.connection)])
+        [[size]] = cursor.fetchall()
         return int(size)
 
     def analyze(self, row: Row) -> str | None:

@@ -43,10 +43,10 @@ def rotate_logs(folder: Path, now: datetime, *, dry_run: bool = False) -> Iterat
 def remove_leftovers(home: Path, now: datetime, *, dry_run: bool = False) -> Iterator[Deed]:
     """Delete temporary files of ours, in the home and among the system's, that are a day old."""
     hidden = [path for folder in (home, home / "logs" / ARCHIVE) for path in _files(folder)]
-    found = [path for path in hidden if _PARTIAL.fullmatch(path.name)]
+    leftovers = [path for path in hidden if _PARTIAL.fullmatch(path.name)]
     scratch = Path(tempfile.gettempdir())
-    found += [path for prefix in _SCRATCH for path in sorted(scratch.glob(f"{prefix}*")) if _is_ours(path)]
-    for path in found:
+    leftovers += [path for prefix in _SCRATCH for path in sorted(scratch.glob(f"{prefix}*")) if _is_ours(path)]
+    for path in leftovers:
         if _age(path, now) >= LEFT_AFTER:
             yield _try("temporary-files", path, "delete", None if dry_run else partial(_remove, path))
 

@@ -27,8 +27,8 @@ class Performance(StaffingStatements):
         if not schemas:
             return None
         query = self._sql["slowest_statements"].format(schema=sql.Identifier(schemas[0]["nspname"]))
-        found = self.connection.execute(query, {"limit": limit}).fetchall()
-        return [{"query": text, "calls": calls, "milliseconds": spent} for text, calls, spent in found]
+        rows = self.connection.execute(query, {"limit": limit}).fetchall()
+        return [{"query": text, "calls": calls, "milliseconds": spent} for text, calls, spent in rows]
 
     def write_week(self, week: date, now: datetime, database: Mapping[str, Any] | None) -> int:
         """What its requests come to, in place of what was written before; how many subjects they have.

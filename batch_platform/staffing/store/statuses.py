@@ -45,8 +45,8 @@ class Statuses(StaffingStatements):
 
     def next_status_day(self, day: date) -> date | None:
         """The first written day after this one."""
-        found: date | None = self._value("next_status_day", day=day)
-        return found
+        next_day: date | None = self._value("next_status_day", day=day)
+        return next_day
 
     def missing_status_days(self, today: date) -> list[date]:
         """Days up to today that are not written, from the first written one on, in order."""
@@ -54,8 +54,8 @@ class Statuses(StaffingStatements):
 
     def is_recorded_after(self, at: datetime) -> bool:
         """Whether anything of assignments was recorded after a moment."""
-        found: bool = self._value("is_recorded_after", at=at)
-        return found
+        recorded: bool = self._value("is_recorded_after", at=at)
+        return recorded
 
     def stage_statuses(self, day: date, known_at: datetime | str) -> None:
         """Every engineer's status by what was recorded up to a moment, beside what stands."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.trading import contest, wallets
 from batch_platform.trading.demo.bundled import came_to, show_equal, verify
-from batch_platform.trading.demo.scenario import FOLLOWED, ORDERS, PLAYERS, PRICES, Wanted
+from batch_platform.trading.demo.scenario import FOLLOWED, ORDERS, PLAYERS, PRICES, Placement
 from batch_platform.trading.demo.steering import PriceServer
 from batch_platform.trading.demo.story import board, story
 from batch_platform.trading.demo.tokens import open_campaign, prices_by_address
@@ -88,8 +88,8 @@ def _play(
     _fetch_funding_rates(context, sources, step, launcher)
     ids: dict[str, str] = {}
     for number, orders in enumerate(ORDERS):
-        for wanted in orders:
-            ids[wanted.key] = _place(context, wanted, ids)
+        for placement in orders:
+            ids[placement.key] = _place(context, placement, ids)
         if _ticks(context) > number:
             step(f"  tick {number + 1} happened before")
         else:
@@ -119,22 +119,22 @@ def _join(context: TradingContext, name: str, site: str) -> bool:
     with context.store.snapshot() as session:
         if session.player(_campaign(context).number, address) is not None:
             return False
-    asked = players.challenge(context, address, secrets.token_bytes)
-    signature = wallets.encode(key.sign(asked.message(site).encode()))
+    challenge = players.challenge(context, address, secrets.token_bytes)
+    signature = wallets.encode(key.sign(challenge.message(site).encode()))
     if not players.prove(context, address, signature, site=site):
         raise PermanentFailure("demo-sign-in", "the wallet of {name} could not prove itself", name=name)
     registration.register(context, CAMPAIGN, address, registration.Profile(username=name))
     return True
 
 
-def _place(context: TradingContext, wanted: Wanted, ids: dict[str, str]) -> str:
+def _place(context: TradingContext, placement: Placement, ids: dict[str, str]) -> str:
     """The id of an order, of this run or of an earlier one."""
     from batch_platform.trading.service import trades
 
-    request = dict(wanted.request)
-    if wanted.ends is not None:
-        request["position" if request["order"] == "perp_close" else "investment"] = ids[wanted.ends]
-    order = trades.place(context, CAMPAIGN, wallet(wanted.player), request, request_key=f"demo {wanted.key}")
+    request = dict(placement.request)
+    if placement.ends is not None:
+        request["position" if request["order"] == "perp_close" else "investment"] = ids[placement.ends]
+    order = trades.place(context, CAMPAIGN, wallet(placement.player), request, request_key=f"demo {placement.key}")
     return str(order["id"])
 
 

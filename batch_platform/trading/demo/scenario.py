@@ -20,7 +20,7 @@ PRICES: Final = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Placement:
     """An order of a player, known by its key. `ends` is the key of the order whose position or stake it ends."""
 
     player: str
@@ -29,20 +29,20 @@ class Wanted:
     ends: str | None = None
 
 
-def _swap(player: str, key: str, source: str, target: str, amount: str) -> Wanted:
-    return Wanted(player, key, {"order": "swap", "from": source, "to": target, "amount": amount})
+def _swap(player: str, key: str, source: str, target: str, amount: str) -> Placement:
+    return Placement(player, key, {"order": "swap", "from": source, "to": target, "amount": amount})
 
 
-def _stake(player: str, key: str, order: str, amount: str) -> Wanted:
-    return Wanted(player, key, {"order": order, "token": "SOL", "amount": amount})
+def _stake(player: str, key: str, order: str, amount: str) -> Placement:
+    return Placement(player, key, {"order": order, "token": "SOL", "amount": amount})
 
 
-def _open(player: str, key: str, token: str, collateral: str, *, leverage: int, direction: str) -> Wanted:
+def _open(player: str, key: str, token: str, collateral: str, *, leverage: int, direction: str) -> Placement:
     terms = {"token": token, "collateral": collateral, "leverage": leverage, "direction": direction}
-    return Wanted(player, key, {"order": "perp_open", **terms})
+    return Placement(player, key, {"order": "perp_open", **terms})
 
 
-ORDERS: Final[tuple[tuple[Wanted, ...], ...]] = (
+ORDERS: Final[tuple[tuple[Placement, ...], ...]] = (
     (),
     (
         _swap("aoi", "to-jup", "USDC", "JUP", "300"),
@@ -57,12 +57,12 @@ ORDERS: Final[tuple[tuple[Wanted, ...], ...]] = (
         _swap("mei", "to-btc", "USDC", "WBTC", "400"),
     ),
     (
-        Wanted("ren", "too-late", {"order": "perp_close"}, ends="long-sol"),
-        Wanted("jun", "cover", {"order": "perp_close"}, ends="short-btc"),
+        Placement("ren", "too-late", {"order": "perp_close"}, ends="long-sol"),
+        Placement("jun", "cover", {"order": "perp_close"}, ends="short-btc"),
     ),
     (
         _swap("aoi", "back", "JUP", "USDC", "250"),
-        Wanted("mei", "unpool", {"order": "unstake"}, ends="pool"),
+        Placement("mei", "unpool", {"order": "unstake"}, ends="pool"),
         _open("ren", "again", "SOL", "60", leverage=5, direction="long"),
     ),
 )

@@ -80,7 +80,7 @@ def _order(order: OrderLine, orders: Mapping[str, OrderLine], answer: Json) -> E
     outcome = answer["orders"][order.id]
     if outcome["status"] == "filled":
         return parse_instant(outcome["filled_at"]), _filled(order, orders, answer)
-    text = _asked(order, orders)
+    text = _order_text(order, orders)
     if outcome["status"] == "pending":
         return order.at, f"{text}: waits"
     return order.at, f"{text}: {outcome['status']}{_because(outcome)}"
@@ -92,7 +92,7 @@ def _because(outcome: Json) -> str:
 
 def _filled(order: OrderLine, orders: Mapping[str, OrderLine], answer: Json) -> str:
     """What was asked for, and at which price or for how much it was had."""
-    text, outcome = _asked(order, orders), answer["orders"][order.id]
+    text, outcome = _order_text(order, orders), answer["orders"][order.id]
     match order:
         case SwapLine():
             return f"{text}: {outcome['amount_out']}"
@@ -109,7 +109,7 @@ def _filled(order: OrderLine, orders: Mapping[str, OrderLine], answer: Json) -> 
             return text
 
 
-def _asked(order: OrderLine, orders: Mapping[str, OrderLine]) -> str:
+def _order_text(order: OrderLine, orders: Mapping[str, OrderLine]) -> str:
     match order:
         case SwapLine():
             return f"swaps {order.amount} {order.from_} into {order.to}"

@@ -50,24 +50,24 @@ def differences(ground: Ground, *, orders: Iterable[str], windows: int) -> list[
 
     `orders` are the ids of those that were placed, each once; `windows` counts the scheduled ticks.
     """
-    wanted = oracle.replay(ground.lines())
+    expected = oracle.replay(ground.lines())
     with ground.worker(lambda: START) as context:
         with context.store.snapshot() as session:
             there = contests.answered(session, engine.campaign(session, CAMPAIGN).number)
-        there["leaderboard"] = {at: _board(context, at) for at in wanted["leaderboard"]}
-    _thin(wanted)
-    found = [difference for part in wanted for difference in _part(part, there[part], wanted[part])]
+        there["leaderboard"] = {at: _board(context, at) for at in expected["leaderboard"]}
+    _thin(expected)
+    wrong = [difference for part in expected for difference in _part(part, there[part], expected[part])]
     missing = sorted(set(orders) - set(there["orders"]))
-    found += [f"order {order} is not there" for order in missing[:NAMED]]
+    wrong += [f"order {order} is not there" for order in missing[:NAMED]]
     [(ticks,)] = ground.rows("SELECT count(*) FROM ticks WHERE window_at IS NOT NULL")
-    found += [] if ticks == windows else [f"{ticks} scheduled ticks, not {windows}"]
+    wrong += [] if ticks == windows else [f"{ticks} scheduled ticks, not {windows}"]
     [(fetched,)] = ground.rows("SELECT count(DISTINCT at) FROM price_ticks WHERE source NOT IN ('given', 'derived')")
-    found += [] if fetched == len(FETCHED) else [f"{fetched} fetched ticks, not {len(FETCHED)}"]
+    wrong += [] if fetched == len(FETCHED) else [f"{fetched} fetched ticks, not {len(FETCHED)}"]
     [(looks,)] = ground.rows("SELECT count(*) FROM price_fetches")
-    found += [] if looks == 0 else [f"{looks} looks at sources are a month old"]
+    wrong += [] if looks == 0 else [f"{looks} looks at sources are a month old"]
     for name, statement in (("balance", _OFF_BALANCE), ("margin", _OFF_MARGIN), ("reserved", _OFF_RESERVED)):
-        found += [f"{name} is not the sum of its postings: {row}" for row in ground.rows(statement)[:NAMED]]
-    return found
+        wrong += [f"{name} is not the sum of its postings: {row}" for row in ground.rows(statement)[:NAMED]]
+    return wrong
 
 
 def _board(context: TradingContext, at: str) -> Any:
@@ -76,14 +76,14 @@ def _board(context: TradingContext, at: str) -> Any:
     return {"ranked": [*map(answer.ranked, board.ranked)], "unranked": [*map(answer.unranked, board.unranked)]}
 
 
-def _thin(wanted: Any) -> None:
+def _thin(expected: Any) -> None:
     """What stays after a month: of three hours each player's last row, and why he had none since."""
-    last = {(row["user"], _three_hours(row["at"])): row["at"] for row in wanted["snapshots"]}
-    wanted["snapshots"] = [
-        row for row in wanted["snapshots"] if last[row["user"], _three_hours(row["at"])] == row["at"]
+    last = {(row["user"], _three_hours(row["at"])): row["at"] for row in expected["snapshots"]}
+    expected["snapshots"] = [
+        row for row in expected["snapshots"] if last[row["user"], _three_hours(row["at"])] == row["at"]
     ]
-    wanted["incomplete"] = [
-        row for row in wanted["incomplete"] if last.get((row["user"], _three_hours(row["at"])), "") < row["at"]
+    expected["incomplete"] = [
+        row for row in expected["incomplete"] if last.get((row["user"], _three_hours(row["at"])), "") < row["at"]
     ]
 
 
@@ -91,14 +91,16 @@ def _three_hours(at: str) -> tuple[str, int]:
     return at[:10], int(at[11:13]) // 3
 
 
-def _part(name: str, there: Any, wanted: Any) -> list[str]:
-    if there == wanted:
+def _part(name: str, there: Any, expected: Any) -> list[str]:
+    if there == expected:
         return []
-    if isinstance(wanted, list):
+    if isinstance(expected, list):
         rows = [
-            (place, have, need) for place, (have, need) in enumerate(zip(there, wanted, strict=False)) if have != need
+            (place, have, need)
+            for place, (have, need) in enumerate(zip(there, expected, strict=False))
+            if have != need
         ]
-        found = [f"{name} {place}: {have}, not {need}" for place, have, need in rows[:NAMED]]
-        return found or [f"{name}: {len(there)} rows, not {len(wanted)}"]
-    keys = [key for key in sorted({*there, *wanted}) if there.get(key) != wanted.get(key)]
-    return [f"{name} {key}: {there.get(key)}, not {wanted.get(key)}" for key in keys[:NAMED]]
+        wrong = [f"{name} {place}: {have}, not {need}" for place, have, need in rows[:NAMED]]
+        return wrong or [f"{name}: {len(there)} rows, not {len(expected)}"]
+    keys = [key for key in sorted({*there, *expected}) if there.get(key) != expected.get(key)]
+    return [f"{name} {key}: {there.get(key)}, not {expected.get(key)}" for key in keys[:NAMED]]

@@ -49,11 +49,11 @@ def play_crash(ground: Ground, case: DayCase) -> Played:
         play(ground, acts, mortal)
     except WorkerKilled:
         play(ground, acts)
-    found = _judged(ground, case)
-    if not found:
+    wrong = _judged(ground, case)
+    if not wrong:
         play(ground, acts)
-        found = _judged(ground, case)
-    return Played(case, tuple(found), mortal.writes)
+        wrong = _judged(ground, case)
+    return Played(case, tuple(wrong), mortal.writes)
 
 
 # several workers at the same acts
@@ -114,10 +114,10 @@ def kill_cases(wish: Wish) -> Iterator[DayCase]:
 def play_kills(ground: Ground, case: DayCase) -> Played:
     """Two processes do the acts of a tick and are killed at any moment; then one does them to the end."""
     random = Random(case.seed)  # noqa: S311 (to be played again alike)
-    found: list[str] = []
+    differing: list[str] = []
     kills, ends = 0, _ends(case)
     with workers(day_worker, ground.name, ahead=2) as waiting:
-        while kills < case.kills and not found:
+        while kills < case.kills and not differing:
             set_up(ground)
             for place, end in enumerate(ends):
                 line = f"{case.scenario}|{case.seed}|{case.players}|{ends[place - 1] if place else 0}|{end}"
@@ -128,12 +128,12 @@ def play_kills(ground: Ground, case: DayCase) -> Played:
                     time.sleep(random.random() * _MOMENTS)
                     for died, wrong in [worker.kill() for worker in pair]:
                         kills += died
-                        found += wrong
+                        differing += wrong
                 last = next(waiting)
                 last.begin(line)
-                found += last.ended()
-            found += _judged(ground, case)
-    return Played(case, tuple(found), struck=kills)
+                differing += last.ended()
+            differing += _judged(ground, case)
+    return Played(case, tuple(differing), struck=kills)
 
 
 def _by_tick(case: DayCase) -> list[list[Timed]]:

@@ -24,8 +24,8 @@ def export(context: TradingContext, campaign: str) -> list[bytes]:
     Raises `NotFound`.
     """
     with context.store.snapshot() as session:
-        found = lines(session, campaign)
-    return [written(line) for line in found]
+        exported = lines(session, campaign)
+    return [written(line) for line in exported]
 
 
 def lines(session: Session, name: str) -> list[Line]:
@@ -77,11 +77,11 @@ def _funding(rates: Iterable[Row], begins: datetime | None) -> Iterator[Line]:
 
 def _facts(session: Session, number: int) -> Iterator[Line]:
     """By time; within a second users, flows, ticks, orders, snapshots, each as they came."""
-    found: list[Line] = [{"kind": "user", **row} for row in session.given("users", number)]
-    found += [{"kind": "flow", **row} for row in session.given("flows", number)]
-    found += [{"kind": "tick", **row} for row in session.given("ticks", number)]
+    facts: list[Line] = [{"kind": "user", **row} for row in session.given("users", number)]
+    facts += [{"kind": "flow", **row} for row in session.given("flows", number)]
+    facts += [{"kind": "tick", **row} for row in session.given("ticks", number)]
     for row in session.given("orders", number):
         request = row.pop("request")
-        found.append({"kind": "order", **row, **request})
-    found += [{"kind": "snapshot", "at": at} for at in session.instants(number)]
-    return iter(sorted(found, key=lambda line: line["at"]))
+        facts.append({"kind": "order", **row, **request})
+    facts += [{"kind": "snapshot", "at": at} for at in session.instants(number)]
+    return iter(sorted(facts, key=lambda line: line["at"]))

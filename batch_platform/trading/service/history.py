@@ -38,10 +38,10 @@ def transactions(
     before = cursors.decode(cursor, at=datetime, number=int, kind_before=str)
     with context.store.snapshot() as session:
         seen = look(context, session, campaign, wallet, None)
-        found = session.transactions(seen.user_no, kind=kind, before=before, limit=limit + 1, offset=offset)
+        listed = session.transactions(seen.user_no, kind=kind, before=before, limit=limit + 1, offset=offset)
         total = session.count_transactions(seen.user_no, kind)
     rows, following = cursors.cut(
-        found,
+        listed,
         limit,
         lambda row: {"at": row["created_at"], "number": row["number"], "kind_before": row["transaction_type"]},
     )
@@ -62,9 +62,9 @@ def orders(
     before = cursors.decode(cursor, at=datetime, number=int)
     with context.store.snapshot() as session:
         seen = look(context, session, campaign, wallet, None)
-        found = session.orders(seen.user_no, status=status, before=before, limit=limit + 1, offset=offset)
+        listed = session.orders(seen.user_no, status=status, before=before, limit=limit + 1, offset=offset)
         total = session.count_orders(seen.user_no, status)
-    rows, following = cursors.cut(found, limit, lambda row: {"at": row["accepted_at"], "number": row["order_no"]})
+    rows, following = cursors.cut(listed, limit, lambda row: {"at": row["accepted_at"], "number": row["order_no"]})
     return Page(rows, following, total)
 
 

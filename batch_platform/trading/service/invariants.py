@@ -88,16 +88,16 @@ def valued(context: TradingContext, name: str, at: datetime) -> Invariant:
 
 def _books(rows: Sequence[Row]) -> list[Invariant]:
     """What the books show, by whether somebody has less than nothing."""
-    found = {
+    by_check = {
         check: [_account(row) for row in rows if (row["account"] == _SIGN) == (check == _NEGATIVE)]
         for check in LEDGER
     }
-    return [Invariant(check, differences) for check, differences in found.items()]
+    return [Invariant(check, differences) for check, differences in by_check.items()]
 
 
 def _account(row: Row) -> str:
-    found, expected = plain(row["found"]), plain(row["expected"])
-    return f"{row['token']} of {row['user']}, {row['account']}: {found}, not {expected}"
+    actual, expected = plain(row["found"]), plain(row["expected"])
+    return f"{row['token']} of {row['user']}, {row['account']}: {actual}, not {expected}"
 
 
 def _step(row: Row) -> str:

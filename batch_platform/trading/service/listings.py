@@ -19,8 +19,8 @@ def tokens(context: TradingContext, campaign: str, *, addresses: Sequence[str] |
     `is_good` is False where the price is too old to count, or there is none. Raises `NotFound`.
     """
     with _of(context, campaign) as (session, row):
-        found, now = session.token_list(row["campaign_no"], addresses), newest(context, row)
-    return [_aged(token, now) for token in found]
+        rows, now = session.token_list(row["campaign_no"], addresses), newest(context, row)
+    return [_aged(token, now) for token in rows]
 
 
 def prices(context: TradingContext, campaign: str, *, addresses: Sequence[str] | None = None) -> list[Row]:

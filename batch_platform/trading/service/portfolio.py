@@ -41,13 +41,13 @@ def portfolio(context: TradingContext, campaign: str, wallet: str, *, at: dateti
     """A player's portfolio at an instant, without one as of the newest facts. Raises `NotFound`."""
     with context.store.snapshot() as session:
         seen = look(context, session, campaign, wallet, at)
-        found, flowed = valued(session, seen), session.flowed(seen.user_no, seen.at)
+        valuation, flowed = valued(session, seen), session.flowed(seen.user_no, seen.at)
     player = seen.player
     has_baseline = player["baseline_at"] is not None and player["baseline_at"] <= seen.at
     baseline = player["baseline_usd"] if has_baseline else None
     pnl = percentage = None
-    if found.total is not None and baseline is not None and flowed["is_valued"]:
-        pnl = exact(Fraction(found.total) - Fraction(baseline) - Fraction(flowed["net_flows_usd"]))
+    if valuation.total is not None and baseline is not None and flowed["is_valued"]:
+        pnl = exact(Fraction(valuation.total) - Fraction(baseline) - Fraction(flowed["net_flows_usd"]))
         percentage = half_even(100 * Fraction(pnl) / Fraction(baseline), USD_DECIMALS) if baseline else None
     return Portfolio(
         wallet_address=player["wallet_address"],
@@ -55,7 +55,7 @@ def portfolio(context: TradingContext, campaign: str, wallet: str, *, at: dateti
         username=player["username"],
         status=player["status"],
         at=seen.at,
-        worth=found,
+        worth=valuation,
         baseline_at=player["baseline_at"] if has_baseline else None,
         baseline_usd=baseline,
         net_flows_usd=flowed["net_flows_usd"],
@@ -67,8 +67,8 @@ def portfolio(context: TradingContext, campaign: str, wallet: str, *, at: dateti
 def snapshot_details(context: TradingContext, campaign: str, wallet: str, at: datetime) -> dict[str, Any]:
     """What a snapshot was made of, computed again: `{tokens, perp_positions, investments}`. Raises `NotFound`."""
     with context.store.snapshot() as session:
-        found = valued(session, look(context, session, campaign, wallet, at))
-    return {name: answer.json_of(getattr(found, name)) for name in ("tokens", "perp_positions", "investments")}
+        valuation = valued(session, look(context, session, campaign, wallet, at))
+    return {name: answer.json_of(getattr(valuation, name)) for name in ("tokens", "perp_positions", "investments")}
 
 
 def valued(session: Session, seen: Look) -> Worth:

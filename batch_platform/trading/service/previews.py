@@ -62,15 +62,15 @@ def preview(context: TradingContext, name: str, wallet: str, request: Mapping[st
     with context.store.snapshot() as session:
         seen = look(context, session, name, wallet, None)
         market = _market(session, engine.campaign(session, name), seen.user_no, seen.at)
-    asked = terms(request, market.campaign)
-    found = _PREVIEWS[asked.kind](asked, market, request)
-    if found.paid_token is None:
-        return found
-    found = replace(found, available=market.held.get(found.paid_token, Decimal(0)))
-    needed = asked.cost
-    if found.reason is None and needed is not None and found.available is not None and needed > found.available:
-        return replace(found, reason=Refusal.INSUFFICIENT_BALANCE)
-    return found
+    order = terms(request, market.campaign)
+    shown = _PREVIEWS[order.kind](order, market, request)
+    if shown.paid_token is None:
+        return shown
+    shown = replace(shown, available=market.held.get(shown.paid_token, Decimal(0)))
+    needed = order.cost
+    if shown.reason is None and needed is not None and shown.available is not None and needed > shown.available:
+        return replace(shown, reason=Refusal.INSUFFICIENT_BALANCE)
+    return shown
 
 
 def _market(session: Session, campaign: Campaign, user_no: int, at: datetime) -> _Market:
@@ -93,96 +93,98 @@ def _staking_rates(rows: list[Row], at: datetime) -> dict[str, Decimal]:
     return {row["token"]: row["rate"] for row in rows if row["action"] == "staking" and row["since"] <= today}
 
 
-def _swap(asked: Terms, market: _Market, request: Mapping[str, Any]) -> Preview:
+def _swap(order: Terms, market: _Market, request: Mapping[str, Any]) -> Preview:
     paid, received = _token(market, request["from"]), _token(market, request["to"])
-    if paid is None or received is None or asked.reason is Refusal.SAME_TOKEN:
-        return Preview("swap", asked.reason, paid_token=paid.symbol if paid else None)
-    one, other = market.prices[paid.symbol], market.prices[received.symbol]
-    found = Preview(
+    if paid is None or received is None or order.reason is Refusal.SAME_TOKEN:
+        return Preview("swap", order.reason, paid_token=paid.symbol if paid else None)
+    sold, bought = market.prices[paid.symbol], market.prices[received.symbol]
+    shown = Preview(
         "swap",
-        asked.reason,
+        order.reason,
         paid_token=paid.symbol,
-        cost=asked.cost,
+        cost=order.cost,
         received_token=received.symbol,
-        price_age=_oldest(one, other),
-        is_priced=one.is_good and other.is_good,
+        price_age=_oldest(sold, bought),
+        is_priced=sold.is_good and bought.is_good,
     )
-    if one.price is None or other.price is None:
-        return found
-    found = replace(found, rate=half_even(Fraction(one.price) / Fraction(other.price), PRICE_DECIMALS))
-    if asked.amount is None:
-        return found
+    if sold.price is None or bought.price is None:
+        return shown
+    shown = replace(shown, rate=half_even(Fraction(sold.price) / Fraction(bought.price), PRICE_DECIMALS))
+    if order.amount is None:
+        return shown
     given = swaps.quote(
-        asked.amount,
-        price_from=one.price,
-        price_to=other.price,
+        order.amount,
+        price_from=sold.price,
+        price_to=bought.price,
         decimals_to=received.decimals,
         fee_bps=market.campaign.swap_fee_bps,
     )
     if isinstance(given, Refusal):
-        return replace(found, reason=given)
-    return replace(found, amount_out=given.amount_out, fee=given.fee)
+        return replace(shown, reason=given)
+    return replace(shown, amount_out=given.amount_out, fee=given.fee)
 
 
-def _stake(asked: Terms, market: _Market, request: Mapping[str, Any]) -> Preview:
+def _stake(order: Terms, market: _Market, request: Mapping[str, Any]) -> Preview:
     token = _token(market, request["token"])
     if token is None:
-        return Preview("stake", asked.reason)
+        return Preview("stake", order.reason)
     rate = market.staking_rates.get(token.symbol, Decimal(0))
-    return Preview("stake", asked.reason, paid_token=token.symbol, cost=asked.cost, rate=rate)
+    return Preview("stake", order.reason, paid_token=token.symbol, cost=order.cost, rate=rate)
 
 
-def _liquid_stake(asked: Terms, market: _Market, request: Mapping[str, Any]) -> Preview:
+def _liquid_stake(order: Terms, market: _Market, request: Mapping[str, Any]) -> Preview:
     token = _token(market, request["token"])
-    lst = token and next((one for one in market.campaign.tokens.values() if one.number == token.lst_no), None)
+    lst = token and next(
+        (listed for listed in market.campaign.tokens.values() if listed.number == token.lst_no), None
+    )
     if token is None or lst is None:
-        return Preview("liquid_stake", asked.reason, paid_token=token.symbol if token else None)
+        return Preview("liquid_stake", order.reason, paid_token=token.symbol if token else None)
     rate = market.exchange_rates.get(lst.symbol)
-    found = Preview(
+    shown = Preview(
         "liquid_stake",
-        asked.reason,
+        order.reason,
         paid_token=token.symbol,
-        cost=asked.cost,
+        cost=order.cost,
         received_token=lst.symbol,
         rate=rate,
     )
-    if asked.amount is None or rate is None:
-        return found
-    minted = staking.mint(asked.amount, rate, lst.decimals)
-    return replace(found, reason=minted) if isinstance(minted, Refusal) else replace(found, amount_out=minted)
+    if order.amount is None or rate is None:
+        return shown
+    minted = staking.mint(order.amount, rate, lst.decimals)
+    return replace(shown, reason=minted) if isinstance(minted, Refusal) else replace(shown, amount_out=minted)
 
 
-def _perp_open(asked: Terms, market: _Market, request: Mapping[str, Any]) -> Preview:
+def _perp_open(order: Terms, market: _Market, request: Mapping[str, Any]) -> Preview:
     token = _token(market, request["token"])
     cash = USDC if market.campaign.usdc else None
     if token is None or token.perp_max_leverage is None:
-        return Preview("perp_open", asked.reason, paid_token=cash)
+        return Preview("perp_open", order.reason, paid_token=cash)
     price = market.prices[token.symbol]
-    found = Preview(
+    shown = Preview(
         "perp_open",
-        asked.reason,
+        order.reason,
         paid_token=cash,
-        cost=asked.cost,
+        cost=order.cost,
         received_token=token.symbol,
-        fee=asked.fee,
+        fee=order.fee,
         price=price.price,
         price_age=price.age,
         is_priced=price.is_good,
     )
-    if asked.amount is None or asked.leverage is None or price.price is None:
-        return found
-    size = perps.quantity(asked.amount, asked.leverage, price.price)
+    if order.amount is None or order.leverage is None or price.price is None:
+        return shown
+    size = perps.quantity(order.amount, order.leverage, price.price)
     if isinstance(size, Refusal):
-        return replace(found, reason=size)
+        return replace(shown, reason=size)
     position = perps.Position(
-        Direction.LONG if asked.side == 1 else Direction.SHORT,
-        asked.amount,
-        asked.leverage,
+        Direction.LONG if order.side == 1 else Direction.SHORT,
+        order.amount,
+        order.leverage,
         token.perp_max_leverage,
         price.price,
         size,
     )
-    return replace(found, quantity=size, liquidation_price=perps.liquidation_price(position, Decimal(0)))
+    return replace(shown, quantity=size, liquidation_price=perps.liquidation_price(position, Decimal(0)))
 
 
 _PREVIEWS = {"swap": _swap, "stake": _stake, "liquid_stake": _liquid_stake, "perp_open": _perp_open}

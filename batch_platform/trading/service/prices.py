@@ -91,15 +91,15 @@ def fetch(
         return Outcome(failed="over")
     if not question.decimals:
         return Outcome()
-    asked = sources.calling(question.names)
-    fetched = replace(asked, second=()).prices(question.decimals, question.last_accepted)
+    called = sources.calling(question.names)
+    fetched = replace(called, second=()).prices(question.decimals, question.last_accepted)
     jumped = [each for each in fetched.refused if each.reason is PriceRefusal.JUMP]
     jumps = [each for each in jumped if each.mint not in question.doubted]
     fetched.refused = [each for each in fetched.refused if each not in jumps]
     outcome = _record(context, name, question, fetched, window_at)
     if not jumps:
         return outcome
-    confirmed = _confirm(asked, question, jumps)
+    confirmed = _confirm(called, question, jumps)
     return outcome.and_then(_record(context, name, question, confirmed, None if outcome.at else window_at))
 
 

@@ -53,10 +53,10 @@ def prune(
     """
     with context.store.snapshot() as session:
         rows = [session.campaign(campaign)] if campaign is not None else session.campaigns(kind)
-    found = [row for row in rows if row is not None]
-    if campaign is not None and not found:
+    campaigns = [row for row in rows if row is not None]
+    if campaign is not None and not campaigns:
         raise no_campaign(campaign)
-    done = [_thin(context, row, _day_of(context, row, day), dry_run=dry_run) for row in found]
+    done = [_thin(context, row, _day_of(context, row, day), dry_run=dry_run) for row in campaigns]
     return Pruned(done, [] if dry_run else _drop_empty(context, min(day, _today(context))))
 
 
@@ -96,12 +96,12 @@ def _changed(instants: list[datetime], day: date, thinned_to: datetime | None) -
     before = None if thinned_to is None else as_of(thinned_to)
     if before is not None and day <= before:
         return []
-    found = []
+    changed = []
     for of in sorted({at.astimezone(UTC).date() for at in instants}):
         length = bucket_length(of, day)
         if length is not None and (before is None or bucket_length(of, before) != length):
-            found.append((of, length))
-    return found
+            changed.append((of, length))
+    return changed
 
 
 def _day_of(context: TradingContext, row: Row, day: date) -> date:

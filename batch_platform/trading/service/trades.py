@@ -72,14 +72,14 @@ def _again(known: Row, request: Mapping[str, Any]) -> Row:
 
 def _check(session: Session, campaign: Campaign, request: Mapping[str, Any], at: datetime) -> None:
     try:
-        asked = terms(request, campaign)
+        order = terms(request, campaign)
     except (KeyError, ValueError) as error:
         raise InvalidInput("order-incomplete", "an order lacks {reason}", reason=str(error)) from None
     if campaign.starts_at is not None and at < campaign.starts_at:
         raise Conflict("campaign-not-begun", "campaign {campaign} has not begun", campaign=campaign.name)
-    if campaign.max_trade_usd is None or asked.amount is None or asked.token_no is None:
+    if campaign.max_trade_usd is None or order.amount is None or order.token_no is None:
         return
-    worth = session.notional_usd(asked.token_no, asked.amount * (asked.leverage or 1))
+    worth = session.notional_usd(order.token_no, order.amount * (order.leverage or 1))
     if worth is not None and worth > campaign.max_trade_usd:
         raise Conflict(
             "trade-too-large",

@@ -86,8 +86,8 @@ def verify(context: TradingContext, name: str) -> Verification:
         if campaign.thinned_to is not None:
             _thin(made, as_of(campaign.thinned_to))
         differences = list(_differences("", made, stored))
-    found = [*differences, *beside]
-    return Verification(found[:SHOWN], len(found))
+    every = [*differences, *beside]
+    return Verification(every[:SHOWN], len(every))
 
 
 def _span(context: TradingContext, campaign: Campaign, session: Session, lines: list[export.Line]) -> _Span:
@@ -154,15 +154,15 @@ def _thin(made: Records, day: date) -> None:
         made[part] = {key: row for key, row in made[part].items() if (key[0], parse_instant(key[1])) in of}
 
 
-def _differences(what: str, expected: Any, found: Any) -> Iterator[Difference]:
+def _differences(what: str, expected: Any, actual: Any) -> Iterator[Difference]:
     """Down to the fields that differ: `orders a1: status`."""
-    if isinstance(expected, Mapping) and isinstance(found, Mapping):
-        for key in sorted({*expected, *found}):
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        for key in sorted({*expected, *actual}):
             name = key if isinstance(key, str) else " ".join(map(_name, filter(None, key)))
             joined = name if not what else f"{what}: {name}" if " " in what else f"{what} {name}"
-            yield from _differences(joined, expected.get(key), found.get(key))
-    elif expected != found:
-        yield Difference(what, answer.json_of(expected), answer.json_of(found))
+            yield from _differences(joined, expected.get(key), actual.get(key))
+    elif expected != actual:
+        yield Difference(what, answer.json_of(expected), answer.json_of(actual))
 
 
 def _name(text: str) -> str:

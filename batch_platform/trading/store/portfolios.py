@@ -47,8 +47,8 @@ class Portfolios(TradingStatements):
         thinned = [part for part in buckets if part["newest"] not in rows]
         older = [self._rows("newest_between", user_no=user_no, **part) for part in thinned]
         oldest = (self._rows("oldest_between", user_no=user_no, **part) for part in buckets)
-        for found in (*older, next(filter(None, oldest), [])):
-            rows |= {row["at"]: row for row in found}
+        for picked in (*older, next(filter(None, oldest), [])):
+            rows |= {row["at"]: row for row in picked}
         return list(rows.values())
 
     def transactions(

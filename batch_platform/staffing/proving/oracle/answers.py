@@ -37,8 +37,8 @@ def used(world: World, on: date) -> list[Json]:
         "files": world.of("file"),
     }
     rows = usage(on, facts)
-    told = {line["company_id"]: line for line in world.of("usage_day") if day(line["date"]) == on}
-    return [row | _totals(told.get(row["company_id"], row)) for row in rows]
+    given = {line["company_id"]: line for line in world.of("usage_day") if day(line["date"]) == on}
+    return [row | _totals(given.get(row["company_id"], row)) for row in rows]
 
 
 def billed(
@@ -55,7 +55,7 @@ def billed(
     document; contracts that have no day in the month are left out.
     """
     known = _usage_days(world, aggregated)
-    issued = {period: dict(said) for period, said in (earlier or {}).items()}
+    issued = {period: dict(invoices) for period, invoices in (earlier or {}).items()}
     numbers = _given(world, issued)
     for period in months:
         before = issued.get(period, {})
@@ -68,13 +68,13 @@ def billed(
             if before.get(contract_id, {}).get("document"):
                 issued[period][contract_id] = before[contract_id]
                 continue
-            said = invoice(_question(world, contract, issuer, period, known), holidays)
-            if said["document"]:
+            answer = invoice(_question(world, contract, issuer, period, known), holidays)
+            if answer["document"]:
                 year = issue_date(period).year
                 numbers[issuer["registration_number"], year] += 1
                 count = numbers[issuer["registration_number"], year]
-                said["invoice_number"] = f"{issuer['number_prefix']}-{year}-{count:06}"
-            issued[period][contract_id] = said
+                answer["invoice_number"] = f"{issuer['number_prefix']}-{year}-{count:06}"
+            issued[period][contract_id] = answer
     return issued
 
 
@@ -104,8 +104,8 @@ def _given(world: World, issued: Billed) -> Counter[tuple[str, int]]:
     return Counter(
         (issuer_of(world, contracts[contract_id])["registration_number"], issue_date(period).year)
         for period, answers in issued.items()
-        for contract_id, said in answers.items()
-        if said["document"]
+        for contract_id, answer in answers.items()
+        if answer["document"]
     )
 
 

@@ -45,29 +45,29 @@ def wrong_sums(invoice: Row, terms: Terms) -> list[str]:
     `invoice` is a row of `invoices list` or `show`, or an answer of `calc`; lines are looked at where it has them.
     """
     rates = [row["rate"] for row in invoice["per_rate"]]
-    found = [] if len(set(rates)) == len(rates) else [f"rates {rates} come twice"]
+    wrong = [] if len(set(rates)) == len(rates) else [f"rates {rates} come twice"]
     for row in invoice["per_rate"]:
         rate = None if row["rate"] is None else number(row["rate"])
         computed = taxed(rate, row[terms.price_type], terms.price_type, terms.rounding)
-        found += [
+        wrong += [
             f"{name} of {row['rate']} is {row[name]}, not {computed[name]}"
             for name in ("net", "tax", "gross")
             if row[name] != computed[name]
         ]
     for name, part in (("subtotal", "net"), ("tax", "tax"), ("total", "gross")):
         total = sum(row[part] for row in invoice["per_rate"])
-        found += [] if invoice[name] == total else [f"{name} is {invoice[name]}, not {total}"]
+        wrong += [] if invoice[name] == total else [f"{name} is {invoice[name]}, not {total}"]
     for row in invoice["per_rate"] if "lines" in invoice else []:
         lines = sum(line["amount"] for line in invoice["lines"] if line["rate"] == row["rate"])
-        found += [] if row[terms.price_type] <= lines else [f"{row['rate']}: more than its lines of {lines} yen"]
-    return found
+        wrong += [] if row[terms.price_type] <= lines else [f"{row['rate']}: more than its lines of {lines} yen"]
+    return wrong
 
 
 def missing_in_text(invoice: Row, text: str, terms: Terms) -> list[str]:
     """Items that cannot be read in the text of its PDF, and figures that stand there otherwise."""
     text = unicodedata.normalize("NFKC", text)
     words = _joined(text)
-    found = [
+    wrong = [
         f"no {what}: {value}"
         for what, value in (
             ("issuer's name", terms.issuer_name),
@@ -77,20 +77,20 @@ def missing_in_text(invoice: Row, text: str, terms: Terms) -> list[str]:
         )
         if _joined(value) not in words
     ]
-    found += [] if _names_period(words, terms.period) else [f"no transaction period: {terms.period}"]
-    found += [] if _shows(text, invoice["total"]) else [f"no total of {invoice['total']}"]
+    wrong += [] if _names_period(words, terms.period) else [f"no transaction period: {terms.period}"]
+    wrong += [] if _shows(text, invoice["total"]) else [f"no total of {invoice['total']}"]
     lines = invoice.get("lines", [])
-    found += [f"no line of {line['amount']}" for line in lines if not _shows(text, line["amount"])]
+    wrong += [f"no line of {line['amount']}" for line in lines if not _shows(text, line["amount"])]
     marked = [line for line in lines if line["rate"] in terms.reduced]
     if marked and ("軽減税率" not in words or text.count("※") <= len(marked)):
-        found.append(f"{len(marked)} lines at a reduced rate without their mark and its legend")
+        wrong.append(f"{len(marked)} lines at a reduced rate without their mark and its legend")
     for row in invoice["per_rate"]:
         shown = any(
             _shows(part, row["tax"]) and (_shows(part, row["net"]) or _shows(part, row["gross"]))
             for part in _beside(text, row["rate"])
         )
-        found += [] if shown else [f"no amount and tax of rate {row['rate']}"]
-    return found
+        wrong += [] if shown else [f"no amount and tax of rate {row['rate']}"]
+    return wrong
 
 
 def missing_in_xml(invoice: Row, xml: bytes, terms: Terms) -> list[str]:

@@ -85,12 +85,12 @@ def read(lines: Iterable[str]) -> World:
         if key not in met:
             met[key] = line
             world.lines[kind].append(line)
-        elif _said(met[key]) != _said(line):
+        elif _without_nulls(met[key]) != _without_nulls(line):
             raise BadLine(place, "contradicts an earlier line")
     return world
 
 
-def _said(line: Line) -> Line:
+def _without_nulls(line: Line) -> Line:
     """A field that is null says as little as one that is not there."""
     return {name: value for name, value in line.items() if value is not None}
 

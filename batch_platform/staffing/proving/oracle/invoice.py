@@ -80,8 +80,8 @@ def credit_note(line: Line) -> Json:
         for part in line["parts"]:
             parts[_rate(part["rate"])] += part["amount"]
         figures = [taxed(rate, -parts[rate], line["price_type"], line["rounding"]) for rate in descending(parts)]
-    said = totals(figures)
-    return {"document": "credit_note", **said, "issue_required": -said["total"] >= ISSUE_REQUIRED_FROM}
+    sums = totals(figures)
+    return {"document": "credit_note", **sums, "issue_required": -sums["total"] >= ISSUE_REQUIRED_FROM}
 
 
 def cut(contract: Mapping[str, Any], period: str) -> Iterator[Segment]:

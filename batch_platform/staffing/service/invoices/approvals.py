@@ -51,9 +51,9 @@ def waiting(session: Session, proposal: Proposal) -> list[Row]:
 
 def require_new(session: Session, proposal: Proposal, by: str) -> list[Row]:
     """Who else has said so. Raises `Conflict` where that is `by` alone: it takes another."""
-    said = waiting(session, proposal)
-    others = [row for row in said if person(row["by"]) != person(by)]
-    if said and not others:
+    approvals = waiting(session, proposal)
+    others = [row for row in approvals if person(row["by"]) != person(by)]
+    if approvals and not others:
         raise Conflict(
             "another-person-needed",
             "{by} has proposed to {deed} {target} already: another person has to agree",

@@ -100,7 +100,7 @@ def _alone(facts: Row, month: date, rules: Rules, *, printed: bool) -> Row:
 def _outcome(facts: Row, month: date, rules: Rules, *, printed: bool) -> Row:
     contract = contract_of(facts["contract"])
     issuer = issuer_of(facts, rules)
-    found = invoice(
+    outcome = invoice(
         contract,
         month,
         usage_of(facts),
@@ -109,13 +109,13 @@ def _outcome(facts: Row, month: date, rules: Rules, *, printed: bool) -> Row:
         rounding=Rounding(issuer["tax_rounding"]),
         rates=rules.rates,
     )
-    if isinstance(found, NoInvoice):
-        missing = [day.isoformat() for day in found.days]
-        waits = found.reason is Reason.WAITING_FOR_USAGE
+    if isinstance(outcome, NoInvoice):
+        missing = [day.isoformat() for day in outcome.days]
+        waits = outcome.reason is Reason.WAITING_FOR_USAGE
         state = InvoiceState.WAITING_FOR_USAGE if waits else InvoiceState.NOTHING_DUE
         return {"state": state, "missing_days": missing}
     bill = invoice_bill(
-        found,
+        outcome,
         contract,
         number=documents.DRAFT,
         contract_id=shown(facts["contract_id"]),

@@ -68,12 +68,12 @@ def invoice(context: StaffingContext, name: str) -> Row:
 
 def named(session: Session, name: str) -> Row:
     """As `invoice`, within a transaction."""
-    found: dict[str, Any]
+    key: dict[str, Any]
     try:
-        found = {"id": UUID(name)}
+        key = {"id": UUID(name)}
     except ValueError:
-        found = {"number": name}
-    rows = session.invoices_page(**found, limit=2)
+        key = {"number": name}
+    rows = session.invoices_page(**key, limit=2)
     if not rows:
         raise NotFound("no-invoice", "there is no invoice {invoice}", invoice=name, field="invoice")
     if len(rows) > 1:

@@ -46,8 +46,8 @@ def drafts(context: StaffingContext, month: date) -> Drafts:
     require_month(month)
     with context.store.snapshot() as session:
         seen = session.drafts_seen(month)
-        said = session.waiting_approvals(Deed.ISSUE, _target(month))
-    people = tuple(row["by"] for row in said if row["seen"] == seen)
+        approvals = session.waiting_approvals(Deed.ISSUE, _target(month))
+    people = tuple(row["by"] for row in approvals if row["seen"] == seen)
     return Drafts(_target(month), seen["count"], seen["total"], people)
 
 
@@ -92,14 +92,14 @@ def _seen(session: Session, month: date, count: int, total: int) -> Proposal:
     drafts: Row = session.drafts_seen(month)
     if not drafts["count"]:
         raise Conflict("no-drafts", "there are no drafts of {month} to issue", month=_target(month), field="month")
-    for field, said, found in (("count", count, drafts["count"]), ("total", total, drafts["total"])):
-        if said != found:
+    for field, given, actual in (("count", count, drafts["count"]), ("total", total, drafts["total"])):
+        if given != actual:
             raise Conflict(
                 "drafts-differ-from-seen",
                 "{field} of the drafts of {month} is {found}, not {seen}: look at them again",
                 month=_target(month),
-                found=found,
-                seen=said,
+                found=actual,
+                seen=given,
                 field=field,
             )
     return Proposal(Deed.ISSUE, _target(month), drafts)

@@ -59,11 +59,11 @@ def _contracts(session: Session, month: date) -> Iterator[Difference]:
         expected = _expected(row, month)
         state = None if row["state"] is None else InvoiceState(row["state"])
         if expected is None or (not isinstance(expected, InvoiceState) and state not in _BILLED):
-            yield Difference(COMPLETE, what, "billed", _told(row))
+            yield Difference(COMPLETE, what, "billed", _state(row))
         elif not isinstance(expected, InvoiceState):
             yield from _amounts(what, expected, row)
         elif state is not expected:
-            yield Difference(COMPLETE, what, expected.value, _told(row))
+            yield Difference(COMPLETE, what, expected.value, _state(row))
 
 
 def _expected(row: Row, month: date) -> InvoiceState | Row | None:
@@ -108,9 +108,9 @@ def _twice(session: Session, month: date) -> Iterator[Difference]:
         what = f"contract {ids.shown(row['contract_id'])}: {row['kind']}"
         yield Difference("nobody_twice", what, 1, row["documents"])
     issued = session.issued_documents(month)
-    told = states(session.connection, notices.DOMAIN, [notices.key(row["id"]) for row in issued])
+    notified = states(session.connection, notices.DOMAIN, [notices.key(row["id"]) for row in issued])
     for row in issued:
-        mailed = notices.key(row["id"]) in told
+        mailed = notices.key(row["id"]) in notified
         if mailed != (row["mailed_to"] is not None):
             yield Difference("nobody_twice", f"{row['number']}: mails", int(not mailed), int(mailed))
 
@@ -118,11 +118,11 @@ def _twice(session: Session, month: date) -> Iterator[Difference]:
 def _series(session: Session) -> Iterator[Difference]:
     for row in session.broken_series():
         what = f"{row['kind']} {row['issuer']} {row['year']}"
-        found = {"documents": row["documents"], "last": row["last"]}
-        yield Difference("numbers_gapless", what, row["counter"], found)
+        series = {"documents": row["documents"], "last": row["last"]}
+        yield Difference("numbers_gapless", what, row["counter"], series)
 
 
-def _told(row: Row) -> str | None:
+def _state(row: Row) -> str | None:
     if row["state"] == InvoiceState.FAILED and row["failure"]:
         return f"failed: {from_json(row['failure'])}"
     state: str | None = row["state"]

@@ -110,8 +110,8 @@ def _proposal(held: Row) -> Proposal:
 
 
 def _reason(session: Session, held: Row, given: str | None) -> str:
-    said = [given, *(row["reason"] for row in waiting(session, _proposal(held)))]
-    found: str | None = next((reason.strip() for reason in said if reason and reason.strip()), None)
-    if found is None:
+    reasons = [given, *(row["reason"] for row in waiting(session, _proposal(held)))]
+    first: str | None = next((reason.strip() for reason in reasons if reason and reason.strip()), None)
+    if first is None:
         raise InvalidInput("void-reason", "say why invoice {invoice} is void", invoice=held["number"], field="reason")
-    return found
+    return first

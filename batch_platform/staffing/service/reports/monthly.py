@@ -89,11 +89,11 @@ def run(context: StaffingContext, month: date) -> ReportsOutcome:
 def plan(context: StaffingContext, month: date) -> list[Row]:
     """`kind`, `company_id`, `version`, `state`, `reason` of what `run` would store; nothing is written."""
     require_month(month, context.clock())
-    found = []
+    versions = []
     for batch in _batches(context, month):
         with context.store.snapshot() as session:
-            found += _new(context, session, month, _made(session, month, batch))
-    return [_planned(version.row) for version in found]
+            versions += _new(context, session, month, _made(session, month, batch))
+    return [_planned(version.row) for version in versions]
 
 
 def outcome(context: StaffingContext, month: date) -> ReportsOutcome:

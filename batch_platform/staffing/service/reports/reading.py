@@ -95,9 +95,9 @@ def mail(context: StaffingContext, report_id: str, record: Record) -> Row:
     with context.store.transaction() as session:
         session.lock_reports(row["month"])
         name = row["company"] or sources.TITLES[ReportKind(row["kind"])]
-        told = {**row, "mailed_to": list(recipients), "name": name}
+        mailed = {**row, "mailed_to": list(recipients), "name": name}
         by = sources.author(session)
-        notices.tell(session, [told], bucket=context.report_files.bucket, author=by, now=now)
+        notices.tell(session, [mailed], bucket=context.report_files.bucket, author=by, now=now)
         addresses = sorted({*_report(session, report_id)["mailed_to"], *recipients})
         session.report_mailed(row["id"], addresses)
         record(session.connection, MAIL, report_id, None, {"recipients": list(recipients)})

@@ -60,11 +60,11 @@ def read(session: Session, month: date, subjects: Sequence[Subject]) -> list[Sou
     by = author(session)
     companies = [each.company_id for each in subjects if each.company_id is not None]
     operators = [each for each in subjects if each.company_id is None]
-    found = _of_companies(session, month, companies, by) if companies else []
+    reports = _of_companies(session, month, companies, by) if companies else []
     for subject in operators:
         report, missing = _OF_OPERATORS[subject.kind](session, month, by)
-        found.append(Source(subject, report.title, None, all_legible(report), missing))
-    return found
+        reports.append(Source(subject, report.title, None, all_legible(report), missing))
+    return reports
 
 
 def _of_companies(session: Session, month: date, companies: Sequence[str], by: str) -> list[Source]:
@@ -173,14 +173,14 @@ def _named(row: Row) -> dict[str, Any]:
 
 
 def _by_company(rows: Sequence[Row]) -> defaultdict[str, list[Row]]:
-    found: defaultdict[str, list[Row]] = defaultdict(list)
+    by_company: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found[row["company_id"]].append(row)
-    return found
+        by_company[row["company_id"]].append(row)
+    return by_company
 
 
 def _counts(rows: Sequence[Row]) -> defaultdict[str, dict[str, int]]:
-    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for row in rows:
-        found[row["company_id"]][row["status"]] = row["engineers"]
-    return found
+        counts[row["company_id"]][row["status"]] = row["engineers"]
+    return counts

@@ -21,8 +21,8 @@ def answer(played: Played) -> Json:
     baselines = {user.id: flow for user in books.users.values() if (flow := baseline_of(user)) is not None}
     return {
         "orders": {order.id: _order(order) for order in books.orders.values()},
-        "positions": {one.id: _position(one, market) for one in books.positions.values()},
-        "investments": {one.id: _investment(one, market) for one in books.investments.values()},
+        "positions": {position.id: _position(position, market) for position in books.positions.values()},
+        "investments": {investment.id: _investment(investment, market) for investment in books.investments.values()},
         "balances": {
             user.id: {token: plain(amount) for token, amount in sorted(user.wallet.items()) if amount}
             for user in books.users.values()
@@ -42,17 +42,17 @@ def answer(played: Played) -> Json:
 
 
 def _order(order: Order) -> Json:
-    said: Json = {"status": order.status}
+    fields: Json = {"status": order.status}
     if order.reason:
-        said["reason"] = order.reason
+        fields["reason"] = order.reason
     if order.status == "filled":
-        said["filled_at"] = instant(order.filled_at)
-        said |= {name: plain(amount) for name, amount in order.result.items()}
-    return said
+        fields["filled_at"] = instant(order.filled_at)
+        fields |= {name: plain(amount) for name, amount in order.result.items()}
+    return fields
 
 
 def _position(position: Position, market: Market) -> Json:
-    said: Json = {
+    fields: Json = {
         "status": position.status,
         "direction": position.direction,
         "leverage": position.leverage,
@@ -65,12 +65,12 @@ def _position(position: Position, market: Market) -> Json:
     }
     if position.status == "open":
         price, funding = market.prices[position.token][1], position.funding(market.funding[position.token])
-        return said | {
+        return fields | {
             "liquidation_price": _or_null(position.liquidation_price(funding)),
             "funding": plain(funding),
             "equity": plain(position.equity(price, funding)),
         }
-    said |= {
+    fields |= {
         "exit_price": plain(position.exit_price),
         "funding": plain(position.funding_at_exit),
         "equity": plain(position.equity(position.exit_price, position.funding_at_exit)),
@@ -79,12 +79,12 @@ def _position(position: Position, market: Market) -> Json:
         "closed_at": instant(position.closed_at),
     }
     if position.status == "closed":
-        return said | {"close_fee": plain(position.close_fee)}
-    return said | {"penalty": plain(position.penalty), "bad_debt": plain(position.bad_debt)}
+        return fields | {"close_fee": plain(position.close_fee)}
+    return fields | {"penalty": plain(position.penalty), "bad_debt": plain(position.bad_debt)}
 
 
 def _investment(investment: Investment, market: Market) -> Json:
-    said: Json = {
+    fields: Json = {
         "kind": investment.kind,
         "token": investment.token,
         "principal": plain(investment.principal),
@@ -93,10 +93,10 @@ def _investment(investment: Investment, market: Market) -> Json:
     active = investment.status == "active"
     if investment.kind == "staking":
         accrued = investment.accrued(market.accrued[investment.token]) if active else investment.accrued_at_end
-        said["accrued_interest"] = plain(accrued)
+        fields["accrued_interest"] = plain(accrued)
     else:
-        said["minted"] = plain(investment.minted)
-    return said if active else said | {"paid": plain(investment.paid)}
+        fields["minted"] = plain(investment.minted)
+    return fields if active else fields | {"paid": plain(investment.paid)}
 
 
 def _row(row: Row) -> Json:

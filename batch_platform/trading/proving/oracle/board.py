@@ -81,9 +81,9 @@ class Valuer:
         amounts: dict[str, Fraction] = defaultdict(Fraction, user.wallet)
         for token, amount in user.reserved.items():
             amounts[token] += amount
-        for one in user.investments:
-            if one.status == "active" and one.kind == "staking":
-                amounts[one.token] += one.principal + one.accrued(self._market.accrued[one.token])
+        for stake in user.investments:
+            if stake.status == "active" and stake.kind == "staking":
+                amounts[stake.token] += stake.principal + stake.accrued(self._market.accrued[stake.token])
         waiting = [flow for flow in user.flows if flow.valued_at is None]
         missing = {token for flow in waiting for token, amount in flow.amounts.items() if amount}
         for position in user.positions:

@@ -161,14 +161,14 @@ class Desk:
             self._settle(order, "expired", "expired")
 
     def liquidate(self, at: int, prices: Mapping[str, Fraction]) -> None:
-        for position in [one for user in self._books.users.values() for one in user.positions]:
+        for position in [position for user in self._books.users.values() for position in user.positions]:
             if position.token not in prices:
                 continue
             price, index = prices[position.token], self._market.funding[position.token]
             if position.is_liquidated(price, position.funding(index)):
                 position.liquidate(at, price, index)
                 self._pay_out(position)
-                for order in [one for one in self._books.pending if one.line.get("position") == position.id]:
+                for order in [order for order in self._books.pending if order.line.get("position") == position.id]:
                     self._settle(order, "rejected", "position_liquidated")
 
     def fill(self, at: int, prices: Mapping[str, Fraction]) -> None:
