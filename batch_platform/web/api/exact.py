@@ -58,7 +58,7 @@ def written(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, Mapping):
-        members = (f"{json.dumps(str(name), ensure_ascii=False)}:{written(one)}" for name, one in value.items())
+        members = (f"{json.dumps(str(name), ensure_ascii=False)}:{written(member)}" for name, member in value.items())
         return f"{{{','.join(members)}}}"
     if isinstance(value, list | tuple):
         return f"[{','.join(map(written, value))}]"
