@@ -134,20 +134,18 @@ class Batches:
     ) -> BatchPage:
         """Batches of a status, or all, the newest first. One that changed an instant ago may be missing."""
         place = _place(cursor, status) if cursor is not None else self._skip(status, offset)
-        batches: list[Batch] = []
+        rows: list[Batch] = []
         if offset and place is None:
             return BatchPage((), None)
         while True:
-            page = self._requests.page(
-                "query", {**_listed(self._table, status), "Limit": limit - len(batches)}, place
-            )
-            batches += self._as_they_are(page["Items"], status)
+            page = self._requests.page("query", {**_listed(self._table, status), "Limit": limit - len(rows)}, place)
+            rows += self._as_they_are(page["Items"], status)
             place = page.get("LastEvaluatedKey")
             if not place:
-                return BatchPage(tuple(batches), None)
-            if len(batches) >= limit:
+                return BatchPage(tuple(rows), None)
+            if len(rows) >= limit:
                 last = {name: place[name]["S"] for name in ("created_at", "batch_id")}
-                return BatchPage(tuple(batches), cursors.encode({"status": str(status or ""), **last}))
+                return BatchPage(tuple(rows), cursors.encode({"status": str(status or ""), **last}))
 
     def each(self, status: BatchStatus) -> Iterator[Batch]:
         """Every batch of a status, the newest first."""

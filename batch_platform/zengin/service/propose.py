@@ -284,11 +284,7 @@ def _raise(
 def _inverses(guard: Session, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     """The changesets among these that undo another."""
     ids = sorted({row["changeset_id"] for row in rows})
-    return {
-        changeset.id
-        for changeset in guard.changesets(ids=ids, limit=len(ids) + 1)
-        if changeset.inverse_of is not None
-    }
+    return {each.id for each in guard.changesets(ids=ids, limit=len(ids) + 1) if each.inverse_of is not None}
 
 
 def _facts(changeset: Changeset, held: Changeset | None) -> dict[str, Any]:
