@@ -220,7 +220,7 @@ def _whole(number: Decimal) -> tuple[int, int]:
 
 
 def _refused(why: Message) -> InvalidInput:
-    return InvalidInput(why, field="adjustment_rate")
+    return InvalidInput.of(why, field="adjustment_rate")
 
 
 def _decimal_text(number: pl.Expr, decimals: int) -> pl.Expr:

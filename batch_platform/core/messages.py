@@ -27,16 +27,16 @@ class Message(str):
     one text on the whole platform. Raises `KeyError` for a place without a parameter.
     """
 
-    id: str | None
+    id: str
     text: str
     parameters: Mapping[str, Parameter]
 
-    def __new__(cls, id: str | None, text: str, /, **parameters: Parameter) -> Message:  # noqa: A002 (positional)
-        message = super().__new__(cls, text if id is None else filled(text, parameters, sentence))
+    def __new__(cls, id: str, text: str, /, **parameters: Parameter) -> Message:  # noqa: A002 (positional)
+        message = super().__new__(cls, filled(text, parameters, sentence))
         message.id, message.text, message.parameters = id, text, parameters
         return message
 
-    def __getnewargs_ex__(self) -> tuple[tuple[str | None, str], dict[str, Parameter]]:
+    def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, Parameter]]:
         return (self.id, self.text), dict(self.parameters)
 
 

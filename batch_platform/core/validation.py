@@ -82,7 +82,7 @@ def refusal_of(error: ValidationError) -> InvalidInput:
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(map(str, first["loc"]))
     if not field:
-        return InvalidInput(message_of(first))
+        return InvalidInput.of(message_of(first))
     return InvalidInput("invalid-input", "{field}: {reason}", field=field, reason=message_of(first))
 
 

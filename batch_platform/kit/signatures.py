@@ -100,7 +100,7 @@ def from_texts(model: type[Model], texts: Mapping[str, Any], *, by_option: bool 
         alias = str(first["loc"][0]) if first["loc"] else ""
         name = next((name for name, own in aliases.items() if own == alias), alias)
         if not by_option:
-            raise InvalidInput(message_of(first), field=name) from None
+            raise InvalidInput.of(message_of(first), field=name) from None
         option = name.replace("_", "-")
         raise InvalidInput(
             "invalid-option", "--{option}: {reason}", option=option, reason=message_of(first), field=name

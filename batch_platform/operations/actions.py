@@ -77,7 +77,8 @@ def run_here(
     )
     if not result.success:
         reason = result.reason or f"run {result.run_id} is {run.status.value}"
-        raise _FAILURES.get(result.failure or "", PermanentFailure)(reason)
+        kind = _FAILURES.get(result.failure or "", PermanentFailure)
+        raise kind("run-failed", "{reason}", reason=reason)
     return result
 
 

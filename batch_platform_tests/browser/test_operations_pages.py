@@ -22,7 +22,7 @@ from batch_platform_tests.web.served import served
 
 
 def _away(_request: object) -> None:
-    raise TransientFailure("the costs are not to be had just now")
+    raise TransientFailure("no-costs", "the costs are not to be had just now")
 
 
 CARDS = (

@@ -29,7 +29,7 @@ class HeldRunner:
 
     def submit(self, launch: Launch, *, requested_by: str, run_id: str | None = None) -> str:
         if self.away:
-            raise TransientFailure("Dagster cannot be asked now")
+            raise TransientFailure("dagster-away", "Dagster cannot be asked now")
         run_id = run_id or str(uuid4())
         tags = {**launch.tags, REQUESTED_BY_TAG: requested_by}
         with suppress(DagsterRunAlreadyExists):
@@ -61,7 +61,7 @@ class HeldRunner:
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
         if run.is_finished:
-            raise Conflict(f"run {run_id} has ended", field="run_id")
+            raise Conflict("run-ended", "run {run} has ended", run=run_id, field="run_id")
         self.instance.report_run_canceled(run, message=f"Cancelled by {requested_by}.")
 
     def _tell(self, run: dg.DagsterRun, what: DagsterEventType) -> None:

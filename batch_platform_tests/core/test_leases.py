@@ -61,7 +61,7 @@ def test_a_lease_that_another_has_is_lost_and_asked_for_no_more() -> None:
 
     def renew() -> None:
         calls.append(1)
-        raise Conflict("taken over")
+        raise Conflict("taken-over", "taken over")
 
     with KeptLease(renew, every=0.001, name="test-lease") as lease:
         assert lease.lost.wait(PATIENCE)
@@ -71,7 +71,7 @@ def test_a_lease_that_another_has_is_lost_and_asked_for_no_more() -> None:
     assert calls == [1]
 
 
-@pytest.mark.parametrize("failure", [TransientFailure("away"), PermanentFailure("broken")])
+@pytest.mark.parametrize("failure", [TransientFailure("away", "away"), PermanentFailure("broken", "broken")])
 def test_a_service_that_fails_is_asked_again(failure: Exception) -> None:
     answers = iter([failure, failure])
     renewed = threading.Event()

@@ -58,6 +58,10 @@ def test_it_travels_between_processes(copied) -> None:  # type: ignore[no-untype
 def test_a_failure_carries_a_message() -> None:
     assert str(InvalidInput("not-a-number", "{field} must be a number", field="rate")) == "rate must be a number"
     assert PermanentFailure("broken", "{file} is broken", file="a.csv").message.parameters == {"file": "a.csv"}
-    passed_on = Conflict(MISSING, field="thing")
+    passed_on = Conflict.of(MISSING, field="thing")
+    assert (type(passed_on), passed_on.message) == (Conflict, MISSING)
     assert passed_on.message is MISSING
     assert (str(passed_on), passed_on.field) == ("no thing a{b}", "thing")
+    assert NotFound.of(MISSING).field is None
+    with pytest.raises(TypeError):
+        PermanentFailure("a sentence alone")  # type: ignore[call-arg]

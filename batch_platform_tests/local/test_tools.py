@@ -82,7 +82,7 @@ def test_a_half_finished_environment_is_built_again(monkeypatch: pytest.MonkeyPa
 
 def test_without_dynoxide_tables_live_in_ministack(local_home: LocalHome, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> Path:
-        raise TransientFailure("no network")
+        raise TransientFailure("no-network", "no network")
 
     with monkeypatch.context() as offline:
         offline.setattr(tools, "install_dynoxide", fail)
@@ -107,7 +107,7 @@ def test_tables_in_dynoxide_are_not_hidden_by_the_fallback(
     monkeypatch: pytest.MonkeyPatch, local_home: LocalHome
 ) -> None:
     def fail(_: object) -> Path:
-        raise TransientFailure("no network")
+        raise TransientFailure("no-network", "no network")
 
     marker = backend_marker(local_home.home.create())
     marker.write_text("dynoxide")

@@ -188,8 +188,8 @@ def test_a_cancelled_or_lost_retry_opens_it_again(world: World) -> None:
 @pytest.mark.parametrize(
     ("error", "state"),
     [
-        (PermanentFailure("no such job"), DeadLetterState.OPEN),
-        (TransientFailure("loading"), DeadLetterState.RETRYING),
+        (PermanentFailure("no-job", "no such job"), DeadLetterState.OPEN),
+        (TransientFailure("loading", "loading"), DeadLetterState.RETRYING),
     ],
 )
 def test_a_runner_that_refuses(world: World, error: Exception, state: DeadLetterState) -> None:

@@ -22,7 +22,7 @@ class Attempt:
     retry_number: int
 
 
-@pytest.mark.parametrize("error", [TransientFailure("busy"), ConnectionResetError("gone")])
+@pytest.mark.parametrize("error", [TransientFailure("busy", "busy"), ConnectionResetError("gone")])
 def test_what_may_pass_is_asked_for_again_and_capped(error: Exception) -> None:
     waits = []
     for number in range(4):
@@ -35,13 +35,13 @@ def test_what_may_pass_is_asked_for_again_and_capped(error: Exception) -> None:
 
 def test_the_last_attempt_ends_with_its_sentence_or_its_stack_trace() -> None:
     with pytest.raises(dg.Failure) as caught, dagster_failures(Attempt(4), CONFIG):
-        raise TransientFailure("busy")
+        raise TransientFailure("busy", "busy")
     assert caught.value.description == "busy"
     with pytest.raises(ConnectionResetError), dagster_failures(Attempt(4), CONFIG):
         raise ConnectionResetError("gone")
 
 
-@pytest.mark.parametrize("error", [PermanentFailure("denied"), InvalidInput("no such month")])
+@pytest.mark.parametrize("error", [PermanentFailure("denied", "denied"), InvalidInput("no-month", "no such month")])
 def test_what_cannot_get_better_is_never_tried_again(error: Exception) -> None:
     with pytest.raises(dg.Failure) as caught, dagster_failures(Attempt(0), CONFIG):
         raise error

@@ -45,9 +45,9 @@ def _attempt(context: Any) -> None:
     with dagster_failures(context, AT_ONCE):
         outcome = OUTCOMES.pop(0) if OUTCOMES else "success"
         if outcome == "transient":
-            raise TransientFailure(f"the server is away: {SECRET}")
+            raise TransientFailure("server-away", f"the server is away: {SECRET}")
         if outcome == "permanent":
-            raise PermanentFailure(f"no such bucket: {SECRET}")
+            raise PermanentFailure("no-bucket", f"no such bucket: {SECRET}")
         if outcome == "bug":
             raise ZeroDivisionError("1/0\nDETAIL: row 42 of the customers")
 

@@ -63,9 +63,11 @@ class CountParameters(JobParameters):
 def plan_count(_pool: postgres.Pool, parameters: JobParameters, now: datetime) -> Launch:
     assert isinstance(parameters, CountParameters)
     if parameters.target_date and parameters.target_date > now.date():
-        raise InvalidInput(f"{parameters.target_date} is in the future", field="target_date")
+        raise InvalidInput(
+            "invalid-input", "{date} is in the future", date=parameters.target_date, field="target_date"
+        )
     if parameters.project_id == "nobody":
-        raise NotFound("no project nobody", field="projectId")
+        raise NotFound("invalid-input", "no project nobody", field="projectId")
     op = "rehearse" if parameters.dry_run else "count"
     config = {"mode": parameters.mode.value, "rows": parameters.rows}
     return Launch("web_count", config={"ops": {op: {"config": config}}})
@@ -139,7 +141,7 @@ class Runner:
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
         if run.is_finished:
-            raise Conflict(f"run {run_id} has ended", field="run_id")
+            raise Conflict("run-ended", "run {run} has ended", run=run_id, field="run_id")
         self.instance.report_run_canceling(run, message=f"Cancelled by {requested_by}.")
         STOP.set()
         GATE.set()

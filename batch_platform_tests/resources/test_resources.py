@@ -78,9 +78,9 @@ def test_secrets_are_kept_for_a_while(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("failure", "attempts"),
     [
-        (PermanentFailure("s3://b/k: access denied"), 1),
-        (InvalidInput("no such month"), 1),
-        (TransientFailure("s3://b/k: AWS is busy"), 3),
+        (PermanentFailure("denied", "s3://b/k: access denied"), 1),
+        (InvalidInput("no-month", "no such month"), 1),
+        (TransientFailure("busy", "s3://b/k: AWS is busy"), 3),
     ],
 )
 def test_only_what_may_get_better_is_retried(failure: Exception, attempts: int) -> None:
@@ -105,7 +105,7 @@ def test_a_transient_failure_without_a_policy_fails_at_once() -> None:
     @dg.asset
     def plain() -> None:
         with dagster_failures():
-            raise TransientFailure("later")
+            raise TransientFailure("later", "later")
 
     assert not dg.materialize([plain], raise_on_error=False).success
 

@@ -112,12 +112,12 @@ def shop(till: Till) -> Part:
     @api.get("/failures/{kind}", dependencies=[requires("shop:read")], responses=documented(404, 409, 500))
     def fail(kind: Annotated[str, Field(max_length=50)]) -> Envelope[str]:
         failures: Mapping[str, Exception] = {
-            "conflict": Conflict("it is done already", field="kind"),
-            "passing": TransientFailure("the other side is away"),
-            "permanent": PermanentFailure("it can never work"),
+            "conflict": Conflict("conflict", "it is done already", field="kind"),
+            "passing": TransientFailure("unavailable", "the other side is away"),
+            "permanent": PermanentFailure("failure", "it can never work"),
             "bug": RuntimeError("postgresql://user:geheim@host/db"),
         }
-        raise failures.get(kind, NotFound(f"no failure {kind}", field="kind"))
+        raise failures.get(kind, NotFound("not-found", "no failure {kind}", kind=kind, field="kind"))
 
     pages = APIRouter()
 

@@ -81,8 +81,8 @@ def test_an_intent_says_what_became_of_it(pool: postgres.Pool, target: str) -> N
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (Conflict("it has ended"), "refused: it has ended"),
-        (TransientFailure("away: password=geheim"), "failed: away: password=***"),
+        (Conflict("ended", "it has ended"), "refused: it has ended"),
+        (TransientFailure("away", "away: password=geheim"), "failed: away: password=***"),
         (RuntimeError("a bug\nwith data"), "failed: RuntimeError: a bug"),
         (KeyboardInterrupt(), "failed: KeyboardInterrupt"),
     ],
@@ -109,7 +109,7 @@ def test_whoever_was_killed_meets_his_row_again(pool: postgres.Pool, target: str
 def test_a_refused_write_may_be_tried_again_under_its_key(pool: postgres.Pool, target: str) -> None:
     log = Log(pool, lambda: NOON, ANN, key=f"key of {target}")
     with pytest.raises(Conflict), log.intent("job.run", target):
-        raise Conflict("not now")
+        raise Conflict("not-now", "not now")
     with log.intent("job.run", target):
         pass
     assert [row.outcome for row in AuditStore(pool).rows(target=target)] == ["done", "refused: not now"]

@@ -249,10 +249,10 @@ class Project(BaseModel, extra="forbid"):
 
 
 def test_errors_by_field() -> None:
-    assert field_errors(InvalidInput("month 2026-13 is no month", field="month")) == {
+    assert field_errors(InvalidInput("bad-month", "month 2026-13 is no month", field="month")) == {
         "month": "month 2026-13 is no month"
     }
-    assert field_errors(PermanentFailure("the bucket refuses")) == {"": "the bucket refuses"}
+    assert field_errors(PermanentFailure("bucket-refuses", "the bucket refuses")) == {"": "the bucket refuses"}
     with pytest.raises(ValidationError) as caught:
         Project.model_validate({"nmae": "a"})
     assert set(field_errors(caught.value)) == {"name", "nmae"}

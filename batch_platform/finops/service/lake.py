@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from batch_platform.core import objects
 from batch_platform.core.failures import NotFound, PermanentFailure, TransientFailure
-from batch_platform.core.messages import Message
+from batch_platform.core.messages import Parameter
 from batch_platform.finops.model import FileStatus, PublishedMonth, Stamp
 from batch_platform.finops.service.context import FinopsContext
 
@@ -68,8 +68,8 @@ class LineItems:
 class LineItemsLost(PermanentFailure):
     """A normalised file (a row of `finops_billing_files`) is not in the lake any more, or not as it was written."""
 
-    def __init__(self, message: Message, file: dict[str, Any]) -> None:
-        super().__init__(message)
+    def __init__(self, file: dict[str, Any], message_id: str, text: str, /, **parameters: Parameter) -> None:
+        super().__init__(message_id, text, **parameters)
         self.file = file
 
 
@@ -154,13 +154,11 @@ def _advice(months: Sequence[Contents], lost: LineItemsLost) -> TransientFailure
         )
     again = f"batch-platform cur requeue {project_id} --month {month:%Y-%m} --all"
     return LineItemsLost(
-        Message(
-            "line-items-lost",
-            "{reason}; have the delivered files read again: {command}",
-            reason=lost.message,
-            command=again,
-        ),
         lost.file,
+        "line-items-lost",
+        "{reason}; have the delivered files read again: {command}",
+        reason=lost.message,
+        command=again,
     )
 
 
@@ -173,12 +171,12 @@ def download_line_items(context: FinopsContext, file: dict[str, Any], folder: Pa
     where = objects.uri(context.lake_bucket, key or "")
     stored = objects.head(context.lake, context.lake_bucket, key) if key else None
     if stored is None:
-        raise LineItemsLost(Message("line-items-gone", "{uri} is gone", uri=where), file)
+        raise LineItemsLost(file, "line-items-gone", "{uri} is gone", uri=where)
     path = objects.download(context.lake, stored, folder / _name(file), backoff=context.backoff)
     with path.open("rb") as written:
         digest = file_digest(written, "sha256").hexdigest()
     if digest != file["line_items_sha256"]:
-        raise LineItemsLost(Message("line-items-altered", "{uri} was altered", uri=where), file)
+        raise LineItemsLost(file, "line-items-altered", "{uri} was altered", uri=where)
     return path
 
 

@@ -52,5 +52,5 @@ def _of_parameter(job: Job, error: InvalidInput) -> InvalidInput:
     """What a job's plan refuses is a parameter of the request: a project that does not exist is no missing page."""
     for name, field in job.parameters.model_fields.items():
         if error.field in (name, field.alias):
-            return InvalidInput(error.message, field=f"parameters.{field.alias or name}")
+            return InvalidInput.of(error.message, field=f"parameters.{field.alias or name}")
     return error

@@ -76,7 +76,7 @@ class CreditRequest(VersionRequest):
         try:
             return _PARTS.validate_python([part.model_dump() for part in self.parts])
         except ValidationError as error:
-            raise InvalidInput(refusal_of(error).message, field="parts") from None
+            raise InvalidInput.of(refusal_of(error).message, field="parts") from None
 
 
 def _look_issue(session: Acting, targets: Targets, given: IssueRequest) -> Drafts:
@@ -132,7 +132,7 @@ def _month(text: str) -> Any:
     try:
         return parse_month(text)
     except ValueError as error:
-        raise InvalidInput(error.args[0], field="month") from None
+        raise InvalidInput.of(error.args[0], field="month") from None
 
 
 ISSUE: Final = Action(

@@ -93,7 +93,7 @@ class Problem:
 
     @property
     def slug(self) -> str:
-        if isinstance(self.detail, Message) and self.detail.id:
+        if isinstance(self.detail, Message):
             return self.detail.id
         return KINDS[self.status][0] if self.status in KINDS else f"status-{self.status}"
 

@@ -116,7 +116,7 @@ def _add_pages(app: FastAPI) -> None:
         sent = {name: str(value) for name, value in (await request.form()).items()}
         try:
             if not sent.get("name", "").isalnum():
-                raise InvalidInput("name must be letters and digits", field="name")
+                raise InvalidInput("bad-name", "name must be letters and digits", field="name")
         except InvalidInput as error:
             return render(request, "demo_form.html", status=422, form=sent, errors=field_errors(error))
         app.state.saved.append(sent)
