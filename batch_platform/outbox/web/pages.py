@@ -24,9 +24,8 @@ from batch_platform.web.access.dependencies import requires
 from batch_platform.web.app import Part
 from batch_platform.web.console import NavItem
 from batch_platform.web.forms import Form
-from batch_platform.web.i18n import N_
+from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
-from batch_platform.web.i18n import translated
 
 ROWS: Final = 50
 MAILS: Final = 100
