@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import psycopg
 
-from batch_platform import migrations
 from batch_platform.core import aws
 from batch_platform.settings import Settings
 from batch_platform.staffing.backups import folder
@@ -20,7 +19,7 @@ from batch_platform.staffing.opening import open_backups
 from batch_platform.staffing.service import backups
 from batch_platform.staffing.service.backup_context import BackupContext
 from batch_platform.staffing.settings import StaffingSettings
-from batch_platform_tests.databases import empty_database
+from batch_platform_tests.databases import migrated_database
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -89,8 +88,7 @@ def open_ground(settings: Settings, home: Path) -> Iterator[Ground]:
             "STAFFING_BACKUP_KEEP_VERIFIED": "2",
         }
     )
-    with empty_database(settings, "backup") as url:
-        migrations.upgrade(url)
+    with migrated_database(settings, "backup") as url:
         given = settings.model_copy(update={"database_url": type(settings.database_url)(url), "home": home}).having(
             own
         )

@@ -10,12 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from batch_platform import migrations
 from batch_platform.core.clock import utc_now
 from batch_platform.settings import Settings
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.service import StaffingContext
-from batch_platform_tests.databases import empty_database
+from batch_platform_tests.databases import migrated_database
 from batch_platform_tests.staffing.billing import ISSUER, NOW, RATE
 from batch_platform_tests.staffing.facts import load
 
@@ -23,8 +22,7 @@ from batch_platform_tests.staffing.facts import load
 @pytest.fixture(scope="module")
 def staffing_settings(settings: Settings) -> Iterator[Settings]:
     """The settings with a database for this module alone."""
-    with empty_database(settings, "staffing") as url:
-        migrations.upgrade(url)
+    with migrated_database(settings, "staffing") as url:
         yield settings.model_copy(update={"database_url": type(settings.database_url)(url)})
 
 

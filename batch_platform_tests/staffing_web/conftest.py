@@ -9,14 +9,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from batch_platform import migrations
 from batch_platform.core import postgres
 from batch_platform.settings import Settings
 from batch_platform.staffing.opening import build_context
 from batch_platform.staffing.service import StaffingContext
 from batch_platform.staffing.web import pages
 from batch_platform.web.access.model import Role
-from batch_platform_tests.databases import empty_database
+from batch_platform_tests.databases import migrated_database
 from batch_platform_tests.web.rig import app_of, caller
 from batch_platform_tests.web.served import served
 
@@ -25,8 +24,7 @@ NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="session")
 def staffing_database(settings: Settings) -> Iterator[str]:
-    with empty_database(settings, "staffing_web") as url:
-        migrations.upgrade(url)
+    with migrated_database(settings, "staffing_web") as url:
         yield url
 
 

@@ -13,7 +13,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import APIRouter
 
-from batch_platform import migrations
 from batch_platform.core import postgres
 from batch_platform.settings import Settings
 from batch_platform.trading.service import TradingContext
@@ -24,7 +23,7 @@ from batch_platform.trading.web.players import CONTEST, OwnerOr, PlayerOr
 from batch_platform.trading.web.quotas import limited
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.app import Part, build_app
-from batch_platform_tests.databases import empty_database
+from batch_platform_tests.databases import migrated_database
 from batch_platform_tests.web.conftest import cheap_hashes, log
 from batch_platform_tests.web.served import served
 from batch_platform_tests.web.site import HandClock, Site, Till, make_context, shop
@@ -102,8 +101,7 @@ def _games() -> Part:
 
 @pytest.fixture(scope="session")
 def trading_database(settings: Settings) -> Iterator[str]:
-    with empty_database(settings, "trading_web") as url:
-        migrations.upgrade(url)
+    with migrated_database(settings, "trading_web") as url:
         yield url
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 import structlog
 
-from batch_platform import migrations
 from batch_platform.core import logs, postgres
 from batch_platform.local.home import REPOSITORY, Home
 from batch_platform.settings import Settings
 from batch_platform_tests.conftest import cheap_hashes
-from batch_platform_tests.databases import empty_database
+from batch_platform_tests.databases import migrated_database
 from batch_platform_tests.site import Site as DagsterSite
 from batch_platform_tests.web.site import Site, open_site
 
@@ -25,8 +24,7 @@ __all__ = ["cheap_hashes"]
 @pytest.fixture(scope="session")
 def web_database(settings: Settings) -> Iterator[str]:
     """The URL of a migrated database that no other test touches."""
-    with empty_database(settings, "web") as url:
-        migrations.upgrade(url)
+    with migrated_database(settings, "web") as url:
         yield url
 
 
