@@ -25,12 +25,13 @@ from batch_platform.cli import PLATFORM
 from batch_platform.core import aws
 from batch_platform.local import services as local_services
 from batch_platform.local.environment import VARIABLES
-from batch_platform.local.home import Home
+from batch_platform.local.home import REPOSITORY, Home
 from batch_platform.local.provision import provision
 from batch_platform.operations import platform
 from batch_platform.settings import Settings, load_settings
 from batch_platform.web.access import passwords
 from batch_platform_tests.chromium import browser, open_page
+from batch_platform_tests.site import Site
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -48,6 +49,8 @@ LANES = {
     "tests/local/test_up": "platform 2",
     "tests/faults/test_killed.py::test_a_killed_demo": "demo",
     "tests/faults/": "machine",
+    "tests/browser/test_dagster": "Dagster's UI",  # one site for all of them
+    "tests/web/test_dagster": "Dagster's UI",
 }
 # Begun first, for each takes a minute or two: at the end all others would wait for it.
 LONG = (
@@ -169,6 +172,14 @@ def services(clean_environment: None) -> Iterator[dict[str, str]]:
         finally:
             local_services.stop(Home(root))
             shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def dagster_site(services: dict[str, str]) -> Iterator[Site]:
+    """The whole web in a process of its own, beside a code server with a small code location."""
+    home = Home(Path(services["BATCH_PLATFORM_HOME"]))
+    with Site(home, services, "batch_platform_tests.site_definitions", REPOSITORY) as site:
+        yield site
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ class Site:
         for process in reversed(self.processes.values()):
             process.stop()
         self.listener.close()
-        dagster_processes.workspace_file(self.home).unlink()
+        dagster_processes.workspace_file(self.home).unlink(missing_ok=True)
 
     def start_code_server(self) -> None:
         path = os.pathsep.join(filter(None, [str(self.directory), os.environ.get("PYTHONPATH")]))

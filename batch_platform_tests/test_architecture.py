@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
@@ -32,6 +31,7 @@ ENVIRONMENT = {
     "local/up.py": "which services the user's environment names",
     "staffing/proving/senders.py": "what the processes of the crash proof inherit",
 }
+READERS = {"os.environ", "os.environb", "os.getenv", "os.putenv", "dg.EnvVar"}
 # Where a float is no money. Seconds and jitter are `float` in annotations, which are not looked at.
 FLOATS = {
     "finops/plots.py": "positions on a canvas",
@@ -63,8 +63,8 @@ class Source:
     def tree(self) -> ast.Module:
         return _parsed(self.text)
 
-    def nodes(self) -> Iterator[ast.AST]:
-        return ast.walk(self.tree)
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return _walked(self.text)
 
     def at(self, node: ast.AST) -> str:
         return f"{self.name}:{getattr(node, 'lineno', 0)}"
@@ -76,17 +76,24 @@ def _parsed(text: str) -> ast.Module:
 
 
 @cache
+def _walked(text: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(_parsed(text)))
+
+
+@cache
 def sources() -> tuple[Source, ...]:
     return tuple(
         Source(path.relative_to(PACKAGE).as_posix(), path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))
     )
 
 
+@cache
 def called(node: ast.AST) -> str:
     """The dotted name of what a call calls; empty for anything else."""
     return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
 
 
+@cache
 def imports(source: Source) -> set[str]:
     """Top-level names of what a module imports, anywhere in it."""
     found = set()
@@ -101,7 +108,7 @@ def imports(source: Source) -> set[str]:
 def reads_environment(node: ast.AST) -> bool:
     """`os.environ`, `os.getenv`, `from os import environ`, a setting, a Dagster variable, an option's `envvar`."""
     if isinstance(node, ast.Attribute):
-        return ast.unparse(node) in ("os.environ", "os.environb", "os.getenv", "os.putenv", "dg.EnvVar")
+        return f"{getattr(node.value, 'id', '')}.{node.attr}" in READERS
     if isinstance(node, ast.ImportFrom):
         return node.module == "pydantic_settings" or (
             node.module == "os" and any(alias.name in ("environ", "getenv") for alias in node.names)

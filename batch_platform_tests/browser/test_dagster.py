@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from batch_platform.local.home import REPOSITORY, Home
 from batch_platform_tests.browser.conftest import OpenPage, watch
 from batch_platform_tests.site import PASSWORD, Site
 
@@ -30,12 +28,10 @@ PAGES = (
 
 
 @pytest.fixture(scope="module")
-def site(services: dict[str, str]) -> Iterator[Site]:
-    home = Home(Path(services["BATCH_PLATFORM_HOME"]))
-    with Site(home, services, "batch_platform_tests.site_definitions", REPOSITORY) as site:
-        for role in ("viewer", "administrator"):
-            site.add_user(f"dagster-{role}", role)
-        yield site
+def site(dagster_site: Site) -> Site:
+    for role in ("viewer", "administrator"):
+        dagster_site.add_user(f"dagster-{role}", role)
+    return dagster_site
 
 
 Enter = Callable[[str], Page]

@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from io import StringIO
-from pathlib import Path
 
 import pytest
 import structlog
 
 from batch_platform.core import logs, postgres
-from batch_platform.local.home import REPOSITORY, Home
 from batch_platform.settings import Settings
 from batch_platform_tests.conftest import cheap_hashes
 from batch_platform_tests.databases import migrated_database
-from batch_platform_tests.site import Site as DagsterSite
 from batch_platform_tests.web.site import Site, open_site
 
 __all__ = ["cheap_hashes"]
@@ -59,12 +56,4 @@ def pool(web_pool: postgres.Pool) -> postgres.Pool:
 @pytest.fixture
 def site(pool: postgres.Pool) -> Iterator[Site]:
     with open_site(pool) as site:
-        yield site
-
-
-@pytest.fixture(scope="package")
-def dagster_site(services: dict[str, str]) -> Iterator[DagsterSite]:
-    """The whole web in a process of its own, beside a code server with a small code location."""
-    home = Home(Path(services["BATCH_PLATFORM_HOME"]))
-    with DagsterSite(home, services, "batch_platform_tests.site_definitions", REPOSITORY) as site:
         yield site
