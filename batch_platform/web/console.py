@@ -178,8 +178,13 @@ def options(words: Mapping[str, str] | Words, every: str | None = None) -> list[
     return [*none, *((str(key), i18n.gettext(text)) for key, text in texts.items())]
 
 
-def field_errors(error: PlatformError | ValidationError | RequestValidationError) -> dict[str, str]:
-    """Sentences in the reader's language by field, for `m.field(errors=)`; what belongs to no field is under ""."""
+def field_errors(error: PlatformError | ValidationError | RequestValidationError | None) -> dict[str, str]:
+    """Sentences in the reader's language by field, for `m.field(errors=)`; what belongs to no field is under "".
+
+    Without an error there is none.
+    """
+    if error is None:
+        return {}
     if isinstance(error, PlatformError):
         return {getattr(error, "field", None) or "": i18n.translated(error)}
     skipped = 1 if isinstance(error, RequestValidationError) else 0  # "body", "query" or "path"

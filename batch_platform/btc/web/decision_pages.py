@@ -29,7 +29,7 @@ from batch_platform.btc.web.context import HOME, Caller
 from batch_platform.btc.web.words import Figures
 from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
-from batch_platform.web.console import redirect
+from batch_platform.web.console import field_errors, redirect
 from batch_platform.web.context import web_of
 from batch_platform.web.forms import Form, Texts
 from batch_platform.web.i18n import gettext as _
@@ -173,11 +173,12 @@ def _ask(request: Request, caller: Acting, form: Texts, error: InvalidInput | No
         percent = parse_rate(text, max_rate=RATE_CEILING)
         draft = service.preview(context, percent, confirm=rate_text(percent))
     except InvalidInput as refused:
-        wrong = {refused.field or "": translated(refused)}
-        return show_batches(request, caller, values=values, errors=wrong)
+        return show_batches(request, caller, values=values, errors=field_errors(refused))
     beyond = percent.copy_abs() > context.options.max_rate
     question = _question(request, caller, draft, values["memo"], confirm=beyond)
-    errors = _errors(error, adjustment_rate="confirm_rate")
+    errors = field_errors(error)
+    if "adjustment_rate" in errors:  # the dialog asks for it by another name
+        errors = {"confirm_rate": errors["adjustment_rate"]}
     return show_batches(request, caller, values=values, question=question, errors=errors)
 
 
@@ -189,7 +190,7 @@ def _ask_reversal(
     except Conflict as refused:
         return redirect(request, f"{HOME}/{batch_id}", message=translated(refused), tone="bad")
     question = _question(request, caller, draft, memo)
-    return show_batch(request, caller, batch_id, question=question, errors=_errors(error))
+    return show_batch(request, caller, batch_id, question=question, errors=field_errors(error))
 
 
 def _question(request: Request, caller: Acting, draft: Draft, memo: str, *, confirm: bool = False) -> Question:
@@ -201,14 +202,6 @@ def _question(request: Request, caller: Acting, draft: Draft, memo: str, *, conf
         confirm=confirm,
         confirm_sum=service.asks_for_sum(draft.plan_sum, caller.context.options),
     )
-
-
-def _errors(error: InvalidInput | None, **fields: str) -> dict[str, str] | None:
-    """What was wrong with the answer by field, some of which the dialog has by other names."""
-    if error is None:
-        return None
-    field = error.field or ""
-    return {fields.get(field, field): translated(error)}
 
 
 def _key(caller: Acting, form: Texts, given: dict[str, Any]) -> IdempotencyKey:

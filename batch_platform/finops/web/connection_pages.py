@@ -84,8 +84,7 @@ def _form_page(
     error: InvalidInput | ValidationError | None = None,
 ) -> Response:
     # the form's field of a name that the service uses: `accountScope` of `account_scope` or `accountScope.0`
-    texts = field_errors(error) if error else {}
-    errors = {to_camel(name.partition(".")[0]): text for name, text in texts.items()} or None
+    errors = {to_camel(name.partition(".")[0]): text for name, text in field_errors(error).items()}
     return page(
         request,
         "project_form",
@@ -93,8 +92,7 @@ def _form_page(
         project=project,
         values=values,
         asking=asking,
-        moves=project is not None and changed is not None and project.place != changed.place,
-        rescoped=project is not None and changed is not None and project.published_from != changed.published_from,
+        changed=changed,
         errors=errors,
         formats=[(known, known) for known in Format],
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -23,15 +22,6 @@ from batch_platform.web.paging import Offset, place_among
 Filters = Annotated[list[str], Query(alias="filter")]
 
 router = APIRouter(include_in_schema=False)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row of the costs table: for each key its group, value and where only it is shown; `share` in per cent."""
-
-    keys: list[tuple[str, str, str | None]]
-    amount: Decimal
-    share: Decimal | None
 
 
 @router.get("/console/costs", dependencies=READ)
@@ -196,13 +186,16 @@ def _published(site: FinopsSite, project: str) -> tuple[list[Connection], Connec
 
 
 def _report(site: FinopsSite, seen: Seen, report: CostPage, *, first_page: bool) -> dict[str, Any]:
+    """A currency's table, of each line the keys with their groups and where only they are shown; and its chart."""
     total = report.totals[report.measure]
     lines = [
-        Line(
-            [(group, str(key), _only(seen, group, str(key))) for group, key in zip(seen.groups, keys, strict=True)],
-            amount,
-            words.share_in_percent(amount, total),
-        )
+        {
+            "keys": [
+                (group, str(key), _only(seen, group, str(key))) for group, key in zip(seen.groups, keys, strict=True)
+            ],
+            "amount": amount,
+            "share": words.share_in_percent(amount, total),
+        }
         for *keys, amount in report.rows.iter_rows()
     ]
     chart = None

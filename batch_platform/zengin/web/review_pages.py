@@ -170,7 +170,7 @@ def _question(
         quorums=quorum.quorums(work, selection.records).values(),
         back=local_path(form["next"], HOME),
         values={"reason": form["reason"], "not_before": form["not_before"]},
-        errors=field_errors(error) if error else None,
+        errors=field_errors(error),
     )
 
 
