@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
 from batch_platform.btc import money
 from batch_platform.btc.actions import Acting
 from batch_platform.btc.opening import open_work
 from batch_platform.btc.service import BtcContext
 from batch_platform.btc.web import words
-from batch_platform.kit import session
 from batch_platform.kit.domain import AppContext
+from batch_platform.kit.requests import session_on
 from batch_platform.web.console import render
 from batch_platform.web.package_files import PackageFiles
 
@@ -25,12 +25,7 @@ def open_state(app: AppContext) -> BtcContext:
     return open_work(app.settings, clock=app.web.clock)
 
 
-async def _session(request: Request) -> Acting:
-    """Who asks, on what the server put into the app's state. (A coroutine costs no thread.)"""
-    return session.of_request(request, request.app.state.btc)
-
-
-Caller = Annotated[Acting, Depends(_session)]
+Caller = Annotated[Acting, session_on("btc")]
 
 
 def page(request: Request, name: str, **values: Any) -> Response:

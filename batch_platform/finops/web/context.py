@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 from pydantic import JsonValue
@@ -18,6 +18,7 @@ from batch_platform.finops.service import CostReader, FinopsContext
 from batch_platform.finops.service.audit import Record
 from batch_platform.finops.web import cost_words, words
 from batch_platform.kit.domain import AppContext
+from batch_platform.kit.requests import state_of
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{projectId:name}`)
 from batch_platform.web.console import render
@@ -51,23 +52,20 @@ def open_state(app: AppContext) -> FinopsSite:
     return FinopsSite.of(context_on(app.web.pool, app.settings))
 
 
-async def site_of(request: Request) -> FinopsSite:
-    """What the server put into the app's state. (A coroutine costs no thread.)"""
-    return cast(FinopsSite, request.app.state.finops)
+Site = Annotated[FinopsSite, state_of("finops")]
 
 
-async def context_of(request: Request) -> FinopsContext:
-    return (await site_of(request)).context
+async def _context(site: Site) -> FinopsContext:
+    return site.context
 
 
-async def record_of(request: Request) -> Record:
+async def _record(request: Request) -> Record:
     """Writes to the audit log in the change's own transaction, in the name of whoever asks."""
     return log_of(request).record
 
 
-Site = Annotated[FinopsSite, Depends(site_of)]
-Context = Annotated[FinopsContext, Depends(context_of)]
-RecordOf = Annotated[Record, Depends(record_of)]
+Context = Annotated[FinopsContext, Depends(_context)]
+RecordOf = Annotated[Record, Depends(_record)]
 ProjectId = Annotated[
     str,
     Path(

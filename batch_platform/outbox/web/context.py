@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
-from batch_platform.kit import session
 from batch_platform.kit.domain import AppContext
+from batch_platform.kit.requests import session_on, state_of
 from batch_platform.kit.session import Session
 from batch_platform.outbox import opening
 from batch_platform.outbox.service import OutboxContext
@@ -34,18 +34,8 @@ def open_state(app: AppContext) -> OutboxContext:
     return opening.build(app.settings, app.web.pool, app.templates, clock=app.web.clock)
 
 
-async def work_of(request: Request) -> OutboxContext:
-    """What the server put into the app's state. (A coroutine costs no thread.)"""
-    return cast(OutboxContext, request.app.state.outbox)
-
-
-async def session_of(request: Request) -> Session[OutboxContext]:
-    """Whoever asks, with the use cases' context."""
-    return session.of_request(request, await work_of(request))
-
-
-Work = Annotated[OutboxContext, Depends(work_of)]
-Acting = Annotated[Session[OutboxContext], Depends(session_of)]
+Work = Annotated[OutboxContext, state_of("outbox")]
+Acting = Annotated[Session[OutboxContext], session_on("outbox")]
 
 
 def page(request: Request, name: str, work: OutboxContext, **values: Any) -> Response:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import Depends, Query, Request
-from starlette.requests import HTTPConnection
+from fastapi import Depends, Query
 
-from batch_platform.kit import session
 from batch_platform.kit.domain import AppContext
+from batch_platform.kit.requests import session_on, state_of
 from batch_platform.kit.session import Session
 from batch_platform.trading.opening import open_work
 from batch_platform.trading.service import TradingContext
@@ -20,18 +19,8 @@ def open_state(app: AppContext) -> TradingContext:
     return app.opened.enter_context(open_work(app.settings))
 
 
-async def work_of(connection: HTTPConnection) -> TradingContext:
-    """What the server put into the app's state. (A coroutine costs no thread.)"""
-    return cast(TradingContext, connection.app.state.trading)
-
-
-async def session_of(request: Request) -> Session[TradingContext]:
-    """Whoever asks, with the use cases' context."""
-    return session.of_request(request, await work_of(request))
-
-
-Work = Annotated[TradingContext, Depends(work_of)]
-Acting = Annotated[Session[TradingContext], Depends(session_of)]
+Work = Annotated[TradingContext, state_of("trading")]
+Acting = Annotated[Session[TradingContext], session_on("trading")]
 
 
 async def campaign_of(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
-from batch_platform.kit import session
 from batch_platform.kit.domain import AppContext
+from batch_platform.kit.requests import session_on, state_of
 from batch_platform.kit.session import Session
 from batch_platform.web.console import render
 from batch_platform.web.package_files import PackageFiles
@@ -27,18 +27,8 @@ def open_state(app: AppContext) -> ZenginContext:
     return app.opened.enter_context(open_work(app.settings))
 
 
-async def work_of(request: Request) -> ZenginContext:
-    """What the server put into the app's state. (A coroutine costs no thread.)"""
-    return cast(ZenginContext, request.app.state.zengin)
-
-
-async def session_of(request: Request) -> Session[ZenginContext]:
-    """Whoever asks, with the use cases' context."""
-    return session.of_request(request, await work_of(request))
-
-
-Work = Annotated[ZenginContext, Depends(work_of)]
-Acting = Annotated[Session[ZenginContext], Depends(session_of)]
+Work = Annotated[ZenginContext, state_of("zengin")]
+Acting = Annotated[Session[ZenginContext], session_on("zengin")]
 
 
 def page(request: Request, name: str, **values: Any) -> Response:
