@@ -39,7 +39,7 @@ def build_grants() -> Grants:
 
 def action_names() -> frozenset[str]:
     """What people may do: each name stands in the audit log, as `thing.verb`."""
-    declared = (action.name for domain in domains.DOMAINS for action in domain.actions())
+    declared = (name for domain in domains.DOMAINS for name in domain.actions())
     return frozenset({*operations.ACTIONS, *access.ACTIONS, *declared})
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import structlog
 
@@ -35,14 +35,8 @@ RESUME: Final = "btc-batch.resume"
 SEED: Final = "btc-users.seed"
 
 
-class Decision(NamedTuple):
-    """What somebody may do, by its name in the log. A reversal is created as any batch is, and names what it takes
-    back."""
-
-    name: str
-
-
-ACTIONS: Final = tuple(map(Decision, (CREATE, APPROVE, CANCEL, RESUME, SEED)))
+ACTIONS: Final = (CREATE, APPROVE, CANCEL, RESUME, SEED)
+"""A reversal is created as any batch is, and names what it takes back."""
 
 _log = structlog.get_logger(__name__)
 

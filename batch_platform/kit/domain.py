@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -59,14 +59,6 @@ Demo = Callable[["Settings", Callable[[str], None], "Launcher"], None]
 or after a kill, it ends as one run does."""
 
 
-class Declared(Protocol):
-    """What somebody may do: a `kit.actions.Action`, or what a domain does by functions of its own."""
-
-    @property
-    def name(self) -> str:
-        """As the audit log has it, `thing.verb`."""
-
-
 def named_in(package: str) -> Callable[[str], Callable[[], Any]]:
     """For what stands in a package: of `alerts:RULES` a function that imports it when it is called."""
     return lambda name: lambda: resolve_name(f"{package}.{name}")
@@ -77,7 +69,7 @@ class Domain:
     """`name` is the domain's folder, the first part of its asset keys and, as `team:<name>`, their owner.
 
     `settings` is what it reads of the environment; `stack_parameters` are what deploy/aws.yaml takes of them.
-    `actions` are what people may do in it, each of which leaves a row in the audit log.
+    `actions` are what people may do in it, by the names of the rows that it leaves in the audit log: `thing.verb`.
     `workers` are what it runs as long as the platform runs.
     `permissions` are what roles may do beyond reading; an administrator may everything.
     `commands` are groups of `batch-platform` by their name. A domain without batches has no `dagster`.
@@ -94,7 +86,7 @@ class Domain:
     permissions: Grants = field(default_factory=dict)
     demo: Callable[[], Demo] | None = None
     workers: Callable[[], Sequence[Worker]] = tuple
-    actions: Callable[[], Sequence[Declared]] = tuple
+    actions: Callable[[], Sequence[str]] = tuple
     templates: str | None = None
     gauges: Callable[[], Sequence[Gauge]] = tuple
     stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}

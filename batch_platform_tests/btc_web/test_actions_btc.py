@@ -23,7 +23,7 @@ __all__ = ["accounts", "shell"]
 
 WEB, COMMANDS = of_web(DOMAIN), of_commands(*DOMAIN.commands)
 SURFACES = WEB | COMMANDS
-NAMES = {action.name for action in ACTIONS}
+NAMES = set(ACTIONS)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_every_action_of_the_web(
         _walk_connection(walk, client, viewer, way)
         _walk_project(walk, client, viewer, way, wrong, recent)
     assert walk.walked == WEB
-    assert {name for _, name in WEB} == {EXECUTE, *(action.name for action in ACTIONS)}
+    assert {name for _, name in WEB} == {EXECUTE, *ACTIONS}
 
 
 def _walk_connection(walk: Walk, client: httpx.Client, viewer: httpx.Client, way: str) -> None:

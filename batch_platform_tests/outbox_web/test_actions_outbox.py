@@ -53,7 +53,7 @@ def test_every_action_of_the_web(
         nothing(f"{place}/suppressions", 422 if body == "json" else 303, **bad)
     token = links.link("https://x.example", KEY, outbox.rows()[0]["number"]).partition("?")[2]
     walk.leaves_none(nobody, "GET", f"/u?{token}", 200)
-    with walk.rows("POST /u", DECLINE.name, by="recipient", target=str(outbox.rows()[0]["id"])):
+    with walk.rows("POST /u", DECLINE, by="recipient", target=str(outbox.rows()[0]["id"])):
         assert nobody.post(f"/u?{token}").status_code == 200
     walk.leaves_none(nobody, "POST", f"/u?{token}", 200)  # declined already
     assert walk.walked == WEB
@@ -90,4 +90,4 @@ def test_every_action_of_a_command(outbox: Outbox, pool: postgres.Pool, monkeypa
 
 
 def test_every_action_has_a_surface() -> None:
-    assert {name for _, name in SURFACES} == {action.name for action in ACTIONS}
+    assert {name for _, name in SURFACES} == set(ACTIONS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from batch_platform.core.postgres import Connection
 
@@ -15,12 +15,6 @@ def unrecorded(connection: Connection, what: str, target: str, before: Any, afte
     """For callers that keep no log."""
 
 
-class Action(NamedTuple):
-    """What somebody may do, by its name in the log."""
-
-    name: str
-
-
 CREATE: Final = "cost-project.create"
 CHANGE: Final = "cost-project.change"
 DISABLE: Final = "cost-project.disable"
@@ -28,4 +22,4 @@ REMOVE: Final = "cost-project.remove"
 REQUEUE: Final = "cost-files.requeue"
 SET_BUDGET: Final = "cost-budget.set"
 DELETE_BUDGET: Final = "cost-budget.delete"
-ACTIONS: Final = tuple(map(Action, (CREATE, CHANGE, DISABLE, REMOVE, REQUEUE, SET_BUDGET, DELETE_BUDGET)))
+ACTIONS: Final = (CREATE, CHANGE, DISABLE, REMOVE, REQUEUE, SET_BUDGET, DELETE_BUDGET)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -27,12 +27,6 @@ class SuppressRequest(Recipient):
     """Whom nothing is to be sent to, and why."""
 
     detail: Text | None = Field(default=None, max_length=500, description="Why; it stands in the list.")
-
-
-class Declared(NamedTuple):
-    """What somebody does at a page of its own: by its name in the audit log."""
-
-    name: str
 
 
 def _look_at_letter(session: Session[OutboxContext], targets: Targets, _given: Nothing) -> StoredNotice:
@@ -89,7 +83,7 @@ UNSUPPRESS: Final = Action(
     do=_unsuppress,
     recorded=True,
 )
-DECLINE: Final = Declared("consent.decline")
+DECLINE: Final = "consent.decline"
 """By the link of a notice: whoever has it needs no account."""
 
-ACTIONS: Final = (RETRY, SUPPRESS, UNSUPPRESS, DECLINE)
+ACTIONS: Final = (RETRY.name, SUPPRESS.name, UNSUPPRESS.name, DECLINE)

@@ -32,7 +32,7 @@ def ask_to_decline(request: Request, work: Work) -> Response:
 
 
 @router.post(PATH)
-@writes(DECLINE.name)
+@writes(DECLINE)
 def decline(request: Request, work: Work) -> Response:
     """Decline the advertising of the notice's domain; again is as good as once."""
     web = web_of(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from batch_platform.trading.service.contests import LOAD
 from batch_platform.trading.service.notices import SET_MAILS
@@ -11,11 +11,4 @@ from batch_platform.trading.service.retention import PRUNE
 from batch_platform.trading.service.trades import PLACE
 from batch_platform.trading.web.administration import ADMINISTRATION
 
-
-class Deed(NamedTuple):
-    """What somebody may do, by its name in the log."""
-
-    name: str
-
-
-ACTIONS: Final = (Deed(REGISTER), Deed(PLACE), Deed(LOAD), Deed(PRUNE), Deed(SET_MAILS), *ADMINISTRATION)
+ACTIONS: Final = (REGISTER, PLACE, LOAD, PRUNE, SET_MAILS, *(action.name for action in ADMINISTRATION))

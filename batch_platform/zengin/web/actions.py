@@ -123,7 +123,7 @@ CHANGESET_ACTIONS: Final[Mapping[str, Action[ZenginContext, Any, Any, Any]]] = {
     "rollback": ROLLBACK,
 }
 
-ACTIONS: Final = (*RECORD_ACTIONS.values(), *CHANGESET_ACTIONS.values())
+ACTIONS: Final = tuple(action.name for action in (*RECORD_ACTIONS.values(), *CHANGESET_ACTIONS.values()))
 
 
 def _target(records: Sequence[Record]) -> str:
