@@ -12,7 +12,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from batch_platform.btc.model import Batch, BatchStatus, Options, RowState, reversal_of
+from batch_platform.btc.model import Batch, BatchStatus, LedgerRow, Options, RowState, reversal_of
 from batch_platform.btc.money import btc_text, rate_text, to_btc
 from batch_platform.btc.row_texts import AMOUNTS
 from batch_platform.core.terminal import Figure, shown
@@ -45,6 +45,19 @@ def table(rows: pl.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {name: grouped(value) if name in AMOUNTS else value for name, value in row.items()}
         for row in rows.select(columns).iter_rows(named=True)
+    ]
+
+
+def booked(rows: Sequence[LedgerRow]) -> list[dict[str, Any]]:
+    """Rows of the ledger as people read them."""
+    return [
+        {
+            "user_id": row.user_id,
+            "amount": grouped(row.amount),
+            "state": row.state.value,
+            "committed": row.committed_at,
+        }
+        for row in rows
     ]
 
 

@@ -45,7 +45,7 @@ def list_jobs(as_json: Json = False) -> None:
 
     with _operations() as operations:
         now = operations.clock()
-        answers = [JobAnswer.of(overview, now) for overview in service.jobs(operations)]
+        answers = [JobAnswer.of_overview(overview, now) for overview in service.jobs(operations)]
     rows = [
         {
             "name": answer.name,
@@ -70,7 +70,7 @@ def status(name: JobName, as_json: Json = False) -> None:
 
     with _operations() as operations:
         overview = service.status(operations, name)
-        answer = JobStatusAnswer.of_status(overview, operations.clock())
+        answer = JobStatusAnswer.of_overview(overview, operations.clock())
     last = answer.last_run
     facts = {
         "job": f"{answer.name} ({answer.id})",

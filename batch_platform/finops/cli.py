@@ -129,7 +129,7 @@ def add_project(
 def try_project(project_id: ProjectId, as_json: Json = False) -> None:
     """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
     with open_context() as context:
-        answer = schemas.TestAnswer.of(project_id, service.test_project(context, project_id))
+        answer = schemas.TestAnswer.of_steps(project_id, service.test_project(context, project_id))
     if as_json:
         print_json(written(answer))
     for step in [] if as_json else answer.steps:
@@ -248,7 +248,7 @@ def anomalies(project_id: ProjectId, month: Month, as_json: Json = False) -> Non
     with open_context() as context:
         insight = service.anomalies_of(context, project_id, service.parse_month(month))
     if as_json:
-        print_json(written(schemas.AnomaliesAnswer.of_insight(insight)))
+        print_json(written(schemas.AnomaliesAnswer.of(insight)))
     else:
         print_rows(insight.rows.to_dicts(), empty=f"no anomalies in {month}")
 
@@ -263,7 +263,7 @@ def forecast(
     with open_context() as context:
         insight = service.forecast_of(context, project_id, service.parse_month(month) if month else None)
     if as_json:
-        print_json(written(schemas.ForecastAnswer.of_insight(insight)))
+        print_json(written(schemas.ForecastAnswer.of(insight)))
     else:
         print_rows(insight.rows.to_dicts(), empty="no history to forecast from")
 
@@ -306,7 +306,7 @@ def report(
             return
         rows = service.cost_rows(context, reader, query, limit=limit)
     if output is ReportFormat.JSON:
-        print_json(written(cost_schemas.CostRowsAnswer.of(rows)))
+        print_json(written(cost_schemas.CostRowsAnswer.of(rows, next_cursor=None)))
         return
     if output is ReportFormat.CSV:
         typer.echo(reports.to_csv(rows.reports), nl=False)
@@ -331,8 +331,8 @@ def keys(
             context, CostReader(context.store), service.typed_query(project_id, month, start, end)
         )
         months = [stamp.month for stamp in stamps]
-        answer = cost_schemas.CostKeysAnswer.of_keys(
-            project_id, months, service.cost_keys(context, project_id, months)
+        answer = cost_schemas.CostKeysAnswer.of(
+            service.cost_keys(context, project_id, months), project_id=project_id, months=months
         )
     if as_json:
         print_json(written(answer))
@@ -347,7 +347,7 @@ def show_commitments(project_id: ProjectId, month: Month, as_json: Json = False)
     with open_context() as context:
         at = service.parse_month(month)
         commitments = service.month_commitments(context, CostReader(context.store), project_id, at)
-    answer = cost_schemas.CommitmentsAnswer.of_month(commitments)
+    answer = cost_schemas.CommitmentsAnswer.of(commitments)
     if as_json:
         print_json(written(answer))
         return
@@ -375,7 +375,7 @@ def split(
         query = service.typed_query(project_id, month, start, end, group_by, filters=filters or ())
         costs = service.split_costs(context, CostReader(context.store), query, limit=limit)
     if as_json:
-        print_json(written(cost_schemas.SplitAnswer.of(costs)))
+        print_json(written(cost_schemas.SplitAnswer.of(costs, next_cursor=None)))
         return
     print_rows(costs.rows.to_dicts(), empty="no containers in these days")
     for line in printing.split_totals(costs):

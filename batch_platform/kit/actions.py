@@ -19,6 +19,7 @@ from batch_platform.core.terminal import showing
 from batch_platform.kit import signatures
 from batch_platform.kit.session import Session
 from batch_platform.kit.signatures import parameter
+from batch_platform.web.api.answers import Answer
 from batch_platform.web.api.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -93,15 +94,15 @@ def route(
     name: str,
     doc: str,
     session: Any,
-    answer: type[StrictModel],
-    of: Callable[[R], StrictModel],
+    answer: type[Answer],
+    of: Callable[[R], Answer] | None = None,
     says: Callable[[R], str] = lambda _: "",
     target: Any = None,
     version: Callable[[R], int] | None = None,
     status: int = 200,
     may_miss: bool = False,
 ) -> None:
-    """`POST path`: the envelope with `answer`, and what the action `says`.
+    """`POST path`: the envelope with `answer`, as `of` makes it or itself, and what the action `says`.
 
     `session` is the annotated dependency that hands over who acts, `target` the annotated parameter of the path; the
     body may be left out where the input has nothing that is needed. `version` gives the answer its ETag. `may_miss`:
@@ -126,7 +127,7 @@ def route(
             raise
         if version is not None:
             response.headers["ETag"] = f'"{version(done)}"'
-        return Envelope(data=of(done), message=says(done) or None)
+        return Envelope(data=(of or answer.of)(done), message=says(done) or None)
 
     parameters = [parameter("session", session), parameter("response", Response)]
     if target is not None:

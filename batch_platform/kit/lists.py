@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Final, Generic, Literal, TypeVar
 
+from batch_platform.core import terminal
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_json, print_rows
 from batch_platform.kit import signatures
 from batch_platform.kit.signatures import parameter
+from batch_platform.web.api.answers import Answer
+from batch_platform.web.api.answers import written as written
 from batch_platform.web.api.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -49,26 +52,49 @@ class Paging:
     offset: int = 0
 
 
+Read = Callable[[C, Any, Paging], tuple[Sequence[R], str | None]]
+
+
 @dataclass(frozen=True)
 class List(Generic[C, F, R]):
     """What is listed, for whoever looks.
 
     `filters`  what narrows it: parameters of the route by their aliases, options of the command by their names
-    `read`     the rows of a page, and the cursor of the next one; all rows where `paging` is None
-    `row`      the API's model of a row, and of each line of `--json`; `of` makes it
+    `read`     the rows of a page, and the cursor of the next one; all rows where `paging` is None: `paged` and
+               `whole` make it of a use case that takes the filters by their names
+    `row`      the API's model of a row, and of each line of `--json`; `of` makes it, its own where that is left out
     `columns`  what people see of a row
     `empty`    what they are told when there is none
     `to_json`  writes rows whose numbers are exact, as their route does
+    `path`     of its route, whose operation has this `name` and `doc`; with `missing` a filter, as what stands in
+               braces, may name what does not exist
     """
 
     filters: type[F]
     read: Callable[[C, F, Paging], tuple[Sequence[R], str | None]]
-    row: type[StrictModel]
-    of: Callable[[R], StrictModel]
+    row: type[Answer]
     columns: Columns
     empty: str
+    of: Callable[[R], Answer] | None = None
     paging: Literal["cursor", "offset"] | None = "cursor"
     to_json: Callable[[Sequence[Any]], str] | None = None
+    path: str = ""
+    name: str = ""
+    doc: str = ""
+    missing: bool = False
+
+    def answers(self, rows: Sequence[R]) -> list[Answer]:
+        return list(map(self.of or self.row.of, rows))
+
+
+def paged(use_case: Callable[Concatenate[C, ...], tuple[Sequence[R], str | None]]) -> Read[C, R]:
+    """Of a use case that takes the filters by their names, a `limit` and a `cursor`."""
+    return lambda context, given, page: use_case(context, **dict(given), limit=page.limit, cursor=page.cursor)
+
+
+def whole(use_case: Callable[Concatenate[C, ...], Sequence[R]]) -> Read[C, R]:
+    """Of a use case that takes the filters by their names, and answers with all rows."""
+    return lambda context, given, _: (use_case(context, **dict(given)), None)
 
 
 @dataclass(frozen=True)
@@ -81,44 +107,42 @@ class Shown(Generic[F, R]):
     following: str | None
 
 
-def route(
-    router: APIRouter,
-    listing: List[Any, Any, Any],
-    path: str,
-    *,
-    name: str,
-    doc: str,
-    context: Any,
-    permission: str | Requirement,
-    missing: bool = False,
+def routes(
+    router: APIRouter, listings: Iterable[List[Any, Any, Any]], *, context: Any, permission: str | Requirement
 ) -> None:
-    """`GET path`: the envelope with a page, or with the whole list. `context` is an annotated dependency.
-
-    `missing` says that the path may name what does not exist.
-    """
+    """`GET` at each list's path: the envelope with a page, or with the whole list. `context` is an annotated
+    dependency."""
     from batch_platform.web.access.dependencies import requires
     from batch_platform.web.api.envelope import Envelope
     from batch_platform.web.api.paging import Page
     from batch_platform.web.api.problems import documented
 
+    for listing in listings:
+        content: Any = list[listing.row] if listing.paging is None else Page[listing.row]  # type: ignore[name-defined]
+        router.add_api_route(
+            listing.path,
+            _endpoint(listing, context),
+            methods=["GET"],
+            response_model=Envelope[content],
+            dependencies=[requires(permission)],
+            responses=documented(404) if listing.missing or "{" in listing.path else None,
+        )
+
+
+def _endpoint(listing: List[Any, Any, Any], context: Any) -> Callable[..., Any]:
+    from batch_platform.web.api.envelope import Envelope
+    from batch_platform.web.api.paging import Page
+
     def endpoint(**given: Any) -> Any:
         on = given.pop("context")
         paging = Paging(**{part: given.pop(part) for part in ("limit", "cursor", "offset") if part in given})
         rows, following = listing.read(on, listing.filters.model_construct(**given), paging)
-        items = [listing.of(row) for row in rows]
+        items = listing.answers(rows)
         return Envelope(data=items if listing.paging is None else Page(items=items, next_cursor=following))
 
-    parameters = [parameter("context", context), *signatures.of_route(listing.filters, path), *_paging(listing)]
-    signatures.signed(endpoint, name, doc, parameters)
-    content: Any = list[listing.row] if listing.paging is None else Page[listing.row]  # type: ignore[name-defined]
-    router.add_api_route(
-        path,
-        endpoint,
-        methods=["GET"],
-        response_model=Envelope[content],
-        dependencies=[requires(permission)],
-        responses=documented(404) if missing else None,
-    )
+    own = signatures.of_route(listing.filters, listing.path)
+    signatures.signed(endpoint, listing.name, listing.doc, [parameter("context", context), *own, *_paging(listing)])
+    return endpoint
 
 
 def command(
@@ -153,7 +177,7 @@ def command(
 
     parameters = signatures.of_command(listing.filters, options or {})
     if listing.paging is not None:
-        limit = typer.Option(parser=whole(1, 10_000), metavar="N", help="Rows at most.")
+        limit = typer.Option(parser=terminal.whole(1, 10_000), metavar="N", help="Rows at most.")
         parameters.append(parameter("limit", Annotated[int | None, limit], None))
     if resumes:
         cursor = typer.Option("--cursor", help="Where the page before has ended.")
@@ -167,7 +191,7 @@ def show(listing: List[Any, Any, R], rows: Sequence[R], *, as_json: bool, empty:
     import typer
 
     if as_json:
-        answers = [listing.of(row) for row in rows]
+        answers = listing.answers(rows)
         if listing.to_json is None:
             print_json(list(map(written, answers)))
         else:
@@ -207,11 +231,6 @@ def understood(model: type[F], query: Mapping[str, Any]) -> F:
             return signatures.from_texts(model, given)
         except InvalidInput as error:
             del given[str(error.field)]
-
-
-def written(answer: StrictModel) -> dict[str, Any]:
-    """As JSON of the API, in Python's values."""
-    return answer.model_dump(mode="json", by_alias=True)
 
 
 def _cell(row: Any, column: str | Callable[[Any], Any]) -> Any:

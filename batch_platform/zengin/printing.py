@@ -78,7 +78,7 @@ def undoing(changeset: Changeset, as_json: bool) -> None:
 
 def changeset(one: Changeset, changes: pl.DataFrame, failed_checks: Sequence[IngestCheck], *, as_json: bool) -> None:
     if as_json:
-        answer = ChangesetDetailAnswer.with_checks(one, failed_checks)
+        answer = ChangesetDetailAnswer.of(one, failed_checks=failed_checks)
         print_json({**written(answer), "changes": changes.to_dicts()})
         return
     show(CHANGESETS, [one], as_json=False)

@@ -22,6 +22,7 @@ from batch_platform.kit import lists
 from batch_platform.kit.lists import List, Paging
 from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.api import problems
+from batch_platform.web.api.answers import Answer
 from batch_platform.web.api.strict import IsoDate, QueryInt, StrictModel
 
 Rows = range
@@ -39,7 +40,7 @@ class Filters(StrictModel):
     since: IsoDate | None = None
 
 
-class Number(StrictModel):
+class Number(Answer):
     the_number: int
 
 
@@ -58,6 +59,9 @@ LISTING: Final = List(
     of=lambda number: Number(the_number=number),
     columns={"number": lambda number: number, "double": lambda number: 2 * number},
     empty="no number",
+    path="/n",
+    name="list_n",
+    doc="Numbers.",
 )
 
 
@@ -65,7 +69,7 @@ LISTING: Final = List(
 def client() -> TestClient:
     router = APIRouter(prefix="/api")
     context = Annotated[Rows, Depends(lambda: NUMBERS)]
-    lists.route(router, LISTING, "/n", name="list_n", doc="Numbers.", context=context, permission="n:read")
+    lists.routes(router, [LISTING], context=context, permission="n:read")
     app = FastAPI()
     app.include_router(router)
     problems.install(app)

@@ -210,8 +210,8 @@ def _show_batch(context: BtcContext, batch: Batch, proof: Proof | None = None, *
         say(printing.batch(batch, context.options, proof))
         return
     if proof is not None:
-        more["proof"] = ProofAnswer.from_model(proof).model_dump(mode="json")
-    say(printing.as_json(BatchAnswer.of(batch, context.options), **more))
+        more["proof"] = ProofAnswer.of(proof).model_dump(mode="json")
+    say(printing.as_json(BatchAnswer.of_batch(batch, context.options), **more))
 
 
 def _key(session: Acting, text: str | None, body: dict[str, Any]) -> IdempotencyKey | None:
@@ -244,7 +244,7 @@ def _create(
         with showing("reading balances"):
             draft = preview()
         if as_json:
-            say(printing.as_json(PreviewAnswer.of(draft, rows=0), dry_run=True))
+            say(printing.as_json(PreviewAnswer.of_draft(draft, rows=0), dry_run=True))
         else:
             say([*printing.outline(draft), "nothing is written"])
 

@@ -20,10 +20,8 @@ from batch_platform.btc.cli.options import (
     say,
 )
 from batch_platform.btc.opening import open_work
-from batch_platform.btc.web.lists import TRANSACTIONS
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import chosen, print_rows, showing
-from batch_platform.kit import lists
 from batch_platform.kit.options import Json, whole
 
 if TYPE_CHECKING:
@@ -66,7 +64,7 @@ def preview_command(
         _write(row_texts.csv(draft.plan if rows is None else draft.plan.head(rows), PLAN_COLUMNS))
     elif kind is Format.JSON:
         # however many rows: they are written by polars
-        say(printing.as_json(PreviewAnswer.of(draft, rows=0)).replace('"rows": []\n}', '"rows": '), end="")
+        say(printing.as_json(PreviewAnswer.of_draft(draft, rows=0)).replace('"rows": []\n}', '"rows": '), end="")
         _write(row_texts.json(draft.plan.head(first), draft.plan.columns))
         say("}")
     else:
@@ -82,11 +80,11 @@ def show_command(batch_id: BatchId, as_json: Json = False) -> None:
     context = open_work()
     detail = service.detail(context, batch_id)
     if as_json:
-        say(printing.as_json(DetailAnswer.of(detail, context.options)))
+        say(printing.as_json(DetailAnswer.of_detail(detail, context.options)))
         return
     say(printing.detail(detail, context.options))
     if detail.transactions.rows:
-        lists.show(TRANSACTIONS, detail.transactions.rows, as_json=False)
+        print_rows(printing.booked(detail.transactions.rows), empty="nothing is booked")
     if detail.transactions.cursor is not None:
         typer.echo(f"… all of them: batch-platform btc plan {batch_id} --format csv")
 
@@ -119,7 +117,7 @@ def proof_command(batch_id: BatchId, as_json: Json = False) -> None:
 
     with showing("reading rows"):
         proof = service.proof(open_work(), batch_id)
-    say(printing.as_json(ProofAnswer.from_model(proof)) if as_json else printing.proven(proof))
+    say(printing.as_json(ProofAnswer.of(proof)) if as_json else printing.proven(proof))
     if not proof.ok:
         raise typer.Exit(1)
 
@@ -134,7 +132,7 @@ def verify_command(
 
     with showing("reading the ledger"):
         verification = service.verify(open_work(), batch_id)
-    say(printing.as_json(VerificationAnswer.from_model(verification)) if as_json else printing.verified(verification))
+    say(printing.as_json(VerificationAnswer.of(verification)) if as_json else printing.verified(verification))
     if not verification.ok:
         raise typer.Exit(1)
 

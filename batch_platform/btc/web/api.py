@@ -6,6 +6,7 @@ Paths, names and statuses are the spec's; numbers in bodies are exact.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 import polars as pl
@@ -36,7 +37,6 @@ from batch_platform.btc.web.schemas import (
     PlanAnswer,
     PreviewAnswer,
     ProofAnswer,
-    TransactionAnswer,
     TransactionsAnswer,
 )
 from batch_platform.core.audit import writes
@@ -57,11 +57,12 @@ BATCH: Final = "/{batchId:uuid7}"
 
 router = APIRouter(prefix=HERE, tags=["btc"], route_class=ExactRoute)
 
-BatchEnvelope = Envelope[BatchAnswer]
-PreviewEnvelope = Envelope[PreviewAnswer]
+read = partial(router.get, dependencies=READ, responses=MISSING)
+decide = partial(router.post, dependencies=EXECUTE, response_model=Envelope[BatchAnswer])
+look_ahead = partial(router.post, dependencies=EXECUTE, response_model=Envelope[PreviewAnswer])
 
 
-@router.post("", status_code=202, dependencies=EXECUTE, response_model=BatchEnvelope)
+@decide("", status_code=202)
 @writes(actions.CREATE)
 def adjust(body: AdjustRequest, request: Request, caller: Caller) -> Response:
     """Plan, seal and start a batch in one call; where the settings ask for approvals it waits for them as `planned`.
@@ -82,7 +83,7 @@ def adjust(body: AdjustRequest, request: Request, caller: Caller) -> Response:
     return _begun(caller, made)
 
 
-@router.post("/preview", dependencies=EXECUTE, response_model=PreviewEnvelope)
+@look_ahead("/preview")
 def preview(body: AdjustRequest, caller: Caller) -> Response:
     """What this batch would do now, with its first rows. Nothing is written."""
     rate = body.rate(caller.context.options)
@@ -100,22 +101,20 @@ def list_batches(
 ) -> Response:
     """The history, newest first, by cursor or by offset. A batch made meanwhile moves no other out of a walk."""
     page = service.history(caller.context, status, limit=limit, offset=offset, cursor=cursor)
-    return _answer(HistoryAnswer.of(page, caller.context.options))
+    return _answer(HistoryAnswer.of_page(page, caller.context.options))
 
 
-@router.get(BATCH, dependencies=READ, response_model=Envelope[DetailAnswer], responses=MISSING)
+@read(BATCH, response_model=Envelope[DetailAnswer])
 def show_batch(batch_id: BatchId, caller: Caller) -> Response:
     """One batch with its first rows, what its plan comes to, and the users whose row failed."""
-    return _answer(DetailAnswer.of(service.detail(caller.context, batch_id), caller.context.options))
+    return _answer(DetailAnswer.of_detail(service.detail(caller.context, batch_id), caller.context.options))
 
 
-@router.get(
-    f"{BATCH}/transactions", dependencies=READ, response_model=Envelope[TransactionsAnswer], responses=MISSING
-)
+@read(f"{BATCH}/transactions", response_model=Envelope[TransactionsAnswer])
 def list_transactions(batch_id: BatchId, caller: Caller, limit: Limit = PAGE, cursor: Cursor = None) -> Response:
     """The rows of the ledger that a batch has written; the opposite one of the house is not among them."""
     page = service.transactions(caller.context, batch_id, limit=limit, cursor=cursor)
-    return _answer(TransactionsAnswer(items=list(map(TransactionAnswer.of, page.rows)), next_cursor=page.cursor))
+    return _answer(TransactionsAnswer.of(page))
 
 
 @router.get(
@@ -136,13 +135,13 @@ def export_plan(
     return StreamingResponse(row_texts.csv(rows, rows.columns), media_type="text/csv", headers=headers)
 
 
-@router.get(f"{BATCH}/proof", dependencies=READ, response_model=Envelope[ProofAnswer], responses=MISSING)
+@read(f"{BATCH}/proof", response_model=Envelope[ProofAnswer])
 def prove(batch_id: BatchId, caller: Caller) -> Response:
     """The proof, computed now from sealed rows and ledger. Before the end, what is to come is no difference."""
-    return _answer(ProofAnswer.from_model(service.proof(caller.context, batch_id)))
+    return _answer(ProofAnswer.of(service.proof(caller.context, batch_id)))
 
 
-@router.post(f"{BATCH}/approve", dependencies=EXECUTE, response_model=BatchEnvelope, responses=MISSING)
+@decide(f"{BATCH}/approve", responses=MISSING)
 @writes(actions.APPROVE)
 def approve(batch_id: BatchId, body: ApproveRequest, caller: Caller) -> Response:
     """Approve a planned batch as it was seen. The last approval that is needed starts it."""
@@ -152,25 +151,21 @@ def approve(batch_id: BatchId, body: ApproveRequest, caller: Caller) -> Response
     return _decided(caller, actions.start(caller, approved))
 
 
-@router.post(f"{BATCH}/cancel", dependencies=EXECUTE, response_model=BatchEnvelope, responses=MISSING)
+@decide(f"{BATCH}/cancel", responses=MISSING)
 @writes(actions.CANCEL)
 def cancel(batch_id: BatchId, caller: Caller) -> Response:
     """End a batch of which nothing is applied yet. Once it is processing it can only be finished, and reversed."""
     return _decided(caller, actions.cancel(caller, batch_id))
 
 
-@router.post(
-    f"{BATCH}/resume", status_code=202, dependencies=EXECUTE, response_model=BatchEnvelope, responses=MISSING
-)
+@decide(f"{BATCH}/resume", status_code=202, responses=MISSING)
 @writes(actions.RESUME)
 def resume(batch_id: BatchId, caller: Caller) -> Response:
     """Go on with a batch that failed or whose worker died. 409 while a worker that may be alive has it in hand."""
     return _decided(caller, actions.resume(caller, batch_id), status=202)
 
 
-@router.post(
-    f"{BATCH}/reverse", status_code=202, dependencies=EXECUTE, response_model=BatchEnvelope, responses=MISSING
-)
+@decide(f"{BATCH}/reverse", status_code=202, responses=MISSING)
 @writes(actions.CREATE)
 def reverse(
     batch_id: BatchId, request: Request, caller: Caller, body: Annotated[ReverseRequest | None, Body()] = None
@@ -181,7 +176,7 @@ def reverse(
     return _begun(caller, actions.reverse(caller, batch_id, memo=memo, key=key, approve=True))
 
 
-@router.post(f"{BATCH}/reverse/preview", dependencies=EXECUTE, response_model=PreviewEnvelope, responses=MISSING)
+@look_ahead(f"{BATCH}/reverse/preview", responses=MISSING)
 def preview_reversal(batch_id: BatchId, caller: Caller) -> Response:
     """What the reversal of a batch would do now. Nothing is written."""
     return _previewed(service.preview_reversal(caller.context, batch_id))
@@ -204,14 +199,14 @@ def _decided(
     caller: Acting, batch: Batch, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     options = caller.context.options
-    answer = BatchAnswer.of(batch, options)
+    answer = BatchAnswer.of_batch(batch, options)
     named = " that name its sum" if service.asks_for_sum(batch.plan_sum or 0, options) else ""
     waits = f", {answer.approvals_missing} more approval(s) needed{named}" if answer.approvals_missing else ""
     return _answer(answer, f"batch {batch.batch_id} is {batch.status}{waits}", status=status, headers=headers)
 
 
 def _previewed(draft: Draft) -> Response:
-    return _answer(PreviewAnswer.of(draft, rows=PREVIEWED))
+    return _answer(PreviewAnswer.of_draft(draft, rows=PREVIEWED))
 
 
 def _answer(

@@ -12,7 +12,7 @@ from batch_platform.btc.model import Batch, BatchStatus, LedgerRow, Options, rev
 from batch_platform.btc.printing import as_json, grouped, rate
 from batch_platform.btc.service import BtcContext
 from batch_platform.btc.service.lists import PAGE_AT_MOST
-from batch_platform.btc.web.schemas import BatchAnswer, TransactionAnswer, UserRowAnswer
+from batch_platform.btc.web.schemas import BatchAnswer, UserRowAnswer
 from batch_platform.core.terminal import Figure
 from batch_platform.kit.lists import List, Paging
 from batch_platform.web.api.strict import StrictModel
@@ -22,12 +22,6 @@ class OfStatus(StrictModel):
     """Batches of a status, or all."""
 
     status: BatchStatus | None = Field(default=None, description="Only these: planned, processing, completed …")
-
-
-class OfBatch(StrictModel):
-    """What a batch has booked."""
-
-    batch_id: str
 
 
 class OfUser(StrictModel):
@@ -45,7 +39,7 @@ class ListedBatch(NamedTuple):
 
     @property
     def answer(self) -> BatchAnswer:
-        return BatchAnswer.of(self.batch, self.options, self.reversals.get(self.batch.reversed_by or ""))
+        return BatchAnswer.of_batch(self.batch, self.options, self.reversals.get(self.batch.reversed_by or ""))
 
 
 class UserRow(NamedTuple):
@@ -68,12 +62,6 @@ def _batches(context: BtcContext, filters: OfStatus, paging: Paging) -> tuple[li
     limit = min(paging.limit, PAGE_AT_MOST)
     page = service.history(context, filters.status, limit=limit, cursor=paging.cursor)
     return [ListedBatch(batch, page.reversals, context.options) for batch in page.batches], page.cursor
-
-
-def _transactions(context: BtcContext, filters: OfBatch, paging: Paging) -> tuple[tuple[LedgerRow, ...], str | None]:
-    limit = min(paging.limit, PAGE_AT_MOST)
-    page = service.transactions(context, filters.batch_id, limit=limit, cursor=paging.cursor)
-    return page.rows, page.cursor
 
 
 def _user_rows(context: BtcContext, filters: OfUser, paging: Paging) -> tuple[list[UserRow], str | None]:
@@ -102,19 +90,6 @@ BATCHES: Final = List(
     },
     empty="no batch",
     to_json=as_json,
-)
-TRANSACTIONS: Final = List(
-    filters=OfBatch,
-    read=_transactions,
-    row=TransactionAnswer,
-    of=TransactionAnswer.of,
-    columns={
-        "user_id": "user_id",
-        "amount": lambda row: grouped(row.amount),
-        "state": lambda row: row.state.value,
-        "committed": "committed_at",
-    },
-    empty="nothing is booked",
 )
 USER_ROWS: Final = List(
     filters=OfUser,

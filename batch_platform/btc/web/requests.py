@@ -14,10 +14,10 @@ from batch_platform.btc.money import RATE_CEILING, parse_btc, parse_rate, rate_t
 from batch_platform.btc.service import Overrides
 from batch_platform.btc.service.lists import PAGE_AT_MOST
 from batch_platform.btc.service.plan import MEMO_AT_MOST
-from batch_platform.btc.web.schemas import Hash, Wire
+from batch_platform.btc.web.schemas import Hash
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.messages import Message
-from batch_platform.web.api.strict import QueryInt, Text
+from batch_platform.web.api.strict import QueryInt, SnakeModel, Text
 
 MAX_OFFSET: Final = 1_000_000
 
@@ -75,7 +75,7 @@ Cursor = Annotated[
 ]
 
 
-class AdjustRequest(Wire):
+class AdjustRequest(SnakeModel):
     """One rate over every balance. What is left out is as the settings say."""
 
     adjustment_rate: Percent
@@ -112,7 +112,7 @@ class AdjustRequest(Wire):
         )
 
 
-class ApproveRequest(Wire):
+class ApproveRequest(SnakeModel):
     """Names exactly what is approved; another count, sum or hash answers 409 and moves nothing."""
 
     count: int = Field(ge=0, le=1_000_000_000, description="`target_user_count` of the batch.")
@@ -120,7 +120,7 @@ class ApproveRequest(Wire):
     plan_sha256: Hash
 
 
-class ReverseRequest(Wire):
+class ReverseRequest(SnakeModel):
     """A reversal has a memo of its own."""
 
     memo: Memo | None = None

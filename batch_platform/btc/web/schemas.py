@@ -7,15 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 
-import polars as pl
-from pydantic import AliasPath, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from batch_platform.btc.jobs import BATCH_ID
 from batch_platform.btc.model import Batch, BatchStatus, LedgerRow, Options, Rounding, RowState
 from batch_platform.btc.money import btc_text, rate_text
 from batch_platform.btc.row_texts import texts
 from batch_platform.btc.service import Detail, Draft, HistoryPage, approvals_missing
-from batch_platform.web.api.strict import StrictModel
+from batch_platform.web.api.answers import From, Sentence, SnakeAnswer
 
 PLAN_COLUMNS: Final = ("user_id", "balance_before", "amount", "balance_after", "state")
 """What files have of a plan's rows."""
@@ -29,7 +28,6 @@ Amount = Annotated[str, BeforeValidator(_btc), Field(pattern=r"^-?[0-9]+\.[0-9]{
 """BTC, exactly; made of satoshi."""
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, Field(pattern=BATCH_ID, examples=["019f0a5e-1c2d-7a3b-8c4d-5e6f708192a3"])]
-Sentence = Annotated[str, BeforeValidator(lambda sentence: sentence if sentence is None else str(sentence))]
 Rate = Annotated[
     Decimal,
     BeforeValidator(lambda rate: Decimal(rate_text(rate))),
@@ -37,25 +35,14 @@ Rate = Annotated[
 ]
 
 
-class Wire(StrictModel):
-    """A value with the names of the spec: they are the same here and on the wire."""
-
-    model_config = ConfigDict(alias_generator=None, from_attributes=True)
-
-    @classmethod
-    def from_model(cls, value: Any) -> Self:
-        """Of a value of the model that has its fields."""
-        return cls.model_validate(value, strict=False)
-
-
-class ApprovalAnswer(Wire):
+class ApprovalAnswer(SnakeAnswer):
     """Who said yes, and when."""
 
     account: str
     at: datetime
 
 
-class BatchAnswer(Wire):
+class BatchAnswer(SnakeAnswer):
     """A batch. target = processed + skipped_zero + failed + pending at every moment; excluded users are no targets.
 
     `plan_sum` is what was sealed, `applied_sum` what was booked. `approvals_missing` people have to approve a planned
@@ -71,7 +58,7 @@ class BatchAnswer(Wire):
     processed_user_count: int
     failed_user_count: int
     skipped_zero_count: int
-    pending_user_count: int
+    pending_user_count: Annotated[int, From("counters.pending")]
     excluded_count: int
     created_by: str
     created_at: datetime
@@ -96,18 +83,12 @@ class BatchAnswer(Wire):
     reversal_status: BatchStatus | None
 
     @classmethod
-    def of(cls, batch: Batch, options: Options, reversal: Batch | None = None) -> Self:
-        values = {name: getattr(batch, name) for name in cls.model_fields if hasattr(batch, name)}
-        values |= {
-            "approvals": list(map(ApprovalAnswer.from_model, batch.approvals)),
-            "approvals_missing": approvals_missing(batch, options) if batch.status is BatchStatus.PLANNED else 0,
-            "pending_user_count": batch.counters.pending,
-            "reversal_status": None if reversal is None else reversal.status,
-        }
-        return cls(**values)
+    def of_batch(cls, batch: Batch, options: Options, reversal: Batch | None = None) -> Self:
+        missing = approvals_missing(batch, options) if batch.status is BatchStatus.PLANNED else 0
+        return cls.of(batch, approvals_missing=missing, reversal_status=reversal and reversal.status)
 
 
-class HistoryAnswer(Wire):
+class HistoryAnswer(SnakeAnswer):
     """Batches, the newest first, and how many there are in all. `next_cursor` is null on the last page."""
 
     items: list[BatchAnswer]
@@ -115,17 +96,16 @@ class HistoryAnswer(Wire):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, page: HistoryPage, options: Options) -> Self:
-        items = [
-            BatchAnswer.of(batch, options, page.reversals.get(batch.reversed_by or "")) for batch in page.batches
-        ]
+    def of_page(cls, page: HistoryPage, options: Options) -> Self:
+        back = page.reversals
+        items = [BatchAnswer.of_batch(batch, options, back.get(batch.reversed_by or "")) for batch in page.batches]
         return cls(items=items, total=page.total, next_cursor=page.cursor)
 
 
-class TransactionAnswer(Wire):
+class TransactionAnswer(SnakeAnswer):
     """One row of the ledger: `transaction_id` is the batch's id. A failed row books nothing, and says why."""
 
-    transaction_id: str
+    transaction_id: Annotated[str, From("batch_id")]
     user_id: str
     amount: Amount
     transaction_type: str
@@ -135,12 +115,6 @@ class TransactionAnswer(Wire):
     created_at: datetime
     committed_at: datetime
     created_by: str
-
-    @classmethod
-    def of(cls, row: LedgerRow, **more: Any) -> Self:
-        names = TransactionAnswer.model_fields.keys() - {"transaction_id", "transaction_type"}
-        values = {name: getattr(row, name) for name in names}
-        return cls(transaction_id=row.batch_id, transaction_type=row.transaction_type.value, **values, **more)
 
 
 class UserRowAnswer(TransactionAnswer):
@@ -153,24 +127,21 @@ class UserRowAnswer(TransactionAnswer):
     @classmethod
     def of_user(cls, row: LedgerRow, batches: Mapping[str, Batch]) -> Self:
         batch = batches.get(row.batch_id)
-        reversed_by = None if batch is None else batch.reversed_by
+        reversed_by = batch and batch.reversed_by
         back = batches.get(reversed_by or "")
         return cls.of(
-            row,
-            reverses=None if batch is None else batch.reverses,
-            reversed_by=reversed_by,
-            reversal_status=None if back is None else back.status,
+            row, reverses=batch and batch.reverses, reversed_by=reversed_by, reversal_status=back and back.status
         )
 
 
-class TransactionsAnswer(Wire):
+class TransactionsAnswer(SnakeAnswer):
     """Rows of a batch in the order of its users, shard after shard."""
 
-    items: list[TransactionAnswer]
-    next_cursor: str | None
+    items: Annotated[list[TransactionAnswer], From("rows")]
+    next_cursor: Annotated[str | None, From("cursor")]
 
 
-class ChangeAnswer(Wire):
+class ChangeAnswer(SnakeAnswer):
     """One user's balance before and after."""
 
     user_id: str
@@ -179,7 +150,7 @@ class ChangeAnswer(Wire):
     balance_after: Amount
 
 
-class BucketAnswer(Wire):
+class BucketAnswer(SnakeAnswer):
     """How many amounts lie, without their sign, from `lower` on and below `upper`, and their sum."""
 
     lower: Amount
@@ -188,52 +159,46 @@ class BucketAnswer(Wire):
     amount: Amount
 
 
-class SummaryAnswer(Wire):
+class SummaryAnswer(SnakeAnswer):
     """What a plan comes to. Smallest, median, largest and `top_changes` look at sizes without signs."""
 
-    plan_rows: int = Field(validation_alias="rows")
-    target_user_count: int = Field(validation_alias="targets")
-    skipped_zero_count: int = Field(validation_alias=AliasPath("counts", RowState.SKIPPED_ZERO.value))
+    plan_rows: Annotated[int, From("rows")]
+    target_user_count: Annotated[int, From("targets")]
+    skipped_zero_count: Annotated[int, From("counts.skipped_zero")]
     excluded: dict[str, int]
-    plan_sum: Amount = Field(validation_alias="amount")
+    plan_sum: Annotated[Amount, From("amount")]
     balance_before: Amount
     balance_after: Amount
     balance_excluded: Amount
-    smallest_amount: Amount | None = Field(validation_alias="smallest")
-    median_amount: Amount | None = Field(validation_alias="median")
-    largest_amount: Amount | None = Field(validation_alias="largest")
-    top_changes: list[ChangeAnswer] = Field(validation_alias="top")
+    smallest_amount: Annotated[Amount | None, From("smallest")]
+    median_amount: Annotated[Amount | None, From("median")]
+    largest_amount: Annotated[Amount | None, From("largest")]
+    top_changes: Annotated[list[ChangeAnswer], From("top")]
     distribution: list[BucketAnswer]
 
 
-class FailureAnswer(Wire):
+class FailureAnswer(SnakeAnswer):
     """A user whose row was not booked, and why."""
 
     user_id: str
-    error: Sentence = Field(validation_alias="reason")
+    error: Annotated[Sentence, From("reason")]
 
 
-class DetailAnswer(Wire):
+class DetailAnswer(SnakeAnswer):
     """A batch with its first rows; the next ones are at `/transactions`. `summary` is null before the seal."""
 
     operation: BatchAnswer
-    transactions: list[TransactionAnswer]
-    next_cursor: str | None
+    transactions: Annotated[list[TransactionAnswer], From("transactions.rows")]
+    next_cursor: Annotated[str | None, From("transactions.cursor")]
     summary: SummaryAnswer | None
     failures: list[FailureAnswer]
 
     @classmethod
-    def of(cls, detail: Detail, options: Options) -> Self:
-        return cls(
-            operation=BatchAnswer.of(detail.batch, options, detail.reversal),
-            transactions=[TransactionAnswer.of(row) for row in detail.transactions.rows],
-            next_cursor=detail.transactions.cursor,
-            summary=None if detail.summary is None else SummaryAnswer.from_model(detail.summary),
-            failures=list(map(FailureAnswer.from_model, detail.failures)),
-        )
+    def of_detail(cls, detail: Detail, options: Options) -> Self:
+        return cls.of(detail, operation=BatchAnswer.of_batch(detail.batch, options, detail.reversal))
 
 
-class PlanRow(Wire):
+class PlanRow(SnakeAnswer):
     """One row of a plan. `amount_exact` is the amount before it was rounded; an excluded user has a `reason`."""
 
     user_id: str
@@ -245,31 +210,24 @@ class PlanRow(Wire):
     reason: str | None
 
 
-class PreviewAnswer(Wire):
+class PreviewAnswer(SnakeAnswer):
     """What a batch would do now. The same balances give a batch the same `plan_sha256`."""
 
-    adjustment_rate: Rate
+    adjustment_rate: Annotated[Rate, From("rate")]
     cutoff_at: datetime
-    target_user_count: int
+    target_user_count: Annotated[int, From("summary.targets")]
     plan_sum: Amount
     plan_sha256: Hash
     summary: SummaryAnswer
     rows: list[PlanRow]
 
     @classmethod
-    def of(cls, draft: Draft, *, rows: int) -> Self:
-        return cls(
-            adjustment_rate=draft.rate,
-            cutoff_at=draft.cutoff_at,
-            target_user_count=draft.summary.targets,
-            plan_sum=btc_text(draft.plan_sum),
-            plan_sha256=draft.plan_sha256,
-            summary=SummaryAnswer.from_model(draft.summary),
-            rows=[PlanRow(**{**row, "state": RowState(row["state"])}) for row in _rows(draft.plan.head(rows))],
-        )
+    def of_draft(cls, draft: Draft, *, rows: int) -> Self:
+        plan = draft.plan.head(rows)
+        return cls.of(draft, rows=texts(plan, plan.columns).to_dicts())
 
 
-class PlanAnswer(Wire):
+class PlanAnswer(SnakeAnswer):
     """Every row of a sealed plan, with what has become of it."""
 
     batch_id: Id
@@ -277,7 +235,7 @@ class PlanAnswer(Wire):
     rows: list[PlanRow]
 
 
-class CountersAnswer(Wire):
+class CountersAnswer(SnakeAnswer):
     """Rows by state, counted anew."""
 
     target: int
@@ -288,7 +246,7 @@ class CountersAnswer(Wire):
     excluded: int
 
 
-class DifferenceAnswer(Wire):
+class DifferenceAnswer(SnakeAnswer):
     """One user for whom a check found something else than it expected; amounts are satoshi."""
 
     user_id: str
@@ -296,7 +254,7 @@ class DifferenceAnswer(Wire):
     found: str
 
 
-class CheckAnswer(Wire):
+class CheckAnswer(SnakeAnswer):
     """One statement about a batch; of `difference_count` users who differ the first are named."""
 
     name: str
@@ -307,7 +265,7 @@ class CheckAnswer(Wire):
     difference_count: int
 
 
-class ProofAnswer(Wire):
+class ProofAnswer(SnakeAnswer):
     """Sealed rows, ledger rows and counters of a batch, each against the others, read anew."""
 
     batch_id: Id
@@ -317,13 +275,9 @@ class ProofAnswer(Wire):
     checks: list[CheckAnswer]
 
 
-class VerificationAnswer(Wire):
+class VerificationAnswer(SnakeAnswer):
     """Batches and balances recomputed from the ledger."""
 
     ok: bool
-    batches: list[ProofAnswer] = Field(validation_alias="proofs")
+    batches: Annotated[list[ProofAnswer], From("proofs")]
     balances: CheckAnswer
-
-
-def _rows(plan: pl.DataFrame) -> Any:
-    return texts(plan, plan.columns).iter_rows(named=True)

@@ -27,7 +27,7 @@ from batch_platform.finops.web.context import (
     like,
     wire_names,
 )
-from batch_platform.finops.web.lists import BUDGETS, FILES, MONTHS, RESTATEMENTS
+from batch_platform.finops.web.lists import BUDGETS, ROUTES
 from batch_platform.finops.web.schemas import (
     AnomaliesAnswer,
     BudgetAnswer,
@@ -48,6 +48,8 @@ from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import Month, StrictBool, StrictModel, Text
 
 router = APIRouter(prefix="/api/projects", tags=["finops"])
+
+lists.routes(router, ROUTES, context=Context, permission="finops:read")
 
 NewestMonth = Annotated[Month | None, Query(description="Billing month, YYYY-MM; the newest published.")]
 Operations = Annotated[OperationsContext, Depends(actions.operations_of)]
@@ -79,34 +81,6 @@ class BudgetRequest(StrictModel):
         examples=["1200.50"],
         description="A decimal number above 0, as a string.",
         json_schema_extra=like(r"^(?=.*[1-9])[0-9]{1,20}(\.[0-9]{1,12})?$"),
-    )
-
-
-for _list, _part, _name, _doc in (
-    (MONTHS, "months", "list_months", "The published months, newest first, with state, checks and totals."),
-    (FILES, "files", "list_files", "The registered files, newest month and delivery first."),
-    (
-        RESTATEMENTS,
-        "restatements",
-        "list_restatements",
-        "Money that changed in months already final, newest first, with the reason.",
-    ),
-    (
-        BUDGETS,
-        "budgets",
-        "list_budgets",
-        "The project's budgets and how a month stands against them: spent so far, and projected for the whole month.",
-    ),
-):
-    lists.route(
-        router,
-        _list,
-        f"/{{projectId:name}}/{_part}",
-        name=_name,
-        doc=_doc,
-        context=Context,
-        permission="finops:read",
-        missing=True,
     )
 
 
@@ -176,14 +150,14 @@ def requeue_files(
 def list_anomalies(project_id: ProjectId, context: Context, month: NewestMonth = None) -> Envelope[AnomaliesAnswer]:
     """Days on which a service cost far more or less than before."""
     insight = service.anomalies_of(context, project_id, month_start(month) if month else None)
-    return Envelope(data=AnomaliesAnswer.of_insight(insight))
+    return Envelope(data=AnomaliesAnswer.of(insight))
 
 
 @router.get("/{projectId:name}/forecast", dependencies=READ, responses=documented(404))
 def show_forecast(project_id: ProjectId, context: Context, month: NewestMonth = None) -> Envelope[ForecastAnswer]:
     """The days to come, as seen from a month, with the error the method made on past days."""
     insight = service.forecast_of(context, project_id, month_start(month) if month else None)
-    return Envelope(data=ForecastAnswer.of_insight(insight))
+    return Envelope(data=ForecastAnswer.of(insight))
 
 
 @router.put("/{projectId:name}/budgets", dependencies=WRITE, responses=documented(404))
@@ -212,6 +186,6 @@ def delete_budget(
     return _budgets(context, project_id)
 
 
-def _budgets(context: FinopsContext, project_id: str) -> Envelope[list[BudgetAnswer]]:
+def _budgets(context: FinopsContext, project_id: str) -> Envelope[Any]:
     rows, _ = BUDGETS.read(context, BUDGETS.filters(project_id=project_id), lists.Paging())
-    return Envelope(data=[BudgetAnswer.of_budget(row) for row in rows])
+    return Envelope(data=BUDGETS.answers(rows))

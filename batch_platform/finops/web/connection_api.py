@@ -21,9 +21,7 @@ from batch_platform.finops.web.context import (
     like,
     wire_names,
 )
-from batch_platform.finops.web.lists import ARCHIVE, PROJECTS
 from batch_platform.finops.web.schemas import FormatName, ProjectAnswer, RemovalAnswer, TestAnswer
-from batch_platform.kit import lists
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import QueryBool, StrictBool, StrictModel, Text
@@ -71,27 +69,6 @@ class ProjectRequest(ConnectionRequest):
     project_id: Text = Field(examples=["acme"], json_schema_extra=like(r"^[a-z0-9][a-z0-9_-]{0,62}$"))
 
 
-lists.route(
-    router,
-    PROJECTS,
-    "",
-    name="list_projects",
-    doc="The projects, by id.",
-    context=Context,
-    permission="finops:read",
-)
-lists.route(
-    router,
-    ARCHIVE,
-    "/{projectId:name}/archive",
-    name="list_archive",
-    doc="Months of this project, or of a removed one of this id, that left the cost tables, newest first.",
-    context=Context,
-    permission="finops:read",
-    missing=True,
-)
-
-
 @router.post("", status_code=201, dependencies=WRITE, responses=documented(409))
 @writes(CREATE)
 def create_project(
@@ -102,13 +79,13 @@ def create_project(
     with wire_names():
         service.create_project(context, project, record=record)
     response.headers["Location"] = f"/api/projects/{project.project_id}"
-    return Envelope(data=ProjectAnswer.of_project(project), message=f"project {project.project_id} is added")
+    return Envelope(data=ProjectAnswer.of(project), message=f"project {project.project_id} is added")
 
 
 @router.get("/{projectId:name}", dependencies=READ, responses=documented(404))
 def show_project(project_id: ProjectId, context: Context) -> Envelope[ProjectAnswer]:
     """One project."""
-    return Envelope(data=ProjectAnswer.of_project(context.connection(project_id)))
+    return Envelope(data=ProjectAnswer.of(context.connection(project_id)))
 
 
 @router.put("/{projectId:name}", dependencies=WRITE, responses=documented(404, 409))
@@ -124,7 +101,7 @@ def change_project(
     keep = "external_id" not in body.model_fields_set
     with wire_names():
         project = service.change_project(context, body.connection(project_id), keep_external_id=keep, record=record)
-    return Envelope(data=ProjectAnswer.of_project(project))
+    return Envelope(data=ProjectAnswer.of(project))
 
 
 @router.delete("/{projectId:name}", dependencies=WRITE, responses=documented(404))
@@ -146,10 +123,10 @@ def remove_project(
 def disable_project(project_id: ProjectId, context: Context, record: RecordOf) -> Envelope[ProjectAnswer]:
     """Stop polling a project. Its costs stay, its accounts are free, and PUT with `enabled` brings it back."""
     project = service.disable_project(context, project_id, record=record)
-    return Envelope(data=ProjectAnswer.of_project(project), message=f"project {project_id} is disabled")
+    return Envelope(data=ProjectAnswer.of(project), message=f"project {project_id} is disabled")
 
 
 @router.post("/{projectId:name}:test", dependencies=OPERATE, responses=documented(404))
 def try_project(project_id: ProjectId, context: Context) -> Envelope[TestAnswer]:
     """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
-    return Envelope(data=TestAnswer.of(project_id, service.test_project(context, project_id)))
+    return Envelope(data=TestAnswer.of_steps(project_id, service.test_project(context, project_id)))

@@ -168,12 +168,14 @@ def _month(site: FinopsSite, query: CostQuery, part: Part, stamp: Stamp) -> Made
         measure=query.measure,
         group_by=[group.text for group in query.groups],
     )
-    return (stamp,), body(CostsAnswer.of(reports)) if part.export == "json" else _file(reports, part)
+    return (stamp,), body(CostsAnswer.of(reports[0], reports=reports)) if part.export == "json" else _file(
+        reports, part
+    )
 
 
 def _render(rows: CostRows, part: Part) -> bytes:
     if part.export == "json":
-        return body(CostRowsAnswer.of(rows, cursor_to(rows.next_row, rows.stamps, rows.query)))
+        return body(CostRowsAnswer.of(rows, next_cursor=cursor_to(rows.next_row, rows.stamps, rows.query)))
     return _file(rows.reports, part)
 
 

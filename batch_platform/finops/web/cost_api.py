@@ -119,7 +119,7 @@ def list_cost_keys(days: OfDays, site: Site) -> Envelope[CostKeysAnswer]:
     stamps = service.published_stamps(site.context, site.costs, days.query())
     months = [stamp.month for stamp in stamps]
     keys = service.cost_keys(site.context, days.project_id, months)
-    return Envelope(data=CostKeysAnswer.of_keys(days.project_id, months, keys))
+    return Envelope(data=CostKeysAnswer.of(keys, project_id=days.project_id, months=months))
 
 
 @router.get(
@@ -150,7 +150,7 @@ async def show_split_costs(
         first = cost_answers.row_of(cursor, stamps, query)
         costs = service.split_costs(site.context, site.costs, query, first=first, limit=limit)
         following = cost_answers.cursor_to(costs.next_row, costs.stamps, query)
-        return costs.stamps, cost_answers.body(SplitAnswer.of(costs, following))
+        return costs.stamps, cost_answers.body(SplitAnswer.of(costs, next_cursor=following))
 
     return await cost_answers.kept(site, query, ("split", limit, cursor), request.headers, make)
 
@@ -169,7 +169,7 @@ async def show_commitments(
 
     def make(_: Sequence[Stamp]) -> Made:
         commitments = service.month_commitments(site.context, site.costs, project_id, at)
-        return (commitments.stamp,), cost_answers.body(CommitmentsAnswer.of_month(commitments))
+        return (commitments.stamp,), cost_answers.body(CommitmentsAnswer.of(commitments))
 
     query = service.cost_query(project_id, month=at)
     return await cost_answers.kept(site, query, ("commitments",), request.headers, make)

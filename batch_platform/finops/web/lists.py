@@ -31,6 +31,8 @@ from batch_platform.web.api.strict import Month, StrictBool, StrictModel
 
 Row = dict[str, Any]
 
+PROJECT: Final = "/{projectId:name}"
+
 
 class OfProject(StrictModel):
     """What belongs to a project."""
@@ -166,12 +168,14 @@ PROJECTS: Final = List(
     filters=NoFilters,
     read=_projects,
     row=ProjectAnswer,
-    of=ProjectAnswer.of_project,
     columns=_columns(
         *("project_id", "name", "location", "format"), role="role_arn", accounts="account_scope", enabled="enabled"
     ),
     empty="no projects; add one with: batch-platform cur projects add",
     paging="offset",
+    path="",
+    name="list_projects",
+    doc="The projects, by id.",
 )
 MONTHS: Final = List(
     filters=OfProject,
@@ -192,16 +196,18 @@ MONTHS: Final = List(
     ),
     empty="the project has no published month",
     paging=None,
+    path=f"{PROJECT}/months",
+    name="list_months",
+    doc="The published months, newest first, with state, checks and totals.",
 )
 PROJECT_MONTHS: Final = replace(
     MONTHS, row=ProjectMonthAnswer, of=lambda row: ProjectMonthAnswer.of(row.month, totals=row.totals)
 )
 """The months of several projects; so below."""
-FILES: Final = List(
+FILES: Final[List[FinopsContext, Any, Row]] = List(
     filters=Files,
     read=_files,
     row=FileAnswer,
-    of=FileAnswer.of,
     columns=_columns(
         "project_id",
         month=_month_name,
@@ -214,52 +220,48 @@ FILES: Final = List(
     ),
     empty="no files are registered",
     paging="offset",
+    path=f"{PROJECT}/files",
+    name="list_files",
+    doc="The registered files, newest month and delivery first.",
 )
-PROJECT_FILES: Final = List(
-    filters=AnyFiles,
-    read=_any_files,
-    row=ProjectFileAnswer,
-    of=ProjectFileAnswer.of,
-    columns=FILES.columns,
-    empty=FILES.empty,
-    paging=None,
-)
+PROJECT_FILES: Final = replace(FILES, filters=AnyFiles, read=_any_files, row=ProjectFileAnswer, paging=None)
 RESTATEMENTS: Final = List(
     filters=OfProject,
     read=_restatements,
     row=RestatementAnswer,
-    of=RestatementAnswer.of_row,
     columns=_columns(*RESTATEMENT_SCHEMA),
     empty="no final month was restated",
     paging="offset",
+    path=f"{PROJECT}/restatements",
+    name="list_restatements",
+    doc="Money that changed in months already final, newest first, with the reason.",
 )
-ARCHIVE: Final = List(
+ARCHIVE: Final[List[FinopsContext, Any, Row]] = List(
     filters=OfProject,
     read=_archive,
     row=ArchivedMonth,
-    of=ArchivedMonth.of,
     columns={
         **_columns(archive="archive_id", project_id="project_id", month=_month_name),
         **_columns("state", "version", "unblended", "reason", "detail", "archived_at"),
     },
     empty="nothing is archived",
     paging=None,
+    path=f"{PROJECT}/archive",
+    name="list_archive",
+    doc="Months of this project, or of a removed one of this id, that left the cost tables, newest first.",
 )
-PROJECT_ARCHIVE: Final = List(
-    filters=OfAnyProject,
-    read=_any_archive,
-    row=ArchivedMonth,
-    of=ArchivedMonth.of,
-    columns=ARCHIVE.columns,
-    empty=ARCHIVE.empty,
-    paging=None,
-)
+PROJECT_ARCHIVE: Final = replace(ARCHIVE, filters=OfAnyProject, read=_any_archive)
 BUDGETS: Final = List(
     filters=OfMonth,
     read=_budgets,
     row=BudgetAnswer,
-    of=BudgetAnswer.of_budget,
+    of=lambda row: BudgetAnswer.of(row[0], status=row[1]),
     columns=_columns(measure=lambda row: row[0].measure, currency=lambda row: row[0].currency),
     empty="the project has no budget",
     paging=None,
+    path=f"{PROJECT}/budgets",
+    name="list_budgets",
+    doc="The project's budgets and how a month stands against them: spent so far, and projected for the whole month.",
 )
+
+ROUTES: Final = (PROJECTS, MONTHS, FILES, RESTATEMENTS, ARCHIVE, BUDGETS)

@@ -1,72 +1,29 @@
-"""What the finops API tells. Amounts are strings of every digit, instants UTC; an external id is never told.
-
-A model whose fields are those of a frozen value, a row or a frame's row is made from it by `of`.
-"""
+"""What the finops API tells. Amounts are strings of every digit, instants UTC; an external id is never told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from batch_platform.finops.budgets import BudgetState, BudgetStatus
+from batch_platform.finops.budgets import BudgetState
 from batch_platform.finops.model import (
     ArchiveReason,
-    Budget,
-    Connection,
     FileStatus,
     Format,
     MonthState,
     RestatementReason,
 )
-from batch_platform.finops.service import Insight
 from batch_platform.finops.service.projects import TestStep
-from batch_platform.web.api.strict import StrictModel
+from batch_platform.web.api.answers import Answer, Digits, From, MonthName, Sentence
 
 OWN_CREDENTIALS = "no role is named: the bucket is read with the platform's own credentials, a stop-gap"
 
 
-@dataclass(frozen=True)
-class From:
-    """What the source of an answer calls a field."""
-
-    name: str
-
-
-class Answer(StrictModel):
-    """Made from the attributes of a value, or from a row."""
-
-    @classmethod
-    def of(cls, source: object, /, **more: Any) -> Self:
-        """`more` are fields that the source does not have; those with a default are taken from `more` alone."""
-        values = dict(more)
-        for name, field in cls.model_fields.items():
-            if name not in more and field.is_required():
-                own = next((part.name for part in field.metadata if isinstance(part, From)), name)
-                values[name] = source[own] if isinstance(source, Mapping) else getattr(source, own)
-        return cls.model_validate(values, strict=False, from_attributes=True)
-
-
-def digits(amount: object) -> object:
-    """Every digit of a Decimal; anything else as it is."""
-    return f"{amount:f}" if isinstance(amount, Decimal) else amount
-
-
-def _month(value: object) -> object:
-    return f"{value:%Y-%m}" if isinstance(value, date) else value
-
-
-Amount = Annotated[
-    str, BeforeValidator(digits), Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["1234.560000000000"])
-]
-"""Plain digits, never a float."""
-
-MonthName = Annotated[str, BeforeValidator(_month)]
-"""YYYY-MM."""
+Amount = Annotated[Digits, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["1234.560000000000"])]
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["USD"])]
 Measure = Literal["unblended", "amortized", "net_unblended", "net_amortized", "billed", "list"]
@@ -85,27 +42,22 @@ class ProjectAnswer(Answer):
     region: str
     format: Format
     role_arn: str | None
-    has_external_id: bool
+    has_external_id: Annotated[bool, From(lambda project: project.external_id is not None)]
     account_scope: list[str] | None
     enabled: bool
     without_manifest: bool
-    warnings: list[str]
-
-    @classmethod
-    def of_project(cls, project: Connection) -> Self:
-        warnings = [] if project.role_arn else [OWN_CREDENTIALS]
-        return cls.of(project, has_external_id=project.external_id is not None, warnings=warnings)
+    warnings: Annotated[list[str], From(lambda project: [] if project.role_arn else [OWN_CREDENTIALS])]
 
 
 class StepAnswer(Answer):
     """One step of a connection test; the first that fails is the last."""
 
-    name: str
+    name: Sentence
     passed: bool
-    detail: str
+    detail: Sentence
 
 
-class TestAnswer(StrictModel):
+class TestAnswer(Answer):
     """Whether the project's role, bucket, newest manifest and files can be read."""
 
     __test__ = False
@@ -115,9 +67,9 @@ class TestAnswer(StrictModel):
     steps: list[StepAnswer]
 
     @classmethod
-    def of(cls, project_id: str, steps: Iterable[TestStep]) -> TestAnswer:
-        answers = [StepAnswer.of(step, name=str(step.name), detail=str(step.detail)) for step in steps]
-        return cls(project_id=project_id, passed=all(step.passed for step in answers), steps=answers)
+    def of_steps(cls, project_id: str, steps: Sequence[TestStep]) -> Self:
+        answers = [StepAnswer.of(step) for step in steps]
+        return cls(project_id=project_id, passed=all(step.passed for step in steps), steps=answers)
 
 
 class RemovalAnswer(Answer):
@@ -143,7 +95,7 @@ class ArchivedMonth(Answer):
     unblended: dict[str, Amount]
 
 
-class CheckAnswer(StrictModel):
+class CheckAnswer(Answer):
     """An invariant of a published month."""
 
     name: str
@@ -215,12 +167,20 @@ class ProjectRequeuedAnswer(RequeuedAnswer):
     project_id: str
 
 
-class Change(StrictModel):
+class Change(Answer):
     """A measure before and after; `difference` = after − before."""
 
     before: Amount
     after: Amount
     difference: Amount
+
+
+def _change_of(measure: str) -> Callable[[Mapping[str, Any]], dict[str, Decimal]]:
+    def change(row: Mapping[str, Any]) -> dict[str, Decimal]:
+        before, after = row[f"{measure}_before"], row[f"{measure}_after"]
+        return {"before": before, "after": after, "difference": after - before}
+
+    return change
 
 
 class RestatementAnswer(Answer):
@@ -235,17 +195,9 @@ class RestatementAnswer(Answer):
     service: str
     charge_class: str
     currency: Currency
-    unblended: Change
-    amortized: Change
-    net_unblended: Change
-
-    @classmethod
-    def of_row(cls, row: Mapping[str, Any]) -> Self:
-        def change(name: str) -> dict[str, Decimal]:
-            before, after = row[f"{name}_before"], row[f"{name}_after"]
-            return {"before": before, "after": after, "difference": after - before}
-
-        return cls.of(row, **{name: change(name) for name in ("unblended", "amortized", "net_unblended")})
+    unblended: Annotated[Change, From(_change_of("unblended"))]
+    amortized: Annotated[Change, From(_change_of("amortized"))]
+    net_unblended: Annotated[Change, From(_change_of("net_unblended"))]
 
 
 class AnomalyAnswer(Answer):
@@ -265,10 +217,10 @@ class AnomalyAnswer(Answer):
 class InsightAnswer(Answer):
     """Which costs were looked at; not `upToDate` while they have changed and it is not computed again yet."""
 
-    project_id: str
-    month: MonthName
-    month_state: Annotated[MonthState, From("state")]
-    manifest_version: Version
+    project_id: Annotated[str, From("published.project_id")]
+    month: Annotated[MonthName, From("published.month")]
+    month_state: Annotated[MonthState, From("published.state")]
+    manifest_version: Annotated[str, From("published.version")]
     measure: Literal["amortized"] = "amortized"
     up_to_date: bool
 
@@ -276,12 +228,7 @@ class InsightAnswer(Answer):
 class AnomaliesAnswer(InsightAnswer):
     """A month's anomalies in daily usage cost."""
 
-    anomalies: list[AnomalyAnswer]
-
-    @classmethod
-    def of_insight(cls, insight: Insight) -> Self:
-        anomalies = [AnomalyAnswer.of(row) for row in insight.rows.iter_rows(named=True)]
-        return cls.of(insight.published, up_to_date=insight.up_to_date, anomalies=anomalies)
+    anomalies: Annotated[list[AnomalyAnswer], From(lambda insight: insight.rows.to_dicts())]
 
 
 class ForecastDay(Answer):
@@ -297,20 +244,11 @@ class ForecastDay(Answer):
 class ForecastAnswer(InsightAnswer):
     """The days to come; `backtestError` is the error on past days as a share of the cost, by currency."""
 
-    method: str | None
-    backtest_error: dict[str, Amount | None]
-    days: list[ForecastDay]
-
-    @classmethod
-    def of_insight(cls, insight: Insight) -> Self:
-        rows = insight.rows.to_dicts()
-        return cls.of(
-            insight.published,
-            up_to_date=insight.up_to_date,
-            method=rows[0]["method"] if rows else None,
-            backtest_error={row["currency"]: row["backtest_error"] for row in rows},
-            days=[ForecastDay.of(row) for row in rows],
-        )
+    method: Annotated[str | None, From(lambda insight: next(iter(insight.rows["method"]), None))]
+    backtest_error: Annotated[
+        dict[str, Amount | None], From(lambda insight: dict(insight.rows.select("currency", "backtest_error").rows()))
+    ]
+    days: Annotated[list[ForecastDay], From(lambda insight: insight.rows.to_dicts())]
 
 
 class BudgetMonth(Answer):
@@ -332,7 +270,3 @@ class BudgetAnswer(Answer):
     currency: Currency
     monthly_amount: Amount
     status: BudgetMonth | None
-
-    @classmethod
-    def of_budget(cls, budget: tuple[Budget, BudgetStatus | None]) -> Self:
-        return cls.of(budget[0], status=BudgetMonth.of(budget[1]) if budget[1] else None)

@@ -72,13 +72,13 @@ Operations = Annotated[OperationsContext, Depends(_operations)]
 def list_jobs(operations: Operations) -> Envelope[list[JobAnswer]]:
     """Every job with its state, newest run, next due moment and what is wrong with it."""
     now = operations.clock()
-    return Envelope(data=[JobAnswer.of(overview, now) for overview in service.jobs(operations)])
+    return Envelope(data=[JobAnswer.of_overview(overview, now) for overview in service.jobs(operations)])
 
 
 @router.get("/jobs/{jobName}/status", dependencies=[requires("batch:read")])
 def job_status(name: JobName, operations: Operations) -> Envelope[JobStatusAnswer]:
     """How one job stands, its limits, and what parameters it takes."""
-    return Envelope(data=JobStatusAnswer.of_status(service.status(operations, name), operations.clock()))
+    return Envelope(data=JobStatusAnswer.of_overview(service.status(operations, name), operations.clock()))
 
 
 @router.get("/jobs/{jobName}/history", dependencies=[requires("batch:read")])

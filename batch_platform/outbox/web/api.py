@@ -11,7 +11,7 @@ from batch_platform.outbox import service
 from batch_platform.outbox.model import Category, Channel
 from batch_platform.outbox.web.actions import RETRY, SUPPRESS, UNSUPPRESS
 from batch_platform.outbox.web.context import READ, Acting, Work
-from batch_platform.outbox.web.lists import NOTICES, SUPPRESSIONS, TEMPLATES
+from batch_platform.outbox.web.lists import ROUTES
 from batch_platform.outbox.web.schemas import (
     NoticeAnswer,
     NoticeDetailAnswer,
@@ -27,34 +27,8 @@ NoticeId = Annotated[str, Path(alias="id", description="A notice.")]
 
 router = APIRouter(prefix="/api/outbox", tags=["outbox"])
 
-lists.route(
-    router,
-    NOTICES,
-    "",
-    name="list_notices",
-    doc="Notices, the newest first.",
-    context=Work,
-    permission="outbox:read",
-)
-lists.route(
-    router,
-    SUPPRESSIONS,
-    "/suppressions",
-    name="list_suppressions",
-    doc="Those nothing is sent to.",
-    context=Work,
-    permission="outbox:read",
-)
-lists.route(
-    router,
-    TEMPLATES,
-    "/templates",
-    name="list_notice_templates",
-    doc="The templates of every domain.",
-    context=Work,
-    permission="outbox:read",
-)
-_suppression: Any = {"session": Acting, "answer": SuppressionAnswer, "of": SuppressionAnswer.of}
+lists.routes(router, ROUTES, context=Work, permission="outbox:read")
+_suppression: Any = {"session": Acting, "answer": SuppressionAnswer}
 actions.route(
     router,
     SUPPRESS,
@@ -106,5 +80,4 @@ actions.route(
     session=Acting,
     target=NoticeId,
     answer=NoticeAnswer,
-    of=NoticeAnswer.of,
 )

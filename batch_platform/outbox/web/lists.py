@@ -6,9 +6,9 @@ from typing import Final
 
 from pydantic import Field
 
-from batch_platform.kit.lists import List, NoFilters, Paging
+from batch_platform.kit.lists import List, NoFilters, paged
 from batch_platform.outbox import service
-from batch_platform.outbox.model import Channel, State, StoredNotice, Suppression
+from batch_platform.outbox.model import Channel, State
 from batch_platform.outbox.service import OutboxContext
 from batch_platform.outbox.web.schemas import NoticeAnswer, SuppressionAnswer, TemplateAnswer
 from batch_platform.web.api.strict import WRITABLE, StrictModel
@@ -31,33 +31,10 @@ class OfSuppressions(StrictModel):
     channel: Channel | None = Field(default=None, description="Only of this channel: mail, sms.")
 
 
-def _notices(context: OutboxContext, filters: OfNotices, paging: Paging) -> tuple[list[StoredNotice], str | None]:
-    return service.notices(
-        context,
-        state=filters.state,
-        channel=filters.channel,
-        domain=filters.domain,
-        recipient=filters.recipient,
-        limit=paging.limit,
-        cursor=paging.cursor,
-    )
-
-
-def _suppressions(
-    context: OutboxContext, filters: OfSuppressions, paging: Paging
-) -> tuple[list[Suppression], str | None]:
-    return service.suppressions(context, channel=filters.channel, limit=paging.limit, cursor=paging.cursor)
-
-
-def _templates(context: OutboxContext, _filters: NoFilters, _paging: Paging) -> tuple[list[tuple[str, str]], None]:
-    return context.templates.names(), None
-
-
 NOTICES: Final = List(
     filters=OfNotices,
-    read=_notices,
+    read=paged(service.notices),
     row=NoticeAnswer,
-    of=NoticeAnswer.of,
     columns={
         "id": "id",
         "state": "state",
@@ -70,21 +47,29 @@ NOTICES: Final = List(
         "created": "created_at",
     },
     empty="no notice",
+    name="list_notices",
+    doc="Notices, the newest first.",
 )
 SUPPRESSIONS: Final = List(
     filters=OfSuppressions,
-    read=_suppressions,
+    read=paged(service.suppressions),
     row=SuppressionAnswer,
-    of=SuppressionAnswer.of,
     columns={name: name for name in SuppressionAnswer.model_fields},
     empty="nobody is suppressed",
+    path="/suppressions",
+    name="list_suppressions",
+    doc="Those nothing is sent to.",
 )
-TEMPLATES: Final = List(
+TEMPLATES: Final[List[OutboxContext, NoFilters, tuple[str, str]]] = List(
     filters=NoFilters,
-    read=_templates,
+    read=lambda context, *_: (context.templates.names(), None),
     row=TemplateAnswer,
-    of=TemplateAnswer.of,
     columns={"domain": lambda name: name[0], "template": lambda name: name[1]},
     empty="no domain has a template",
     paging=None,
+    path="/templates",
+    name="list_notice_templates",
+    doc="The templates of every domain.",
 )
+
+ROUTES: Final = (NOTICES, SUPPRESSIONS, TEMPLATES)

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from batch_platform.outbox.model import (
     Category,
     Channel,
     Reason,
-    Rendered,
     State,
-    StoredNotice,
-    Suppression,
     SuppressionReason,
 )
-from batch_platform.web.api.strict import StrictModel
+from batch_platform.web.api.answers import Answer, From, Sentence
 
 
-class NoticeAnswer(StrictModel):
+class NoticeAnswer(Answer):
     """A notice. `reason` says why it is where it is, `unknownSince` that nobody knows whether it was taken."""
 
-    id: str
+    id: Sentence
     domain: str
     key: str
     channel: Channel
@@ -34,7 +31,9 @@ class NoticeAnswer(StrictModel):
     reason: Reason | None
     detail: str | None
     attempts: int
-    next_attempt_at: datetime | None
+    next_attempt_at: Annotated[
+        datetime | None, From(lambda notice: notice.next_attempt_at if notice.state is State.PENDING else None)
+    ]
     unknown_since: datetime | None
     message_id: str | None
     provider_id: str | None
@@ -43,13 +42,8 @@ class NoticeAnswer(StrictModel):
     settled_at: datetime | None
     read_at: datetime | None
 
-    @classmethod
-    def of(cls, notice: StoredNotice) -> NoticeAnswer:
-        due = notice.next_attempt_at if notice.state is State.PENDING else None
-        return cls.of_attributes(notice, id=str(notice.id), next_attempt_at=due)
 
-
-class AttachmentAnswer(StrictModel):
+class AttachmentAnswer(Answer):
     """What goes with a mail: an object of S3 by its hash, and the name that the reader sees."""
 
     filename: str
@@ -64,21 +58,11 @@ class NoticeDetailAnswer(NoticeAnswer):
 
     parameters: Mapping[str, Any]
     attachments: list[AttachmentAnswer]
-    text: str | None
-    html: str | None
-
-    @classmethod
-    def of(cls, notice: StoredNotice) -> NoticeDetailAnswer:
-        return cls(
-            **NoticeAnswer.of(notice).model_dump(),
-            parameters=notice.parameters,
-            attachments=[AttachmentAnswer.of_attributes(each) for each in notice.attachments],
-            text=notice.body_text,
-            html=notice.body_html,
-        )
+    text: Annotated[str | None, From("body_text")]
+    html: Annotated[str | None, From("body_html")]
 
 
-class SuppressionAnswer(StrictModel):
+class SuppressionAnswer(Answer):
     """Somebody nothing is sent to."""
 
     channel: Channel
@@ -88,29 +72,17 @@ class SuppressionAnswer(StrictModel):
     created_at: datetime
     created_by: str
 
-    @classmethod
-    def of(cls, suppression: Suppression) -> SuppressionAnswer:
-        return cls.of_attributes(suppression)
 
-
-class TemplateAnswer(StrictModel):
+class TemplateAnswer(Answer):
     """A template of a domain."""
 
-    domain: str
-    template: str
-
-    @classmethod
-    def of(cls, name: tuple[str, str]) -> TemplateAnswer:
-        return cls(domain=name[0], template=name[1])
+    domain: Annotated[str, From(lambda name: name[0])]
+    template: Annotated[str, From(lambda name: name[1])]
 
 
-class PreviewAnswer(StrictModel):
+class PreviewAnswer(Answer):
     """What a template says with the parameters of its sample."""
 
     subject: str
     text: str
     html: str | None
-
-    @classmethod
-    def of(cls, rendered: Rendered) -> PreviewAnswer:
-        return cls.of_attributes(rendered)

@@ -78,7 +78,7 @@ def _acting(account: str | None) -> Any:
 
 def _drafts(drafts: Drafts, as_json: bool, issued: int | None = None) -> None:
     if as_json:
-        print_json(lists.written(DraftsAnswer.of(drafts, issued)))
+        print_json(lists.written(DraftsAnswer.of(drafts, issued=issued)))
     elif issued is None:
         people = ", ".join(drafts.proposed_by) or "nobody"
         say(f"{drafts.month}: {drafts.count} drafts of {drafts.total:,} yen; agreed to by {people}")
@@ -87,7 +87,7 @@ def _drafts(drafts: Drafts, as_json: bool, issued: int | None = None) -> None:
 
 
 def _voided(done: Decision, as_json: bool) -> None:
-    answer = DecisionAnswer(done=done.done, invoice=InvoiceAnswer.of(done.invoice))
+    answer = DecisionAnswer.of(done)
     if as_json:
         print_json(lists.written(answer))
     else:

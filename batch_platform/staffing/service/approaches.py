@@ -124,7 +124,7 @@ def retry(context: StaffingContext, approach_id: str, record: Record) -> list[De
 def occurrences(
     context: StaffingContext,
     *,
-    approach_id: str | None = None,
+    approach: str | None = None,
     state: str | None = None,
     limit: int,
     cursor: str | None = None,
@@ -136,7 +136,7 @@ def occurrences(
     place = cursors.decode(cursor, at=datetime, id=str)
     before = (place["at"], place["id"]) if place else None
     with context.store.snapshot() as session:
-        listed = session.occurrences(approach_id=approach_id, state=state, before=before, limit=limit + 1)
+        listed = session.occurrences(approach_id=approach, state=state, before=before, limit=limit + 1)
     rows = [{**row, "reason": None if row["reason"] is None else from_json(row["reason"])} for row in listed]
     return cursors.cut(rows, limit, lambda row: {"at": row["scheduled_for"], "id": row["approach_id"]})
 

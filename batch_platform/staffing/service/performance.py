@@ -90,14 +90,14 @@ def weeks(context: StaffingContext) -> list[Row]:
         return session.weeks()
 
 
-def figures(context: StaffingContext, monday: date | None, kind: str | None = None) -> list[Row]:
+def figures(context: StaffingContext, week: date | None, kind: str | None = None) -> list[Row]:
     """Of a week, by default the newest, with those of the week before."""
     with context.store.snapshot() as session:
-        if monday is None:
+        if week is None:
             known = session.weeks()
             return session.figures(known[0]["week"], kind) if known else []
-        _known(session, monday)
-        return session.figures(monday, kind)
+        _known(session, week)
+        return session.figures(week, kind)
 
 
 def report(context: StaffingContext, monday: date) -> bytes:

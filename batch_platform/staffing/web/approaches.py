@@ -2,79 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from batch_platform.kit.actions import Action, Nothing, Targets
-from batch_platform.kit.lists import List, NoFilters, Paging
+from batch_platform.kit.lists import List, NoFilters, paged, whole
 from batch_platform.kit.session import Session
-from batch_platform.staffing import ids
 from batch_platform.staffing.ids import Id
 from batch_platform.staffing.service import StaffingContext, approaches
 from batch_platform.staffing.service.approaches import DecidedOccurrence as DecidedOccurrence
+from batch_platform.staffing.web.wire import DecodedId
+from batch_platform.web.api.answers import Answer, From, Sentence
 from batch_platform.web.api.strict import WRITABLE, StrictModel
 
 State = Literal["delivered", "empty", "skipped", "failed"]
 
 
-class ApproachAnswer(StrictModel):
+class ApproachAnswer(Answer):
     """A periodic approach. `problem` says why its rule cannot be read; then there is no next moment."""
 
-    approach_id: Id
-    company_id: Id
+    approach_id: DecodedId
+    company_id: DecodedId
     company: str | None
     rule: Mapping[str, Any]
     criteria: Mapping[str, Any]
     policy: str
     grace_minutes: int
     template: str
-    last_at: datetime | None
+    last_at: Annotated[datetime | None, From("decided_until")]
     last_state: State | None
     next_at: datetime | None
-    problem: str | None
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> ApproachAnswer:
-        problem = row["problem"]
-        return cls.model_validate(
-            {
-                **{name: row[name] for name in cls.model_fields if name in row},
-                "approach_id": ids.decode(row["approach_id"]),
-                "company_id": ids.decode(row["company_id"]),
-                "last_at": row["decided_until"],
-                "problem": None if problem is None else str(problem),
-            },
-            by_name=True,
-        )
+    problem: Sentence | None
 
 
-class OccurrenceAnswer(StrictModel):
+class OccurrenceAnswer(Answer):
     """What became of a moment at which an approach was due, and how many engineers were written to."""
 
-    approach_id: Id
-    company_id: Id | None
+    approach_id: DecodedId
+    company_id: DecodedId | None
     company: str | None
     scheduled_for: datetime
     state: State
     engineers: int
-    reason: str | None
+    reason: Sentence | None
     decided_at: datetime
 
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> OccurrenceAnswer:
-        company, reason = row["company_id"], row["reason"]
-        named = {
-            "approach_id": ids.decode(row["approach_id"]),
-            "company_id": company and ids.decode(company),
-            "reason": None if reason is None else str(reason),
-        }
-        return cls.model_validate({**row, **named}, by_name=True)
 
-
-class DecidedAnswer(StrictModel):
+class DecidedAnswer(Answer):
     """An occurrence, and what has become of it."""
 
     approach_id: Id
@@ -83,14 +60,10 @@ class DecidedAnswer(StrictModel):
     engineers: int
 
 
-class RetriedAnswer(StrictModel):
+class RetriedAnswer(Answer):
     """What has become of the occurrences that had failed."""
 
-    occurrences: list[DecidedAnswer]
-
-    @classmethod
-    def of(cls, decided: Sequence[DecidedOccurrence]) -> RetriedAnswer:
-        return cls(occurrences=[DecidedAnswer.of_attributes(each) for each in decided])
+    occurrences: Annotated[list[DecidedAnswer], From(list)]
 
 
 class OfOccurrences(StrictModel):
@@ -100,21 +73,10 @@ class OfOccurrences(StrictModel):
     state: State | None = Field(default=None, description="delivered, empty, skipped or failed.")
 
 
-def _approaches(context: StaffingContext, _filters: NoFilters, _paging: Paging) -> tuple[list[Any], None]:
-    return approaches.approaches(context), None
-
-
-def _occurrences(context: StaffingContext, filters: OfOccurrences, paging: Paging) -> tuple[list[Any], str | None]:
-    return approaches.occurrences(
-        context, approach_id=filters.approach, state=filters.state, limit=paging.limit, cursor=paging.cursor
-    )
-
-
 APPROACHES: Final = List(
     filters=NoFilters,
-    read=_approaches,
+    read=whole(approaches.approaches),
     row=ApproachAnswer,
-    of=ApproachAnswer.of,
     columns={
         "approach": "approach_id",
         "company": "company",
@@ -126,12 +88,14 @@ APPROACHES: Final = List(
     },
     empty="no periodic approaches",
     paging=None,
+    path="/approaches",
+    name="list_approaches",
+    doc="Periodic approaches, with the moments at which each was due last and is due next.",
 )
 OCCURRENCES: Final = List(
     filters=OfOccurrences,
-    read=_occurrences,
+    read=paged(approaches.occurrences),
     row=OccurrenceAnswer,
-    of=OccurrenceAnswer.of,
     columns={
         "approach": "approach_id",
         "company": "company",
@@ -141,6 +105,9 @@ OCCURRENCES: Final = List(
         "reason": "reason",
     },
     empty="nothing was due yet",
+    path="/approaches/occurrences",
+    name="list_approach_occurrences",
+    doc="What became of each moment at which an approach was due, the newest first.",
 )
 
 

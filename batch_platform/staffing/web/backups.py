@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from batch_platform.kit.lists import List, NoFilters, Paging
+from batch_platform.kit.lists import List, NoFilters, paged
 from batch_platform.staffing.model import BackupState, FaultKind
-from batch_platform.staffing.service import StaffingContext, backup_reading
-from batch_platform.staffing.web.invoice_schemas import Row
-from batch_platform.web.api.strict import IsoDate, StrictModel
+from batch_platform.staffing.service import backup_reading
+from batch_platform.web.api.answers import Answer, Digits
+from batch_platform.web.api.strict import IsoDate
 
 
-class FaultAnswer(StrictModel):
+class FaultAnswer(Answer):
     """Something wrong with a backup: with what, at which site (empty: everywhere), in a sentence."""
 
     kind: FaultKind
@@ -21,7 +21,7 @@ class FaultAnswer(StrictModel):
     site: str
 
 
-class BackupAnswer(StrictModel):
+class BackupAnswer(Answer):
     """A night. `bytes` are encrypted; `faults` are those of the newest proof, null before the first one."""
 
     night: IsoDate
@@ -37,33 +37,20 @@ class BackupAnswer(StrictModel):
     verified_at: datetime | None
     deleted_at: datetime | None
     proved_at: datetime | None
-    proof_seconds: str | None
+    proof_seconds: Digits | None
     proof_site: str | None
     amcheck: str | None
     faults: list[FaultAnswer] | None
     error: str | None
 
-    @classmethod
-    def of(cls, row: Row) -> BackupAnswer:
-        seconds, faults = row["proof_seconds"], row["faults"]
-        values = {
-            **{name: row[name] for name in cls.model_fields},
-            "state": BackupState(row["state"]),
-            "proof_seconds": None if seconds is None else f"{seconds:f}",
-            "faults": None if faults is None else [{**each, "kind": FaultKind(each["kind"])} for each in faults],
-        }
-        return cls.model_validate(values, by_name=True)
 
-
-def _read(context: StaffingContext, _filters: NoFilters, paging: Paging) -> tuple[list[Row], str | None]:
-    return backup_reading.nights(context, limit=paging.limit, cursor=paging.cursor)
-
-
-BACKUPS: Final[List[StaffingContext, NoFilters, Any]] = List(
+BACKUPS: Final = List(
     filters=NoFilters,
-    read=_read,
+    read=paged(backup_reading.nights),
     row=BackupAnswer,
-    of=BackupAnswer.of,
     columns={"night": "night", "state": "state", "rows": "rows", "verified": "verified_at"},
     empty="no backups",
+    path="/backups",
+    name="list_backups",
+    doc="Backups by night, the newest first, each with its newest proof.",
 )

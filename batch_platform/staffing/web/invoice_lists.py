@@ -78,7 +78,6 @@ INVOICES: Final = List(
     filters=InvoiceSearch,
     read=_read,
     row=InvoiceAnswer,
-    of=InvoiceAnswer.of,
     columns={
         "month": lambda row: f"{row['month']:%Y-%m}",
         "company": lambda row: ids.shown(row["company_id"]),
@@ -91,4 +90,7 @@ INVOICES: Final = List(
         "total": _yen,
     },
     empty="no invoice",
+    path="/invoices",
+    name="list_invoices",
+    doc="Issued invoices and drafts, or what is searched for by date, amount and counterparty.",
 )

@@ -9,22 +9,18 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Response
 
 from batch_platform.core.terminal import plain
-from batch_platform.kit import actions, lists
+from batch_platform.kit import actions
 from batch_platform.staffing.months import parse_month
 from batch_platform.staffing.service.invoices import reading, releasing, verifying, voiding
 from batch_platform.staffing.store.originals import PDF
 from batch_platform.staffing.web.context import Acting, Work
 from batch_platform.staffing.web.invoice_actions import CREDIT, ISSUE, VOID
-from batch_platform.staffing.web.invoice_lists import INVOICES
 from batch_platform.staffing.web.invoice_schemas import (
     CreditAnswer,
     DecisionAnswer,
     DifferenceAnswer,
     DraftsAnswer,
-    EventAnswer,
-    InvoiceAnswer,
     InvoiceDetailAnswer,
-    ProposalAnswer,
     VerificationAnswer,
 )
 from batch_platform.web.access.dependencies import requires
@@ -43,16 +39,6 @@ BINARY: Final[dict[int | str, dict[str, Any]]] = {
 
 Named = Annotated[str, Path(alias="invoice", max_length=500, description="Its number, or the id of a draft.")]
 OfMonth = Annotated[Month, Path(alias="month", description="The billed month, YYYY-MM.")]
-
-lists.route(
-    router,
-    INVOICES,
-    "",
-    name="list_invoices",
-    doc="Issued invoices and drafts, or what is searched for by date, amount and counterparty.",
-    context=Work,
-    permission="staffing:read",
-)
 
 
 @router.get("/months/{month}/drafts", dependencies=READ)
@@ -74,12 +60,8 @@ def show_invoice(invoice: Named, work: Work, response: Response) -> Envelope[Inv
     """One with its history. Its ETag goes into the If-Match of what is decided about it."""
     row = reading.invoice(work, invoice)
     response.headers["ETag"] = f'"{row["revision"]}"'
-    answer = InvoiceDetailAnswer(
-        **dict(InvoiceAnswer.of(row)),
-        history=[EventAnswer.of(event) for event in reading.history(work, row["id"])],
-        proposals=[ProposalAnswer.of(each) for each in voiding.proposals(work, row["id"])],
-    )
-    return Envelope(data=answer)
+    history, proposals = reading.history(work, row["id"]), voiding.proposals(work, row["id"])
+    return Envelope(data=InvoiceDetailAnswer.of(row, history=history, proposals=proposals))
 
 
 @router.get("/{invoice}/pdf", dependencies=READ, response_class=Response, responses=BINARY)
@@ -109,7 +91,7 @@ actions.route(
     session=Acting,
     target=OfMonth,
     answer=DraftsAnswer,
-    of=lambda done: DraftsAnswer.of(done.drafts, done.issued),
+    of=lambda done: DraftsAnswer.of(done.drafts, issued=done.issued),
 )
 _of_invoice = partial(actions.route, router, session=Acting, target=Named)
 _of_invoice(
@@ -119,7 +101,6 @@ _of_invoice(
     doc="Make an issued document void, once a second person says so too. It keeps its number; the next run of its "
     "month makes a new one that names it.",
     answer=DecisionAnswer,
-    of=lambda done: DecisionAnswer(done=done.done, invoice=InvoiceAnswer.of(done.invoice)),
     version=lambda done: int(done.invoice["revision"]),
 )
 _of_invoice(
@@ -128,5 +109,4 @@ _of_invoice(
     name="credit_invoice",
     doc="Give back an issued invoice or parts of it by a credit note, once a second person says the same.",
     answer=CreditAnswer,
-    of=CreditAnswer.of,
 )

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from batch_platform.kit.lists import List, NoFilters, Paging
+from batch_platform.kit.lists import List, NoFilters, whole
 from batch_platform.staffing import retention
-from batch_platform.staffing.retention import RetentionClass
 from batch_platform.staffing.service import StaffingContext, maintenance
+from batch_platform.web.api.answers import Answer, From, Sentence
 from batch_platform.web.api.strict import IsoDate, StrictModel
 
 Job = Literal["maintenance", "performance"]
 Severity = Literal["critical", "warning", "info"]
-Row = Mapping[str, Any]
 
 
-class FindingAnswer(StrictModel):
+class FindingAnswer(Answer):
     """Something somebody has to look at, and what helps. `partition`: the Sunday, or the Monday of a week."""
 
     job: Job
@@ -27,16 +25,12 @@ class FindingAnswer(StrictModel):
     severity: Severity
     kind: str
     subject: str
-    what: str
-    to_do: str
+    what: Sentence
+    to_do: Sentence
     found_at: datetime
 
-    @classmethod
-    def of(cls, row: Row) -> FindingAnswer:
-        return cls.model_validate({**row, "what": str(row["what"]), "to_do": str(row["to_do"])}, by_name=True)
 
-
-class DeedAnswer(StrictModel):
+class DeedAnswer(Answer):
     """Something that was done. `amount`: rows or bytes; `error`: why it was not."""
 
     step: str
@@ -46,7 +40,7 @@ class DeedAnswer(StrictModel):
     error: str | None
 
 
-class WeeklyRunAnswer(StrictModel):
+class WeeklyRunAnswer(Answer):
     """What all runs of a partition have done together. `finished_at` is null of one that has not ended."""
 
     job: Job
@@ -56,23 +50,15 @@ class WeeklyRunAnswer(StrictModel):
     deeds: list[DeedAnswer]
     findings: int
 
-    @classmethod
-    def of(cls, row: Row) -> WeeklyRunAnswer:
-        return cls.model_validate({**row, "deeds": [DeedAnswer(**deed) for deed in row["deeds"]]}, by_name=True)
 
-
-class RetentionAnswer(StrictModel):
+class RetentionAnswer(Answer):
     """How long rows of a table stay, and what is done then."""
 
     name: str
     table: str
-    days: int
+    days: Annotated[int, From("age.days")]
     action: Literal["delete", "keep"]
     why: str
-
-    @classmethod
-    def of(cls, each: RetentionClass) -> RetentionAnswer:
-        return cls.of_attributes(each, days=each.age.days)
 
 
 class OfFindings(StrictModel):
@@ -89,24 +75,10 @@ class OfRuns(StrictModel):
     job: Job | None = Field(default=None, description="maintenance or performance.")
 
 
-def _findings(context: StaffingContext, filters: OfFindings, _paging: Paging) -> tuple[list[Row], None]:
-    rows = maintenance.findings(context, job=filters.job, partition=filters.partition, severity=filters.severity)
-    return list(rows), None
-
-
-def _runs(context: StaffingContext, filters: OfRuns, _paging: Paging) -> tuple[list[Row], None]:
-    return list(maintenance.runs(context, filters.job)), None
-
-
-def _classes(_work: StaffingContext, _filters: NoFilters, _page: Paging) -> tuple[Sequence[RetentionClass], None]:
-    return retention.CLASSES, None
-
-
 FINDINGS: Final = List(
     filters=OfFindings,
-    read=_findings,
+    read=whole(maintenance.findings),
     row=FindingAnswer,
-    of=FindingAnswer.of,
     columns={
         "job": "job",
         "of": "partition",
@@ -116,12 +88,14 @@ FINDINGS: Final = List(
     },
     empty="nothing needs anybody",
     paging=None,
+    path="/maintenance/findings",
+    name="list_maintenance_findings",
+    doc="What the weekly jobs have found, with what helps; the worst first.",
 )
 RUNS: Final = List(
     filters=OfRuns,
-    read=_runs,
+    read=whole(maintenance.runs),
     row=WeeklyRunAnswer,
-    of=WeeklyRunAnswer.of,
     columns={
         "job": "job",
         "of": "partition",
@@ -133,13 +107,18 @@ RUNS: Final = List(
     },
     empty="no weekly job has run yet",
     paging=None,
+    path="/maintenance/runs",
+    name="list_maintenance_runs",
+    doc="What the weekly jobs have done, the newest first.",
 )
-RETENTION: Final = List(
+RETENTION: Final[List[StaffingContext, NoFilters, retention.RetentionClass]] = List(
     filters=NoFilters,
-    read=_classes,
+    read=lambda *_: (retention.CLASSES, None),
     row=RetentionAnswer,
-    of=RetentionAnswer.of,
     columns={"class": "name", "table": "table", "days": lambda each: each.age.days, "then": "action", "why": "why"},
     empty="no classes",
     paging=None,
+    path="/maintenance/retention",
+    name="list_retention_classes",
+    doc="How long rows stay, and what is done then.",
 )

@@ -13,10 +13,9 @@ from batch_platform.staffing.web import (
     invoice_decisions,
     invoice_pages,
     invoices_api,
-    maintenance_api,
+    lists_api,
     overview_pages,
     performance_api,
-    reading_api,
     report_pages,
     reports_api,
     status_pages,
@@ -32,10 +31,9 @@ NAVIGATION: Final = (NavItem(key="staffing", label=N_("Staffing"), path=HOME, pe
 
 PART: Final = Part(
     routers=(
-        reading_api.router,
+        lists_api.router,
         approaches_api.router,
         invoices_api.router,
-        maintenance_api.router,
         performance_api.router,
         reports_api.router,
     ),

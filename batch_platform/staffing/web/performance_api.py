@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from batch_platform.kit import lists
 from batch_platform.staffing.service import performance
 from batch_platform.staffing.store.originals import PDF
 from batch_platform.staffing.web.context import Work
-from batch_platform.staffing.web.performance import FIGURES, WEEKS
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import IsoDate
 
 router = APIRouter(prefix="/api/staffing/performance", tags=["staffing"])
-
-_common: dict[str, Any] = {"context": Work, "permission": "staffing:read"}
-
-lists.route(
-    router, WEEKS, "/weeks", name="list_performance_weeks", doc="Analysed weeks, the newest first.", **_common
-)
-lists.route(
-    router,
-    FIGURES,
-    "/figures",
-    name="list_performance_figures",
-    doc="Response times, errors and use of a week against the one before, the most used first.",
-    missing=True,
-    **_common,
-)
 
 
 @router.get(

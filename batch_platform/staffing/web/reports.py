@@ -2,58 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from batch_platform.core.messages import from_json
 from batch_platform.kit.actions import Action, Nothing, Targets
 from batch_platform.kit.lists import List, Paging
 from batch_platform.kit.session import Session
 from batch_platform.staffing import ids
-from batch_platform.staffing.ids import Id
 from batch_platform.staffing.model import ReportKind, ReportState
 from batch_platform.staffing.months import parse_month
 from batch_platform.staffing.service import StaffingContext
 from batch_platform.staffing.service.reports import reading
+from batch_platform.staffing.web.wire import DecodedId
+from batch_platform.web.api.answers import Answer, From, Sentence, month_text
 from batch_platform.web.api.strict import Month, QueryBool, StrictModel, Text
 
 Row = dict[str, Any]
 
 
-class ReportAnswer(StrictModel):
+class ReportAnswer(Answer):
     """A version of a report. `reason` says what it lacks, or why there is no PDF; then hash and pages are null."""
 
-    id: str
-    month: Month
+    id: Sentence
+    month: Annotated[Month, BeforeValidator(month_text)]
     kind: ReportKind
-    company_id: Id | None
+    company_id: DecodedId | None
     company: str | None
     version: int
     state: ReportState
-    reason: str | None
+    reason: Annotated[Sentence | None, From(lambda row: row["reason"] and from_json(row["reason"]))]
     filename: str
     sha256: str | None
     bytes: int | None
     pages: int | None
     mailed_to: list[str]
     created_at: datetime
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> ReportAnswer:
-        company, reason = row["company_id"], row["reason"]
-        values = {
-            **{name: row[name] for name in cls.model_fields if name in row},
-            "id": str(row["id"]),
-            "month": f"{row['month']:%Y-%m}",
-            "kind": ReportKind(row["kind"]),
-            "state": ReportState(row["state"]),
-            "company_id": None if company is None else ids.decode(company),
-            "reason": None if reason is None else str(from_json(reason)),
-        }
-        return cls.model_validate(values, by_name=True)
 
 
 class OfReports(StrictModel):
@@ -66,7 +52,7 @@ class OfReports(StrictModel):
     versions: QueryBool = Field(default=False, description="Older versions too.")
 
 
-class Mailing(StrictModel):
+class Mailing(Answer):
     """A report, and the addresses that it was mailed to."""
 
     id: str
@@ -94,7 +80,6 @@ REPORTS: Final = List(
     filters=OfReports,
     read=_read,
     row=ReportAnswer,
-    of=ReportAnswer.of,
     columns={
         "id": "id",
         "month": lambda row: f"{row['month']:%Y-%m}",
@@ -107,6 +92,9 @@ REPORTS: Final = List(
         "mailed to": lambda row: ", ".join(row["mailed_to"]),
     },
     empty="no reports",
+    path="/reports",
+    name="list_reports",
+    doc="Reports of months, the newest first: the newest version of each, or all of them.",
 )
 
 

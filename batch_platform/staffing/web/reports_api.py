@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Response
 
-from batch_platform.kit import actions, lists
+from batch_platform.kit import actions
 from batch_platform.staffing.service.reports import reading
 from batch_platform.staffing.store.originals import PDF
 from batch_platform.staffing.web.context import Acting, Work
-from batch_platform.staffing.web.reports import MAIL, REPORTS, Mailing, ReportAnswer
+from batch_platform.staffing.web.reports import MAIL, Mailing, ReportAnswer
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
@@ -20,16 +20,6 @@ router = APIRouter(prefix="/api/staffing/reports", tags=["staffing"])
 
 ReportId = Annotated[str, Path(alias="report_id", max_length=100, description="A version of a report.")]
 READ = [requires("staffing:read")]
-
-lists.route(
-    router,
-    REPORTS,
-    "",
-    name="list_reports",
-    doc="Reports of months, the newest first: the newest version of each, or all of them.",
-    context=Work,
-    permission="staffing:read",
-)
 
 
 @router.get("/{report_id}", dependencies=READ, responses=documented(404))
@@ -64,5 +54,4 @@ actions.route(
     session=Acting,
     target=ReportId,
     answer=Mailing,
-    of=lambda done: done,
 )

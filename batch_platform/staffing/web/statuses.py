@@ -11,32 +11,25 @@ from batch_platform.kit.lists import List, Paging
 from batch_platform.staffing import ids
 from batch_platform.staffing.instants import at_time, business_day
 from batch_platform.staffing.service import StaffingContext, statuses
-from batch_platform.staffing.web.invoice_schemas import Row, Snake
+from batch_platform.staffing.store.statements import Row
+from batch_platform.staffing.web.wire import DecodedId
+from batch_platform.web.api.answers import SnakeAnswer
 from batch_platform.web.api.strict import IsoDate, StrictModel, Text
 
 
-class StatusAnswer(Snake):
+class StatusAnswer(SnakeAnswer):
     """An engineer's status. `until`: the last day of the hold or of the chain of assignments, null where it is open.
 
     Name and company are null of one who is only known by an assignment or a hold.
     """
 
-    engineer_id: int | str
+    engineer_id: DecodedId
     name: str | None
-    company_id: int | str | None
+    company_id: DecodedId | None
     company: str | None
     status: str
     reason: Literal["hold", "none", "soon", "working"]
     until: IsoDate | None
-
-    @classmethod
-    def of(cls, row: Row) -> StatusAnswer:
-        company = row["company_id"]
-        named = {
-            "engineer_id": ids.decode(row["engineer_id"]),
-            "company_id": None if company is None else ids.decode(company),
-        }
-        return cls(**{**row, **named})
 
 
 class OfStatuses(StrictModel):
@@ -76,7 +69,6 @@ STATUSES: Final[List[StaffingContext, OfStatuses, Any]] = List(
     filters=OfStatuses,
     read=_read,
     row=StatusAnswer,
-    of=StatusAnswer.of,
     columns={
         "engineer": lambda row: ids.shown(row["engineer_id"]),
         "name": "name",
@@ -86,4 +78,7 @@ STATUSES: Final[List[StaffingContext, OfStatuses, Any]] = List(
         "until": "until",
     },
     empty="no engineers",
+    path="/status",
+    name="list_statuses",
+    doc="Every engineer's status on a day by the facts, whether or not the job has run.",
 )

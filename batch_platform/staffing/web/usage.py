@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -10,14 +10,16 @@ from batch_platform.kit.lists import List, Paging
 from batch_platform.staffing import ids
 from batch_platform.staffing.instants import business_day
 from batch_platform.staffing.service import StaffingContext, usage
-from batch_platform.staffing.web.invoice_schemas import Row, Snake
+from batch_platform.staffing.store.statements import Row
+from batch_platform.staffing.web.wire import DecodedId
+from batch_platform.web.api.answers import Digits, From, SnakeAnswer
 from batch_platform.web.api.strict import IsoDate, StrictModel, Text
 
 
-class UsageAnswer(Snake):
+class UsageAnswer(SnakeAnswer):
     """A company's day: totals and storage (MiB, two decimals) as of its end, the others within it."""
 
-    company_id: int | str
+    company_id: DecodedId
     company: str | None
     date: IsoDate
     total_users: int
@@ -27,16 +29,9 @@ class UsageAnswer(Snake):
     approach_count: int
     email_sent_count: int
     login_count: int
-    storage_usage_mb: str
+    storage_usage_mb: Digits
     api_call_count: int
-    feature_usage: dict[str, int]
-
-    @classmethod
-    def of(cls, row: Row) -> UsageAnswer:
-        # JSON of the database keeps no order
-        features = dict(sorted(row["feature_usage"].items()))
-        named = {"company_id": ids.decode(row["company_id"]), "storage_usage_mb": f"{row['storage_usage_mb']:f}"}
-        return cls(**{**row, **named, "feature_usage": features})
+    feature_usage: Annotated[dict[str, int], From(lambda row: dict(sorted(row["feature_usage"].items())))]
 
 
 class OfUsage(StrictModel):
@@ -62,7 +57,6 @@ USAGE: Final[List[StaffingContext, OfUsage, Any]] = List(
     filters=OfUsage,
     read=_read,
     row=UsageAnswer,
-    of=UsageAnswer.of,
     columns={
         "company": lambda row: ids.shown(row["company_id"]),
         "name": "company",
@@ -71,4 +65,7 @@ USAGE: Final[List[StaffingContext, OfUsage, Any]] = List(
         "requests": "api_call_count",
     },
     empty="no companies",
+    path="/usage",
+    name="list_usage",
+    doc="What every company used on a day: as aggregated, or by the facts where that is still to come.",
 )

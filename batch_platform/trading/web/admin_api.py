@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path
 
 from batch_platform.kit import actions
-from batch_platform.trading.service.engine import Row
 from batch_platform.trading.web import administration as deeds
 from batch_platform.trading.web.context import Acting
-from batch_platform.web.api.strict import StrictModel
+from batch_platform.web.api.answers import Answer, From
 
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._$+-]{0,62}$"
 
@@ -22,17 +21,13 @@ PlayerPath = Annotated[str, Path(alias="wallet_address", max_length=1_000)]
 router = APIRouter(prefix="/api/trading", tags=["trading"])
 
 
-class ChangeAnswer(StrictModel):
+class ChangeAnswer(Answer):
     """What stands now, by name."""
 
-    changed: dict[str, Any]
-
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        return cls(changed=deeds.shown(row))
+    changed: Annotated[dict[str, Any], From(deeds.shown)]
 
 
-_route = partial(actions.route, router, session=Acting, answer=ChangeAnswer, of=ChangeAnswer.of)
+_route = partial(actions.route, router, session=Acting, answer=ChangeAnswer)
 of_campaign = partial(_route, target=CampaignPath)
 of_token = partial(_route, target=SymbolPath)
 of_player = partial(_route, target=PlayerPath)

@@ -85,11 +85,7 @@ def list_prices(
     """The newest accepted prices."""
     addresses = None if tokens is None else [address.strip() for address in tokens.split(",")]
     rows = listings.prices(work, campaign, addresses=addresses)
-    same = ("symbol", "price_usd", "last_updated", "source", "is_good")
-    prices = [
-        PriceAnswer(token_address=row["address"], age=max(0, row["price_age"]), **{name: row[name] for name in same})
-        for row in rows
-    ]
+    prices = [PriceAnswer.of(row) for row in rows]
     oldest = max((price.age for price in prices), default=None)
     tick, now = market.campaign(work, campaign).tick_at, work.clock()
     asked_at = now if tick is None else max(now, tick)

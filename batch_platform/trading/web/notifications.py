@@ -9,17 +9,17 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from batch_platform.core.audit import writes
-from batch_platform.outbox.service import InAppNotice
 from batch_platform.trading.service import notices
 from batch_platform.trading.web.api import MISSING, OWNER, WalletPath
 from batch_platform.trading.web.context import Acting, CampaignName, Work
 from batch_platform.trading.web.players import OwnerOr, wallet_of
 from batch_platform.trading.web.portfolios import PAGE, Cursor, Limit
 from batch_platform.trading.web.refusals import players_only
-from batch_platform.trading.web.wire import Moment, Wire
+from batch_platform.trading.web.wire import Moment
 from batch_platform.web.access.dependencies import requires
+from batch_platform.web.api.answers import From, Sentence, SnakeAnswer
 from batch_platform.web.api.envelope import Envelope
-from batch_platform.web.api.strict import QueryBool, StrictBool
+from batch_platform.web.api.strict import QueryBool, SnakeModel, StrictBool
 
 PLAYER: Final = [requires(OwnerOr("trading:administer"))]
 Uuid = Annotated[
@@ -30,42 +30,38 @@ Uuid = Annotated[
 router = APIRouter(prefix="/api/notifications", tags=["trading"])
 
 
-class NotificationAnswer(Wire):
+class NotificationAnswer(SnakeAnswer):
     """What a player was told, as plain text; `type` is `order-filled`, `order-not-filled`, `position-liquidated` or
     `campaign-ended`."""
 
-    id: str
-    type: str
+    id: Sentence
+    type: Annotated[str, From("template")]
     subject: str
     text: str
     created_at: Moment
     read_at: Moment | None
 
-    @classmethod
-    def of(cls, notice: InAppNotice) -> NotificationAnswer:
-        return cls.of_attributes(notice, id=str(notice.id), type=notice.template)
 
-
-class NotificationsAnswer(Wire):
+class NotificationsAnswer(SnakeModel):
     """A page, newest first. `next_cursor` goes on after its last row."""
 
     notifications: list[NotificationAnswer]
     next_cursor: str | None
 
 
-class ReadRequest(Wire):
+class ReadRequest(SnakeModel):
     """Those with these ids; without them all."""
 
     ids: list[Uuid] | None = Field(None, max_length=500)
 
 
-class ReadAnswer(Wire):
+class ReadAnswer(SnakeModel):
     """How many had not been read."""
 
     marked: int
 
 
-class MailsRequest(Wire):
+class MailsRequest(SnakeModel):
     """Whether notices are sent by mail too."""
 
     mail_notifications: StrictBool
@@ -84,7 +80,7 @@ def list_notifications(
     """Fills, orders that came to nothing, liquidations and the end of the campaign."""
     rows, following = notices.notices(work, campaign, wallet_address, unread=unread, limit=limit, cursor=cursor)
     return Envelope(
-        data=NotificationsAnswer(notifications=list(map(NotificationAnswer.of, rows)), next_cursor=following)
+        data=NotificationsAnswer(notifications=[NotificationAnswer.of(row) for row in rows], next_cursor=following)
     )
 
 

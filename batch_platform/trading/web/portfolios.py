@@ -80,7 +80,7 @@ def show_portfolio(
     found = portfolio(work, campaign, wallet_address, at=at)
     made_of = snapshot_details(work, campaign, wallet_address, found.at) if details else None
     tick = market.campaign(work, campaign).tick_at
-    return Envelope(data=PortfolioAnswer.of(found, _day_of(found.at), tick, made_of))
+    return Envelope(data=PortfolioAnswer.of_portfolio(found, _day_of(found.at), tick, made_of))
 
 
 @router.post(
@@ -94,7 +94,7 @@ def refresh_portfolio(wallet_address: WalletPath, work: Work, campaign: Campaign
     found = wishes.refresh(work, campaign, wallet_address)
     if found.wait is not None:
         raise too_often(found.wait)
-    return Envelope(data=RefreshAnswer.of(found))
+    return Envelope(data=RefreshAnswer.of_refresh(found))
 
 
 @router.get("/pnl/{wallet_address}", dependencies=OWNER, responses=MISSING)
@@ -158,7 +158,7 @@ def show_leaderboard(
     """Players by profit in percent, then in USD."""
     board = boards.ranking(work, campaign, at=at, limit=limit, offset=offset)
     rest = boards.leaderboard(work, campaign, at=board.at) if unranked else None
-    return Envelope(data=LeaderboardAnswer.of(board, rest, limit=limit, offset=offset))
+    return Envelope(data=LeaderboardAnswer.of(board, unranked=rest and rest.unranked, limit=limit, offset=offset))
 
 
 @router.get("/orders/{id}", dependencies=[requires(PlayerOr("trading:read"))], responses=MISSING)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field
 
 from batch_platform.trading.amounts import plain
 from batch_platform.trading.answer import RESULTS
 from batch_platform.trading.model import Campaign
-from batch_platform.trading.web.wire import Address, Amount, Email, Moment, Number, Usd, Wallet, Wire
-from batch_platform.web.api.strict import StrictBool, Text
+from batch_platform.trading.web.wire import Address, Amount, Email, Moment, Number, Usd, Wallet
+from batch_platform.web.api.answers import From, SnakeAnswer
+from batch_platform.web.api.strict import SnakeModel, StrictBool, Text
 
 Row = Mapping[str, Any]
 
@@ -20,7 +21,7 @@ EXPIRES_AFTER: Final = timedelta(seconds=1_800)
 """How long an order waits for a price."""
 
 
-class UserRequest(Wire):
+class UserRequest(SnakeModel):
     """A player, by the wallet that has signed in. Who is registered already stays as registered."""
 
     wallet_address: Wallet
@@ -32,7 +33,7 @@ class UserRequest(Wire):
     mail_notifications: StrictBool = Field(False, description="Fills, liquidations and the end by mail too.")
 
 
-class UserAnswer(Wire):
+class UserAnswer(SnakeAnswer):
     """A row of `users`."""
 
     id: str
@@ -42,18 +43,13 @@ class UserAnswer(Wire):
     total_asset_usd: Number
     crypto_investment_usd: Number
     trade_style: str | None
-    mail_notifications: bool
+    mail_notifications: Annotated[bool, From("mails")]
     status: Literal["active", "disqualified"]
     created_at: Moment
     updated_at: Moment
 
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        same = {name: row[name] for name in cls.model_fields if name != "mail_notifications"}
-        return cls(**same, mail_notifications=row["mails"])
 
-
-class TokenAnswer(Wire):
+class TokenAnswer(SnakeAnswer):
     """A row of `tokens`; `perp_max_leverage` is null where there is no perpetual future on it."""
 
     address: str
@@ -65,30 +61,26 @@ class TokenAnswer(Wire):
     perp_max_leverage: int | None
     lst_address: str | None
 
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        return cls(**{name: row[name] for name in cls.model_fields})
 
-
-class TokensAnswer(Wire):
+class TokensAnswer(SnakeAnswer):
     """All of them."""
 
     tokens: list[TokenAnswer]
 
 
-class PriceAnswer(Wire):
+class PriceAnswer(SnakeAnswer):
     """The newest accepted price; `age` in seconds. `is_good`: it counts; older than 30 minutes it does not."""
 
-    token_address: str
+    token_address: Annotated[str, From("address")]
     symbol: str
     price_usd: Number
     last_updated: Moment
     source: str
-    age: int
+    age: Annotated[int, From(lambda row: max(0, row["price_age"]))]
     is_good: bool
 
 
-class PricesAnswer(Wire):
+class PricesAnswer(SnakeAnswer):
     """Prices as of `timestamp`; a token that was never priced is left out.
 
     `tick` is the campaign's newest tick, `prices_age` the age of the oldest of these prices in seconds.
@@ -100,7 +92,7 @@ class PricesAnswer(Wire):
     prices_age: int | None
 
 
-class SwapRequest(Wire):
+class SwapRequest(SnakeModel):
     """An amount of one token for as much as it is worth of another."""
 
     wallet_address: Wallet
@@ -109,7 +101,7 @@ class SwapRequest(Wire):
     amount: Amount
 
 
-class StakeRequest(Wire):
+class StakeRequest(SnakeModel):
     """An amount of a token, at its daily interest."""
 
     wallet_address: Wallet
@@ -117,14 +109,14 @@ class StakeRequest(Wire):
     amount: Amount
 
 
-class UnstakeRequest(Wire):
+class UnstakeRequest(SnakeModel):
     """An investment back, with what it has earned."""
 
     wallet_address: Wallet
     investment_id: Text
 
 
-class PerpOpenRequest(Wire):
+class PerpOpenRequest(SnakeModel):
     """A position on a token, its collateral in USDC."""
 
     wallet_address: Wallet
@@ -134,21 +126,21 @@ class PerpOpenRequest(Wire):
     direction: Literal["long", "short"]
 
 
-class PerpCloseRequest(Wire):
+class PerpCloseRequest(SnakeModel):
     """Whose position it is."""
 
     wallet_address: Wallet
 
 
-class OrderAnswer(Wire):
+class OrderAnswer(SnakeAnswer):
     """An order: `filled`, or `pending` until the next tick that holds its tokens, at the latest until `expires_at`.
 
     `reason` says why one is `rejected` or `expired`. `position_id` and `investment_id` are what it makes or ends;
     `pnl` is what a closed position has come to, in USD. `details` has what was asked for, and what came of it.
     """
 
-    order_id: str
-    type: str
+    order_id: Annotated[str, From("id")]
+    type: Annotated[str, From("kind")]
     status: Literal["pending", "filled", "rejected", "expired"]
     reason: str | None
     accepted_at: Moment
@@ -162,22 +154,16 @@ class OrderAnswer(Wire):
     prices_age: int | None
 
     @classmethod
-    def of(cls, row: Row, campaign: Campaign, ages: Mapping[str, int | None]) -> Self:
+    def of_order(cls, row: Row, campaign: Campaign, ages: Mapping[str, int | None]) -> Self:
         kind, request = row["kind"], row["request"]
         accepted_at: datetime = row["accepted_at"]
         known = [age for name in ("from", "to", "token") if (age := ages.get(request.get(name, ""))) is not None]
         opens, stakes = kind == "perp_open", kind in ("stake", "liquid_stake")
-        return cls(
-            order_id=row["id"],
-            type=kind,
-            status=row["status"],
-            reason=row["reason"],
-            accepted_at=accepted_at,
-            settled_at=row["settled_at"],
+        return cls.of(
+            row,
             expires_at=accepted_at + EXPIRES_AFTER if row["status"] == "pending" else None,
             position_id=row["id"] if opens else request.get("position"),
             investment_id=row["id"] if stakes else request.get("investment"),
-            pnl=row["pnl"],
             details=_details(row, campaign),
             tick=campaign.tick_at,
             prices_age=max(known, default=None),

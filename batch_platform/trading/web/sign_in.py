@@ -15,13 +15,13 @@ from batch_platform.trading.wallets import check_address
 from batch_platform.trading.web.context import Work
 from batch_platform.trading.web.players import HOME, SIGN_IN, PlayerOr, player, wallet_of
 from batch_platform.trading.web.quotas import count
-from batch_platform.trading.web.wire import Wallet, Wire
+from batch_platform.trading.web.wire import Wallet
 from batch_platform.web.access.dependencies import current, public, requires
 from batch_platform.web.access.pages import enter
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.refusals import Refusal, forbidden
-from batch_platform.web.api.strict import Text
+from batch_platform.web.api.strict import SnakeModel, Text
 from batch_platform.web.console import field_errors, local_path, redirect, render
 from batch_platform.web.context import web_of
 from batch_platform.web.i18n import translated
@@ -46,13 +46,13 @@ pages = APIRouter(include_in_schema=False)
 Typed = Annotated[str, Form(max_length=200)]
 
 
-class NonceRequest(Wire):
+class NonceRequest(SnakeModel):
     """Whose signature is to come."""
 
     wallet_address: Wallet
 
 
-class NonceAnswer(Wire):
+class NonceAnswer(SnakeModel):
     """What the wallet shall sign: `message` as UTF-8, good for one sign-in until `expires_at`."""
 
     wallet_address: str
@@ -61,14 +61,14 @@ class NonceAnswer(Wire):
     expires_at: datetime
 
 
-class VerifyRequest(Wire):
+class VerifyRequest(SnakeModel):
     """The wallet's Ed25519 signature of its message, in base58."""
 
     wallet_address: Wallet
     signature: Text
 
 
-class TokenAnswer(Wire):
+class TokenAnswer(SnakeModel):
     """A bearer token of the wallet's player; it is told only once."""
 
     token: str

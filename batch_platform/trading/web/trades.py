@@ -137,4 +137,4 @@ def answers_of(context: TradingContext, name: str, rows: Sequence[Mapping[str, A
     """Orders, each with the age of the prices that it depends on."""
     campaign = market.campaign(context, name)
     ages = {price["symbol"]: price["price_age"] for price in listings.prices(context, name)}
-    return [OrderAnswer.of(row, campaign, ages) for row in rows]
+    return [OrderAnswer.of_order(row, campaign, ages) for row in rows]

@@ -6,18 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from batch_platform.trading.amounts import plain
 from batch_platform.trading.instants import instant_text, parse_instant
-from batch_platform.web.api.strict import StrictModel, Text
-
-
-class Wire(StrictModel):
-    """A value with the names of the spec: they are the same here and on the wire."""
-
-    model_config = ConfigDict(alias_generator=None)
-
+from batch_platform.web.api.strict import Text
 
 Number = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
 """A number of an answer, in plain digits."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -35,10 +35,11 @@ class StrictModel(BaseModel):
         validate_by_alias=True,
     )
 
-    @classmethod
-    def of_attributes(cls, value: object, **others: Any) -> Self:
-        """The answer about a value whose attributes are named as the fields are, but for those that are given."""
-        return cls(**{name: getattr(value, name) for name in cls.model_fields if name not in others}, **others)
+
+class SnakeModel(StrictModel):
+    """One whose fields are called on the wire as they are here, as a specification has it."""
+
+    model_config = ConfigDict(alias_generator=None)
 
 
 def _date(value: Any) -> Any:

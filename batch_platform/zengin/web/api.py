@@ -15,7 +15,7 @@ from batch_platform.web.api.strict import IsoDate, QueryBool
 from batch_platform.zengin import service
 from batch_platform.zengin.web import actions as decisions
 from batch_platform.zengin.web.context import Acting, Work
-from batch_platform.zengin.web.lists import BANKS, BRANCHES, CHANGESET_RECORDS, CHANGESETS, RECORDS
+from batch_platform.zengin.web.lists import ROUTES
 from batch_platform.zengin.web.schemas import (
     ChangesetAnswer,
     ChangesetDecisionAnswer,
@@ -46,14 +46,15 @@ def _moved(done: service.ChangesetDecision) -> str:
     return f"{records} moved, {done.waiting} wait{'s' if done.waiting == 1 else ''} for another account"
 
 
-listed = partial(lists.route, router, context=Work, permission="zengin:read")
+lists.routes(router, ROUTES, context=Work, permission="zengin:read")
+
 about_diff = partial(
     actions.route,
     router,
     session=Acting,
     target=DiffId,
     answer=DecisionAnswer,
-    of=DecisionAnswer.of,
+    of=lambda done: DecisionAnswer.of_each(done)[0],
     says=_decided,
     version=lambda done: done.records[0].version,
 )
@@ -63,12 +64,9 @@ about_changeset = partial(
     session=Acting,
     target=ChangesetId,
     answer=ChangesetDecisionAnswer,
-    of=ChangesetDecisionAnswer.of,
     says=_moved,
     version=lambda done: done.changeset.version,
 )
-
-listed(RECORDS, "/diffs", name="list_diffs", doc="The records of a status, newest first.")
 
 
 @router.get("/diffs/{id}", dependencies=READ, responses=documented(404))
@@ -79,27 +77,13 @@ def show_diff(diff_id: DiffId, work: Work, response: Response) -> Envelope[Recor
     return Envelope(data=RecordAnswer.of(record))
 
 
-about_diff(
-    decisions.APPROVE,
-    "/diffs/{id}/approve",
-    name="approve_diff",
-    doc="Approve a pending record; `waiting` says that a second account must do so too.",
-)
-about_diff(decisions.REJECT, "/diffs/{id}/reject", name="reject_diff", doc="Reject a pending record for good.")
-about_diff(
-    decisions.REVOKE,
-    "/diffs/{id}/revoke",
-    name="revoke_diff",
-    doc="Take an approval back: the record is pending again, with no approval.",
-)
-about_diff(
-    decisions.RETRY,
-    "/diffs/{id}/retry",
-    name="retry_diff",
-    doc="Let a failed record, approved as it is, be applied once more by the next run.",
-)
-
-listed(CHANGESETS, "/changesets", name="list_changesets", doc="The changesets, one a snapshot, newest first.")
+for verb, doc in (
+    ("approve", "Approve a pending record; `waiting` says that a second account must do so too."),
+    ("reject", "Reject a pending record for good."),
+    ("revoke", "Take an approval back: the record is pending again, with no approval."),
+    ("retry", "Let a failed record, approved as it is, be applied once more by the next run."),
+):
+    about_diff(decisions.RECORD_ACTIONS[verb], f"/diffs/{{id}}/{verb}", name=f"{verb}_diff", doc=doc)
 
 
 @router.get("/changesets/{id}", dependencies=READ, responses=documented(404))
@@ -107,34 +91,16 @@ def show_changeset(changeset_id: ChangesetId, work: Work, response: Response) ->
     """One changeset, and what its release failed on the way in. Its ETag is its version."""
     changeset = service.changeset(work, changeset_id)
     response.headers["ETag"] = f'"{changeset.version}"'
-    return Envelope(data=ChangesetDetailAnswer.with_checks(changeset, service.failed_checks(work, changeset)))
+    return Envelope(data=ChangesetDetailAnswer.of(changeset, failed_checks=service.failed_checks(work, changeset)))
 
 
-listed(
-    CHANGESET_RECORDS,
-    "/changesets/{id}/diffs",
-    name="list_changeset_diffs",
-    doc="Every record of a changeset, by table and key; none while it is held.",
-    missing=True,
-)
-about_changeset(
-    decisions.APPROVE_CHANGESET,
-    "/changesets/{id}/approve",
-    name="approve_changeset",
-    doc="Approve every pending record of a changeset, bound to its payload hash and number of rows.",
-)
-about_changeset(
-    decisions.REJECT_CHANGESET,
-    "/changesets/{id}/reject",
-    name="reject_changeset",
-    doc="Reject every pending record of a changeset, or a held one as a whole.",
-)
-about_changeset(
-    decisions.OVERRIDE,
-    "/changesets/{id}/override",
-    name="override_changeset",
-    doc="Say that a held snapshot is right. Two accounts must; then its records are raised and wait for review.",
-)
+for verb, doc in (
+    ("approve", "Approve every pending record of a changeset, bound to its payload hash and number of rows."),
+    ("reject", "Reject every pending record of a changeset, or a held one as a whole."),
+    ("override", "Say that a held snapshot is right. Two accounts must; then its records are raised for review."),
+):
+    action = decisions.CHANGESET_ACTIONS[verb]
+    about_changeset(action, f"/changesets/{{id}}/{verb}", name=f"{verb}_changeset", doc=doc)
 actions.route(
     router,
     decisions.ROLLBACK,
@@ -145,18 +111,9 @@ actions.route(
     session=Acting,
     target=ChangesetId,
     answer=ChangesetAnswer,
-    of=ChangesetAnswer.of,
     says=lambda inverse: f"changeset {inverse.id} is {inverse.status}",
     version=lambda inverse: inverse.version,
 )
-
-listed(
-    BANKS,
-    "/banks",
-    name="list_banks",
-    doc="The banks, by code, first those that are called so: in any writing, by their formal names (信用金庫) too.",
-)
-listed(BRANCHES, "/banks/{code}/branches", name="list_branches", doc="The branches of a bank, by code.", missing=True)
 
 
 @router.get(

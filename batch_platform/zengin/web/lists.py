@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import Field
 
-from batch_platform.kit.lists import Columns, List, Paging
+from batch_platform.kit.lists import Columns, List, Paging, paged
 from batch_platform.web.api.strict import WRITABLE, IsoDate, StrictModel
 from batch_platform.zengin import service
-from batch_platform.zengin.model import Changeset, ChangesetStatus, Record, Status
+from batch_platform.zengin.model import ChangesetStatus, Record, Status
 from batch_platform.zengin.service import ZenginContext
 from batch_platform.zengin.web.schemas import BankAnswer, BankCode, BranchAnswer, ChangesetAnswer, RecordAnswer
-
-Row = dict[str, Any]
 
 
 class OfStatus(StrictModel):
@@ -52,31 +51,12 @@ class Called(StrictModel):
 class OfBank(Called):
     """Branches of a bank."""
 
-    code: BankCode
-
-
-def _records(context: ZenginContext, filters: OfStatus, paging: Paging) -> tuple[list[Record], str | None]:
-    return service.records(context, filters.status, limit=paging.limit, cursor=paging.cursor)
-
-
-def _changesets(
-    context: ZenginContext, filters: OfChangesetStatus, paging: Paging
-) -> tuple[list[Changeset], str | None]:
-    return service.changesets(context, filters.status, limit=paging.limit, cursor=paging.cursor)
+    bank_code: BankCode = Field(alias="code")
 
 
 def _of_changeset(context: ZenginContext, filters: OfChangeset, _: Paging) -> tuple[list[Record], None]:
     service.changeset(context, filters.changeset_id)
     return service.records_of(context, filters.changeset_id), None
-
-
-def _banks(context: ZenginContext, filters: Called, paging: Paging) -> tuple[list[Row], str | None]:
-    return service.banks(context, filters.text, as_of=filters.as_of, limit=paging.limit, cursor=paging.cursor)
-
-
-def _branches(context: ZenginContext, filters: OfBank, paging: Paging) -> tuple[list[Row], str | None]:
-    code, text = filters.code, filters.text
-    return service.branches(context, code, text, as_of=filters.as_of, limit=paging.limit, cursor=paging.cursor)
 
 
 def _accounts(record: Record) -> list[str]:
@@ -95,28 +75,29 @@ _RECORD_COLUMNS: Final[Columns] = {
     "reason": "reason",
 }
 
-RECORDS: Final = List(
+RECORDS: Final[List[ZenginContext, Any, Record]] = List(
     filters=OfStatus,
-    read=_records,
+    read=paged(service.records),
     row=RecordAnswer,
-    of=RecordAnswer.of,
     columns=_RECORD_COLUMNS,
     empty="no record",
+    path="/diffs",
+    name="list_diffs",
+    doc="The records of a status, newest first.",
 )
-CHANGESET_RECORDS: Final = List(
+CHANGESET_RECORDS: Final = replace(
+    RECORDS,
     filters=OfChangeset,
     read=_of_changeset,
-    row=RecordAnswer,
-    of=RecordAnswer.of,
-    columns=_RECORD_COLUMNS,
-    empty="no record",
     paging=None,
+    path="/changesets/{id}/diffs",
+    name="list_changeset_diffs",
+    doc="Every record of a changeset, by table and key; none while it is held.",
 )
 CHANGESETS: Final = List(
     filters=OfChangesetStatus,
-    read=_changesets,
+    read=paged(service.changesets),
     row=ChangesetAnswer,
-    of=ChangesetAnswer.of,
     columns={
         "changeset": "id",
         "date": "business_date",
@@ -127,20 +108,29 @@ CHANGESETS: Final = List(
         "reason": "reason",
     },
     empty="no changeset",
+    path="/changesets",
+    name="list_changesets",
+    doc="The changesets, one a snapshot, newest first.",
 )
 BANKS: Final = List(
     filters=Called,
-    read=_banks,
+    read=paged(service.banks),
     row=BankAnswer,
-    of=BankAnswer.of,
     columns={name: name for name in BankAnswer.model_fields},
     empty="no bank is called so",
+    path="/banks",
+    name="list_banks",
+    doc="The banks, by code, first those that are called so: in any writing, by their formal names (信用金庫) too.",
 )
 BRANCHES: Final = List(
     filters=OfBank,
-    read=_branches,
+    read=paged(service.branches),
     row=BranchAnswer,
-    of=BranchAnswer.of,
     columns={name: name for name in BranchAnswer.model_fields},
     empty="no branch is called so",
+    path="/banks/{code}/branches",
+    name="list_branches",
+    doc="The branches of a bank, by code.",
 )
+
+ROUTES: Final = (RECORDS, CHANGESETS, CHANGESET_RECORDS, BANKS, BRANCHES)

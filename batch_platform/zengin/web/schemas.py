@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.alias_generators import to_camel
 
-from batch_platform.web.api.strict import StrictModel
+from batch_platform.web.api.answers import Answer, From
 from batch_platform.zengin.model import (
-    Approval,
     ChangeClass,
-    Changeset,
     ChangesetStatus,
     DiffType,
     HoldReason,
@@ -23,30 +21,48 @@ from batch_platform.zengin.model import (
     Table,
     Verdict,
 )
-from batch_platform.zengin.service import ChangesetDecision, Decision, IngestCheck
+from batch_platform.zengin.service import Decision
 
 BankCode = Annotated[str, Field(pattern=r"^[0-9]{4}$", examples=["0001"])]
 BranchCode = Annotated[str, Field(pattern=r"^[0-9]{3}$", examples=["001"])]
+
+
+def _camel(row: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if row is None else {to_camel(column): value for column, value in row.items()}
+
+
+def _last(part: str) -> From:
+    """Of the approval that let a record go on."""
+
+    def of(record: Record) -> Any:
+        approved = record.approvals and record.status is not Status.PENDING
+        return getattr(record.approvals[-1], part) if approved else None
+
+    return From(of)
+
+
 Row = Annotated[
-    dict[str, str], Field(examples=[{"bankCode": "0001", "branchCode": "001", "branchName": "東京営業部"}])
+    dict[str, str],
+    BeforeValidator(_camel),
+    Field(examples=[{"bankCode": "0001", "branchCode": "001", "branchName": "東京営業部"}]),
 ]
 
 
-class ApprovalAnswer(StrictModel):
+class ApprovalAnswer(Answer):
     """Who said yes, and when."""
 
     account: str
     at: datetime
 
 
-class Changed(StrictModel):
+class Changed(Answer):
     """A column before and after."""
 
     old: str
     new: str
 
 
-class RecordAnswer(StrictModel):
+class RecordAnswer(Answer):
     """A proposal: one item of `zengin-data-diff-{env}`. `version` is what a decision names, as its ETag is."""
 
     id: str
@@ -59,15 +75,15 @@ class RecordAnswer(StrictModel):
     key: str | None
     zengin_data: Row | None
     current_data: Row | None
-    changes: dict[str, Changed]
+    changes: Annotated[dict[str, Changed], BeforeValidator(_camel)]
     change_class: ChangeClass | None
     risk: Risk
     reason: str
     base_hash: str | None
     new_hash: str | None
     approvals: list[ApprovalAnswer]
-    approved_by: str | None
-    approved_at: datetime | None
+    approved_by: Annotated[str | None, _last("account")]
+    approved_at: Annotated[datetime | None, _last("at")]
     not_before: date | None
     executed_at: datetime | None
     execution_result: dict[str, Any] | None
@@ -79,43 +95,19 @@ class RecordAnswer(StrictModel):
     ttl: int | None
     error: str | None
 
-    @classmethod
-    def of(cls, record: Record) -> RecordAnswer:
-        last = record.approvals[-1] if record.approvals and record.status is not Status.PENDING else None
-        changes = {to_camel(column): Changed(**change) for column, change in record.changes.items()}
-        return cls.of_attributes(
-            record,
-            zengin_data=_row(record.zengin_data),
-            current_data=_row(record.current_data),
-            changes=changes,
-            approvals=_approvals(record.approvals),
-            approved_by=last and last.account,
-            approved_at=last and last.at,
-            execution_result=None if record.execution_result is None else dict(record.execution_result),
-            data_summary=None if record.data_summary is None else dict(record.data_summary),
-            metadata=dict(record.metadata),
-        )
 
-
-class DecisionAnswer(StrictModel):
+class DecisionAnswer(Answer):
     """The record as it stands now; `waiting`: another account's approval is needed."""
 
     record: RecordAnswer
     waiting: bool
 
     @classmethod
-    def of(cls, decision: Decision) -> DecisionAnswer:
-        [answer] = cls.of_each(decision)
-        return answer
-
-    @classmethod
     def of_each(cls, decision: Decision) -> list[DecisionAnswer]:
-        return [
-            cls(record=RecordAnswer.of(record), waiting=record.id in decision.waiting) for record in decision.records
-        ]
+        return [cls.of({}, record=record, waiting=record.id in decision.waiting) for record in decision.records]
 
 
-class ChangesetAnswer(StrictModel):
+class ChangesetAnswer(Answer):
     """All changes that one snapshot proposes. A bulk approval names `payloadHash` and the count of `rows`."""
 
     id: str
@@ -138,12 +130,8 @@ class ChangesetAnswer(StrictModel):
     inverse_of: str | None
     proposed_by: Annotated[str | None, Field(description="Who asked for an undoing; never its only approver.")]
 
-    @classmethod
-    def of(cls, changeset: Changeset) -> ChangesetAnswer:
-        return cls.of_attributes(changeset, counts=dict(changeset.counts), approvals=_approvals(changeset.approvals))
 
-
-class CheckAnswer(StrictModel):
+class CheckAnswer(Answer):
     """Something a release failed on the way in."""
 
     name: str
@@ -155,25 +143,16 @@ class ChangesetDetailAnswer(ChangesetAnswer):
 
     failed_checks: list[CheckAnswer]
 
-    @classmethod
-    def with_checks(cls, changeset: Changeset, failed: Sequence[IngestCheck]) -> ChangesetDetailAnswer:
-        checks = [CheckAnswer(name=check.name, description=check.description) for check in failed]
-        return cls(**dict(ChangesetAnswer.of(changeset)), failed_checks=checks)
 
-
-class ChangesetDecisionAnswer(StrictModel):
+class ChangesetDecisionAnswer(Answer):
     """The changeset as it stands now, records that moved, and those that wait for another account."""
 
     changeset: ChangesetAnswer
     moved: int
     waiting: int
 
-    @classmethod
-    def of(cls, decision: ChangesetDecision) -> ChangesetDecisionAnswer:
-        return cls(changeset=ChangesetAnswer.of(decision.changeset), moved=decision.moved, waiting=decision.waiting)
 
-
-class BankAnswer(StrictModel):
+class BankAnswer(Answer):
     """A bank as the feed writes it."""
 
     bank_code: BankCode
@@ -182,12 +161,8 @@ class BankAnswer(StrictModel):
     bank_hira: str
     bank_roma: str
 
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> BankAnswer:
-        return cls(**{name: row[name] for name in cls.model_fields})
 
-
-class BranchAnswer(StrictModel):
+class BranchAnswer(Answer):
     """A branch as the feed writes it."""
 
     bank_code: BankCode
@@ -196,15 +171,3 @@ class BranchAnswer(StrictModel):
     branch_kana: str
     branch_hira: str
     branch_roma: str
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> BranchAnswer:
-        return cls(**{name: row[name] for name in cls.model_fields})
-
-
-def _row(row: Mapping[str, str] | None) -> dict[str, str] | None:
-    return None if row is None else {to_camel(column): value for column, value in row.items()}
-
-
-def _approvals(given: Sequence[Approval]) -> list[ApprovalAnswer]:
-    return [ApprovalAnswer.of_attributes(approval) for approval in given]

@@ -5,33 +5,25 @@ from __future__ import annotations
 from typing import Final
 
 from toy import service
-from toy.service import Row, ToyContext
 
-from batch_platform.kit.lists import List, NoFilters, Paging
-from batch_platform.web.api.strict import StrictModel
+from batch_platform.kit.lists import List, NoFilters, whole
+from batch_platform.web.api.answers import Answer
 
 
-class ToyAnswer(StrictModel):
+class ToyAnswer(Answer):
     """A toy and the turns that are left."""
 
     name: str
     turns: int
 
-    @classmethod
-    def of(cls, row: Row) -> ToyAnswer:
-        return cls(**row)
-
-
-def _toys(context: ToyContext, _filters: NoFilters, _paging: Paging) -> tuple[list[Row], None]:
-    return service.toys(context), None
-
 
 TOYS: Final = List(
     filters=NoFilters,
-    read=_toys,
+    read=whole(service.toys),
     row=ToyAnswer,
-    of=ToyAnswer.of,
     columns={"toy": "name", "turns left": "turns"},
     empty="no toy",
     paging=None,
+    name="list_toys",
+    doc="Every toy.",
 )

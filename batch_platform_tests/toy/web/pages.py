@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from toy import service
 from toy.opening import open_context
 from toy.service import ToyContext
@@ -12,8 +12,9 @@ from toy.web.actions import WIND
 from toy.web.lists import TOYS, ToyAnswer
 
 from batch_platform.core.audit import writes
-from batch_platform.kit import actions, lists, session
+from batch_platform.kit import actions, lists
 from batch_platform.kit.domain import AppContext, WebRoom
+from batch_platform.kit.requests import session_on, state_of
 from batch_platform.kit.session import Session
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.web.access.dependencies import requires
@@ -24,19 +25,10 @@ api = APIRouter(prefix="/api/toys", tags=["toy"])
 pages = APIRouter()
 
 
-async def _context(request: Request) -> ToyContext:
-    context: ToyContext = request.app.state.toy
-    return context
+Context = Annotated[ToyContext, state_of("toy")]
+Acting = Annotated[Session[ToyContext], session_on("toy")]
 
-
-async def _session(request: Request) -> Session[ToyContext]:
-    return session.of_request(request, await _context(request))
-
-
-Context = Annotated[ToyContext, Depends(_context)]
-Acting = Annotated[Session[ToyContext], Depends(_session)]
-
-lists.route(api, TOYS, "", name="list_toys", doc="Every toy.", context=Context, permission="toys:read")
+lists.routes(api, (TOYS,), context=Context, permission="toys:read")
 actions.route(
     api,
     WIND,
@@ -46,7 +38,6 @@ actions.route(
     session=Acting,
     target=Annotated[str, Path(alias="name")],
     answer=ToyAnswer,
-    of=ToyAnswer.of,
 )
 
 
