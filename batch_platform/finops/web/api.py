@@ -17,16 +17,7 @@ from batch_platform.finops.model import Budget
 from batch_platform.finops.months import month_start
 from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.service.audit import DELETE_BUDGET, REQUEUE, SET_BUDGET
-from batch_platform.finops.web.context import (
-    OPERATE,
-    READ,
-    WRITE,
-    Context,
-    ProjectId,
-    RecordOf,
-    like,
-    wire_names,
-)
+from batch_platform.finops.web.context import OPERATE, READ, WRITE, Context, ProjectId, RecordOf, like, wire_names
 from batch_platform.finops.web.lists import BUDGETS, ROUTES
 from batch_platform.finops.web.schemas import (
     AnomaliesAnswer,

@@ -11,16 +11,7 @@ from batch_platform.core.audit import writes
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.service.audit import CHANGE, CREATE, DISABLE, REMOVE
-from batch_platform.finops.web.context import (
-    OPERATE,
-    READ,
-    WRITE,
-    Context,
-    ProjectId,
-    RecordOf,
-    like,
-    wire_names,
-)
+from batch_platform.finops.web.context import OPERATE, READ, WRITE, Context, ProjectId, RecordOf, like, wire_names
 from batch_platform.finops.web.schemas import FormatName, ProjectAnswer, RemovalAnswer, TestAnswer
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented

@@ -10,13 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 
 from batch_platform.finops.budgets import BudgetState
-from batch_platform.finops.model import (
-    ArchiveReason,
-    FileStatus,
-    Format,
-    MonthState,
-    RestatementReason,
-)
+from batch_platform.finops.model import ArchiveReason, FileStatus, Format, MonthState, RestatementReason
 from batch_platform.finops.service.projects import TestStep
 from batch_platform.web.api.answers import Answer, Digits, From, MonthName, Sentence
 

@@ -12,12 +12,7 @@ from batch_platform.outbox.model import Category, Channel
 from batch_platform.outbox.web.actions import RETRY, SUPPRESS, UNSUPPRESS
 from batch_platform.outbox.web.context import READ, Acting, Work
 from batch_platform.outbox.web.lists import ROUTES
-from batch_platform.outbox.web.schemas import (
-    NoticeAnswer,
-    NoticeDetailAnswer,
-    PreviewAnswer,
-    SuppressionAnswer,
-)
+from batch_platform.outbox.web.schemas import NoticeAnswer, NoticeDetailAnswer, PreviewAnswer, SuppressionAnswer
 from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{id:uuid7}`)
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented

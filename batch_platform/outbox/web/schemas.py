@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from batch_platform.outbox.model import (
-    Category,
-    Channel,
-    Reason,
-    State,
-    SuppressionReason,
-)
+from batch_platform.outbox.model import Category, Channel, Reason, State, SuppressionReason
 from batch_platform.web.api.answers import Answer, From, Sentence
 
 

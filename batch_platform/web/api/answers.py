@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, ConfigDict, model_validator
@@ -79,16 +80,23 @@ class _Fields(dict[str, Any]):
 
 def _fields(model: type[Answer], source: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
     found = {}
-    for name, field in model.model_fields.items():
+    for name, place in _places(model):
         if name in left_out:
             continue
-        place = next((part.place for part in field.metadata if isinstance(part, From)), name)
         value = _at(source, place) if isinstance(place, str) else place(source)
         if value is _ABSENT:
             value = _at(source, name)
         if value is not _ABSENT:
             found[name] = value
     return found
+
+
+@cache
+def _places(model: type[Answer]) -> list[tuple[str, str | Callable[[Any], Any]]]:
+    return [
+        (name, next((part.place for part in field.metadata if isinstance(part, From)), name))
+        for name, field in model.model_fields.items()
+    ]
 
 
 def _at(source: Any, place: str) -> Any:
