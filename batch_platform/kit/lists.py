@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Final, Generic, Literal, TypeVar
 
-from batch_platform.core import terminal
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_json, print_rows
 from batch_platform.kit import signatures
@@ -61,7 +60,7 @@ class List(Generic[C, F, R]):
 
     `filters`  what narrows it: parameters of the route by their aliases, options of the command by their names
     `read`     the rows of a page, and the cursor of the next one; all rows where `paging` is None: `paged` and
-               `whole` make it of a use case that takes the filters by their names
+               `unpaged` make it of a use case that takes the filters by their names
     `row`      the API's model of a row, and of each line of `--json`; `of` makes it, its own where that is left out
     `columns`  what people see of a row
     `empty`    what they are told when there is none
@@ -92,7 +91,7 @@ def paged(use_case: Callable[Concatenate[C, ...], tuple[Sequence[R], str | None]
     return lambda context, given, page: use_case(context, **dict(given), limit=page.limit, cursor=page.cursor)
 
 
-def whole(use_case: Callable[Concatenate[C, ...], Sequence[R]]) -> Read[C, R]:
+def unpaged(use_case: Callable[Concatenate[C, ...], Sequence[R]]) -> Read[C, R]:
     """Of a use case that takes the filters by their names, and answers with all rows."""
     return lambda context, given, _: (use_case(context, **dict(given)), None)
 
@@ -177,7 +176,7 @@ def command(
 
     parameters = signatures.of_command(listing.filters, options or {})
     if listing.paging is not None:
-        limit = typer.Option(parser=terminal.whole(1, 10_000), metavar="N", help="Rows at most.")
+        limit = typer.Option(parser=whole(1, 10_000), metavar="N", help="Rows at most.")
         parameters.append(parameter("limit", Annotated[int | None, limit], None))
     if resumes:
         cursor = typer.Option("--cursor", help="Where the page before has ended.")

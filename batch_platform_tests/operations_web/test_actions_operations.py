@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from batch_platform.cli import jobs as cli
 from batch_platform.core.caller import system_user
-from batch_platform.operations import cli, service
+from batch_platform.operations import service
 from batch_platform.operations.actions import ACTIONS, CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.model import Launch
 from batch_platform.operations.web import api, pages

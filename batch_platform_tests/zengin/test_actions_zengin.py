@@ -30,7 +30,7 @@ from batch_platform_tests.zengin.test_cli_zengin import Shell, shell
 __all__ = ["shell"]
 
 SURFACES = of_web(DOMAIN) | of_commands(*DOMAIN.commands)
-NAMES = {action.name for action in ACTIONS}
+NAMES = set(ACTIONS)
 INTENTS = {EXECUTE, *NAMES}
 PLACES = {"diff": "records", "changeset": "changesets"}
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from batch_platform.kit.actions import Action, Nothing, Targets
-from batch_platform.kit.lists import List, NoFilters, paged, whole
+from batch_platform.kit.lists import List, NoFilters, paged, unpaged
 from batch_platform.kit.session import Session
 from batch_platform.staffing.ids import Id
 from batch_platform.staffing.service import StaffingContext, approaches
@@ -75,7 +75,7 @@ class OfOccurrences(StrictModel):
 
 APPROACHES: Final = List(
     filters=NoFilters,
-    read=whole(approaches.approaches),
+    read=unpaged(approaches.approaches),
     row=ApproachAnswer,
     columns={
         "approach": "approach_id",

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from batch_platform.kit.lists import List, NoFilters, whole
+from batch_platform.kit.lists import List, NoFilters, unpaged
 from batch_platform.staffing import retention
 from batch_platform.staffing.service import StaffingContext, maintenance
 from batch_platform.web.api.answers import Answer, From, Sentence
@@ -77,7 +77,7 @@ class OfRuns(StrictModel):
 
 FINDINGS: Final = List(
     filters=OfFindings,
-    read=whole(maintenance.findings),
+    read=unpaged(maintenance.findings),
     row=FindingAnswer,
     columns={
         "job": "job",
@@ -94,7 +94,7 @@ FINDINGS: Final = List(
 )
 RUNS: Final = List(
     filters=OfRuns,
-    read=whole(maintenance.runs),
+    read=unpaged(maintenance.runs),
     row=WeeklyRunAnswer,
     columns={
         "job": "job",

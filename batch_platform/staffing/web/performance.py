@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from batch_platform.kit.lists import List, NoFilters, whole
+from batch_platform.kit.lists import List, NoFilters, unpaged
 from batch_platform.staffing import ids
 from batch_platform.staffing.ids import Id
 from batch_platform.staffing.service import performance
@@ -60,7 +60,7 @@ class OfFigures(StrictModel):
 
 WEEKS: Final = List(
     filters=NoFilters,
-    read=whole(performance.weeks),
+    read=unpaged(performance.weeks),
     row=WeekAnswer,
     columns={"week": "week", "analysed": "analysed_at", "requests": "requests", "failed": "failed"},
     empty="no week was analysed yet",
@@ -71,7 +71,7 @@ WEEKS: Final = List(
 )
 FIGURES: Final = List(
     filters=OfFigures,
-    read=whole(performance.figures),
+    read=unpaged(performance.figures),
     row=FiguresAnswer,
     columns={
         "kind": "kind",

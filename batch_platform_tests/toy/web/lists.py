@@ -6,7 +6,7 @@ from typing import Final
 
 from toy import service
 
-from batch_platform.kit.lists import List, NoFilters, whole
+from batch_platform.kit.lists import List, NoFilters, unpaged
 from batch_platform.web.api.answers import Answer
 
 
@@ -19,7 +19,7 @@ class ToyAnswer(Answer):
 
 TOYS: Final = List(
     filters=NoFilters,
-    read=whole(service.toys),
+    read=unpaged(service.toys),
     row=ToyAnswer,
     columns={"toy": "name", "turns left": "turns"},
     empty="no toy",
