@@ -150,7 +150,7 @@ def test_what_a_domain_names_is_there(domain: Domain) -> None:
     """A name is text until it is asked for, which the demo's is by nobody but `make demo`."""
     kinds = {domain.rules: Rule, domain.workers: Worker, domain.gauges: Gauge}
     assert all(isinstance(each, kind) for named, kind in kinds.items() for each in named())
-    assert all(re.fullmatch(r"[a-z_-]+\.[a-z_-]+", action.name) for action in domain.actions())
+    assert all(re.fullmatch(r"[a-z_-]+\.[a-z_-]+", name) for name in domain.actions())
     assert isinstance(domain.web(), WebRoom)
     assert all(isinstance(group(), typer.Typer) for group in domain.commands.values())
     assert domain.dagster is None or domain.dagster().domain == domain.name
