@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import shutil
 import signal
@@ -31,6 +32,7 @@ from batch_platform.operations import platform
 from batch_platform.settings import Settings, load_settings
 from batch_platform.web.access import passwords
 from batch_platform_tests.chromium import browser, open_page
+from batch_platform_tests.forks import LOADED
 from batch_platform_tests.site import Site
 
 if TYPE_CHECKING:
@@ -155,6 +157,16 @@ def certificates_read_once() -> Iterator[None]:
     """Each of httpx's clients would read all certificates anew, which takes longer than what most of them ask."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(httpx_transports, "create_ssl_context", cache(httpx.create_ssl_context))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_fork_server() -> Iterator[None]:
+    """Whoever is the first to have processes forked, all others have theirs from it too: it loads everything."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload([LOADED])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(forks), "set_forkserver_preload", lambda *_: None)
         yield
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from batch_platform_tests.forks import Fork
 
 _SCRIPT = """
 import time
@@ -18,7 +19,7 @@ time.sleep(600)
 @contextmanager
 def other_worker() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that does nothing, and its name as a worker; killed at the end."""
-    with subprocess.Popen([sys.executable, "-c", _SCRIPT], stdout=subprocess.PIPE, text=True) as process:
+    with Fork("-c", _SCRIPT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             yield process, process.stdout.readline().strip()

@@ -29,7 +29,8 @@ ENVIRONMENT = {
     "local/services.py": "which services the user's environment names",
     "local/tools.py": "what an installation inherits",
     "local/up.py": "which services the user's environment names",
-    "staffing/proving/senders.py": "what the processes of the crash proof inherit",
+    "proving/processes.py": "what the processes of a crash proof inherit",
+    "staffing/proving/senders.py": "the addresses of the proof's own database and sink, for a command",
 }
 READERS = {"os.environ", "os.environb", "os.getenv", "os.putenv", "dg.EnvVar"}
 # Where a float is no money. Seconds and jitter are `float` in annotations, which are not looked at.

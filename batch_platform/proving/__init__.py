@@ -10,6 +10,5 @@ faults      clients whose worker dies, stops or meets failures at chosen request
 postgres    the same at the commits of PostgreSQL, and a database of the proof's own
 ground      tables and a bucket of the proof's own, a clock of all workers, and clearing away what proofs left
 processes   real processes that are killed and stopped
-worker      the process that is killed and stopped
 cli         the command `prove` of a domain
 """

@@ -6,12 +6,10 @@ import csv
 import io
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +25,7 @@ from batch_platform.core.clock import utc_now
 from batch_platform.settings import Settings
 from batch_platform.web.access import service as access
 from batch_platform.web.access.model import Role
+from batch_platform_tests.forks import CONSOLE_SCRIPT, Fork
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -96,9 +95,8 @@ class Shell:
         return self(*words, "--json").json
 
     def started(self, *words: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
-        """The installed console script, as a process of its own."""
-        command = [str(Path(sys.executable).parent / "batch-platform"), "btc", *words]
-        return subprocess.Popen(command, env=os.environ.copy(), text=True, stdout=subprocess.PIPE, stderr=stderr)
+        """The console script as a process of its own."""
+        return Fork(*CONSOLE_SCRIPT, "btc", *words, stdout=subprocess.PIPE, stderr=stderr)
 
     def work(self) -> BtcContext:
         return open_work()

@@ -8,7 +8,6 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -32,6 +31,7 @@ from batch_platform.operations.model import JOB_TAG, PARAMETERS_TAG, REQUESTED_B
 from batch_platform.settings import Settings, load_settings
 from batch_platform_tests.btc.cli_shell import AS_KEI, Shell, accounts, shell
 from batch_platform_tests.btc.service_tools import approved
+from batch_platform_tests.forks import Fork
 from batch_platform_tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -145,6 +145,12 @@ cli.main()
 """
 
 
+def killed(*words: str) -> None:
+    process = Fork("-c", DYING, *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL, printed
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize(
     ("deed", "left"),
@@ -163,8 +169,7 @@ def test_a_killed_command_goes_on_by_the_same_command_and_key(shell: Shell, deed
     shell.seeded(20)
     before = balances(shell)
     words = (*ADJUST, "--approve", "--key", "nov", *AS_KEI)
-    killed = subprocess.run([sys.executable, "-c", DYING, *deed, *words], check=False, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    killed(*deed, *words)
     [batch] = shell.json("list")
     assert batch["status"] == left
     done = shell.json(*words)
@@ -175,7 +180,7 @@ def test_a_killed_command_goes_on_by_the_same_command_and_key(shell: Shell, deed
         assert after[row["user_id"]] == before[row["user_id"]] + Decimal(row["amount"])
     if deed == ("approve", "-", "before"):
         back = ("rollback", done["batch_id"], "--approve", "--key", "back", *AS_KEI)
-        assert subprocess.run([sys.executable, "-c", DYING, *deed, *back], check=False).returncode == -signal.SIGKILL
+        killed(*deed, *back)
         assert "reversed by" in shell("list").out
         taken = shell.json(*back)
         assert (taken["status"], taken["reverses"]) == ("completed", done["batch_id"])

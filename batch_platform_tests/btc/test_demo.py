@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -24,6 +23,7 @@ from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import Opening, table_names
 from batch_platform.local.provision import restore
 from batch_platform.settings import Settings
+from batch_platform_tests.forks import Fork
 from batch_platform_tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -139,13 +139,12 @@ def test_it_keeps_away_from_other_balances(own: Settings, work: BtcContext) -> N
 
 def killed_after(settings: Settings, stage: str, seconds: float) -> bool:
     """Start the demo and kill it a little after it has told of a stage; False when it was done sooner."""
-    with subprocess.Popen(
-        [sys.executable, "-c", DEMO],
+    with Fork(
+        *("-c", DEMO),
         env={**os.environ, "BTC_PROJECT": settings.of(BtcSettings).project},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        text=True,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
@@ -30,7 +29,7 @@ def test_no_worker_outlives_the_proof(provisioned: Settings) -> None:
     with own_ground(provisioned) as ground, batch_workers(ground, ahead=1) as waiting:
         first = next(waiting)
         second = next(waiting)
-        os.kill(first.process.pid, signal.SIGKILL)
+        first.send(signal.SIGKILL)
         with pytest.raises(PermanentFailure, match="a worker cannot be started"):
             first.begin("no batch")
         assert second.runs
@@ -41,7 +40,7 @@ def test_a_worker_that_failed_before_it_was_killed_is_told_of(provisioned: Setti
     with own_ground(provisioned) as ground, batch_workers(ground) as waiting:
         worker = next(waiting)
         worker.begin("01999999-0000-7000-8000-000000000000")
-        worker.process.wait(PATIENCE)
+        worker.process.join(PATIENCE)
         died, [wrong] = worker.kill()
     assert not died
     assert "a worker ended with 1: " in wrong

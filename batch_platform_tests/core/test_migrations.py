@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from alembic import command
 
 from batch_platform import migrations
 from batch_platform.core.failures import TransientFailure
+from batch_platform_tests.forks import Fork
 from batch_platform_tests.waiting import PATIENCE, eventually
 
 TABLES = {
@@ -35,8 +35,8 @@ def tables(database_url: str) -> set[str]:
     return {str(name) for (name,) in rows}
 
 
-def launch(database_url: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", UPGRADE, database_url], stderr=subprocess.PIPE)
+def launch(database_url: str) -> Fork:
+    return Fork("-c", UPGRADE, database_url, stderr=subprocess.PIPE)
 
 
 def test_upgrading_twice_is_upgrading_once(database_url: str) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from batch_platform.zengin import service as zengin
 from batch_platform.zengin.service import ZenginContext
 from batch_platform_tests.conftest import make_home
 from batch_platform_tests.finops.bucket import CurBucket, File, csv_gz, line
+from batch_platform_tests.forks import CONSOLE_SCRIPT, Fork
 from batch_platform_tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -95,19 +95,17 @@ class Machine:
         self, *command: str, more: Mapping[str, str] | None = None, output: TextIO | None = None
     ) -> subprocess.Popen[str]:
         """Start a Python program in a process group of its own; its output goes to a file or a pipe."""
-        return subprocess.Popen(
-            [sys.executable, *command],
+        return Fork(
+            *command,
             env=self.environ(more),
             cwd=self.home.root,
-            stdin=subprocess.DEVNULL,
             stdout=output or subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            text=True,
         )
 
     def spawn_cli(self, *arguments: str, more: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        return self.spawn("-c", "from batch_platform.cli import main; main()", *arguments, more=more)
+        return self.spawn(*CONSOLE_SCRIPT, *arguments, more=more)
 
     def cli(self, *arguments: str, code: int = 0, more: Mapping[str, str] | None = None) -> str:
         """Run `batch-platform` to its end; what it printed."""

@@ -122,10 +122,11 @@ class Stack:
         self.began = time.time()
         with self.output.open("w") as output:
             # stacks that start at the same time would all find port 8000 free
-            command = ("-c", _UP, self.definitions, self.server, str(free_port()))
+            port = free_port()
+            command = ("-c", _UP, self.definitions, self.server, str(port))
             self.process = self.machine.spawn(*command, more=self.more, output=output)
         try:
-            eventually(lambda: "ready: http" in self._said())
+            eventually(lambda: f"ready: http://127.0.0.1:{port}" in self._said())
             eventually(self._sensor)
         except BaseException:
             self.__exit__()

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project
 from batch_platform_tests.finops.test_commitments import pod, rows_of
 from batch_platform_tests.finops.test_places import put_case
+from batch_platform_tests.forks import CONSOLE_SCRIPT, Fork
 from batch_platform_tests.waiting import PATIENCE
 
 SECRET = "external-id-4f1c"
@@ -76,13 +76,11 @@ def run(pool: object, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: py
 
 
 def script(*arguments: str) -> Result:
-    """The installed console script, as a process of its own."""
-    command = [str(Path(sys.executable).parent / "batch-platform"), "cur", *arguments]
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, env=os.environ.copy(), timeout=PATIENCE
-    )
-    assert "Traceback" not in done.stdout + done.stderr
-    return Result(done.returncode, done.stdout, done.stderr)
+    """The console script as a process of its own."""
+    process = Fork(*CONSOLE_SCRIPT, "cur", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert "Traceback" not in out + err
+    return Result(process.returncode, out, err)
 
 
 def failure(result: Result, code: int) -> str:
@@ -378,12 +376,12 @@ def test_the_other_formats_of_a_report_say_the_same(
 
 
 @pytest.mark.parametrize(("form", "column"), [("parquet", "amount"), ("focus-parquet", "BilledCost")])
-def test_a_report_as_parquet(published: Project, form: str, column: str) -> None:
-    command = [str(Path(sys.executable).parent / "batch-platform"), "cur", "report", published.id, "2024-10"]
-    done = subprocess.run(
-        [*command, "--format", form], check=True, capture_output=True, env=os.environ.copy(), timeout=120
-    )
-    amounts = pl.read_parquet(io.BytesIO(done.stdout))[column]
+def test_a_report_as_parquet(published: Project, tmp_path: Path, form: str, column: str) -> None:
+    report = tmp_path / "report"
+    with report.open("wb") as file:
+        command = Fork(*CONSOLE_SCRIPT, "cur", "report", published.id, "2024-10", "--format", form, stdout=file)
+    assert command.wait(PATIENCE) == 0
+    amounts = pl.read_parquet(report)[column]
     assert (amounts.sum(), amounts.dtype) == (Decimal("12.34"), pl.Decimal(38, 12))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from batch_platform.finops.store import Session
 from batch_platform_tests.fault_proxy import Answer, Before, FaultProxy
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project, SteppingClock
+from batch_platform_tests.forks import Fork
 from batch_platform_tests.waiting import PATIENCE, eventually
 
 LEASE = timedelta(minutes=3)
@@ -87,13 +87,7 @@ def finish(project: Project, file: ClaimedFile) -> bool:
 @contextmanager
 def claimer(project: Project, most: int) -> Iterator[subprocess.Popen[str]]:
     """Another process that claims up to `most` files once it is told to, then lives until it is told to end."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", CLAIMER, project.id, str(most)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ.copy(),
-    )
+    process = Fork("-c", CLAIMER, project.id, str(most), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     try:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import smtplib
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,11 +27,17 @@ class LocalHome:
     def __init__(self) -> None:
         self.home = Home(make_home("test"))
         self.variables: dict[str, str] = {}
+        self.number = 0
 
     def start(self) -> State:
         state = services.start(self.home, frozenset(ALL), lambda _: None, owner=os.getpid())
         self.variables = environment.environment(self.home, state)
         return state
+
+    def close(self) -> None:
+        if self.home.root.exists():
+            services.stop(self.home)
+            shutil.rmtree(self.home.root, ignore_errors=True)
 
     def kill(self, name: str) -> int:
         """kill -9, as the kernel does it when memory runs out."""
@@ -45,32 +52,39 @@ class LocalHome:
         return psycopg.connect(self.variables["DATABASE_URL"])
 
     def write(self) -> None:
-        """One acknowledged write in each store."""
+        """One acknowledged write in each store, other than the last."""
+        self.number += 1
         with self.connect() as connection:
-            connection.execute("CREATE TABLE kept (value text)")
-            connection.execute("INSERT INTO kept VALUES ('row')")
-        clients.s3(self.variables).put_object(Bucket="local-batch-platform", Key="kept/鍵", Body=b"object")
-        dynamodb = clients.dynamodb(self.variables)
-        dynamodb.create_table(
-            TableName="kept",
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        dynamodb.put_item(TableName="kept", Item={"id": {"S": "1"}, "amount": {"N": "12.50"}})
+            connection.execute("CREATE TABLE IF NOT EXISTS kept (number int)")
+            connection.execute("INSERT INTO kept VALUES (%s)", [self.number])
+        s3, dynamodb = clients.s3(self.variables), clients.dynamodb(self.variables)
+        s3.put_object(Bucket="local-batch-platform", Key="kept/鍵", Body=b"object %d" % self.number)
+        if "kept" not in dynamodb.list_tables()["TableNames"]:
+            dynamodb.create_table(
+                TableName="kept",
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        dynamodb.put_item(TableName="kept", Item={"id": {"S": "1"}, "amount": {"N": f"{self.number}.50"}})
         with self.smtp() as server:
-            server.sendmail("a@example.com", ["b@example.com"], b"Message-ID: <1@example.com>\r\n\r\nkept")
+            message = b"Message-ID: <%d@example.com>\r\n\r\nkept" % self.number
+            server.sendmail("a@example.com", ["b@example.com"], message)
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """What `read` finds as long as the last write is in each store, and no mail that was never sent."""
+        number = self.number
+        return {"postgres": (number,), "s3": b"object %d" % number, "dynamodb": f"{number}.5", "mail": [250, 550]}
 
     def read(self) -> dict[str, Any]:
         with self.connect() as connection:
-            row = connection.execute("SELECT value FROM kept").fetchone()
+            row = connection.execute("SELECT max(number) FROM kept").fetchone()
         body = clients.s3(self.variables).get_object(Bucket="local-batch-platform", Key="kept/鍵")["Body"]
         item = clients.dynamodb(self.variables).get_item(TableName="kept", Key={"id": {"S": "1"}})["Item"]
         with self.smtp() as server:
-            mails = [server.verify(f"<{number}@example.com>")[0] for number in (1, 2)]
+            mails = [server.verify(f"<{number}@example.com>")[0] for number in (self.number, self.number + 1)]
         return {"postgres": row, "s3": body.read(), "dynamodb": item["amount"]["N"], "mail": mails}
-
-    KEPT = {"postgres": ("row",), "s3": b"object", "dynamodb": "12.5", "mail": [250, 550]}  # noqa: RUF012
 
     def smtp(self) -> smtplib.SMTP:
         url = urlsplit(self.variables["SMTP_URL"])
@@ -80,13 +94,22 @@ class LocalHome:
 @pytest.fixture
 def local_home(clean_environment: None) -> Iterator[LocalHome]:
     """An empty home; what runs in it at the end is stopped."""
-    local = LocalHome()
-    try:
+    with closing(LocalHome()) as local:
         yield local
-    finally:
-        if local.home.root.exists():
-            services.stop(local.home)
-            shutil.rmtree(local.home.root, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def _kept_home(clean_environment: None) -> Iterator[LocalHome]:
+    with closing(LocalHome()) as local:
+        yield local
+
+
+@pytest.fixture
+def kept_home(_kept_home: LocalHome) -> LocalHome:
+    """A home with services that run, and data just written to each; tests kill what they like, one after another."""
+    _kept_home.start()
+    _kept_home.write()
+    return _kept_home
 
 
 def gone(home: Home) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,7 +23,7 @@ from batch_platform.local import dagster_processes, up
 from batch_platform.local.doctor import doctor
 from batch_platform.local.environment import VARIABLES
 from batch_platform.local.home import Home
-from batch_platform.local.processes import Process, accepts, answers, free_port
+from batch_platform.local.processes import Process, accepts, answers
 from batch_platform.local.programs import Program
 from batch_platform.local.state import supervisor_runs
 from batch_platform.settings import Settings, load_settings
@@ -139,13 +140,23 @@ def start(local: LocalHome, directory: Path, port: int) -> Running:
 
 @pytest.fixture
 def running(local_home: LocalHome, tmp_path: Path) -> Iterator[Running]:
-    """A running `up`, on a port that somebody else has taken."""
+    """A running `up`, whose port somebody else has taken.
+
+    The one it has chosen instead is held from then on: long before the web answers, nobody else can take it and be
+    announced as ours.
+    """
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", 0))
         squatter.listen()
         found = start(local_home, tmp_path, squatter.getsockname()[1])
         try:
-            eventually(lambda: found.said("ready: http"))
+            eventually(lambda: found.said("starting the Dagster code server"))
+            chosen = re.search(r"is taken, the web listens on ([0-9]+)", output := found.output.read_text())
+            assert chosen, output
+            assert "ready: http" not in output
+            with pytest.raises(OSError, match="in use"):
+                socket.create_server(("127.0.0.1", int(chosen[1])))
+            eventually(lambda: found.said(f"ready: http://127.0.0.1:{chosen[1]}"))
             yield found
         finally:
             found.stop()
@@ -153,24 +164,7 @@ def running(local_home: LocalHome, tmp_path: Path) -> Iterator[Running]:
 
 @pytest.mark.faults
 @pytest.mark.end_to_end
-def test_a_port_is_held_from_the_start(local_home: LocalHome, tmp_path: Path) -> None:
-    """Long before the web answers, nobody else can take it and be announced as ours."""
-    port = free_port()
-    found = start(local_home, tmp_path, port)
-    try:
-        eventually(lambda: found.said("starting the Dagster code server"))
-        with pytest.raises(OSError, match="in use"):
-            socket.create_server(("127.0.0.1", port))
-        eventually(lambda: found.said(f"ready: http://127.0.0.1:{port}"))
-        assert found.location() == "batch_platform LOADED RepositoryLocation"
-    finally:
-        found.stop()
-
-
-@pytest.mark.faults
-@pytest.mark.end_to_end
 def test_what_is_killed_comes_back(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "is taken, the web listens on" in running.output.read_text()
     eventually(lambda: running.said("sign in as admin with the password "))
     assert running.location() == "batch_platform LOADED RepositoryLocation"
     code_port = up.UpState.load(running.home).code_port

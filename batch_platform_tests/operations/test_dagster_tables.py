@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from batch_platform.core.failures import Conflict
 from batch_platform.operations.dagster import tables as dagster_tables
 from batch_platform.settings import Settings
 from batch_platform_tests.databases import empty_database, of_dagster
+from batch_platform_tests.forks import Fork
 from batch_platform_tests.waiting import PATIENCE, eventually
 
 BY_DAGSTER = "import sys; from dagster_postgres import storage; storage.DagsterPostgresStorage(sys.argv[1])"
@@ -40,8 +40,8 @@ def tables(database_url: str) -> int:
         return connection.execute("SELECT FROM pg_tables WHERE schemaname = 'public'").rowcount
 
 
-def launch(code: str, database_url: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", code, of_dagster(database_url)], stderr=subprocess.PIPE)
+def launch(code: str, database_url: str) -> Fork:
+    return Fork("-c", code, of_dagster(database_url), stderr=subprocess.PIPE)
 
 
 def killed_at(table: str, code: str, database_url: str) -> None:

@@ -31,6 +31,7 @@ from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Schedule, Sensor
 from batch_platform.resources.failures import dagster_failures
 from batch_platform.settings import Settings
+from batch_platform_tests.forks import Fork
 from batch_platform_tests.waiting import PATIENCE, eventually
 
 LETTERS = dg.StaticPartitionsDefinition(["a", "b", "c"])
@@ -185,12 +186,11 @@ class World:
 
     def spawn(self, command: str, *arguments: str) -> subprocess.Popen[str]:
         """One of the commands below as a process that pauses itself where it is told to."""
-        return subprocess.Popen(
-            [sys.executable, "-m", __name__, command, *arguments],
+        return Fork(
+            *("-m", __name__, command, *arguments),
             env={**os.environ, **self.variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         )
 
 

@@ -131,7 +131,7 @@ def play_stopped(ground: Ground, case: BatchCase) -> Played:
             worker.begin(batch.batch_id)
             _until_it_works(play, batch)
             time.sleep(play.random.random() * _MOMENTS / number)
-            worker.process.send_signal(signal.SIGSTOP)
+            worker.send(signal.SIGSTOP)
             try:
                 caught = service.batch(play.calm, batch.batch_id).status not in REVERSIBLE
                 if caught:
@@ -139,7 +139,7 @@ def play_stopped(ground: Ground, case: BatchCase) -> Played:
                 play.ended(batch.batch_id, lines)
                 play.payday()
             finally:
-                worker.process.send_signal(signal.SIGCONT)
+                worker.send(signal.SIGCONT)
             differing += worker.ended()
             if caught:
                 return Played(case, (*differing, *play.differences()), struck=1)

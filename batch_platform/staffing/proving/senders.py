@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from importlib import import_module
 from typing import Final
 
 from batch_platform.proving.cases import STUCK
-from batch_platform.proving.processes import Worker
+from batch_platform.proving.processes import Worker, workers
 from batch_platform.staffing.proving.ground import ADVERTISING_PER_DAY, Ground
 from batch_platform.staffing.proving.sink import LocalSink
 
-_PROGRAM: Final = """
-from batch_platform.cli import main
-print("ready", flush=True)
-if input():
-    main()
-"""
 _EMBEDDED: Final = "BATCH_PLATFORM_EMBEDDED"
-_COMMAND: Final = (sys.executable, "-c", _PROGRAM, "workers", "run", "notification-delivery")
+_COMMAND: Final = ("batch-platform", "workers", "run", "notification-delivery")
 _LEFT: Final = "SELECT count(*) FROM outbox.notices WHERE state IN ('pending', 'sending')"
 
 
-@contextmanager
-def senders(ground: Ground, sink: LocalSink) -> Iterator[Iterator[Worker]]:
-    """Any number of processes, one of them started ahead; none outlives the block."""
-    own = {"DATABASE_URL": ground.url, "SMTP_URL": sink.url}
+def sender(database: str, smtp: str) -> Callable[[str], object]:
+    """A process that runs the command of the resident worker, as `up` does."""
+    own = {"DATABASE_URL": database, "SMTP_URL": smtp}
     embedded = os.environ.get(_EMBEDDED, "").split(",")
-    environment = {
-        **os.environ,
+    os.environ |= {
         **own,
         # the command line sets variables that are its own to the user's services
         _EMBEDDED: ",".join(name for name in embedded if name not in own),
@@ -40,28 +32,15 @@ def senders(ground: Ground, sink: LocalSink) -> Iterator[Iterator[Worker]]:
         "OUTBOX_SENDER_ADDRESS": "東京都",
         "OUTBOX_ADVERTISING_PER_DAY": str(ADVERTISING_PER_DAY),
     }
-    made: list[Worker] = []
+    # by its name: the root imports the domains, no domain the root
+    command_line = import_module("batch_platform.cli")
+    sys.argv = [*_COMMAND]
+    return lambda _: command_line.main()
 
-    def start() -> Worker:
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(  # noqa: S603
-            _COMMAND, env=environment, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
-        )
-        made.append(Worker(process))
-        return made[-1]
 
-    def one_after_the_other() -> Iterator[Worker]:
-        following = start()
-        while True:
-            worker, following = following, start()
-            yield worker
-
-    try:
-        yield one_after_the_other()
-    finally:
-        for worker in made:
-            if worker.runs:
-                worker.kill()
+def senders(ground: Ground, sink: LocalSink) -> AbstractContextManager[Iterator[Worker]]:
+    """Any number of processes, one of them started ahead: see `workers`."""
+    return workers(sender, ground.url, sink.url, ahead=1)
 
 
 def waiting(ground: Ground) -> int:
