@@ -235,6 +235,19 @@ def test_unknown_names_and_floats_are_errors(tmp_path: Path, monkeypatch: pytest
         console.page(request, "odd.html", {"cost": "0.1"})
 
 
+def test_states_and_choices_are_called_by_their_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "worded_pages" / "templates").mkdir(parents=True)
+    (tmp_path / "worded_pages" / "__init__.py").touch()
+    source = "{{ m.state(words, 'done') }}{{ m.state(words, 'Open') }}{{ options(words, _('All')) }}"
+    (tmp_path / "worded_pages" / "templates" / "worded.html").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    console = Console(packages=["batch_platform.web", "worded_pages"], navigation=(), environment="local")
+    page = console.page(_request(build()), "worded.html", {"words": {"done": ("Done", "good")}})
+    assert '<span class="badge tone-good">完了</span>' in page
+    assert '<span class="badge tone-neutral">Open</span>' in page, "what has no word is not translated"
+    assert "完了" in page.partition("All")[2]
+
+
 def test_templates_of_all_packages_live_together() -> None:
     root = Path(batch_platform.__file__).parent
     folders = sorted(folder.parent for folder in root.rglob("templates") if list(folder.rglob("*.html")))
@@ -249,6 +262,7 @@ class Project(BaseModel, extra="forbid"):
 
 
 def test_errors_by_field() -> None:
+    assert field_errors(None) == {}
     assert field_errors(InvalidInput("bad-month", "month 2026-13 is no month", field="month")) == {
         "month": "month 2026-13 is no month"
     }
