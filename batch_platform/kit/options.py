@@ -40,13 +40,13 @@ def whole(low: int | None = None, high: int | None = None) -> Callable[[str], in
 
     def number(text: str) -> int:
         try:
-            found = parse_whole(str(text))  # a default comes as it is
+            value = parse_whole(str(text))  # a default comes as it is
         except ValueError:
             raise typer.BadParameter(f"{text!r} is not a whole number in plain digits.") from None
-        if low is not None and found < low:
-            raise typer.BadParameter(f"{found} is less than {low}.")
-        if high is not None and found > high:
-            raise typer.BadParameter(f"{found} is more than {high}.")
-        return found
+        if low is not None and value < low:
+            raise typer.BadParameter(f"{value} is less than {low}.")
+        if high is not None and value > high:
+            raise typer.BadParameter(f"{value} is more than {high}.")
+        return value
 
     return number

@@ -70,7 +70,7 @@ def portfolio_json(seen: Portfolio) -> Json:
     oldest = worth.oldest_price_at
     names = ("wallet_address", "user", "username", "status", "at")
     of_start = ("pnl_from_start", "pnl_percentage", "net_flows_usd", "baseline_at", "baseline_usd")
-    found = {
+    answers = {
         **{name: getattr(seen, name) for name in names},
         "total_value_usd": worth.total,
         **{name: getattr(seen, name) for name in of_start},
@@ -81,7 +81,7 @@ def portfolio_json(seen: Portfolio) -> Json:
         "last_updated": worth.last_updated,
         "prices_age": None if oldest is None else int((seen.at - oldest).total_seconds()),
     }
-    return dict(answer.json_of(found))
+    return dict(answer.json_of(answers))
 
 
 def portfolio(seen: Portfolio) -> None:
@@ -157,14 +157,14 @@ def pnl_json(shown: Pnl) -> Json:
         "pnl_absolute": last["pnl_absolute"],
         "pnl_percentage": last["pnl_percentage"],
     }
-    found = {
+    answers = {
         "wallet_address": shown.wallet_address,
         "period": str(shown.period),
         "data_points": len(points),
         "pnl_data": points,
         "summary": summary,
     }
-    return dict(answer.json_of(found))
+    return dict(answer.json_of(answers))
 
 
 def pnl(shown: Pnl) -> None:
@@ -183,8 +183,8 @@ def pnl(shown: Pnl) -> None:
 
 def verification_json(verified: Verification) -> Json:
     """`{equal, differences}`; `count` where there are more differences than are told."""
-    found: Json = {"equal": verified.is_equal, "differences": answer.json_of(verified.differences)}
-    return found if verified.count == len(verified.differences) else {**found, "count": verified.count}
+    answers: Json = {"equal": verified.is_equal, "differences": answer.json_of(verified.differences)}
+    return answers if verified.count == len(verified.differences) else {**answers, "count": verified.count}
 
 
 def verification(verified: Verification) -> Iterator[str]:
@@ -207,15 +207,15 @@ def _brief(value: Any) -> str:
     return str(value)
 
 
-def contest(told: Json) -> None:
+def contest(replayed: Json) -> None:
     """What a replay has come to: orders by what became of them, and the last board."""
     for part in ("orders", "positions", "investments"):
-        counts = Counter(row["status"] for row in told[part].values())
+        counts = Counter(row["status"] for row in replayed[part].values())
         say(f"{part}: " + (", ".join(f"{number:,} {status}" for status, number in sorted(counts.items())) or "none"))
-    say(f"snapshots: {len(told['snapshots']):,}, incomplete: {len(told['incomplete']):,}")
-    if not told["leaderboard"]:
+    say(f"snapshots: {len(replayed['snapshots']):,}, incomplete: {len(replayed['incomplete']):,}")
+    if not replayed["leaderboard"]:
         return
-    at, last = list(told["leaderboard"].items())[-1]
+    at, last = list(replayed["leaderboard"].items())[-1]
     say(f"leaderboard as of {at}")
     ranked = [
         {

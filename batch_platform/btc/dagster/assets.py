@@ -132,9 +132,9 @@ class Tenths:
         self._told = -1
 
     def __call__(self, message: str) -> None:
-        found = _USERS_DONE.search(message)
-        if found is not None:
-            done, users = int(found[1]), int(found[2])
+        match = _USERS_DONE.search(message)
+        if match is not None:
+            done, users = int(match[1]), int(match[2])
             step = done * _STEPS // users if users else _STEPS
             if step <= self._told:
                 return

@@ -49,4 +49,6 @@ def _verdicts(proof: Proof) -> Iterator[Verdict]:
 
 def _named(check: Check) -> str:
     """The first users that differ."""
-    return "; ".join(f"{one.user_id}: {one.found}, not {one.expected}" for one in check.differences)
+    return "; ".join(
+        f"{difference.user_id}: {difference.found}, not {difference.expected}" for difference in check.differences
+    )

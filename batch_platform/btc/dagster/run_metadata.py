@@ -24,18 +24,18 @@ def of_plan(context: BtcContext, batch: Batch) -> Metadata:
     """The seal as an administrator confirms it: count, sum and hash, the cut-off, who is left out and why."""
     if batch.plan_sha256 is None:
         return _standing(batch)
-    found = service.summary(context, batch)
+    summary = service.summary(context, batch)
     return {
         **_standing(batch),
-        "dagster/row_count": found.rows,
-        "targets": found.targets,
-        "sum, BTC": btc_text(found.amount),
+        "dagster/row_count": summary.rows,
+        "targets": summary.targets,
+        "sum, BTC": btc_text(summary.amount),
         "plan_sha256": batch.plan_sha256,
         "cut-off": _moment(batch.cutoff_at),
         "approvals missing": service.approvals_missing(batch, context.options),
-        **{f"excluded, {reason}": users for reason, users in found.excluded.items()},
-        "skipped, rounded to zero": found.counts[RowState.SKIPPED_ZERO],
-        "amounts by size": _plot(found, "Planned amounts by size"),
+        **{f"excluded, {reason}": users for reason, users in summary.excluded.items()},
+        "skipped, rounded to zero": summary.counts[RowState.SKIPPED_ZERO],
+        "amounts by size": _plot(summary, "Planned amounts by size"),
     }
 
 
@@ -59,19 +59,19 @@ def of_report(context: BtcContext, batch: Batch) -> Metadata:
     rows = service.sealed_rows(context, batch.batch_id)
     # the rows that were booked, summed up as those of a plan are
     booked = rows.filter(pl.col("state") == RowState.APPLIED).with_columns(state=pl.lit(str(RowState.PENDING)))
-    found = summarise(booked)
+    summary = summarise(booked)
     shown: Metadata = {
         **_standing(batch),
-        "dagster/row_count": found.targets,
+        "dagster/row_count": summary.targets,
         **_counts(batch),
-        "sum, BTC": btc_text(found.amount),
-        "before, BTC": btc_text(found.balance_before),
-        "after, BTC": btc_text(found.balance_after),
-        "amounts by size": _plot(found, "Booked amounts by size"),
-        "top changes": dg.MetadataValue.md(_top(found)),
+        "sum, BTC": btc_text(summary.amount),
+        "before, BTC": btc_text(summary.balance_before),
+        "after, BTC": btc_text(summary.balance_after),
+        "amounts by size": _plot(summary, "Booked amounts by size"),
+        "top changes": dg.MetadataValue.md(_top(summary)),
     }
     if failures := service.failed_users(context, batch.batch_id)[:FAILURES_SHOWN]:
-        table = _table(("user", "reason"), ((one.user_id, one.reason) for one in failures))
+        table = _table(("user", "reason"), ((failure.user_id, failure.reason) for failure in failures))
         shown["failed users"] = dg.MetadataValue.md(table)
     return shown
 
@@ -83,9 +83,9 @@ def by_state(context: BtcContext, batch: Batch) -> Sequence[Mapping[str, Any]]:
     return states.select("state", "users", btc_texts("amount").alias("btc")).to_dicts()
 
 
-def of_draft(found: Draft) -> Sequence[Mapping[str, Any]]:
+def of_draft(draft: Draft) -> Sequence[Mapping[str, Any]]:
     """Rows of a dry run: what a seal of now would hold."""
-    summary = found.summary
+    summary = draft.summary
     users = {"to book": summary.counts[RowState.PENDING], "rounded to zero": summary.counts[RowState.SKIPPED_ZERO]}
     users |= {f"excluded, {reason}": count for reason, count in summary.excluded.items()}
     return [
@@ -101,7 +101,7 @@ def _standing(batch: Batch) -> Metadata:
         "status": str(batch.status),
         "adjustment_rate, %": rate_text(batch.adjustment_rate),
         "created by": batch.created_by,
-        "approved by": ", ".join(one.account for one in batch.approvals),
+        "approved by": ", ".join(approval.account for approval in batch.approvals),
         "memo": batch.memo,
         "reverses": batch.reverses,
         "error": batch.error_message,
@@ -113,8 +113,8 @@ def _counts(batch: Batch) -> Metadata:
     return {name.replace("_", " "): value for name, value in batch.counters._asdict().items()}
 
 
-def _top(found: Summary) -> str:
-    rows = ((one.user_id, one.balance_before, one.amount, one.balance_after) for one in found.top)
+def _top(summary: Summary) -> str:
+    rows = ((change.user_id, change.balance_before, change.amount, change.balance_after) for change in summary.top)
     return _table(
         ("user", "before, BTC", "change, BTC", "after, BTC"),
         ((user, *map(btc_text, amounts)) for user, *amounts in rows),
@@ -127,8 +127,8 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _plot(found: Summary, title: str) -> dg.MarkdownMetadataValue:
-    return plot(plots.amounts_by_size(found.distribution, title=title))
+def _plot(summary: Summary, title: str) -> dg.MarkdownMetadataValue:
+    return plot(plots.amounts_by_size(summary.distribution, title=title))
 
 
 def _moment(at: Any) -> str:

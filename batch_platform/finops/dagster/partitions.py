@@ -36,5 +36,5 @@ def partition_key(project_id: str, month: date) -> str:
 def places(context: dg.AssetExecutionContext) -> list[tuple[str, ProjectMonth]]:
     """The key and the project-month of every partition of this run, oldest month first."""
     keys = [PROJECT_MONTHS.get_partition_key_from_str(str(key)).keys_by_dimension for key in context.partition_keys]
-    found = sorted(ProjectMonth(month_start(key["month"]), key["project"]) for key in keys)
-    return [(str(partition_key(place.project, place.month)), place) for place in found]
+    months = sorted(ProjectMonth(month_start(key["month"]), key["project"]) for key in keys)
+    return [(str(partition_key(place.project, place.month)), place) for place in months]

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def of_fetch(outcome: FetchOutcome) -> dict[str, Any]:
-    told = {"manifest_version": outcome.version, "missing": list(outcome.missing[:ROWS_SHOWN]), "note": outcome.note}
+    notes = {"manifest_version": outcome.version, "missing": list(outcome.missing[:ROWS_SHOWN]), "note": outcome.note}
     return {
         "status": outcome.status.value,
         "files": outcome.files,
         "bytes": outcome.total_bytes,
-        **{name: value for name, value in told.items() if value},
+        **{name: value for name, value in notes.items() if value},
     }
 
 
@@ -68,12 +68,12 @@ def of_services(outcome: PublishOutcome) -> dict[str, Any]:
     return {"dagster/row_count": by_service.height, **tabled("largest", by_service, *columns)}
 
 
-def of_anomalies(project_id: str, month: date, found: pl.DataFrame, daily: pl.DataFrame) -> dict[str, Any]:
+def of_anomalies(project_id: str, month: date, anomalies: pl.DataFrame, daily: pl.DataFrame) -> dict[str, Any]:
     title = f"{project_id} {month:%Y-%m}: anomalies in daily cost"
     return {
-        "dagster/row_count": found.height,
-        **tabled("anomalies", found.sort("score", descending=True)),
-        **_by_currency(daily, lambda currency: plots.anomaly_plot(daily, found, currency=currency, title=title)),
+        "dagster/row_count": anomalies.height,
+        **tabled("anomalies", anomalies.sort("score", descending=True)),
+        **_by_currency(daily, lambda currency: plots.anomaly_plot(daily, anomalies, currency=currency, title=title)),
     }
 
 

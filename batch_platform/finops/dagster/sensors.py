@@ -27,14 +27,14 @@ def new_deliveries(tick: Tick) -> Look:
     requested: dict[str, str] = json.loads(tick.cursor or "{}")
     with tick.resource.work() as work:
         connections = work.enabled_connections()
-        found = service.discover(work, connections, requested=requested, at_most=REQUESTS_AT_MOST)
-    notes = (*found.errors, *found.waiting)
+        discovered = service.discover(work, connections, requested=requested, at_most=REQUESTS_AT_MOST)
+    notes = (*discovered.errors, *discovered.waiting)
     for sentence in notes:
         tick.log.warning(sentence)
-    requested |= {month.place: month.token for month in found.runs if month.token}
+    requested |= {month.place: month.token for month in discovered.runs if month.token}
     tick.instance.add_dynamic_partitions(PROJECTS, [connection.project_id for connection in connections])
     return Look(
-        [request for month in found.runs for request in _shards(month)],
+        [request for month in discovered.runs for request in _shards(month)],
         "; ".join(notes) or "every manifest is as it was",
         json.dumps(requested, sort_keys=True),
     )

@@ -29,5 +29,5 @@ def status_command(day: Day, known_at: KnownAt = None, as_json: Json = False) ->
     from batch_platform.staffing.service import statuses
 
     with open_work() as work:
-        found = statuses.statuses(work, day, known_at=known_at)
-    print_rows([asdict(each) for each in found], as_json=as_json, empty="no engineers")
+        rows = statuses.statuses(work, day, known_at=known_at)
+    print_rows([asdict(each) for each in rows], as_json=as_json, empty="no engineers")

@@ -15,5 +15,5 @@ def usage_command(day: Day, as_json: Json = False) -> None:
     from batch_platform.staffing.service import usage
 
     with open_work() as work:
-        found = usage.usage(work, day)
-    print_rows([asdict(each) for each in found], as_json=as_json, empty="no companies")
+        rows = usage.usage(work, day)
+    print_rows([asdict(each) for each in rows], as_json=as_json, empty="no companies")

@@ -47,13 +47,13 @@ def results(
 ) -> Iterator[dg.AssetCheckResult]:
     """One result a check over all partitions; `looked_at`: a partition's key and one of its invariants."""
     verdicts = [
-        Verdict(each.name, key, each.holds, _said(each), blocking=each.name != GAPS, detail=_said(each))
+        Verdict(each.name, key, each.holds, _text(each), blocking=each.name != GAPS, detail=_text(each))
         for key, each in looked_at
     ]
     yield from check_results(of[0].asset_key, (spec.name for spec in of), verdicts, none="no partition")
 
 
-def _said(invariant: Invariant) -> str:
+def _text(invariant: Invariant) -> str:
     more = len(invariant.differences) - _SHOWN
     first = "; ".join(invariant.differences[:_SHOWN])
     return "holds" if invariant.holds else f"{first} and {more} more" if more > 0 else first
@@ -69,6 +69,6 @@ def _verdict(night: date, proof: BackupProof | None) -> Verdict:
     place = night.isoformat()
     if proof is None:
         return Verdict(PROVED.name, place, passed=True, description="was proved before")
-    found = "; ".join(fault.text for fault in proof.faults)
+    faults = "; ".join(fault.text for fault in proof.faults)
     detail = f"{proof.rows} rows of {proof.tables} tables, {proof.files} files; amcheck: {proof.amcheck}"
-    return Verdict(PROVED.name, place, proof.passed, found or "proved", detail=detail)
+    return Verdict(PROVED.name, place, proof.passed, faults or "proved", detail=detail)

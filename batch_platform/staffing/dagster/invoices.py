@@ -86,7 +86,7 @@ def unfinished_months(tick: Tick) -> Iterator[Request]:
 
 def _verdicts(key: str, differences: list[verifying.Difference]) -> Iterator[Verdict]:
     for check, wrong in verifying.by_check(differences).items():
-        said = "; ".join(f"{each.what}: {each.found}, not {each.expected}" for each in wrong[:5])
+        text = "; ".join(f"{each.what}: {each.found}, not {each.expected}" for each in wrong[:5])
         blocks = check != verifying.COMPLETE
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        yield Verdict(check, key, not wrong, said + more or "holds", blocking=blocks)
+        yield Verdict(check, key, not wrong, text + more or "holds", blocking=blocks)

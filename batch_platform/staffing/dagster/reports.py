@@ -34,8 +34,8 @@ def _every_report(work: StaffingContext, months: Sequence[tuple[str, date]]) -> 
 
 def _verdict(key: str, missing: list[str]) -> Verdict:
     more = len(missing) - _SHOWN
-    said = f"no report of {', '.join(missing[:_SHOWN])}{f' and {more} more' if more > 0 else ''}"
-    return Verdict(EVERY_REPORT.name, key, not missing, said if missing else "all there")
+    text = f"no report of {', '.join(missing[:_SHOWN])}{f' and {more} more' if more > 0 else ''}"
+    return Verdict(EVERY_REPORT.name, key, not missing, text if missing else "all there")
 
 
 @asset(

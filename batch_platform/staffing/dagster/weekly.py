@@ -75,8 +75,8 @@ def performance(context: dg.AssetExecutionContext, staffing: StaffingResource) -
 
 
 def _verdict(check: dg.AssetCheckSpec, day: date, findings: Sequence[Finding], bad: set[str]) -> Verdict:
-    said = "; ".join(str(each.what) for each in findings if each.severity in bad)
-    return Verdict(check.name, day.isoformat(), not said, said or "nothing", blocking=False)
+    text = "; ".join(str(each.what) for each in findings if each.severity in bad)
+    return Verdict(check.name, day.isoformat(), not text, text or "nothing", blocking=False)
 
 
 def jobs() -> tuple[DeclaredJob, ...]:

@@ -47,10 +47,10 @@ def _parts(value: Any) -> Any:
     if not isinstance(value, str) or value == "all":
         return value
     texts = re.split(r" *, *", value.strip())
-    found = [part.groups() for part in map(_PART.fullmatch, texts) if part is not None]
-    if len(found) < len(texts):
+    rates = [part.groups() for part in map(_PART.fullmatch, texts) if part is not None]
+    if len(rates) < len(texts):
         raise ValueError(Message("parts-written", "must be all, or parts such as 10=5000,8=300,exempt=100"))
-    return [{"rate": None if rate == "exempt" else rate, "amount": int(yen)} for rate, yen in found]
+    return [{"rate": None if rate == "exempt" else rate, "amount": int(yen)} for rate, yen in rates]
 
 
 class PartRequest(StrictModel):
@@ -69,7 +69,7 @@ class CreditRequest(VersionRequest):
     remarks: Text = Field(default="", description="Printed on the credit note.")
 
     @property
-    def asked(self) -> Parts:
+    def chosen(self) -> Parts:
         """As the use case takes it. Raises `InvalidInput` for a rate that is no number."""
         if self.parts == "all":
             return "all"
@@ -111,7 +111,7 @@ def _void(session: Acting, targets: Targets, given: VoidRequest) -> Decision:
 def _look_credit(session: Acting, targets: Targets, given: CreditRequest) -> Credit:
     [(name, version)] = targets.items()
     return crediting.creditable(
-        session.context, name, given.asked, by=session.by, version=version, remarks=given.remarks
+        session.context, name, given.chosen, by=session.by, version=version, remarks=given.remarks
     )
 
 
@@ -120,7 +120,7 @@ def _credit(session: Acting, targets: Targets, given: CreditRequest) -> Credit:
     return crediting.credit(
         session.context,
         name,
-        given.asked,
+        given.chosen,
         by=session.by,
         version=version,
         remarks=given.remarks,

@@ -67,8 +67,8 @@ def _answer(
 
     lines = read_lines(file)
     answers = [calculate(number, value) for number, value in objects(lines, read=read or read_strictly)]
-    for found in answers:
+    for answer in answers:
         if as_json:
-            say(json.dumps(found, ensure_ascii=False))
+            say(json.dumps(answer, ensure_ascii=False))
         else:
-            print_json(found)
+            print_json(answer)

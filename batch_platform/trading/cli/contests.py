@@ -36,8 +36,8 @@ def load_command(file: File, campaign: Campaign = None, dry_run: DryRun = False,
         print_json({**vars(done), "dry_run": dry_run})
         return
     counts = f"{done.users:,} players, {done.orders:,} orders, {done.ticks:,} ticks, {done.snapshots:,} snapshots"
-    told = "would be loaded" if dry_run else "loaded" if done.loaded else "is there already"
-    say(f"campaign {done.campaign} {told}: {counts}")
+    outcome = "would be loaded" if dry_run else "loaded" if done.loaded else "is there already"
+    say(f"campaign {done.campaign} {outcome}: {counts}")
 
 
 def replay_command(
@@ -53,11 +53,11 @@ def replay_command(
 
     lines = read_lines(file)
     with open_work() as work, showing("playing"):
-        told = contests.replay(work, lines, until=until)
+        replayed = contests.replay(work, lines, until=until)
     if as_json:
-        say(json.dumps(told, ensure_ascii=False, indent=1))
+        say(json.dumps(replayed, ensure_ascii=False, indent=1))
     else:
-        printing.contest(told)
+        printing.contest(replayed)
 
 
 def export_command(campaign: Campaign = None) -> None:

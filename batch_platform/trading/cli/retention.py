@@ -38,8 +38,8 @@ def prune_command(
                 done = prune(mine.context, day, campaign=campaign)
                 intent.after = {"date": day.isoformat(), "removed": done.removed}
     if as_json:
-        found = {"date": day, "removed": done.removed, "dry_run": dry_run}
-        print_json({**found, "campaigns": answer.json_of(done.campaigns), "partitions": done.partitions})
+        pruned = {"date": day, "removed": done.removed, "dry_run": dry_run}
+        print_json({**pruned, "campaigns": answer.json_of(done.campaigns), "partitions": done.partitions})
         return
     would = "would go" if dry_run else "gone"
     rows = [

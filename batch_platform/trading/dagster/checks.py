@@ -31,13 +31,13 @@ def results(
     """One result a check over all campaigns; `looked_at`: a campaign's name and one of its invariants."""
     of = list(specs)
     verdicts = [
-        Verdict(invariant.name, campaign, invariant.holds, _said(invariant), detail=_said(invariant))
+        Verdict(invariant.name, campaign, invariant.holds, _text(invariant), detail=_text(invariant))
         for campaign, invariant in looked_at
     ]
     yield from check_results(of[0].asset_key, (spec.name for spec in of), verdicts, none="no live campaign")
 
 
-def _said(invariant: Invariant) -> str:
+def _text(invariant: Invariant) -> str:
     more = len(invariant.differences) - _SHOWN
     first = "; ".join(invariant.differences[:_SHOWN])
     return "holds" if invariant.holds else f"{first} and {more} more" if more > 0 else first

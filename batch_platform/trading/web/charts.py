@@ -22,8 +22,8 @@ SHARES: Final = 8
 
 def allocation(worth: Worth) -> dict[str, Any] | None:
     """What a portfolio is made of, in USD: its tokens, interest, and positions; None where nothing has a value."""
-    interest = [one.interest_usd for one in worth.investments]
-    positions = [one.value_usd for one in worth.perp_positions]
+    interest = [investment.interest_usd for investment in worth.investments]
+    positions = [position.value_usd for position in worth.perp_positions]
     parts = [(row.token, row.value_usd) for row in worth.tokens]
     parts += [(_("Interest"), _sum(interest)), (_("Perpetual positions"), _sum(positions))]
     shares = sorted(((name, value) for name, value in parts if value), key=lambda part: (-part[1], part[0]))

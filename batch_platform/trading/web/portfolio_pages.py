@@ -58,7 +58,7 @@ def history_page(
 ) -> Response:
     """What happened to a player, the newest first: all, or of one kind."""
     chosen = kind if kind in words.TRANSACTION_KINDS else None
-    found = history.transactions(work, campaign, wallet_address, kind=chosen, limit=ROWS, cursor=cursor)
+    listed = history.transactions(work, campaign, wallet_address, kind=chosen, limit=ROWS, cursor=cursor)
     return page(
         request,
         "history",
@@ -66,10 +66,10 @@ def history_page(
         campaign,
         wallet=wallet_address,
         kind=chosen or "",
-        rows=found.rows,
-        total=found.total,
+        rows=listed.rows,
+        total=listed.total,
         cursor=cursor,
-        following=found.cursor,
+        following=listed.cursor,
         symbols=_symbols(work, campaign),
     )
 
@@ -85,15 +85,15 @@ def order_page(request: Request, work: Work, campaign: Shown, order_id: str) -> 
 
 
 def _live(work: TradingContext, campaign: str, wallet: str) -> dict[str, Any]:
-    found = portfolio.portfolio(work, campaign, wallet)
+    shown = portfolio.portfolio(work, campaign, wallet)
     [row] = [row for row in listings.campaigns(work) if row["name"] == campaign]
     return {
         "wallet": wallet,
-        "found": found,
-        "worth": found.worth,
+        "found": shown,
+        "worth": shown.worth,
         "phase": phase(row, work.clock()),
         "tick_at": row["tick_at"],
-        "allocation": charts.allocation(found.worth),
+        "allocation": charts.allocation(shown.worth),
         "orders": history.orders(work, campaign, wallet, limit=ORDERS).rows,
         "notices": notices.notices(work, campaign, wallet, limit=NOTICES)[0],
         "standing": overview.standing(work, campaign, wallet, row["snapshot_at"]),

@@ -65,14 +65,14 @@ def trade_page(request: Request, work: Work, campaign: Shown, wallet_address: st
 def quote(request: Request, work: Work, campaign: Shown, wallet_address: str, order: str = "") -> Response:
     """What the order of the form would come to now; the form asks for it as it is filled in."""
     kind = order if order in FORMS else "swap"
-    asked = _asked(kind, request.query_params)
+    terms = _order_of(kind, request.query_params)
     return page(
         request,
         "quote",
         work,
         campaign,
-        preview=_preview(work, campaign, wallet_address, asked),
-        given=asked,
+        preview=_preview(work, campaign, wallet_address, terms),
+        given=terms,
         fees=market.campaign(work, campaign),
     )
 
@@ -85,16 +85,16 @@ def place(request: Request, acting: Acting, campaign: Shown, wallet_address: str
         raise players_only()
     work, kind = acting.context, form["order"]
     if kind in _ENDING:
-        asked = {"order": kind, _ENDING[kind]: form[_ENDING[kind]][:_LONGEST]}
+        order = {"order": kind, _ENDING[kind]: form[_ENDING[kind]][:_LONGEST]}
     else:
         kind = kind if kind in FORMS else "swap"
-        asked = _asked(kind, form)
+        order = _order_of(kind, form)
     try:
         row = trades.place(
             work,
             campaign,
             wallet_address,
-            asked,
+            order,
             request_key=form["request_id"][:_LONGEST] or None,
             record=acting.log.record,
         )
@@ -106,7 +106,7 @@ def place(request: Request, acting: Acting, campaign: Shown, wallet_address: str
     if kind in _ENDING:
         there = link(work, campaign, f"/players/{wallet_address}")
         return redirect(request, there, message=next(iter(errors.values())), tone="bad")
-    return _form(request, work, campaign, wallet_address, kind, asked, errors=errors)
+    return _form(request, work, campaign, wallet_address, kind, order, errors=errors)
 
 
 def _form(
@@ -119,7 +119,7 @@ def _form(
     *,
     errors: Mapping[str, str] | None = None,
 ) -> Response:
-    found = portfolio(work, campaign, wallet)
+    shown = portfolio(work, campaign, wallet)
     tokens = listings.tokens(work, campaign)
     values = _values(kind, given, [row["symbol"] for row in tokens], work, campaign)
     return page(
@@ -132,32 +132,32 @@ def _form(
         values=values,
         errors=errors,
         choices=_choices(kind, tokens, work, campaign),
-        held={row.token: row.balance for row in found.worth.tokens},
+        held={row.token: row.balance for row in shown.worth.tokens},
         request_id=str(uuid4()),
-        preview=_preview(work, campaign, wallet, _asked(kind, values)),
-        given=_asked(kind, values),
+        preview=_preview(work, campaign, wallet, _order_of(kind, values)),
+        given=_order_of(kind, values),
         fees=market.campaign(work, campaign),
     )
 
 
-def _preview(work: TradingContext, campaign: str, wallet: str, asked: Mapping[str, Any]) -> Preview | None:
+def _preview(work: TradingContext, campaign: str, wallet: str, order: Mapping[str, Any]) -> Preview | None:
     """None for an order that lacks what it cannot be spoken of without."""
     try:
-        return previews.preview(work, campaign, wallet, asked)
+        return previews.preview(work, campaign, wallet, order)
     except KeyError:
         return None
 
 
-def _asked(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _order_of(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """A line of a contest: wide digits are read as plain ones, what is no whole number as no leverage."""
-    asked: dict[str, Any] = {"order": kind}
+    order: dict[str, Any] = {"order": kind}
     for name in FORMS[kind]:
-        asked[name] = unicodedata.normalize("NFKC", str(given.get(name) or "")).strip()[:_LONGEST]
+        order[name] = unicodedata.normalize("NFKC", str(given.get(name) or "")).strip()[:_LONGEST]
     if kind == "perp_open":
-        leverage = asked["leverage"]
-        asked["leverage"] = int(leverage) if leverage.isascii() and leverage.isdecimal() else 0
-        asked["direction"] = asked["direction"] if asked["direction"] in set(Direction) else Direction.LONG.value
-    return asked
+        leverage = order["leverage"]
+        order["leverage"] = int(leverage) if leverage.isascii() and leverage.isdecimal() else 0
+        order["direction"] = order["direction"] if order["direction"] in set(Direction) else Direction.LONG.value
+    return order
 
 
 def _values(

@@ -56,8 +56,8 @@ def _of_records(
 
     def act(session: Session[ZenginContext], targets: Targets, given: VersionRequest, *, dry_run: bool) -> Decision:
         versions = {record_id: version for record_id, version in targets.items() if version is not None}
-        asked = given.model_dump(exclude={"version"})
-        return decide(session.context, list(targets), by=session.by, versions=versions, dry_run=dry_run, **asked)
+        request = given.model_dump(exclude={"version"})
+        return decide(session.context, list(targets), by=session.by, versions=versions, dry_run=dry_run, **request)
 
     return Action(
         name=f"bank-diff.{verb}",
@@ -95,8 +95,8 @@ def _about_one(
     dry_run: bool,
 ) -> Any:
     [(changeset_id, version)] = targets.items()
-    asked = given.model_dump(exclude={"version"})
-    return decide(session.context, changeset_id, by=session.by, version=version, dry_run=dry_run, **asked)
+    request = given.model_dump(exclude={"version"})
+    return decide(session.context, changeset_id, by=session.by, version=version, dry_run=dry_run, **request)
 
 
 APPROVE: Final = _of_records("approve", ApproveRequest, service.approve)

@@ -32,19 +32,19 @@ def banks_page(request: Request, work: Work, q: Text = "", as_of: str = "", curs
     """The banks by code; with words, the banks and branches that have or had such a name."""
     day, errors = _day(as_of)
     banks: list[dict[str, Any]] = []
-    found: list[dict[str, Any]] = []
+    shown: list[dict[str, Any]] = []
     if q.strip():
         after = cursors.decode(cursor, **_PLACE)
         with work.store.snapshot() as session:
             rows = session.search(q, as_of=day, after=after or None, limit=ROWS + 1)
-        found, following = cursors.cut(rows, ROWS, _place)
+        shown, following = cursors.cut(rows, ROWS, _place)
     else:
         banks, following = service.banks(work, as_of=day, limit=ROWS, cursor=cursor)
     return page(
         request,
         "banks",
         banks=banks,
-        found=found,
+        found=shown,
         q=q.strip(),
         as_of=day or "",
         errors=errors,
