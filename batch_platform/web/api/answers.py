@@ -79,7 +79,7 @@ class _Fields(dict[str, Any]):
 
 
 def _fields(model: type[Answer], source: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
-    found = {}
+    values = {}
     for name, place in _places(model):
         if name in left_out:
             continue
@@ -87,8 +87,8 @@ def _fields(model: type[Answer], source: Any, left_out: Collection[str] = ()) ->
         if value is _ABSENT:
             value = _at(source, name)
         if value is not _ABSENT:
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 @cache
