@@ -14,6 +14,7 @@ from batch_platform_tests.trading.live import Live
 from batch_platform_tests.trading_web.conftest import (
     Wallet,
     cheap_hashes,
+    games_site,
     log,
     pool,
     site,
@@ -23,7 +24,7 @@ from batch_platform_tests.trading_web.conftest import (
 from batch_platform_tests.trading_web.story import HOME, sign_in, tell
 from batch_platform_tests.web.site import Browser, Site
 
-__all__ = ["cheap_hashes", "log", "pool", "site", "trading_database", "trading_pool"]
+__all__ = ["cheap_hashes", "games_site", "log", "pool", "site", "trading_database", "trading_pool"]
 
 DRAWN: Final = "id => window.Chart && window.Chart.getChart(id) !== undefined"
 

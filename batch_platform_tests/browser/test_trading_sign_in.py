@@ -13,6 +13,7 @@ from batch_platform_tests.browser.conftest import OpenPage, in_both_widths, over
 from batch_platform_tests.trading_web.conftest import (
     Wallet,
     cheap_hashes,
+    games_site,
     log,
     new_wallet,
     pool,
@@ -22,7 +23,7 @@ from batch_platform_tests.trading_web.conftest import (
 )
 from batch_platform_tests.web.site import Site
 
-__all__ = ["cheap_hashes", "log", "pool", "site", "trading_database", "trading_pool"]
+__all__ = ["cheap_hashes", "games_site", "log", "pool", "site", "trading_database", "trading_pool"]
 
 BOARD = "/api/games/board"
 # What wallets inject, as far as the page uses it; the key stays outside, as an extension's does.

@@ -26,7 +26,7 @@ from batch_platform.web.app import Part, build_app
 from batch_platform_tests.databases import migrated_database
 from batch_platform_tests.web.conftest import cheap_hashes, log
 from batch_platform_tests.web.served import served
-from batch_platform_tests.web.site import HandClock, Site, Till, make_context, shop
+from batch_platform_tests.web.site import HandClock, Site, Till, lent, make_context, shop
 
 __all__ = ["cheap_hashes", "log"]
 
@@ -123,14 +123,18 @@ def pool(trading_pool: postgres.Pool) -> postgres.Pool:
     return trading_pool
 
 
-@pytest.fixture
-def site(pool: postgres.Pool) -> Iterator[Site]:
+@pytest.fixture(scope="session")
+def games_site(trading_pool: postgres.Pool) -> Iterator[Site]:
     clock, till = HandClock(), Till()
-    context = make_context(pool, clock)
+    context = make_context(trading_pool, clock)
     app = build_app(context, parts=[shop(till), PART, _games()])
-    app.state.trading = TradingContext(pool, clock)
     with served(app) as url:
-        site = Site(app, url, context, clock, till)
+        yield Site(app, url, context, clock, till)
+
+
+@pytest.fixture
+def site(games_site: Site, pool: postgres.Pool) -> Iterator[Site]:
+    """The site, where nobody has been."""
+    games_site.app.state.trading = TradingContext(pool, games_site.clock)
+    with lent(games_site) as site:
         yield site
-        for close in site.closing:
-            close()

@@ -13,7 +13,7 @@ from batch_platform.core import logs, postgres
 from batch_platform.settings import Settings
 from batch_platform_tests.conftest import cheap_hashes
 from batch_platform_tests.databases import migrated_database
-from batch_platform_tests.web.site import Site, open_site
+from batch_platform_tests.web.site import Site, lent, open_site
 
 __all__ = ["cheap_hashes"]
 
@@ -53,7 +53,14 @@ def pool(web_pool: postgres.Pool) -> postgres.Pool:
     return web_pool
 
 
+@pytest.fixture(scope="session")
+def shop_site(web_pool: postgres.Pool) -> Iterator[Site]:
+    with open_site(web_pool) as site:
+        yield site
+
+
 @pytest.fixture
-def site(pool: postgres.Pool) -> Iterator[Site]:
-    with open_site(pool) as site:
+def site(shop_site: Site, pool: postgres.Pool) -> Iterator[Site]:
+    """The site, where nobody has been."""
+    with lent(shop_site) as site:
         yield site
