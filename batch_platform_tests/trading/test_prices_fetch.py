@@ -147,10 +147,10 @@ def test_a_jump_that_nobody_confirms_is_refused_and_not_shown_around_each_time(t
     traded.market.faults = [Fault(kind="status", source=source) for source in ("coingecko", "binance")]
     assert traded.fetch().refused == {"jump": 1}
     assert traded.fetches()[-3:] == [("jupiter", 0, None), ("coingecko", 0, "http_503"), ("binance", 0, "http_503")]
-    asked = dict(traded.market.asked)
+    asked = dict(traded.market.requests)
     traded.market.faults = []
     assert traded.fetch().refused == {"jump": 1}
-    assert {**traded.market.asked, "jupiter": 0} == {**asked, "jupiter": 0}
+    assert {**traded.market.requests, "jupiter": 0} == {**asked, "jupiter": 0}
     traded.live.clock.pass_by(minutes=1)
     assert traded.fetch().refused == {}
     assert traded.newest()["SOL"] == "1600.1"
@@ -245,6 +245,6 @@ def test_ten_minutes_that_have_passed_stay_without_a_tick(traded: Traded) -> Non
 
 def test_nothing_is_asked_once_a_campaign_is_over(traded: Traded) -> None:
     traded.end()
-    asked = traded.market.asked["jupiter"]
+    asked = traded.market.requests["jupiter"]
     assert traded.fetch() == Outcome(failed="over")
-    assert traded.market.asked["jupiter"] == asked
+    assert traded.market.requests["jupiter"] == asked

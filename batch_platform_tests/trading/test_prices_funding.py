@@ -98,4 +98,4 @@ def test_a_source_that_fails_leaves_the_former_rate(traded: Traded) -> None:
 def test_nothing_is_asked_where_no_future_is_traded_any_more(traded: Traded) -> None:
     traded.end()
     assert fetch(traded) == FundingOutcome(failed="over")
-    assert traded.market.asked["funding"] == 0
+    assert traded.market.requests["funding"] == 0

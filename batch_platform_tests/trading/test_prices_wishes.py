@@ -72,12 +72,12 @@ def test_orders_that_come_together_share_a_tick_of_their_tokens(traded: Traded) 
 
 
 def test_of_workers_that_come_at_once_one_asks(traded: Traded) -> None:
-    order, asked = swap(traded), traded.market.asked["jupiter"]
+    order, asked = swap(traded), traded.market.requests["jupiter"]
     traded.spoil("delay", value=Decimal("0.2"))
     with ThreadPoolExecutor(6) as pool:
         outcomes = list(pool.map(lambda _: fulfil(traded), range(6)))
     assert [outcome.filled for outcome in outcomes if outcome is not None and outcome.filled] == [1]
-    assert traded.market.asked["jupiter"] == asked + 1
+    assert traded.market.requests["jupiter"] == asked + 1
     assert traded.order(order) == "filled"
 
 
@@ -247,7 +247,7 @@ def test_what_moves_most_in_many_hands_is_asked_for_first(traded: Traded) -> Non
         traded.live.clock.pass_by(seconds=40)
         traded.fetch()
     traded.live.clock.pass_by(seconds=40)
-    traded.market.asked.clear()
+    traded.market.requests.clear()
     assert wishes.refresh(traded.context, traded.live.name, "ann").wished == ["SOL", "USDC"]
     swap(traded, "bob", sold="USDC", bought="WIF")
     with traded.context.store.transaction() as session:

@@ -191,7 +191,7 @@ def test_at_most_fifty_tokens_are_asked_for_at_once(sources: Sources, market: Ma
     for number in range(101):
         market.list_token(f"mint{number}", decimals=9, price=Decimal(number + 1))
     assert len(look(sources, *(f"mint{number}" for number in range(101))).prices) == 101
-    assert market.asked["jupiter"] == 3
+    assert market.requests["jupiter"] == 3
 
 
 def test_funding_rates(sources: Sources, market: Market) -> None:
@@ -291,7 +291,7 @@ def test_a_bucket_that_is_empty_asks_nobody(server: PriceServer, market: Market)
     asked = endpoint(server.url, bucket)
     assert not isinstance(asked.get("/price/v3", {"ids": SOL}), Failed)
     assert asked.get("/price/v3", {"ids": SOL}) == Failed("busy")
-    assert market.asked["jupiter"] == 1
+    assert market.requests["jupiter"] == 1
 
 
 def test_settings_of_the_sources(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
