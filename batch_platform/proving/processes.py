@@ -72,9 +72,9 @@ class Worker:
 
     def _end(self) -> list[str]:
         code = self.process.exitcode
-        return [] if code == 0 else [f"a worker ended with {code}: {self._said()[-300:]}"]
+        return [] if code == 0 else [f"a worker ended with {code}: {self._printed()[-300:]}"]
 
-    def _said(self) -> str:
+    def _printed(self) -> str:
         with open(self.output.fileno(), errors="replace", closefd=False) as output:
             return output.read().strip()
 
@@ -92,11 +92,11 @@ def workers(step: Step, *arguments: str, ahead: int = 0) -> Iterator[Iterator[Wo
 
     def one_more() -> None:
         orders, taken = forks.Pipe()
-        output, said = forks.Pipe(duplex=False)
-        process = forks.Process(target=_work, args=(step, arguments, environment, taken, said))
+        output, printed = forks.Pipe(duplex=False)
+        process = forks.Process(target=_work, args=(step, arguments, environment, taken, printed))
         process.start()
         taken.close()
-        said.close()
+        printed.close()
         made.append(Worker(process, orders, output))
 
     def all_of_them() -> Iterator[Worker]:
