@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from batch_platform.btc.model import Batch, BatchStatus, LedgerRow, Options, RowState, reversal_of
 from batch_platform.btc.money import btc_text, rate_text, to_btc
 from batch_platform.btc.row_texts import AMOUNTS
+from batch_platform.btc.service import approvals_missing, asks_for_sum
 from batch_platform.core.terminal import Figure, shown
 
 if TYPE_CHECKING:
@@ -101,8 +102,6 @@ def batch(
 
 
 def _standing(batch: Batch, options: Options, others: Mapping[str, Batch]) -> Lines:
-    from batch_platform.btc.service import approvals_missing, asks_for_sum
-
     counters = batch.counters
     reversal = f", {words}" if (words := reversal_of(batch, others)) else ""
     memo = f": {batch.memo}" if batch.memo else ""
@@ -126,8 +125,6 @@ def _standing(batch: Batch, options: Options, others: Mapping[str, Batch]) -> Li
 
 def next_steps(batch: Batch, options: Options, *, acting: bool = False) -> list[str]:
     """The commands that bring a batch on; only those that do something to it, where somebody is `acting`."""
-    from batch_platform.btc.service import approvals_missing
-
     own, command = batch.batch_id, "batch-platform btc"
     match batch.status:
         case BatchStatus.PLANNED if missing := approvals_missing(batch, options):

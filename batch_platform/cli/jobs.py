@@ -13,7 +13,7 @@ import typer
 from batch_platform.core.audit import writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
-from batch_platform.core.terminal import chosen, print_json, print_rows, showing, shown
+from batch_platform.core.terminal import chosen, print_fields, print_json, print_rows, showing, shown
 from batch_platform.kit.options import DryRun, Json, whole
 from batch_platform.operations import platform
 from batch_platform.operations.actions import DISCARD, EXECUTE, RETRY
@@ -85,8 +85,10 @@ def status(name: JobName, as_json: Json = False) -> None:
         "dead letters": answer.open_dead_letters,
         "parameters": ", ".join(field.name for field in inputs(overview.job.parameters)),
     }
-    rows = [{"": label, "value": value} for label, value in facts.items()]
-    _print(rows, written(answer), as_json=as_json, empty="")
+    if as_json:
+        print_json(written(answer))
+    else:
+        print_fields(facts, label="")
 
 
 @jobs_app.command("history")

@@ -11,6 +11,7 @@ from dataclasses import is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from rich.console import Console
@@ -77,6 +78,28 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool = False, empt
     for row in rows:
         table.add_row(*(shown(value) for value in row.values()))
     console().print(table)
+
+
+def print_fields(record: Mapping[str, Any], *, label: str = "field") -> None:
+    """One record, a row a field."""
+    print_rows([{label: name, "value": value} for name, value in record.items()], empty="nothing")
+
+
+def write_out(content: bytes, output: Path | None) -> None:
+    """Into the file, or onto standard output. Raises `InvalidInput` where it cannot be written."""
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise InvalidInput(
+            "output-not-written",
+            "{file} cannot be written: {reason}",
+            file=str(output),
+            reason=error.strerror or str(error),
+            field="output",
+        ) from None
 
 
 def console() -> Console:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -22,9 +21,9 @@ from batch_platform.finops.opening import open_context
 from batch_platform.finops.service import CostReader, FinopsContext
 from batch_platform.finops.service.audit import CHANGE, CREATE, REMOVE, REQUEUE
 from batch_platform.finops.web import cost_schemas, lists, schemas
-from batch_platform.kit import session as sessions
 from batch_platform.kit.lists import List, command, show, written
 from batch_platform.kit.options import DryRun, Json, whole
+from batch_platform.kit.session import of_command
 from batch_platform.operations.actions import EXECUTE
 from batch_platform.settings import load_settings
 
@@ -55,10 +54,6 @@ Filters = Annotated[
 class ReportFormat(StrEnum):
     TABLE, JSON, CSV, PARQUET = "table", "json", "csv", "parquet"
     FOCUS, FOCUS_PARQUET = "focus", "focus-parquet"
-
-
-def _session() -> AbstractContextManager[Session[FinopsContext]]:
-    return sessions.of_command(load_settings(), open_context)
 
 
 def _list(
@@ -116,7 +111,7 @@ def add_project(
         enabled=not disabled,
         without_manifest=without_manifest,
     )
-    with _session() as session:
+    with of_command(open_context) as session:
         changed = service.add_project(session.context, connection, dry_run=dry_run, record=session.log.record)
     if as_json:
         print_json({"projectId": project_id, "changed": changed, "dryRun": dry_run})
@@ -142,7 +137,7 @@ def try_project(project_id: ProjectId, as_json: Json = False) -> None:
 @writes(REMOVE)
 def remove_project(project_id: ProjectId, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Remove a project: its costs are archived, its accounts and payers are free for another."""
-    with _session() as session:
+    with of_command(open_context) as session:
         removal = service.remove_project(session.context, project_id, dry_run=dry_run, record=session.log.record)
     answer = schemas.RemovalAnswer.of(removal, dry_run=dry_run)
     if as_json:
@@ -166,7 +161,7 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Batch A: register what AWS delivered in the last 13 months, or since a month."""
-    with _session() as session:
+    with of_command(open_context) as session:
         context = session.context
         connections = [context.connection(project_id)] if project_id else context.enabled_connections()
         began = context.clock()
@@ -199,7 +194,7 @@ def aggregate(
 ) -> None:
     """Batch B: read registered files and publish the months they complete."""
     empty = "no files wait to be aggregated"
-    with _session() as session:
+    with of_command(open_context) as session:
         context = session.context
         connections = [context.connection(project_id)] if project_id else context.enabled_connections()
         months = context.months_to_aggregate(project_id)
@@ -233,7 +228,7 @@ def requeue(
 ) -> None:
     """Put files in ERROR back to PENDING; with --all every file, to be read by the rules of now."""
     at = service.parse_month(month) if month else None
-    with _session() as session:
+    with of_command(open_context) as session:
         how = {"all_files": all_files, "dry_run": dry_run}
         rows = service.requeue(session.context, project_id, file, month=at, record=session.log.record, **how)
     if as_json:

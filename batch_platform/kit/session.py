@@ -54,10 +54,9 @@ def of_request(connection: HTTPConnection, context: C) -> Session[C]:
 
 @contextmanager
 def of_command(
-    settings: Settings,
     opened: Callable[[Settings], AbstractContextManager[C]],
-    *,
     account: str | None = None,
+    *,
     permission: str | None = None,
     unnamed: bool = False,
 ) -> Iterator[Session[C]]:
@@ -71,7 +70,9 @@ def of_command(
     from batch_platform.core import postgres
     from batch_platform.core.audit import AuditStore, Log
     from batch_platform.core.clock import utc_now
+    from batch_platform.settings import load_settings
 
+    settings = load_settings()
     local, caller = settings.env == "local", f"cli:{system_user()}"
     if account is not None and not local:
         raise InvalidInput("account-named-elsewhere", "--as works in the local environment only", field="as")

@@ -19,7 +19,6 @@ from batch_platform.outbox.service import OutboxContext
 from batch_platform.outbox.web.actions import PERMISSION, RETRY, SUPPRESS, UNSUPPRESS
 from batch_platform.outbox.web.lists import NOTICES, SUPPRESSIONS, TEMPLATES
 from batch_platform.outbox.web.schemas import NoticeDetailAnswer, PreviewAnswer
-from batch_platform.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Notices by mail, in the app and by SMS: see, retry, suppress, preview.")
 
@@ -32,7 +31,7 @@ RECIPIENT: Final = {
 
 def acting(account: str | None) -> AbstractContextManager[Session[OutboxContext]]:
     """In the local environment the system's user may act where no account is named."""
-    return session.of_command(load_settings(), open_outbox, account=account, permission=PERMISSION, unnamed=True)
+    return session.of_command(open_outbox, account, permission=PERMISSION, unnamed=True)
 
 
 def _notice(notice: StoredNotice, as_json: bool) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import AbstractContextManager
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,14 +12,12 @@ import typer
 from batch_platform.core.audit import writes
 from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import InvalidInput
-from batch_platform.core.terminal import plain, print_rows, showing
+from batch_platform.core.terminal import plain, print_rows, showing, write_out
 from batch_platform.kit import actions, lists, session
 from batch_platform.kit.options import As, DryRun, Json, whole
-from batch_platform.kit.session import Session
 from batch_platform.kit.signatures import from_texts
 from batch_platform.operations.actions import EXECUTE
 from batch_platform.operations.model import JobParameters
-from batch_platform.settings import load_settings
 from batch_platform.zengin import printing, service
 from batch_platform.zengin.jobs import LocalSnapshotParameters
 from batch_platform.zengin.model import Status
@@ -52,13 +48,7 @@ Limit = Annotated[int, typer.Option(parser=whole(1, 10_000), metavar="N", help="
 OF_STATUS: Final = {"status": typer.Option("--status", help=f"{', '.join(Status)}.")}
 
 
-def acting(
-    account: str | None = None, *, permission: str | None = None
-) -> AbstractContextManager[Session[ZenginContext]]:
-    """Whoever types the command; who decides must hold a permission."""
-    return session.of_command(load_settings(), open_work, account=account, permission=permission)
-
-
+acting = partial(session.of_command, open_work)
 approving = partial(acting, permission=PERMISSION)
 
 
@@ -264,19 +254,7 @@ def export_command(
             printing.unwritable(error.rows)
             raise
     printing.unwritable(file.left_out)
-    if output is None:
-        sys.stdout.buffer.write(file.content)
-    else:
-        try:
-            output.write_bytes(file.content)
-        except OSError as error:
-            raise InvalidInput(
-                "output-not-written",
-                "{file} cannot be written: {reason}",
-                file=output,
-                reason=error.strerror or str(error),
-                field="output",
-            ) from None
+    write_out(file.content, output)
 
 
 app.command("prove")(prove)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batch_platform.core.caller import person
-from batch_platform.core.terminal import print_json, print_rows, say, shown
+from batch_platform.core.terminal import print_fields, print_json, print_rows, say, shown
 from batch_platform.kit.lists import show, written
 from batch_platform.zengin.model import Changeset, ChangesetStatus, Quorum, Record, Status
 from batch_platform.zengin.service import ChangesetDecision, Decision, IngestCheck, Proposal, Unwritable
@@ -116,7 +116,7 @@ def record(one: Record, *, as_json: bool) -> None:
         print_json(written(answer))
         return
     facts = answer.model_dump(exclude_none=True)
-    print_rows([{"": name, "value": value} for name, value in facts.items() if value not in ({}, [])], empty="")
+    print_fields({name: value for name, value in facts.items() if value not in ({}, [])}, label="")
 
 
 def unwritable(rows: Sequence[Unwritable]) -> None:

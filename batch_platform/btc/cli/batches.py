@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from batch_platform.btc import printing
+from batch_platform.btc import actions, printing, service
+from batch_platform.btc.actions import Acting
 from batch_platform.btc.cli.options import (
     Approve,
     BatchId,
@@ -24,18 +25,20 @@ from batch_platform.btc.cli.options import (
 )
 from batch_platform.btc.model import REVERSIBLE, Batch, BatchStatus
 from batch_platform.btc.money import parse_btc, parse_rate
+from batch_platform.btc.proof import Proof
+from batch_platform.btc.proving.command import prove
+from batch_platform.btc.service import BtcContext, Draft, review
+from batch_platform.btc.store import IdempotencyKey
+from batch_platform.btc.web.schemas import BatchAnswer, PreviewAnswer, ProofAnswer
 from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.core.terminal import showing
 from batch_platform.kit.options import As, DryRun, Json, whole
 
-if TYPE_CHECKING:
-    from batch_platform.btc.actions import Acting
-    from batch_platform.btc.proof import Proof
-    from batch_platform.btc.service import BtcContext, Draft
-    from batch_platform.btc.store import IdempotencyKey
+app = typer.Typer()
 
 
+@app.command("seed")
 @writes("btc-users.seed")
 def seed_command(
     users: Annotated[
@@ -49,8 +52,6 @@ def seed_command(
     as_json: Json = False,
 ) -> None:
     """Open users with balances, for trying out and for tests. Who is there already stays as he is."""
-    from batch_platform.btc import actions, service
-
     if (users is None) == (file is None):
         raise InvalidInput("users-or-file", "give either --users N or --file CSV", field="users")
     with acting(account) as session, showing("opening users"):
@@ -71,6 +72,7 @@ def seed_command(
     say(printing.as_json({**vars(done), "dry_run": dry_run}) if as_json else lines)
 
 
+@app.command("adjust")
 @writes("btc-batch.create")
 def adjust_command(
     rate: Rate,
@@ -88,8 +90,6 @@ def adjust_command(
     as_json: Json = False,
 ) -> None:
     """Plan and seal a batch of a rate over all balances; with --approve apply it too, in this process."""
-    from batch_platform.btc import actions, service
-
     overrides = overrides_of(rounding, target_total, shards)
     with acting(account) as session:
         context = session.context
@@ -107,6 +107,7 @@ def adjust_command(
         )
 
 
+@app.command("approve")
 @writes("btc-batch.approve")
 def approve_command(
     batch_id: BatchId,
@@ -119,9 +120,6 @@ def approve_command(
     as_json: Json = False,
 ) -> None:
     """Approve a sealed batch as it was seen; with the last approval it is applied."""
-    from batch_platform.btc import actions
-    from batch_platform.btc.service import review
-
     seen: dict[str, Any] = {"count": count, "amount": parse_btc(amount, field="sum"), "plan_sha256": plan_sha256}
     with acting(account) as session:
         if dry_run:
@@ -130,11 +128,10 @@ def approve_command(
             _finish(session, actions.approve(session, batch_id, **seen), run=run, as_json=as_json)
 
 
+@app.command("resume")
 @writes("btc-batch.resume")
 def resume_command(batch_id: BatchId, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Go on with a batch: plan it if that was interrupted, apply it, or watch the worker who does."""
-    from batch_platform.btc import actions
-
     with acting(account) as session:
         if dry_run:
             _rehearsed(session, actions.require_resumable(session.context, batch_id), as_json)
@@ -144,11 +141,10 @@ def resume_command(batch_id: BatchId, account: As = None, dry_run: DryRun = Fals
         _finish(session, batch, run=True, as_json=as_json)
 
 
+@app.command("cancel")
 @writes("btc-batch.cancel")
 def cancel_command(batch_id: BatchId, account: As = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Drop a batch of which nothing is applied; the next one may start."""
-    from batch_platform.btc import actions
-
     with acting(account) as session:
         if dry_run:
             _rehearsed(session, actions.require_cancellable(session.context, batch_id), as_json)
@@ -156,6 +152,7 @@ def cancel_command(batch_id: BatchId, account: As = None, dry_run: DryRun = Fals
             _finish(session, actions.cancel(session, batch_id), run=False, as_json=as_json)
 
 
+@app.command("rollback")
 @writes("btc-batch.create")
 def rollback_command(
     batch_id: BatchId,
@@ -167,8 +164,6 @@ def rollback_command(
     as_json: Json = False,
 ) -> None:
     """Plan the batch that takes back what another has booked, once; what happened since stays."""
-    from batch_platform.btc import actions, service
-
     with acting(account) as session:
         named = _key(session, key, {"reverses": batch_id, "memo": memo})
         _create(
@@ -182,10 +177,11 @@ def rollback_command(
         )
 
 
+app.command("prove")(prove)
+
+
 def _finish(session: Acting, batch: Batch, *, run: bool, as_json: bool) -> None:
     """Apply a batch that needs no more approvals, and print what it is then, with its proof."""
-    from batch_platform.btc import actions, service
-
     proof, context = None, session.context
     waits = batch.status is BatchStatus.PLANNED and not service.is_approved(batch, context.options)
     if run and batch.is_open and not waits:
@@ -204,8 +200,6 @@ def _rehearsed(session: Acting, batch: Batch, as_json: bool) -> None:
 
 
 def _show_batch(context: BtcContext, batch: Batch, proof: Proof | None = None, *, as_json: bool, **more: Any) -> None:
-    from batch_platform.btc.web.schemas import BatchAnswer, ProofAnswer
-
     if not as_json:
         say(printing.batch(batch, context.options, proof))
         return
@@ -215,8 +209,6 @@ def _show_batch(context: BtcContext, batch: Batch, proof: Proof | None = None, *
 
 
 def _key(session: Acting, text: str | None, body: dict[str, Any]) -> IdempotencyKey | None:
-    from batch_platform.btc import service
-
     return None if text is None else service.idempotency_key(text, by=session.by, request=body)
 
 
@@ -231,8 +223,6 @@ def _create(
     as_json: bool,
 ) -> None:
     """Make a batch and finish it; a dry run shows the one that the key has made already, or what would be planned."""
-    from batch_platform.btc.web.schemas import PreviewAnswer
-
     context = session.context
     if not dry_run:
         with showing("planning"):

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import typer
 
+from batch_platform.btc.actions import PERMISSION
 from batch_platform.btc.model import Rounding
 from batch_platform.btc.money import parse_btc
 from batch_platform.btc.opening import open_work
+from batch_platform.btc.service import BtcContext, Overrides
 from batch_platform.core.terminal import chosen
-from batch_platform.settings import load_settings
-
-if TYPE_CHECKING:
-    from batch_platform.btc.actions import Acting
-    from batch_platform.btc.service import BtcContext, Overrides
+from batch_platform.kit import session
+from batch_platform.settings import Settings
 
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="The batch; see `btc list`.")]
 Rate = Annotated[str, typer.Option(help="Percent of each balance: 5, -3, 0.125; at most 8 decimals.")]
@@ -32,22 +32,18 @@ Key = Annotated[str | None, typer.Option(metavar="TEXT", help="The same key and 
 Approve = Annotated[bool, typer.Option("--approve", help="Approve it as sealed, and apply it.")]
 
 
-def acting(account: str | None) -> AbstractContextManager[Acting]:
-    from batch_platform.btc.actions import PERMISSION
-    from batch_platform.kit.session import of_command
+def opened(settings: Settings | None = None) -> AbstractContextManager[BtcContext]:
+    return nullcontext(open_work(settings))
 
-    def opened(settings: Any) -> AbstractContextManager[BtcContext]:
-        return nullcontext(open_work(settings))
 
-    return of_command(load_settings(), opened, account=account, permission=PERMISSION, unnamed=True)
+acting = partial(session.of_command, opened, permission=PERMISSION, unnamed=True)
+"""In the local environment the system's user may act where no account is named."""
 
 
 def overrides_of(rounding: str | None, target_total: str | None, shards: int | None = None) -> Overrides:
-    from batch_platform.btc import service
-
     rule = None if rounding is None else chosen("rounding", rounding, Rounding)
     total = None if target_total is None else parse_btc(target_total, field="target_total")
-    return service.Overrides(rule, total, shards)
+    return Overrides(rule, total, shards)
 
 
 def say(lines: str | Iterable[str], *, end: str = "\n") -> None:

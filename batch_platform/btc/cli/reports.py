@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from batch_platform.btc import printing, row_texts
+from batch_platform.btc import printing, row_texts, service
 from batch_platform.btc.cli.options import (
     BatchId,
     Confirm,
@@ -20,12 +22,17 @@ from batch_platform.btc.cli.options import (
     say,
 )
 from batch_platform.btc.opening import open_work
+from batch_platform.btc.web.lists import BATCHES, USER_ROWS
+from batch_platform.btc.web.schemas import PLAN_COLUMNS, DetailAnswer, PreviewAnswer, ProofAnswer, VerificationAnswer
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import chosen, print_rows, showing
+from batch_platform.kit import lists
 from batch_platform.kit.options import Json, whole
 
 if TYPE_CHECKING:
     import polars as pl
+
+app = typer.Typer()
 
 SHOWN = 200
 """Rows of a plan that people are shown; files have them all."""
@@ -38,6 +45,7 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+@app.command("preview")
 def preview_command(
     rate: Rate,
     rounding: RoundingName = None,
@@ -50,9 +58,6 @@ def preview_command(
     as_json: Json = False,
 ) -> None:
     """Show what a rate would do to every balance now. Nothing is written."""
-    from batch_platform.btc import service
-    from batch_platform.btc.web.schemas import PLAN_COLUMNS, PreviewAnswer
-
     kind = _format(output, as_json=as_json)
     if rows is not None and rows < 0:
         raise InvalidInput("rows-negative", "--rows must not be negative", field="rows")
@@ -72,11 +77,9 @@ def preview_command(
         _show(draft.plan, (*PLAN_COLUMNS, "reason"), first, "… and {more:,} more rows")
 
 
+@app.command("show")
 def show_command(batch_id: BatchId, as_json: Json = False) -> None:
     """Show a batch: counters, sum, hash, who approved it, whose row failed, and its first rows."""
-    from batch_platform.btc import service
-    from batch_platform.btc.web.schemas import DetailAnswer
-
     context = open_work()
     detail = service.detail(context, batch_id)
     if as_json:
@@ -89,32 +92,42 @@ def show_command(batch_id: BatchId, as_json: Json = False) -> None:
         typer.echo(f"… all of them: batch-platform btc plan {batch_id} --format csv")
 
 
+@app.command("plan")
 def plan_command(batch_id: BatchId, output: Output = "table", as_json: Json = False) -> None:
     """List the sealed rows with what became of each by now."""
-    from batch_platform.btc import service
-    from batch_platform.btc.web.schemas import PLAN_COLUMNS
-
     kind = _format(output, as_json=as_json)
     with showing("reading rows"):
         rows = service.sealed_rows(open_work(), batch_id)
     _print_rows(rows, (*PLAN_COLUMNS, "reason") if kind is Format.TABLE else PLAN_COLUMNS, kind)
 
 
+@app.command("balances")
 def balances_command(output: Output = "table", as_json: Json = False) -> None:
     """List everybody's balance as it is now, that of the house among them."""
-    from batch_platform.btc import service
-
     kind = _format(output, as_json=as_json)
     with showing("reading balances"):
         rows = service.balances(open_work())
     _print_rows(rows, ("user_id", "balance", "status"), kind)
 
 
+_list = partial(lists.command, app, opened=lambda: nullcontext(open_work()), shown=20, resumes=True)
+_list(
+    USER_ROWS,
+    "history",
+    doc="List what was booked to a user, newest first: deposits, batches, reversals.",
+    options={"user_id": typer.Argument(metavar="USER", help="The user.")},
+)
+_list(
+    BATCHES,
+    "list",
+    doc="List the batches, newest first.",
+    options={"status": typer.Option(help="Only these: planned, processing, completed …")},
+)
+
+
+@app.command("proof")
 def proof_command(batch_id: BatchId, as_json: Json = False) -> None:
     """Prove one batch from its own rows: sealed against booked. Exits 1 when they differ."""
-    from batch_platform.btc import service
-    from batch_platform.btc.web.schemas import ProofAnswer
-
     with showing("reading rows"):
         proof = service.proof(open_work(), batch_id)
     say(printing.as_json(ProofAnswer.of(proof)) if as_json else printing.proven(proof))
@@ -122,14 +135,12 @@ def proof_command(batch_id: BatchId, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command("verify")
 def verify_command(
     batch_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="The batch; all when left out.")] = None,
     as_json: Json = False,
 ) -> None:
     """Recompute batches and every balance from the ledger. Prints equal, or the differences and exits 1."""
-    from batch_platform.btc import service
-    from batch_platform.btc.web.schemas import VerificationAnswer
-
     with showing("reading the ledger"):
         verification = service.verify(open_work(), batch_id)
     say(printing.as_json(VerificationAnswer.of(verification)) if as_json else printing.verified(verification))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import typer
 
 from batch_platform.core.terminal import print_rows
-from batch_platform.kit import actions, lists, session
+from batch_platform.kit import actions, lists
 from batch_platform.kit.options import Json
-from batch_platform.settings import load_settings
-from batch_platform.staffing.cli.options import instant
+from batch_platform.staffing.cli.options import acting, instant
 from batch_platform.staffing.instants import instant_text
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.web.approaches import APPROACHES, OCCURRENCES, RETRY, DecidedOccurrence
@@ -24,11 +24,6 @@ Now = Annotated[
     datetime | None,
     typer.Option("--now", parser=instant, metavar="YYYY-MM-DDTHH:MM:SSZ", help="As of this moment; default: now."),
 ]
-
-
-def _acting(account: str | None) -> Any:
-    """In the local environment the system's user may act where no account is named."""
-    return session.of_command(load_settings(), open_work, account=account, permission=RETRY.permission, unnamed=True)
 
 
 def _occurrences(found: Sequence[DecidedOccurrence], as_json: bool) -> None:
@@ -54,7 +49,7 @@ actions.command(
     RETRY,
     "retry",
     doc="Deliver the failed occurrences of an approach, by its criteria as they are now.",
-    opened=_acting,
+    opened=partial(acting, permission=RETRY.permission),
     target=Annotated[str, typer.Argument(metavar="APPROACH", help="Its id.")],
     looked=_occurrences,
     done=_occurrences,

@@ -11,12 +11,11 @@ import typer
 from batch_platform.core.audit import Log, writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import PermanentFailure, PlatformError
-from batch_platform.core.terminal import print_json, print_rows, say, showing
+from batch_platform.core.terminal import print_fields, print_json, print_rows, say, showing
 from batch_platform.kit import session
 from batch_platform.kit.options import DryRun, Json, day, whole
 from batch_platform.operations.actions import EXECUTE
 from batch_platform.operations.model import JobParameters
-from batch_platform.settings import load_settings
 from batch_platform.staffing.opening import open_backups
 from batch_platform.staffing.service.backup_restore import RESTORE
 from batch_platform.staffing.service.backups import VERIFY
@@ -44,7 +43,7 @@ def run_command(
     """Back up the database and the files, prove the backup, then delete what is too old."""
     from batch_platform.staffing.service import backups
 
-    with session.of_command(load_settings(), open_backups) as mine, showing("backing up"):
+    with session.of_command(open_backups) as mine, showing("backing up"):
         night = night or mine.context.tonight
         if dry_run:
             done: Any = asdict(backups.plan(mine.context, night))
@@ -89,7 +88,7 @@ def verify_command(night: Night = None, as_json: Json = False) -> None:
     from batch_platform.staffing.service import backups
 
     with (
-        session.of_command(load_settings(), open_backups) as mine,
+        session.of_command(open_backups) as mine,
         showing("proving"),
         mine.log.intent(VERIFY, str(night or "newest")) as intent,
     ):
@@ -174,7 +173,7 @@ def _print(done: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(done)
         return
-    print_rows([{"field": name, "value": _cell(value)} for name, value in done.items()], empty="nothing")
+    print_fields({name: _cell(value) for name, value in done.items()})
 
 
 def _cell(value: Any) -> str:

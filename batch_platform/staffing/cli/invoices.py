@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from batch_platform.core.terminal import print_json, print_rows, say
-from batch_platform.kit import actions, lists, session
+from batch_platform.core.terminal import print_fields, print_json, print_rows, say
+from batch_platform.kit import actions, lists
 from batch_platform.kit.options import Json
-from batch_platform.settings import load_settings
-from batch_platform.staffing.cli.options import Output, hand_out
+from batch_platform.staffing.cli.options import Output, acting, hand_out
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.web.invoice_actions import CREDIT, ISSUE, PERMISSION, VOID
 from batch_platform.staffing.web.invoice_lists import INVOICES
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from batch_platform.staffing.service.invoices.crediting import Credit
     from batch_platform.staffing.service.invoices.releasing import Drafts
     from batch_platform.staffing.service.invoices.voiding import Decision
+
+_acting = partial(acting, permission=PERMISSION)
 
 WAITS: Final = "waits for a second person"
 
@@ -51,7 +53,7 @@ def show_command(invoice: Named, as_json: Json = False) -> None:
         print_json({**answer, "history": history})
         return
     shown = {name: value for name, value in answer.items() if value not in (None, [], "") and name != "per_rate"}
-    print_rows([{"field": name, "value": value} for name, value in shown.items()], empty="nothing")
+    print_fields(shown)
     print_rows([*answer["per_rate"]], empty="no amounts")
     print_rows([{name: event[name] for name in ("at", "state", "by")} for event in history], empty="no history")
 
@@ -69,11 +71,6 @@ def render_command(
     with open_work() as work:
         pdf = reading.original(work, invoice) if original else reading.render(work, invoice).pdf
     hand_out(pdf, output, as_json=as_json)
-
-
-def _acting(account: str | None) -> Any:
-    """In the local environment the system's user may act where no account is named."""
-    return session.of_command(load_settings(), open_work, account=account, permission=PERMISSION, unnamed=True)
 
 
 def _drafts(drafts: Drafts, as_json: bool, issued: int | None = None) -> None:

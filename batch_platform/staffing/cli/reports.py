@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import typer
 
-from batch_platform.core.terminal import print_json, print_rows, say
-from batch_platform.kit import actions, lists, session
+from batch_platform.core.terminal import print_fields, print_json, say
+from batch_platform.kit import actions, lists
 from batch_platform.kit.options import Json
-from batch_platform.settings import load_settings
-from batch_platform.staffing.cli.options import Output, hand_out
+from batch_platform.staffing.cli.options import Output, acting, hand_out
 from batch_platform.staffing.opening import open_work
 from batch_platform.staffing.web.reports import MAIL, REPORTS, Mailing, ReportAnswer
 
 app = typer.Typer(no_args_is_help=True, help="Reports of months: list, look at, print, mail.")
 
 Report = Annotated[str, typer.Argument(metavar="REPORT", help="The id of a version.")]
-
-
-def _acting(account: str | None) -> Any:
-    """In the local environment the system's user may act where no account is named."""
-    return session.of_command(load_settings(), open_work, account=account, permission=MAIL.permission, unnamed=True)
 
 
 def _mailing(done: Mailing, as_json: bool) -> None:
@@ -50,8 +45,7 @@ def show_command(report: Report, as_json: Json = False) -> None:
     if as_json:
         print_json(answer)
         return
-    shown = [{"field": name, "value": value} for name, value in answer.items() if value not in (None, [])]
-    print_rows(shown, empty="nothing")
+    print_fields({name: value for name, value in answer.items() if value not in (None, [])})
 
 
 @app.command("render")
@@ -74,7 +68,7 @@ actions.command(
     MAIL,
     "mail",
     doc="Mail a version to its company, or to the operators; to nobody twice.",
-    opened=_acting,
+    opened=partial(acting, permission=MAIL.permission),
     target=Report,
     looked=_mailing,
     done=_mailing,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from batch_platform.core.terminal import print_json, print_rows
-from batch_platform.kit import actions, session
-from batch_platform.kit.session import Session
-from batch_platform.settings import load_settings
+from batch_platform.core.terminal import print_fields, print_json
+from batch_platform.kit import actions
 from batch_platform.trading.cli.listings import campaigns_app, pools_app, prices_app, rates_app, tokens_app
-from batch_platform.trading.opening import open_work
-from batch_platform.trading.service import TradingContext
+from batch_platform.trading.cli.options import acting
 from batch_platform.trading.service.engine import Row
 from batch_platform.trading.web import administration as deeds
 
@@ -25,17 +21,12 @@ Symbol = Annotated[str, typer.Argument(metavar="TOKEN", help="The token's symbol
 Wallet = Annotated[str, typer.Argument(metavar="WALLET", help="The player's wallet address.")]
 
 
-def acting(account: str | None) -> AbstractContextManager[Session[TradingContext]]:
-    """In the local environment the system's user may where no account is named."""
-    return session.of_command(load_settings(), open_work, account=account, permission=deeds.PERMISSION, unnamed=True)
-
-
 def _show(row: Row, as_json: bool) -> None:
     changed = deeds.shown(row)
     if as_json:
         print_json(changed)
     else:
-        print_rows([{"field": name, "value": _cell(value)} for name, value in changed.items()], empty="nothing")
+        print_fields({name: _cell(value) for name, value in changed.items()})
 
 
 def _cell(value: Any) -> str:
@@ -44,7 +35,10 @@ def _cell(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
-_command = partial(actions.command, opened=acting, looked=_show, done=_show)
+_acting = partial(acting, permission=deeds.PERMISSION, unnamed=True)
+"""In the local environment the system's user may act where no account is named."""
+
+_command = partial(actions.command, opened=_acting, looked=_show, done=_show)
 
 _command(campaigns_app, deeds.ADD_CAMPAIGN, "add", doc="Add a live campaign.", target=Campaign)
 _command(

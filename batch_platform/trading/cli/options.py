@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from batch_platform.kit import session
 from batch_platform.kit.options import parser
-from batch_platform.settings import load_settings
 from batch_platform.trading.instants import parse_instant
 from batch_platform.trading.opening import open_work
 
 if TYPE_CHECKING:
-    from batch_platform.kit.session import Session
-    from batch_platform.trading.service import TradingContext
+    pass
 
 
 instant = parser(parse_instant)
@@ -31,7 +29,5 @@ At = Annotated[
 ]
 Wallet = Annotated[str, typer.Argument(metavar="WALLET", help="The wallet address; of a loaded player the id.")]
 
-
-def acting() -> AbstractContextManager[Session[TradingContext]]:
-    """Whoever types the command."""
-    return session.of_command(load_settings(), open_work)
+acting = partial(session.of_command, open_work)
+"""Whoever types the command."""
