@@ -212,7 +212,7 @@ def test_who_may_decide(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         assert told in refused.message
     assert {record["status"] for record in shell("list")} == {"pending"}
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(cli, "load_settings", _prod)
+        elsewhere.setattr("batch_platform.settings.load_settings", _prod)
         refused = shell.refused(*approve, "hana")
         assert isinstance(refused, InvalidInput)
         assert "local environment" in refused.message
