@@ -317,18 +317,15 @@ def report(
 
 
 @app.command("keys")
-def keys(
+def show_keys(
     project_id: ProjectId, month: AnyMonth = None, start: Start = None, end: End = None, as_json: Json = False
 ) -> None:
     """Show the tags and cost categories that `cur report --group-by` knows."""
     with open_context() as context:
-        stamps = service.published_stamps(
-            context, CostReader(context.store), service.typed_query(project_id, month, start, end)
-        )
-        months = [stamp.month for stamp in stamps]
-        answer = cost_schemas.CostKeysAnswer.of(
-            service.cost_keys(context, project_id, months), project_id=project_id, months=months
-        )
+        query = service.typed_query(project_id, month, start, end)
+        months = [stamp.month for stamp in service.published_stamps(context, CostReader(context.store), query)]
+        keys = service.cost_keys(context, project_id, months)
+    answer = cost_schemas.CostKeysAnswer.of(keys, project_id=project_id, months=months)
     if as_json:
         print_json(written(answer))
         return

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from batch_platform.core import aws, workers
-from batch_platform.core.failures import InvalidInput
+from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.definitions import build_definitions
 from batch_platform.finops.dagster.partitions import PROJECTS, partition_key
 from batch_platform.local.provision import provision
@@ -89,6 +89,8 @@ def test_a_failed_run_gives_its_sentence(launcher: Launcher, project: tuple[str,
     assert not ended.success
     assert ended.reason is not None
     assert ended.reason.startswith(f"{project_id} {month:%Y-%m} is not published: {bucket.uri(key)}: ")
+    with pytest.raises(PermanentFailure, match="is not published"):
+        ended.require_success()
     run = launcher.instance.get_run_by_id(ended.run_id)
     assert run is not None
     assert run.status is dg.DagsterRunStatus.FAILURE

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from batch_platform.core.failures import PermanentFailure
 from batch_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,9 +44,7 @@ def run(settings: Settings, step: Step, launcher: Launcher) -> None:
         step(f"the sensor asks for {len(requested)} runs" if requested else "the sensor sees nothing new")
         for job, partition in dict.fromkeys([*requested, *left]):
             step(f"running {job} for {partition}")
-            ended = launcher.run(job, partition=partition)
-            if not ended.success:
-                raise PermanentFailure("run-failed", "{reason}", reason=ended.reason or "the run failed")
+            launcher.run(job, partition=partition).require_success()
         _show(work)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.core import workers
-from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.failures import Conflict, InvalidInput, PermanentFailure
 from batch_platform.operations.dagster.storage import failure_sentence
 from batch_platform.operations.model import REQUESTED_BY_TAG
 
@@ -36,6 +36,12 @@ class RunResult:
     reason: str | None
     failure: str | None = None
     outcome: Any = None
+
+    def require_success(self) -> None:
+        """Raises `PermanentFailure` with what ended the run."""
+        if not self.success:
+            reason = self.reason or f"the run of {self.job} failed"
+            raise PermanentFailure("run-failed", "{reason}", reason=reason)
 
 
 class Launcher:

@@ -50,7 +50,6 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
 
 def _days(work: StaffingContext, month: date, launcher: Launcher | None, step: Step) -> None:
     """Statuses and usage of all days of the month, as the nightly jobs write them."""
-    from batch_platform.core.failures import PermanentFailure
     from batch_platform.staffing.jobs import STATUSES, USAGE
     from batch_platform.staffing.service import statuses, usage
 
@@ -66,9 +65,7 @@ def _days(work: StaffingContext, month: date, launcher: Launcher | None, step: S
             usage.aggregate(work, day)
         return
     for job in (STATUSES, USAGE):
-        ended = launcher.run(job, partition_range=(month.isoformat(), last.isoformat()))
-        if not ended.success:
-            raise PermanentFailure("run-failed", "{reason}", reason=ended.reason or f"the run of {job} failed")
+        launcher.run(job, partition_range=(month.isoformat(), last.isoformat())).require_success()
 
 
 _WHERE_NEXT: Final = """  .venv/bin/batch-platform staffing invoices list --month {month}

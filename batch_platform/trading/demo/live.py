@@ -106,9 +106,7 @@ def _fetch_funding_rates(context: TradingContext, sources: Sources, step: Step, 
         funding.fetch(context, sources, CAMPAIGN)
         return
     step(f"  running {FUNDING}")
-    ended = launcher.run(FUNDING)
-    if not ended.success:
-        raise PermanentFailure("run-failed", "{reason}", reason=ended.reason or f"the run of {FUNDING} failed")
+    launcher.run(FUNDING).require_success()
 
 
 def _join(context: TradingContext, name: str, site: str) -> bool:

@@ -74,7 +74,8 @@ def _take(
         service.propose(work, day)
     else:
         step(f"  running zengin_intake for {day}")
-        _launch(launcher, "zengin_intake", day, {"ops": {"zengin__zengin_snapshot": {"config": config}}})
+        run_config = {"ops": {"zengin__zengin_snapshot": {"config": config}}}
+        launcher.run("zengin_intake", partition=day.isoformat(), config=run_config).require_success()
     changeset = service.propose(work, day).changeset
     step(f"  {release.name}: {changeset.verdict}: {changeset.reason}")
     for line in _counted(changeset.counts):
@@ -85,7 +86,7 @@ def _take(
         service.apply(work, day)
     else:
         step(f"  running zengin_apply for {day}")
-        _launch(launcher, "zengin_apply", day, {})
+        launcher.run("zengin_apply", partition=day.isoformat()).require_success()
 
 
 def _approve(work: ZenginContext, changeset_id: str, account: str, step: Step) -> None:
@@ -108,12 +109,6 @@ def _counted(counts: Mapping[str, int]) -> Iterator[str]:
     for prefix in ("class", "risk"):
         parts = {name.partition(".")[2]: rows for name, rows in counts.items() if name.startswith(f"{prefix}.")}
         yield f"by {prefix}: " + ", ".join(f"{rows:,} {name}" for name, rows in parts.items())
-
-
-def _launch(launcher: Launcher, job: str, day: date, config: dict[str, object]) -> None:
-    ended = launcher.run(job, partition=day.isoformat(), config=config)
-    if not ended.success:
-        raise PermanentFailure("run-failed", "{reason}", reason=ended.reason or f"the run of {job} failed")
 
 
 def _read(release: Path, work: ZenginContext) -> tuple[pl.DataFrame, pl.DataFrame]:
