@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from batch_platform.core.audit import writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.terminal import print_json
 from batch_platform.kit.options import DryRun, Json
 from batch_platform.settings import Settings, load_settings
 from batch_platform.web.access import service
@@ -50,7 +50,7 @@ def token_command(
         after = {"roles": sorted(roles), "expires_at": ends}
         audit.record(connection, who=_caller(), what="token.issue", target=f"token:{name}", after=after, now=now)
     if as_json:
-        _print_json({"token": token, "roles": sorted(roles), "expires_at": ends})
+        print_json({"token": token, "roles": sorted(roles), "expires_at": ends})
         return
     typer.echo(token)
 
@@ -61,7 +61,7 @@ def list_command(as_json: Json = False) -> None:
     with _pool() as pool:
         rows = [_row(user) for user in service.users(pool)]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         state = "enabled" if row["enabled"] else "disabled"
@@ -165,11 +165,7 @@ def _row(user: User) -> dict[str, Any]:
 
 def _tell(name: str, changed: bool, dry_run: bool, as_json: bool, *, done: str, already: str) -> None:
     if as_json:
-        _print_json({"name": name, "changed": changed, "dry_run": dry_run})
+        print_json({"name": name, "changed": changed, "dry_run": dry_run})
         return
     verb = f"would be {done}" if dry_run else f"is {done}"
     typer.echo(f"account {name} {verb if changed else already}")
-
-
-def _print_json(content: dict[str, Any] | Sequence[dict[str, Any]]) -> None:
-    typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
