@@ -11,9 +11,8 @@ import pytest
 
 from batch_platform.btc import service
 from batch_platform.btc.model import HOUSE, BatchStatus, Exclusion, Rounding, RowState, UserStatus, reversal_of
-from batch_platform.btc.service.review import consent
-from batch_platform.btc.store import BELOW_ZERO, BtcStore, Ledger, Outcome
-from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure, TransientFailure
+from batch_platform.btc.store import BELOW_ZERO
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.core.progress import listening
 from batch_platform_tests.btc.clock import SteppingClock
 from batch_platform_tests.btc.service_tools import (
@@ -29,7 +28,6 @@ from batch_platform_tests.btc.service_tools import (
     made,
     open_users,
 )
-from batch_platform_tests.dynamo_proxy import DynamoProxy
 
 
 def test_a_batch_from_preview_to_proof(stage: Stage) -> None:
@@ -148,67 +146,6 @@ def test_one_open_batch(stage: Stage) -> None:
     assert service.verify(context).ok
 
 
-def test_approvals_are_of_what_was_seen(stage: Stage) -> None:
-    context = stage.context(require_approval=True)
-    open_users(context)
-    batch = made(context)
-    assert batch.approvals == ()
-    seen = {"count": 11, "amount": batch.plan_sum, "plan_sha256": batch.plan_sha256}
-    for field, wrong in (("count", 12), ("amount", 1), ("plan_sha256", "0" * 64)):
-        with pytest.raises(Conflict, match="look at the plan again"):
-            service.approve(context, batch.batch_id, by=ANN, **{**seen, field: wrong})  # type: ignore[arg-type]
-    assert service.batch(context, batch.batch_id) == batch
-    once = approved(context, batch)
-    assert approved(context, batch) == once
-    service.run(context, batch.batch_id)
-    with pytest.raises(Conflict, match="is completed, not planned"):
-        approved(context, batch)
-
-
-def test_two_people_approve_where_the_setting_says_so(stage: Stage) -> None:
-    context = stage.context(second_approver=True)
-    open_users(context)
-    batch = made(context)
-    assert service.approvals_missing(batch, context.options) == 1
-    with pytest.raises(Conflict, match="by a second person"):
-        approved(context, batch, ANN)
-    with pytest.raises(Conflict, match="by a second person"):
-        approved(context, batch, "token:ann")
-    with pytest.raises(Conflict, match="waits for 1 more approval"):
-        service.run(context, batch.batch_id)
-    both = approved(context, batch, BOB)
-    assert [one.account for one in both.approvals] == [ANN, BOB]
-    assert service.run(context, batch.batch_id).status is BatchStatus.COMPLETED
-
-
-def test_a_creator_who_meets_another_approver_leaves_the_batch_as_it_is(stage: Stage) -> None:
-    context = stage.context()
-    open_users(context)
-    batch = service.create(context, "5", by=ANN)
-    by_bob = approved(context, batch, BOB)
-    assert consent(context, batch, by=ANN) == by_bob == service.batch(context, batch.batch_id)
-
-
-def test_an_approved_batch_is_started_once_and_then_not_cancelled(stage: Stage) -> None:
-    context = stage.context()
-    open_users(context)
-    batch = service.create(context, "5", by=ANN)
-    with pytest.raises(Conflict, match=r"waits for 1 more approval"):
-        service.submit(context, batch.batch_id)
-    approved(context, batch)
-    with ThreadPoolExecutor(4) as pool:
-        asked = list(pool.map(lambda _: service.submit(context, batch.batch_id), range(4)))
-    assert {one.status for one in asked} == {BatchStatus.PROCESSING}
-    assert {(one.started_at, one.lease_owner, one.fencing) for one in asked} == {(asked[0].started_at, None, 0)}
-    assert [one.batch_id for one in service.waiting_for_worker(context)] == [batch.batch_id]
-    with pytest.raises(Conflict, match=r"processing cannot become cancelled"):
-        service.cancel(context, batch.batch_id, by=ANN)
-    done = service.run(context, batch.batch_id)
-    assert (done.status, done.started_at) == (BatchStatus.COMPLETED, asked[0].started_at)
-    with pytest.raises(Conflict, match=r"is completed: nothing to apply"):
-        service.submit(context, batch.batch_id)
-
-
 def test_a_reversal_takes_back_and_leaves_later_activity(stage: Stage) -> None:
     context = stage.context()
     before = open_users(context)
@@ -303,104 +240,6 @@ def test_lists(stage: Stage) -> None:
             service.history(context, **each)
     with pytest.raises(NotFound):
         service.detail(context, "nothing")
-
-
-def test_verify_finds_what_was_tampered_with(stage: Stage) -> None:
-    context = stage.context()
-    open_users(context)
-    done = service.run(context, made(context).batch_id)
-    back = service.run(context, service.reverse(context, done.batch_id, by=ANN, approve=True).batch_id)
-    key = {"transaction_id": {"S": done.batch_id}, "user_id": {"S": "user-05"}}
-    for amount, ok in (("0.05000001", False), ("0.05", True)):
-        stage.dynamodb.update_item(
-            TableName=stage.tables.transactions,
-            Key=key,
-            UpdateExpression="SET amount = :amount",
-            ExpressionAttributeValues={":amount": {"N": amount}},
-        )
-        found = service.verify(context)
-        assert found.ok is ok
-        assert [one.user_id for one in found.balances.differences] == ([] if ok else ["user-05"])
-        failed = {proof.batch_id: {one.name for one in proof.failed} for proof in found.proofs}
-        wanted = (set(), set()) if ok else ({"amounts_equal", "zero_sum"}, {"negates"})
-        assert (failed[done.batch_id], failed[back.batch_id]) == wanted
-        assert service.verify(context, done.batch_id).ok is ok
-    context.store.batches.amend(done, processed_user_count=8)
-    [proof] = service.verify(context, done.batch_id).proofs
-    assert [one.name for one in proof.failed] == ["counters"]
-    context.store.batches.amend(context.store.batches.get(done.batch_id), plan_sha256="0" * 64)
-    assert [one.name for one in service.proof(context, done.batch_id).failed] == ["hash_equal"]
-
-
-def test_a_foreign_amount_in_the_ledger_stops_the_batch_and_keeps_its_lock(stage: Stage) -> None:
-    context = stage.context()
-    open_users(context)
-    batch = made(context)
-    context.store.accounts.deposit("user-05", 1, transaction_id=batch.batch_id, created_by="thief")
-    for _ in range(2):
-        with pytest.raises(PermanentFailure, match="the ledger differs"):
-            service.run(context, batch.batch_id)
-        failed = service.batch(context, batch.batch_id)
-        assert (failed.status, failed.lease_owner) == (BatchStatus.FAILED, None)
-        assert "the ledger differs" in (failed.error_message or "")
-    with pytest.raises(Conflict, match="is open"):
-        made(context)
-    assert service.waiting_for_worker(context) == []
-    stage.dynamodb.delete_item(
-        TableName=stage.tables.transactions,
-        Key={"transaction_id": {"S": batch.batch_id}, "user_id": {"S": "user-05"}},
-    )
-    assert service.run(context, batch.batch_id).status is BatchStatus.COMPLETED
-    assert service.proof(context, batch.batch_id).ok
-    # the satoshi the thief has put in is still there, and no row says why
-    assert [one.user_id for one in service.verify(context).balances.differences] == ["user-05"]
-
-
-def test_rows_that_are_not_there_though_they_were_written_stop_the_batch(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = stage.context()
-    before = open_users(context)
-    batch = made(context)
-    monkeypatch.setattr(Ledger, "write_chunk", lambda *asked: Outcome(applied=3))
-    with pytest.raises(PermanentFailure, match=r"9 rows of batch .* are not in the ledger"):
-        service.run(context, batch.batch_id)
-    failed = service.batch(context, batch.batch_id)
-    assert (failed.status, failed.processed_user_count) == (BatchStatus.FAILED, 0)
-    monkeypatch.undo()
-    done = service.run(context, batch.batch_id)
-    assert booked(context, done) == expected(before, "5")
-    assert service.verify(context).ok
-
-
-def test_a_lake_without_the_plan_fails_the_batch(stage: Stage) -> None:
-    context = stage.context()
-    open_users(context)
-    batch = made(context)
-    lost = context.store.batches.amend(batch, plan_sha256="0" * 64)
-    with pytest.raises(NotFound, match="no such plan"):
-        service.run(context, batch.batch_id)
-    failed = service.batch(context, batch.batch_id)
-    assert failed.status is BatchStatus.FAILED
-    context.store.batches.amend(failed, plan_sha256=batch.plan_sha256)
-    assert service.run(context, lost.batch_id).status is BatchStatus.COMPLETED
-
-
-def test_what_may_pass_leaves_the_batch_to_the_next_worker(
-    stage: Stage, distant: BtcStore, dynamo_proxy: DynamoProxy
-) -> None:
-    context = stage.context()
-    before = open_users(context)
-    batch = made(context)
-    dynamo_proxy.cancel("TransactWriteItems", "TransactionConflict", times=99)
-    with pytest.raises(TransientFailure):
-        service.run(replace(context, store=distant), batch.batch_id)
-    left = service.batch(context, batch.batch_id)
-    assert (left.status, left.lease_owner) == (BatchStatus.PROCESSING, None)
-    assert service.waiting_for_worker(context) == [left]
-    done = service.run(stage.context(), batch.batch_id)
-    assert booked(context, done) == expected(before, "5")
-    assert service.verify(context).ok
 
 
 def test_a_reversal_is_once_only_and_the_story_is_one(stage: Stage) -> None:

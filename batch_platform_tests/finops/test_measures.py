@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from batch_platform.finops.model import MEASURES, Format
-from batch_platform.finops.normalize import normalise_csv
-from batch_platform.finops.service import publish_month
-from batch_platform.finops.service.publish import ChecksFailed
-from batch_platform.finops.summary import MonthSummary, summarise, totals
-from batch_platform_tests.finops.bucket import MONTH, Row, as_cur2, csv_gz, csv_text, focus, line
-from batch_platform_tests.finops.conftest import Project
+from batch_platform.finops.summary import totals
+from batch_platform_tests.finops.bucket import as_cur2, focus, line
+from batch_platform_tests.finops.commitments import (
+    PLAN_REFUND,
+    RI,
+    RI_FEE,
+    RI_USED,
+    SP,
+    SP_FEE,
+    SP_USED,
+    R,
+    S,
+    of_rows,
+)
 
-RI = "arn:aws:ec2:ap-northeast-1:200000000001:reserved-instances/0b9c"
-SP = "arn:aws:savingsplans::200000000001:savingsplan/7f1d"
-
-R = "reservation/"
-S = "savingsPlan/"
-RI_USED = {R + "ReservationARN": RI, R + "EffectiveCost": "0.75", "pricing/publicOnDemandCost": "2"}
-RI_FEE = {
-    R + "ReservationARN": RI,
-    R + "UnusedAmortizedUpfrontFeeForBillingPeriod": "3.25",
-    R + "UnusedRecurringFee": "1.5",
-    R + "AmortizedUpfrontFeeForBillingPeriod": "8",
-}
-SP_USED = {S + "SavingsPlanARN": SP, S + "SavingsPlanEffectiveCost": "0.6", "pricing/publicOnDemandCost": "1"}
-SP_FEE = {
-    S + "SavingsPlanARN": SP,
-    S + "TotalCommitmentToDate": "10",
-    S + "UsedCommitment": "7.5",
-    S + "AmortizedUpfrontCommitmentForBillingPeriod": "4",
-}
-PLAN_REFUND = "Refund for one-time fee for Savings Plan ID: 7f1d"
 NET = {"lineItem/NetUnblendedCost": "0.9"}
 
 Case = tuple[str, str, dict[str, str], str, dict[str, str]]
@@ -223,19 +207,6 @@ CASES: list[Case] = [
 ]
 
 
-def of_rows(folder: Path, rows: list[dict[str, str]], format: Format = Format.CUR_LEGACY) -> MonthSummary:  # noqa: A002
-    """What the rows add up to, each read from CSV text as a delivered file is."""
-    source, target = folder / "source.csv", folder / "rows.parquet"
-    source.write_bytes(csv_text(rows))
-    header = list(dict.fromkeys(name for row in rows for name in row))
-    layout, frame = normalise_csv(source, header=header, where="s3://b/k")
-    assert layout.format is format
-    frame.sink_parquet(target)
-    scratch = folder / "scratch"
-    scratch.mkdir(exist_ok=True)
-    return summarise([target], month=MONTH, format=format, accounts=None, scratch=scratch)
-
-
 def only_row(folder: Path, row: dict[str, str], format: Format = Format.CUR_LEGACY) -> dict[str, Any]:  # noqa: A002
     [found] = of_rows(folder, [row], format).costs.to_dicts()
     return found
@@ -387,314 +358,3 @@ def test_timestamps_as_aws_and_python_write_them(tmp_path: Path, start: str) -> 
     found = of_rows(tmp_path, [line("Usage", "1", {"lineItem/UsageStartDate": start})])
     assert found.costs["usage_date"].dt.day().to_list() == [5]
     assert found.out_of_period_rows == 0
-
-
-# figures that are not there: month by month, type and cost with its figures -> amortised, net amortised
-
-BARE = "lineItem/NetUnblendedCost"
-MISSING: dict[str, tuple[list[tuple[str, str, dict[str, str]]], str, str, int]] = {
-    "a cancelled plan": (
-        [
-            ("SavingsPlanUpfrontFee", "8760", {S + "SavingsPlanARN": SP}),
-            ("Refund", "-8760", {"lineItem/LineItemDescription": PLAN_REFUND}),
-            ("Usage", "100", {}),
-        ],
-        *("100", "100", 0),
-    ),
-    "the refund a month later": (
-        [("Refund", "-8760", {"lineItem/LineItemDescription": PLAN_REFUND}), ("Usage", "100", {})],
-        *("100", "100", 0),
-    ),
-    "no plan columns at all, and a plan cancelled": (
-        [
-            ("Usage", "10", {}),
-            ("SavingsPlanUpfrontFee", "50", {}),
-            ("SavingsPlanCoveredUsage", "10", {}),
-            ("SavingsPlanNegation", "-10", {}),
-            ("SavingsPlanRecurringFee", "7", {}),
-            ("Refund", "-50", {"lineItem/LineItemDescription": PLAN_REFUND}),
-        ],
-        *("17", "17", 2),
-    ),
-    "what a plan covers tells no cost, its fees do": (
-        [
-            ("SavingsPlanCoveredUsage", "12", {S + "SavingsPlanARN": SP}),
-            ("SavingsPlanNegation", "-12", {S + "SavingsPlanARN": SP}),
-            ("SavingsPlanRecurringFee", "7", SP_FEE),
-        ],
-        *("7", "7", 1),
-    ),
-    "one covered row of two tells no cost": (
-        [
-            ("SavingsPlanCoveredUsage", "12", {S + "SavingsPlanARN": SP}),
-            ("SavingsPlanCoveredUsage", "1", SP_USED),
-            ("SavingsPlanNegation", "-13", {S + "SavingsPlanARN": SP}),
-            ("SavingsPlanRecurringFee", "7", SP_FEE),
-        ],
-        *("15.1", "15.1", 1),  # 12 + 0.6 + 2.5
-    ),
-    "fees without figures of what usage is spread over": (
-        [
-            ("SavingsPlanCoveredUsage", "1", SP_USED),
-            ("SavingsPlanNegation", "-1", {S + "SavingsPlanARN": SP}),
-            ("SavingsPlanRecurringFee", "7", {S + "SavingsPlanARN": SP}),
-            ("DiscountedUsage", "0", RI_USED),
-            ("RIFee", "4", {R + "ReservationARN": RI}),
-        ],
-        *("1.35", "1.35", 2),  # 0.6 + 0.75
-    ),
-    "no usage, and a fee without figures": (
-        [("SavingsPlanRecurringFee", "7", {S + "SavingsPlanARN": SP}), ("RIFee", "4", {R + "ReservationARN": RI})],
-        *("11", "11", 2),
-    ),
-    "no figures of reservations": (
-        [
-            ("Fee", "1200", {R + "ReservationARN": RI}),
-            ("RIFee", "31", {R + "ReservationARN": RI}),
-            ("DiscountedUsage", "0", {R + "ReservationARN": RI}),
-            ("Usage", "1", {}),
-        ],
-        *("1232", "1232", 2),
-    ),
-    "plans without figures beside reservations with them": (
-        [
-            ("RIFee", "4", RI_FEE),
-            ("DiscountedUsage", "0", RI_USED),
-            ("SavingsPlanCoveredUsage", "10", {}),
-            ("SavingsPlanNegation", "-10", {}),
-            ("SavingsPlanRecurringFee", "7", {}),
-        ],
-        *("12.5", "12.5", 2),  # 4.75 + 0.75 + 7
-    ),
-    "a plan paid up front, of whose net only that part is told": (
-        [
-            (
-                "SavingsPlanRecurringFee",
-                "0",
-                {
-                    **SP_FEE,
-                    S + "AmortizedUpfrontCommitmentForBillingPeriod": "10",
-                    S + "NetAmortizedUpfrontCommitmentForBillingPeriod": "9",
-                },
-            ),
-            ("SavingsPlanCoveredUsage", "12", {**SP_USED, S + "NetSavingsPlanEffectiveCost": "0.5"}),
-        ],
-        *("3.1", "2.75", 0),  # a quarter is unused: of 10, and of 9
-    ),
-    "a plan paid in part, of whose net only that part is told": (
-        [("SavingsPlanRecurringFee", "6", {**SP_FEE, S + "NetAmortizedUpfrontCommitmentForBillingPeriod": "2"})],
-        *("2.5", "2", 0),  # 10 - 4 are recurring: a quarter of 6 + 2
-    ),
-    "discounts without a net cost beside net costs": (
-        [("Usage", "100", {BARE: "90"}), ("EdpDiscount", "-10", {}), ("SppDiscount", "-3", {BARE: "-1"})],
-        *("87", "89", 0),
-    ),
-    "discounts where nobody tells a net cost": (
-        [("Usage", "100", {BARE: ""}), ("EdpDiscount", "-10", {BARE: ""})],
-        *("90", "90", 0),
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", MISSING)
-def test_figures_that_are_not_there(tmp_path: Path, kind: str) -> None:
-    rows, amortized, net_amortized, unamortized = MISSING[kind]
-    found = of_rows(tmp_path, [line(*row) for row in rows])
-    sums = totals(found.costs)["USD"]
-    assert (sums["amortized"], sums["net_amortized"]) == (Decimal(amortized), Decimal(net_amortized))
-    assert found.unamortized_rows == unamortized
-    if kind.startswith(("no ", "a cancelled", "the refund", "what a plan")):
-        assert sums["amortized"] + sums["true_up"] + sums["upfront"] == sums["unblended"]
-
-
-def test_derived_net_figures_are_counted(tmp_path: Path) -> None:
-    more = {**SP_FEE, S + "NetRecurringCommitmentForBillingPeriod": "6"}
-    rows = [line("SavingsPlanRecurringFee", "6", more), line("SavingsPlanRecurringFee", "6", SP_FEE), line()]
-    assert of_rows(tmp_path, rows).derived_net_rows == 1
-
-
-amounts = st.decimals(min_value=0, max_value=10**11, places=12)
-
-
-@settings(max_examples=8, deadline=None)
-@given(st.lists(st.tuples(amounts, amounts, amounts.filter(bool)), min_size=1, max_size=30))
-def test_the_derived_share_is_exact(cases: list[tuple[Decimal, Decimal, Decimal]]) -> None:
-    cases = [(whole, *sorted((used, total))) for whole, used, total in cases]
-    rows = []
-    for number, (whole, used, total) in enumerate(cases):
-        figures = {
-            S + "TotalCommitmentToDate": f"{total:f}",
-            S + "UsedCommitment": f"{used:f}",
-            S + "NetRecurringCommitmentForBillingPeriod": f"{whole:f}",
-            "lineItem/ProductCode": f"{number:03d}",
-            "product/servicecode": "",
-        }
-        rows.append(line("SavingsPlanRecurringFee", "0", figures))
-    with TemporaryDirectory() as folder:
-        found = of_rows(Path(folder), rows).costs.sort("service")["net_amortized"].to_list()
-    with localcontext(prec=200):
-        expected = [
-            (whole * (total - used) / total).quantize(Decimal("1e-12"), ROUND_HALF_UP) for whole, used, total in cases
-        ]
-    assert found == expected
-
-
-def test_unknown_types_are_counted(tmp_path: Path) -> None:
-    found = of_rows(tmp_path, [line("New"), line("New"), line("Other"), line("Usage")])
-    assert found.unknown_types == {"New": 2, "Other": 1}
-
-
-# the identity: amortised + true-up + upfront = unblended
-
-
-def month_of_commitments() -> list[Row]:
-    """A month with everything AWS sells in advance.
-
-    Reservation: 1200 paid up front for 12 months (100 a month) and 31 recurring; 3/4 of it used.
-    Plan: 600 paid up front for 12 months (50 a month) and 50 recurring; 80 of its 100 used, at 160 on demand.
-    A second plan is bought for 240, and the fee of one that was cancelled, 36, is refunded.
-    """
-    ri = {R + "ReservationARN": RI}
-    sp = {S + "SavingsPlanARN": SP}
-    return [
-        line("Fee", "1200", ri),
-        line(
-            "RIFee",
-            "31",
-            {
-                **ri,
-                R + "AmortizedUpfrontFeeForBillingPeriod": "100",
-                R + "UnusedAmortizedUpfrontFeeForBillingPeriod": "25",
-                R + "UnusedRecurringFee": "7.75",
-            },
-        ),
-        line("DiscountedUsage", "0", {**ri, R + "EffectiveCost": "60.1234567891"}, day=3),
-        line("DiscountedUsage", "0", {**ri, R + "EffectiveCost": "38.1265432109"}, day=4),
-        line("SavingsPlanUpfrontFee", "240", {S + "SavingsPlanARN": SP + "-2"}),
-        line(
-            "SavingsPlanRecurringFee",
-            "50",
-            {
-                **sp,
-                S + "TotalCommitmentToDate": "100",
-                S + "UsedCommitment": "80",
-                S + "AmortizedUpfrontCommitmentForBillingPeriod": "50",
-            },
-        ),
-        line("SavingsPlanCoveredUsage", "100.5", {**sp, S + "SavingsPlanEffectiveCost": "50.25"}, day=6),
-        line("SavingsPlanCoveredUsage", "59.5", {**sp, S + "SavingsPlanEffectiveCost": "29.75"}, day=7),
-        line("SavingsPlanNegation", "-100.5", sp, day=6),
-        line("SavingsPlanNegation", "-59.5", sp, day=7),
-        line("Refund", "-36", {"lineItem/LineItemDescription": PLAN_REFUND}),
-        line("Usage", "17.000000000001"),
-        line("Usage", "5", {"lineItem/Operation": "EKSPod-EC2"}),
-        line("Tax", "1.7"),
-        line("Credit", "-3"),
-        line("EdpDiscount", "-0.85"),
-    ]
-
-
-def test_the_identity_holds_to_the_last_digit(tmp_path: Path) -> None:
-    sums = totals(of_rows(tmp_path, month_of_commitments()).costs)["USD"]
-    assert sums["unblended"] == Decimal("1499.850000000001")  # 1200+31+240+50-36+17.000000000001+1.7-3-0.85
-    assert sums["upfront"] == 1404
-    assert sums["true_up"] == -150
-    assert sums["amortized"] == Decimal("245.850000000001")  # 100+31 + 100 + 17.000000000001+1.7-3-0.85
-    assert sums["amortized"] + sums["true_up"] + sums["upfront"] == sums["unblended"]
-
-
-def owned_by(project: Project, rows: list[Row]) -> list[dict[str, str]]:
-    place = {"bill/PayerAccountId": project.payer, "lineItem/UsageAccountId": project.account}
-    return [{**row, **place} for row in rows]
-
-
-def check(project: Project, name: str) -> Any:
-    with project.work.store.transaction() as session:
-        published = session.month(project.id, MONTH)
-    assert published is not None
-    return next(check for check in published.checks if check.name == name)
-
-
-def test_a_month_whose_identity_holds_is_published(project: Project) -> None:
-    project.bucket.deliver(MONTH, [csv_gz(owned_by(project, month_of_commitments()))])
-    assert project.run().published is not None
-    assert check(project, "amortisation_identity").passed
-    assert check(project, "amortisation_identity").blocking
-
-
-@pytest.mark.parametrize("index", [1, 2, 6, 8])
-def test_a_broken_identity_blocks_and_keeps_the_month_before(project: Project, index: int) -> None:
-    """Without any one row that spreads or uses a commitment the parts do not make the whole."""
-    project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "42")])])
-    project.run()
-    rows = owned_by(project, month_of_commitments())
-    del rows[index]
-    project.bucket.deliver(MONTH, [csv_gz(rows)], assembly="second")
-    project.fetch()
-    project.read()
-    with pytest.raises(ChecksFailed, match="amortisation_identity: residual") as failure:
-        publish_month(project.work, project.connection, MONTH)
-    assert project.payer in failure.value.message
-    with project.work.store.transaction() as session:
-        assert session.costs(project.id, MONTH, MONTH)["unblended"].to_list() == [42]
-        month = session.month(project.id, MONTH)
-    assert month is not None
-    assert month.row_count == 1
-
-
-def test_what_cannot_be_proven_is_a_warning(project: Project) -> None:
-    """A reservation without its amortisation figures, as small tools and old exports deliver it."""
-    rows = [
-        project.line("DiscountedUsage", "0", {R + "ReservationARN": RI}),
-        project.line("RIFee", "31", {R + "ReservationARN": RI}),
-    ]
-    project.bucket.deliver(MONTH, [csv_gz(rows)])
-    assert project.run().published is not None
-    verdict = check(project, "amortisation_identity")
-    assert (verdict.passed, verdict.blocking) == (False, False)
-    assert "not provable, 2 commitment rows" in verdict.description
-
-
-def test_two_payers_do_not_balance_each_other(project: Project) -> None:
-    """+1 and -1 in two payers' books is no balance."""
-    more = {R + "ReservationARN": RI, R + "UnusedAmortizedUpfrontFeeForBillingPeriod": "0"}
-    rows = [
-        project.line("RIFee", "10", {**more, R + "UnusedRecurringFee": "11"}),
-        project.line("RIFee", "10", {**more, R + "UnusedRecurringFee": "9"}, payer=project.payer[::-1] + "0"),
-    ]
-    project.bucket.deliver(MONTH, [csv_gz(rows)])
-    with pytest.raises(ChecksFailed, match="residual"):
-        project.run()
-
-
-def test_half_a_digit_a_row_is_tolerated_and_more_is_not(project: Project) -> None:
-    """AWS rounds every row to ten decimals, so the parts of a commitment may miss its whole by as much."""
-    ri = {R + "ReservationARN": RI}
-    fee = {**ri, R + "UnusedAmortizedUpfrontFeeForBillingPeriod": "0", R + "UnusedRecurringFee": "0"}
-
-    def deliver(cost: str, assembly: str) -> Callable[[], object]:
-        rows = [
-            project.line("RIFee", cost, fee),
-            project.line("DiscountedUsage", "0", {**ri, R + "EffectiveCost": "1"}),
-        ]
-        project.bucket.deliver(MONTH, [csv_gz(rows)], assembly=assembly)
-        return project.run
-
-    assert deliver("1.0000000001", "a")()
-    run = deliver("1.00000000011", "b")
-    with pytest.raises(ChecksFailed, match="residual"):
-        run()
-
-
-def test_focus_has_no_identity_to_break(make_project: Callable[..., Project]) -> None:
-    project = make_project(Format.FOCUS)
-    project.bucket.export(MONTH, [csv_gz([project.focus("Purchase", "100", "3", {"CommitmentDiscountId": RI})])])
-    assert project.run().published is not None
-    assert "not applicable" in check(project, "amortisation_identity").description
-
-
-def test_an_unknown_type_is_a_warning_and_its_money_counts(project: Project) -> None:
-    project.bucket.deliver(MONTH, [csv_gz([project.line("BrandNew", "7"), project.line("Usage", "1")])])
-    assert project.run().costs["unblended"].sum() == 8
-    verdict = check(project, "line_item_types_known")
-    assert (verdict.passed, verdict.blocking, verdict.description) == (False, False, "unknown: BrandNew 1 rows")
