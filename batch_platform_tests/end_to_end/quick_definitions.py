@@ -5,20 +5,14 @@ such a small run's time, are left out. Runs have their processes forked from one
 """
 
 import multiprocessing
-from typing import Any
 
 import dagster as dg
 from dagster._grpc.server import DagsterApiServer
 
 from batch_platform.definitions import build_definitions
-from batch_platform.finops.dagster import run_metadata
 from batch_platform.settings import load_settings
+from batch_platform_tests.finops.no_plots import leave_plots_out
 from batch_platform_tests.forks import LOADED
-
-
-class _NoPlots:
-    def __getattr__(self, name: str) -> Any:
-        return lambda *given, **options: None
 
 
 def fork_runs() -> None:
@@ -31,8 +25,7 @@ def fork_runs() -> None:
 @dg.definitions
 def defs() -> dg.Definitions:
     fork_runs()
-    run_metadata.plots = _NoPlots()  # type: ignore[assignment]
-    run_metadata.plot = lambda figure: dg.MetadataValue.md("")
+    leave_plots_out()
     built = build_definitions(load_settings())
     for sensor in built.sensors or ():
         if sensor.name == "cur_manifest_sensor":

@@ -175,10 +175,9 @@ def publication_held(machine: Machine, month: date) -> Iterator[None]:
 def waiting_worker(machine: Machine, stack: Stack, project: str) -> Process | None:
     """The process of the project's only run, once it waits for the lock."""
     waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory'"
-    runs = stack.runs(project)
-    if not runs or not machine.value(waits):
+    if not machine.value(waits):  # Dagster is asked once there is somebody: its answers cost ten times as much
         return None
-    [run] = runs
+    [run] = stack.runs(project)
     return worker_of(stack, run["runId"])
 
 

@@ -12,11 +12,19 @@ from batch_platform.finops import months
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.commands import SECRET, Run, failure, run
 from batch_platform_tests.finops.conftest import Project
+from batch_platform_tests.finops.no_plots import leave_plots_out
 from batch_platform_tests.finops.test_places import put_case
 
 __all__ = ["run"]
 
 ROLE = "arn:aws:iam::123456789012:role/reader"
+
+
+@pytest.fixture(autouse=True)
+def plots_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs of one test draw their plots."""
+    if request.function is not test_fetch_and_aggregate:
+        leave_plots_out(monkeypatch.setattr)
 
 
 @pytest.fixture
