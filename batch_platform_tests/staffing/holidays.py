@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import date
+from functools import cache
 
-from holidays import country_holidays
 
-HOLIDAYS: Final = frozenset(country_holidays("JP", years=range(2019, 2043)))
+@cache
+def national_holidays() -> frozenset[date]:
+    from holidays import country_holidays
+
+    return frozenset(country_holidays("JP", years=range(2019, 2043)))

@@ -18,7 +18,7 @@ from batch_platform.staffing.service import StaffingContext, loading
 from batch_platform.staffing.service.invoices import monthly, reading
 from batch_platform_tests.staffing.billing import SEPTEMBER, TERMS, company, contract, listed, mails, run, used
 from batch_platform_tests.staffing.facts import load
-from batch_platform_tests.staffing.holidays import HOLIDAYS
+from batch_platform_tests.staffing.holidays import national_holidays
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -27,7 +27,7 @@ def test_random_months_are_billed_as_the_oracle_says(
 ) -> None:
     made = worlds.world(Random(seed), worlds.Size(companies=7))
     loading.load(emptied, [line.encode() for line in made.lines])
-    expected = answers.billed(facts.read(made.lines), made.months, HOLIDAYS)
+    expected = answers.billed(facts.read(made.lines), made.months, national_holidays())
     for month in made.months:
         run(emptied, date.fromisoformat(f"{month}-01"))
         run(emptied, date.fromisoformat(f"{month}-01"))

@@ -13,7 +13,7 @@ import pytest
 
 from batch_platform.staffing.proving import oracle, questions
 from batch_platform.staffing.proving.oracle.checker import Terms, wrong_sums
-from batch_platform_tests.staffing.holidays import HOLIDAYS
+from batch_platform_tests.staffing.holidays import national_holidays
 
 Json = dict[str, Any]
 DATA = Path(__file__).parent / "data"
@@ -28,7 +28,7 @@ PLAN: Json = {"base_price": 0, "max_users": 5, "max_engineers": 5, "price_per_us
 
 
 def answer(kind: str, line: Json) -> Json:
-    return oracle.calc(kind, line, HOLIDAYS)
+    return oracle.calc(kind, line, national_holidays())
 
 
 def plan(begin: str, **fields: Any) -> Json:

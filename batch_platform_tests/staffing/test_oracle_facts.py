@@ -15,7 +15,7 @@ import pytest
 
 from batch_platform.staffing.proving import oracle, worlds
 from batch_platform.staffing.proving.oracle import BadLine, World
-from batch_platform_tests.staffing.holidays import HOLIDAYS
+from batch_platform_tests.staffing.holidays import national_holidays
 
 Json = dict[str, Any]
 ON = date(2026, 9, 10)
@@ -162,7 +162,7 @@ def test_numbers_ascend_by_company_and_contract_of_each_issuer_and_year():
         for month, last in (("2026-11", 30), ("2026-12", 31))
         for day in usage_days(company, month, last)
     ]
-    said = oracle.billed(loaded(*ISSUERS, RATE, *lines, *days), ("2026-11", "2026-12"), HOLIDAYS)
+    said = oracle.billed(loaded(*ISSUERS, RATE, *lines, *days), ("2026-11", "2026-12"), national_holidays())
     numbers = [
         [(id_, one.get("invoice_number", one.get("reason"))) for id_, one in said[month].items()] for month in said
     ]
@@ -191,8 +191,8 @@ def test_days_without_a_loaded_usage_are_counted_from_facts_once_they_are_aggreg
     lines = [ISSUERS[0], RATE, {"kind": "company", "company_id": 1}, contract(1, 1), user, user | {"user_id": "1"}]
     days = usage_days(1, "2026-11", 29, users=1)
     world, month = loaded(*lines, *days), "2026-11"
-    assert oracle.billed(world, [month], HOLIDAYS)[month][1]["days"] == ["2026-11-30"]
-    said = oracle.billed(world, [month], HOLIDAYS, [date(2026, 11, 29), date(2026, 11, 30)])[month][1]
+    assert oracle.billed(world, [month], national_holidays())[month][1]["days"] == ["2026-11-30"]
+    said = oracle.billed(world, [month], national_holidays(), [date(2026, 11, 29), date(2026, 11, 30)])[month][1]
     assert [(line["kind"], line["quantity"]) for line in said["lines"]] == [("base", 1), ("extra_users", 2)]
     assert oracle.used(world, date(2026, 11, 29))[0]["total_users"] == 1
 
@@ -214,7 +214,7 @@ def test_what_is_due_of_approaches_by_their_policies():
 def test_a_random_file_can_be_answered_and_is_the_same_in_another_process():
     made = worlds.world(Random(3), worlds.Size(months=3, period="2026-11"))
     world = oracle.read(made.lines)
-    said = oracle.billed(world, made.months, HOLIDAYS, made.aggregated)
+    said = oracle.billed(world, made.months, national_holidays(), made.aggregated)
     documents = {one["document"] for month in said.values() for one in month.values()}
     assert documents == {"invoice", None}
     reasons = {row["reason"] for day in range(1, 31) for row in oracle.statuses(world, date(2026, 12, day), None)}

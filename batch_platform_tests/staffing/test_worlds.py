@@ -20,7 +20,7 @@ from batch_platform.staffing.proving.oracle.checker import Terms, missing_in_tex
 from batch_platform.staffing.recurrence import Action
 from batch_platform.staffing.service import StaffingContext, approaches, loading, usage
 from batch_platform.staffing.service.invoices import monthly, reading
-from batch_platform_tests.staffing.holidays import HOLIDAYS
+from batch_platform_tests.staffing.holidays import national_holidays
 
 AFTER = datetime(2027, 1, 10, tzinfo=UTC)
 SAID = ("subtotal", "tax", "total", "per_rate")
@@ -35,12 +35,12 @@ def test_a_random_file_is_billed_as_the_oracle_says(
     context, world = replace(emptied, clock=lambda: AFTER), oracle.read(made.lines)
     added = loading.load(context, [line.encode() for line in made.lines]).added
     assert added == {kind: len(lines) for kind, lines in world.lines.items()}
-    expected = oracle.billed(world, made.months, HOLIDAYS)
+    expected = oracle.billed(world, made.months, national_holidays())
     assert billed(context, made.months) == documents(expected)
     # the usage that invoices waited for: they take the numbers that follow
     for day in made.aggregated:
         usage.aggregate(context, day)
-    expected = oracle.billed(world, made.months, HOLIDAYS, made.aggregated, earlier=expected)
+    expected = oracle.billed(world, made.months, national_holidays(), made.aggregated, earlier=expected)
     assert billed(context, made.months) == documents(expected)
     for month in made.months:
         for row in listed(context, month):

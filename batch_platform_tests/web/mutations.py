@@ -1,12 +1,15 @@
-"""Writes a call of any mutation of a GraphQL schema: arguments of the right shape, every message asked for."""
+"""Writes a call of any mutation of Dagster's schema: arguments of the right shape, every message asked for."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from graphql import (
+    GraphQLField,
+    GraphQLSchema,
     get_named_type,
     is_abstract_type,
     is_enum_type,
@@ -15,6 +18,22 @@ from graphql import (
     is_list_type,
     is_non_null_type,
 )
+
+
+def new_schema() -> GraphQLSchema:
+    from dagster_graphql.schema import create_schema
+
+    return create_schema().graphql_schema
+
+
+schema = cache(new_schema)
+"""The same each time: making it takes seconds."""
+
+
+def mutations() -> Mapping[str, GraphQLField]:
+    kind = schema().mutation_type
+    assert kind is not None
+    return kind.fields
 
 
 def written(fields: Mapping[str, Any], known: Mapping[str, str]) -> str:

@@ -10,18 +10,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from dagster_graphql.schema import create_schema
 from graphql import GraphQLError, get_named_type
 
 from batch_platform.operations.web.dagster_audit import ACTIONS, JOURNAL, UNRECORDED, record_mutations
 from batch_platform_tests.site import Site
-from batch_platform_tests.web.mutations import selected, written
+from batch_platform_tests.web.mutations import mutations, new_schema, schema, selected, written
 from batch_platform_tests.web.test_dagster_ui import COUNTING, LAUNCH, REPOSITORY_, instigators, runs
 
 WHO = "token:administrator"
-SCHEMA = create_schema().graphql_schema
-assert SCHEMA.mutation_type is not None
-MUTATIONS = SCHEMA.mutation_type.fields
 TAGS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { tags { key value } } } }"
 
 Rows = Callable[[], list[dict[str, Any]]]
@@ -60,30 +56,30 @@ def tags_of(site: Site, run_id: str) -> dict[str, str]:
 
 def test_every_mutation_of_dagster_has_a_name_in_the_log() -> None:
     """Fails when an upgrade of Dagster brings a mutation: give it a name, and say what it acts on."""
-    assert ACTIONS.keys() | UNRECORDED == MUTATIONS.keys()
+    assert ACTIONS.keys() | UNRECORDED == mutations().keys()
     assert not ACTIONS.keys() & UNRECORDED
     assert all(re.fullmatch(r"dagster-[a-z]+\.[a-z][a-z-]*", action.what) for action in ACTIONS.values())
 
 
 def test_a_mutation_without_a_name_is_executed_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("batch_platform.operations.web.dagster_audit.ACTIONS", {})
-    schema = create_schema().graphql_schema
-    record_mutations(schema, requested_by_tag="who")
-    assert schema.mutation_type is not None
-    resolve = schema.mutation_type.fields["deleteRun"].resolve
+    bare = new_schema()
+    record_mutations(bare, requested_by_tag="who")
+    assert bare.mutation_type is not None
+    resolve = bare.mutation_type.fields["deleteRun"].resolve
     assert resolve is not None
     info: Any = SimpleNamespace(context=SimpleNamespace(source=SimpleNamespace(scope={JOURNAL: None})))
     with pytest.raises(GraphQLError, match="deleteRun is not executed here"):
         resolve(None, info, runId="x")
 
 
-@pytest.mark.parametrize("name", sorted(MUTATIONS))
+@pytest.mark.parametrize("name", sorted(ACTIONS.keys() | UNRECORDED))
 def test_each_mutation_leaves_exactly_one_row(site: Site, rows: Rows, name: str) -> None:
     """With arguments that name nothing there is: asked for is asked for."""
-    field = MUTATIONS[name]
+    field = mutations()[name]
     arguments = written(field.args, {"id": "x:y", "timestamp": "1.0"})
     call = f"{name}({arguments})" if arguments else name
-    query = f"mutation {{ {call}{selected(SCHEMA, get_named_type(field.type))} }}"
+    query = f"mutation {{ {call}{selected(schema(), get_named_type(field.type))} }}"
     with site.client("viewer") as client:
         client.post("/dagster/graphql", json={"query": query})
     assert rows() == []
