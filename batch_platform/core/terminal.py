@@ -114,7 +114,7 @@ def shown(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{shown(amount)} {name}" for name, amount in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(shown(one) for one in value)
+        return ", ".join(shown(each) for each in value)
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, datetime):

@@ -313,7 +313,7 @@ def report(
             if page.row_count > page.rows.height:
                 typer.echo(f"{page.rows.height:,} of {page.row_count:,} rows")
     if rows.missing:
-        typer.echo(f"not published: {', '.join(f'{one:%Y-%m}' for one in rows.missing)}", err=True)
+        typer.echo(f"not published: {', '.join(f'{month:%Y-%m}' for month in rows.missing)}", err=True)
 
 
 @app.command("keys")

@@ -81,8 +81,8 @@ def perform(action: Action[C, I, S, R], session: Session[C], targets: Targets, g
     target = ", ".join(targets) if action.target is None else action.target(seen)
     with session.log.intent(action.name, target, action.before(seen)) as intent:
         done = action.do(session, targets, given)
-        asked = given.model_dump(mode="json", by_alias=True, exclude={"version"}, exclude_none=True)
-        intent.after = {**asked, **action.after(done)}
+        request = given.model_dump(mode="json", by_alias=True, exclude={"version"}, exclude_none=True)
+        intent.after = {**request, **action.after(done)}
     return done
 
 

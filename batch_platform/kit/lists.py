@@ -223,7 +223,7 @@ def page(context: C, listing: List[C, F, R], query: Mapping[str, str], *, limit:
 
 def understood(model: type[F], query: Mapping[str, Any]) -> F:
     """The filters of an address, without those that do not fit."""
-    aliases = {name: one.alias or name for name, one in model.model_fields.items()}
+    aliases = {name: field.alias or name for name, field in model.model_fields.items()}
     given = {name: query[alias] for name, alias in aliases.items() if query.get(alias) not in (None, "")}
     while True:
         try:
@@ -249,11 +249,11 @@ def _paging(listing: List[Any, Any, Any]) -> list[Any]:
     limit = Query(ge=1, le=AT_MOST, description="Rows of a page.")
     at_least = 1 if listing.paging == "cursor" else None
     cursor = Query(description="`nextCursor` of the page before; opaque.", min_length=at_least, max_length=2_000)
-    found = [
+    parameters = [
         parameter("limit", Annotated[QueryInt, limit], PAGE),
         parameter("cursor", Annotated[Text | None, cursor], None),
     ]
     if listing.paging == "offset":
         offset = Query(ge=0, le=MAX_OFFSET, description="Rows to skip after the cursor.")
-        found.append(parameter("offset", Annotated[QueryInt, offset], 0))
-    return found
+        parameters.append(parameter("offset", Annotated[QueryInt, offset], 0))
+    return parameters

@@ -82,9 +82,9 @@ def diff_command(day: Day = None, dry_run: DryRun = False, as_json: Json = False
         if dry_run:
             proposal = service.propose(mine.context, on, dry_run=True)
         else:
-            told = mine.run("zengin-diff", JobParameters(target_date=on))
-            changeset = service.changeset(mine.context, told.pop("changeset")["id"])
-            proposal = Proposal(changeset, **told)
+            outcome = mine.run("zengin-diff", JobParameters(target_date=on))
+            changeset = service.changeset(mine.context, outcome.pop("changeset")["id"])
+            proposal = Proposal(changeset, **outcome)
     printing.proposal(proposal, as_json=as_json, dry_run=dry_run)
 
 
@@ -129,7 +129,7 @@ def approve_command(
 ) -> None:
     """Approve records, or a changeset bound to its payload hash and number of rows."""
     _one_of(ids, changeset)
-    asked: dict[str, Any] = {"not_before": _date(not_before, "not_before")}
+    request: dict[str, Any] = {"not_before": _date(not_before, "not_before")}
     with approving(account) as mine:
         if changeset is None:
             if dry_run:
@@ -137,19 +137,19 @@ def approve_command(
                 quorums = quorum.quorums(mine.context, records)
                 printing.outlook(records, quorums, by=mine.by, as_json=as_json)
                 return
-            decision = actions.perform(APPROVE, mine, actions.named(ids), APPROVE.input(**asked))
+            decision = actions.perform(APPROVE, mine, actions.named(ids), APPROVE.input(**request))
             printing.decision(decision, as_json)
             return
         seen = service.changeset(mine.context, changeset)
-        asked["payload_hash"] = payload_hash or seen.payload_hash
-        asked["count"] = seen.counts["rows"] if count is None else count
+        request["payload_hash"] = payload_hash or seen.payload_hash
+        request["count"] = seen.counts["rows"] if count is None else count
         if dry_run:
-            review.require_reviewed(seen, payload_hash=asked["payload_hash"], count=asked["count"])
+            review.require_reviewed(seen, payload_hash=request["payload_hash"], count=request["count"])
             records = service.records_of(mine.context, changeset)
             printing.changeset_outlook(seen, records, by=mine.by, as_json=as_json)
             return
         with showing("approving"):
-            given = APPROVE_CHANGESET.input(**asked)
+            given = APPROVE_CHANGESET.input(**request)
             whole_decision = actions.perform(APPROVE_CHANGESET, mine, actions.named(changeset), given)
     printing.changeset_decision(whole_decision, as_json, verb="approved")
 

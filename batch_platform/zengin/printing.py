@@ -76,21 +76,21 @@ def undoing(changeset: Changeset, as_json: bool) -> None:
     say(f"{needed} must approve it, one at least another than {changeset.proposed_by}, who has proposed it")
 
 
-def changeset(one: Changeset, changes: pl.DataFrame, failed_checks: Sequence[IngestCheck], *, as_json: bool) -> None:
+def changeset(row: Changeset, changes: pl.DataFrame, failed_checks: Sequence[IngestCheck], *, as_json: bool) -> None:
     if as_json:
-        answer = ChangesetDetailAnswer.of(one, failed_checks=failed_checks)
+        answer = ChangesetDetailAnswer.of(row, failed_checks=failed_checks)
         print_json({**written(answer), "changes": changes.to_dicts()})
         return
-    show(CHANGESETS, [one], as_json=False)
-    if one.proposed_by:
-        say(f"  proposed by {one.proposed_by}, who is not enough to approve it")
+    show(CHANGESETS, [row], as_json=False)
+    if row.proposed_by:
+        say(f"  proposed by {row.proposed_by}, who is not enough to approve it")
     for check in failed_checks:
         say(f"  warning  {check.name}: {check.description}")
-    if one.approvals:
-        verb = "overridden" if one.status is ChangesetStatus.HELD else "approved as a whole"
-        given = ", ".join(f"{approval.account} ({shown(approval.at)})" for approval in one.approvals)
-        say(f"  {verb} by {given}: {len(one.approvals)} of {one.needs_approvals}")
-    _counted(one)
+    if row.approvals:
+        verb = "overridden" if row.status is ChangesetStatus.HELD else "approved as a whole"
+        given = ", ".join(f"{approval.account} ({shown(approval.at)})" for approval in row.approvals)
+        say(f"  {verb} by {given}: {len(row.approvals)} of {row.needs_approvals}")
+    _counted(row)
     rows = [
         {
             "risk": row["risk"],
@@ -110,8 +110,8 @@ def changeset(one: Changeset, changes: pl.DataFrame, failed_checks: Sequence[Ing
         say(f"… and {changes.height - _CHANGES_SHOWN} more")
 
 
-def record(one: Record, *, as_json: bool) -> None:
-    answer = RecordAnswer.of(one)
+def record(row: Record, *, as_json: bool) -> None:
+    answer = RecordAnswer.of(row)
     if as_json:
         print_json(written(answer))
         return
@@ -228,7 +228,7 @@ def _waiting(records_left: int) -> None:
 
 
 def _proposer(by: str, proposers: Collection[str | None]) -> None:
-    if person(by) in {person(one or "") for one in proposers}:
+    if person(by) in {person(proposer or "") for proposer in proposers}:
         say(f"{by} has proposed it: another account must approve it too")
 
 

@@ -26,8 +26,8 @@ Now = Annotated[
 ]
 
 
-def _occurrences(found: Sequence[DecidedOccurrence], as_json: bool) -> None:
-    rows = [{**asdict(each), "scheduled_for": instant_text(each.scheduled_for)} for each in found]
+def _occurrences(decided: Sequence[DecidedOccurrence], as_json: bool) -> None:
+    rows = [{**asdict(each), "scheduled_for": instant_text(each.scheduled_for)} for each in decided]
     print_rows(rows, as_json=as_json, empty="nothing has failed")
 
 

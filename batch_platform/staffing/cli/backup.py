@@ -68,7 +68,7 @@ def list_command(
 
     with open_backups() as context:
         if in_buckets:
-            rows = [asdict(one) for one in backup_restore.stored(context)[:limit]]
+            rows = [asdict(backup) for backup in backup_restore.stored(context)[:limit]]
         else:
             rows = [_row(row) for row in backups.page(context, limit=limit)]
     if as_json:

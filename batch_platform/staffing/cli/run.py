@@ -55,10 +55,10 @@ def run_command(job_name: JobName, date: TargetDate = None, dry_run: DryRun = Fa
         return
     say(f"{job.name} {detail.run.place or ''}: done")
     for name, value in (result.outcome or {}).items():
-        say(f"{name.replace('_', ' ')}: {_told(value)}")
+        say(f"{name.replace('_', ' ')}: {_text(value)}")
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     """A list of records is told record by record, each with its fields."""
     if isinstance(value, list) and any(isinstance(each, dict) for each in value):
         return "".join(f"\n  {', '.join(f'{name} {shown(part)}' for name, part in each.items())}" for each in value)
@@ -67,8 +67,8 @@ def _told(value: Any) -> str:
 
 def _job(registry: Registry, name: str) -> Job:
     own = [job for job in registry if job.domain == _DOMAIN]
-    found = next((job for job in own if name in (job.name, job.id)), None)
-    if found is None:
+    entry = next((job for job in own if name in (job.name, job.id)), None)
+    if entry is None:
         raise NotFound(
             "unknown-staffing-job",
             "no job {job} of staffing; there are {jobs}",
@@ -76,4 +76,4 @@ def _job(registry: Registry, name: str) -> Job:
             jobs=[job.name for job in own],
             field="job",
         )
-    return found
+    return entry

@@ -50,9 +50,9 @@ def show_drafts(month: OfMonth, work: Work) -> Envelope[DraftsAnswer]:
 @router.get("/months/{month}/verification", dependencies=READ)
 def verify_month(month: OfMonth, work: Work) -> Envelope[VerificationAnswer]:
     """The month worked out again from the facts."""
-    found = verifying.verify(work, parse_month(month))
-    differences = [DifferenceAnswer(**plain(each)) for each in found]
-    return Envelope(data=VerificationAnswer(equal=not found, differences=differences))
+    wrong = verifying.verify(work, parse_month(month))
+    differences = [DifferenceAnswer(**plain(each)) for each in wrong]
+    return Envelope(data=VerificationAnswer(equal=not wrong, differences=differences))
 
 
 @router.get("/{invoice}", dependencies=READ, responses=MISSING)

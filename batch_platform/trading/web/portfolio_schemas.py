@@ -126,16 +126,16 @@ class PortfolioAnswer(SnakeAnswer):
     snapshot_details: dict[str, Any] | None
 
     @classmethod
-    def of_portfolio(cls, found: Portfolio, today: datetime, tick: datetime | None, details: Row | None) -> Self:
-        stakes = [InvestmentAnswer.running(stake, today) for stake in found.worth.investments]
-        age = prices_age(found)
-        return cls.of(found, investments=stakes, tick=tick, prices_age=age, snapshot_details=details)
+    def of_portfolio(cls, seen: Portfolio, today: datetime, tick: datetime | None, details: Row | None) -> Self:
+        stakes = [InvestmentAnswer.running(stake, today) for stake in seen.worth.investments]
+        age = prices_age(seen)
+        return cls.of(seen, investments=stakes, tick=tick, prices_age=age, snapshot_details=details)
 
 
-def prices_age(found: Portfolio) -> int | None:
+def prices_age(seen: Portfolio) -> int | None:
     """Whole seconds since the oldest price of a portfolio was accepted."""
-    oldest = found.worth.oldest_price_at
-    return None if oldest is None else max(0, int((found.at - oldest).total_seconds()))
+    oldest = seen.worth.oldest_price_at
+    return None if oldest is None else max(0, int((seen.at - oldest).total_seconds()))
 
 
 class RefreshAnswer(SnakeAnswer):
@@ -143,15 +143,15 @@ class RefreshAnswer(SnakeAnswer):
 
     wished: list[str]
     prices: Annotated[
-        dict[str, Number | None], From(lambda found: {price.symbol: price.price_usd for price in found.prices})
+        dict[str, Number | None], From(lambda refresh: {price.symbol: price.price_usd for price in refresh.prices})
     ]
     tick: Annotated[Moment | None, From("tick_at")]
     prices_age: int | None
 
     @classmethod
-    def of_refresh(cls, found: Refresh) -> Self:
-        ages = [int(price.age.total_seconds()) for price in found.prices if price.age is not None]
-        return cls.of(found, prices_age=max(ages, default=None))
+    def of_refresh(cls, refresh: Refresh) -> Self:
+        ages = [int(price.age.total_seconds()) for price in refresh.prices if price.age is not None]
+        return cls.of(refresh, prices_age=max(ages, default=None))
 
 
 class PointAnswer(SnakeAnswer):
@@ -172,10 +172,10 @@ class SummaryAnswer(SnakeAnswer):
     pnl_percentage: Number
 
 
-def _summary(found: Pnl) -> SummaryAnswer | None:
-    if not found.points:
+def _summary(pnl: Pnl) -> SummaryAnswer | None:
+    if not pnl.points:
         return None
-    first, last = found.points[0], found.points[-1]
+    first, last = pnl.points[0], pnl.points[-1]
     return SummaryAnswer(
         initial_value=first.value,
         current_value=last.value,
@@ -190,7 +190,7 @@ class PnlAnswer(SnakeAnswer):
     wallet_address: str
     period: Period
     timestamp: Annotated[Moment, From("at")]
-    data_points: Annotated[int, From(lambda found: len(found.points))]
+    data_points: Annotated[int, From(lambda pnl: len(pnl.points))]
     pnl_data: Annotated[list[PointAnswer], From("points")]
     summary: Annotated[SummaryAnswer | None, From(_summary)]
 

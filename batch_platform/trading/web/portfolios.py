@@ -77,10 +77,10 @@ def show_portfolio(
 ) -> Envelope[PortfolioAnswer]:
     """Tokens, positions and stakes with their values in USD, at the newest accepted prices."""
     del force_refresh
-    found = portfolio(work, campaign, wallet_address, at=at)
-    made_of = snapshot_details(work, campaign, wallet_address, found.at) if details else None
+    seen = portfolio(work, campaign, wallet_address, at=at)
+    made_of = snapshot_details(work, campaign, wallet_address, seen.at) if details else None
     tick = market.campaign(work, campaign).tick_at
-    return Envelope(data=PortfolioAnswer.of_portfolio(found, _day_of(found.at), tick, made_of))
+    return Envelope(data=PortfolioAnswer.of_portfolio(seen, _day_of(seen.at), tick, made_of))
 
 
 @router.post(
@@ -91,10 +91,10 @@ def refresh_portfolio(wallet_address: WalletPath, work: Work, campaign: Campaign
 
     They are accepted as a tick, usually within seconds. Who asks too often gets 429.
     """
-    found = wishes.refresh(work, campaign, wallet_address)
-    if found.wait is not None:
-        raise too_often(found.wait)
-    return Envelope(data=RefreshAnswer.of_refresh(found))
+    refresh = wishes.refresh(work, campaign, wallet_address)
+    if refresh.wait is not None:
+        raise too_often(refresh.wait)
+    return Envelope(data=RefreshAnswer.of_refresh(refresh))
 
 
 @router.get("/pnl/{wallet_address}", dependencies=OWNER, responses=MISSING)
@@ -129,9 +129,9 @@ def list_transactions(
 @router.get("/investments/{wallet_address}", dependencies=OWNER, responses=MISSING)
 def list_investments(wallet_address: WalletPath, work: Work, campaign: CampaignName) -> Envelope[InvestmentsAnswer]:
     """Stakes: what they have earned so far, or have paid."""
-    found = portfolio(work, campaign, wallet_address)
-    today = _day_of(found.at)
-    running = [InvestmentAnswer.running(stake, today) for stake in found.worth.investments]
+    seen = portfolio(work, campaign, wallet_address)
+    today = _day_of(seen.at)
+    running = [InvestmentAnswer.running(stake, today) for stake in seen.worth.investments]
     ended = map(InvestmentAnswer.withdrawn, history.withdrawn(work, campaign, wallet_address))
     return Envelope(data=InvestmentsAnswer(investments=[*running, *ended]))
 
@@ -139,10 +139,10 @@ def list_investments(wallet_address: WalletPath, work: Work, campaign: CampaignN
 @router.get("/perp/positions/{wallet_address}", dependencies=OWNER, responses=MISSING)
 def list_positions(wallet_address: WalletPath, work: Work, campaign: CampaignName) -> Envelope[PositionsAnswer]:
     """Open positions, at the newest accepted prices."""
-    found = portfolio(work, campaign, wallet_address)
-    positions = list(map(PositionAnswer.of, found.worth.perp_positions))
+    seen = portfolio(work, campaign, wallet_address)
+    positions = list(map(PositionAnswer.of, seen.worth.perp_positions))
     tick = market.campaign(work, campaign).tick_at
-    return Envelope(data=PositionsAnswer(positions=positions, tick=tick, prices_age=prices_age(found)))
+    return Envelope(data=PositionsAnswer(positions=positions, tick=tick, prices_age=prices_age(seen)))
 
 
 @router.get("/leaderboard", dependencies=ANYBODY, responses=MISSING)

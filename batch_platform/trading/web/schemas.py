@@ -173,15 +173,15 @@ class OrderAnswer(SnakeAnswer):
 def _details(row: Row, campaign: Campaign) -> dict[str, Any]:
     """What was asked for by the spec's names, and the result by the name that its kind gives it."""
     request = row["request"]
-    asked: dict[str, Any] = {
+    details: dict[str, Any] = {
         spec: campaign.tokens[request[name]].address
         for name, spec in (("from", "from_token_address"), ("to", "to_token_address"), ("token", "token_address"))
         if name in request and request[name] in campaign.tokens
     }
     names = {"amount": "amount", "collateral": "collateral_amount", "leverage": "leverage", "direction": "direction"}
-    asked |= {spec: request[name] for name, spec in names.items() if name in request}
+    details |= {spec: request[name] for name, spec in names.items() if name in request}
     if row["status"] == "filled" and row["kind"] in RESULTS:
-        asked[RESULTS[row["kind"]]] = plain(row["result"])
+        details[RESULTS[row["kind"]]] = plain(row["result"])
     if row["fee"] is not None:
-        asked["fee"] = plain(row["fee"])
-    return asked
+        details["fee"] = plain(row["fee"])
+    return details

@@ -55,7 +55,7 @@ class _Desk:
     def __init__(self, request: Request, response: Response, acting: Acting, campaign: CampaignName) -> None:
         self._request, self._response, self._acting, self._campaign = request, response, acting, campaign
 
-    def place(self, wallet: str, kind: str, tokens: Mapping[str, str], **asked: Any) -> Envelope[OrderAnswer]:
+    def place(self, wallet: str, kind: str, tokens: Mapping[str, str], **request: Any) -> Envelope[OrderAnswer]:
         """201 filled, 202 pending; `tokens` are addresses. Raises what refuses it."""
         if wallet_of(self._request) != wallet:
             raise players_only()
@@ -69,7 +69,7 @@ class _Desk:
             context,
             campaign.name,
             wallet,
-            {"order": kind, **named, **asked},
+            {"order": kind, **named, **request},
             request_key=idempotency.token(self._request),
             record=self._acting.log.record,
         )
