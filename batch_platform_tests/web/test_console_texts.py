@@ -46,22 +46,21 @@ class Said:
 
 
 @cache
-def _parsed(file: Path) -> ast.Module:
-    return ast.parse(file.read_bytes())
+def _nodes(file: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(file.read_bytes())))
 
 
 def _said(file: Path) -> Iterator[Said | str]:
     """Every message of a module, and the place of everything that should be one and is not."""
-    tree = _parsed(file)
     inits = {
         call
-        for kind in ast.walk(tree)
+        for kind in _nodes(file)
         if isinstance(kind, ast.ClassDef) and kind.name in _failures()
         for call in ast.walk(kind)
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__"
     }
-    raised = {node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise)}
-    for node in ast.walk(tree):
+    raised = {node.exc for node in _nodes(file) if isinstance(node, ast.Raise)}
+    for node in _nodes(file):
         if not isinstance(node, ast.Call):
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
@@ -84,7 +83,7 @@ def _failures() -> frozenset[str]:
     classes = [
         (node.name, {ast.unparse(base) for base in node.bases})
         for file in ROOT.rglob("*.py")
-        for node in ast.walk(_parsed(file))
+        for node in _nodes(file)
         if isinstance(node, ast.ClassDef)
     ]
     while more := {name for name, above in classes if above & known} - known:
@@ -113,7 +112,7 @@ def _of_code() -> Iterator[tuple[str, str]]:
         for line, found, _comments, _context in extracted:
             for text in _msgid(found):
                 yield text, f"{file.relative_to(ROOT)}:{line}"
-        for node in ast.walk(_parsed(file)):
+        for node in _nodes(file):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKED:
                 for argument in node.keywords:
                     if argument.arg in MARKED[node.func.id] and isinstance(argument.value, ast.Constant):
