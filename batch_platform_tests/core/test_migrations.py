@@ -12,6 +12,8 @@ from alembic import command
 
 from batch_platform import migrations
 from batch_platform.core.failures import TransientFailure
+from batch_platform.settings import Settings
+from batch_platform_tests.databases import migrated_database
 from batch_platform_tests.forks import Fork
 from batch_platform_tests.waiting import PATIENCE, eventually
 
@@ -173,10 +175,12 @@ def test_what_an_older_platform_published_from_another_place_is_told_apart(datab
 
 
 @pytest.fixture
-def finops(database_url: str) -> Iterator[psycopg.Connection]:
+def finops(settings: Settings) -> Iterator[psycopg.Connection]:
     """A migrated database with one project."""
-    migrations.upgrade(database_url)
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with (
+        migrated_database(settings, "core") as url,
+        psycopg.connect(url, autocommit=True) as connection,
+    ):
         connection.execute(
             "INSERT INTO finops.finops_project_connections (project_id, name, bucket, prefix, report_name, region) "
             "VALUES ('p1', 'P', 'cur-bucket', 'cur', 'report', 'ap-northeast-1')"
