@@ -61,7 +61,7 @@ def main() -> None:
         log_config=None,  # its warnings go through ours
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # who sends them could claim any address; the public one is BATCH_PLATFORM_URL
+        proxy_headers=False,  # web.security believes the proxies of BATCH_PLATFORM_TRUSTED_PROXIES alone
         timeout_graceful_shutdown=_STOP_SECONDS,
         ws_max_size=_WEBSOCKET_BYTES,
     )
@@ -149,6 +149,7 @@ def _web_context(settings: Settings, stack: ExitStack, clock: Clock) -> WebConte
         random=secrets.token_bytes,
         environment=settings.env,
         oidc=oidc,
+        trusted_proxies=settings.trusted_proxies,
     )
 
 

@@ -10,14 +10,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import Annotated, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -26,7 +27,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.messages import Message
@@ -36,6 +37,24 @@ from batch_platform.core.validation import refusal_of
 def _variables() -> dict[str, str]:
     """The environment as it is now; a variable that is set to nothing is not set."""
     return {name.upper(): value for name, value in os.environ.items() if value}
+
+
+def _networks(value: object) -> object:
+    """`10.0.0.0/8,192.0.2.7`."""
+    if not isinstance(value, str):
+        return value
+    try:
+        networks = tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError(
+            Message("must-be-networks", "must be networks like 10.0.0.0/8 or addresses, with commas between them")
+        ) from None
+    if any(network.prefixlen == 0 for network in networks):
+        raise ValueError(Message("network-of-everybody", "must not trust every address"))
+    return networks
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 
 
 class DomainSettings(BaseModel):
@@ -66,6 +85,9 @@ class Settings(BaseSettings):
     """Signs sessions and tokens; 32 characters at least. The local environment generates its own."""
     web_url: str = Field("http://127.0.0.1:8000", validation_alias="BATCH_PLATFORM_URL")
     """Where browsers reach the web, for links in mails and the redirect of OIDC."""
+
+    trusted_proxies: Networks = Field((), validation_alias="BATCH_PLATFORM_TRUSTED_PROXIES")
+    """From whom `X-Forwarded-For` is believed: networks or addresses, with commas between them."""
 
     oidc_issuer: str | None = Field(None, validation_alias="OIDC_ISSUER")
     oidc_client_id: str | None = Field(None, validation_alias="OIDC_CLIENT_ID")

@@ -19,7 +19,7 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_json
 from batch_platform.kit.options import DryRun, Json
 from batch_platform.settings import Settings, load_settings
-from batch_platform.web.access import service
+from batch_platform.web.access import service, sign_in
 from batch_platform.web.access.model import User, roles_of
 
 users_app = typer.Typer(no_args_is_help=True, help="Local accounts of API, console and Dagster UI.")
@@ -122,6 +122,24 @@ def reset_password_command(
     _tell(name, True, dry_run, as_json, done="given a new password", already="")
 
 
+@users_app.command("unlock")
+@writes("user.unlock", "address.unlock")
+def unlock_command(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The account.")] = None,
+    address: Annotated[str | None, typer.Option(help="An IP address, in place of an account.")] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Let an account or an address try again at once after sign-ins that failed."""
+    if (name is None) == (address is None):
+        raise InvalidInput("account-or-address", "give an account or an --address, not both", field="name")
+    what, subject = ("address", address or "") if name is None else ("account", name)
+    with _pool() as pool:
+        unlock = sign_in.unlock_account if name is not None else sign_in.unlock_address
+        changed = unlock(pool, subject, _change(dry_run))
+    _tell(subject, changed, dry_run, as_json, done="unlocked", already="has failed at no sign-in", what=what)
+
+
 def _password(from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
@@ -163,9 +181,11 @@ def _row(user: User) -> dict[str, Any]:
     }
 
 
-def _tell(name: str, changed: bool, dry_run: bool, as_json: bool, *, done: str, already: str) -> None:
+def _tell(
+    name: str, changed: bool, dry_run: bool, as_json: bool, *, done: str, already: str, what: str = "account"
+) -> None:
     if as_json:
         print_json({"name": name, "changed": changed, "dry_run": dry_run})
         return
     verb = f"would be {done}" if dry_run else f"is {done}"
-    typer.echo(f"account {name} {verb if changed else already}")
+    typer.echo(f"{what} {name} {verb if changed else already}")

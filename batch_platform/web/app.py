@@ -21,6 +21,7 @@ from batch_platform.web import console as shell
 from batch_platform.web import docs, health
 from batch_platform.web.access import api as access_api
 from batch_platform.web.access import pages as access_pages
+from batch_platform.web.access import users_pages
 from batch_platform.web.access.authentication import GuardMiddleware, IdentityMiddleware, is_public
 from batch_platform.web.access.dependencies import current, public, requirement_of, requires
 from batch_platform.web.access.guests import GuestBook, Guests
@@ -41,6 +42,7 @@ from batch_platform.web.security import (
     CorrelationMiddleware,
     FailuresMiddleware,
     HeadersMiddleware,
+    ProxyMiddleware,
     RateLimitMiddleware,
 )
 
@@ -122,6 +124,7 @@ def build_app(
         generate_unique_id_function=operation_id,
         lifespan=running,
         middleware=[
+            Middleware(ProxyMiddleware, context.trusted_proxies),
             Middleware(CorrelationMiddleware, context),
             Middleware(RequestLogMiddleware, context, requests),
             Middleware(HeadersMiddleware, context),
@@ -141,7 +144,12 @@ def build_app(
     problems.install(app)
     for router in (*(router for part in parts for router in part.routers), access_api.router):
         app.include_router(router)
-    for page in (*(page for part in parts for page in part.pages), docs.router, access_pages.router):
+    for page in (
+        *(page for part in parts for page in part.pages),
+        docs.router,
+        access_pages.router,
+        users_pages.router,
+    ):
         app.include_router(page, include_in_schema=False)
     app.include_router(shell.router, dependencies=[public()], include_in_schema=False)
     app.include_router(_signposts([HOME, *mounts]), include_in_schema=False)

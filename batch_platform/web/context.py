@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -56,6 +57,7 @@ class WebContext:
     random: Callable[[int], bytes]
     environment: str = "local"
     oidc: OidcSettings | None = None
+    trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:

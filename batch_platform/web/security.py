@@ -1,9 +1,11 @@
-"""What surrounds every request: correlation id, security headers, failures, rate limit. Pure ASGI, knows no route."""
+"""What surrounds every request: address, id, security headers, failures, rate limit. Pure ASGI, knows no route."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 import structlog
@@ -17,6 +19,8 @@ from batch_platform.web.api.refusals import Refusal
 from batch_platform.web.context import Limits, WebContext
 
 REQUEST_ID: Final = "X-Request-ID"
+FORWARDED_FOR: Final = "X-Forwarded-For"
+_WITH_PORT: Final = re.compile(r"\[(?P<v6>[^]]*)\](:\d+)?|(?P<v4>[\d.]+):\d+")
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
         "default-src 'self'",
@@ -43,6 +47,38 @@ _QUIET: Final = ("/static/", "/health/")
 _KNOWN_CALLERS: Final = 10_000
 
 _log = structlog.get_logger(__name__)
+
+
+class ProxyMiddleware:
+    """Behind trusted proxies a connection's address is its visitor's, which they wrote into `X-Forwarded-For`.
+
+    Of anybody else the header is not believed. Each proxy adds at the end whom it saw, so the visitor is the last
+    that is no trusted proxy itself; what stands before may be of his own invention.
+    """
+
+    def __init__(self, app: ASGIApp, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
+        self._app = app
+        self._trusted = trusted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._trusted and scope.get("client"):
+            address = self._visitor(scope["client"][0], Headers(scope=scope).getlist(FORWARDED_FOR))
+            scope["client"] = (address, 0 if address != scope["client"][0] else scope["client"][1])
+        await self._app(scope, receive, send)
+
+    def _visitor(self, peer: str, lines: Sequence[str]) -> str:
+        hops = [hop for line in lines for hop in line.split(",")]
+        visitor = peer
+        while self._trusts(visitor) and hops:
+            hop = _parsed(hops.pop())
+            if hop is None:
+                break  # nobody can say who came before
+            visitor = str(hop)
+        return visitor
+
+    def _trusts(self, address: str) -> bool:
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._trusted)
 
 
 class CorrelationMiddleware:
@@ -81,6 +117,7 @@ class CorrelationMiddleware:
                         status=status,
                         milliseconds=round((time.perf_counter() - started) * 1000, 1),
                         subject=principal.subject if principal else None,
+                        address=address_of(scope),
                     )
 
 
@@ -186,5 +223,16 @@ class Bucket:
 
 
 def address_of(scope: Scope) -> str:
-    """Where the connection comes from, as the server saw it."""
+    """Where the connection comes from, as the server or a trusted proxy saw it."""
     return scope["client"][0] if scope.get("client") else "unknown"
+
+
+def _parsed(hop: str) -> IPv4Address | IPv6Address | None:
+    """An address as proxies write it: alone, or with a port, which of IPv6 needs brackets."""
+    match = _WITH_PORT.fullmatch(hop.strip())
+    try:
+        address = ip_address(match["v6"] or match["v4"] if match else hop.strip())
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

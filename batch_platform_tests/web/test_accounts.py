@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 
 import argon2
@@ -17,10 +16,11 @@ import pytest
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
-from batch_platform.web.access import passwords, service
+from batch_platform.web.access import passwords, service, sign_in
 from batch_platform.web.access.model import Role
-from batch_platform.web.access.service import Change, LoginRefused
+from batch_platform.web.access.service import Change
 from batch_platform.web.access.sessions import Sessions
+from batch_platform.web.access.sign_in import LoginRefused
 from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.site import NOON, PASSWORD, HandClock, make_context
 
@@ -63,7 +63,7 @@ def add(pool: postgres.Pool, name: str, *roles: Role) -> bool:
 
 
 def log_in(sessions: Sessions, name: str, password: str = PASSWORD, address: str = "10.0.0.1") -> str:
-    return service.log_in(sessions, name, password, address=address, correlation_id="c")
+    return sign_in.log_in(sessions, name, password, address=address, correlation_id="c")
 
 
 def status(sessions: Sessions, name: str, password: str = "wrong", address: str = "10.0.0.1") -> int:
@@ -207,52 +207,6 @@ def test_an_unknown_account_takes_as_long(
         status(sessions, name, password)
     assert len(costs) == 5
     assert len(set(map(str, costs))) == 1
-
-
-def test_an_account_is_locked_and_the_delay_grows(pool: postgres.Pool, sessions: Sessions, clock: HandClock) -> None:
-    add(pool, "ann")
-    addresses = iter(f"10.3.{n // 250}.{n % 250}" for n in range(1000))
-    assert [status(sessions, "ann", address=next(addresses)) for _ in range(6)] == [401] * 5 + [429]
-    assert status(sessions, "ann", PASSWORD, next(addresses)) == 429  # the right one does not open a locked door
-    delays = []
-    for _ in range(8):
-        with pytest.raises(LoginRefused) as refused:
-            log_in(sessions, "ann", PASSWORD, next(addresses))
-        delays.append(int((refused.value.headers or {})["Retry-After"]))
-        clock.pass_by(timedelta(seconds=delays[-1]))
-        assert status(sessions, "ann", address=next(addresses)) == 401
-    assert delays == [31, 61, 121, 241, 481, 901, 901, 901]
-    clock.pass_by(timedelta(minutes=16))
-    assert status(sessions, "ann", PASSWORD, next(addresses)) == 200
-    assert [status(sessions, "ann", address=next(addresses)) for _ in range(6)] == [401] * 5 + [429]
-
-
-def test_unknown_accounts_are_locked_just_so(pool: postgres.Pool, sessions: Sessions) -> None:
-    assert [status(sessions, "nobody", address=f"10.4.0.{n}") for n in range(6)] == [401] * 5 + [429]
-
-
-def test_an_address_is_locked(pool: postgres.Pool, sessions: Sessions) -> None:
-    add(pool, "ann")
-    add(pool, "bob")
-    for n in range(10):  # who knows the password is not counted
-        assert status(sessions, "bob", PASSWORD) == 200
-        assert status(sessions, f"nobody{n}") == 401
-    assert [status(sessions, f"nobody{n}") for n in range(10, 21)] == [401] * 10 + [429]
-    assert status(sessions, "ann", PASSWORD) == 429
-    assert status(sessions, "ann", PASSWORD, "10.0.0.2") == 200
-
-
-def test_failures_are_forgotten_after_a_day(pool: postgres.Pool, sessions: Sessions, clock: HandClock) -> None:
-    for _ in range(3):
-        assert [status(sessions, "ann") for _ in range(4)] == [401] * 4
-        clock.pass_by(timedelta(days=1, seconds=1))
-
-
-def test_guesses_at_once_are_all_counted(pool: postgres.Pool, sessions: Sessions) -> None:
-    add(pool, "ann")
-    with ThreadPoolExecutor(12) as executor:
-        answers = list(executor.map(lambda n: status(sessions, "ann", address=f"10.5.0.{n}"), range(12)))
-    assert sorted(answers) == [401] * 5 + [429] * 7
 
 
 def test_a_weak_hash_is_renewed_at_login(pool: postgres.Pool, sessions: Sessions) -> None:

@@ -107,6 +107,10 @@ def test_the_password_comes_from_nowhere_else(cli: Cli) -> None:
         ["disable", "nobody"],
         ["set-roles", "nobody", "--role", "viewer"],
         ["reset-password", "nobody", "--password-stdin"],
+        ["unlock"],
+        ["unlock", "nobody"],
+        ["unlock", "ann", "--address", "192.0.2.1"],
+        ["unlock", "--address", "office"],
         ["add", "Ann", "--role", "viewer", "--password-stdin"],
     ],
 )

@@ -20,7 +20,7 @@ from batch_platform.web.access.dependencies import SAFE_METHODS
 from batch_platform.web.access.guests import GuestBook
 from batch_platform.web.access.model import Grants, Principal
 from batch_platform.web.access.oidc import ALGORITHMS, Provider
-from batch_platform.web.access.sessions import Sessions
+from batch_platform.web.access.sessions import KNOWN_FOR, Sessions
 from batch_platform.web.access.tokens import ALGORITHM, TokenRefused, Tokens
 from batch_platform.web.api.bodies import read_body, replayed
 from batch_platform.web.api.problems import wants_page
@@ -106,7 +106,7 @@ class IdentityMiddleware:
             return send
         visitor = sessions.new_id()
         scope["csrf_token"] = sessions.csrf_token(visitor)
-        cookie = sessions.visitor.header(visitor, age=self._context.limits.session_age)
+        cookie = sessions.visitor.header(visitor, age=KNOWN_FOR)
 
         async def introduced(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -12,7 +12,9 @@ from starlette.requests import HTTPConnection
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.web.access.model import Principal, check_permission
+from batch_platform.web.access.service import Change
 from batch_platform.web.api.refusals import forbidden, token_without_session, unauthenticated
+from batch_platform.web.context import web_of
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -81,6 +83,11 @@ def authorize(connection: HTTPConnection, permission: str) -> Principal:
     if writes and permission.endswith(":read") and principal.via == "token":
         raise token_without_session()
     return principal
+
+
+def change_of(connection: HTTPConnection) -> Change:
+    """A change that whoever is asking makes now."""
+    return Change(current(connection).subject, web_of(connection).clock(), connection.scope["correlation_id"])
 
 
 def requirement_of(route: Any) -> Requirement | None:

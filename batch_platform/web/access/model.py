@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -93,6 +94,11 @@ def check_name(name: str) -> str:
             field="name",
         )
     return name
+
+
+def account_key(name: str) -> str:
+    """What failures to sign in are counted under: what was typed as a name may be a password, so it is a hash."""
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
 
 
 @dataclass(frozen=True)

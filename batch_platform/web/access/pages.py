@@ -1,4 +1,4 @@
-"""Pages of login and logout, of accounts and of the audit log."""
+"""Pages of login and logout, and of the audit log."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from pydantic import BeforeValidator
 from starlette.responses import RedirectResponse, Response
 
 from batch_platform.core.audit import AuditStore, writes
-from batch_platform.core.failures import InvalidInput, TransientFailure
-from batch_platform.web.access import service
+from batch_platform.core.failures import TransientFailure
+from batch_platform.web.access import service, sign_in
 from batch_platform.web.access.api import beginning
 from batch_platform.web.access.authentication import login_page
 from batch_platform.web.access.dependencies import current, own_session, public, requires
-from batch_platform.web.access.model import Principal, Role, roles_of
+from batch_platform.web.access.model import Principal
 from batch_platform.web.access.oidc import Flow, Provider
-from batch_platform.web.access.sessions import Sessions, SignedCookie
+from batch_platform.web.access.sessions import KNOWN_FOR, SignedCookie, sessions_of
 from batch_platform.web.access.tokens import TokenRefused
 from batch_platform.web.api.refusals import Refusal
 from batch_platform.web.api.strict import IsoDate, QueryInt, Text
-from batch_platform.web.console import NavItem, field_errors, local_path, redirect, render
+from batch_platform.web.console import NavItem, local_path, redirect, render
 from batch_platform.web.context import web_of
 from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
+from batch_platform.web.security import address_of
 
 NAVIGATION: Final = (
     NavItem(key="users", label=N_("Accounts"), path="/console/users", permission="users:manage", order=910),
@@ -55,20 +56,25 @@ def login_form(request: Request, target: Annotated[str, Query(alias="next")] = "
 
 
 @router.post("/login", dependencies=[public()])
-@writes("session.start")
+@writes("session.start", "sign-in.fail", "sign-in.lock")
 def log_in(
     request: Request, name: Typed = "", password: Typed = "", target: Annotated[str, Form(alias="next")] = "/console"
 ) -> Response:
     """Sign in to a local account."""
     if web_of(request).oidc is not None:
         raise Refusal(404, "local-accounts-off", "local accounts are switched off: sign in by the login provider")
-    sessions = _sessions(request)
+    sessions = sessions_of(request)
     try:
-        session_id = service.log_in(
-            sessions, name, password, address=_address(request), correlation_id=request.scope["correlation_id"]
+        session_id = sign_in.log_in(
+            sessions,
+            name,
+            password,
+            address=address_of(request.scope),
+            browser=sessions.visitor.read(request.cookies),
+            correlation_id=request.scope["correlation_id"],
         )
-    except service.LoginRefused as refused:
-        _log.warning("login refused", status=refused.status_code)
+    except sign_in.LoginRefused as refused:
+        _log.warning("login refused", status=refused.status_code, address=address_of(request.scope))
         page = _login(request, target, status=refused.status_code, name=name, error=translated(refused.detail))
         page.headers.update(refused.headers or {})
         return page
@@ -79,7 +85,7 @@ def log_in(
 @writes("session.end")
 def log_out(request: Request) -> Response:
     """End the session, here and in the database."""
-    sessions, principal = _sessions(request), current(request)
+    sessions, principal = sessions_of(request), current(request)
     service.log_out(sessions, principal, correlation_id=request.scope["correlation_id"])
     door = request.app.state.guests.sign_in_of(principal) or "/login"
     response = redirect(request, door, message=_("You have signed out."))
@@ -90,7 +96,7 @@ def log_out(request: Request) -> Response:
 @router.get("/login/oidc", dependencies=[public()])
 def log_in_by_provider(request: Request, target: Annotated[str, Query(alias="next")] = "/console") -> Response:
     """Send the browser to the provider."""
-    provider, flow = _provider(request), _flow(request, _sessions(request).new_id())
+    provider, flow = _provider(request), _flow(request, sessions_of(request).new_id())
     try:
         address = provider.authorization_url(flow, redirect_uri=_callback(request))
     except TransientFailure:
@@ -132,45 +138,12 @@ def come_back(request: Request, code: str = "", state: str = "", iss: str | None
 def enter(request: Request, principal: Principal, target: str) -> Response:
     """Start a session of somebody whom others vouch for, and go on to `target`."""
     session_id = service.start_session(
-        _sessions(request), principal, address=_address(request), correlation_id=request.scope["correlation_id"]
+        sessions_of(request),
+        principal,
+        address=address_of(request.scope),
+        correlation_id=request.scope["correlation_id"],
     )
     return _signed_in(request, session_id, target)
-
-
-@router.get("/console/users", dependencies=[requires("users:manage")])
-def users_page(request: Request) -> Response:
-    return _users(request)
-
-
-@router.post("/console/users", dependencies=[requires("users:manage")])
-@writes("user.add")
-def add_user(
-    request: Request,
-    name: Typed = "",
-    password: Typed = "",
-    roles: Annotated[list[str], Form()] = [],  # noqa: B006 (read by the framework, never changed)
-) -> Response:
-    """Add a local account."""
-    try:
-        added = service.add_user(web_of(request).pool, name, roles_of(roles), lambda: password, _change(request))
-    except InvalidInput as error:
-        return _users(request, status=422, name=name, chosen=roles, errors=field_errors(error))
-    message = _("%(name)s can sign in now.", name=name) if added else _("%(name)s has an account already.", name=name)
-    return redirect(request, "/console/users", message=message)
-
-
-@router.post("/console/users/{name}/disable", dependencies=[requires("users:manage")])
-@writes("user.disable")
-def disable_user(request: Request, name: str) -> Response:
-    """Keep an account out and end its sessions."""
-    return _switched(request, name, enabled=False, message=_("%(name)s is disabled.", name=name))
-
-
-@router.post("/console/users/{name}/enable", dependencies=[requires("users:manage")])
-@writes("user.enable")
-def enable_user(request: Request, name: str) -> Response:
-    """Let an account in again."""
-    return _switched(request, name, enabled=True, message=_("%(name)s can sign in now.", name=name))
 
 
 @router.get("/console/audit", dependencies=[requires("audit:read")])
@@ -202,21 +175,6 @@ def audit_page(
     )
 
 
-def _switched(request: Request, name: str, *, enabled: bool, message: str) -> Response:
-    try:
-        service.set_enabled(web_of(request).pool, name, _change(request), enabled=enabled)
-    except InvalidInput as error:
-        return redirect(request, "/console/users", message=error.message, tone="bad")
-    return redirect(request, "/console/users", message=message)
-
-
-def _users(request: Request, *, status: int = 200, **values: Any) -> Response:
-    web = web_of(request)
-    given: dict[str, Any] = {"name": "", "chosen": [], "errors": {}} | values
-    accounts = service.users(web.pool)
-    return render(request, "users.html", status=status, accounts=accounts, roles=list(Role), oidc=web.oidc, **given)
-
-
 def _login(request: Request, target: str, **more: Any) -> Response:
     response: Response = login_page(request, target=target, **more)
     return response
@@ -224,11 +182,14 @@ def _login(request: Request, target: str, **more: Any) -> Response:
 
 def _signed_in(request: Request, session_id: str, target: str) -> Response:
     """A fresh session id at every login; one that the browser brought is not used again."""
-    sessions, before = _sessions(request), request.scope["principal"]
+    sessions, before = sessions_of(request), request.scope["principal"]
     if before is not None:
         service.log_out(sessions, before, correlation_id=request.scope["correlation_id"])
     response = redirect(request, target)
     sessions.cookie.set(response, session_id, age=web_of(request).limits.session_age)
+    visitor = sessions.visitor.read(request.cookies)
+    if visitor is not None:
+        sessions.visitor.set(response, visitor, age=KNOWN_FOR)
     return response
 
 
@@ -256,16 +217,3 @@ def _provider(request: Request) -> Provider:
     if provider is None:
         raise Refusal(404, "no-login-provider", "no login provider is set up")
     return provider
-
-
-def _sessions(request: Request) -> Sessions:
-    sessions: Sessions = request.app.state.sessions
-    return sessions
-
-
-def _change(request: Request) -> service.Change:
-    return service.Change(current(request).subject, web_of(request).clock(), request.scope["correlation_id"])
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"

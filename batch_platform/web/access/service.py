@@ -1,8 +1,7 @@
-"""Use cases of local accounts: the first administrator, signing in and out, and what administrators change."""
+"""Use cases of local accounts: the first administrator, sessions, and what administrators change."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,23 +12,17 @@ from batch_platform.core.clock import Clock
 from batch_platform.core.failures import Conflict
 from batch_platform.core.postgres import Pool
 from batch_platform.web.access import passwords
-from batch_platform.web.access.model import Principal, Role, User, check_name, is_name
+from batch_platform.web.access.model import Principal, Role, User, account_key, check_name
 from batch_platform.web.access.sessions import Sessions, hash_id
-from batch_platform.web.access.store import AccessStore, Lockout, Session
-from batch_platform.web.api.refusals import Refusal
+from batch_platform.web.access.store import AccessStore, Session
 
 ACTIONS: Final = (
     *("user.add", "user.disable", "user.enable", "user.set-roles", "user.reset-password"),
+    *("user.unlock", "address.unlock", "sign-in.fail", "sign-in.lock"),
     *("session.start", "session.end", "token.issue"),
 )
-"""What people do with accounts, by its name in the audit log."""
+"""What people do with accounts, or fail to do, by its name in the audit log."""
 FIRST_ADMINISTRATOR: Final = "admin"
-BY_ACCOUNT: Final = Lockout(threshold=5)
-BY_ADDRESS: Final = Lockout(threshold=20)
-
-
-class LoginRefused(Refusal):
-    """Wrong name or password, disabled, or locked out; which of the first three is not told."""
 
 
 @dataclass(frozen=True)
@@ -72,30 +65,6 @@ def ensure_administrator(pool: Pool, random: Callable[[int], bytes], clock: Cloc
         return password
 
 
-def log_in(sessions: Sessions, name: str, password: str, *, address: str, correlation_id: str | None) -> str:
-    """The id of a new session. Raises `LoginRefused`: 401, or 429 with Retry-After while locked out."""
-    context = sessions.context
-    store = AccessStore(context.pool)
-    name = name.strip().casefold()
-    _count(store, name, address, context.clock())
-    with store.transaction() as session:
-        stored, enabled = session.credentials(name) if is_name(name) else (None, False)
-    # no connection is held meanwhile: hashing is slow on purpose
-    if not passwords.verify(stored, password) or stored is None or not enabled:
-        raise _wrong()
-    newer = passwords.hash_password(password) if passwords.is_outdated(stored) else None
-    now = context.clock()
-    with store.transaction() as session:
-        if not session.signed_in(name, stored, now=now):
-            raise _wrong()
-        if newer:
-            session.replace_hash(name, old=stored, new=newer)
-        session.forget_account(_key("account", name))
-        session.forgive_address(_key("address", address), BY_ADDRESS)
-        by = Principal(f"local:{name}", name, frozenset(), "session")
-        return _start(sessions, session, by, Change(by.subject, now, correlation_id), user_name=name, address=address)
-
-
 def start_session(sessions: Sessions, principal: Principal, *, address: str, correlation_id: str | None) -> str:
     """The id of a new session of somebody whom others vouch for.
 
@@ -103,7 +72,7 @@ def start_session(sessions: Sessions, principal: Principal, *, address: str, cor
     """
     change = Change(principal.subject, sessions.context.clock(), correlation_id)
     with AccessStore(sessions.context.pool).transaction() as session:
-        return _start(sessions, session, principal, change, user_name=None, address=address)
+        return start(sessions, session, principal, change, user_name=None, address=address)
 
 
 def log_out(sessions: Sessions, principal: Principal, *, correlation_id: str | None) -> None:
@@ -187,30 +156,15 @@ def reset_password(pool: Pool, name: str, password: Callable[[], str], change: C
         session.user(name)
         session.set_password(name, password_hash, now=change.now)
         session.delete_sessions_of(name)
-        session.forget_account(_key("account", name))
+        session.forget_attempts(account=account_key(name))
+        session.forget_places(name)
         change.trace(session, "user.reset-password", name)
 
 
-def _wrong() -> LoginRefused:
-    return LoginRefused(401, "wrong-password", "The name or the password is wrong.")
-
-
-def _count(store: AccessStore, name: str, address: str, now: datetime) -> None:
-    """Count the attempt as failed, before the password is looked at. Raises `LoginRefused` while locked."""
-    with store.transaction() as session:
-        session.delete_old_attempts(BY_ACCOUNT, now=now)
-        # always in this order: two logins never wait for each other in a circle
-        locked = session.count_attempt(_key("address", address), BY_ADDRESS, now=now)
-        locked = locked or session.count_attempt(_key("account", name), BY_ACCOUNT, now=now)
-    if locked is not None:
-        seconds = max(1, int((locked - now).total_seconds()) + 1)
-        headers = {"Retry-After": str(seconds)}
-        raise LoginRefused(429, "locked-out", "Too many failed attempts. Try again later.", headers=headers)
-
-
-def _start(
+def start(
     sessions: Sessions, session: Session, by: Principal, change: Change, *, user_name: str | None, address: str
 ) -> str:
+    """The id of a new session, in the caller's transaction; of a local account, or with the roles of `by`."""
     limits, session_id = sessions.context.limits, sessions.new_id()
     session.delete_ended_sessions(now=change.now, idle_since=change.now - limits.session_idle)
     session.insert_session(
@@ -246,8 +200,3 @@ def _keep_an_administrator(session: Session, user: User) -> None:
     others = [u for u in session.users() if u.enabled and Role.ADMINISTRATOR in u.roles and u.name != user.name]
     if user.enabled and Role.ADMINISTRATOR in user.roles and not others:
         raise Conflict("last-administrator", "{name} is the last administrator", name=user.name, field="name")
-
-
-def _key(kind: str, value: str) -> str:
-    """What was typed as a name may be a password: it is kept as a hash only."""
-    return f"{kind}:{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()}"

@@ -9,15 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Final
+from typing import Final, cast
 
 from itsdangerous import BadSignature, Signer
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from batch_platform.web.access.model import Principal
 from batch_platform.web.access.store import AccessStore
 from batch_platform.web.context import WebContext
 
+KNOWN_FOR: Final = timedelta(days=90)
+"""How long a browser, and whatever else a person has signed in from, is known after the last time."""
 _SEEN_EVERY: Final = timedelta(minutes=1)
 
 
@@ -84,7 +87,7 @@ class Sessions:
 
     @cached_property
     def visitor(self) -> SignedCookie:
-        """Names a browser before it has signed in, so that the login form can carry a token too."""
+        """Names a browser, so that the login form can carry a token, and who has signed in from it is known there."""
         return SignedCookie(self.context, "visitor")
 
     @cached_property
@@ -117,3 +120,8 @@ class Sessions:
 
 def hash_id(session_id: str) -> bytes:
     return hashlib.sha256(session_id.encode()).digest()
+
+
+def sessions_of(connection: HTTPConnection) -> Sessions:
+    """The sessions of the app that answers this connection."""
+    return cast(Sessions, connection.app.state.sessions)

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from batch_platform.core.failures import NotFound
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
 from batch_platform.web.access.model import Role, User
 
+BROWSER: Final = "browser:"
+"""What the places begin with that are no addresses."""
+
 
 @dataclass(frozen=True)
 class Lockout:
-    """After how many failures a key is locked, and for how long: from `shortest`, doubling, to `longest`."""
+    """From which failure on the next attempt has to wait, and how long: from `shortest`, doubling, to `longest`."""
 
     threshold: int
     shortest: timedelta = timedelta(seconds=30)
     longest: timedelta = timedelta(minutes=15)
     forgotten_after: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Failures that slow sign-ins: of `account` (a hash) at `place`, either of which may be empty, for all of them.
+
+    `name` is that of the account, when there is one.
+    """
+
+    account: str
+    place: str
+    name: str | None
+    failures: int
+    locked_until: datetime
+
+    @property
+    def address(self) -> str | None:
+        """The place, when it is an address and neither a browser nor all."""
+        return None if not self.place or self.place.startswith(BROWSER) else self.place
 
 
 @dataclass(frozen=True)
@@ -130,33 +153,57 @@ class Session(BaseSession):
     def delete_ended_sessions(self, *, now: datetime, idle_since: datetime) -> None:
         self._run("delete_ended_sessions", now=now, idle_since=idle_since)
 
-    # failed logins
+    # failed sign-ins, and the places that are known
 
-    def count_attempt(self, key: str, lockout: Lockout, *, now: datetime) -> datetime | None:
-        """Count one more failure; the moment until which the key is locked when it is, and then nothing counts."""
+    def count_attempt(self, account: str, place: str, lockout: Lockout, *, now: datetime) -> datetime | None:
+        """Count one more failure; the moment until which it is locked when it is, and then nothing counts."""
         counted = self._rows(
             "count_attempt",
-            key=key,
+            account=account,
+            place=place,
             now=now,
             forgotten=now - lockout.forgotten_after,
             threshold=lockout.threshold,
             shortest=lockout.shortest,
             longest=lockout.longest,
         )
-        if counted:
-            return None
-        rows = self._rows("locked_until", key=key)
+        return None if counted else self.locked_until(account, place)
+
+    def locked_until(self, account: str, place: str) -> datetime | None:
+        rows = self._rows("locked_until", account=account, place=place)
         return rows[0]["locked_until"] if rows else None
 
-    def forget_account(self, key: str) -> None:
-        self._run("forget_account", key=key)
+    def locks(self, *, now: datetime) -> list[Lock]:
+        """What is locked now, the longest first; 200 at most."""
+        return [Lock(**row) for row in self._rows("locks", now=now)]
 
-    def forgive_address(self, key: str, lockout: Lockout) -> None:
+    def failures(self, *, account: str | None = None, place: str | None = None) -> int:
+        """How many are counted: of an account wherever, of a place whatever the account, or of one at the other."""
+        return int(self._value("failures", account=account, place=place))
+
+    def forget_attempts(self, *, account: str | None = None, place: str | None = None) -> None:
+        """Start counting anew, chosen as by `failures`. Raises `ValueError` when neither is given."""
+        if account is None and place is None:
+            raise ValueError("either an account or a place has to be given")
+        self._run("forget_attempts", account=account, place=place)
+
+    def forgive_attempt(self, account: str, place: str, lockout: Lockout) -> None:
         """Take the attempt that succeeded out of the count."""
-        self._run("forgive_address", key=key, threshold=lockout.threshold)
+        self._run("forgive_attempt", account=account, place=place, threshold=lockout.threshold)
 
     def delete_old_attempts(self, lockout: Lockout, *, now: datetime) -> None:
         self._run("delete_old_attempts", forgotten=now - lockout.forgotten_after)
+
+    def known_places(self, name: str, places: Sequence[str], *, since: datetime) -> set[str]:
+        """Those of the places from which the person has signed in."""
+        return {row["place"] for row in self._rows("known_places", name=name, places=list(places), since=since)}
+
+    def remember_places(self, name: str, places: Sequence[str], *, now: datetime, forgotten: datetime) -> None:
+        self._run("forget_places", name=name, before=forgotten)
+        self._run("remember_places", name=name, places=list(places), now=now)
+
+    def forget_places(self, name: str) -> None:
+        self._run("forget_places", name=name, before=None)
 
 
 class AccessStore(BaseStore[Session]):

@@ -28,11 +28,11 @@ DELETE FROM web.sessions WHERE id_hash IN (
      LIMIT 100 FOR UPDATE SKIP LOCKED)
 
 -- name: count_attempt
--- The attempt counts as a failure before the password is looked at: many at once are many failures. A key that is
--- locked is left as it is, and returns no row. Each failure from the threshold on doubles the delay.
-INSERT INTO web.login_attempts AS known (key, failures, failed_at)
-VALUES (%(key)s, 1, %(now)s)
-ON CONFLICT (key) DO UPDATE
+-- The attempt counts as a failure before the password is looked at: many at once are many failures. What is locked is
+-- left as it is, and returns no row. Each failure from the threshold on doubles the delay.
+INSERT INTO web.login_attempts AS known (account, place, failures, failed_at)
+VALUES (%(account)s, %(place)s, 1, %(now)s)
+ON CONFLICT (account, place) DO UPDATE
    SET failures = CASE WHEN known.failed_at < %(forgotten)s THEN 1 ELSE known.failures + 1 END,
        failed_at = excluded.failed_at,
        locked_until = CASE
@@ -44,18 +44,48 @@ ON CONFLICT (key) DO UPDATE
 RETURNING failures
 
 -- name: locked_until
-SELECT locked_until FROM web.login_attempts WHERE key = %(key)s
+SELECT locked_until FROM web.login_attempts WHERE account = %(account)s AND place = %(place)s
 
--- name: forget_account
-DELETE FROM web.login_attempts WHERE key = %(key)s
+-- name: locks
+SELECT attempt.account, attempt.place, account.name, attempt.failures, attempt.locked_until
+  FROM web.login_attempts AS attempt
+  LEFT JOIN web.users AS account ON encode(sha256(convert_to(account.name, 'UTF8')), 'hex') = attempt.account
+ WHERE attempt.locked_until > %(now)s
+ ORDER BY attempt.locked_until DESC, attempt.account, attempt.place
+ LIMIT 200
 
--- name: forgive_address
+-- name: failures
+SELECT coalesce(sum(failures), 0) FROM web.login_attempts
+ WHERE (%(account)s::text IS NULL OR account = %(account)s)
+   AND (%(place)s::text IS NULL OR place = %(place)s)
+
+-- name: forget_attempts
+-- Those of an account, of a place, or of one at the other.
+DELETE FROM web.login_attempts
+ WHERE (%(account)s::text IS NULL OR account = %(account)s)
+   AND (%(place)s::text IS NULL OR place = %(place)s)
+
+-- name: forgive_attempt
 UPDATE web.login_attempts
    SET failures = greatest(failures - 1, 0),
        locked_until = CASE WHEN failures > %(threshold)s THEN locked_until END
- WHERE key = %(key)s
+ WHERE account = %(account)s AND place = %(place)s
 
 -- name: delete_old_attempts
 -- Neither waits for a login under way nor lets the table grow.
-DELETE FROM web.login_attempts WHERE key IN (
-    SELECT key FROM web.login_attempts WHERE failed_at < %(forgotten)s LIMIT 100 FOR UPDATE SKIP LOCKED)
+DELETE FROM web.login_attempts WHERE (account, place) IN (
+    SELECT account, place FROM web.login_attempts WHERE failed_at < %(forgotten)s LIMIT 100 FOR UPDATE SKIP LOCKED)
+
+-- name: known_places
+SELECT place FROM web.known_places
+ WHERE user_name = %(name)s AND place = ANY (%(places)s) AND seen_at > %(since)s
+
+-- name: remember_places
+INSERT INTO web.known_places (user_name, place, seen_at)
+SELECT %(name)s, place, %(now)s FROM unnest(%(places)s::text[]) AS place ORDER BY place
+ON CONFLICT (user_name, place) DO UPDATE SET seen_at = excluded.seen_at
+
+-- name: forget_places
+-- All of them, or those not seen for long.
+DELETE FROM web.known_places
+ WHERE user_name = %(name)s AND (%(before)s::timestamptz IS NULL OR seen_at <= %(before)s)

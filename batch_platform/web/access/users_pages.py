@@ -1,0 +1,104 @@
+"""The page of local accounts, for administrators."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from batch_platform.core.audit import writes
+from batch_platform.core.failures import InvalidInput
+from batch_platform.web.access import service, sign_in
+from batch_platform.web.access.dependencies import change_of, requires
+from batch_platform.web.access.model import Role, roles_of
+from batch_platform.web.console import field_errors, redirect, render
+from batch_platform.web.context import web_of
+from batch_platform.web.i18n import gettext as _
+
+PATH = "/console/users"
+
+router = APIRouter(include_in_schema=False)
+
+Typed = Annotated[str, Form(max_length=1_000)]
+
+
+@router.get(PATH, dependencies=[requires("users:manage")])
+def users_page(request: Request) -> Response:
+    return _users(request)
+
+
+@router.post(PATH, dependencies=[requires("users:manage")])
+@writes("user.add")
+def add_user(
+    request: Request,
+    name: Typed = "",
+    password: Typed = "",
+    roles: Annotated[list[str], Form()] = [],  # noqa: B006 (read by the framework, never changed)
+) -> Response:
+    """Add a local account."""
+    try:
+        added = service.add_user(web_of(request).pool, name, roles_of(roles), lambda: password, change_of(request))
+    except InvalidInput as error:
+        return _users(request, status=422, name=name, chosen=roles, errors=field_errors(error))
+    message = _("%(name)s can sign in now.", name=name) if added else _("%(name)s has an account already.", name=name)
+    return redirect(request, PATH, message=message)
+
+
+@router.post(PATH + "/{name}/disable", dependencies=[requires("users:manage")])
+@writes("user.disable")
+def disable_user(request: Request, name: str) -> Response:
+    """Keep an account out and end its sessions."""
+    return _switched(request, name, enabled=False, message=_("%(name)s is disabled.", name=name))
+
+
+@router.post(PATH + "/{name}/enable", dependencies=[requires("users:manage")])
+@writes("user.enable")
+def enable_user(request: Request, name: str) -> Response:
+    """Let an account in again."""
+    return _switched(request, name, enabled=True, message=_("%(name)s can sign in now.", name=name))
+
+
+@router.post(PATH + "/{name}/unlock", dependencies=[requires("users:manage")])
+@writes("user.unlock")
+def unlock_user(request: Request, name: str) -> Response:
+    """Let an account that failed to sign in try again at once."""
+    try:
+        sign_in.unlock_account(web_of(request).pool, name, change_of(request))
+    except InvalidInput as error:
+        return redirect(request, PATH, message=error.message, tone="bad")
+    return redirect(request, PATH, message=_("%(name)s can try again now.", name=name))
+
+
+@router.post("/console/addresses/unlock", dependencies=[requires("users:manage")])
+@writes("address.unlock")
+def unlock_address(request: Request, address: Typed = "") -> Response:
+    """Let an address from which sign-ins failed try again at once."""
+    try:
+        sign_in.unlock_address(web_of(request).pool, address, change_of(request))
+    except InvalidInput as error:
+        return redirect(request, PATH, message=error.message, tone="bad")
+    return redirect(request, PATH, message=_("%(name)s can try again now.", name=address))
+
+
+def _switched(request: Request, name: str, *, enabled: bool, message: str) -> Response:
+    try:
+        service.set_enabled(web_of(request).pool, name, change_of(request), enabled=enabled)
+    except InvalidInput as error:
+        return redirect(request, PATH, message=error.message, tone="bad")
+    return redirect(request, PATH, message=message)
+
+
+def _users(request: Request, *, status: int = 200, **values: Any) -> Response:
+    web = web_of(request)
+    given: dict[str, Any] = {"name": "", "chosen": [], "errors": {}} | values
+    return render(
+        request,
+        "users.html",
+        status=status,
+        accounts=service.users(web.pool),
+        locks=sign_in.locks(web.pool, now=web.clock()),
+        roles=list(Role),
+        oidc=web.oidc,
+        **given,
+    )
