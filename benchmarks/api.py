@@ -90,12 +90,12 @@ def _publish() -> None:
     for file in sorted((DATA / "cur").rglob("*"), key=lambda path: (path.suffix == ".json", path)):
         if file.is_file():
             objects.put_bytes(s3, BUCKET, file.relative_to(DATA).as_posix(), file.read_bytes())
-    work = build_context(pool=pool, lake=s3, lake_bucket=settings.lake_bucket, settings=settings)
+    context = build_context(pool=pool, lake=s3, lake_bucket=settings.lake_bucket, settings=settings)
     connection = Connection(PROJECT, "Acme", BUCKET, "cur/acme", "cur", settings.aws_region)
-    service.add_project(work, connection)
-    service.fetch_month(work, connection, MONTH)
-    service.read_files(work, project_id=PROJECT, month=MONTH)
-    service.publish_month(work, connection, MONTH)
+    service.add_project(context, connection)
+    service.fetch_month(context, connection, MONTH)
+    service.read_files(context, project_id=PROJECT, month=MONTH)
+    service.publish_month(context, connection, MONTH)
     pool.close()
 
 
@@ -226,8 +226,8 @@ def _platform() -> FastAPI:
         limits=Limits(rate=1_000_000, burst=1_000_000),
     )
     app = build_app(context, parts=[pages.PART])
-    work = build_context(pool=pool, lake=lake, lake_bucket=settings.lake_bucket, settings=settings)
-    app.state.finops = FinopsSite.of(work)
+    finops_context = build_context(pool=pool, lake=lake, lake_bucket=settings.lake_bucket, settings=settings)
+    app.state.finops = FinopsSite.of(finops_context)
     return app
 
 

@@ -120,13 +120,13 @@ def _worker(what: str) -> None:
     """In a process of its own: Batch A and B of the benchmark's month, or B's second half again."""
     from batch_platform.finops import service
 
-    with _context() as work:
-        connection = work.connection(PROJECT)
+    with _context() as context:
+        connection = context.connection(PROJECT)
         if what == "pipeline":
-            service.fetch_month(work, connection, MONTH)
-            outcome = service.read_files(work, project_id=PROJECT)
+            service.fetch_month(context, connection, MONTH)
+            outcome = service.read_files(context, project_id=PROJECT)
             assert outcome.claimed == outcome.done, outcome
-        published = service.publish_month(work, connection, MONTH)
+        published = service.publish_month(context, connection, MONTH)
         assert published.published is not None, published.waiting_for
 
 
@@ -134,8 +134,8 @@ def _worker(what: str) -> None:
 def _context() -> Iterator[FinopsContext]:
     from batch_platform.finops.opening import open_context
 
-    with open_context() as work:
-        yield work
+    with open_context() as context:
+        yield context
 
 
 def deliver(files: list[Path]) -> None:
@@ -158,8 +158,8 @@ def deliver(files: list[Path]) -> None:
         objects.put_file(s3, file, BUCKET, key)
     manifest = {"assemblyId": "assembly", "reportKeys": keys, "billingPeriod": {"start": "20261001T000000.000Z"}}
     objects.put_bytes(s3, BUCKET, f"{folder}/cur-Manifest.json", json.dumps(manifest).encode())
-    with _context() as work:
-        service.add_project(work, Connection(PROJECT, "Benchmark", BUCKET, "", "cur", settings.aws_region))
+    with _context() as context:
+        service.add_project(context, Connection(PROJECT, "Benchmark", BUCKET, "", "cur", settings.aws_region))
 
 
 def _forget() -> None:

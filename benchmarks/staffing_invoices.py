@@ -32,7 +32,7 @@ from batch_platform.staffing import bills
 from batch_platform.staffing.documents import bill as printing
 from batch_platform.staffing.documents import pint
 from batch_platform.staffing.documents.fonts import all_printable, fonts
-from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.opening import open_context
 from batch_platform.staffing.service.invoices import monthly
 from batch_platform.staffing.service.invoices.verifying import verify
 
@@ -81,17 +81,17 @@ def main() -> None:
 
 
 def _measure(settings: Settings, count: int) -> None:
-    with psycopg.connect(settings.database(), autocommit=True) as connection, open_work(settings) as work:
+    with psycopg.connect(settings.database(), autocommit=True) as connection, open_context(settings) as context:
         connection.execute("SET search_path = staffing")
         connection.execute(_FILL.replace("{count}", str(count)).encode())
         [server] = connection.execute(
             "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
         ).fetchone()  # type: ignore[misc]
-        printing.render(_one_bill(work))  # fonts and template are read once by either
+        printing.render(_one_bill(context))  # fonts and template are read once by either
         began = _server_seconds(server)
-        ours = _timed(lambda: monthly.run(work, MONTH, by="benchmark"))
+        ours = _timed(lambda: monthly.run(context, MONTH, by="benchmark"))
         database = _server_seconds(server) - began
-        assert verify(work, MONTH) == []
+        assert verify(context, MONTH) == []
         documents = connection.execute("SELECT document, number FROM invoices ORDER BY number").fetchall()
     inputs = [_inputs(document, number) for document, number in documents]
     assert len(inputs) == count
@@ -104,8 +104,8 @@ def _measure(settings: Settings, count: int) -> None:
     )
 
 
-def _one_bill(work: Any) -> Any:
-    with work.store.rehearsal() as session:
+def _one_bill(context: Any) -> Any:
+    with context.store.rehearsal() as session:
         from batch_platform.staffing.service.invoices.drafting import computed
 
         [row] = computed(session, MONTH, session.contracts_to_bill(MONTH)[:1], printed=False)

@@ -96,9 +96,9 @@ def _report() -> dict[str, str]:
     from batch_platform.finops import service
     from batch_platform.finops.opening import open_context
 
-    with open_context() as work:
+    with open_context() as context:
         query = service.cost_query(cur.PROJECT, month=cur.MONTH, group_by=["tag:team"])
-        found = service.cost_rows(work, service.CostReader(work.store), query)
+        found = service.cost_rows(context, service.CostReader(context.store), query)
     [report] = found.reports
     return {tag: f"{amount:f}" for tag, amount in report.rows.iter_rows()}
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from batch_platform.btc.model import HOUSE, REVERSIBLE, SATOSHI, Batch, BatchStatus
 from batch_platform.btc.money import btc_text
-from batch_platform.btc.opening import open_work
+from batch_platform.btc.opening import open_context
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.settings import Settings
 
@@ -161,7 +161,7 @@ def _session(settings: Settings, launcher: Launcher | None) -> Iterator[Acting]:
     with ExitStack() as stack:
         pool = postgres.open_pool(settings.database(), application_name="batch-platform demo", max_size=1)
         stack.callback(pool.close)
-        context = open_work(settings)
+        context = open_context(settings)
 
         def operations() -> OperationsContext:
             return stack.enter_context(open_operations(settings, launcher=launcher))

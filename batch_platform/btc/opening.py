@@ -28,7 +28,7 @@ def options_of(own: BtcSettings) -> Options:
     )
 
 
-def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -> BtcContext:
+def open_context(settings: Settings | None = None, *, clock: Clock | None = None) -> BtcContext:
     """The context of this process. It holds nothing that has to be closed."""
     from batch_platform.btc import service
     from batch_platform.core import aws

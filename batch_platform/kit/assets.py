@@ -45,9 +45,9 @@ def asset(
     """An asset of a domain, made of what is done for one partition with the domain's context:
 
         @asset(kinds={"postgres"}, deps=[zengin_diff])
-        def zengin_apply(work: ZenginContext, day: date) -> Metadata:
+        def zengin_apply(zengin_context: ZenginContext, day: date) -> Metadata:
             "What was approved for the day, written into the master."
-            return run_metadata.of_apply(service.apply(work, day))
+            return run_metadata.of_apply(service.apply(zengin_context, day))
 
     The docstring describes it. `partitions` gives key and place of each partition of a run. `verify` looks at all of
     them when they are done, and gives the results of the asset's checks. `alone` and `retry` as of `each_partition`;
@@ -59,13 +59,15 @@ def asset(
 
         def materialize(context: dg.AssetExecutionContext) -> Iterator[Any]:
             results: list[dg.AssetCheckResult] = []
-            with getattr(context.resources, domain).work() as work:
+            with getattr(context.resources, domain).open_context() as domain_context:
                 of_run = partitions(context)
-                failure = each_partition(context, of_run, partial(act, work), asset=key, alone=alone, retry=retry)
+                failure = each_partition(
+                    context, of_run, partial(act, domain_context), asset=key, alone=alone, retry=retry
+                )
                 fail(context, failure)
                 if verify is not None:
                     with dagster_failures(context, retry or STANDARD_RETRY):
-                        results = list(verify(work, of_run))
+                        results = list(verify(domain_context, of_run))
             yield dg.MaterializeResult()
             yield from results
 

@@ -1,8 +1,8 @@
 """Dry runs as a domain declares them: functions of its context that write nothing and tell what would be done.
 
-    def sweep(work: ZenginContext) -> DryRun:
+    def sweep(context: ZenginContext) -> DryRun:
         "Tells what zengin-sweep would expire and mend."
-        swept = service.sweep(work, dry_run=True)
+        swept = service.sweep(context, dry_run=True)
         return rows_of([swept], "expired", "finished"), f"{swept.expired} records would expire"
 
 `job(dry_run=…)` makes an op `rehearse_sweep` of it: the docstring describes it, its other parameters are its config.
@@ -37,8 +37,8 @@ def op_of(dry_run: Callable[..., DryRun], domain: str) -> dg.OpDefinition:
     name = f"rehearse_{dry_run.__name__}"
 
     def rehearse(context: dg.OpExecutionContext) -> dg.Output[None]:
-        with dagster_failures(), getattr(context.resources, domain).work() as work:
-            rows, summary = dry_run(work, **(context.op_config or {}))
+        with dagster_failures(), getattr(context.resources, domain).open_context() as domain_context:
+            rows, summary = dry_run(domain_context, **(context.op_config or {}))
         return output_of(rows, summary)
 
     return dg.op(

@@ -202,7 +202,7 @@ def job(
 
 @dataclass(frozen=True)
 class DagsterRoom:
-    """What a domain declares to Dagster. `resource` hands its context out by `work`, made on the run's PostgreSQL;
+    """What a domain declares to Dagster. `resource` hands its context out by `open_context`, on the run's PostgreSQL;
     assets, ops and dry runs ask for it by the domain's name. Assets are those that some job makes."""
 
     domain: str

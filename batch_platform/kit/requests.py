@@ -11,7 +11,7 @@ from batch_platform.kit.session import Session, of_request
 
 
 def state_of(domain: str) -> Any:
-    """`Work = Annotated[ZenginContext, state_of("zengin")]`: what the domain's `open_state` has opened."""
+    """`Context = Annotated[ZenginContext, state_of("zengin")]`: what the domain's `open_state` has opened."""
 
     async def state(connection: HTTPConnection) -> Any:  # a coroutine costs no thread
         return getattr(connection.app.state, domain)

@@ -42,7 +42,7 @@ def maintenance_options(settings: Settings) -> dict[str, Any]:
 
 
 @contextmanager
-def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -> Iterator[StaffingContext]:
+def open_context(settings: Settings | None = None, *, clock: Clock | None = None) -> Iterator[StaffingContext]:
     """The context of this process, its connections closed at the end."""
     from batch_platform.core import postgres
 

@@ -24,11 +24,11 @@ _log = structlog.get_logger(__name__)
 
 def keep_beating(settings: Settings, life: Life) -> None:
     """Write each minute down in which the database answers, until told to end: uptime is counted of them."""
-    from batch_platform.staffing.opening import open_work
+    from batch_platform.staffing.opening import open_context
     from batch_platform.staffing.service.uptime import beat
 
     is_away = False
-    with open_work(settings) as context:
+    with open_context(settings) as context:
         while not life.wait(ROUND_SECONDS):
             try:
                 beat(context)
@@ -41,11 +41,11 @@ def keep_beating(settings: Settings, life: Life) -> None:
 
 def deliver_approaches(settings: Settings, life: Life) -> None:
     """Deliver what is due until told to end. A database that is away is waited for."""
-    from batch_platform.staffing.opening import open_work
+    from batch_platform.staffing.opening import open_context
     from batch_platform.staffing.service import approaches
 
     pause = 0.0
-    with open_work(settings) as context:
+    with open_context(settings) as context:
         while not life.wait(pause):
             try:
                 for occurrence in approaches.decide(context, alive=life.alive):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_work(settings: Settings | None = None, *, clock: Clock | None = None) -> Iterator[TradingContext]:
+def open_context(settings: Settings | None = None, *, clock: Clock | None = None) -> Iterator[TradingContext]:
     """The context of this process, its connections closed at the end."""
     from batch_platform.core import postgres
     from batch_platform.core.clock import utc_now
@@ -41,7 +41,7 @@ def open_market(
     from batch_platform.trading.store.source_buckets import database_buckets
 
     settings = settings or load_settings()
-    with open_work(settings, clock=clock) as context:
+    with open_context(settings, clock=clock) as context:
         bucket = database_buckets(context.pool)
         with open_sources(settings.of(TradingSettings), clock=clock, bucket=bucket) as sources:
             yield context, sources

@@ -21,7 +21,7 @@ from batch_platform.operations.model import JobParameters
 from batch_platform.zengin import printing, service
 from batch_platform.zengin.jobs import LocalSnapshotParameters
 from batch_platform.zengin.model import Status
-from batch_platform.zengin.opening import open_work
+from batch_platform.zengin.opening import open_context
 from batch_platform.zengin.proving.command import prove
 from batch_platform.zengin.service import Proposal, ZenginContext, quorum, review
 from batch_platform.zengin.web.actions import (
@@ -48,7 +48,7 @@ Limit = Annotated[int, typer.Option(parser=whole(1, 10_000), metavar="N", help="
 OF_STATUS: Final = {"status": typer.Option("--status", help=f"{', '.join(Status)}.")}
 
 
-acting = partial(session.of_command, open_work)
+acting = partial(session.of_command, open_context)
 approving = partial(acting, permission=PERMISSION)
 
 
@@ -89,9 +89,9 @@ def diff_command(day: Day = None, dry_run: DryRun = False, as_json: Json = False
 
 
 lists.command(
-    app, RECORDS, "list", doc="List the records of a status, newest first.", opened=open_work, options=OF_STATUS
+    app, RECORDS, "list", doc="List the records of a status, newest first.", opened=open_context, options=OF_STATUS
 )
-lists.command(app, CHANGESETS, "changesets", doc="List the changesets, newest first.", opened=open_work, shown=20)
+lists.command(app, CHANGESETS, "changesets", doc="List the changesets, newest first.", opened=open_context, shown=20)
 
 
 @app.command("show")
@@ -99,13 +99,13 @@ def show_command(
     which: Annotated[str, typer.Argument(metavar="ID", help="A record or a changeset.")], as_json: Json = False
 ) -> None:
     """Show one record, or a changeset with its changes."""
-    with open_work() as work:
+    with open_context() as context:
         if which.startswith("diff-"):
-            printing.record(service.record(work, which), as_json=as_json)
+            printing.record(service.record(context, which), as_json=as_json)
         else:
-            changeset = service.changeset(work, which)
-            failed = service.failed_checks(work, changeset)
-            printing.changeset(changeset, service.changes_of(work, which), failed, as_json=as_json)
+            changeset = service.changeset(context, which)
+            failed = service.failed_checks(context, changeset)
+            printing.changeset(changeset, service.changes_of(context, which), failed, as_json=as_json)
 
 
 @app.command("approve")
@@ -228,12 +228,12 @@ def search_command(
     as_json: Json = False,
 ) -> None:
     """Search banks, or the branches of a bank, in any writing; formal names (信用金庫, 株式会社) too."""
-    with open_work() as work:
+    with open_context() as context:
         day = _date(as_of, "as_of")
         if bank is None:
-            rows, _ = service.banks(work, text, as_of=day, limit=limit)
+            rows, _ = service.banks(context, text, as_of=day, limit=limit)
         else:
-            rows, _ = service.branches(work, bank, text, as_of=day, limit=limit)
+            rows, _ = service.branches(context, bank, text, as_of=day, limit=limit)
     print_rows(rows, as_json=as_json, empty=f"nothing is called {text}")
 
 
@@ -247,9 +247,9 @@ def export_command(
     as_of: AsOf = None,
 ) -> None:
     """Write the whole master as a file. What a transfer file cannot carry is named, and nothing is written."""
-    with open_work() as work:
+    with open_context() as context:
         try:
-            file = service.export(work, kind, as_of=_date(as_of, "as_of"), skip_unwritable=skip_unwritable)
+            file = service.export(context, kind, as_of=_date(as_of, "as_of"), skip_unwritable=skip_unwritable)
         except service.UnwritableError as error:
             printing.unwritable(error.rows)
             raise

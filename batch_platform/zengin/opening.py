@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_work(settings: Settings | None = None) -> Iterator[ZenginContext]:
+def open_context(settings: Settings | None = None) -> Iterator[ZenginContext]:
     """The context of this process, its connections closed at the end."""
     from batch_platform.core import postgres
 

@@ -22,10 +22,10 @@ from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change, add_user
 from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, until, watch
 from batch_platform_tests.finops.conftest import Project, SteppingClock
-from batch_platform_tests.finops_web.conftest import app, clock, make_project, pool, project, work
+from batch_platform_tests.finops_web.conftest import app, clock, context, make_project, pool, project
 from batch_platform_tests.web.served import served
 
-__all__ = ["app", "clock", "make_project", "pool", "project", "work"]
+__all__ = ["app", "clock", "context", "make_project", "pool", "project"]
 
 PASSWORD = "correct horse battery staple"
 PAYER = b"100000000000"
@@ -43,8 +43,8 @@ def bundled(make_project: Callable[..., Project], clock: SteppingClock) -> Proje
             body = gzip.compress(gzip.decompress(body).replace(PAYER, project.payer.encode()), 1, mtime=0)
         project.bucket.put(path.relative_to(DATA).as_posix(), body)
     project.run(OCTOBER)
-    compute_anomalies(project.work, project.id, OCTOBER)
-    compute_forecast(project.work, project.id, OCTOBER)
+    compute_anomalies(project.context, project.id, OCTOBER)
+    compute_forecast(project.context, project.id, OCTOBER)
     return project
 
 
@@ -55,7 +55,7 @@ def sign_in(
     """`sign_in(width=…, language=…, path=…)`: an administrator's page."""
     name = f"admin-{uuid4().hex[:8]}"
     add_user(pool, name, [Role.ADMINISTRATOR], lambda: PASSWORD, Change("a test", utc_now()))
-    app.state.finops = FinopsSite.of(bundled.work)
+    app.state.finops = FinopsSite.of(bundled.context)
     with served(app) as origin:
 
         def signed(path: str, *, width: int = WIDE, language: str = "ja") -> Page:

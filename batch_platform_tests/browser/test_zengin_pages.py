@@ -17,10 +17,10 @@ from batch_platform.web.access.service import Change, add_user
 from batch_platform.zengin.model import Changeset
 from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, watch
 from batch_platform_tests.web.served import served
-from batch_platform_tests.zengin_web.conftest import Master, app, clock, environment, master, pool, work
+from batch_platform_tests.zengin_web.conftest import Master, app, clock, context, environment, master, pool
 from batch_platform_tests.zengin_web.releases import first, second
 
-__all__ = ["app", "clock", "environment", "master", "pool", "work"]
+__all__ = ["app", "clock", "context", "environment", "master", "pool"]
 
 PASSWORD = "correct horse battery staple"
 HOME = "/console/zengin"
@@ -43,7 +43,7 @@ def few(master: Master) -> Changeset:
 @pytest.fixture
 def sign_in(app: FastAPI, pool: postgres.Pool, master: Master, open_page: OpenPage) -> Iterator[SignIn]:
     """`sign_in(path, width=…, language=…)`: a page of an approver of its own."""
-    app.state.zengin = master.work
+    app.state.zengin = master.context
     with served(app) as origin:
 
         def signed(path: str, *, width: int = WIDE, language: str = "ja") -> Page:

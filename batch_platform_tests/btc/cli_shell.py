@@ -17,7 +17,7 @@ import structlog
 import typer
 
 from batch_platform import cli
-from batch_platform.btc.opening import open_work
+from batch_platform.btc.opening import open_context
 from batch_platform.btc.service import BtcContext
 from batch_platform.btc.store import Tables
 from batch_platform.core import postgres
@@ -98,8 +98,8 @@ class Shell:
         """The console script as a process of its own."""
         return Fork(*CONSOLE_SCRIPT, "btc", *words, stdout=subprocess.PIPE, stderr=stderr)
 
-    def work(self) -> BtcContext:
-        return open_work()
+    def context(self) -> BtcContext:
+        return open_context()
 
     def seeded(self, users: int = 12) -> None:
         assert self.json("seed", "--users", str(users))["opened"] == users

@@ -31,7 +31,7 @@ class Staged(BtcResource):
     context: ClassVar[BtcContext | None] = None
 
     @contextmanager
-    def work(self) -> Iterator[BtcContext]:
+    def open_context(self) -> Iterator[BtcContext]:
         assert self.context is not None
         yield self.context
 

@@ -227,9 +227,9 @@ def test_what_differs_is_named(shell: Shell, tables: Tables, dynamodb: DynamoDBC
 
 def test_another_workers_batch_is_followed_to_its_end(shell: Shell) -> None:
     shell.seeded(120)
-    batch = service.create(shell.work(), "5", by="local:kei", approve=True)
+    batch = service.create(shell.context(), "5", by="local:kei", approve=True)
     slower = load_settings().of(BtcSettings).model_copy(update={"write_units": 100})
-    slow = replace(opening.open_work(load_settings().having(slower)), heartbeat=0.1)
+    slow = replace(opening.open_context(load_settings().having(slower)), heartbeat=0.1)
     worker = threading.Thread(target=service.run, args=(slow, batch.batch_id))
     worker.start()
     while service.batch(slow, batch.batch_id).lease_owner is None:
@@ -244,13 +244,13 @@ def test_a_run_that_lost_its_batch_to_another_worker_is_no_failure(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shell.seeded(12)
-    batch = service.create(shell.work(), "5", by="local:kei", approve=True)
+    batch = service.create(shell.context(), "5", by="local:kei", approve=True)
     plain = Launcher.run
     results: list[RunResult] = []
 
     def overtaken(self: Launcher, *args: Any, **options: Any) -> RunResult:
         """The run finds the lease taken, and waits until its holder has ended the batch."""
-        own = shell.work()
+        own = shell.context()
         other = replace(own, owner="elsewhere/1/1/abc")
         other.store.batches.acquire(service.batch(own, batch.batch_id), other.owner, now=own.clock())
 
@@ -266,16 +266,16 @@ def test_a_run_that_lost_its_batch_to_another_worker_is_no_failure(
     done = shell.json("resume", batch.batch_id, *AS_KEI)
     assert (done["status"], done["proof"]["ok"]) == ("completed", True)
     assert [result.success for result in results] == [True]
-    assert service.batch(shell.work(), batch.batch_id).fencing == 2
+    assert service.batch(shell.context(), batch.batch_id).fencing == 2
 
 
 def test_a_batch_that_fails_says_so_in_one_line(shell: Shell) -> None:
     """A row of this batch that is not as it was sealed: nobody goes on before somebody has looked."""
     shell.seeded(12)
     own = shell.json(*ADJUST, *AS_KEI)["batch_id"]
-    work = shell.work()
-    work.store.accounts.deposit("user-0000008", 7, transaction_id=own, created_by="tests")
-    approved(work, service.batch(work, own), by="local:kei")
+    context = shell.context()
+    context.store.accounts.deposit("user-0000008", 7, transaction_id=own, created_by="tests")
+    approved(context, service.batch(context, own), by="local:kei")
     told = shell("resume", own, *AS_KEI).failed(1)
     assert "user-0000008" in told
     assert shell.json("show", own)["operation"]["error_message"] == told
@@ -291,11 +291,11 @@ def test_interrupted_killed_and_resumed(shell: Shell) -> None:
     shell.seeded(1000)
     before = balances(shell)
     shell.patch.setenv("BTC_WRITE_UNITS", "98")  # a chunk of 49 users a second
-    batch = service.create(shell.work(), "5", by="local:kei", approve=True)
+    batch = service.create(shell.context(), "5", by="local:kei", approve=True)
     own = batch.batch_id
 
     def reached(users: int, process: Any) -> None:
-        while len(shell.work().store.ledger.rows(own, 1)) < users:
+        while len(shell.context().store.ledger.rows(own, 1)) < users:
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
 
@@ -307,7 +307,7 @@ def test_interrupted_killed_and_resumed(shell: Shell) -> None:
     assert err == (
         f"error: interrupted: batch {own} keeps what is booked; go on with: batch-platform btc resume {own}\n"
     )
-    assert service.batch(shell.work(), own).status == "processing"
+    assert service.batch(shell.context(), own).status == "processing"
 
     screen, terminal = pty.openpty()
     killed = shell.started("resume", own, *AS_KEI, stderr=terminal)
@@ -319,7 +319,7 @@ def test_interrupted_killed_and_resumed(shell: Shell) -> None:
     killed.communicate()
     os.close(screen)
     assert re.search(rb"%b: [0-9]+ of [0-9]+ users" % own.encode(), told)
-    assert service.batch(shell.work(), own).status == "processing"
+    assert service.batch(shell.context(), own).status == "processing"
     shell.patch.delenv("BTC_WRITE_UNITS")
     done = shell.json("resume", own, *AS_KEI)
     assert (done["status"], done["proof"]["ok"]) == ("completed", True)

@@ -17,7 +17,7 @@ import pytest
 
 from batch_platform.btc import demo, service
 from batch_platform.btc.model import HOUSE, REVERSIBLE, UserStatus
-from batch_platform.btc.opening import open_work
+from batch_platform.btc.opening import open_context
 from batch_platform.btc.service.seed import customers
 from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import Opening, table_names
@@ -59,12 +59,12 @@ def own(
 
 
 @pytest.fixture
-def work(own: Settings) -> BtcContext:
-    return open_work(own)
+def context(own: Settings) -> BtcContext:
+    return open_context(own)
 
 
-def balances(work: BtcContext) -> dict[str, int]:
-    return dict(service.balances(work).select("user_id", "balance").rows())
+def balances(context: BtcContext) -> dict[str, int]:
+    return dict(service.balances(context).select("user_id", "balance").rows())
 
 
 def expected() -> dict[str, int]:
@@ -73,24 +73,24 @@ def expected() -> dict[str, int]:
     return {HOUSE: 0, **{user: balance + PAID.get(user, 0) for user, balance in before.items()}}
 
 
-def ledger_rows(work: BtcContext) -> int:
+def ledger_rows(context: BtcContext) -> int:
     """Every row of every user has raised the version of a balance."""
-    return int(work.store.accounts.scan_balances().get_column("version").sum())
+    return int(context.store.accounts.scan_balances().get_column("version").sum())
 
 
 def test_run_again_it_prints_the_same_and_changes_nothing(
-    own: Settings, work: BtcContext, capsys: pytest.CaptureFixture[str]
+    own: Settings, context: BtcContext, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps: list[str] = []
     demo.run(own, steps.append)
     first = capsys.readouterr().out
-    rows, batches = ledger_rows(work), service.history(work).batches
+    rows, batches = ledger_rows(context), service.history(context).batches
     demo.run(own, steps.append)
     assert capsys.readouterr().out == first
-    assert ledger_rows(work) == rows
-    assert service.history(work).batches == batches
-    assert balances(work) == expected()
-    assert service.verify(work).ok
+    assert ledger_rows(context) == rows
+    assert service.history(context).batches == batches
+    assert balances(context) == expected()
+    assert service.verify(context).ok
 
     back, adjusted = batches
     assert (adjusted.adjustment_rate, back.reverses) == (Decimal(5), adjusted.batch_id)
@@ -102,39 +102,41 @@ def test_run_again_it_prints_the_same_and_changes_nothing(
     assert "600 balances equal those before plus what was paid in and out since (3 users, 1.24000150 BTC)" in first
 
     # what people do later is later activity, and no reason to begin again
-    work.store.accounts.deposit("user-0000012", 5, transaction_id="own", created_by="x")
-    service.run(work, service.create(work, "-3", by="local:ann", approve=True).batch_id)
+    context.store.accounts.deposit("user-0000012", 5, transaction_id="own", created_by="x")
+    service.run(context, service.create(context, "-3", by="local:ann", approve=True).batch_id)
     demo.run(own, steps.append)
     assert "600 balances equal those before" in capsys.readouterr().out
-    assert service.history(work).total == 3
+    assert service.history(context).total == 3
 
 
-def test_killed_at_each_stage_it_goes_on(own: Settings, work: BtcContext, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killed_at_each_stage_it_goes_on(
+    own: Settings, context: BtcContext, capsys: pytest.CaptureFixture[str]
+) -> None:
     """While users are opened, while the batch is sealed, while it is applied, and while it is taken back."""
     moments, killed = random.Random(5), 0
     for stage in ("made-up users", "preview", "approved by", "takes out"):
         killed += killed_after(own, stage, moments.uniform(0, 0.2))
     assert killed >= 3
     demo.run(own, print)
-    assert balances(work) == expected()
-    batches = service.history(work).batches
+    assert balances(context) == expected()
+    batches = service.history(context).batches
     assert [batch.status in REVERSIBLE for batch in batches] == [True, True]
-    assert work.store.batches.open_batch_id() is None
-    assert service.verify(work).ok
+    assert context.store.batches.open_batch_id() is None
+    assert service.verify(context).ok
     assert "600 balances equal those before plus what was paid in and out since (3 users" in capsys.readouterr().out
 
 
-def test_it_keeps_away_from_other_balances(own: Settings, work: BtcContext) -> None:
+def test_it_keeps_away_from_other_balances(own: Settings, context: BtcContext) -> None:
     steps: list[str] = []
-    work.store.accounts.open_many([Opening("ann", 7, UserStatus.ACTIVE)], created_by="x")
+    context.store.accounts.open_many([Opening("ann", 7, UserStatus.ACTIVE)], created_by="x")
     demo.run(own, steps.append)
     assert "left out: there are 1 other users" in steps[-1]
-    open_batch = service.create(work, "1", by="local:ann")
+    open_batch = service.create(context, "1", by="local:ann")
     demo.run(own, steps.append)
     assert steps[-1].strip() == f"left out: batch {open_batch.batch_id} is open"
-    assert balances(work) == {"ann": 7, HOUSE: 0}
-    assert service.history(work).batches == (open_batch,)
-    assert pl.Series(["ann", HOUSE]).equals(service.balances(work).get_column("user_id"))
+    assert balances(context) == {"ann": 7, HOUSE: 0}
+    assert service.history(context).batches == (open_batch,)
+    assert pl.Series(["ann", HOUSE]).equals(service.balances(context).get_column("user_id"))
 
 
 def killed_after(settings: Settings, stage: str, seconds: float) -> bool:

@@ -59,7 +59,7 @@ class Office:
     """
 
     app: FastAPI
-    work: BtcContext
+    context: BtcContext
     operations: OperationsContext
     runner: HeldRunner
     clock: SteppingClock
@@ -67,13 +67,13 @@ class Office:
 
     def set(self, **options: Any) -> None:
         """Change settings, such as `require_approval=True`."""
-        self.work = replace(self.work, options=replace(self.work.options, **options))
+        self.context = replace(self.context, options=replace(self.context.options, **options))
         self.open()
 
     def open(self) -> None:
         """The web works with this office from now on."""
-        self.runner.context = self.work
-        self.app.state.btc, self.app.state.operations = self.work, self.operations
+        self.runner.context = self.context
+        self.app.state.btc, self.app.state.operations = self.context, self.operations
 
     def forget_answers(self) -> None:
         """As after a day: the web has no answer to a known idempotency key any more."""
@@ -89,30 +89,30 @@ class Office:
         self.clock.now += timedelta(minutes=minutes)
 
     def batch(self, batch_id: str) -> Batch:
-        return service.batch(self.work, batch_id)
+        return service.batch(self.context, batch_id)
 
     def make(self, rate: str = "5", *, apply: bool = True, approve: bool = True, memo: str | None = None) -> Batch:
         """A batch made without the web; applied unless told otherwise."""
-        made = service.create(self.work, Decimal(rate), by="local:setup", memo=memo, approve=approve)
-        return service.run(self.work, made.batch_id) if apply else made
+        made = service.create(self.context, Decimal(rate), by="local:setup", memo=memo, approve=approve)
+        return service.run(self.context, made.batch_id) if apply else made
 
     def take(self, batch: Batch, *, owner: str = "elsewhere/1/1") -> Batch:
         """Another machine's worker holds the lease of an approved batch."""
-        return self.work.store.batches.acquire(batch, owner, now=self.clock())
+        return self.context.store.batches.acquire(batch, owner, now=self.clock())
 
     def open_user(self, user: str, satoshi: int, status: UserStatus = UserStatus.ACTIVE) -> None:
-        self.work.store.accounts.open_many([Opening(user, satoshi, status)], created_by="seed")
+        self.context.store.accounts.open_many([Opening(user, satoshi, status)], created_by="seed")
 
     def balances(self) -> dict[str, int]:
         """Everybody's balance in satoshi, the house's left out."""
-        return balances(self.work)
+        return balances(self.context)
 
     def house(self) -> int:
-        return self.work.store.accounts.balances([HOUSE])[HOUSE].balance
+        return self.context.store.accounts.balances([HOUSE])[HOUSE].balance
 
     def booked(self, batch_id: str) -> dict[str, int]:
         """What a batch has applied, by user."""
-        return booked(self.work, self.batch(batch_id))
+        return booked(self.context, self.batch(batch_id))
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +163,7 @@ def office(
 ) -> Office:
     """Twelve active users, a suspended and a closed one; the web works with them."""
     project = tables.batches.removesuffix("-local-batch-operations")
-    work = build_context(
+    context = build_context(
         dynamodb=dynamodb,
         s3=s3,
         lake_bucket=provisioned.lake_bucket,
@@ -175,7 +175,7 @@ def office(
     registry = Registry(DOMAIN.jobs(provisioned))
     storage = DagsterInstanceStorage(runner.instance, registry)
     operations = OperationsContext(pool, utc_now, registry, storage, runner)
-    office = Office(app, work, operations, runner, clock, open_users(work))
+    office = Office(app, context, operations, runner, clock, open_users(context))
     office.open()
     office.forget_answers()
     return office

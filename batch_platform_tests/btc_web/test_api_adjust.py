@@ -69,7 +69,7 @@ def test_a_rate_that_no_float_holds_stays_what_it_is(office: Office, administrat
     # the richest would get more satoshi than 64 bits hold: said, not wrapped around
     assert (refused.status_code, refused.json()["field"]) == (422, "adjustment_rate")
     assert "user-02" in refused.json()["detail"]
-    office.work.store.accounts.set_status("user-02", UserStatus.SUSPENDED)
+    office.context.store.accounts.set_status("user-02", UserStatus.SUSPENDED)
     assert f'"adjustment_rate":{rate},' in send(administrator, body).text
 
 
@@ -224,7 +224,7 @@ def test_a_key_holds_longer_than_its_answer_is_kept(
 
 def test_a_failed_batch_is_not_started_by_its_key(office: Office, administrator: httpx.Client) -> None:
     made = data(send(administrator, {"adjustment_rate": 5}, key="wish"))
-    batches = office.work.store.batches
+    batches = office.context.store.batches
     batches.move(office.batch(made["batch_id"]), BatchStatus.FAILED, error_message="somebody has to look")
     office.forget_answers()
     assert data(send(administrator, {"adjustment_rate": 5}, key="wish"))["status"] == "failed"
@@ -264,7 +264,7 @@ def test_a_start_that_dagster_does_not_hear_of_is_not_lost(office: Office, admin
     made = data(send(administrator, {"adjustment_rate": 5}))
     assert made["status"] == "processing"
     assert office.runner.asked == {}
-    assert [batch.batch_id for batch in service.waiting_for_worker(office.work)] == [made["batch_id"]]
+    assert [batch.batch_id for batch in service.waiting_for_worker(office.context)] == [made["batch_id"]]
 
 
 def test_a_client_that_hangs_up_harms_nothing(office: Office, origin: str) -> None:
@@ -278,7 +278,7 @@ def test_a_client_that_hangs_up_harms_nothing(office: Office, origin: str) -> No
         line.sendall(head.encode() + body)
     eventually(lambda: office.runner.asked)
     office.apply()
-    [batch] = office.work.store.batches.page(limit=5).batches
+    [batch] = office.context.store.batches.page(limit=5).batches
     assert (batch.status, office.booked(batch.batch_id)) == ("completed", expected(office.before, "5"))
 
 
@@ -294,7 +294,7 @@ def test_a_table_that_fails_answers_503_and_the_same_key_goes_on(
     there = settings.model_copy(update={"aws_endpoint_url_dynamodb": dynamo_proxy.url})
     far = aws.client("dynamodb", there, attempts=1)
     store = open_store(far, tables, s3, settings.lake_bucket, clock=office.clock, patience=IMPATIENT)
-    office.work = replace(office.work, store=store)
+    office.context = replace(office.context, store=store)
     office.open()
     for operation in ("GetItem", "Query"):
         dynamo_proxy.refuse(operation, "ThrottlingException", times=50)

@@ -132,7 +132,7 @@ def test_an_approval_that_was_not_written_down_is_so_by_the_next_call(
     # the web was killed between the approval and its row
     sealed = office.batch(made["batch_id"])
     service.approve(
-        office.work,
+        office.context,
         sealed.batch_id,
         by="token:ann",
         count=sealed.target_user_count,
@@ -193,7 +193,7 @@ def test_a_dead_workers_batch_is_resumed_and_a_living_ones_is_not(
 
 def test_a_failed_batch_goes_on_when_somebody_says_so(office: Office, administrator: httpx.Client) -> None:
     made = data(send(administrator, {"adjustment_rate": 5}))
-    batches = office.work.store.batches
+    batches = office.context.store.batches
     batches.move(office.batch(made["batch_id"]), BatchStatus.FAILED, error_message="somebody has to look")
     failed = data(administrator.get(f"{HERE}/{made['batch_id']}"))["operation"]
     assert failed["error_message"] == "somebody has to look"
@@ -227,7 +227,7 @@ def test_a_reversal_gives_back_what_was_booked_and_leaves_later_activity(
     early = send(administrator, path=f"/{made}/reverse")
     assert (early.status_code, "nothing to reverse" in early.json()["detail"]) == (409, True)
     office.apply()
-    office.work.store.accounts.deposit("user-05", 77, transaction_id="later", created_by="user")
+    office.context.store.accounts.deposit("user-05", 77, transaction_id="later", created_by="user")
 
     shown = data(send(administrator, path=f"/{made}/reverse/preview"))
     assert (shown["adjustment_rate"], shown["plan_sum"][0]) == (-5, "-")
@@ -307,4 +307,4 @@ def test_a_memo_of_a_reversal_is_checked_as_any(office: Office, administrator: h
     for body in ({"memo": "x" * 201}, {"memo": "a\tb"}):
         refused = send(administrator, body, path=f"/{made.batch_id}/reverse")
         assert (refused.status_code, refused.json()["field"]) == (422, "memo")
-    assert service.batch(office.work, made.batch_id).reversed_by is None
+    assert service.batch(office.context, made.batch_id).reversed_by is None

@@ -29,13 +29,13 @@ NOBODY = "019f0a5e-1c2d-7a3b-8c4d-5e6f708192a3"
 
 def cancelled(office: Office, count: int) -> list[str]:
     """Batches that were given up before they were planned: the quickest way to a history."""
-    batches = office.work.store.batches
+    batches = office.context.store.batches
     made = []
     for _ in range(count):
         batch = new_batch(
-            office.work,
+            office.context,
             Decimal(5),
-            office.work.options,
+            office.context.options,
             by="local:setup",
             memo=None,
         )
@@ -157,8 +157,8 @@ def test_the_rows_of_a_batch_are_one_list(office: Office, administrator: httpx.C
 def test_who_was_not_booked_is_named_with_the_reason(office: Office, viewer: httpx.Client) -> None:
     batch = office.make("-50", apply=False)
     for user in ("user-05", "user-11"):
-        office.work.store.accounts.deposit(user, -90_000_000, transaction_id=f"out-{user}", created_by="user")
-    service.run(office.work, batch.batch_id)
+        office.context.store.accounts.deposit(user, -90_000_000, transaction_id=f"out-{user}", created_by="user")
+    service.run(office.context, batch.batch_id)
     found = data(viewer.get(f"{HERE}/{batch.batch_id}"))
     operation = found["operation"]
     assert (operation["status"], operation["failed_user_count"]) == ("completed_with_failures", 2)
@@ -185,7 +185,7 @@ def test_a_plan_is_a_file_or_json(office: Office, viewer: httpx.Client) -> None:
     assert (found["batch_id"], found["plan_sha256"]) == (batch.batch_id, batch.plan_sha256)
     told = [",".join(value or "" for value in row.values()) for row in found["rows"]]
     assert told == lines
-    service.run(office.work, batch.batch_id)
+    service.run(office.context, batch.batch_id)
     assert {row["state"] for row in data(viewer.get(name))["rows"]} == {"applied", "excluded", "skipped_zero"}
 
 
@@ -217,7 +217,7 @@ def test_a_damaged_plan_is_told_by_the_proof(
         s3.put_object(Bucket=settings.lake_bucket, Key=key, Body=b"nothing")
     proof = data(viewer.get(f"{HERE}/{batch.batch_id}/proof"))
     assert (proof["ok"], [one["name"] for one in proof["checks"]]) == (False, ["hash_equal"])
-    office.work.summaries.clear()
+    office.context.summaries.clear()
     found = data(viewer.get(f"{HERE}/{batch.batch_id}"))
     assert (found["operation"]["status"], found["summary"]) == ("completed", None)
     assert len(found["transactions"]) == batch.processed_user_count
@@ -225,8 +225,8 @@ def test_a_damaged_plan_is_told_by_the_proof(
 
 def test_a_proof_names_who_differs(office: Office, viewer: httpx.Client) -> None:
     batch = office.make()
-    table = office.work.store.ledger._table
-    office.work.store.ledger._requests.client.update_item(
+    table = office.context.store.ledger._table
+    office.context.store.ledger._requests.client.update_item(
         TableName=table,
         Key={"transaction_id": {"S": batch.batch_id}, "user_id": {"S": "user-05"}},
         UpdateExpression="SET amount = :more",

@@ -57,16 +57,16 @@ def batch_of(page: Page, office: Office) -> Batch:
 
 def halfway(office: Office, batch: Batch) -> None:
     """A worker elsewhere has done the first chunk, and is gone."""
-    batches = office.work.store.batches
-    plan = service.sealed_rows(office.work, batch.batch_id)
-    first = plan.filter(plan["amount"] != 0).head(office.work.options.chunk_users)
+    batches = office.context.store.batches
+    plan = service.sealed_rows(office.context, batch.batch_id)
+    first = plan.filter(plan["amount"] != 0).head(office.context.options.chunk_users)
     progress: dict[str, Any] = {
         "processed_user_count": first.height,
         "applied_sum": int(first["amount"].sum()),
     }
     held = office.take(batch)
     header = Header(batch.batch_id, TransactionType.ADJUSTMENT, batch.created_at, batch.created_by, batch.memo, 1)
-    office.work.store.ledger.write_chunk(header, first.select("user_id", "amount").rows())
+    office.context.store.ledger.write_chunk(header, first.select("user_id", "amount").rows())
     batches.renew(held, now=office.clock(), **progress)
     office.later()
 
@@ -152,7 +152,7 @@ def test_pages_fit_their_window(office: Office, sign_in: SignIn, language: str) 
     for width in in_both_widths(page):
         assert overflow(page) == 0, width
         shot(page, f"btc-approve-{width}-{language}")
-    service.cancel(office.work, sealed.batch_id, by="local:setup")
+    service.cancel(office.context, sealed.batch_id, by="local:setup")
     page.goto(HOME)
     page.locator("input[name=adjustment_rate]").fill("150")
     page.locator("main form button[type=submit]").first.click()

@@ -68,7 +68,7 @@ def test_a_viewer_sees_everything_and_executes_nothing(
         answer = form(viewer, path.format(id=batch.batch_id), adjustment_rate="5")
         assert answer.status_code == 403, path
     assert 'method="post"' in page(administrator, f"{HOME}/{batch.batch_id}")
-    assert service.history(office.work).total == 1
+    assert service.history(office.context).total == 1
 
 
 def test_progress_is_told_while_it_lasts(office: Office, administrator: httpx.Client) -> None:
@@ -78,7 +78,7 @@ def test_progress_is_told_while_it_lasts(office: Office, administrator: httpx.Cl
     assert "承認済みです。数秒で開始します。" in page(administrator, here)
     held = office.take(batch)
     done: dict[str, Any] = {"processed_user_count": 5, "applied_sum": 12_345}
-    office.work.store.batches.renew(held, now=office.clock(), **done)
+    office.context.store.batches.renew(held, now=office.clock(), **done)
     part = page(administrator, f"{here}/live")
     assert "<html" not in part
     assert f'hx-get="{here}/live"' in part
@@ -103,7 +103,7 @@ def test_the_history_is_filtered_and_paged(office: Office, administrator: httpx.
     done = office.make("5")
     for number in range(1, 23):
         made = office.make(str(number), apply=False, approve=False)
-        service.cancel(office.work, made.batch_id, by="local:setup")
+        service.cancel(office.context, made.batch_id, by="local:setup")
     first = page(administrator)
     assert first.count("<tr>") == 21
     assert "1–20 / 23" in first
@@ -140,7 +140,7 @@ def test_the_rows_of_a_batch_are_paged(office: Office, administrator: httpx.Clie
 
 def test_a_lost_plan_hides_nothing_else(office: Office, administrator: httpx.Client, viewer: httpx.Client) -> None:
     batch = office.make()
-    office.work.store.batches.amend(batch, plan_sha256="0" * 64)
+    office.context.store.batches.amend(batch, plan_sha256="0" * 64)
     shown = page(viewer, f"{HOME}/{batch.batch_id}?proof=true")
     assert "保存された計画を読めないか、封印したものと一致しません" in shown
     assert "一致しない項目があります" in shown
@@ -149,8 +149,8 @@ def test_a_lost_plan_hides_nothing_else(office: Office, administrator: httpx.Cli
 
 def test_a_batch_that_could_not_be_planned_says_why(office: Office, administrator: httpx.Client) -> None:
     with pytest.raises(InvalidInput):
-        service.create(office.work, "1000000000", by="local:setup", confirm="1000000000")
-    [batch] = service.history(office.work).batches
+        service.create(office.context, "1000000000", by="local:setup", confirm="1000000000")
+    [batch] = service.history(office.context).batches
     shown = page(administrator, f"{HOME}/{batch.batch_id}")
     assert "この増減率では user-02 の残高が BTC の上限を超えます。" in shown
     for words in ("<progress", 'id="resume"', "記帳済み <strong", "封印された計画"):
@@ -161,7 +161,7 @@ def test_a_batch_that_could_not_be_planned_says_why(office: Office, administrato
 
 def test_a_batch_without_targets_is_shown(office: Office, administrator: httpx.Client) -> None:
     for user, satoshi in filter(lambda one: one[1], office.before.items()):
-        office.work.store.accounts.deposit(user, -satoshi, transaction_id=f"w-{user}", created_by="x")
+        office.context.store.accounts.deposit(user, -satoshi, transaction_id=f"w-{user}", created_by="x")
     shown = page(administrator, f"{HOME}/{office.make().batch_id}?proof=true")
     assert "<progress" not in shown
     assert "残高が変わるユーザーはいません。" in shown
@@ -198,13 +198,13 @@ def test_unknown_batches_and_files_are_not_found(client: Client, office: Office)
 def test_proofs_of_all_kinds_are_told_in_japanese(office: Office, viewer: httpx.Client) -> None:
     batch = office.make()
     back = service.run(
-        office.work, service.reverse(office.work, batch.batch_id, by="local:setup", approve=True).batch_id
+        office.context, service.reverse(office.context, batch.batch_id, by="local:setup", approve=True).batch_id
     )
     assert_japanese(page(viewer, f"{HOME}/{back.batch_id}?proof=true"), 16)
-    office.work.store.batches.amend(batch, processed_user_count=4, plan_sum=1)
+    office.context.store.batches.amend(batch, processed_user_count=4, plan_sum=1)
     assert_japanese(page(viewer, f"{HOME}/{batch.batch_id}?proof=true"), 14)
     made = office.make("-3", apply=False, approve=False)
-    service.cancel(office.work, made.batch_id, by="local:setup")
+    service.cancel(office.context, made.batch_id, by="local:setup")
     assert_japanese(page(viewer, f"{HOME}/{made.batch_id}?proof=true"), 2)
 
 

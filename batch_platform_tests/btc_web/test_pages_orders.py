@@ -38,7 +38,7 @@ def test_a_rate_that_cannot_be_is_refused(office: Office, administrator: httpx.C
     assert 'aria-invalid="true"' in shown
     assert 'value="覚え"' in shown
     assert "<dialog" not in shown
-    assert service.history(office.work).total == 0
+    assert service.history(office.context).total == 0
 
 
 def test_looking_writes_nothing(office: Office, administrator: httpx.Client) -> None:
@@ -58,11 +58,11 @@ def test_looking_writes_nothing(office: Office, administrator: httpx.Client) -> 
     ):
         assert words in shown
     sent = hidden(answer, "question")
-    found = service.preview(office.work, "5")
+    found = service.preview(office.context, "5")
     assert (sent["count"], sent["sum"], sent["plan_sha256"]) == ("11", str(found.plan_sum), found.plan_sha256)
     assert sent["adjustment_rate"] == "5"
-    assert service.history(office.work).total == 0
-    assert office.work.store.batches.open_batch_id() is None
+    assert service.history(office.context).total == 0
+    assert office.context.store.batches.open_batch_id() is None
 
 
 def test_what_was_seen_is_what_is_done(office: Office, administrator: httpx.Client, audit_rows: Call) -> None:
@@ -84,7 +84,7 @@ def test_what_was_seen_is_what_is_done(office: Office, administrator: httpx.Clie
     assert office.booked(batch_id) == expected(office.before, "5")
     # late, the same answer still leads to the batch, whatever has become of it
     assert led_to(form(administrator, "/execute", **sent)) == batch_id
-    assert service.history(office.work).total == 1
+    assert service.history(office.context).total == 1
     # the dialog's key belongs to this rate alone
     other = form(administrator, "/execute", **{**sent, "adjustment_rate": "6"})
     assert other.status_code == 422
@@ -96,7 +96,7 @@ def test_an_answer_sent_many_times_at_once_makes_one_batch(office: Office, admin
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda _: form(administrator, "/execute", **sent), range(4)))
     [batch_id] = {led_to(answer) for answer in answers}
-    assert service.history(office.work).total == 1
+    assert service.history(office.context).total == 1
     assert [launch.partition for launch in office.runner.asked.values()] == [batch_id]
     assert [one.account for one in office.batch(batch_id).approvals] == ["token:ann"]
     office.apply()
@@ -105,7 +105,7 @@ def test_an_answer_sent_many_times_at_once_makes_one_batch(office: Office, admin
 
 def test_balances_that_moved_keep_it_from_starting(office: Office, administrator: httpx.Client) -> None:
     sent = asked(administrator)
-    office.work.store.accounts.deposit("user-05", BTC, transaction_id="d-1", created_by="x")
+    office.context.store.accounts.deposit("user-05", BTC, transaction_id="d-1", created_by="x")
     answer = form(administrator, "/execute", **sent)
     batch_id = led_to(answer)
     assert said(administrator, answer) == "表示した後に残高が変わったため、開始していません。"
@@ -115,7 +115,7 @@ def test_balances_that_moved_keep_it_from_starting(office: Office, administrator
     again = administrator.get(answer.headers["location"], headers=HTML)
     assert "現在の残高で封印した計画はこのとおりです" in flat(again)
     # another deposit changes nothing any more: this plan is sealed
-    office.work.store.accounts.deposit("user-05", BTC, transaction_id="d-2", created_by="x")
+    office.context.store.accounts.deposit("user-05", BTC, transaction_id="d-2", created_by="x")
     sealed = hidden(again, "approve")
     assert sealed == {"count": "11", "sum": str(batch.plan_sum), "plan_sha256": batch.plan_sha256}
     # the first answer, sent once more, does not start it either
@@ -145,7 +145,7 @@ def test_a_form_that_no_page_has_made_is_refused(
     made = office.make(apply=False, approve=False)
     refused = form(administrator, f"/{made.batch_id}/approve", **wrong)
     assert "入力が不完全です" in said(administrator, refused)
-    assert service.history(office.work).total == 1
+    assert service.history(office.context).total == 1
 
 
 def test_a_large_rate_is_typed_twice(office: Office, administrator: httpx.Client) -> None:
@@ -157,7 +157,7 @@ def test_a_large_rate_is_typed_twice(office: Office, administrator: httpx.Client
         assert refused.status_code == 422
         assert 'id="question-confirm_rate-error"' in refused.text
         assert "確認のため 150 をもう一度入力してください" in flat(refused)
-    assert service.history(office.work).total == 0
+    assert service.history(office.context).total == 0
     assert (
         office.batch(led_to(form(administrator, "/execute", **sent, confirm_rate="１５０％"))).status == "processing"
     )
@@ -210,7 +210,7 @@ def test_a_failed_batch_says_why_and_is_resumed(
     batch = office.make(apply=False)
     monkeypatch.setattr(Ledger, "write_chunk", lambda *asked: Outcome(applied=3))
     with pytest.raises(Exception, match="are not in the ledger"):
-        service.run(office.work, batch.batch_id)
+        service.run(office.context, batch.batch_id)
     monkeypatch.undo()
     here = f"{HOME}/{batch.batch_id}"
     shown = page(administrator, here)
@@ -238,7 +238,7 @@ def test_a_batch_is_reversed_as_it_was_previewed(office: Office, administrator: 
     sent = hidden(question, "question")
     # somebody has spent what is to be taken back: the plan is another one by now
     gone = office.balances()["user-07"]
-    office.work.store.accounts.deposit("user-07", -gone, transaction_id="w-1", created_by="x")
+    office.context.store.accounts.deposit("user-07", -gone, transaction_id="w-1", created_by="x")
     answer = form(administrator, f"{here}/reverse", **sent, memo="誤り")
     back = led_to(answer)
     assert "残高が変わった" in said(administrator, answer)
@@ -288,12 +288,12 @@ def test_a_large_sum_is_typed_again(office: Office, administrator: httpx.Client)
         assert refused.status_code == 422
         assert "確認のため増減合計 1050006.54668501 をもう一度入力してください。" in flat(refused)
         assert 'id="question-confirm_sum-error"' in refused.text
-    assert service.history(office.work).total == 0
+    assert service.history(office.context).total == 0
     batch_id = led_to(form(administrator, "/execute", **sent, confirm_sum="+1,050,006.54668501"))
     assert office.batch(batch_id).status is BatchStatus.PROCESSING
     office.apply()
     # the API's one call plans and seals it, and its approval names the sum
-    back = service.reverse(office.work, batch_id, by="token:ann", approve=True)
+    back = service.reverse(office.context, batch_id, by="token:ann", approve=True)
     assert (back.status, back.approvals) == (BatchStatus.PLANNED, ())
     shown = administrator.get(f"{HOME}/{back.batch_id}", headers=HTML)
     seal = hidden(shown, "approve")
@@ -301,7 +301,7 @@ def test_a_large_sum_is_typed_again(office: Office, administrator: httpx.Client)
     refused = form(administrator, f"/{back.batch_id}/approve", **seal, confirm_sum="1050006.54668501")
     assert "増減合計 -1050006.54668501 をもう一度" in said(administrator, refused)
     assert office.batch(back.batch_id).approvals == ()
-    service.cancel(office.work, back.batch_id, by="x")
+    service.cancel(office.context, back.batch_id, by="x")
     again = hidden(form(administrator, f"/{batch_id}/preview-reversal"), "question")
     assert form(administrator, f"/{batch_id}/reverse", **again).status_code == 422
     led = led_to(form(administrator, f"/{batch_id}/reverse", **again, confirm_sum="-1050006.54668501"))
@@ -338,7 +338,7 @@ def test_the_whole_risk_is_shown_and_the_result_at_the_end(office: Office, admin
     live = page(administrator, f"{here}/live")
     assert live.count('hx-swap-oob="outerMorph"') == 1
     back = service.run(
-        office.work, service.reverse(office.work, batch.batch_id, by="local:setup", approve=True).batch_id
+        office.context, service.reverse(office.context, batch.batch_id, by="local:setup", approve=True).batch_id
     )
     shown = page(administrator, f"{HOME}/{back.batch_id}")
     assert "逆取引は逆取引できません" in shown

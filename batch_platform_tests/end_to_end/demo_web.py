@@ -77,8 +77,8 @@ def demo_stack(machine: Machine) -> Iterator[Stack]:
         bucket = machine.bucket()
         bucket.deliver(OCTOBER, month_files(OCTOBER, account="200000000095", files=2)[0])
         machine.add_project(WAITING, bucket.name)
-        with machine.work() as work:
-            service.fetch_month(work, work.connection(WAITING), OCTOBER)
+        with machine.open_context() as context:
+            service.fetch_month(context, context.connection(WAITING), OCTOBER)
         machine.add_project(NOWHERE, "a-bucket-that-is-not-there", enabled=False)
         with stack.client("administrator") as client:
             body = {"parameters": {"targetDate": "2026-10-01"}}
@@ -90,29 +90,29 @@ def demo_stack(machine: Machine) -> Iterator[Stack]:
 
 def review_banks(machine: Machine) -> None:
     """A master of the older release; what the newer one changes waits for review."""
-    with machine.bank_master(limits=GENEROUS) as work:
-        today = work.business_date()
-        zengin.take_snapshot(work, str(DATA / "2024-03-13"), today, bootstrap=True)
-        changeset = zengin.propose(work, today).changeset
+    with machine.bank_master(limits=GENEROUS) as context:
+        today = context.business_date()
+        zengin.take_snapshot(context, str(DATA / "2024-03-13"), today, bootstrap=True)
+        changeset = zengin.propose(context, today).changeset
         assert changeset is not None
         seen = {"payload_hash": changeset.payload_hash, "count": changeset.counts["rows"]}
         for account in (ANN, BEN)[: changeset.needs_approvals]:
-            zengin.approve_changeset(work, changeset.id, by=account, **seen)
-        zengin.apply(work, today)
-        zengin.take_snapshot(work, str(DATA / "2024-04-15"), today)
-        assert zengin.propose(work, today).changeset is not None
+            zengin.approve_changeset(context, changeset.id, by=account, **seen)
+        zengin.apply(context, today)
+        zengin.take_snapshot(context, str(DATA / "2024-04-15"), today)
+        assert zengin.propose(context, today).changeset is not None
 
 
 def adjust_balances(machine: Machine) -> None:
     """Batches that were applied, reversed and cancelled, and one that waits for approval: no other can begin."""
-    work = btc.build_context(
+    context = btc.build_context(
         dynamodb=clients.dynamodb(machine.variables), s3=machine.s3, lake_bucket=LAKE, env="local"
     )
-    btc.seed_users(work, 120, by=ANN)
-    done = btc.run(work, btc.create(work, "5", by=ANN, memo="10月の運用益", approve=True).batch_id)
-    btc.run(work, btc.reverse(work, done.batch_id, by=ANN, approve=True).batch_id)
-    btc.cancel(work, btc.create(work, "150", by=ANN, confirm="150").batch_id, by=BEN)
-    btc.create(work, "-3", by=ANN)
+    btc.seed_users(context, 120, by=ANN)
+    done = btc.run(context, btc.create(context, "5", by=ANN, memo="10月の運用益", approve=True).batch_id)
+    btc.run(context, btc.reverse(context, done.batch_id, by=ANN, approve=True).batch_id)
+    btc.cancel(context, btc.create(context, "150", by=ANN, confirm="150").batch_id, by=BEN)
+    btc.create(context, "-3", by=ANN)
 
 
 def load_contest(machine: Machine) -> None:
@@ -131,12 +131,12 @@ def load_staffing(machine: Machine) -> None:
         contract("k-1", COMPANY, start=NIGHT.isoformat(), end=NIGHT.isoformat()),
     )
     with open_pool(machine.variables["DATABASE_URL"], application_name="tests") as pool:
-        work = staffing.build_context(pool, machine.settings())
-        loading.load(work, [json.dumps(fact).encode() for fact in facts])
-        statuses.write_day(work, NIGHT)
-        usage.aggregate(work, NIGHT)
-        drafting.draft(work, NIGHT, by="system")
-        with work.store.transaction() as session:
+        context = staffing.build_context(pool, machine.settings())
+        loading.load(context, [json.dumps(fact).encode() for fact in facts])
+        statuses.write_day(context, NIGHT)
+        usage.aggregate(context, NIGHT)
+        drafting.draft(context, NIGHT, by="system")
+        with context.store.transaction() as session:
             session.connection.execute(
                 "INSERT INTO backups (night, state, attempt, started_at, error) VALUES (%s, 'failed', 1, now(), 'x')",
                 [NIGHT],

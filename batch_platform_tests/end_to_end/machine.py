@@ -146,7 +146,7 @@ class Machine:
         return psycopg.connect(self.variables["DAGSTER_POSTGRES_URL"].replace("+psycopg2", ""))
 
     @contextmanager
-    def work(self, **changes: Any) -> Iterator[FinopsContext]:
+    def open_context(self, **changes: Any) -> Iterator[FinopsContext]:
         """A finops context in this process."""
         pool = postgres.open_pool(self.variables["DATABASE_URL"], application_name="tests")
         try:
@@ -169,8 +169,8 @@ class Machine:
 
     def add_project(self, project_id: str, bucket: str, *, prefix: str = "cur/acme", **more: Any) -> None:
         place = {"region": "ap-northeast-1", "format": Format.CUR_LEGACY, **more}
-        with self.work() as work:
-            service.add_project(work, Connection(project_id, project_id, bucket, prefix, "cur", **place))
+        with self.open_context() as context:
+            service.add_project(context, Connection(project_id, project_id, bucket, prefix, "cur", **place))
 
     def disable_projects(self) -> None:
         with self.connect() as connection:

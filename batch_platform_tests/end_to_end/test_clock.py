@@ -91,8 +91,8 @@ def test_fetch_and_aggregate_run_by_the_clock(machine: Machine, stack: Stack) ->
     files, total = month_files(first, account="200000000050", files=2)
     registered.deliver(first, files)
     machine.add_project("registered", registered.name)
-    with machine.work() as work:
-        service.fetch_month(work, work.connection("registered"), first)
+    with machine.open_context() as context:
+        service.fetch_month(context, context.connection("registered"), first)
     machine.let_time_pass("registered")
     for month in (first, second):
         delivered.deliver(month, month_files(month, account="200000000051", files=2)[0])

@@ -96,7 +96,7 @@ def test_daemon_and_web_are_not_needed_by_a_run(
 
 def test_a_batch_whose_worker_is_killed_is_finished_to_the_satoshi(machine: Machine, stack: Stack) -> None:
     """Nobody asks for the run of this approved batch but the sensor. What is asked for later waits in the queue."""
-    work = batches_of(machine)
+    context = batches_of(machine)
     service.seed_users(batches_of(machine, ago=timedelta(minutes=2)), 150, by="test")
     batch = service.create(batches_of(machine, ago=timedelta(minutes=1)), "5", by="local:ann", approve=True)
 
@@ -106,7 +106,7 @@ def test_a_batch_whose_worker_is_killed_is_finished_to_the_satoshi(machine: Mach
     lost = eventually(first_run)
     worker = eventually(lambda: worker_of(stack, lost))
     eventually(
-        lambda: service.transactions(work, batch.batch_id, limit=1).rows,
+        lambda: service.transactions(context, batch.batch_id, limit=1).rows,
         pause=0.02,
         told=lambda: stack.failures(lost),
     )
@@ -119,15 +119,15 @@ def test_a_batch_whose_worker_is_killed_is_finished_to_the_satoshi(machine: Mach
     runs = {run["runId"]: run["status"] for run in stack.tagged(BATCH_TAG, batch.batch_id)}
     assert sorted(runs.values()) == ["QUEUED", "STARTED"]
     assert runs[lost] == "STARTED"
-    assert 0 < work.store.ledger.rows(batch.batch_id, 1).height < batch.target_user_count
+    assert 0 < context.store.ledger.rows(batch.batch_id, 1).height < batch.target_user_count
 
     os.kill(worker.pid, signal.SIGKILL)
-    eventually(lambda: service.batch(work, batch.batch_id).status is BatchStatus.COMPLETED)
+    eventually(lambda: service.batch(context, batch.batch_id).status is BatchStatus.COMPLETED)
     eventually(lambda: ended(stack, batch.batch_id))
     runs = {run["runId"]: run["status"] for run in stack.tagged(BATCH_TAG, batch.batch_id)}
     assert runs.pop(lost) == "FAILURE"
     assert set(runs.values()) == {"SUCCESS"}
-    found = service.verify(work)
+    found = service.verify(context)
     assert found.ok, found
     assert [proof.applied_sum for proof in found.proofs] == [batch.plan_sum]
 

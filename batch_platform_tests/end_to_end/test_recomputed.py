@@ -43,10 +43,10 @@ def deliver(bucket: CurBucket, month: date, amount: Decimal) -> None:
 
 def run_month(machine: Machine, project_id: str, month: date) -> None:
     """What a run of `cur_month` does, step by step."""
-    with machine.work() as work:
-        connection = work.connection(project_id)
-        service.fetch_month(work, connection, month)
-        service.read_files(work, project_id=project_id, month=month)
-        assert service.publish_month(work, connection, month).published is not None
-        service.compute_anomalies(work, project_id, month)
-        service.compute_forecast(work, project_id, month)
+    with machine.open_context() as context:
+        connection = context.connection(project_id)
+        service.fetch_month(context, connection, month)
+        service.read_files(context, project_id=project_id, month=month)
+        assert service.publish_month(context, connection, month).published is not None
+        service.compute_anomalies(context, project_id, month)
+        service.compute_forecast(context, project_id, month)

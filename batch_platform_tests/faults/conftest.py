@@ -43,8 +43,8 @@ class Case:
         return self.machine.spawn(script, self.project, f"{self.month:%Y-%m}", *options, more=addresses)
 
     def register(self) -> None:
-        with self.machine.work() as work:
-            service.fetch_month(work, work.connection(self.project), self.month)
+        with self.machine.open_context() as context:
+            service.fetch_month(context, context.connection(self.project), self.month)
 
     def deliver_newer(self) -> Decimal:
         """Another assembly of the month, in two files and dearer; what it costs."""

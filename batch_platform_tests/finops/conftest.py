@@ -47,7 +47,7 @@ class SteppingClock:
 class Project:
     """A registered project, its bucket, and accounts that no other project of the session has."""
 
-    work: FinopsContext
+    context: FinopsContext
     connection: Connection
     bucket: CurBucket
     account: str
@@ -63,25 +63,25 @@ class Project:
     def focus(self, category: str = "Usage", billed: str = "1", *rest: Any, **place: Any) -> dict[str, str]:
         return focus(category, billed, *rest, **{"account": self.account, "payer": self.payer, **place})
 
-    def fetch(self, month: date = MONTH, *, work: FinopsContext | None = None) -> FetchOutcome:
-        return service.fetch_month(work or self.work, self.connection, month)
+    def fetch(self, month: date = MONTH, *, context: FinopsContext | None = None) -> FetchOutcome:
+        return service.fetch_month(context or self.context, self.connection, month)
 
     def read(
-        self, month: date = MONTH, *, work: FinopsContext | None = None, limit: int | None = None
+        self, month: date = MONTH, *, context: FinopsContext | None = None, limit: int | None = None
     ) -> AggregateOutcome:
-        return service.read_files(work or self.work, project_id=self.id, month=month, limit=limit)
+        return service.read_files(context or self.context, project_id=self.id, month=month, limit=limit)
 
-    def publish(self, month: date = MONTH, *, work: FinopsContext | None = None) -> PublishOutcome:
-        return service.publish_month(work or self.work, self.connection, month)
+    def publish(self, month: date = MONTH, *, context: FinopsContext | None = None) -> PublishOutcome:
+        return service.publish_month(context or self.context, self.connection, month)
 
-    def run(self, month: date = MONTH, *, work: FinopsContext | None = None) -> PublishOutcome:
+    def run(self, month: date = MONTH, *, context: FinopsContext | None = None) -> PublishOutcome:
         """Both batches, as a Dagster run of the month does them."""
-        self.fetch(month, work=work)
-        self.read(month, work=work)
-        return self.publish(month, work=work)
+        self.fetch(month, context=context)
+        self.read(month, context=context)
+        return self.publish(month, context=context)
 
     def files(self, month: date | None = MONTH) -> list[dict[str, Any]]:
-        with self.work.store.transaction() as session:
+        with self.context.store.transaction() as session:
             return session.files(self.id, month=month)
 
     def statuses(self, month: date = MONTH) -> list[str]:
@@ -95,11 +95,11 @@ class Project:
         return pl.concat(frames, how="diagonal")
 
     def lake(self, key: str) -> bytes:
-        return self.work.lake.get_object(Bucket=self.work.lake_bucket, Key=key)["Body"].read()
+        return self.context.lake.get_object(Bucket=self.context.lake_bucket, Key=key)["Body"].read()
 
     def reconnect(self, **changes: Any) -> None:
         self.connection = replace(self.connection, **changes)
-        service.add_project(self.work, self.connection)
+        service.add_project(self.context, self.connection)
 
 
 @pytest.fixture(scope="session")
@@ -128,12 +128,12 @@ def context_of(pool: postgres.Pool, s3: S3Client, settings: Settings, clock: Ste
 
 
 @pytest.fixture
-def work(pool: postgres.Pool, s3: S3Client, settings: Settings, clock: SteppingClock) -> FinopsContext:
+def context(pool: postgres.Pool, s3: S3Client, settings: Settings, clock: SteppingClock) -> FinopsContext:
     return context_of(pool, s3, settings, clock)
 
 
 @contextmanager
-def projects(work: FinopsContext, s3: S3Client, settings: Settings) -> Iterator[Any]:
+def projects(context: FinopsContext, s3: S3Client, settings: Settings) -> Iterator[Any]:
     """Call it for a project; at the end all of them are disabled, so that no other test polls them."""
     made: list[Project] = []
 
@@ -150,8 +150,8 @@ def projects(work: FinopsContext, s3: S3Client, settings: Settings) -> Iterator[
             format=format,
             **connection,
         )
-        service.add_project(work, place)
-        project = Project(work, place, bucket, f"{number % 10**12:012d}", f"{number // 10**13 % 10**12:012d}")
+        service.add_project(context, place)
+        project = Project(context, place, bucket, f"{number % 10**12:012d}", f"{number // 10**13 % 10**12:012d}")
         made.append(project)
         return project
 
@@ -161,8 +161,8 @@ def projects(work: FinopsContext, s3: S3Client, settings: Settings) -> Iterator[
 
 
 @pytest.fixture
-def make_project(work: FinopsContext, s3: S3Client, settings: Settings) -> Iterator[Any]:
-    with projects(work, s3, settings) as make:
+def make_project(context: FinopsContext, s3: S3Client, settings: Settings) -> Iterator[Any]:
+    with projects(context, s3, settings) as make:
         yield make
 
 
@@ -186,7 +186,7 @@ def proxy(settings: Settings) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def through_proxy(work: FinopsContext, proxy: FaultProxy, settings: Settings) -> FinopsContext:
+def through_proxy(context: FinopsContext, proxy: FaultProxy, settings: Settings) -> FinopsContext:
     """The context whose source buckets are reached through the proxy; the lake is not."""
     client = aws.client("s3", settings.model_copy(update={"aws_endpoint_url": proxy.url}), attempts=1)
-    return replace(work, source=lambda connection: client)
+    return replace(context, source=lambda connection: client)

@@ -26,5 +26,5 @@ def stored(project: Project, pool: postgres.Pool, table: str) -> list[tuple[Any,
 
 
 def costs(project: Project, month: date = MONTH) -> pl.DataFrame:
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         return session.costs(project.id, month, month)

@@ -90,19 +90,19 @@ def test_a_vanished_column_is_a_warning(project: Project) -> None:
         ("external_id", "secret-without-a-role"),
     ],
 )
-def test_a_malformed_connection_names_its_field(work: FinopsContext, field: str, value: str) -> None:
+def test_a_malformed_connection_names_its_field(context: FinopsContext, field: str, value: str) -> None:
     good = Connection("good-id", "n", "bucket", "p", "r", "ap-northeast-1")
     with pytest.raises(InvalidInput) as failure:
-        service.add_project(work, replace(good, **{field: value}))
+        service.add_project(context, replace(good, **{field: value}))
     assert failure.value.field == field
     assert "secret" not in failure.value.message
 
 
 def test_adding_the_same_connection_again_changes_nothing(project: Project, pool: postgres.Pool) -> None:
     rows = stored(project, pool, "finops_project_connections")
-    assert service.add_project(project.work, project.connection) is False
+    assert service.add_project(project.context, project.connection) is False
     assert stored(project, pool, "finops_project_connections") == rows
-    assert service.add_project(project.work, replace(project.connection, name="Other"), dry_run=True) is True
+    assert service.add_project(project.context, replace(project.connection, name="Other"), dry_run=True) is True
     assert stored(project, pool, "finops_project_connections") == rows
-    assert service.add_project(project.work, replace(project.connection, name="Other")) is True
-    assert project.work.connection(project.id).name == "Other"
+    assert service.add_project(project.context, replace(project.connection, name="Other")) is True
+    assert project.context.connection(project.id).name == "Other"

@@ -116,7 +116,7 @@ def test_an_independent_pass_agrees_on_every_measure(bundled: Project) -> None:
 
 def test_the_stored_rows_are_the_published_ones(bundled: Project) -> None:
     outcome = bundled.run(OCTOBER)
-    with bundled.work.store.transaction() as session:
+    with bundled.context.store.transaction() as session:
         assert session.costs(bundled.id, OCTOBER, OCTOBER).equals(outcome.costs)
 
 
@@ -137,7 +137,7 @@ def test_the_estimated_assembly_and_the_final_one_are_never_added(bundled: Proje
     assert second.published is not None
     assert totals(second.costs)["USD"]["unblended"] == TOTAL
     assert second.published.state is MonthState.FINAL
-    with bundled.work.store.transaction() as session:
+    with bundled.context.store.transaction() as session:
         assert session.costs(bundled.id, OCTOBER, OCTOBER)["unblended"].sum() == TOTAL
 
 

@@ -24,12 +24,14 @@ RESERVED = "arn:aws:ec2:ap-northeast-1:123456789012:reserved-instances/1"
 
 
 @pytest.fixture
-def work(work: FinopsContext, tmp_path: Path) -> FinopsContext:
-    return replace(work, scratch=tmp_path)
+def context(context: FinopsContext, tmp_path: Path) -> FinopsContext:
+    return replace(context, scratch=tmp_path)
 
 
 def use_of(project: Project) -> Commitments:
-    return service.month_commitments(project.work, CostReader(project.work.store), project.id, MONTH).commitments
+    return service.month_commitments(
+        project.context, CostReader(project.context.store), project.id, MONTH
+    ).commitments
 
 
 def used(project: Project, kind: str, cost: str, usage: str = "", **more: str) -> dict[str, str]:
@@ -183,7 +185,7 @@ def split_of(project: Project, group_by: str = "", **asked: Any) -> SplitCosts:
     groups = [group for group in group_by.split(",") if group]
     page = {name: asked.pop(name) for name in ("first", "limit") if name in asked}
     query = cost_query(project.id, month=MONTH, group_by=groups, **asked)
-    return service.split_costs(project.work, CostReader(project.work.store), query, **page)
+    return service.split_costs(project.context, CostReader(project.context.store), query, **page)
 
 
 def pod(project: Project, split: str, unused: str, namespace: str, **more: str) -> dict[str, str]:

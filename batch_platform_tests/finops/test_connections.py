@@ -61,7 +61,7 @@ def test_every_known_month_is_read_again_and_withdrawn_where_the_new_place_lacks
     assert catch_up(project) == [FetchStatus.ABSENT, FetchStatus.REGISTERED, FetchStatus.WITHDRAWN]
     assert (unblended(project, OLD_MONTH), unblended(project)) == (4, None)
     assert restated(project) == [("connection_changed", 3, 4), ("connection_changed", 5, 0)]
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         [withdrawn] = session.withdrawn_months(project.id)
         [archived] = session.archived_months(project.id)
         assert session.anomalies(project.id, MONTH).is_empty()
@@ -77,7 +77,7 @@ def test_every_known_month_is_read_again_and_withdrawn_where_the_new_place_lacks
     assert catch_up(project) == [FetchStatus.REGISTERED]
     assert (unblended(project), state(project)) == (6, MonthState.RESTATED)
     assert restated(project)[2:] == [("connection_changed", 0, 6)]
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         assert session.withdrawn_months(project.id) == []
 
 
@@ -87,12 +87,12 @@ def test_a_dry_run_and_the_sensor_tell_what_a_changed_connection_would_do(projec
     asked: dict[str, str] = {}
 
     def runs() -> list[str]:
-        found = service.discover(project.work, [project.connection], requested=asked, at_most=9)
+        found = service.discover(project.context, [project.connection], requested=asked, at_most=9)
         asked.update({run.place: run.token or "" for run in found.runs})
         return [run.run_key for run in found.runs]
 
     project.reconnect(prefix="cur/other")
-    [outcome] = service.fetch_all(project.work, [project.connection], dry_run=True)
+    [outcome] = service.fetch_all(project.context, [project.connection], dry_run=True)
     assert isinstance(outcome, service.FetchOutcome)
     assert (outcome.status, unblended(project)) == (FetchStatus.WITHDRAWN, 5)
     [key] = runs()
@@ -115,7 +115,7 @@ def test_a_place_that_cannot_be_read_withdraws_nothing(project: Project) -> None
     with pytest.raises(NotFound, match="no-such-bucket-anywhere"):
         project.fetch()
     assert unblended(project) == 5
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         [month] = session.months(project.id)
     assert (month.of_former_place, month.of_former_connection) == (True, True)
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_published_from_the_new_place_withdraws_the_former_one(
     other = make_project()
     if fault == "a check":
         other.reconnect(bucket=right.name)
-        service.disable_project(project.work, project.id)
+        service.disable_project(project.context, project.id)
         other.run()  # has the accounts first
     project.reconnect(bucket=right.name)
     project.fetch()
@@ -178,9 +178,9 @@ def test_the_same_deliveries_under_another_name_of_the_place_are_not_read_again(
     for change in ({"prefix": "cur/acme/"}, {"format": Format.AUTO}):
         project.reconnect(**change)
         assert project.fetch().status is FetchStatus.REGISTERED
-        assert project.read(work=through_proxy).claimed == 0
-        project.publish(work=through_proxy)
-        with project.work.store.transaction() as session:
+        assert project.read(context=through_proxy).claimed == 0
+        project.publish(context=through_proxy)
+        with project.context.store.transaction() as session:
             [month] = session.months(project.id)
         assert (month.of_former_place, month.of_former_connection) == (False, False)
         assert project.fetch().status is FetchStatus.UNCHANGED
@@ -194,10 +194,10 @@ def test_what_does_not_change_the_costs_reads_nothing(
     deliver(project, "5")
     project.run()
     project.reconnect(name="Another name", role_arn="arn:aws:iam::123456789012:role/other")
-    assert project.fetch(work=through_proxy).status is FetchStatus.UNCHANGED
+    assert project.fetch(context=through_proxy).status is FetchStatus.UNCHANGED
     assert [request.method for request in proxy.requests] == ["HEAD"]
-    assert project.work.months_to_aggregate(project.id) == [
-        month for month in project.work.months_to_aggregate(project.id) if month.attempts == -1
+    assert project.context.months_to_aggregate(project.id) == [
+        month for month in project.context.months_to_aggregate(project.id) if month.attempts == -1
     ]
 
 
@@ -209,14 +209,14 @@ def test_a_withdrawal_that_is_cut_short_is_made_again(
     key = project.files()[0]["line_items_key"]
     project.reconnect(prefix="cur/other")
     proxy.add(Answer("", method="POST", status=503, times=9))
-    cut_short = replace(project.work, lake=through_proxy.source(project.connection))
+    cut_short = replace(project.context, lake=through_proxy.source(project.connection))
     with pytest.raises(TransientFailure):
-        project.fetch(work=cut_short)
+        project.fetch(context=cut_short)
     assert (unblended(project), restated(project)) == (5, [])
     assert project.fetch().status is FetchStatus.WITHDRAWN
     assert (unblended(project), len(restated(project))) == (None, 1)
     assert project.fetch().status is FetchStatus.ABSENT
-    listed = project.work.lake.list_objects_v2(Bucket=project.work.lake_bucket, Prefix=key)
+    listed = project.context.lake.list_objects_v2(Bucket=project.context.lake_bucket, Prefix=key)
     assert listed["KeyCount"] == 0
 
 
@@ -229,7 +229,7 @@ def test_work_in_flight_never_brings_the_former_place_back(
     right = elsewhere(project)
     deliver(project, "7", bucket=right)
     deliver(project, "1000")
-    late = replace(project, work=through_proxy)
+    late = replace(project, context=through_proxy)
     # a fetch that has read the former place's manifest
     proxy.add(Before(project.bucket.legacy_manifest(MONTH), method="GET", action=lambda: move(project, right)))
     with pytest.raises(TransientFailure, match="connection was changed meanwhile"):
@@ -244,7 +244,7 @@ def test_work_in_flight_never_brings_the_former_place_back(
     proxy.add(Before(key, method="GET", action=lambda: move(project, right)))
     assert late.read().done == 1
     with pytest.raises(TransientFailure, match="connection was changed meanwhile"):
-        withdraw_former(project.work, late.connection, MONTH, reason="")
+        withdraw_former(project.context, late.connection, MONTH, reason="")
     assert late.publish().published is None
     assert unblended(project) is None
     project.fetch()
@@ -256,7 +256,7 @@ def test_work_in_flight_never_brings_the_former_place_back(
 
 
 def move(project: Project, bucket: CurBucket) -> None:
-    service.add_project(project.work, replace(project.connection, bucket=bucket.name))
+    service.add_project(project.context, replace(project.connection, bucket=bucket.name))
     project.connection = replace(project.connection, bucket=bucket.name)
 
 
@@ -264,7 +264,7 @@ def test_files_of_a_former_place_are_not_claimed(project: Project) -> None:
     deliver(project, "1000")
     project.fetch()
     project.reconnect(prefix="cur/other")
-    assert (project.read().claimed, project.work.months_to_aggregate(project.id)) == (0, [])
+    assert (project.read().claimed, project.context.months_to_aggregate(project.id)) == (0, [])
     project.reconnect(prefix="cur/acme")
     project.run()
     assert unblended(project) == 1000

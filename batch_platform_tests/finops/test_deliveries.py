@@ -34,10 +34,10 @@ def test_an_unchanged_manifest_costs_one_head_and_no_bytes(
     project: Project, through_proxy: FinopsContext, proxy: FaultProxy
 ) -> None:
     deliver(project, "1", "2")
-    assert project.fetch(work=through_proxy).status is FetchStatus.REGISTERED
+    assert project.fetch(context=through_proxy).status is FetchStatus.REGISTERED
     assert proxy.count("GET") > 0
     proxy.clear()
-    assert project.fetch(work=through_proxy).status is FetchStatus.UNCHANGED
+    assert project.fetch(context=through_proxy).status is FetchStatus.UNCHANGED
     assert [(request.method, request.path) for request in proxy.requests] == [
         ("HEAD", f"/{project.bucket.name}/{project.bucket.legacy_manifest(MONTH)}")
     ]
@@ -48,9 +48,9 @@ def test_an_unchanged_export_costs_one_head_too(
 ) -> None:
     project = make_project(Format.CUR2)
     project.bucket.export(MONTH, [csv_gz([as_cur2(project.line())])])
-    project.fetch(work=through_proxy)
+    project.fetch(context=through_proxy)
     proxy.clear()
-    assert project.fetch(work=through_proxy).status is FetchStatus.UNCHANGED
+    assert project.fetch(context=through_proxy).status is FetchStatus.UNCHANGED
     assert [request.method for request in proxy.requests] == ["HEAD"]
 
 
@@ -59,16 +59,16 @@ def test_an_unchanged_export_of_a_connection_that_finds_out_its_format_costs_one
 ) -> None:
     project = make_project(Format.AUTO)
     project.bucket.export(MONTH, [csv_gz([as_cur2(project.line())])])
-    project.fetch(work=through_proxy)
+    project.fetch(context=through_proxy)
     proxy.clear()
-    assert project.fetch(work=through_proxy).status is FetchStatus.UNCHANGED
+    assert project.fetch(context=through_proxy).status is FetchStatus.UNCHANGED
     assert [request.method for request in proxy.requests] == ["HEAD"]
 
 
 def test_a_published_month_stays_unchanged(project: Project, through_proxy: FinopsContext, proxy: FaultProxy) -> None:
     deliver(project, "1")
     assert project.run().published is not None
-    assert project.fetch(work=through_proxy).status is FetchStatus.UNCHANGED
+    assert project.fetch(context=through_proxy).status is FetchStatus.UNCHANGED
     assert [request.method for request in proxy.requests] == ["HEAD"]
 
 
@@ -116,9 +116,9 @@ def test_a_failed_listing_is_never_a_month_without_files(
     deliver(project, "1")
     proxy.add(Answer(f"/{project.bucket.name}", status=503, nth=2))
     with pytest.raises(TransientFailure, match="listing s3://"):
-        project.fetch(work=through_proxy)
+        project.fetch(context=through_proxy)
     assert project.files() == []
-    assert project.fetch(work=through_proxy).files == 1
+    assert project.fetch(context=through_proxy).files == 1
 
 
 def test_which_months_are_polled(project: Project, clock: SteppingClock) -> None:
@@ -126,7 +126,7 @@ def test_which_months_are_polled(project: Project, clock: SteppingClock) -> None
     for month in (date(2023, 10, 1), date(2023, 11, 1), MONTH, date(2024, 11, 1)):
         deliver(project, "1", month=month)
     project.bucket.put(f"{project.bucket.base}/readme/x", b"")
-    months = [outcome.month for outcome in service.fetch_project(project.work, project.connection)]
+    months = [outcome.month for outcome in service.fetch_project(project.context, project.connection)]
     assert months == [date(2023, 11, 1), MONTH, date(2024, 11, 1)]  # this month and the twelve before
 
 
@@ -134,7 +134,7 @@ def test_a_bucket_that_is_gone_is_told(make_project: Callable[..., Project]) -> 
     project = make_project()
     project.connection = replace(project.connection, bucket="no-such-bucket-anywhere")
     with pytest.raises(NotFound, match="no-such-bucket-anywhere"):
-        service.fetch_project(project.work, project.connection)
+        service.fetch_project(project.context, project.connection)
 
 
 def test_a_manifest_of_another_month_is_refused(project: Project) -> None:
@@ -173,7 +173,7 @@ def test_a_month_that_waits_keeps_what_was_published(project: Project) -> None:
     assert project.fetch().status is FetchStatus.WAITING
     project.read()
     project.publish()
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         assert session.costs(project.id, MONTH, MONTH)["unblended"].to_list() == [1]
 
 
@@ -181,20 +181,20 @@ def test_discovery_tells_what_waits_and_what_is_new(project: Project, make_proje
     other = make_project()
     deliver(project, "1")
     other.bucket.write_manifest(MONTH, other.bucket.file_keys(MONTH, [File(b"")], "first"))
-    found = service.discover(project.work, [project.connection, other.connection], requested={}, at_most=10)
+    found = service.discover(project.context, [project.connection, other.connection], requested={}, at_most=10)
     assert [(run.project_id, run.month) for run in found.runs] == [(project.id, MONTH)]
     [waiting] = found.waiting
     assert waiting.startswith(f"{other.id}/2024-10: 1 files not delivered yet")
     assert found.errors == ()
     asked = {run.place: run.token or "" for run in found.runs}
-    assert service.discover(project.work, [project.connection], requested=asked, at_most=10).runs == ()
+    assert service.discover(project.context, [project.connection], requested=asked, at_most=10).runs == ()
 
 
 def test_a_project_that_cannot_be_read_stops_no_other(project: Project, make_project: Callable[..., Project]) -> None:
     broken = make_project()
     broken.connection = replace(broken.connection, bucket="no-such-bucket-anywhere")
     deliver(project, "1")
-    found = service.discover(project.work, [broken.connection, project.connection], requested={}, at_most=10)
+    found = service.discover(project.context, [broken.connection, project.connection], requested={}, at_most=10)
     assert [run.project_id for run in found.runs] == [project.id]
     [error] = found.errors
     assert error.startswith(f"{broken.id}: ")
@@ -202,7 +202,7 @@ def test_a_project_that_cannot_be_read_stops_no_other(project: Project, make_pro
 
 def test_the_run_key_names_the_content(project: Project) -> None:
     def key() -> str:
-        [run] = service.discover(project.work, [project.connection], requested={}, at_most=10).runs
+        [run] = service.discover(project.context, [project.connection], requested={}, at_most=10).runs
         return run.run_key
 
     keys = deliver(project, "1")
@@ -219,12 +219,13 @@ def test_what_is_late_is_told(project: Project, make_project: Callable[..., Proj
     deliver(project, "1")
     project.run()
     clock.now = datetime.now(UTC)
-    told = service.late_deliveries(project.work)
+    told = service.late_deliveries(project.context)
     assert f"{never.id}: nothing published yet" in told
     assert not any(sentence.startswith(project.id) for sentence in told)
     clock.pass_by(timedelta(days=4))
     assert any(
-        sentence.startswith(f"{project.id}: last delivery 20") for sentence in service.late_deliveries(project.work)
+        sentence.startswith(f"{project.id}: last delivery 20")
+        for sentence in service.late_deliveries(project.context)
     )
 
 
@@ -265,7 +266,7 @@ def test_a_manifest_that_moves_while_it_is_read_is_read_again(
     deliver(project, "1")
     manifest = project.bucket.legacy_manifest(MONTH)
     moved = proxy.add(Before(manifest, action=lambda: deliver(project, "2", "3", assembly="second")))
-    outcome = project.fetch(work=through_proxy)
+    outcome = project.fetch(context=through_proxy)
     assert moved.seen == 2
     assert outcome.files == 2
     assert project.run().costs["unblended"].sum() == 5
@@ -280,7 +281,7 @@ def test_a_manifest_that_moves_while_the_bucket_is_listed_is_read_again(
         deliver(project, "2", "3", assembly="second")
 
     moved = proxy.add(Before(project.bucket.legacy_manifest(MONTH), method="HEAD", nth=2, action=second_head))
-    assert project.fetch(work=through_proxy).files == 2
+    assert project.fetch(context=through_proxy).files == 2
     assert moved.seen == 3
     assert [file["object_key"].split("/")[-2] for file in project.files()] == ["second", "second"]
 
@@ -293,7 +294,7 @@ def test_a_manifest_that_never_stands_still_is_given_up_for_now(
     manifest = project.bucket.legacy_manifest(MONTH)
     proxy.add(Before(manifest, times=1000, action=lambda: deliver(project, "1", assembly=f"a{next(assemblies)}")))
     with pytest.raises(TransientFailure, match="keeps changing"):
-        project.fetch(work=through_proxy)
+        project.fetch(context=through_proxy)
     assert project.files() == []
 
 
@@ -334,7 +335,7 @@ def test_a_manifest_that_moves_after_its_files_were_read_is_not_published(projec
     deliver(project, "2", assembly="second")
     with pytest.raises(TransientFailure, match="the manifest moved"):
         project.publish()
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         assert session.costs(project.id, MONTH, MONTH).height == 0
     assert project.run().costs["unblended"].sum() == 2
 
@@ -351,10 +352,10 @@ def test_a_delivery_registered_while_an_older_one_is_published_wins(
         project.fetch()
 
     # the newer one is registered after the manifest was looked at a last time, in the middle of the publication
-    work = replace(through_proxy, lake=through_proxy.source(project.connection))
+    context = replace(through_proxy, lake=through_proxy.source(project.connection))
     proxy.add(Before("/finops/cur_line_items/", action=overtake))
     with pytest.raises(TransientFailure, match=r"newer delivery|manifest moved"):
-        project.publish(work=work)
+        project.publish(context=context)
     assert project.run().costs["unblended"].sum() == 2
 
 
@@ -365,15 +366,15 @@ def test_an_older_delivery_never_comes_back_over_a_newer_one(
     deliver(project, "1")
     manifest = project.bucket.legacy_manifest(MONTH)
     connection = project.connection
-    older = service.fetch.read_delivery(project.work, connection, MONTH)
+    older = service.fetch.read_delivery(project.context, connection, MONTH)
     assert older is not None
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         newer = replace(
             older,
             assembly_id="newer",
             manifest=replace(older.manifest, last_modified=older.manifest.last_modified + timedelta(hours=1)),
         )
-        session.save_delivery(newer, now=project.work.clock())
+        session.save_delivery(newer, now=project.context.clock())
     outcome = project.fetch()
     assert (outcome.status, outcome.version) == (FetchStatus.UNCHANGED, newer.version)
     assert manifest == older.manifest.key
@@ -406,7 +407,7 @@ def test_a_version_that_comes_back_is_published_again(project: Project) -> None:
     assert back.published is not None
     assert back.published.version == a.published.version != b.published.version
     assert back.costs.equals(a.costs)
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         assert session.costs(project.id, MONTH, MONTH)["unblended"].to_list() == [1]
         newest = session.newest_version(project.id, MONTH)
     assert newest is not None
@@ -426,28 +427,28 @@ def test_a_version_that_comes_back_before_it_was_replaced_needs_no_second_readin
     assert a.published is not None
     assert back.published is not None
     assert back.published.version == a.published.version
-    service.compute_anomalies(project.work, project.id, MONTH)
-    service.compute_forecast(project.work, project.id, MONTH)
-    assert project.work.months_to_aggregate(project.id) == []
+    service.compute_anomalies(project.context, project.id, MONTH)
+    service.compute_forecast(project.context, project.id, MONTH)
+    assert project.context.months_to_aggregate(project.id) == []
 
 
 # connections
 
 
 def test_a_connection_is_tested_without_writing(project: Project, clock: SteppingClock) -> None:
-    [empty] = [step for step in service.test_project(project.work, project.id) if not step.passed]
+    [empty] = [step for step in service.test_project(project.context, project.id) if not step.passed]
     assert "nothing delivered since 2023-11" in empty.detail
     keys = deliver(project, "1", "2")
-    assert [step.passed for step in service.test_project(project.work, project.id)] == [True, True, True]
+    assert [step.passed for step in service.test_project(project.context, project.id)] == [True, True, True]
     project.bucket.delete(keys[0])
-    failed = service.test_project(project.work, project.id)[-1]
+    failed = service.test_project(project.context, project.id)[-1]
     assert (failed.name, failed.passed, failed.detail) == ("files", False, "1 of 2 files of 2024-10 are there")
     assert project.files() == []
 
 
 def test_a_connection_test_names_a_broken_manifest(project: Project) -> None:
     project.bucket.put(project.bucket.legacy_manifest(MONTH), json.dumps({}).encode())
-    failed = service.test_project(project.work, project.id)[-1]
+    failed = service.test_project(project.context, project.id)[-1]
     assert not failed.passed
     assert "neither reportKeys nor dataFiles" in failed.detail
 
@@ -455,4 +456,4 @@ def test_a_connection_test_names_a_broken_manifest(project: Project) -> None:
 def test_a_bucket_that_does_not_exist_is_no_empty_month(project: Project) -> None:
     elsewhere = replace(project.connection, bucket="there-is-no-such-bucket")
     with pytest.raises(NotFound, match="there-is-no-such-bucket"):
-        service.fetch_month(project.work, elsewhere, MONTH)
+        service.fetch_month(project.context, elsewhere, MONTH)

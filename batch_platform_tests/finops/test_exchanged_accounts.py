@@ -31,12 +31,12 @@ def test_other_accounts_compute_published_months_again_without_reading_a_file(
     for scope, total in (((other,), 10), ((other, project.account), 11), ((project.account,), 1), (None, 11)):
         project.reconnect(account_scope=scope)
         assert project.fetch().status is FetchStatus.UNCHANGED
-        [left] = project.work.months_to_aggregate(project.id)
+        [left] = project.context.months_to_aggregate(project.id)
         assert left.month == MONTH
-        project.read(work=through_proxy)
-        project.publish(work=through_proxy)
+        project.read(context=through_proxy)
+        project.publish(context=through_proxy)
         assert unblended(project) == total
-        assert all(month.attempts == -1 for month in project.work.months_to_aggregate(project.id))
+        assert all(month.attempts == -1 for month in project.context.months_to_aggregate(project.id))
         seen.append(restated(project)[-1])
     assert proxy.requests == []
     assert [reason for reason, _, _ in seen] == ["connection_changed"] * 4
@@ -78,10 +78,10 @@ def test_a_disabled_project_releases_its_accounts_and_cannot_take_them_back(make
     with pytest.raises(
         Conflict, match=f"account {one.account} of payer {one.payer} is in project {two.id} for 2024-10"
     ):
-        service.add_project(one.work, replace(one.connection, enabled=True))
+        service.add_project(one.context, replace(one.connection, enabled=True))
     with pytest.raises(Conflict):
-        service.add_project(one.work, replace(one.connection, enabled=True), dry_run=True)
-    assert not one.work.connection(one.id).enabled
+        service.add_project(one.context, replace(one.connection, enabled=True), dry_run=True)
+    assert not one.context.connection(one.id).enabled
     # narrowed to what is its own it may be polled again
     one.reconnect(enabled=True, account_scope=("9" * 12,))
     catch_up(one)
@@ -90,7 +90,7 @@ def test_a_disabled_project_releases_its_accounts_and_cannot_take_them_back(make
 
 def test_work_of_a_disabled_project_is_not_offered(project: Project) -> None:
     def offered() -> bool:
-        return project.id in {month.project_id for month in project.work.months_to_aggregate()}
+        return project.id in {month.project_id for month in project.context.months_to_aggregate()}
 
     project.bucket.deliver(MONTH, [])
     project.fetch()
@@ -105,25 +105,25 @@ def test_a_removed_project_is_archived_and_its_payer_moves(
     one, two = make_project(), make_project()
     deliver(one, "1.5")
     one.run()
-    service.compute_anomalies(one.work, one.id, MONTH)
-    service.compute_forecast(one.work, one.id, MONTH)
+    service.compute_anomalies(one.context, one.id, MONTH)
+    service.compute_forecast(one.context, one.id, MONTH)
     one.bucket.deliver(MONTH, [csv_gz([one.line("Usage", "2")])], assembly="second")
     one.run()
-    service.set_budget(one.work, Budget(one.id, "unblended", "USD", Decimal(9)))
+    service.set_budget(one.context, Budget(one.id, "unblended", "USD", Decimal(9)))
     in_flight = one.connection
     one.fetch()
-    assert service.remove_project(one.work, one.id, dry_run=True).months == (MONTH,)
+    assert service.remove_project(one.context, one.id, dry_run=True).months == (MONTH,)
     assert unblended(one) == 2
-    assert service.remove_project(one.work, one.id) == service.Removal(one.id, (MONTH,))
-    assert service.remove_project(one.work, one.id) == service.Removal(one.id, (MONTH,), changed=False)
+    assert service.remove_project(one.context, one.id) == service.Removal(one.id, (MONTH,))
+    assert service.remove_project(one.context, one.id) == service.Removal(one.id, (MONTH,), changed=False)
     assert left_of(one, pool) == {"finops_archives", "finops_archived_costs"}
-    found = one.work.lake.list_objects_v2(Bucket=one.work.lake_bucket, Prefix="finops/")
+    found = one.context.lake.list_objects_v2(Bucket=one.context.lake_bucket, Prefix="finops/")
     assert not [entry["Key"] for entry in found["Contents"] if f"/{one.id}/" in entry["Key"]]
     with pytest.raises(NotFound):
-        service.fetch_month(one.work, in_flight, MONTH)
-    assert service.publish_month(one.work, in_flight, MONTH).published is None
+        service.fetch_month(one.context, in_flight, MONTH)
+    assert service.publish_month(one.context, in_flight, MONTH).published is None
     assert left_of(one, pool) == {"finops_archives", "finops_archived_costs"}
-    with one.work.store.transaction() as session:
+    with one.context.store.transaction() as session:
         [archived] = session.archived_months(one.id)
     assert (archived["unblended"], archived["state"]) == ({"USD": "2.000000000000"}, "restated")
     # the payer is another project's now
@@ -131,14 +131,14 @@ def test_a_removed_project_is_archived_and_its_payer_moves(
     catch_up(two)
     assert unblended(two) == 2
     # who takes the id begins anew: no month to withdraw, none that was final
-    service.remove_project(two.work, two.id)
+    service.remove_project(two.context, two.id)
     clock.now = datetime(2024, 11, 20, tzinfo=UTC)
-    service.create_project(one.work, one.connection)
-    assert service.fetch_project(one.work, one.connection)[0].status is FetchStatus.REGISTERED
+    service.create_project(one.context, one.connection)
+    assert service.fetch_project(one.context, one.connection)[0].status is FetchStatus.REGISTERED
     one.read()
     one.publish()
     assert (unblended(one), state(one), restated(one)) == (2, MonthState.FINAL, [])
-    service.create_project(two.work, replace(two.connection, bucket=two.bucket.name))
+    service.create_project(two.context, replace(two.connection, bucket=two.bucket.name))
 
 
 def left_of(project: Project, pool: postgres.Pool) -> set[str]:

@@ -26,7 +26,7 @@ def delivered(make_project: Callable[..., Project], count: int) -> list[Project]
 
 
 def aggregate_all(projects: list[Project]) -> dict[str, Any]:
-    steps = service.aggregate_all(projects[0].work, MONTH, limit=100)
+    steps = service.aggregate_all(projects[0].context, MONTH, limit=100)
     return {step.project_id: step for step in steps}
 
 

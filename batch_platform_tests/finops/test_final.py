@@ -19,7 +19,7 @@ TEN_DAYS = timedelta(days=10)
 
 
 def published(project: Project, month: date = MONTH) -> PublishedMonth:
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         found = session.month(project.id, month)
     assert found is not None
     return found
@@ -28,11 +28,11 @@ def published(project: Project, month: date = MONTH) -> PublishedMonth:
 def aggregate(project: Project) -> list[date]:
     """Batch B over this project; the months it worked on."""
     worked_on = []
-    for offered in project.work.months_to_aggregate(project.id):
+    for offered in project.context.months_to_aggregate(project.id):
         project.read(offered.month)
         project.publish(offered.month)
-        service.compute_anomalies(project.work, project.id, offered.month)
-        service.compute_forecast(project.work, project.id, offered.month)
+        service.compute_anomalies(project.context, project.id, offered.month)
+        service.compute_forecast(project.context, project.id, offered.month)
         worked_on.append(offered.month)
     return worked_on
 
@@ -73,7 +73,7 @@ def test_a_newer_version_starts_the_ten_days_again(focus: Project, clock: Steppi
     second = published(focus)
     assert (second.state, second.final_from) == (MonthState.CLOSING, second.delivered_at + TEN_DAYS)
     assert second.delivered_at > first.delivered_at
-    with focus.work.store.transaction() as session:
+    with focus.context.store.transaction() as session:
         assert session.restatements(focus.id).height == 0
 
 
@@ -82,7 +82,7 @@ def test_a_change_after_that_is_a_restatement(focus: Project, clock: SteppingClo
     aggregate(focus)
     deliver(focus, "3")
     assert published(focus).state is MonthState.RESTATED
-    with focus.work.store.transaction() as session:
+    with focus.context.store.transaction() as session:
         kept = session.restatements(focus.id)
     assert kept.select("unblended_before", "unblended_after").rows() == [(1, 3)]
 
@@ -92,7 +92,7 @@ def test_a_month_that_nobody_looked_at_for_ten_days_was_final_all_the_same(
     focus: Project, clock: SteppingClock, cost: str, state: str
 ) -> None:
     """The platform stood still meanwhile; what counts is when AWS delivered."""
-    with focus.work.store.transaction() as session:
+    with focus.context.store.transaction() as session:
         early = published(focus).delivered_at - TEN_DAYS
         session.connection.execute(
             "UPDATE finops.finops_months SET final_from = %s WHERE project_id = %s", [early, focus.id]
@@ -103,24 +103,24 @@ def test_a_month_that_nobody_looked_at_for_ten_days_was_final_all_the_same(
 
 def test_it_is_asked_for_once_a_day_until_it_is_done(focus: Project, clock: SteppingClock) -> None:
     clock.now = published(focus).delivered_at + TEN_DAYS
-    [first] = focus.work.months_to_aggregate(focus.id)
+    [first] = focus.context.months_to_aggregate(focus.id)
     clock.pass_by(timedelta(hours=1))
-    [again] = focus.work.months_to_aggregate(focus.id)
+    [again] = focus.context.months_to_aggregate(focus.id)
     clock.pass_by(timedelta(days=1))
-    [tomorrow] = focus.work.months_to_aggregate(focus.id)
+    [tomorrow] = focus.context.months_to_aggregate(focus.id)
     assert first.attempts == again.attempts != tomorrow.attempts
-    found = service.discover(focus.work, [focus.connection], requested={}, at_most=5)
+    found = service.discover(focus.context, [focus.connection], requested={}, at_most=5)
     [run] = found.runs
     assert run.run_key.endswith(f"/{tomorrow.version}/{tomorrow.attempts}")
     focus.reconnect(enabled=False)
-    assert not [month for month in focus.work.months_to_aggregate() if month.project_id == focus.id]
+    assert not [month for month in focus.context.months_to_aggregate() if month.project_id == focus.id]
 
 
 def test_an_unread_newer_version_comes_first(focus: Project, clock: SteppingClock) -> None:
     clock.now = published(focus).delivered_at + TEN_DAYS
     focus.bucket.export(MONTH, [csv_gz([focus.focus("Usage", "5", version="1.0")])], execution="newer")
     focus.fetch()
-    [offered] = focus.work.months_to_aggregate(focus.id)
+    [offered] = focus.context.months_to_aggregate(focus.id)
     assert offered.attempts >= 0
 
 

@@ -19,9 +19,9 @@ from batch_platform.finops.service import CostReader, cost_query, focus_file
 from batch_platform.finops.service_categories import CATEGORIES
 from batch_platform_tests.finops.bucket import MONTH, as_cur2, csv_gz
 from batch_platform_tests.finops.conftest import Project
-from batch_platform_tests.finops.test_lake_costs import older, work
+from batch_platform_tests.finops.test_lake_costs import context, older
 
-__all__ = ["work"]
+__all__ = ["context"]
 
 # FOCUS 1.2, "Service Category", allowed values
 SERVICE_CATEGORIES = (
@@ -51,7 +51,7 @@ PLAN_REFUND = "Refund for one-time fee for Savings Plan ID: 7f1d"
 
 def export(project: Project, kind: focus.Kind = "parquet", **query: Any) -> bytes:
     asked = cost_query(project.id, **({"month": MONTH} if "start" not in query else {}), **query)
-    found = focus_file(project.work, CostReader(project.work.store), asked, kind)
+    found = focus_file(project.context, CostReader(project.context.store), asked, kind)
     with found.file as file:
         body = file.read()
     assert found.size == len(body)
@@ -242,7 +242,7 @@ def keep_the_rules(found: pl.DataFrame, missing: Mapping[str, str] = {}) -> None
 
 def add_up(project: Project, **query: Any) -> None:
     """The three costs are the summary's, by day, account, service and region."""
-    _, summary = service.month_costs(project.work, project.id, MONTH)
+    _, summary = service.month_costs(project.context, project.id, MONTH)
     keys = {
         "ChargePeriodStart": pl.col("usage_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
         **{name: pl.col(column).replace("", None) for name, column in OF_SUMMARY.items()},

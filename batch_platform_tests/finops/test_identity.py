@@ -119,7 +119,7 @@ def test_the_user_of_a_shared_commitment_has_no_fee_rows(project: Project, organ
     assert (found.passed, found.blocking) == (False, False)
     named = f"the fee rows of {reservation(organisation.owner)}, {plan(organisation.owner)} are not in the report"
     assert found.description == f"not provable, {named}; residual {project.payer}: 119.500000000000 USD"
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         costs = totals(session.costs(project.id, MONTH, MONTH))["USD"]
     assert (costs["unblended"], costs["amortized"]) == (4, Decimal("123.5"))  # 60 + 59.5 + 4
 

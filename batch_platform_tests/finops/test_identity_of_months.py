@@ -80,7 +80,7 @@ def owned_by(project: Project, rows: list[Row]) -> list[dict[str, str]]:
 
 
 def check(project: Project, name: str) -> Any:
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         published = session.month(project.id, MONTH)
     assert published is not None
     return next(check for check in published.checks if check.name == name)
@@ -104,9 +104,9 @@ def test_a_broken_identity_blocks_and_keeps_the_month_before(project: Project, i
     project.fetch()
     project.read()
     with pytest.raises(ChecksFailed, match="amortisation_identity: residual") as failure:
-        publish_month(project.work, project.connection, MONTH)
+        publish_month(project.context, project.connection, MONTH)
     assert project.payer in failure.value.message
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         assert session.costs(project.id, MONTH, MONTH)["unblended"].to_list() == [42]
         month = session.month(project.id, MONTH)
     assert month is not None

@@ -21,118 +21,118 @@ from batch_platform_tests.finops.conftest import Project
 
 
 @pytest.fixture
-def work(work: FinopsContext, tmp_path: Path) -> FinopsContext:
-    return replace(work, scratch=tmp_path)
+def context(context: FinopsContext, tmp_path: Path) -> FinopsContext:
+    return replace(context, scratch=tmp_path)
 
 
-def costs(work: FinopsContext, project: Project) -> list[Decimal]:
-    with line_items(work, project.id, MONTH) as items:
+def costs(context: FinopsContext, project: Project) -> list[Decimal]:
+    with line_items(context, project.id, MONTH) as items:
         return [amount for file in items.files for amount in pl.read_parquet(file)["unblended_cost"]]
 
 
-def folders(work: FinopsContext) -> list[Path]:
-    assert work.scratch is not None
-    [cache] = work.scratch.iterdir()
+def folders(context: FinopsContext) -> list[Path]:
+    assert context.scratch is not None
+    [cache] = context.scratch.iterdir()
     return sorted(cache.iterdir())
 
 
-def test_files_are_those_of_the_published_version(project: Project, work: FinopsContext) -> None:
+def test_files_are_those_of_the_published_version(project: Project, context: FinopsContext) -> None:
     project.bucket.deliver(MONTH, [csv_gz([project.line(cost="1.5")]), csv_gz([project.line(cost="2")])])
-    project.run(work=work)
+    project.run(context=context)
     project.bucket.deliver(MONTH, [csv_gz([project.line(cost="7")])], assembly="second")
     project.fetch()
-    with line_items(work, project.id, MONTH) as items:
+    with line_items(context, project.id, MONTH) as items:
         assert len(items.files) == 2
         assert items.stamp.version == items.published.version
-    assert costs(work, project) == [Decimal("1.5"), Decimal("2")]
-    project.run(work=work)
-    assert costs(work, project) == [Decimal(7)]
+    assert costs(context, project) == [Decimal("1.5"), Decimal("2")]
+    project.run(context=context)
+    assert costs(context, project) == [Decimal(7)]
 
 
-def test_kept_files_need_no_lake(project: Project, work: FinopsContext) -> None:
+def test_kept_files_need_no_lake(project: Project, context: FinopsContext) -> None:
     project.bucket.deliver(MONTH, [csv_gz([project.line(cost="3")])])
-    project.run(work=work)
+    project.run(context=context)
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda _: costs(work, project), range(4))) == [[Decimal(3)]] * 4
+        assert list(pool.map(lambda _: costs(context, project), range(4))) == [[Decimal(3)]] * 4
     [file] = project.files()
-    work.lake.delete_object(Bucket=work.lake_bucket, Key=file["line_items_key"])
-    assert costs(work, project) == [Decimal(3)]
+    context.lake.delete_object(Bucket=context.lake_bucket, Key=file["line_items_key"])
+    assert costs(context, project) == [Decimal(3)]
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_lost_file_says_what_to_do(project: Project, work: FinopsContext, gone: bool) -> None:
+def test_a_lost_file_says_what_to_do(project: Project, context: FinopsContext, gone: bool) -> None:
     project.bucket.deliver(MONTH, [csv_gz([project.line()])])
-    project.run(work=work)
+    project.run(context=context)
     [file] = project.files()
-    place = {"Bucket": work.lake_bucket, "Key": file["line_items_key"]}
-    _ = work.lake.delete_object(**place) if gone else work.lake.put_object(**place, Body=b"other bytes")
+    place = {"Bucket": context.lake_bucket, "Key": file["line_items_key"]}
+    _ = context.lake.delete_object(**place) if gone else context.lake.put_object(**place, Body=b"other bytes")
     with pytest.raises(LineItemsLost, match=f"requeue {project.id} --month 2024-10 --all"):
-        costs(work, project)
-    assert folders(work) == []
+        costs(context, project)
+    assert folders(context) == []
 
 
 def test_a_month_that_is_replaced_meanwhile_is_read_as_it_is_now(
-    project: Project, work: FinopsContext, proxy: FaultProxy, settings: Settings
+    project: Project, context: FinopsContext, proxy: FaultProxy, settings: Settings
 ) -> None:
     project.bucket.deliver(MONTH, [csv_gz([project.line(cost="1")])])
-    project.run(work=work)
+    project.run(context=context)
 
     def replace_month() -> None:
         project.bucket.deliver(MONTH, [csv_gz([project.line(cost="2")])], assembly="second")
-        project.run(work=work)
+        project.run(context=context)
 
     proxy.add(Before("cur_line_items", method="HEAD", action=replace_month))
     through_proxy = replace(
-        work, lake=aws.client("s3", settings.model_copy(update={"aws_endpoint_url": proxy.url}), attempts=1)
+        context, lake=aws.client("s3", settings.model_copy(update={"aws_endpoint_url": proxy.url}), attempts=1)
     )
     assert costs(through_proxy, project) == [Decimal(2)]
 
 
-def test_files_that_are_read_again_are_waited_for(project: Project, work: FinopsContext) -> None:
+def test_files_that_are_read_again_are_waited_for(project: Project, context: FinopsContext) -> None:
     project.bucket.deliver(MONTH, [csv_gz([project.line(cost="1")])])
-    project.run(work=work)
+    project.run(context=context)
     [file] = project.files()
-    with work.store.transaction() as session:
+    with context.store.transaction() as session:
         session.reopen(project.id, MONTH, file["version"], file["object_key"])
-    assert costs(work, project) == [Decimal(1)]  # the copy in the lake is still the published one
-    work.lake.put_object(Bucket=work.lake_bucket, Key=file["line_items_key"], Body=b"half way")
-    for folder in folders(work):
+    assert costs(context, project) == [Decimal(1)]  # the copy in the lake is still the published one
+    context.lake.put_object(Bucket=context.lake_bucket, Key=file["line_items_key"], Body=b"half way")
+    for folder in folders(context):
         [kept] = folder.iterdir()
         kept.unlink()
     with pytest.raises(TransientFailure, match="being read again"):
-        costs(work, project)
+        costs(context, project)
     project.read()
     project.publish()
-    assert costs(work, project) == [Decimal(1)]
+    assert costs(context, project) == [Decimal(1)]
 
 
-def test_room_is_made_but_never_under_a_reader(make_project: Any, work: FinopsContext) -> None:
+def test_room_is_made_but_never_under_a_reader(make_project: Any, context: FinopsContext) -> None:
     first, second, third = make_project(), make_project(), make_project()
     for one in (first, second, third):
         one.bucket.deliver(MONTH, [csv_gz([one.line()])])
-        one.run(work=work)
-    small = replace(work, line_items_bytes=1)
+        one.run(context=context)
+    small = replace(context, line_items_bytes=1)
     with line_items(small, first.id, MONTH) as held:
         with line_items(small, second.id, MONTH):
-            assert len(folders(work)) == 2
+            assert len(folders(context)) == 2
         assert pl.read_parquet(held.files[0]).height == 1
     with line_items(small, third.id, MONTH) as held:
-        assert folders(work) == [held.files[0].parent]
+        assert folders(context) == [held.files[0].parent]
 
 
-def test_what_a_killed_process_left_is_removed(project: Project, work: FinopsContext) -> None:
+def test_what_a_killed_process_left_is_removed(project: Project, context: FinopsContext) -> None:
     project.bucket.deliver(MONTH, [csv_gz([project.line()])])
-    project.run(work=work)
-    costs(work, project)
-    [folder] = folders(work)
+    project.run(context=context)
+    costs(context, project)
+    [folder] = folders(context)
     part = folder.parent / ".part-dead"
     part.mkdir()
     (part / "00000.parquet").write_bytes(b"half")
     (folder / "00000.parquet").unlink()
-    assert costs(work, project) == [Decimal(1)]
-    assert folders(work) == [folder]
+    assert costs(context, project) == [Decimal(1)]
+    assert folders(context) == [folder]
 
 
-def test_an_unpublished_month_is_not_found(project: Project, work: FinopsContext) -> None:
-    with pytest.raises(NotFound, match="2024-10"), line_items(work, project.id, MONTH):
+def test_an_unpublished_month_is_not_found(project: Project, context: FinopsContext) -> None:
+    with pytest.raises(NotFound, match="2024-10"), line_items(context, project.id, MONTH):
         pass

@@ -24,15 +24,15 @@ from batch_platform_tests.finops.conftest import Project
 
 
 @pytest.fixture
-def work(work: FinopsContext, tmp_path: Path) -> FinopsContext:
-    return replace(work, scratch=tmp_path)
+def context(context: FinopsContext, tmp_path: Path) -> FinopsContext:
+    return replace(context, scratch=tmp_path)
 
 
 def ask(project: Project, group_by: str, *, first: int = 0, limit: int | None = None, **query: Any) -> CostRows:
     groups = [group for group in group_by.split(",") if group]
     period = {} if "start" in query else {"month": MONTH}
     asked = cost_query(project.id, group_by=groups, **period, **query)
-    return cost_rows(project.work, CostReader(project.work.store), asked, first=first, limit=limit)
+    return cost_rows(project.context, CostReader(project.context.store), asked, first=first, limit=limit)
 
 
 def amounts(rows: CostRows) -> dict[tuple[str, ...], Decimal]:
@@ -95,7 +95,7 @@ def test_one_name_finds_a_tag_in_every_export(make_project: Any, spelling: str) 
     for group, value in [("tag:team", "web"), ("tag:user:team", "web"), ("cost_category:Env", "prod")]:
         assert amounts(ask(project, group)) == {(value,): Decimal(5), ("",): Decimal(1)}, group
     assert amounts(ask(project, "tag:CostCenter")) == {("77",): Decimal(5), ("",): Decimal(1)}
-    keys = cost_keys(project.work, project.id, [MONTH])
+    keys = cost_keys(project.context, project.id, [MONTH])
     assert {"".join(c for c in name.split(":")[-1].lower() if c.isalnum()) for name in keys.tags} == {
         "team",
         "costcenter",
@@ -114,7 +114,7 @@ def test_true_maps_hold_any_key(make_project: Any) -> None:
     assert amounts(ask(project, "tag:team", **days)) == {('a,"b"',): a, ("second",): second, ("",): third}
     assert amounts(ask(project, "tag:User_Team", **days)) == {("c\nd",): a, ("",): second + third}
     assert amounts(ask(project, "tag:aws:x/y~z", **days)) == {("あ",): a, ("",): second + third}
-    names = cost_keys(project.work, project.id, [month])
+    names = cost_keys(project.context, project.id, [month])
     assert names.tags == ("User_Team", "aws:x/y~z", "user:n", "user:team")
     assert names.cost_categories == ("cc",)
 
@@ -352,19 +352,19 @@ def test_a_month_read_before_a_column_was_kept_says_what_to_do(project: Project)
 def older(project: Project, without: Sequence[str] = (), changed: Iterable[pl.Expr] = ()) -> None:
     """Make the month's files what an older version of the platform wrote."""
     for file in project.files():
-        path = project.work.scratch / "older.parquet"
+        path = project.context.scratch / "older.parquet"
         path.write_bytes(project.lake(file["line_items_key"]))
         frame = pl.read_parquet(path).drop(without).with_columns(*changed)
         frame.write_parquet(path)
         body = path.read_bytes()
-        project.work.lake.put_object(Bucket=project.work.lake_bucket, Key=file["line_items_key"], Body=body)
+        project.context.lake.put_object(Bucket=project.context.lake_bucket, Key=file["line_items_key"], Body=body)
         rewrite_hash(project, file, body)
 
 
 def rewrite_hash(project: Project, file: dict[str, Any], body: bytes) -> None:
     from hashlib import sha256
 
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         session.connection.execute(
             "UPDATE finops.finops_billing_files SET line_items_sha256 = %s WHERE project_id = %s AND object_key = %s",
             (sha256(body).hexdigest(), file["project_id"], file["object_key"]),

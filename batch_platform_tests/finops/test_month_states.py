@@ -74,7 +74,7 @@ def test_a_final_month_that_changes_is_restated_and_the_difference_kept(
     columns = ["charge_class", "unblended_before", "unblended_after"]
     changed = [("credit", 0, -1), ("usage", 11, 12)]
     assert second.restated.select(columns).rows() == changed
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         kept = session.restatements(project.id)
     assert kept.select(columns).rows() == changed
     assert set(kept["from_version"]) == {first.published.version}
@@ -101,7 +101,7 @@ def test_every_restatement_is_kept(project: Project) -> None:
         outcome = project.run()
     assert outcome.published is not None
     assert outcome.published.state is MonthState.RESTATED
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         kept = session.restatements(project.id)
     assert kept.select("unblended_before", "unblended_after").rows() == [(1, 2), (2, 4)]
 
@@ -115,7 +115,7 @@ def test_a_month_is_never_restated_without_a_restatement(project: Project) -> No
     outcome = project.publish()
     assert costs(project)["unblended"].to_list() == [1]
     assert outcome.published is not None
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         kept = session.restatements(project.id)
     assert (outcome.published.state is MonthState.RESTATED) == (kept.height > 0)
 

@@ -61,10 +61,10 @@ def test_a_prefix_is_found_however_it_is_written(
         row = as_cur2(project.line("Usage", "1.5"))
     project.bucket.put(key, csv_gz([row]).body)
     project.bucket.put(manifest, json.dumps(content).encode())
-    assert [outcome.status for outcome in service.fetch_project(project.work, project.connection)] == [
+    assert [outcome.status for outcome in service.fetch_project(project.context, project.connection)] == [
         FetchStatus.REGISTERED
     ]
-    assert all(step.passed for step in service.test_project(project.work, project.id))
+    assert all(step.passed for step in service.test_project(project.context, project.id))
     project.read()
     assert project.publish().costs["unblended"].to_list() == [Decimal("1.5")]
     assert project.fetch().status is FetchStatus.UNCHANGED
@@ -117,7 +117,7 @@ def put(project: Project, key: str, cost: str, *, legacy: bool = False) -> None:
 
 def settle(project: Project, clock: SteppingClock) -> Any:
     """Both batches, once what is there has stood still."""
-    service.fetch_project(project.work, project.connection)
+    service.fetch_project(project.context, project.connection)
     clock.pass_by(STILL_FOR)
     return project.run()
 
@@ -156,7 +156,7 @@ def test_the_sensor_asks_when_a_listing_appears_and_when_it_has_stood_still(
     keys = []
 
     def poll() -> tuple[int, int]:
-        found = service.discover(bare.work, [bare.connection], requested=asked, at_most=9)
+        found = service.discover(bare.context, [bare.connection], requested=asked, at_most=9)
         asked.update({run.place: run.token or "" for run in found.runs})
         keys.extend(run.run_key for run in found.runs)
         return len(found.runs), len(found.waiting)
@@ -173,7 +173,7 @@ def test_the_sensor_asks_when_a_listing_appears_and_when_it_has_stood_still(
 
 def test_no_wait_where_none_is_wanted(bare: Project) -> None:
     put(bare, "data/BILLING_PERIOD=2024-10/cur-00001.csv.gz", "1")
-    bare.work = replace(bare.work, still_for=timedelta(0))
+    bare.context = replace(bare.context, still_for=timedelta(0))
     assert bare.run().costs["unblended"].to_list() == [1]
 
 
@@ -269,7 +269,7 @@ def test_deliveries_that_were_not_found(make_project: Make, clock: SteppingClock
     project = make_project(Format.AUTO)
     prefix = put_case(project.bucket, case)
     project.reconnect(prefix=prefix, report_name="rep", without_manifest=case == "e-no-manifest")
-    [fetched] = service.fetch_project(project.work, project.connection)
+    [fetched] = service.fetch_project(project.context, project.connection)
     if case == "e-no-manifest":
         assert fetched.status is FetchStatus.WAITING
         clock.pass_by(STILL_FOR)

@@ -23,7 +23,7 @@ TABLES = ("finops_months", "finops_cost_summary", "finops_cost_service_monthly",
 
 
 def published(project: Project, month: date = MONTH) -> PublishedMonth | None:
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         return session.month(project.id, month)
 
 
@@ -123,13 +123,15 @@ def test_a_month_computed_again_from_its_source_is_byte_identical(project: Proje
     """The same delivery, read anew by another worker: the same line items, the same cost frame."""
     keys = deliver(project, "1.5", "2e-7")
     project.run()
-    prefixes = (f"finops/cost_summary/2024-10/{project.id}/", project.work.line_items_prefix(project.id, MONTH))
+    prefixes = (f"finops/cost_summary/2024-10/{project.id}/", project.context.line_items_prefix(project.id, MONTH))
 
     def lake() -> dict[str, bytes]:
         found = [
             entry["Key"]
             for prefix in prefixes
-            for entry in project.work.lake.list_objects_v2(Bucket=project.work.lake_bucket, Prefix=prefix)["Contents"]
+            for entry in project.context.lake.list_objects_v2(Bucket=project.context.lake_bucket, Prefix=prefix)[
+                "Contents"
+            ]
         ]
         return {key: project.lake(key) for key in found}
 
@@ -150,8 +152,8 @@ def test_line_items_of_versions_that_no_longer_count_leave_the_lake(project: Pro
     deliver(project, "2", assembly="second")
     project.run()
     new = [file["line_items_key"] for file in project.files() if file["status"] == "DONE"]
-    prefix = project.work.line_items_prefix(project.id, MONTH)
-    listed = project.work.lake.list_objects_v2(Bucket=project.work.lake_bucket, Prefix=prefix)["Contents"]
+    prefix = project.context.line_items_prefix(project.id, MONTH)
+    listed = project.context.lake.list_objects_v2(Bucket=project.context.lake_bucket, Prefix=prefix)["Contents"]
     assert [entry["Key"] for entry in listed] == new
     assert old not in new
 
@@ -170,7 +172,7 @@ def test_tidying_the_lake_leaves_a_newer_version_alone(
         project.read()
 
     proxy.add(Before("cost_summary.parquet", method="PUT", action=newer))
-    project.publish(work=replace(through_proxy, lake=through_proxy.source(project.connection)))
+    project.publish(context=replace(through_proxy, lake=through_proxy.source(project.connection)))
     assert project.publish().costs["unblended"].to_list() == [2]
 
 
@@ -180,11 +182,11 @@ def test_line_items_lost_from_the_lake_are_read_again(project: Project, damage: 
     project.fetch()
     project.read()
     [file] = project.files()
-    place = {"Bucket": project.work.lake_bucket, "Key": file["line_items_key"]}
+    place = {"Bucket": project.context.lake_bucket, "Key": file["line_items_key"]}
     if damage == "deleted":
-        project.work.lake.delete_object(**place)
+        project.context.lake.delete_object(**place)
     else:
-        project.work.lake.put_object(**place, Body=b"something else")
+        project.context.lake.put_object(**place, Body=b"something else")
     with pytest.raises(TransientFailure, match=file["line_items_key"]):
         project.publish()
     assert project.run().costs["unblended"].to_list() == [1]  # as the message says: the file was put back
@@ -207,7 +209,7 @@ def test_a_file_at_fault_stops_neither_its_month_nor_another_project(
     assert (outcome.published, outcome.in_error) == (None, True)
     assert project.bucket.uri(keys[1]) in (outcome.waiting_for or "")
     assert other.publish().costs["unblended"].to_list() == [5]
-    assert project.work.months_to_aggregate(project.id) == []  # nothing helps but a requeue or a new delivery
+    assert project.context.months_to_aggregate(project.id) == []  # nothing helps but a requeue or a new delivery
 
 
 def test_a_file_at_fault_can_be_requeued(project: Project) -> None:
@@ -216,17 +218,17 @@ def test_a_file_at_fault_can_be_requeued(project: Project) -> None:
     project.read()
     message = project.files()[0]["error_message"]
     assert message
-    would = service.requeue(project.work, project.id, None, dry_run=True)
+    would = service.requeue(project.context, project.id, None, dry_run=True)
     assert would == [{"project_id": project.id, "month": "2024-10", "object_key": keys[0]}]
     assert project.statuses() == ["ERROR", "DONE"]
-    assert service.requeue(project.work, project.id, keys[0]) == would
+    assert service.requeue(project.context, project.id, keys[0]) == would
     assert project.statuses() == ["PENDING", "DONE"]
     assert project.files()[0]["error_message"] is None
-    assert [month.month for month in project.work.months_to_aggregate(project.id)] == [MONTH]
+    assert [month.month for month in project.context.months_to_aggregate(project.id)] == [MONTH]
     assert project.read().errors
     assert project.files()[0]["error_message"] == message
     with pytest.raises(NotFound, match="nothing-of-the-kind"):
-        service.requeue(project.work, project.id, "nothing-of-the-kind")
+        service.requeue(project.context, project.id, "nothing-of-the-kind")
 
 
 def test_a_new_delivery_heals_a_month_in_error(project: Project) -> None:

@@ -69,19 +69,19 @@ def claim(session: Session, project: Project, **changes: Any) -> list[ClaimedFil
         "limit": 100,
         "shard_bytes": 10**9,
         "owner": "elsewhere/1/1/a",
-        "lease_expires_at": project.work.clock() + LEASE,
+        "lease_expires_at": project.context.clock() + LEASE,
     }
     return session.claim(**{**wanted, **changes})
 
 
 def claim_now(project: Project, **changes: Any) -> list[ClaimedFile]:
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         return claim(session, project, **changes)
 
 
 def finish(project: Project, file: ClaimedFile) -> bool:
-    with project.work.store.transaction() as session:
-        return session.finish(file, key="k", sha256="0" * 64, row_count=1, stats={}, now=project.work.clock())
+    with project.context.store.transaction() as session:
+        return session.finish(file, key="k", sha256="0" * 64, row_count=1, stats={}, now=project.context.clock())
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def claimed_by(process: subprocess.Popen[str]) -> list[int]:
 def test_claims_pass_over_what_another_transaction_is_claiming(project: Project) -> None:
     """Neither waits for the other, and no file is claimed twice."""
     deliver(project, 4)
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         first = claim(session, project, limit=2)
         with ThreadPoolExecutor(1) as other:
             second = other.submit(claim_now, project, owner="elsewhere/2/2/b").result(PATIENCE)
@@ -144,15 +144,15 @@ def test_processes_that_race_never_share_a_file_and_a_killed_one_gives_its_files
         tell(right)
         mine, theirs = claimed_by(left), claimed_by(right)
         assert sorted(mine + theirs) == list(range(30))
-        project.work.free_dead_work()
+        project.context.free_dead_work()
         assert set(project.statuses()) == {"PROCESSING"}  # both live, and their leases last
         right.kill()
         right.wait()
-        project.work.free_dead_work()
+        project.context.free_dead_work()
         states = project.statuses()
         assert [number for number, status in enumerate(states) if status == "PENDING"] == sorted(theirs)
         assert states.count("PROCESSING") == len(mine)
-    project.work.free_dead_work()
+    project.context.free_dead_work()
     assert set(project.statuses()) == {"PENDING"}
 
 
@@ -176,7 +176,7 @@ def test_a_shard_ends_where_its_bytes_do_but_holds_one_file(project: Project) ->
 
 def test_the_limit_of_a_job_counts_over_its_shards(project: Project) -> None:
     deliver(project, 5)
-    outcome = project.read(work=replace(project.work, shard_bytes=1), limit=3)
+    outcome = project.read(context=replace(project.context, shard_bytes=1), limit=3)
     assert (outcome.claimed, outcome.done) == (3, 3)
     assert project.statuses() == ["DONE"] * 3 + ["PENDING"] * 2
 
@@ -186,7 +186,7 @@ def test_a_claim_says_who_holds_the_file_and_until_when(project: Project) -> Non
     [claimed] = claim_now(project)
     [file] = project.files()
     assert (file["status"], file["owner"], file["attempts"]) == ("PROCESSING", "elsewhere/1/1/a", 1)
-    assert file["lease_expires_at"] > project.work.clock()
+    assert file["lease_expires_at"] > project.context.clock()
     assert claimed.fencing > 0
 
 
@@ -194,10 +194,10 @@ def test_a_lease_that_ran_out_gives_the_file_back(project: Project, clock: Stepp
     deliver(project, 1)
     claim_now(project)
     clock.pass_by(LEASE - timedelta(seconds=1))
-    project.work.free_dead_work()
+    project.context.free_dead_work()
     assert project.statuses() == ["PROCESSING"]
     clock.pass_by(timedelta(seconds=2))
-    project.work.free_dead_work()
+    project.context.free_dead_work()
     assert project.statuses() == ["PENDING"]
 
 
@@ -205,12 +205,12 @@ def test_a_late_worker_can_neither_finish_nor_give_back(project: Project, clock:
     deliver(project, 1)
     [late] = claim_now(project)
     clock.pass_by(2 * LEASE)
-    project.work.free_dead_work()
+    project.context.free_dead_work()
     assert not finish(project, late)  # it belongs to nobody now
     [holder] = claim_now(project, owner="elsewhere/2/2/b")
     assert holder.fencing > late.fencing
     assert not finish(project, late)
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         assert not session.give_back(late, FileStatus.ERROR, "late")
     assert project.statuses() == ["PROCESSING"]
     assert project.files()[0]["owner"] == "elsewhere/2/2/b"
@@ -230,7 +230,7 @@ def test_the_lease_of_a_worker_at_work_is_renewed(
         return len(set(seen)) >= 3
 
     proxy.add(Before("/first/", action=lambda: eventually(renewed, pause=0)))
-    outcome = project.read(work=replace(through_proxy, lease=timedelta(seconds=0.15)))
+    outcome = project.read(context=replace(through_proxy, lease=timedelta(seconds=0.15)))
     assert len(set(seen)) >= 3
     assert (outcome.done, outcome.lost) == (1, 0)
 
@@ -245,7 +245,7 @@ def test_a_file_superseded_while_it_is_read_is_lost_and_nothing_else(
         project.fetch()
 
     proxy.add(Before("/first/", action=supersede))
-    outcome = project.read(work=through_proxy)
+    outcome = project.read(context=through_proxy)
     assert outcome.lost == 1
     assert project.statuses() == ["SUPERSEDED", "DONE"]
     assert project.publish().costs["unblended"].to_list() == [5]
@@ -253,29 +253,29 @@ def test_a_file_superseded_while_it_is_read_is_lost_and_nothing_else(
 
 def test_a_month_in_other_hands_is_not_offered(project: Project, clock: SteppingClock) -> None:
     deliver(project, 2)
-    [offered] = project.work.months_to_aggregate(project.id)
+    [offered] = project.context.months_to_aggregate(project.id)
     assert (offered.month, offered.total_bytes) == (MONTH, sum(file["size_bytes"] for file in project.files()))
-    assert project.work.months_to_aggregate(project.id, quiet_for=timedelta(minutes=5)) == []
+    assert project.context.months_to_aggregate(project.id, quiet_for=timedelta(minutes=5)) == []
     clock.pass_by(timedelta(minutes=6))
-    assert project.work.months_to_aggregate(project.id, quiet_for=timedelta(minutes=5)) == [offered]
+    assert project.context.months_to_aggregate(project.id, quiet_for=timedelta(minutes=5)) == [offered]
     claim_now(project, limit=1)
-    assert project.work.months_to_aggregate(project.id) == []
+    assert project.context.months_to_aggregate(project.id) == []
     clock.pass_by(2 * LEASE)
-    [again] = project.work.months_to_aggregate(project.id)
+    [again] = project.context.months_to_aggregate(project.id)
     assert again.attempts > offered.attempts  # so that a new run may be asked for
 
 
 def test_a_month_is_offered_until_its_tables_and_its_insight_stand(project: Project) -> None:
     def offered() -> list[date]:
-        return [month.month for month in project.work.months_to_aggregate(project.id)]
+        return [month.month for month in project.context.months_to_aggregate(project.id)]
 
     deliver(project, 1)
     project.read()
     assert offered() == [MONTH]
     project.publish()
-    service.compute_anomalies(project.work, project.id, MONTH)
+    service.compute_anomalies(project.context, project.id, MONTH)
     assert offered() == [MONTH]
-    service.compute_forecast(project.work, project.id, MONTH)
+    service.compute_forecast(project.context, project.id, MONTH)
     assert offered() == []
 
 
@@ -286,7 +286,7 @@ def test_a_failure_that_may_pass_is_tried_again_until_it_is_an_error(
     proxy.add(Answer("/first/", status=503, times=10**6))
     for attempt in range(1, ATTEMPTS + 1):
         assert project.statuses() == ["PENDING"]
-        outcome = project.read(work=through_proxy)
+        outcome = project.read(context=through_proxy)
         assert project.files()[0]["attempts"] == attempt
     assert len(outcome.errors) == 1
     [file] = project.files()
@@ -300,10 +300,10 @@ def test_a_requeued_file_has_all_its_attempts_again(
     deliver(project, 1)
     proxy.add(Answer("/first/", status=503, times=10**6))
     while project.statuses() == ["PENDING"]:
-        project.read(work=through_proxy)
-    with project.work.store.transaction() as session:
+        project.read(context=through_proxy)
+    with project.context.store.transaction() as session:
         session.requeue(session.files_to_requeue(project.id, None))
-    project.read(work=through_proxy)
+    project.read(context=through_proxy)
     assert project.statuses() == ["PENDING"]
 
 
@@ -314,7 +314,7 @@ def test_a_workers_name_tells_processes_apart() -> None:
 
 def test_a_reader_leaves_nothing_behind(project: Project, tmp_path: Path) -> None:
     deliver(project, 2)
-    work = replace(project.work, scratch=tmp_path)
-    project.read(work=work)
-    project.publish(work=work)
+    context = replace(project.context, scratch=tmp_path)
+    project.read(context=context)
+    project.publish(context=context)
     assert list(tmp_path.iterdir()) == []

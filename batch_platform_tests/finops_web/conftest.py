@@ -21,11 +21,11 @@ from batch_platform.operations.model import Registry
 from batch_platform.operations.service import OperationsContext
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
-from batch_platform_tests.finops.conftest import clock, common, make_project, pool, project, work
+from batch_platform_tests.finops.conftest import clock, common, context, make_project, pool, project
 from batch_platform_tests.web.rig import Call, app_of, audited, caller
 from batch_platform_tests.web.served import served
 
-__all__ = ["clock", "common", "make_project", "pool", "project", "work"]
+__all__ = ["clock", "common", "context", "make_project", "pool", "project"]
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +48,9 @@ def origin(app: FastAPI) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(app: FastAPI, origin: str, work: FinopsContext) -> Iterator[httpx.Client]:
+def client(app: FastAPI, origin: str, context: FinopsContext) -> Iterator[httpx.Client]:
     """An administrator."""
-    app.state.finops = FinopsSite.of(work)
+    app.state.finops = FinopsSite.of(context)
     with caller(origin, Role.ADMINISTRATOR) as client:
         yield client
 

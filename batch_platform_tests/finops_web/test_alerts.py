@@ -71,9 +71,9 @@ def test_a_late_delivery_is_told(project: Project, told: Told) -> None:
 def test_a_budget_is_told_when_it_is_exceeded(project: Project, told: Told) -> None:
     project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "10.5")])])
     project.run()
-    service.set_budget(project.work, Budget(project.id, "list", "USD", Decimal(10)))
-    service.set_budget(project.work, Budget(project.id, "unblended", "USD", Decimal(10)))
+    service.set_budget(project.context, Budget(project.id, "list", "USD", Decimal(10)))
+    service.set_budget(project.context, Budget(project.id, "unblended", "USD", Decimal(10)))
     [(_, summary)] = told("finops-budget-exceeded")
     assert summary == f"project {project.id} {MONTH:%Y-%m}: 10.5 USD is spent of a budget of 10 (unblended)"
-    service.set_budget(project.work, Budget(project.id, "unblended", "USD", Decimal("10.5")))
+    service.set_budget(project.context, Budget(project.id, "unblended", "USD", Decimal("10.5")))
     assert told("finops-budget-exceeded") == []

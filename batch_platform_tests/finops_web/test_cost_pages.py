@@ -18,9 +18,9 @@ import pytest
 
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project, SteppingClock
-from batch_platform_tests.finops.test_lake_costs import older, work
+from batch_platform_tests.finops.test_lake_costs import context, older
 
-__all__ = ["work"]
+__all__ = ["context"]
 
 BEFORE = date(2024, 9, 1)
 TEAM = "resourceTags/user:team"
@@ -60,7 +60,7 @@ def fill(project: Project) -> Project:
 
 @pytest.fixture(scope="module")
 def filled_once(common: Project) -> Project:
-    common.work.clock.now = NOW  # type: ignore[attr-defined]
+    common.context.clock.now = NOW  # type: ignore[attr-defined]
     return fill(common)
 
 

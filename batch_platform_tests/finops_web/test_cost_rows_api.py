@@ -181,7 +181,7 @@ def test_a_month_is_read_again(client: httpx.Client, own: Project, viewer: httpx
     assert [row[1] for row in audit_rows(own.id)] == ["cost-files.requeue"]
     assert own.statuses() == ["PENDING"]
     assert ask(client, own, month=AT, group_by="tag:team").status_code == 200, "what is published stays"
-    assert MONTH in [month.month for month in own.work.months_to_aggregate(own.id)]
+    assert MONTH in [month.month for month in own.context.months_to_aggregate(own.id)]
     own.read()
     assert own.publish().published is not None
     [after] = own.files()

@@ -40,7 +40,7 @@ def costs(client: httpx.Client, project: Project, headers: dict[str, str] | None
 def test_every_answer_says_what_its_figures_mean(client: httpx.Client, published: Project) -> None:
     answer = costs(client, published)
     assert answer.status_code == 200
-    [month] = service.report(published.work, published.id, MONTH, measure="unblended", group_by=["service"])
+    [month] = service.report(published.context, published.id, MONTH, measure="unblended", group_by=["service"])
     body = answer.json()
     assert body["success"] is True
     data = body["data"]
@@ -125,7 +125,7 @@ def test_unchanged_costs_are_not_sent_again(client: httpx.Client, published: Pro
 def test_costs_that_code_computes_otherwise_are_seen_too(client: httpx.Client, published: Project) -> None:
     """The same delivery, other sums: what a mended formula would publish."""
     before = costs(client, published)
-    with published.work.store.transaction() as session:
+    with published.context.store.transaction() as session:
         month = session.month(published.id, MONTH)
         assert month is not None
         summary = session.costs(published.id, MONTH, MONTH).with_columns(unblended=pl.col("unblended") * 2)
@@ -175,7 +175,7 @@ def test_what_is_not_there_is_404(client: httpx.Client, published: Project) -> N
 
 def test_readers_beside_a_publication_see_one_version_or_the_other(published: Project) -> None:
     """Stamp and costs are of one moment, however often the month is replaced between the reads."""
-    reader = CostReader(published.work.store)
+    reader = CostReader(published.context.store)
     rounds, sums = 6, {}
     done = threading.Event()
 

@@ -86,7 +86,7 @@ def test_months_of_a_former_connection_that_a_range_does_not_reach_make_it_a_run
     launch = fetch(pool, project_id=project.id)
     assert (launch.job, launch.partition_range) == ("cur_fetch_all", None)
     assert Launcher(build_definitions(settings)).run(launch.job, config=launch.config).success
-    with project.work.store.transaction() as session:
+    with project.context.store.transaction() as session:
         assert session.months(project.id) == []
     assert fetch(pool, project_id=project.id).job == "cur_fetch"
 
@@ -188,7 +188,7 @@ def test_the_dashboard_shows_the_cost_of_the_month(
     project.reconnect(project_id=f"0-{project.id}")  # the first of the card
     project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", "1234.5")])])
     project.run()
-    service.set_budget(project.work, Budget(project.id, "unblended", "USD", Decimal(1000)))
+    service.set_budget(project.context, Budget(project.id, "unblended", "USD", Decimal(1000)))
     shown = client.get("/console", headers={"Accept": "text/html"}).text
     assert "当月のコスト" in shown
     assert 'value="1234.50"' in shown
@@ -226,7 +226,7 @@ def test_one_run_does_every_project(settings: Settings, make_project: Callable[.
     )
     assert aggregated.success, aggregated.reason
     for project in (first, second):
-        assert project.work.is_published(project.id, recent)
+        assert project.context.is_published(project.id, recent)
         assert len(launcher.instance.get_materialized_partitions(jobs_key("cost_summary"))) >= 2
 
 

@@ -46,8 +46,8 @@ def filled(project: Project) -> Project:
         project.bucket.deliver(MONTH, [csv_gz([project.line("Usage", cost, invoiced)])], assembly=assembly)
         project.run()
     for month in (MONTH, OPEN_MONTH):
-        compute_anomalies(project.work, project.id, month)
-        compute_forecast(project.work, project.id, month)
+        compute_anomalies(project.context, project.id, month)
+        compute_forecast(project.context, project.id, month)
     return project
 
 
@@ -196,7 +196,7 @@ def test_a_changed_connection_is_told_before_and_after(client: httpx.Client, pro
     values |= {"prefix": "cur/other", "withoutManifest": "true"}
     assert moved in form(client, f"{base}/edit", **values).text
     assert form(client, f"{base}/edit", **values, step="save").status_code == 303
-    project.connection = project.work.connection(project.id)
+    project.connection = project.context.connection(project.id)
     assert (project.connection.without_manifest, project.connection.prefix) == (True, "cur/other")
     shown = page(client, base)
     assert "変更前の接続" in shown

@@ -38,10 +38,10 @@ def project(services: dict[str, str], settings: Settings, launcher: Launcher) ->
     project_id = f"launched-{uuid4().hex[:8]}"
     place = (project_id, project_id, bucket.name, bucket.prefix, bucket.report, settings.aws_region)
     launcher.instance.add_dynamic_partitions(PROJECTS.name or "", [project_id])
-    with open_context(settings) as work:
-        service.add_project(work, Connection(*place))
+    with open_context(settings) as context:
+        service.add_project(context, Connection(*place))
         yield project_id, bucket
-        service.add_project(work, Connection(*place, enabled=False))
+        service.add_project(context, Connection(*place, enabled=False))
 
 
 def test_a_run_stands_in_dagster_as_any_other(launcher: Launcher, project: tuple[str, CurBucket]) -> None:

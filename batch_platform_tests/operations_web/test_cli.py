@@ -72,10 +72,10 @@ def torn(jobs: Jobs, settings: Settings) -> Iterator[str]:
     bucket.deliver(month, [File(b"")])
     project_id = f"torn-{uuid4().hex[:8]}"
     place = (project_id, project_id, bucket.name, bucket.prefix, bucket.report, settings.aws_region)
-    with open_context(settings) as work:
-        finops.add_project(work, Connection(*place))
+    with open_context(settings) as context:
+        finops.add_project(context, Connection(*place))
         yield project_id
-        finops.add_project(work, Connection(*place, enabled=False))
+        finops.add_project(context, Connection(*place, enabled=False))
 
 
 def test_list_and_status(jobs: Jobs) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from batch_platform.core.clock import utc_now
 from batch_platform.settings import Settings
-from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.opening import open_context
 from batch_platform.staffing.service import StaffingContext
 from batch_platform_tests.databases import migrated_database
 from batch_platform_tests.staffing.billing import ISSUER, NOW, RATE
@@ -29,7 +29,7 @@ def staffing_settings(settings: Settings) -> Iterator[Settings]:
 @pytest.fixture(scope="module")
 def staffing(staffing_settings: Settings) -> Iterator[StaffingContext]:
     """The context of a command, on tables that are there."""
-    with open_work(staffing_settings, clock=utc_now) as context:
+    with open_context(staffing_settings, clock=utc_now) as context:
         yield context
 
 

@@ -36,7 +36,7 @@ class Staged(StaffingResource):
     staffing: ClassVar[StaffingContext | None] = None
 
     @contextmanager
-    def work(self) -> Iterator[StaffingContext]:
+    def open_context(self) -> Iterator[StaffingContext]:
         assert self.staffing is not None
         yield self.staffing
 

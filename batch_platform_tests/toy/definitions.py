@@ -21,19 +21,19 @@ class ToyResource(dg.ConfigurableResource["ToyResource"]):
     postgres: dg.ResourceDependency[PostgresResource]
 
     @contextmanager
-    def work(self) -> Iterator[ToyContext]:
+    def open_context(self) -> Iterator[ToyContext]:
         yield ToyContext(self.postgres.pool(), load_settings().of(ToySettings).turns)
 
 
 @dg.asset(key=["toy", "wound_toys"])
 def wound_toys(context: dg.AssetExecutionContext, toy: ToyResource) -> None:
-    with toy.work() as work:
-        context.add_output_metadata({"toys": wind_all(work.pool, work.turns)})
+    with toy.open_context() as toy_context:
+        context.add_output_metadata({"toys": wind_all(toy_context.pool, toy_context.turns)})
 
 
-def count(work: ToyContext) -> DryRun:
+def count(toy_context: ToyContext) -> DryRun:
     """Tells which toys would be wound."""
-    rows = toys(work)
+    rows = toys(toy_context)
     return rows, f"{len(rows)} toys would be wound"
 
 

@@ -30,7 +30,7 @@ class Staged(TradingResource):
     traded: ClassVar[Traded | None] = None
 
     @contextmanager
-    def work(self) -> Iterator[TradingContext]:
+    def open_context(self) -> Iterator[TradingContext]:
         assert self.traded is not None
         yield self.traded.context
 

@@ -15,7 +15,7 @@ import pytest
 from batch_platform.core.clock import utc_now
 from batch_platform.domains import load_settings
 from batch_platform.settings import Settings
-from batch_platform.trading.opening import open_work
+from batch_platform.trading.opening import open_context
 from batch_platform.trading.service.engine import Row
 from batch_platform_tests.databases import migrated_database
 from batch_platform_tests.trading.live import Clock, Live, make_live
@@ -43,7 +43,7 @@ def live(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
     """A campaign of today in a database of its own, traded at the embedded price server."""
     with migrated_database(settings, "trading_worker") as url:
         monkeypatch.setenv("DATABASE_URL", url)
-        with open_work(load_settings()) as context:
+        with open_context(load_settings()) as context:
             live = make_live(context, addresses=MINTS, clock=Now())
             live.join("ann")
             yield live

@@ -13,7 +13,7 @@ from batch_platform.zengin.store.lake import SnapshotLake
 from batch_platform.zengin.store.records import RecordStore
 from batch_platform_tests.zengin.clock import SteppingClock
 from batch_platform_tests.zengin.conftest import BUCKET
-from batch_platform_tests.zengin.workflow import GENEROUS, Work
+from batch_platform_tests.zengin.workflow import GENEROUS, Workflow
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -27,5 +27,5 @@ def context(
 
 
 @pytest.fixture
-def work(context: ZenginContext, clock: SteppingClock, tmp_path: Path) -> Work:
-    return Work(context, tmp_path, clock)
+def workflow(context: ZenginContext, clock: SteppingClock, tmp_path: Path) -> Workflow:
+    return Workflow(context, tmp_path, clock)

@@ -17,7 +17,7 @@ from batch_platform.web.access.model import Role
 from batch_platform.zengin import service
 from batch_platform.zengin.domain import DOMAIN
 from batch_platform.zengin.model import Changeset, ChangesetStatus, Record, Status
-from batch_platform.zengin.opening import open_work
+from batch_platform.zengin.opening import open_context
 from batch_platform.zengin.service import ZenginContext
 from batch_platform.zengin.web import pages
 from batch_platform.zengin.web.actions import ACTIONS, OVERRIDE
@@ -43,8 +43,8 @@ RECORD_WAYS = (*WAYS, "list")  # of the console: a record's own page, or those m
 class Surface:
     """An approver of each way, who decides about records and changesets."""
 
-    def __init__(self, shell: Shell, pool: postgres.Pool, work: ZenginContext, origin: str) -> None:
-        self.shell, self.pool, self.work, self.origin = shell, pool, work, origin
+    def __init__(self, shell: Shell, pool: postgres.Pool, context: ZenginContext, origin: str) -> None:
+        self.shell, self.pool, self.context, self.origin = shell, pool, context, origin
         self.walk = Walk(pool, SURFACES, INTENTS)
 
     def decide(self, way: str, about: Record | Changeset, verb: str, *, by: str = "hana", **given: Any) -> AuditEntry:
@@ -88,8 +88,8 @@ class Surface:
     def changed(self, **names: str) -> Changeset:
         """The changeset of a release with other names of these branches."""
         rows = {**MASTER, **{key.replace("b", "0001-"): name for key, name in names.items()}}
-        service.take_snapshot(self.work, self.shell.release(rows))
-        return service.propose(self.work).changeset
+        service.take_snapshot(self.context, self.shell.release(rows))
+        return service.propose(self.context).changeset
 
     def _call(self, _: str, *words: str) -> None:
         self.shell(*words)
@@ -98,29 +98,29 @@ class Surface:
 @pytest.fixture
 def surface(shell: Shell, pool: postgres.Pool) -> Iterator[Surface]:
     app = app_of(pool, pages.WEB.part, pages.WEB.card)
-    with open_work() as work, served(app) as origin:
-        app.state.zengin = work
+    with open_context() as context, served(app) as origin:
+        app.state.zengin = context
         shell.load(MASTER)
-        yield Surface(shell, pool, work, origin)
+        yield Surface(shell, pool, context, origin)
 
 
 def test_the_decisions_about_records_and_changesets(surface: Surface) -> None:
-    work = surface.work
+    context = surface.context
     everything = surface.changed(**{f"b{key[-3:]}": f"大阪{key}" for key in BRANCHES})
-    first, second, third = (service.records_of(work, everything.id)[at : at + 4] for at in (0, 4, 8))
+    first, second, third = (service.records_of(context, everything.id)[at : at + 4] for at in (0, 4, 8))
     for way, record in zip(RECORD_WAYS, first, strict=True):
         row = surface.decide(way, record, "approve")
         assert (row.before["status"], row.after["status"]) == ("pending", "approved")
     for way, record in zip(RECORD_WAYS, first, strict=True):
-        surface.decide(way, service.record(work, record.id), "revoke")
+        surface.decide(way, service.record(context, record.id), "revoke")
     for way, record in zip(RECORD_WAYS, second, strict=True):
         assert surface.decide(way, record, "reject", reason="not so").after["reason"] == "not so"
-    service.approve(work, [record.id for record in third], by="local:hana")
+    service.approve(context, [record.id for record in third], by="local:hana")
     with postgres.transaction(surface.pool) as connection:
         connection.execute("UPDATE zengin.branches SET branch_name = 'by hand'")
-    service.apply(work)
+    service.apply(context)
     for way, record in zip(WAYS, third[:3], strict=True):
-        failed = service.record(work, record.id)
+        failed = service.record(context, record.id)
         assert failed.status is Status.FAILED
         surface.decide(way, failed, "retry")
     for way, number in zip(WAYS, ("001", "002", "003"), strict=True):
@@ -130,8 +130,8 @@ def test_the_decisions_about_records_and_changesets(surface: Surface) -> None:
         changeset = surface.changed(**{f"b{number}": f"神戸{way}"})
         row = surface.decide(way, changeset, "approve")
         assert row.after["moved"] == changeset.counts["rows"]
-        service.apply(work)
-    applied = service.changesets(work, ChangesetStatus.APPLIED)[0][0]
+        service.apply(context)
+    applied = service.changesets(context, ChangesetStatus.APPLIED)[0][0]
     for way in WAYS:
         assert surface.decide(way, applied, "rollback").after["inverse"] == f"{applied.id}.inverse"
     assert surface.walked(*NAMES - {OVERRIDE.name})
@@ -142,7 +142,7 @@ def test_a_hold_is_overridden(surface: Surface) -> None:
     held = surface.changed(**{f"b{key[-3:]}": f"大阪{key}" for key in BRANCHES})
     assert held.status is ChangesetStatus.HELD
     surface.decide("api", held, "override")
-    surface.decide("form", service.changeset(surface.work, held.id), "override", by="jiro")
+    surface.decide("form", service.changeset(surface.context, held.id), "override", by="jiro")
     again = surface.changed(**{f"b{key[-3:]}": f"奈良{key}" for key in BRANCHES})
     surface.decide("command", again, "override")
     assert surface.walked(OVERRIDE.name)
@@ -163,7 +163,7 @@ def test_what_runs_a_job(surface: Surface) -> None:
 
 @pytest.mark.parametrize("source", ["/nowhere/at/all", "s3://{bucket}/nothing", "s3://{bucket}/nothing/"])
 def test_a_release_that_is_not_there_starts_no_run(surface: Surface, source: str) -> None:
-    named = source.format(bucket=surface.work.bucket)
+    named = source.format(bucket=surface.context.bucket)
     before = len(AuditStore(surface.pool).rows(what=EXECUTE))
     with pytest.raises(NotFound, match="does not exist") as refused:
         surface.shell("snapshot", named)
@@ -176,7 +176,7 @@ def test_every_action_has_a_surface() -> None:
 
 def test_nothing_is_written_down_where_nothing_is_done(surface: Surface) -> None:
     changeset = surface.changed(b001="大阪")
-    [record] = service.records_of(surface.work, changeset.id)
+    [record] = service.records_of(surface.context, changeset.id)
     path = f"/api/zengin/diffs/{record.id}/approve"
     with caller(surface.origin, Role.APPROVER, "hana") as client:
         with surface.walk.nothing():

@@ -81,11 +81,11 @@ def test_a_release_becomes_the_master_by_runs(
     [compared] = intake.asset_materializations_for_node("zengin__zengin_diff")
     assert compared.metadata["verdict"].value == "accepted"
     assert len(compared.metadata["riskiest"].value.records) == 8  # type: ignore[union-attr]
-    with zengin.work() as work:
-        changeset = service.changeset(work, str(compared.metadata["changeset"].value))
+    with zengin.open_context() as context:
+        changeset = service.changeset(context, str(compared.metadata["changeset"].value))
         for account in (ANN, BEN)[: changeset.needs_approvals]:
             service.approve_changeset(
-                work, changeset.id, by=account, payload_hash=changeset.payload_hash, count=changeset.counts["rows"]
+                context, changeset.id, by=account, payload_hash=changeset.payload_hash, count=changeset.counts["rows"]
             )
     applied = materialize(zengin, instance, day, ALL[2:])
     [shown] = applied.asset_materializations_for_node("zengin__zengin_apply")
@@ -175,8 +175,8 @@ def test_dry_runs_end_with_a_table(
     zengin: ZenginResource, instance: dg.DagsterInstance, tmp_path: Path, settings: Settings
 ) -> None:
     source = written(tmp_path / "release", release(SMALL))
-    with zengin.work() as work:
-        day = work.business_date().isoformat()
+    with zengin.open_context() as context:
+        day = context.business_date().isoformat()
     config = {"ops": {"rehearse_snapshot": {"config": {"date": day, "source": source, "bootstrap": True}}}}
     built = {job.name: job for job in definitions.DAGSTER.definitions(settings, build_resources(settings)).jobs or []}
     for name, run_config in (
@@ -189,8 +189,8 @@ def test_dry_runs_end_with_a_table(
         ended = job.execute_in_process(instance=instance, resources={"zengin": zengin}, run_config=run_config)
         [output] = [event for event in ended.all_events if event.is_successful_output]
         assert "summary" in output.event_specific_data.metadata  # type: ignore[union-attr]
-    with zengin.work() as work:
-        assert service.changesets(work, ChangesetStatus.PENDING) == ([], None)
+    with zengin.open_context() as context:
+        assert service.changesets(context, ChangesetStatus.PENDING) == ([], None)
 
 
 def _zipped(files: dict[str, Any]) -> bytes:

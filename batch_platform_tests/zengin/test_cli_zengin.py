@@ -25,7 +25,7 @@ from batch_platform.web.access import service as access
 from batch_platform.web.access.model import Role
 from batch_platform.zengin import cli, service
 from batch_platform.zengin.model import Limits
-from batch_platform.zengin.opening import open_work
+from batch_platform.zengin.opening import open_context
 from batch_platform_tests.zengin.workflow import GENEROUS, SMALL, release, written
 
 ACCOUNTS = {"hana": Role.APPROVER, "jiro": Role.APPROVER, "saki": Role.VIEWER}
@@ -64,13 +64,13 @@ class Shell:
 
     def load(self, rows: dict[str, str]) -> None:
         """Fill the master, without the runs that the commands would make of it."""
-        with open_work() as work:
-            service.take_snapshot(work, self.release(rows), bootstrap=True)
-            changeset = service.propose(work).changeset
+        with open_context() as context:
+            service.take_snapshot(context, self.release(rows), bootstrap=True)
+            changeset = service.propose(context).changeset
             seen: dict[str, Any] = {"payload_hash": changeset.payload_hash, "count": changeset.counts["rows"]}
             for account in ("local:hana", "local:jiro")[: changeset.needs_approvals]:
-                service.approve_changeset(work, changeset.id, by=account, **seen)
-            service.apply(work)
+                service.approve_changeset(context, changeset.id, by=account, **seen)
+            service.apply(context)
 
 
 @pytest.fixture

@@ -20,15 +20,15 @@ from batch_platform.zengin.store.records import INDEX, RecordStore
 from batch_platform_tests.dynamo_proxy import DynamoProxy
 from batch_platform_tests.zengin.clock import SteppingClock
 from batch_platform_tests.zengin.conftest import BUCKET, empty, new_table
-from batch_platform_tests.zengin.service_fixtures import context, work
-from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, Work, release, written
+from batch_platform_tests.zengin.service_fixtures import context, workflow
+from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, Workflow, release, written
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from batch_platform.core import postgres
 
-__all__ = ["context", "work"]
+__all__ = ["context", "workflow"]
 
 pytestmark = pytest.mark.faults
 
@@ -111,59 +111,59 @@ class Caller:
             self.calm()
 
 
-def flow(work: Work, ask: Caller, plain: RecordStore) -> None:
+def flow(workflow: Workflow, ask: Caller, plain: RecordStore) -> None:
     """Propose, approve (one, all, by two), reject, apply, expire, give back; `plain` is what no fault reaches."""
-    calm = replace(work.context, records=plain)
+    calm = replace(workflow.context, records=plain)
 
     def raised(number: int, rows: dict[str, str]) -> service.Proposal:
-        work.clock.pass_by(timedelta(days=1))
-        source = written(work.folder / f"faults-{number}", release(rows))
-        service.take_snapshot(work.context, source, work.day, bootstrap=number == 0)
-        ask("propose", lambda: service.propose(work.context, work.day))
-        return service.propose(calm, work.day)
+        workflow.clock.pass_by(timedelta(days=1))
+        source = written(workflow.folder / f"faults-{number}", release(rows))
+        service.take_snapshot(workflow.context, source, workflow.day, bootstrap=number == 0)
+        ask("propose", lambda: service.propose(workflow.context, workflow.day))
+        return service.propose(calm, workflow.day)
 
     def approved(proposal: service.Proposal) -> None:
         for account in (ANN, BEN)[: proposal.changeset.needs_approvals]:
-            ask("approve all", partial(work.approve, proposal.changeset, account))
+            ask("approve all", partial(workflow.approve, proposal.changeset, account))
 
     def one(proposal: service.Proposal, key: str) -> list[str]:
         return [record.id for record in service.records_of(calm, proposal.changeset.id) if record.key == key]
 
     approved(raised(0, SMALL))
-    ask("apply", work.apply)
+    ask("apply", workflow.apply)
     second = raised(1, SECOND)
     refused, first = one(second, "0005-002"), one(second, "0001-001")
-    ask("reject", lambda: service.reject(work.context, refused, by=ANN, reason="not yet"))
-    ask("approve", lambda: service.approve(work.context, first, by=ANN))
+    ask("reject", lambda: service.reject(workflow.context, refused, by=ANN, reason="not yet"))
+    ask("approve", lambda: service.approve(workflow.context, first, by=ANN))
     approved(second)
-    ask("apply", work.apply)
+    ask("apply", workflow.apply)
     third = raised(2, THIRD)
     left = one(third, "0005-001")
-    ask("approve", lambda: service.approve(work.context, left, by=BEN))
-    with work.context.store.transaction() as session:  # an apply that dies before it writes, its mirror behind
+    ask("approve", lambda: service.approve(workflow.context, left, by=BEN))
+    with workflow.context.store.transaction() as session:  # an apply that dies before it writes, its mirror behind
         taken = plain.get(left[0])
-        session.note_records([taken], who=SYSTEM, now=work.clock())
-        plain.move(taken, Status.EXECUTING, now=work.clock(), lease_until=work.clock.now)
-    work.clock.pass_by(timedelta(days=91))
-    ask("sweep", lambda: service.sweep(work.context))
+        session.note_records([taken], who=SYSTEM, now=workflow.clock())
+        plain.move(taken, Status.EXECUTING, now=workflow.clock(), lease_until=workflow.clock.now)
+    workflow.clock.pass_by(timedelta(days=91))
+    ask("sweep", lambda: service.sweep(workflow.context))
     service.sweep(calm)  # an index that lagged has caught up, and so does the mirror
-    ask("apply", work.apply)
+    ask("apply", workflow.apply)
     service.sweep(calm)
 
 
-def state(work: Work) -> dict[str, Any]:
+def state(workflow: Workflow) -> dict[str, Any]:
     """Everything that must not depend on the faults: times, and who wrote an audit row late, may."""
-    found: dict[str, Any] = {"names": work.names(), "checks": service.check_master(work.context)}
+    found: dict[str, Any] = {"names": workflow.names(), "checks": service.check_master(workflow.context)}
     found["history"] = sorted(
         (row["changeset_id"], row["diff_id"], row["table_name"], row["record_id"], row["operation_type"])
-        for row in work.history()
+        for row in workflow.history()
     )
-    changesets, _ = service.changesets(work.context, limit=100)
+    changesets, _ = service.changesets(workflow.context, limit=100)
     for one in changesets:
         accounts = [given.account for given in one.approvals]
         found[one.id] = (one.status, one.verdict, one.counts, one.payload_hash, one.needs_approvals, accounts)
-        for record in service.records_of(work.context, one.id):
-            with work.context.store.snapshot() as session:
+        for record in service.records_of(workflow.context, one.id):
+            with workflow.context.store.snapshot() as session:
                 trail = [(row["version"], row["to_status"]) for row in session.transitions("record", record.id)]
             accounts = [given.account for given in record.approvals]
             found[record.id] = (record.key, record.status, record.version, accounts, record.new_hash, trail)
@@ -174,13 +174,13 @@ _undisturbed: dict[str, Any] = {}
 
 
 @pytest.fixture
-def undisturbed(work: Work, dynamodb: DynamoDBClient, shared_pool: postgres.Pool) -> dict[str, Any]:
+def undisturbed(workflow: Workflow, dynamodb: DynamoDBClient, shared_pool: postgres.Pool) -> dict[str, Any]:
     """The end without any fault, found once."""
     if not _undisturbed:
         with new_table(dynamodb) as table:
-            plain = RecordStore(dynamodb, table, work.context.s3, BUCKET)
+            plain = RecordStore(dynamodb, table, workflow.context.s3, BUCKET)
             clock = SteppingClock()
-            alone = replace(work, clock=clock, context=replace(work.context, records=plain, clock=clock))
+            alone = replace(workflow, clock=clock, context=replace(workflow.context, records=plain, clock=clock))
             flow(alone, Caller(lambda: None, lambda: None), plain)
             _undisturbed.update(state(alone))
         empty(shared_pool)
@@ -190,7 +190,7 @@ def undisturbed(work: Work, dynamodb: DynamoDBClient, shared_pool: postgres.Pool
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_end_is_that_of_an_undisturbed_run(
     undisturbed: dict[str, Any],
-    work: Work,
+    workflow: Workflow,
     records: RecordStore,
     distant_records: RecordStore,
     dynamo_proxy: DynamoProxy,
@@ -201,9 +201,9 @@ def test_the_end_is_that_of_an_undisturbed_run(
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None, time=time.time))
     disturb, is_heard = FAULTS[fault]
     ask = Caller(lambda: disturb(dynamo_proxy), dynamo_proxy.calm)
-    distant = replace(work, context=replace(work.context, records=distant_records))
+    distant = replace(workflow, context=replace(workflow.context, records=distant_records))
     flow(distant, ask, records)
-    assert state(work) == undisturbed
+    assert state(workflow) == undisturbed
     assert dynamo_proxy.struck >= 2
     assert (ask.failures > 0) == is_heard
     assert set(ask.steps) == {"propose", "approve", "approve all", "reject", "apply", "sweep"}

@@ -15,11 +15,11 @@ from batch_platform.proving.processes import workers
 from batch_platform.zengin import service
 from batch_platform.zengin.model import ChangesetStatus, Status, Verdict
 from batch_platform_tests.waiting import PATIENCE
-from batch_platform_tests.zengin.service_fixtures import context, work
+from batch_platform_tests.zengin.service_fixtures import context, workflow
 from batch_platform_tests.zengin.workers import produces
-from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, Files, Work, release, written
+from batch_platform_tests.zengin.workflow import ANN, BEN, SMALL, Files, Workflow, release, written
 
-__all__ = ["context", "work"]
+__all__ = ["context", "workflow"]
 
 CLOSED = {key: name for key, name in SMALL.items() if not key.startswith("0009")}
 
@@ -47,62 +47,62 @@ def at_once(calls: list[Callable[[], Any]]) -> list[str]:
 @pytest.mark.parametrize("by_row", [True, False], ids=["its rows", "the changeset"])
 @pytest.mark.parametrize("accounts", [(ANN, BEN), (ANN, ANN)], ids=["two accounts", "one account twice"])
 @pytest.mark.parametrize("needed", [1, 2])
-def test_two_approve_at_once(work: Work, by_row: bool, accounts: tuple[str, str], needed: int) -> None:
-    work.load(SMALL)
+def test_two_approve_at_once(workflow: Workflow, by_row: bool, accounts: tuple[str, str], needed: int) -> None:
+    workflow.load(SMALL)
     files = release(CLOSED if needed == 2 else SMALL | {"0001-001": "東京", "0005-002": "大手町"})
-    changeset = work.propose(files).changeset
+    changeset = workflow.propose(files).changeset
     assert changeset.needs_approvals == needed
-    ids = [record.id for record in work.records(changeset).values()]
+    ids = [record.id for record in workflow.records(changeset).values()]
 
     def approve(account: str) -> Callable[[], Any]:
         if by_row:
-            return lambda: service.approve(work.context, ids, by=account)
-        return lambda: work.approve(changeset, account)
+            return lambda: service.approve(workflow.context, ids, by=account)
+        return lambda: workflow.approve(changeset, account)
 
     ends = at_once([approve(account) for account in accounts])
     assert "never done" not in ends
     given = {
         record.key: (record.status, [one.account for one in record.approvals])
-        for record in work.records(changeset).values()
+        for record in workflow.records(changeset).values()
     }
     for status, who in given.values():
         assert len(set(who)) == len(who) == (min(needed, len(set(accounts))))
         assert status is (Status.APPROVED if len(who) == needed else Status.PENDING)
-    whole = work.now(changeset)
+    whole = workflow.now(changeset)
     assert whole.status is (ChangesetStatus.APPROVED if len(who) == needed else ChangesetStatus.PENDING)
     assert len({one.account for one in whole.approvals}) == len(whole.approvals)
-    assert work.apply() is not None if len(who) == needed else work.apply() is None
-    assert work.holds(files if len(who) == needed else release(SMALL))
+    assert workflow.apply() is not None if len(who) == needed else workflow.apply() is None
+    assert workflow.holds(files if len(who) == needed else release(SMALL))
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("same", [True, False], ids=["the same release", "different releases"])
-def test_processes_that_produce_at_once(work: Work, table: str, same: bool) -> None:
+def test_processes_that_produce_at_once(workflow: Workflow, table: str, same: bool) -> None:
     """What is open afterwards is what the release that arrived last proposes, each change once."""
-    work.load(SMALL)
-    work.clock.pass_by(timedelta(days=1))
+    workflow.load(SMALL)
+    workflow.clock.pass_by(timedelta(days=1))
     rows = [SMALL | {"0001-001": "東京", "0005-002": f"大手町{0 if same else number}"} for number in range(3)]
-    sources = [written(work.folder / f"race-{number}", release(one)) for number, one in enumerate(rows)]
-    with workers(produces, table, work.clock.now.isoformat()) as waiting:
+    sources = [written(workflow.folder / f"race-{number}", release(one)) for number, one in enumerate(rows)]
+    with workers(produces, table, workflow.clock.now.isoformat()) as waiting:
         children = [next(waiting) for _ in sources]
         for child in children:
             child.await_ready()
         for child, source in zip(children, sources, strict=True):
             child.begin(source)
         assert [child.ended() for child in children] == [[], [], []]
-    work.clock.pass_by(timedelta(minutes=1))  # each child has looked at a clock of its own
-    with work.context.store.snapshot() as session:
-        snapshots = [one for one in session.snapshots_page(limit=9) if one.business_date == work.day]
+    workflow.clock.pass_by(timedelta(minutes=1))  # each child has looked at a clock of its own
+    with workflow.context.store.snapshot() as session:
+        snapshots = [one for one in session.snapshots_page(limit=9) if one.business_date == workflow.day]
     assert len(snapshots) == (1 if same else 3)
     newest: Files = release(rows[sources.index(snapshots[0].provenance.source)])
-    final = service.propose(work.context, work.day).changeset
+    final = service.propose(workflow.context, workflow.day).changeset
     assert (final.snapshot_hash, final.verdict, final.counts["rows"]) == (snapshots[0].id, Verdict.ACCEPTED, 2)
-    pending, _ = service.records(work.context, Status.PENDING)
+    pending, _ = service.records(workflow.context, Status.PENDING)
     assert sorted((one.changeset_id, one.key) for one in pending) == [
         (final.id, "0001-001"),
         (final.id, "0005-002"),
     ]
-    work.approve(final)
-    work.apply()
-    assert work.holds(newest)
-    assert len(work.history()) == len(SMALL) + 2
+    workflow.approve(final)
+    workflow.apply()
+    assert workflow.holds(newest)
+    assert len(workflow.history()) == len(SMALL) + 2

@@ -83,7 +83,7 @@ SMALL = {
 
 
 @dataclass
-class Work:
+class Workflow:
     """One master and its way through releases, a day after another."""
 
     context: ZenginContext
@@ -95,7 +95,7 @@ class Work:
     def day(self) -> date:
         return self.context.business_date()
 
-    def limited(self, **changes: Any) -> Work:
+    def limited(self, **changes: Any) -> Workflow:
         return replace(self, context=replace(self.context, limits=replace(self.context.limits, **changes)))
 
     def take(self, files: Files, *, bootstrap: bool = False) -> service.SnapshotOutcome:

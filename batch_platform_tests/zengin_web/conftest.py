@@ -58,7 +58,7 @@ class Clock:
 class Master:
     """The bank master of one test: releases go in, changesets come out."""
 
-    work: ZenginContext
+    context: ZenginContext
     folder: Path
     clock: Clock
     number: int = field(default=0)
@@ -68,20 +68,20 @@ class Master:
         self.number += 1
         self.clock.now += timedelta(days=1)
         where = release.write(self.folder / f"release-{self.number}")
-        service.take_snapshot(self.work, where, self.work.business_date(), bootstrap=bootstrap)
-        return service.propose(self.work, self.work.business_date()).changeset
+        service.take_snapshot(self.context, where, self.context.business_date(), bootstrap=bootstrap)
+        return service.propose(self.context, self.context.business_date()).changeset
 
     def load(self, release: Release) -> None:
         """Fill the empty master."""
         self.approve(self.propose(release, bootstrap=True))
-        service.apply(self.work, self.work.business_date())
+        service.apply(self.context, self.context.business_date())
 
     def approve(self, changeset: Changeset, *accounts: str) -> None:
         for account in accounts or ("local:first", "local:second"):
-            if service.changeset(self.work, changeset.id).status != "pending":
+            if service.changeset(self.context, changeset.id).status != "pending":
                 return
             service.approve_changeset(
-                self.work,
+                self.context,
                 changeset.id,
                 by=account,
                 payload_hash=changeset.payload_hash,
@@ -90,10 +90,10 @@ class Master:
 
     def records(self, changeset: Changeset) -> dict[str, Record]:
         """By key."""
-        return {record.key or record.id: record for record in service.records_of(self.work, changeset.id)}
+        return {record.key or record.id: record for record in service.records_of(self.context, changeset.id)}
 
     def status(self, record: Record) -> str:
-        return service.record(self.work, record.id).status.value
+        return service.record(self.context, record.id).status.value
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +146,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def work(pool: postgres.Pool, s3: S3Client, settings: Settings, environment: str, clock: Clock) -> ZenginContext:
+def context(pool: postgres.Pool, s3: S3Client, settings: Settings, environment: str, clock: Clock) -> ZenginContext:
     """A context whose master is empty."""
     dynamodb = aws.client("dynamodb", settings)
     empty(pool)
@@ -163,8 +163,8 @@ def work(pool: postgres.Pool, s3: S3Client, settings: Settings, environment: str
 
 
 @pytest.fixture
-def master(work: ZenginContext, tmp_path: Path, clock: Clock) -> Master:
-    return Master(work, tmp_path, clock)
+def master(context: ZenginContext, tmp_path: Path, clock: Clock) -> Master:
+    return Master(context, tmp_path, clock)
 
 
 @pytest.fixture(scope="session")
@@ -179,9 +179,9 @@ def origin(app: FastAPI) -> Iterator[str]:
 
 
 @pytest.fixture
-def approver(app: FastAPI, origin: str, work: ZenginContext) -> Iterator[httpx.Client]:
+def approver(app: FastAPI, origin: str, context: ZenginContext) -> Iterator[httpx.Client]:
     """An approver named ann."""
-    app.state.zengin = work
+    app.state.zengin = context
     with caller(origin, Role.APPROVER, "ann") as client:
         yield client
 

@@ -100,7 +100,7 @@ def test_a_hold_is_overridden_by_two(
     approver: httpx.Client, colleague: httpx.Client, app: Any, master: Master, audit_rows: Call
 ) -> None:
     master.load(first(8))
-    master.work = app.state.zengin = replace(master.work, limits=Limits())
+    master.context = app.state.zengin = replace(master.context, limits=Limits())
     held = master.propose(second(8, 3))
     assert (held.verdict, held.status) == ("held", "held")
     shown = approver.get(f"{CHANGESETS}/{held.id}").json()["data"]
@@ -124,8 +124,8 @@ def test_an_applied_changeset_is_undone_by_another(
     assert decide(approver, changeset, "rollback").status_code == 409
     assert approver.post(f"{CHANGESETS}/none/rollback").status_code == 404
     master.approve(changeset)
-    service.apply(master.work, master.work.business_date())
-    applied = service.changeset(master.work, changeset.id)
+    service.apply(master.context, master.context.business_date())
+    applied = service.changeset(master.context, changeset.id)
     assert decide(approver, changeset, "rollback", version=applied.version + 1).status_code == 409
     first_call = decide(approver, changeset, "rollback", version=applied.version)
     told = first_call.json()["data"]
@@ -148,7 +148,7 @@ def test_whoever_proposes_a_reversal_is_not_its_only_approver(
     release.branch("0901", "002", "駅前通", "エキマエドオリ")
     changeset = master.propose(release)
     master.approve(changeset)
-    service.apply(master.work, master.work.business_date())
+    service.apply(master.context, master.context.business_date())
     inverse = decide(approver, changeset, "rollback").json()["data"]
     assert (inverse["proposedBy"], inverse["needsApprovals"]) == ("token:ann", 1)
     body = {"payloadHash": inverse["payloadHash"], "count": 1}
@@ -167,8 +167,8 @@ def test_whoever_proposes_a_reversal_is_not_its_only_approver(
 
 def test_a_held_changeset_is_rejected_as_a_whole(approver: httpx.Client, app: Any, master: Master) -> None:
     master.load(first(8))
-    master.work = app.state.zengin = replace(master.work, limits=Limits())
+    master.context = app.state.zengin = replace(master.context, limits=Limits())
     held = master.propose(second(8, 3))
     done = decide(approver, held, "reject", reason="A truncated file.")
     assert done.json()["data"]["changeset"]["status"] == "rejected"
-    assert service.changeset(master.work, held.id).status == "rejected"
+    assert service.changeset(master.context, held.id).status == "rejected"

@@ -144,7 +144,7 @@ def test_a_bank_is_not_closed_by_one_person(
 def test_an_applied_record_says_so(approver: httpx.Client, master: Master, changeset: Changeset) -> None:
     record = master.records(changeset)["0901-001"]
     decide(approver, record, "approve")
-    service.apply(master.work, master.work.business_date())
+    service.apply(master.context, master.context.business_date())
     told = approver.get(f"{DIFFS}/{record.id}").json()["data"]
     assert (told["status"], told["approvedBy"]) == ("completed", "token:ann")
     assert told["executedAt"] is not None
@@ -162,7 +162,7 @@ def test_a_failed_record_is_told_of_and_applied_again(
     with postgres.transaction(pool) as connection:
         connection.execute(rename, ["by hand"])
     assert incidents(pool) == []
-    service.apply(master.work, master.work.business_date())
+    service.apply(master.context, master.context.business_date())
     failed = approver.get(f"{DIFFS}/{record.id}").json()["data"]
     assert (failed["status"], "changed after it was compared" in failed["error"]) == ("failed", True)
     assert incidents(pool) == [
@@ -179,7 +179,7 @@ def test_a_failed_record_is_told_of_and_applied_again(
     assert incidents(pool) == []
     with postgres.transaction(pool) as connection:
         connection.execute(rename, ["本店営業部"])
-    service.apply(master.work, master.work.business_date())
+    service.apply(master.context, master.context.business_date())
     assert master.status(record) == "completed"
 
 

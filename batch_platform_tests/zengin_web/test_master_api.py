@@ -20,7 +20,7 @@ def changed(master: Master) -> Master:
     """The second release, applied a day after the first."""
     master.load(first(8))
     master.approve(master.propose(second(8, 3)))
-    service.apply(master.work, master.work.business_date())
+    service.apply(master.context, master.context.business_date())
     return master
 
 
@@ -42,7 +42,7 @@ def test_branches_in_any_writing(approver: httpx.Client, changed: Master, text: 
 
 
 def test_the_past_is_there(approver: httpx.Client, changed: Master) -> None:
-    today = changed.work.business_date()
+    today = changed.context.business_date()
     before = (today - timedelta(days=1)).isoformat()
     assert found(approver, "/api/zengin/banks") == ["0901", "0902", "0903"]
     assert found(approver, "/api/zengin/banks", as_of=before) == ["0901", "0902", "0903", "0904"]
@@ -97,7 +97,7 @@ def test_what_no_transfer_can_carry_is_named(approver: httpx.Client, master: Mas
     shown = approver.get(f"/console/zengin/changesets/{changeset.id}", headers={"Accept": "text/html"}).text
     assert "1 件の銀行・支店で、カナ・ひらがな・ローマ字のいずれかが空です：0902 みどり" in shown
     master.approve(changeset)
-    service.apply(master.work, master.work.business_date())
+    service.apply(master.context, master.context.business_date())
     refused = approver.get("/api/zengin/export", params={"format": "zengin"})
     assert refused.status_code == 409
     assert refused.headers["content-type"] == "application/problem+json"
@@ -124,7 +124,7 @@ def test_the_export_as_the_feed_writes_it(approver: httpx.Client, changed: Maste
     now = approver.get("/api/zengin/export", params={"format": "csv"}).content.decode("utf-8-sig")
     assert "霞ケ関" in now
     assert "0901" in now
-    before = (changed.work.business_date() - timedelta(days=1)).isoformat()
+    before = (changed.context.business_date() - timedelta(days=1)).isoformat()
     then = approver.get("/api/zengin/export", params={"format": "csv", "as_of": before}).content.decode("utf-8-sig")
     assert "霞ヶ関" in then
     assert "霞ケ関" not in then

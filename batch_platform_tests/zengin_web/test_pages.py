@@ -136,10 +136,10 @@ def test_a_record_and_its_history(approver: httpx.Client, master: Master, few: C
     assert "token:ann" in shown
     assert "2026-12-01" in shown
     assert said(form(approver, f"{path}/approve", version=record.version))  # stale: a message, no error page
-    back = form(approver, f"{path}/revoke", version=service.record(master.work, record.id).version)
+    back = form(approver, f"{path}/revoke", version=service.record(master.context, record.id).version)
     assert said(back) == "1 件の承認を取り消しました。"
     assert master.status(record) == "pending"
-    version = service.record(master.work, record.id).version
+    version = service.record(master.context, record.id).version
     assert said(form(approver, f"{path}/reject", version=version, reason="  "))
     assert master.status(record) == "pending"
     assert said(form(approver, f"{path}/reject", version=version, reason="表記は正しい")) == "1 件を却下しました。"
@@ -191,7 +191,7 @@ def test_a_whole_group_beyond_the_page(approver: httpx.Client, master: Master, c
     one = next(
         one for one in master.records(changeset).values() if (one.change_class, one.risk) == (change_class, risk)
     )
-    service.reject(master.work, [one.id], by="local:other", reason="no")
+    service.reject(master.context, [one.id], by="local:other", reason="no")
     assert "表示後に対象が変わった" in said(form(approver, f"{HOME}/decide", **fields))
     again = asked(approver, action="approve", changeset=changeset.id, change_class=change_class, risk=risk, next=base)
     assert said(form(approver, f"{HOME}/decide", **again)) == f"{count - 1} 件を承認しました。"
@@ -223,9 +223,9 @@ def test_the_whole_changeset(
     assert {record.status for record in master.records(few).values()} == {"pending"}
     assert "別の承認者" in said(form(approver, f"{base}/approve", **values))
     assert "すべて承認" not in page(approver, base)
-    version = service.changeset(master.work, few.id).version
+    version = service.changeset(master.context, few.id).version
     assert said(form(colleague, f"{base}/approve", **{**values, "version": version})) == "10 件を承認しました。"
-    service.apply(master.work, master.work.business_date())
+    service.apply(master.context, master.context.business_date())
     shown = page(approver, base)
     assert "適用済み" in shown
     assert "取消を起案" in shown
@@ -238,7 +238,7 @@ def test_the_whole_changeset(
     assert "取消の起案者だけでは承認できません" in question
     undone = form(approver, f"{base}/rollback")
     assert undone.status_code == 303
-    inverse = service.changeset(master.work, undone.headers["location"].rsplit("/", 1)[1])
+    inverse = service.changeset(master.context, undone.headers["location"].rsplit("/", 1)[1])
     assert (inverse.inverse_of, inverse.proposed_by, inverse.needs_approvals) == (few.id, "token:ann", 2)
     there = f"{HOME}/changesets/{inverse.id}"
     shown = page(approver, there)
@@ -257,7 +257,7 @@ def test_a_held_snapshot(
     approver: httpx.Client, colleague: httpx.Client, viewer: httpx.Client, app: Any, master: Master
 ) -> None:
     master.load(first(8))
-    master.work = app.state.zengin = replace(master.work, limits=Limits())
+    master.context = app.state.zengin = replace(master.context, limits=Limits())
     held = master.propose(second(8, 3))
     base = f"{HOME}/changesets/{held.id}"
     shown = page(approver, base)
@@ -269,7 +269,7 @@ def test_a_held_snapshot(
     assert (
         said(form(approver, f"{base}/override", version=held.version)) == "解除には別の承認者による操作も必要です。"
     )
-    version = service.changeset(master.work, held.id).version
+    version = service.changeset(master.context, held.id).version
     assert said(form(colleague, f"{base}/override", version=version)) == "保留を解除しました。"
     shown = page(approver, base)
     assert shown.count("data-row") == 10
@@ -279,9 +279,9 @@ def test_a_held_snapshot(
 
 def test_a_verdict_says_why_it_was_accepted(approver: httpx.Client, master: Master, few: Changeset) -> None:
     master.approve(few)
-    service.apply(master.work, master.work.business_date())
-    inverse = service.rollback(master.work, few.id, by="local:ann")
-    filled, *_ = [one for one in service.changesets(master.work)[0] if one.id not in (few.id, inverse.id)]
+    service.apply(master.context, master.context.business_date())
+    inverse = service.rollback(master.context, few.id, by="local:ann")
+    filled, *_ = [one for one in service.changesets(master.context)[0] if one.id not in (few.id, inverse.id)]
     for one, told in ((filled, "初回登録"), (few, "上限内"), (inverse, "適用済み変更の取消")):
         assert f"{told}</span>" in page(approver, f"{HOME}/changesets/{one.id}")
     listed = page(approver, f"{HOME}/changesets")
@@ -334,7 +334,7 @@ def test_the_master_is_searched(approver: httpx.Client, master: Master, changese
     assert "第150" in page(approver, f"{HOME}/banks/0902?q=150")
     page(approver, f"{HOME}/banks/9999", status=404)
     page(approver, f"{HOME}/banks?as_of=soon", status=422)
-    before = master.work.business_date() - timedelta(days=30)
+    before = master.context.business_date() - timedelta(days=30)
     assert "金融機関が見つかりません" in page(approver, f"{HOME}/banks?as_of={before}")
 
 

@@ -12,7 +12,7 @@ import typer
 from batch_platform.btc.actions import PERMISSION
 from batch_platform.btc.model import Rounding
 from batch_platform.btc.money import parse_btc
-from batch_platform.btc.opening import open_work
+from batch_platform.btc.opening import open_context
 from batch_platform.btc.service import BtcContext, Overrides
 from batch_platform.core.terminal import chosen
 from batch_platform.kit import session
@@ -33,7 +33,7 @@ Approve = Annotated[bool, typer.Option("--approve", help="Approve it as sealed, 
 
 
 def opened(settings: Settings | None = None) -> AbstractContextManager[BtcContext]:
-    return nullcontext(open_work(settings))
+    return nullcontext(open_context(settings))
 
 
 acting = partial(session.of_command, opened, permission=PERMISSION, unnamed=True)

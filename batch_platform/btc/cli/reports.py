@@ -21,7 +21,7 @@ from batch_platform.btc.cli.options import (
     overrides_of,
     say,
 )
-from batch_platform.btc.opening import open_work
+from batch_platform.btc.opening import open_context
 from batch_platform.btc.web.lists import BATCHES, USER_ROWS
 from batch_platform.btc.web.schemas import PLAN_COLUMNS, DetailAnswer, PreviewAnswer, ProofAnswer, VerificationAnswer
 from batch_platform.core.failures import InvalidInput
@@ -63,7 +63,7 @@ def preview_command(
         raise InvalidInput("rows-negative", "--rows must not be negative", field="rows")
     overrides = overrides_of(rounding, target_total)
     with showing("reading balances"):
-        draft = service.preview(open_work(), rate, overrides=overrides, confirm=confirm)
+        draft = service.preview(open_context(), rate, overrides=overrides, confirm=confirm)
     first = PREVIEWED if rows is None else rows
     if kind is Format.CSV:
         _write(row_texts.csv(draft.plan if rows is None else draft.plan.head(rows), PLAN_COLUMNS))
@@ -80,7 +80,7 @@ def preview_command(
 @app.command("show")
 def show_command(batch_id: BatchId, as_json: Json = False) -> None:
     """Show a batch: counters, sum, hash, who approved it, whose row failed, and its first rows."""
-    context = open_work()
+    context = open_context()
     detail = service.detail(context, batch_id)
     if as_json:
         say(printing.as_json(DetailAnswer.of_detail(detail, context.options)))
@@ -97,7 +97,7 @@ def plan_command(batch_id: BatchId, output: Output = "table", as_json: Json = Fa
     """List the sealed rows with what became of each by now."""
     kind = _format(output, as_json=as_json)
     with showing("reading rows"):
-        rows = service.sealed_rows(open_work(), batch_id)
+        rows = service.sealed_rows(open_context(), batch_id)
     _print_rows(rows, (*PLAN_COLUMNS, "reason") if kind is Format.TABLE else PLAN_COLUMNS, kind)
 
 
@@ -106,11 +106,11 @@ def balances_command(output: Output = "table", as_json: Json = False) -> None:
     """List everybody's balance as it is now, that of the house among them."""
     kind = _format(output, as_json=as_json)
     with showing("reading balances"):
-        rows = service.balances(open_work())
+        rows = service.balances(open_context())
     _print_rows(rows, ("user_id", "balance", "status"), kind)
 
 
-_list = partial(lists.command, app, opened=lambda: nullcontext(open_work()), shown=20, resumes=True)
+_list = partial(lists.command, app, opened=lambda: nullcontext(open_context()), shown=20, resumes=True)
 _list(
     USER_ROWS,
     "history",
@@ -129,7 +129,7 @@ _list(
 def proof_command(batch_id: BatchId, as_json: Json = False) -> None:
     """Prove one batch from its own rows: sealed against booked. Exits 1 when they differ."""
     with showing("reading rows"):
-        proof = service.proof(open_work(), batch_id)
+        proof = service.proof(open_context(), batch_id)
     say(printing.as_json(ProofAnswer.of(proof)) if as_json else printing.proven(proof))
     if not proof.ok:
         raise typer.Exit(1)
@@ -142,7 +142,7 @@ def verify_command(
 ) -> None:
     """Recompute batches and every balance from the ledger. Prints equal, or the differences and exits 1."""
     with showing("reading the ledger"):
-        verification = service.verify(open_work(), batch_id)
+        verification = service.verify(open_context(), batch_id)
     say(printing.as_json(VerificationAnswer.of(verification)) if as_json else printing.verified(verification))
     if not verification.ok:
         raise typer.Exit(1)

@@ -36,12 +36,12 @@ asset = partial(
 
 
 @assets.asset("btc", batches, partitions_def=BATCHES, kinds={"dynamodb", "polars", "s3"})
-def btc_adjustment_plan(work: BtcContext, batch_id: str) -> Metadata:
+def btc_adjustment_plan(btc_context: BtcContext, batch_id: str) -> Metadata:
     """The sealed rows of a batch as Parquet in the lake, with the count, sum and hash that are approved. A batch
     whose creator died before the seal is planned again; a sealed one stays as it is."""
-    batch = service.replan(work, batch_id)
+    batch = service.replan(btc_context, batch_id)
     try:
-        return run_metadata.of_plan(work, batch)
+        return run_metadata.of_plan(btc_context, batch)
     except (NotFound, PermanentFailure) as error:
         # lost or tampered with: whoever applies the batch must meet it, and so fail it
         return {"plan": error.message}
@@ -60,16 +60,16 @@ def btc_adjustment_transactions(context: dg.AssetExecutionContext, btc: BtcResou
 
     def apply(batch_id: str) -> Metadata:
         try:
-            ended = _applied(context, work, batch_id)
+            ended = _applied(context, btc_context, batch_id)
         except PermanentFailure:
             # what is wrong is shown by the checks, too
             with suppress(PlatformError):
-                proofs.append(service.proof(work, batch_id))
+                proofs.append(service.proof(btc_context, batch_id))
             raise
-        proofs.append(_proof(work, ended))
+        proofs.append(_proof(btc_context, ended))
         return run_metadata.of_transactions(ended)
 
-    with btc.work() as work:
+    with btc.open_context() as btc_context:
         try:
             each_partition(context, batches(context), apply, asset=btc_adjustment_transactions.key)
         except dg.Failure:
@@ -87,22 +87,22 @@ def btc_adjustment_transactions(context: dg.AssetExecutionContext, btc: BtcResou
 )
 def btc_adjustment_report(context: dg.AssetExecutionContext, btc: BtcResource) -> None:
     def report(batch_id: str) -> Metadata:
-        return run_metadata.of_report(work, service.batch(work, batch_id))
+        return run_metadata.of_report(btc_context, service.batch(btc_context, batch_id))
 
-    with btc.work() as work:
+    with btc.open_context() as btc_context:
         each_partition(context, batches(context), report, asset=btc_adjustment_report.key)
         with dagster_failures(context, STANDARD_RETRY):
-            service.publish(work, btc.pool())
+            service.publish(btc_context, btc.pool())
 
 
-def _applied(context: dg.AssetExecutionContext, work: BtcContext, batch_id: str) -> Batch:
+def _applied(context: dg.AssetExecutionContext, btc_context: BtcContext, batch_id: str) -> Batch:
     """Apply one batch, or wait while another worker does; the batch as it has ended. Raises `Conflict`."""
-    batch = service.batch(work, batch_id)
+    batch = service.batch(btc_context, batch_id)
     if batch.status is BatchStatus.CANCELLED:
         context.log.info(f"batch {batch_id} is cancelled: nothing to apply")
         return batch
     with overhearing(Tenths(context.log.info)):
-        ended = service.run_when_free(work, batch_id)
+        ended = service.run_when_free(btc_context, batch_id)
     if ended.status not in REVERSIBLE:
         why = ended.error_message
         raise Conflict(
@@ -116,12 +116,12 @@ def _applied(context: dg.AssetExecutionContext, work: BtcContext, batch_id: str)
     return ended
 
 
-def _proof(work: BtcContext, batch: Batch) -> Proof:
+def _proof(btc_context: BtcContext, batch: Batch) -> Proof:
     """The proof of a batch that has ended, with the balances where its rows can be read."""
-    proof = service.proof(work, batch.batch_id)
+    proof = service.proof(btc_context, batch.batch_id)
     if "hash_equal" not in {check.name for check in proof.checks if check.ok}:
         return proof
-    return replace(proof, checks=(*proof.checks, service.check_balances_after(work, batch.batch_id)))
+    return replace(proof, checks=(*proof.checks, service.check_balances_after(btc_context, batch.batch_id)))
 
 
 class Tenths:

@@ -25,10 +25,10 @@ def plan_recurring_batch(
 ) -> dg.Output[None]:
     # the same tick, or the same run tried again, finds the batch it has made
     tick = config.scheduled_at or f"run {context.run.root_run_id or context.run.run_id}"
-    with dagster_failures(context, STANDARD_RETRY), btc.work() as work:
+    with dagster_failures(context, STANDARD_RETRY), btc.open_context() as btc_context:
         key = service.idempotency_key(f"recurring {tick}", by=SYSTEM, request={})
-        batch = service.create(work, recurring_rate(), by=SYSTEM, memo="Recurring adjustment", key=key)
-        shown = run_metadata.of_plan(work, batch)
+        batch = service.create(btc_context, recurring_rate(), by=SYSTEM, memo="Recurring adjustment", key=key)
+        shown = run_metadata.of_plan(btc_context, batch)
     return dg.Output(None, metadata=shown)
 
 

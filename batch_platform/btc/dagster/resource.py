@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from batch_platform.btc.opening import open_work
+from batch_platform.btc.opening import open_context
 from batch_platform.btc.service import BtcContext
 from batch_platform.resources.postgres import PostgresResource
 
@@ -20,8 +20,8 @@ class BtcResource(dg.ConfigurableResource["BtcResource"]):
     postgres: dg.ResourceDependency[PostgresResource]
 
     @contextmanager
-    def work(self) -> Iterator[BtcContext]:
-        yield open_work()
+    def open_context(self) -> Iterator[BtcContext]:
+        yield open_context()
 
     def pool(self) -> "Pool":
         """The platform's database, which mirrors what people are to be told of batches."""

@@ -24,14 +24,14 @@ _PARTITION_TAG: Final = "dagster/partition"
 
 def waiting_batches(tick: Tick) -> Look:
     """Runs for batches that wait for a worker; people are told of batches, and new ones get their partition."""
-    with tick.resource.work() as work:
-        _add_partitions(tick.instance, work)
-        now = work.clock()
-        waiting = [("btc_adjustment", batch) for batch in service.waiting_for_worker(work)]
-        waiting += [("btc_plan", batch) for batch in service.abandoned(work)]
+    with tick.resource.open_context() as context:
+        _add_partitions(tick.instance, context)
+        now = context.clock()
+        waiting = [("btc_adjustment", batch) for batch in service.waiting_for_worker(context)]
+        waiting += [("btc_plan", batch) for batch in service.abandoned(context)]
         free = [(job, batch) for job, batch in waiting if _nobody_at_it(tick.instance, batch, now=now)]
         try:
-            service.publish(work, tick.resource.pool())
+            service.publish(context, tick.resource.pool())
         except PlatformError as error:
             # money first: the next look publishes again
             tick.log.warning(f"what people are to know of batches could not be written: {error.message}")
@@ -39,11 +39,11 @@ def waiting_batches(tick: Tick) -> Look:
     return Look([_request(job, batch, now) for job, batch in free], seen_to or "no batch waits for a worker")
 
 
-def _add_partitions(instance: dg.DagsterInstance, work: BtcContext) -> None:
+def _add_partitions(instance: dg.DagsterInstance, context: BtcContext) -> None:
     """A partition for each batch that has none, from the newest back to a page of known ones."""
     cursor: str | None = None
     while True:
-        page = service.history(work, cursor=cursor)
+        page = service.history(context, cursor=cursor)
         ids = (batch.batch_id for batch in page.batches)
         new = [batch_id for batch_id in ids if not instance.has_dynamic_partition(BATCHES, batch_id)]
         instance.add_dynamic_partitions(BATCHES, new)

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from batch_platform.btc import money
 from batch_platform.btc.actions import Acting
-from batch_platform.btc.opening import open_work
+from batch_platform.btc.opening import open_context
 from batch_platform.btc.service import BtcContext
 from batch_platform.btc.web import words
 from batch_platform.kit.domain import AppContext
@@ -22,7 +22,7 @@ FILES: Final = PackageFiles("batch_platform.btc.web", f"{HOME}/files", "btc.css"
 
 def open_state(app: AppContext) -> BtcContext:
     """It holds nothing that has to be closed."""
-    return open_work(app.settings, clock=app.web.clock)
+    return open_context(app.settings, clock=app.web.clock)
 
 
 Caller = Annotated[Acting, session_on("btc")]

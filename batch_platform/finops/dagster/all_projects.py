@@ -39,11 +39,13 @@ def first_day(month: str | None) -> date | None:
 @dg.op(description="Batch A for every enabled project.")
 def fetch_projects(context: dg.OpExecutionContext, config: AllProjectsConfig, finops: FinopsResource) -> None:
     failures: list[service.Failed] = []
-    with dagster_failures(context, STANDARD_RETRY), finops.work() as work:
-        projects = [work.connection(config.project)] if config.project else work.enabled_connections()
+    with dagster_failures(context, STANDARD_RETRY), finops.open_context() as finops_context:
+        projects = (
+            [finops_context.connection(config.project)] if config.project else finops_context.enabled_connections()
+        )
         context.instance.add_dynamic_partitions(PROJECTS.name or "", [project.project_id for project in projects])
         silent, oldest = {project.project_id: project for project in projects}, first_day(config.since)
-        for outcome in service.fetch_all(work, projects, first_day(config.month), since=oldest):
+        for outcome in service.fetch_all(finops_context, projects, first_day(config.month), since=oldest):
             silent.pop(outcome.project_id, None)
             if isinstance(outcome, service.Failed):
                 failures.append(outcome)
@@ -53,7 +55,7 @@ def fetch_projects(context: dg.OpExecutionContext, config: AllProjectsConfig, fi
                 context.log.warning(f"{outcome.project_id} {outcome.month:%Y-%m}: {outcome.note}")
             _materialized(context, outcome, cur_manifest=run_metadata.of_fetch(outcome))
         for project in silent.values():
-            if sentence := service.nothing_newer(work, project, since=oldest):
+            if sentence := service.nothing_newer(finops_context, project, since=oldest):
                 context.log.info(sentence)
     fail(context, together([failure.error for failure in failures]))
 
@@ -62,10 +64,10 @@ def fetch_projects(context: dg.OpExecutionContext, config: AllProjectsConfig, fi
 def aggregate_projects(context: dg.OpExecutionContext, config: AllProjectsConfig, finops: FinopsResource) -> None:
     failures: list[service.Failed] = []
     checks: dict[str, Sequence[CheckOutcome]] = {}
-    with dagster_failures(context, STANDARD_RETRY), finops.work() as work:
-        projects = [project.project_id for project in work.enabled_connections()]
+    with dagster_failures(context, STANDARD_RETRY), finops.open_context() as finops_context:
+        projects = [project.project_id for project in finops_context.enabled_connections()]
         context.instance.add_dynamic_partitions(PROJECTS.name or "", projects)
-        for step in service.aggregate_all(work, first_day(config.month), limit=config.limit):
+        for step in service.aggregate_all(finops_context, first_day(config.month), limit=config.limit):
             place = f"{step.project_id} {step.month:%Y-%m}" if step.month else step.project_id
             if isinstance(step, service.Failed):
                 failures.append(step)

@@ -41,15 +41,15 @@ def cur_manifest(context: dg.AssetExecutionContext, finops: FinopsResource) -> N
     outcomes: list[service.FetchOutcome] = []
 
     def fetch(place: ProjectMonth) -> Metadata:
-        outcome = service.fetch_month(work, work.connection(place.project), place.month)
+        outcome = service.fetch_month(finops_context, finops_context.connection(place.project), place.month)
         outcomes.append(outcome)
         if outcome.note:
             context.log.warning(f"{place}: {outcome.note}")
         return run_metadata.of_fetch(outcome)
 
-    with finops.work() as work:
+    with finops.open_context() as finops_context:
         failure = each_partition(context, places(context), fetch, asset=cur_manifest.key, alone=True)
-        for sentence in service.nothing_delivered(work, outcomes):
+        for sentence in service.nothing_delivered(finops_context, outcomes):
             context.log.info(sentence)
     fail(context, failure)
 
@@ -65,7 +65,7 @@ def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops
 
     def read(place: ProjectMonth) -> Metadata:
         limit = config.limit - sum(claimed) if config.limit else None
-        outcome = service.read_files(work, project_id=place.project, month=place.month, limit=limit)
+        outcome = service.read_files(finops_context, project_id=place.project, month=place.month, limit=limit)
         claimed.append(outcome.claimed)
         for sentence in outcome.errors:
             context.log.error(sentence)
@@ -73,7 +73,7 @@ def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops
             raise TransientFailure("files-to-read-again", "{reasons}", reasons="; ".join(outcome.put_back))
         return run_metadata.of_files(outcome)
 
-    with finops.work() as work:
+    with finops.open_context() as finops_context:
         failure = each_partition(context, places(context), read, asset=cur_line_items.key, alone=True)
     fail(context, failure)
 
@@ -107,7 +107,7 @@ def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> 
 
     def publish(place: ProjectMonth) -> Metadata:
         try:
-            outcome = service.publish_month(work, work.connection(place.project), place.month)
+            outcome = service.publish_month(finops_context, finops_context.connection(place.project), place.month)
         except service.ChecksFailed as error:
             checks[str(place)] = error.checks
             raise
@@ -125,7 +125,7 @@ def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> 
         return run_metadata.of_publication(outcome)
 
     published: list[ProjectMonth] = []
-    with finops.work() as work:
+    with finops.open_context() as finops_context:
         failure = each_partition(context, places(context), publish, asset=SUMMARY, alone=True)
     yield from results_of(checks)
     if published:
@@ -135,21 +135,21 @@ def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> 
 
 
 @asset(kinds={"polars", "postgres"}, deps=[SUMMARY])
-def cost_anomalies(work: FinopsContext, place: ProjectMonth) -> Metadata:
+def cost_anomalies(finops_context: FinopsContext, place: ProjectMonth) -> Metadata:
     """Days on which a service cost far more or less than the median of the days before, by a robust score
     (finops_cost_anomalies)."""
-    if not work.is_published(place.project, place.month):
+    if not finops_context.is_published(place.project, place.month):
         return {}
-    anomalies = service.compute_anomalies(work, place.project, place.month)
-    in_month, _ = service.daily_costs(work, place.project, place.month)
+    anomalies = service.compute_anomalies(finops_context, place.project, place.month)
+    in_month, _ = service.daily_costs(finops_context, place.project, place.month)
     return run_metadata.of_anomalies(place.project, place.month, anomalies, in_month)
 
 
 @asset(kinds={"polars", "postgres"}, deps=[SUMMARY])
-def cost_forecast(work: FinopsContext, place: ProjectMonth) -> Metadata:
+def cost_forecast(finops_context: FinopsContext, place: ProjectMonth) -> Metadata:
     """The days to come, by the same weekdays of the last weeks, with the error the method would have made on past
     days (finops_cost_forecasts)."""
-    if not work.is_published(place.project, place.month):
+    if not finops_context.is_published(place.project, place.month):
         return {}
-    forecast, history = service.compute_forecast(work, place.project, place.month)
+    forecast, history = service.compute_forecast(finops_context, place.project, place.month)
     return run_metadata.of_forecast(place.project, place.month, forecast, history)

@@ -36,8 +36,8 @@ def results_of(outcomes: Mapping[str, Sequence[CheckOutcome]]) -> Iterator[dg.As
     description="every enabled project's newest published month was delivered in the last three days",
 )
 def delivery_fresh(finops: FinopsResource) -> dg.AssetCheckResult:
-    with finops.work() as work:
-        late = service.late_deliveries(work)
+    with finops.open_context() as context:
+        late = service.late_deliveries(context)
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,

@@ -27,12 +27,12 @@ def asked_by_sensor(launcher: Launcher) -> Iterator[tuple[str, str]]:
         yield run.job_name or "cur_month", str(run.partition_key)
 
 
-def left_over(work: FinopsContext, instance: dg.DagsterInstance, project_id: str) -> Iterator[tuple[str, str]]:
+def left_over(context: FinopsContext, instance: dg.DagsterInstance, project_id: str) -> Iterator[tuple[str, str]]:
     """Months that a killed demo registered and did not publish, and months whose run it did not end.
 
     Otherwise the sensor takes up the first minutes later; the second wait for somebody, as dead letters.
     """
-    for month in work.months_to_aggregate(project_id):
+    for month in context.months_to_aggregate(project_id):
         yield "cur_month", partition_key(month.project_id, month.month)
     newest: dict[str, dg.DagsterRun] = {}
     for run in instance.get_runs(dg.RunsFilter(job_name="cur_month", tags={"dagster/partition/project": project_id})):

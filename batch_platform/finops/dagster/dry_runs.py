@@ -10,12 +10,12 @@ from batch_platform.kit.dry_runs import DryRun, rows_of
 
 
 def fetch(
-    work: FinopsContext, project: str | None = None, month: str | None = None, since: str | None = None
+    context: FinopsContext, project: str | None = None, month: str | None = None, since: str | None = None
 ) -> DryRun:
     """Looks at the manifests as cur-fetch does and tells what it would register."""
-    connections = [work.connection(project)] if project else work.enabled_connections()
+    connections = [context.connection(project)] if project else context.enabled_connections()
     at, oldest = first_day(month), first_day(since)
-    outcomes = list(service.fetch_all(work, connections, at, since=oldest, dry_run=True))
+    outcomes = list(service.fetch_all(context, connections, at, since=oldest, dry_run=True))
     failed = [outcome for outcome in outcomes if isinstance(outcome, service.Failed)]
     for failure in failed:
         dg.get_dagster_logger().error(failure.message)
@@ -24,7 +24,7 @@ def fetch(
             "several-failures", "{failures}", failures=[failure.error.message for failure in failed]
         )
     empty = [] if outcomes or at else connections
-    silent = [service.nothing_newer(work, connection, since=oldest) for connection in empty]
+    silent = [service.nothing_newer(context, connection, since=oldest) for connection in empty]
     seen = [outcome for outcome in outcomes if isinstance(outcome, service.FetchOutcome)]
     rows = rows_of(
         seen,
@@ -49,9 +49,11 @@ def fetch(
     return rows, "; ".join(filter(None, sentences))
 
 
-def aggregate(work: FinopsContext, project: str | None = None, month: str | None = None, limit: int = 100) -> DryRun:
+def aggregate(
+    context: FinopsContext, project: str | None = None, month: str | None = None, limit: int = 100
+) -> DryRun:
     """Looks at the registered files as cur-aggregate does and tells which it would read."""
-    ready = service.ready_months(work, project, first_day(month), limit=limit)
+    ready = service.ready_months(context, project, first_day(month), limit=limit)
     rows = rows_of(
         ready,
         project="project_id",

@@ -17,5 +17,5 @@ class FinopsResource(dg.ConfigurableResource["FinopsResource"]):
     postgres: dg.ResourceDependency[PostgresResource]
 
     @contextmanager
-    def work(self) -> Iterator[FinopsContext]:
+    def open_context(self) -> Iterator[FinopsContext]:
         yield context_on(self.postgres.pool(), load_settings())

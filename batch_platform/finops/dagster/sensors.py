@@ -25,9 +25,9 @@ REQUESTS_AT_MOST: Final = 25
 def new_deliveries(tick: Tick) -> Look:
     """Runs for what was delivered since the last look, for withdrawn and for stalled months."""
     requested: dict[str, str] = json.loads(tick.cursor or "{}")
-    with tick.resource.work() as work:
-        connections = work.enabled_connections()
-        discovered = service.discover(work, connections, requested=requested, at_most=REQUESTS_AT_MOST)
+    with tick.resource.open_context() as context:
+        connections = context.enabled_connections()
+        discovered = service.discover(context, connections, requested=requested, at_most=REQUESTS_AT_MOST)
     notes = (*discovered.errors, *discovered.waiting)
     for sentence in notes:
         tick.log.warning(sentence)
@@ -50,9 +50,9 @@ def _shards(month: MonthToRun) -> Iterator[Request]:
 
 def every_project(tick: Tick) -> Iterator[Request]:
     """Batch A: a run a project over the polled months, and one for each older month of a former connection."""
-    with tick.resource.work() as work:
-        projects = [connection.project_id for connection in work.enabled_connections()]
-        with work.store.transaction() as session:
+    with tick.resource.open_context() as context:
+        projects = [connection.project_id for connection in context.enabled_connections()]
+        with context.store.transaction() as session:
             stale = {project: session.stale_months(project) for project in projects}
     last = tick.at.date().replace(day=1)
     first = shift(last, 1 - POLLED_MONTHS)
@@ -69,8 +69,8 @@ def every_project(tick: Tick) -> Iterator[Request]:
 
 def waiting_months(tick: Tick) -> Iterator[Request]:
     """Batch B: a run for each project-month with registered files that nobody works on."""
-    with tick.resource.work() as work:
-        months = work.months_to_aggregate(quiet_for=QUIET)
+    with tick.resource.open_context() as context:
+        months = context.months_to_aggregate(quiet_for=QUIET)
     for month in months[:REQUESTS_AT_MOST]:
         run_key = f"{month.project_id}/{month.month:%Y-%m}/{month.version}/{month.attempts}"
         yield Request(_aggregation(month.project_id, month.month), run_key)

@@ -36,16 +36,16 @@ def run(settings: Settings, step: Step, launcher: Launcher) -> None:
     s3 = aws.client("s3", settings)
     new = sum(1 for _ in _deliver(s3, settings.aws_region))
     step(f"bucket s3://{BUCKET}: {new} files delivered" if new else f"bucket s3://{BUCKET}: delivered before")
-    with open_context(settings) as work:
+    with open_context(settings) as context:
         place = Connection(PROJECT, "Acme (demo)", BUCKET, "cur/acme", "cur", settings.aws_region)
-        service.add_project(work, place)
+        service.add_project(context, place)
         requested = list(asked_by_sensor(launcher))
-        left = left_over(work, launcher.instance, PROJECT)
+        left = left_over(context, launcher.instance, PROJECT)
         step(f"the sensor asks for {len(requested)} runs" if requested else "the sensor sees nothing new")
         for job, partition in dict.fromkeys([*requested, *left]):
             step(f"running {job} for {partition}")
             launcher.run(job, partition=partition).require_success()
-        _show(work)
+        _show(context)
 
 
 def _deliver(s3: S3Client, region: str) -> Iterator[str]:
@@ -65,15 +65,15 @@ def _deliver(s3: S3Client, region: str) -> Iterator[str]:
             yield key
 
 
-def _show(work: FinopsContext) -> None:
+def _show(context: FinopsContext) -> None:
     from batch_platform.finops import printing, service
 
     console = Console(highlight=False)
-    with work.store.transaction() as session:
+    with context.store.transaction() as session:
         months = session.months(PROJECT)
     for month in months:
         console.print()
-        for report in service.report(work, PROJECT, month.month, measure="unblended", group_by=["service"]):
+        for report in service.report(context, PROJECT, month.month, measure="unblended", group_by=["service"]):
             printing.report(report)
         for check in month.checks:
             if check.blocking or not check.passed:

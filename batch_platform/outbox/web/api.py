@@ -10,7 +10,7 @@ from batch_platform.kit import actions, lists
 from batch_platform.outbox import service
 from batch_platform.outbox.model import Category, Channel
 from batch_platform.outbox.web.actions import RETRY, SUPPRESS, UNSUPPRESS
-from batch_platform.outbox.web.context import READ, Acting, Work
+from batch_platform.outbox.web.context import READ, Acting, Context
 from batch_platform.outbox.web.lists import ROUTES
 from batch_platform.outbox.web.schemas import NoticeAnswer, NoticeDetailAnswer, PreviewAnswer, SuppressionAnswer
 from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{id:uuid7}`)
@@ -22,7 +22,7 @@ NoticeId = Annotated[str, Path(alias="id", description="A notice.")]
 
 router = APIRouter(prefix="/api/outbox", tags=["outbox"])
 
-lists.routes(router, ROUTES, context=Work, permission="outbox:read")
+lists.routes(router, ROUTES, context=Context, permission="outbox:read")
 _suppression: Any = {"session": Acting, "answer": SuppressionAnswer}
 actions.route(
     router,
@@ -50,20 +50,20 @@ actions.route(
     responses=documented(404),
 )
 def preview_notice(
-    work: Work,
+    context: Context,
     domain: Annotated[str, Path(pattern=NAME)],
     template: Annotated[str, Path(pattern=NAME)],
     channel: Annotated[Channel, Query(description="As it is said by this channel.")] = Channel.MAIL,
     category: Annotated[Category, Query(description="Advertising names its sender.")] = Category.TRANSACTIONAL,
 ) -> Any:
     """What a template says with the parameters of its sample."""
-    return Envelope(data=PreviewAnswer.of(service.preview(work, domain, template, channel, category)))
+    return Envelope(data=PreviewAnswer.of(service.preview(context, domain, template, channel, category)))
 
 
 @router.get("/{id:uuid7}", dependencies=READ, response_model=Envelope[NoticeDetailAnswer], responses=documented(404))
-def show_notice(work: Work, notice_id: NoticeId) -> Any:
+def show_notice(context: Context, notice_id: NoticeId) -> Any:
     """One notice, with what it says."""
-    return Envelope(data=NoticeDetailAnswer.of(service.notice(work, notice_id)))
+    return Envelope(data=NoticeDetailAnswer.of(service.notice(context, notice_id)))
 
 
 actions.route(

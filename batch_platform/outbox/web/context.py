@@ -34,13 +34,13 @@ def open_state(app: AppContext) -> OutboxContext:
     return opening.build(app.settings, app.web.pool, app.templates, clock=app.web.clock)
 
 
-Work = Annotated[OutboxContext, state_of("outbox")]
+Context = Annotated[OutboxContext, state_of("outbox")]
 Acting = Annotated[Session[OutboxContext], session_on("outbox")]
 
 
-def page(request: Request, name: str, work: OutboxContext, **values: Any) -> Response:
+def page(request: Request, name: str, context: OutboxContext, **values: Any) -> Response:
     """A page of the outbox."""
-    mailbox = work.mailbox is not None
+    mailbox = context.mailbox is not None
     return render(request, f"outbox/{name}.html", words=words, outbox_home=HOME, has_mailbox=mailbox, **values)
 
 

@@ -18,7 +18,7 @@ from batch_platform.outbox.model import Category, Channel, State
 from batch_platform.outbox.store.mailbox import Mailbox
 from batch_platform.outbox.web import api, unsubscribe
 from batch_platform.outbox.web.actions import PERMISSION, RETRY, SUPPRESS, UNSUPPRESS
-from batch_platform.outbox.web.context import HOME, READ, Acting, Work, framed, open_state, page
+from batch_platform.outbox.web.context import HOME, READ, Acting, Context, framed, open_state, page
 from batch_platform.outbox.web.lists import NOTICES, SUPPRESSIONS
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.app import Part
@@ -35,16 +35,16 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(HOME, dependencies=READ)
-def notices_page(request: Request, work: Work) -> Response:
-    shown = lists.page(work, NOTICES, request.query_params, limit=ROWS)
-    domains = sorted({domain for domain, _template in work.templates.names()})
-    return page(request, "notices", work, shown=shown, domains=domains, overview=service.overview(work))
+def notices_page(request: Request, context: Context) -> Response:
+    shown = lists.page(context, NOTICES, request.query_params, limit=ROWS)
+    domains = sorted({domain for domain, _template in context.templates.names()})
+    return page(request, "notices", context, shown=shown, domains=domains, overview=service.overview(context))
 
 
 @router.get(f"{HOME}/suppressions", dependencies=READ)
-def suppressions_page(request: Request, work: Work) -> Response:
-    shown = lists.page(work, SUPPRESSIONS, request.query_params, limit=ROWS)
-    return page(request, "suppressions", work, shown=shown)
+def suppressions_page(request: Request, context: Context) -> Response:
+    shown = lists.page(context, SUPPRESSIONS, request.query_params, limit=ROWS)
+    return page(request, "suppressions", context, shown=shown)
 
 
 @router.post(f"{HOME}/suppressions", dependencies=OPERATE)
@@ -70,51 +70,53 @@ def unsuppress(request: Request, acting: Acting, form: Form) -> Response:
 
 
 @router.get(f"{HOME}/templates", dependencies=READ)
-def templates_page(request: Request, work: Work) -> Response:
-    return page(request, "templates", work, templates=work.templates.names())
+def templates_page(request: Request, context: Context) -> Response:
+    return page(request, "templates", context, templates=context.templates.names())
 
 
 @router.get(f"{HOME}/templates/{{domain}}/{{template}}", dependencies=READ)
 def preview_page(
     request: Request,
-    work: Work,
+    context: Context,
     domain: str,
     template: str,
     channel: Channel = Channel.MAIL,
     category: Category = Category.TRANSACTIONAL,
 ) -> Response:
-    sample, preview, problem = work.templates.sample(domain, template), None, None
+    sample, preview, problem = context.templates.sample(domain, template), None, None
     try:
-        preview = service.preview(work, domain, template, channel, category)
+        preview = service.preview(context, domain, template, channel, category)
     except PlatformError as failure:
         problem = translated(failure)
     shown = {"channel": channel, "category": category, "preview": preview, "problem": problem}
-    return page(request, "preview", work, domain=domain, template=template, sample=sample, **shown)
+    return page(request, "preview", context, domain=domain, template=template, sample=sample, **shown)
 
 
 @router.get(f"{HOME}/templates/{{domain}}/{{template}}/html", dependencies=READ)
-def preview_html(work: Work, domain: str, template: str, category: Category = Category.TRANSACTIONAL) -> Response:
-    return framed(service.preview(work, domain, template, category=category).html)
+def preview_html(
+    context: Context, domain: str, template: str, category: Category = Category.TRANSACTIONAL
+) -> Response:
+    return framed(service.preview(context, domain, template, category=category).html)
 
 
 @router.get(f"{HOME}/mails", dependencies=READ)
-def mails_page(request: Request, work: Work) -> Response:
-    return page(request, "mails", work, mails=_mailbox(work).newest(MAILS))
+def mails_page(request: Request, context: Context) -> Response:
+    return page(request, "mails", context, mails=_mailbox(context).newest(MAILS))
 
 
 @router.get(f"{HOME}/mails/{{name}}", dependencies=READ)
-def mail_page(request: Request, work: Work, name: str) -> Response:
-    return page(request, "mail", work, mail=_mailbox(work).mail(name))
+def mail_page(request: Request, context: Context, name: str) -> Response:
+    return page(request, "mail", context, mail=_mailbox(context).mail(name))
 
 
 @router.get(f"{HOME}/mails/{{name}}/html", dependencies=READ)
-def mail_html(work: Work, name: str) -> Response:
-    return framed(_mailbox(work).mail(name).html)
+def mail_html(context: Context, name: str) -> Response:
+    return framed(_mailbox(context).mail(name).html)
 
 
 @router.get(f"{HOME}/mails/{{name}}/attachments/{{number}}", dependencies=READ)
-def mail_attachment(work: Work, name: str, number: int) -> Response:
-    attachments = _mailbox(work).mail(name).attachments
+def mail_attachment(context: Context, name: str, number: int) -> Response:
+    attachments = _mailbox(context).mail(name).attachments
     if not 0 < number <= len(attachments):
         raise NotFound("unknown-attachment", "mail {mail} has no attachment {number}", mail=name, number=number)
     attachment = attachments[number - 1]
@@ -124,14 +126,14 @@ def mail_attachment(work: Work, name: str, number: int) -> Response:
 
 
 @router.get(f"{HOME}/{{notice_id}}", dependencies=READ)
-def notice_page(request: Request, work: Work, notice_id: str) -> Response:
-    notice = service.notice(work, notice_id)
-    return page(request, "notice", work, notice=notice, failed=notice.state is State.FAILED)
+def notice_page(request: Request, context: Context, notice_id: str) -> Response:
+    notice = service.notice(context, notice_id)
+    return page(request, "notice", context, notice=notice, failed=notice.state is State.FAILED)
 
 
 @router.get(f"{HOME}/{{notice_id}}/html", dependencies=READ)
-def notice_html(work: Work, notice_id: str) -> Response:
-    return framed(service.notice(work, notice_id).body_html)
+def notice_html(context: Context, notice_id: str) -> Response:
+    return framed(service.notice(context, notice_id).body_html)
 
 
 @router.post(f"{HOME}/{{notice_id}}/retry", dependencies=OPERATE)
@@ -142,10 +144,10 @@ def retry(request: Request, acting: Acting, notice_id: str) -> Response:
     return actions.submit(request, RETRY, acting, notice_id, {}, here=here, says=lambda _done: says)
 
 
-def _mailbox(work: service.OutboxContext) -> Mailbox:
-    if work.mailbox is None:
+def _mailbox(context: service.OutboxContext) -> Mailbox:
+    if context.mailbox is None:
         raise NotFound("no-mailbox", "mails are kept in the local environment only")
-    return work.mailbox
+    return context.mailbox
 
 
 def _overview(request: Request) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from batch_platform.core.audit import Log, writes
 from batch_platform.outbox import service
 from batch_platform.outbox.links import PATH
 from batch_platform.outbox.web.actions import DECLINE
-from batch_platform.outbox.web.context import Work
+from batch_platform.outbox.web.context import Context
 from batch_platform.web.access.dependencies import public
 from batch_platform.web.console import render
 from batch_platform.web.context import web_of
@@ -26,18 +26,18 @@ router = APIRouter(include_in_schema=False, dependencies=[public()])
 
 
 @router.get(PATH)
-def ask_to_decline(request: Request, work: Work) -> Response:
+def ask_to_decline(request: Request, context: Context) -> Response:
     """What would be declined, and the button for it."""
-    return _page(request, service.declining(work, request.url.query).recipient, done=False)
+    return _page(request, service.declining(context, request.url.query).recipient, done=False)
 
 
 @router.post(PATH)
 @writes(DECLINE)
-def decline(request: Request, work: Work) -> Response:
+def decline(request: Request, context: Context) -> Response:
     """Decline the advertising of the notice's domain; again is as good as once."""
     web = web_of(request)
     log = Log(web.pool, web.clock, WHO, correlation_id=request.scope.get("correlation_id"))
-    notice = service.decline(work, request.url.query, record=partial(log.record))
+    notice = service.decline(context, request.url.query, record=partial(log.record))
     return _page(request, notice.recipient, done=True)
 
 

@@ -15,7 +15,7 @@ from batch_platform.kit import actions, lists
 from batch_platform.kit.options import Json
 from batch_platform.staffing.cli.options import acting, instant
 from batch_platform.staffing.instants import instant_text
-from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.opening import open_context
 from batch_platform.staffing.web.approaches import APPROACHES, OCCURRENCES, RETRY, DecidedOccurrence
 
 app = typer.Typer(no_args_is_help=True, help="Periodic approaches: when they are due, and what became of them.")
@@ -36,14 +36,14 @@ def due_command(now: Now = None, as_json: Json = False) -> None:
     """Show which occurrences are due, and whether their policy delivers or skips them."""
     from batch_platform.staffing.service import approaches
 
-    with open_work() as work:
-        due = approaches.due(work, now or work.clock())
+    with open_context() as context:
+        due = approaches.due(context, now or context.clock())
     rows = [{**asdict(each), "scheduled_for": instant_text(each.scheduled_for)} for each in due]
     print_rows(rows, as_json=as_json, empty="nothing is due")
 
 
-lists.command(app, APPROACHES, "list", doc="List periodic approaches with their next moments.", opened=open_work)
-lists.command(app, OCCURRENCES, "occurrences", doc="List what became of each occurrence.", opened=open_work)
+lists.command(app, APPROACHES, "list", doc="List periodic approaches with their next moments.", opened=open_context)
+lists.command(app, OCCURRENCES, "occurrences", doc="List what became of each occurrence.", opened=open_context)
 actions.command(
     app,
     RETRY,

@@ -7,7 +7,7 @@ from batch_platform.core.json_lines import read_lines
 from batch_platform.core.terminal import print_json, print_rows, say, showing
 from batch_platform.kit import session
 from batch_platform.kit.options import DryRun, File, Json
-from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.opening import open_context
 from batch_platform.staffing.service.loading import LOAD
 
 
@@ -17,7 +17,7 @@ def load_command(file: File, dry_run: DryRun = False, as_json: Json = False) -> 
     from batch_platform.staffing.service import loading
 
     lines = read_lines(file)
-    with session.of_command(open_work) as mine, showing("loading"):
+    with session.of_command(open_context) as mine, showing("loading"):
         if dry_run:
             done = loading.load(mine.context, lines, dry_run=True)
         else:

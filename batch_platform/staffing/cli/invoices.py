@@ -11,7 +11,7 @@ from batch_platform.core.terminal import print_fields, print_json, print_rows, s
 from batch_platform.kit import actions, lists
 from batch_platform.kit.options import Json
 from batch_platform.staffing.cli.options import Output, acting, hand_out
-from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.opening import open_context
 from batch_platform.staffing.web.invoice_actions import CREDIT, ISSUE, PERMISSION, VOID
 from batch_platform.staffing.web.invoice_lists import INVOICES
 from batch_platform.staffing.web.invoice_schemas import CreditAnswer, DecisionAnswer, DraftsAnswer, InvoiceAnswer
@@ -34,7 +34,7 @@ lists.command(
     INVOICES,
     "list",
     doc="List or search what was billed: issued invoices and drafts, unless another state is named.",
-    opened=open_work,
+    opened=open_context,
 )
 
 
@@ -44,9 +44,9 @@ def show_command(invoice: Named, as_json: Json = False) -> None:
     from batch_platform.staffing.service.invoices import reading
     from batch_platform.staffing.web.invoice_schemas import EventAnswer
 
-    with open_work() as work:
-        row = reading.invoice(work, invoice)
-        events = reading.history(work, row["id"])
+    with open_context() as context:
+        row = reading.invoice(context, invoice)
+        events = reading.history(context, row["id"])
     answer = lists.written(InvoiceAnswer.of(row))
     history = [lists.written(EventAnswer.of(event)) for event in events]
     if as_json:
@@ -68,8 +68,8 @@ def render_command(
     """Print an invoice again as PDF: the same bytes as were issued, of a draft with the number DRAFT."""
     from batch_platform.staffing.service.invoices import reading
 
-    with open_work() as work:
-        pdf = reading.original(work, invoice) if original else reading.render(work, invoice).pdf
+    with open_context() as context:
+        pdf = reading.original(context, invoice) if original else reading.render(context, invoice).pdf
     hand_out(pdf, output, as_json=as_json)
 
 

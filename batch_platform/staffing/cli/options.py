@@ -14,9 +14,9 @@ from batch_platform.core.terminal import print_json, say, write_out
 from batch_platform.kit import session
 from batch_platform.kit.options import day, parser
 from batch_platform.staffing.instants import parse_instant
-from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.opening import open_context
 
-acting = partial(session.of_command, open_work, unnamed=True)
+acting = partial(session.of_command, open_context, unnamed=True)
 """In the local environment the system's user may act where no account is named."""
 
 instant = parser(parse_instant)

@@ -11,7 +11,7 @@ from batch_platform.core.terminal import print_fields, print_json, say
 from batch_platform.kit import actions, lists
 from batch_platform.kit.options import Json
 from batch_platform.staffing.cli.options import Output, acting, hand_out
-from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.opening import open_context
 from batch_platform.staffing.web.reports import MAIL, REPORTS, Mailing, ReportAnswer
 
 app = typer.Typer(no_args_is_help=True, help="Reports of months: list, look at, print, mail.")
@@ -31,7 +31,7 @@ lists.command(
     REPORTS,
     "list",
     doc="List reports, the newest first: the newest version of each, or all of them.",
-    opened=open_work,
+    opened=open_context,
 )
 
 
@@ -40,8 +40,8 @@ def show_command(report: Report, as_json: Json = False) -> None:
     """Show a version of a report."""
     from batch_platform.staffing.service.reports import reading
 
-    with open_work() as work:
-        answer = lists.written(ReportAnswer.of(reading.report(work, report)))
+    with open_context() as context:
+        answer = lists.written(ReportAnswer.of(reading.report(context, report)))
     if as_json:
         print_json(answer)
         return
@@ -58,8 +58,8 @@ def render_command(
     """Print a report of the data as they are now; nothing is stored."""
     from batch_platform.staffing.service.reports import reading
 
-    with open_work() as work:
-        pdf = reading.pdf(work, report)[1] if original else reading.render(work, report).pdf
+    with open_context() as context:
+        pdf = reading.pdf(context, report)[1] if original else reading.render(context, report).pdf
     hand_out(pdf, output, as_json=as_json)
 
 

@@ -12,7 +12,7 @@ from batch_platform.core.terminal import print_json, print_rows, say, showing, s
 from batch_platform.kit import session
 from batch_platform.kit.options import DryRun, Json
 from batch_platform.operations.actions import EXECUTE
-from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.opening import open_context
 
 if TYPE_CHECKING:
     from batch_platform.operations.model import Job, Registry
@@ -34,7 +34,7 @@ def run_command(job_name: JobName, date: TargetDate = None, dry_run: DryRun = Fa
     from batch_platform.operations import actions, service
     from batch_platform.operations.parameters import parse
 
-    with session.of_command(open_work) as mine:
+    with session.of_command(open_context) as mine:
         operations = mine.operations()
         job = _job(operations.registry, job_name)
         parameters = parse(job, {} if date is None else {"targetDate": date}, dry_run=dry_run)

@@ -11,7 +11,7 @@ import typer
 from batch_platform.core.terminal import print_rows
 from batch_platform.kit.options import Json
 from batch_platform.staffing.cli.options import Day, instant
-from batch_platform.staffing.opening import open_work
+from batch_platform.staffing.opening import open_context
 
 KnownAt = Annotated[
     datetime | None,
@@ -28,6 +28,6 @@ def status_command(day: Day, known_at: KnownAt = None, as_json: Json = False) ->
     """Show every engineer's status on a day, by the facts, whether or not the job has run."""
     from batch_platform.staffing.service import statuses
 
-    with open_work() as work:
-        rows = statuses.statuses(work, day, known_at=known_at)
+    with open_context() as context:
+        rows = statuses.statuses(context, day, known_at=known_at)
     print_rows([asdict(each) for each in rows], as_json=as_json, empty="no engineers")

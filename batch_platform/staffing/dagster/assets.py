@@ -33,17 +33,17 @@ asset = partial(assets.asset, "staffing", days)
     verify=checks.status_results,
     retry=STATUS_RETRY,
 )
-def engineer_status(work: StaffingContext, day: date) -> Metadata:
+def engineer_status(staffing_context: StaffingContext, day: date) -> Metadata:
     """The status of every engineer on the day as it was known at 02:00 (staffing.status_changes, where it changed),
     never rewritten; the same day again adds corrections. The newest day sets staffing.engineers.status."""
-    return run_metadata.of_statuses(work, statuses.write_day(work, day))
+    return run_metadata.of_statuses(staffing_context, statuses.write_day(staffing_context, day))
 
 
 @asset(kinds={"postgres"}, partitions_def=RUN_DAYS, deps=[engineer_status], retry=STATUS_RETRY)
-def account_findings(work: StaffingContext, day: date) -> Metadata:
+def account_findings(staffing_context: StaffingContext, day: date) -> Metadata:
     """Companies past the end of their contracts, and users who have not signed in for 90 days
     (staffing.account_findings), as of the newest day."""
-    return run_metadata.of_findings(accounts.check(work, day))
+    return run_metadata.of_findings(accounts.check(staffing_context, day))
 
 
 def _of_a_day(name: str, description: str) -> dg.AssetSpec:
@@ -74,13 +74,13 @@ def _of_a_day(name: str, description: str) -> dg.AssetSpec:
     backfill_policy=IN_ONE_RUN,
 )
 def staffing_day(context: dg.AssetExecutionContext, staffing: StaffingResource) -> Iterator[Any]:
-    with dagster_failures(context, STANDARD_RETRY), staffing.work() as work:
+    with dagster_failures(context, STANDARD_RETRY), staffing.open_context() as staffing_context:
         looked_at = []
         for key, day in days(context):
-            done = usage.aggregate(work, day)
-            for name, metadata in run_metadata.of_day(work, done).items():
+            done = usage.aggregate(staffing_context, day)
+            for name, metadata in run_metadata.of_day(staffing_context, done).items():
                 show(context, metadata, asset=dg.AssetKey(["staffing", name]), partition=key)
-            looked_at += [(key, each) for each in invariants.of_usage(work, day)]
+            looked_at += [(key, each) for each in invariants.of_usage(staffing_context, day)]
     yield from (dg.MaterializeResult(asset_key=key) for key in staffing_day.keys)
     yield from checks.results(checks.USAGE_CHECKS, looked_at)
 

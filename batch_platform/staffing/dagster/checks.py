@@ -36,9 +36,9 @@ PROVED: Final = dg.AssetCheckSpec(
 )
 
 
-def status_results(work: StaffingContext, days: Days) -> Iterator[dg.AssetCheckResult]:
+def status_results(context: StaffingContext, days: Days) -> Iterator[dg.AssetCheckResult]:
     """What holds of the statuses of these days."""
-    looked_at = [(key, each) for key, day in days for each in invariants.of_statuses(work, day)]
+    looked_at = [(key, each) for key, day in days for each in invariants.of_statuses(context, day)]
     return results(STATUS_CHECKS, looked_at)
 
 

@@ -21,17 +21,17 @@ SHOWN: Final = 1_000
 """Rows at most."""
 
 
-def statuses(work: StaffingContext, partition: str) -> DryRun:
+def statuses(context: StaffingContext, partition: str) -> DryRun:
     """Tells whose status engineer-status-update would change, and how."""
-    written, changes = daily_statuses.rehearse_day(work, date.fromisoformat(partition), limit=SHOWN)
+    written, changes = daily_statuses.rehearse_day(context, date.fromisoformat(partition), limit=SHOWN)
     changed = written.changed if written.is_new else 0
     summary = f"of {written.engineers} engineers {changed} would change, with {written.corrections} corrections"
     return [_texts(asdict(change)) for change in changes], f"{partition}: {summary}"
 
 
-def usage(work: StaffingContext, partition: str) -> DryRun:
+def usage(context: StaffingContext, partition: str) -> DryRun:
     """Tells how many rows daily-data-aggregation would write, change or remove."""
-    would = asdict(daily_usage.aggregate(work, date.fromisoformat(partition), dry_run=True))
+    would = asdict(daily_usage.aggregate(context, date.fromisoformat(partition), dry_run=True))
     rows = [{"table": name, "rows": count} for name, count in would.items() if name != "date" and count]
     changed = sum(row["rows"] for row in rows)
     return rows, f"{partition}: {changed} rows would be written, changed or removed"
@@ -45,10 +45,10 @@ def backup(_work: StaffingContext, partition: str) -> DryRun:
     return rows, f"{plan.action}: {plan.tables} tables and {plan.files} files of {plan.night}"
 
 
-def maintenance(work: StaffingContext, partition: str) -> DryRun:
+def maintenance(context: StaffingContext, partition: str) -> DryRun:
     """Tells what weekly-maintenance would do, and what it would find."""
     options = maintenance_options(load_settings())
-    would = weekly_maintenance.run(work, date.fromisoformat(partition), **options, dry_run=True)
+    would = weekly_maintenance.run(context, date.fromisoformat(partition), **options, dry_run=True)
     rows = [
         {"step": deed.step, "subject": deed.subject, "would": deed.did, "amount": deed.amount}
         for deed in would.deeds[:SHOWN]
@@ -60,24 +60,24 @@ def maintenance(work: StaffingContext, partition: str) -> DryRun:
     return rows, f"{len(would.deeds)} things would be done; {len(would.findings)} would be told"
 
 
-def performance(work: StaffingContext, partition: str) -> DryRun:
+def performance(context: StaffingContext, partition: str) -> DryRun:
     """Tells what weekly-performance-analysis would find; no report is made."""
-    week = weekly_performance.analyse(work, date.fromisoformat(partition), dry_run=True).week
+    week = weekly_performance.analyse(context, date.fromisoformat(partition), dry_run=True).week
     rows = rows_of(week.findings, "severity", "subject", what=lambda finding: str(finding.what))
     return rows, f"{len(week.figures)} subjects would be summed up; {len(rows)} would be told"
 
 
-def invoices(work: StaffingContext, partition: str) -> DryRun:
+def invoices(context: StaffingContext, partition: str) -> DryRun:
     """Tells what monthly-invoice-generation would draft and issue."""
-    plan = monthly_invoices.plan(work, date.fromisoformat(partition))
+    plan = monthly_invoices.plan(context, date.fromisoformat(partition))
     summary = f"{plan.month}: {plan.issues} invoices of {plan.total:,} yen would be issued"
     return [_texts(vars(change)) for change in plan.changes], summary
 
 
-def reports(work: StaffingContext, partition: str) -> DryRun:
+def reports(context: StaffingContext, partition: str) -> DryRun:
     """Tells which versions of reports monthly-report-generation would make."""
     month = date.fromisoformat(partition)
-    rows = [_texts(version) for version in monthly_reports.plan(work, month)]
+    rows = [_texts(version) for version in monthly_reports.plan(context, month)]
     return rows, f"{month:%Y-%m}: {len(rows)} new versions of reports"
 
 

@@ -40,16 +40,22 @@ CHECKS: Final = [
 def invoices(context: dg.AssetExecutionContext, staffing: StaffingResource) -> Iterator[Any]:
     by = context.run.tags.get(REQUESTED_BY_TAG, monthly.SYSTEM)
     months = days(context)
-    with staffing.work() as work:
+    with staffing.open_context() as staffing_context:
         each_partition(
             context,
             months,
-            lambda month: run_metadata.of_invoices(work, month, monthly.run(work, month, by=by)),
+            lambda month: run_metadata.of_invoices(
+                staffing_context, month, monthly.run(staffing_context, month, by=by)
+            ),
             asset=INVOICES,
             retry=launches.INVOICE_RETRY,
         )
         with dagster_failures(context, launches.INVOICE_RETRY):
-            verdicts = [verdict for key, month in months for verdict in _verdicts(key, verifying.verify(work, month))]
+            verdicts = [
+                verdict
+                for key, month in months
+                for verdict in _verdicts(key, verifying.verify(staffing_context, month))
+            ]
     yield dg.MaterializeResult()
     yield from check_results(INVOICES, verifying.CHECKS, verdicts, none="no month")
 
@@ -78,8 +84,8 @@ def jobs() -> tuple[DeclaredJob, ...]:
 def unfinished_months(tick: Tick) -> Iterator[Request]:
     """The month before the tick, and earlier ones that were missed or wait for usage, each a run, in their order."""
     newest = shifted(business_day(tick.at).replace(day=1), -1)
-    with tick.resource.work() as work:
-        missing = monthly.unfinished_months(work, newest)
+    with tick.resource.open_context() as staffing_context:
+        missing = monthly.unfinished_months(staffing_context, newest)
     for month in missing:
         yield Request(JobParameters(target_date=month), run_key=f"{tick.at.isoformat()} {month}")
 

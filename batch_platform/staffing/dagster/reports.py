@@ -27,8 +27,8 @@ EVERY_REPORT: Final = dg.AssetCheckSpec(
 _SHOWN: Final = 5
 
 
-def _every_report(work: StaffingContext, months: Sequence[tuple[str, date]]) -> Iterator[dg.AssetCheckResult]:
-    verdicts = [_verdict(key, monthly.missing(work, month)) for key, month in months]
+def _every_report(context: StaffingContext, months: Sequence[tuple[str, date]]) -> Iterator[dg.AssetCheckResult]:
+    verdicts = [_verdict(key, monthly.missing(context, month)) for key, month in months]
     return check_results(_KEY, [EVERY_REPORT.name], verdicts, none="no month")
 
 
@@ -57,16 +57,16 @@ def _verdict(key: str, missing: list[str]) -> Verdict:
         )
     ],
 )
-def monthly_reports(work: StaffingContext, month: date) -> Metadata:
+def monthly_reports(context: StaffingContext, month: date) -> Metadata:
     """The month's reports as PDF (staffing.reports): of each company, the system, engineers and revenue. The same
     data makes no new version; a version is mailed once, when nothing of the month is missing."""
-    return run_metadata.of_reports(work, month, monthly.run(work, month))
+    return run_metadata.of_reports(context, month, monthly.run(context, month))
 
 
 def unreported_months(tick: Tick) -> Iterable[Request]:
     """From the first month that was reported to the last one that is over, those without any report."""
-    with tick.resource.work() as work:
-        months = monthly.unreported(work, business_day(tick.at))
+    with tick.resource.open_context() as context:
+        months = monthly.unreported(context, business_day(tick.at))
     for month in months:
         yield Request(JobParameters(target_date=month), run_key=f"{tick.at.isoformat()} {month}")
 

@@ -17,5 +17,5 @@ class StaffingResource(dg.ConfigurableResource["StaffingResource"]):
     postgres: dg.ResourceDependency[PostgresResource]
 
     @contextmanager
-    def work(self) -> Iterator[StaffingContext]:
+    def open_context(self) -> Iterator[StaffingContext]:
         yield build_context(self.postgres.pool(), load_settings())

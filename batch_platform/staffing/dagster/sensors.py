@@ -18,15 +18,15 @@ from batch_platform.staffing.weeks import WEEK, newest_sunday
 
 def missing_statuses(tick: Tick) -> Iterator[Request]:
     """Up to the day of the tick."""
-    with tick.resource.work() as work:
-        missing = statuses.missing_days(work, business_day(tick.at))
+    with tick.resource.open_context() as context:
+        missing = statuses.missing_days(context, business_day(tick.at))
     yield from in_stretches(tick, STATUSES, missing)
 
 
 def missing_usage(tick: Tick) -> Iterator[Request]:
     """Up to the day before the tick."""
-    with tick.resource.work() as work:
-        missing = usage.missing_days(work, business_day(tick.at))
+    with tick.resource.open_context() as context:
+        missing = usage.missing_days(context, business_day(tick.at))
     yield from in_stretches(tick, USAGE, missing)
 
 
@@ -44,8 +44,8 @@ def this_sunday(tick: Tick) -> Iterator[Request]:
 
 def missing_performance(tick: Tick) -> Iterator[Request]:
     """Up to the week that has ended, as far back as requests are kept."""
-    with tick.resource.work() as work:
-        missing = performance.missing_weeks(work, business_day(tick.at))
+    with tick.resource.open_context() as context:
+        missing = performance.missing_weeks(context, business_day(tick.at))
     yield from in_stretches(tick, PERFORMANCE, missing, step=WEEK)
 
 

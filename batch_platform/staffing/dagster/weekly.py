@@ -43,11 +43,11 @@ def maintenance(context: dg.AssetExecutionContext, staffing: StaffingResource) -
     verdicts: list[Verdict] = []
 
     def maintain(sunday: date) -> Metadata:
-        done = weekly_maintenance.run(work, sunday, **maintenance_options(load_settings()))
+        done = weekly_maintenance.run(staffing_context, sunday, **maintenance_options(load_settings()))
         verdicts.append(_verdict(_NOTHING_CRITICAL, sunday, done.findings, {"critical"}))
         return run_metadata.of_maintenance(done)
 
-    with staffing.work() as work:
+    with staffing.open_context() as staffing_context:
         each_partition(context, days(context), maintain, asset=_MAINTENANCE)
     yield dg.MaterializeResult()
     yield from check_results(_MAINTENANCE, [_NOTHING_CRITICAL.name], verdicts, none="no Sunday")
@@ -64,11 +64,11 @@ def performance(context: dg.AssetExecutionContext, staffing: StaffingResource) -
     verdicts: list[Verdict] = []
 
     def analyse(monday: date) -> Metadata:
-        done = weekly_performance.analyse(work, monday)
+        done = weekly_performance.analyse(staffing_context, monday)
         verdicts.append(_verdict(_NOTHING_WORSE, monday, done.week.findings, {"critical", "warning"}))
         return run_metadata.of_performance(done)
 
-    with staffing.work() as work:
+    with staffing.open_context() as staffing_context:
         each_partition(context, days(context), analyse, asset=_PERFORMANCE)
     yield dg.MaterializeResult()
     yield from check_results(_PERFORMANCE, [_NOTHING_WORSE.name], verdicts, none="no week")

@@ -30,39 +30,39 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
 
     With a `launcher` what a schedule would start runs as Dagster runs.
     """
-    from batch_platform.staffing.opening import open_work
+    from batch_platform.staffing.opening import open_context
 
     console = Console(highlight=False, markup=False)
-    with open_work(settings) as work:
-        month = story.loaded_month(work) or shifted(business_day(work.clock()).replace(day=1), -1)
+    with open_context(settings) as context:
+        month = story.loaded_month(context) or shifted(business_day(context.clock()).replace(day=1), -1)
         step(f"engineer staffing: 40 companies, 600 engineers, billed for {month:%Y-%m}")
-        story.load(work, month, step)
-        _days(work, month, launcher, step)
-        numbers = story.bill(work, month, step)
-        picture = story.picture(work, numbers[0], settings.home / "demo")
+        story.load(context, month, step)
+        _days(context, month, launcher, step)
+        numbers = story.bill(context, month, step)
+        picture = story.picture(context, numbers[0], settings.home / "demo")
         step(f"  one of them as a picture: {picture}")
-        mails.send(work, settings, numbers, step)
-        story.show(work, month, console)
+        mails.send(context, settings, numbers, step)
+        story.show(context, month, console)
     if launcher is not None:
         story.back_up(settings, step, console)
     console.print(_WHERE_NEXT.format(month=f"{month:%Y-%m}", day=last_day(month)), soft_wrap=True)
 
 
-def _days(work: StaffingContext, month: date, launcher: Launcher | None, step: Step) -> None:
+def _days(context: StaffingContext, month: date, launcher: Launcher | None, step: Step) -> None:
     """Statuses and usage of all days of the month, as the nightly jobs write them."""
     from batch_platform.staffing.jobs import STATUSES, USAGE
     from batch_platform.staffing.service import statuses, usage
 
     last = last_day(month)
-    if story.has_usage(work, last):
+    if story.has_usage(context, last):
         step("  statuses and usage of its days are written")
         return
     step("  running status and usage of its days")
     if launcher is None:
         for number in range((last - month).days + 1):
             day = month + timedelta(days=number)
-            statuses.write_day(work, day)
-            usage.aggregate(work, day)
+            statuses.write_day(context, day)
+            usage.aggregate(context, day)
         return
     for job in (STATUSES, USAGE):
         launcher.run(job, partition_range=(month.isoformat(), last.isoformat())).require_success()

@@ -26,13 +26,13 @@ _SOON_AGAIN: Final = "OUTBOX_RESEND_AFTER_SECONDS=2"
 _DONE: Final = ("accepted", "delivered")
 
 
-def send(work: StaffingContext, settings: Settings, numbers: Sequence[str], step: Step) -> None:
+def send(context: StaffingContext, settings: Settings, numbers: Sequence[str], step: Step) -> None:
     """Let a worker begin, kill it halfway, let another end it, and count what the sink has."""
-    keys = _keys(work, numbers)
-    if _sent(work, keys) < len(keys):
-        killed = _until(work, keys, len(keys) // 2, kill=True)
+    keys = _keys(context, numbers)
+    if _sent(context, keys) < len(keys):
+        killed = _until(context, keys, len(keys) // 2, kill=True)
         step(f"  a worker is killed after {killed} of {len(keys)} mails")
-        _until(work, keys, len(keys), kill=False)
+        _until(context, keys, len(keys), kill=False)
     times = _in_sink(settings, numbers)
     twice = [number for number, count in times.items() if count > 1]
     if twice:
@@ -40,7 +40,7 @@ def send(work: StaffingContext, settings: Settings, numbers: Sequence[str], step
     step(f"  the next one has ended it: {len(times)} invoices in the sink, each once")
 
 
-def _until(work: StaffingContext, keys: Sequence[str], count: int, *, kill: bool) -> int:
+def _until(context: StaffingContext, keys: Sequence[str], count: int, *, kill: bool) -> int:
     """Run a worker until so many mails are taken; how many were."""
     worker = subprocess.Popen(  # noqa: S603 (our own command line)
         ["/usr/bin/env", _SOON_AGAIN, sys.executable, "-c", _WORKER, "workers", "run", "notification-delivery"],
@@ -49,7 +49,7 @@ def _until(work: StaffingContext, keys: Sequence[str], count: int, *, kill: bool
     )
     end = time.monotonic() + _PATIENCE_SECONDS
     try:
-        while (sent := _sent(work, keys)) < count and time.monotonic() < end:
+        while (sent := _sent(context, keys)) < count and time.monotonic() < end:
             time.sleep(0.02)
     finally:
         worker.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
@@ -57,16 +57,16 @@ def _until(work: StaffingContext, keys: Sequence[str], count: int, *, kill: bool
     return sent
 
 
-def _keys(work: StaffingContext, numbers: Sequence[str]) -> list[str]:
+def _keys(context: StaffingContext, numbers: Sequence[str]) -> list[str]:
     from batch_platform.staffing.service.invoices import notices, reading
 
-    return [notices.key(reading.invoice(work, number)["id"]) for number in numbers]
+    return [notices.key(reading.invoice(context, number)["id"]) for number in numbers]
 
 
-def _sent(work: StaffingContext, keys: Sequence[str]) -> int:
+def _sent(context: StaffingContext, keys: Sequence[str]) -> int:
     from batch_platform.outbox.service import states
 
-    with work.store.snapshot() as session:
+    with context.store.snapshot() as session:
         return sum(state in _DONE for state in states(session.connection, "staffing", keys).values())
 
 

@@ -23,77 +23,77 @@ Step = Callable[[str], None]
 APPROVERS: Final = ("local:hanako", "local:taro")
 
 
-def loaded_month(work: StaffingContext) -> date | None:
+def loaded_month(context: StaffingContext) -> date | None:
     """The month that an earlier demo has billed: its companies were made for that one."""
-    with work.store.snapshot() as session:
+    with context.store.snapshot() as session:
         first = session.contract_start("K-002")
     return None if first is None else shifted(first, 11)
 
 
-def load(work: StaffingContext, month: date, step: Step) -> None:
+def load(context: StaffingContext, month: date, step: Step) -> None:
     """The facts; those that are there stay."""
     from batch_platform.staffing.service import loading
 
-    loaded = loading.load(work, lines(month))
+    loaded = loading.load(context, lines(month))
     step(f"  {sum(loaded.added.values()):,} facts loaded, {sum(loaded.skipped.values()):,} were there")
 
 
-def has_usage(work: StaffingContext, day: date) -> bool:
+def has_usage(context: StaffingContext, day: date) -> bool:
     """Whether a day's usage is written."""
     from batch_platform.staffing.service import usage
 
-    return bool(usage.systems(work, day - timedelta(days=1), day))
+    return bool(usage.systems(context, day - timedelta(days=1), day))
 
 
-def bill(work: StaffingContext, month: date, step: Step) -> list[str]:
+def bill(context: StaffingContext, month: date, step: Step) -> list[str]:
     """The month's invoices, drafted and issued by the word of two people; their numbers."""
     from batch_platform.staffing.service.invoices import drafting, reading, releasing
 
-    changed = drafting.draft(work, month, by="system")
+    changed = drafting.draft(context, month, by="system")
     step(f"  {changed} drafts are new")
     for person in APPROVERS:
-        seen = releasing.drafts(work, month)
+        seen = releasing.drafts(context, month)
         if not seen.count:
             break
-        try_release(work, month, person, seen, step)
-    rows, _ = reading.invoices(work, reading.Search(month=month), limit=500)
+        try_release(context, month, person, seen, step)
+    rows, _ = reading.invoices(context, reading.Search(month=month), limit=500)
     numbers = sorted(str(row["number"]) for row in rows if row["state"] == "issued" and row["kind"] == "invoice")
     step(f"  issued: {numbers[0]} to {numbers[-1]}" if numbers else "  nothing is issued")
     return numbers
 
 
-def try_release(work: StaffingContext, month: date, person: str, seen: Any, step: Step) -> None:
+def try_release(context: StaffingContext, month: date, person: str, seen: Any, step: Step) -> None:
     """One person's word, as the drafts were seen; who has said so before need not say it again."""
     from batch_platform.staffing.service.invoices import releasing
 
     if person in seen.proposed_by:
         return
-    done = releasing.release(work, month, by=person, count=seen.count, total=seen.total, record=_unrecorded)
+    done = releasing.release(context, month, by=person, count=seen.count, total=seen.total, record=_unrecorded)
     result = "it takes another person" if done.issued is None else f"{done.issued} invoices are issued"
     step(f"  {person.removeprefix('local:')} agrees to {seen.count} drafts of ¥{seen.total:,}: {result}")
 
 
-def picture(work: StaffingContext, number: str, folder: Path) -> Path:
+def picture(context: StaffingContext, number: str, folder: Path) -> Path:
     """The first page of an invoice's PDF as a picture."""
     from batch_platform.staffing.documents import pictures
     from batch_platform.staffing.service.invoices import reading
 
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{number}.png"
-    file.write_bytes(pictures.picture(reading.original(work, number)))
+    file.write_bytes(pictures.picture(reading.original(context, number)))
     return file
 
 
-def show(work: StaffingContext, month: date, console: Console) -> None:
+def show(context: StaffingContext, month: date, console: Console) -> None:
     """Engineers by status, and the month's invoices by state."""
     from batch_platform.staffing.service import statuses
     from batch_platform.staffing.service.invoices import monthly
 
     last = shifted(month, 1)
-    for row in statuses.counts_by_day(work, month, last)[-1:]:
+    for row in statuses.counts_by_day(context, month, last)[-1:]:
         counts = ", ".join(f"{status} {count}" for status, count in sorted(row["counts"].items()))
         console.print(f"  engineers on {row['day']}: {counts}")
-    with work.store.snapshot() as session:
+    with context.store.snapshot() as session:
         stands = monthly.outcome(session, month)
     states = ", ".join(f"{state} {count}" for state, count in sorted(stands.states.items()))
     console.print(f"  invoices of {stands.month}: {states}; ¥{stands.total:,} with tax")

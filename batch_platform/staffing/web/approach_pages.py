@@ -10,7 +10,7 @@ from batch_platform.core.audit import writes
 from batch_platform.kit import actions, lists
 from batch_platform.staffing.service import approaches
 from batch_platform.staffing.web.approaches import OCCURRENCES, RETRY
-from batch_platform.staffing.web.context import Acting, Work
+from batch_platform.staffing.web.context import Acting, Context
 from batch_platform.staffing.web.rendering import HOME, OPERATE, READ, ROWS, page
 from batch_platform.web.i18n import gettext as _
 
@@ -21,21 +21,21 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(APPROACHES, dependencies=READ)
-def approaches_page(request: Request, work: Work) -> Response:
+def approaches_page(request: Request, context: Context) -> Response:
     """All of them, with what is due next and what can be delivered again."""
-    failed, _more = approaches.occurrences(work, state="failed", limit=_FAILED)
+    failed, _more = approaches.occurrences(context, state="failed", limit=_FAILED)
     return page(
         request,
         "approaches",
-        rows=[{**row, "place": place} for place, row in enumerate(approaches.approaches(work))],
+        rows=[{**row, "place": place} for place, row in enumerate(approaches.approaches(context))],
         failed={row["approach_id"] for row in failed},
     )
 
 
 @router.get(f"{APPROACHES}/occurrences", dependencies=READ)
-def occurrences_page(request: Request, work: Work) -> Response:
+def occurrences_page(request: Request, context: Context) -> Response:
     """What became of each moment, the newest first."""
-    return page(request, "occurrences", shown=lists.page(work, OCCURRENCES, request.query_params, limit=ROWS))
+    return page(request, "occurrences", shown=lists.page(context, OCCURRENCES, request.query_params, limit=ROWS))
 
 
 @router.post(f"{APPROACHES}/{{approach_id:path}}/retry", dependencies=OPERATE)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from batch_platform.kit import lists
 from batch_platform.staffing.service import backup_reading
 from batch_platform.staffing.web.backups import BACKUPS
-from batch_platform.staffing.web.context import Work
+from batch_platform.staffing.web.context import Context
 from batch_platform.staffing.web.rendering import HOME, READ, ROWS, page
 from batch_platform.web.api.strict import IsoDate
 
@@ -19,13 +19,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(NIGHTS, dependencies=READ)
-def backups_page(request: Request, work: Work) -> Response:
+def backups_page(request: Request, context: Context) -> Response:
     """Nights, the newest first."""
-    return page(request, "backups", shown=lists.page(work, BACKUPS, request.query_params, limit=ROWS))
+    return page(request, "backups", shown=lists.page(context, BACKUPS, request.query_params, limit=ROWS))
 
 
 @router.get(f"{NIGHTS}/{{night}}", dependencies=READ)
-def night_page(request: Request, work: Work, night: Annotated[IsoDate, Path()]) -> Response:
+def night_page(request: Request, context: Context, night: Annotated[IsoDate, Path()]) -> Response:
     """A night with all of its proofs."""
-    row, proofs = backup_reading.night(work, night)
+    row, proofs = backup_reading.night(context, night)
     return page(request, "backup", row=row, proofs=proofs)

@@ -16,7 +16,7 @@ from batch_platform.staffing.months import parse_month, shifted
 from batch_platform.staffing.service import StaffingContext
 from batch_platform.staffing.service.invoices import monthly, reading, releasing, voiding
 from batch_platform.staffing.store.originals import PDF
-from batch_platform.staffing.web.context import Work
+from batch_platform.staffing.web.context import Context
 from batch_platform.staffing.web.invoice_lists import INVOICES
 from batch_platform.staffing.web.rendering import HOME, READ, ROWS, page
 from batch_platform.web.api.strict import Month, QueryInt
@@ -32,14 +32,14 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(LIST, dependencies=READ)
-def invoices_page(request: Request, work: Work) -> Response:
+def invoices_page(request: Request, context: Context) -> Response:
     """The search, by date, amount and counterparty with ranges."""
-    shown = lists.page(work, INVOICES, request.query_params, limit=ROWS)
-    return page(request, "invoices", shown=shown, month=shown.filters.month or _last_month(work))
+    shown = lists.page(context, INVOICES, request.query_params, limit=ROWS)
+    return page(request, "invoices", shown=shown, month=shown.filters.month or _last_month(context))
 
 
 @router.get(MONTH, dependencies=READ)
-def month_page(request: Request, work: Work, month: OfMonth) -> Response:
+def month_page(request: Request, context: Context, month: OfMonth) -> Response:
     """How a month stands, and the drafts that wait for people."""
     first = parse_month(month)
     return page(
@@ -48,37 +48,37 @@ def month_page(request: Request, work: Work, month: OfMonth) -> Response:
         month=month,
         before=f"{shifted(first, -1):%Y-%m}",
         after=f"{shifted(first, 1):%Y-%m}",
-        outcome=monthly.standing(work, first),
-        drafts=releasing.drafts(work, first),
+        outcome=monthly.standing(context, first),
+        drafts=releasing.drafts(context, first),
     )
 
 
 @router.get(INVOICE, dependencies=READ)
-def invoice_page(request: Request, work: Work, invoice: str) -> Response:
+def invoice_page(request: Request, context: Context, invoice: str) -> Response:
     """One with what its document says, its history, and what people have proposed."""
-    row = reading.invoice(work, invoice)
+    row = reading.invoice(context, invoice)
     name = str(row["id"])
     return page(
         request,
         "invoice",
         row=row,
-        bill=reading.bill(work, name),
-        history=reading.history(work, row["id"]),
-        proposals=voiding.proposals(work, row["id"]),
+        bill=reading.bill(context, name),
+        history=reading.history(context, row["id"]),
+        proposals=voiding.proposals(context, row["id"]),
     )
 
 
 @router.get(f"{INVOICE}/pdf", dependencies=READ)
-def pdf(work: Work, invoice: str) -> Response:
+def pdf(context: Context, invoice: str) -> Response:
     """The document: the original, or of a draft what it would be."""
-    name, content = _document(work, invoice)
+    name, content = _document(context, invoice)
     return sent(content, PDF, f"{name}.pdf")
 
 
 @router.get(f"{INVOICE}/picture", dependencies=READ)
-def picture(work: Work, invoice: str, number: QueryInt = 1) -> Response:
+def picture(context: Context, invoice: str, number: QueryInt = 1) -> Response:
     """A page of the document as a picture."""
-    name, content = _document(work, invoice)
+    name, content = _document(context, invoice)
     return sent(drawn(content, number), PNG, f"{name}.png")
 
 
@@ -97,14 +97,14 @@ def sent(content: bytes, media_type: str, filename: str) -> Response:
     return Response(content, media_type=media_type, headers=headers)
 
 
-def _document(work: StaffingContext, invoice: str) -> tuple[str, bytes]:
-    row: dict[str, Any] = reading.invoice(work, invoice)
+def _document(context: StaffingContext, invoice: str) -> tuple[str, bytes]:
+    row: dict[str, Any] = reading.invoice(context, invoice)
     name = str(row["id"])
     if row["number"] is None:
-        return "DRAFT", reading.render(work, name).pdf
-    return row["number"], reading.original(work, name)
+        return "DRAFT", reading.render(context, name).pdf
+    return row["number"], reading.original(context, name)
 
 
-def _last_month(work: StaffingContext) -> str:
-    today: date = business_day(work.clock())
+def _last_month(context: StaffingContext) -> str:
+    today: date = business_day(context.clock())
     return f"{shifted(today.replace(day=1), -1):%Y-%m}"

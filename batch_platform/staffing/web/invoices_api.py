@@ -13,7 +13,7 @@ from batch_platform.kit import actions
 from batch_platform.staffing.months import parse_month
 from batch_platform.staffing.service.invoices import reading, releasing, verifying, voiding
 from batch_platform.staffing.store.originals import PDF
-from batch_platform.staffing.web.context import Acting, Work
+from batch_platform.staffing.web.context import Acting, Context
 from batch_platform.staffing.web.invoice_actions import CREDIT, ISSUE, VOID
 from batch_platform.staffing.web.invoice_schemas import (
     CreditAnswer,
@@ -42,38 +42,38 @@ OfMonth = Annotated[Month, Path(alias="month", description="The billed month, YY
 
 
 @router.get("/months/{month}/drafts", dependencies=READ)
-def show_drafts(month: OfMonth, work: Work) -> Envelope[DraftsAnswer]:
+def show_drafts(month: OfMonth, context: Context) -> Envelope[DraftsAnswer]:
     """The drafts of a month that wait for people, as `issue` wants them seen."""
-    return Envelope(data=DraftsAnswer.of(releasing.drafts(work, parse_month(month))))
+    return Envelope(data=DraftsAnswer.of(releasing.drafts(context, parse_month(month))))
 
 
 @router.get("/months/{month}/verification", dependencies=READ)
-def verify_month(month: OfMonth, work: Work) -> Envelope[VerificationAnswer]:
+def verify_month(month: OfMonth, context: Context) -> Envelope[VerificationAnswer]:
     """The month worked out again from the facts."""
-    wrong = verifying.verify(work, parse_month(month))
+    wrong = verifying.verify(context, parse_month(month))
     differences = [DifferenceAnswer(**plain(each)) for each in wrong]
     return Envelope(data=VerificationAnswer(equal=not wrong, differences=differences))
 
 
 @router.get("/{invoice}", dependencies=READ, responses=MISSING)
-def show_invoice(invoice: Named, work: Work, response: Response) -> Envelope[InvoiceDetailAnswer]:
+def show_invoice(invoice: Named, context: Context, response: Response) -> Envelope[InvoiceDetailAnswer]:
     """One with its history. Its ETag goes into the If-Match of what is decided about it."""
-    row = reading.invoice(work, invoice)
+    row = reading.invoice(context, invoice)
     response.headers["ETag"] = f'"{row["revision"]}"'
-    history, proposals = reading.history(work, row["id"]), voiding.proposals(work, row["id"])
+    history, proposals = reading.history(context, row["id"]), voiding.proposals(context, row["id"])
     return Envelope(data=InvoiceDetailAnswer.of(row, history=history, proposals=proposals))
 
 
 @router.get("/{invoice}/pdf", dependencies=READ, response_class=Response, responses=BINARY)
-def download_invoice(invoice: Named, work: Work) -> Response:
+def download_invoice(invoice: Named, context: Context) -> Response:
     """The original as it was issued. 409: it is not."""
-    return _pdf(reading.original(work, invoice), invoice)
+    return _pdf(reading.original(context, invoice), invoice)
 
 
 @router.get("/{invoice}/preview", dependencies=READ, response_class=Response, responses=BINARY)
-def preview_invoice(invoice: Named, work: Work) -> Response:
+def preview_invoice(invoice: Named, context: Context) -> Response:
     """Printed anew: the same bytes as were issued, of a draft under the number DRAFT. 409: there is no document."""
-    return _pdf(reading.render(work, invoice).pdf, invoice)
+    return _pdf(reading.render(context, invoice).pdf, invoice)
 
 
 def _pdf(content: bytes, name: str) -> Response:

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from batch_platform.kit import lists
 from batch_platform.staffing.web.approaches import APPROACHES, OCCURRENCES
 from batch_platform.staffing.web.backups import BACKUPS
-from batch_platform.staffing.web.context import Work
+from batch_platform.staffing.web.context import Context
 from batch_platform.staffing.web.invoice_lists import INVOICES
 from batch_platform.staffing.web.maintenance import FINDINGS, RETENTION, RUNS
 from batch_platform.staffing.web.performance import FIGURES, WEEKS
@@ -23,4 +23,4 @@ LISTS: Final = (
 )
 
 router = APIRouter(prefix="/api/staffing", tags=["staffing"])
-lists.routes(router, LISTS, context=Work, permission="staffing:read")
+lists.routes(router, LISTS, context=Context, permission="staffing:read")

@@ -13,7 +13,7 @@ from batch_platform.staffing.instants import business_day
 from batch_platform.staffing.service import StaffingContext, overview, statuses, usage
 from batch_platform.staffing.store.statements import Row
 from batch_platform.staffing.web import charts
-from batch_platform.staffing.web.context import Work
+from batch_platform.staffing.web.context import Context
 from batch_platform.staffing.web.rendering import CHART_DAYS, HOME, READ, page
 from batch_platform.web.i18n import N_
 
@@ -21,11 +21,11 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(HOME, dependencies=READ)
-def overview_page(request: Request, work: Work) -> Response:
+def overview_page(request: Request, context: Context) -> Response:
     """Engineers by status, what waits or has failed, and how far each job has come."""
-    today = business_day(work.clock())
-    days = statuses.counts_by_day(work, today - timedelta(days=CHART_DAYS), today)
-    figures = overview.overview(work)
+    today = business_day(context.clock())
+    days = statuses.counts_by_day(context, today - timedelta(days=CHART_DAYS), today)
+    figures = overview.overview(context)
     return page(
         request,
         "overview",
@@ -34,15 +34,15 @@ def overview_page(request: Request, work: Work) -> Response:
         chart=charts.statuses(days),
         figures=figures,
         backup_age=BACKUP_AGE,
-        runs=_runs(work, figures, today),
+        runs=_runs(context, figures, today),
     )
 
 
-def _runs(work: StaffingContext, figures: Row, today: date) -> list[dict[str, Any]]:
+def _runs(context: StaffingContext, figures: Row, today: date) -> list[dict[str, Any]]:
     """How far each job has come: its newest partition, when that was written, and how many days are missing."""
     missing = {
-        "engineer-status-update": len(statuses.missing_days(work, today)),
-        "daily-data-aggregation": len(usage.missing_days(work, today)),
+        "engineer-status-update": len(statuses.missing_days(context, today)),
+        "daily-data-aggregation": len(usage.missing_days(context, today)),
     }
     month = figures["invoice_month"]
     newest = {

@@ -10,7 +10,7 @@ from batch_platform.core.audit import writes
 from batch_platform.kit import actions, lists
 from batch_platform.staffing.service.reports import reading
 from batch_platform.staffing.store.originals import PDF
-from batch_platform.staffing.web.context import Acting, Work
+from batch_platform.staffing.web.context import Acting, Context
 from batch_platform.staffing.web.invoice_pages import PNG, drawn, sent
 from batch_platform.staffing.web.rendering import HOME, OPERATE, READ, ROWS, page
 from batch_platform.staffing.web.reports import MAIL, REPORTS
@@ -24,28 +24,28 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(LIST, dependencies=READ)
-def reports_page(request: Request, work: Work) -> Response:
+def reports_page(request: Request, context: Context) -> Response:
     """Reports, the newest first."""
-    return page(request, "reports", shown=lists.page(work, REPORTS, request.query_params, limit=ROWS))
+    return page(request, "reports", shown=lists.page(context, REPORTS, request.query_params, limit=ROWS))
 
 
 @router.get(REPORT, dependencies=READ)
-def report_page(request: Request, work: Work, report_id: str) -> Response:
+def report_page(request: Request, context: Context, report_id: str) -> Response:
     """One as it looks."""
-    return page(request, "report", row=reading.report(work, report_id))
+    return page(request, "report", row=reading.report(context, report_id))
 
 
 @router.get(f"{REPORT}/pdf", dependencies=READ)
-def pdf(work: Work, report_id: str) -> Response:
+def pdf(context: Context, report_id: str) -> Response:
     """It as it was stored."""
-    row, content = reading.pdf(work, report_id)
+    row, content = reading.pdf(context, report_id)
     return sent(content, PDF, row["filename"])
 
 
 @router.get(f"{REPORT}/picture", dependencies=READ)
-def picture(work: Work, report_id: str, number: QueryInt = 1) -> Response:
+def picture(context: Context, report_id: str, number: QueryInt = 1) -> Response:
     """A page of it as a picture."""
-    row, content = reading.pdf(work, report_id)
+    row, content = reading.pdf(context, report_id)
     return sent(drawn(content, number), PNG, f"{row['filename']}.png")
 
 

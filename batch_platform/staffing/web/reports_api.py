@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Response
 from batch_platform.kit import actions
 from batch_platform.staffing.service.reports import reading
 from batch_platform.staffing.store.originals import PDF
-from batch_platform.staffing.web.context import Acting, Work
+from batch_platform.staffing.web.context import Acting, Context
 from batch_platform.staffing.web.reports import MAIL, Mailing, ReportAnswer
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api.envelope import Envelope
@@ -23,9 +23,9 @@ READ = [requires("staffing:read")]
 
 
 @router.get("/{report_id}", dependencies=READ, responses=documented(404))
-def show_report(report_id: ReportId, work: Work) -> Envelope[ReportAnswer]:
+def show_report(report_id: ReportId, context: Context) -> Envelope[ReportAnswer]:
     """A version of a report."""
-    return Envelope(data=ReportAnswer.of(reading.report(work, report_id)))
+    return Envelope(data=ReportAnswer.of(reading.report(context, report_id)))
 
 
 @router.get(
@@ -34,9 +34,9 @@ def show_report(report_id: ReportId, work: Work) -> Envelope[ReportAnswer]:
     response_class=Response,
     responses={**documented(404, 409), 200: {"content": {PDF: {"schema": {"type": "string", "format": "binary"}}}}},
 )
-def download_report(report_id: ReportId, work: Work) -> Response:
+def download_report(report_id: ReportId, context: Context) -> Response:
     """Its PDF as it was stored. 409: it has failed."""
-    row, content = reading.pdf(work, report_id)
+    row, content = reading.pdf(context, report_id)
     called = f"attachment; filename*=UTF-8''{quote(row['filename'], safe='')}"
     return Response(
         content,

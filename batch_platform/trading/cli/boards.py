@@ -10,7 +10,7 @@ from batch_platform.core.terminal import chosen, print_json
 from batch_platform.kit.options import Json
 from batch_platform.trading import answer, printing
 from batch_platform.trading.cli.options import At, Campaign, Wallet
-from batch_platform.trading.opening import open_work
+from batch_platform.trading.opening import open_context
 from batch_platform.trading.series import Period
 
 
@@ -18,8 +18,8 @@ def leaderboard_command(campaign: Campaign = None, at: At = None, as_json: Json 
     """Show who leads at a snapshot, and who has no rank and why."""
     from batch_platform.trading.service import boards
 
-    with open_work() as work:
-        board = boards.leaderboard(work, campaign or work.campaign, at=at)
+    with open_context() as context:
+        board = boards.leaderboard(context, campaign or context.campaign, at=at)
     if as_json:
         print_json(printing.board_json(board))
     else:
@@ -30,8 +30,8 @@ def snapshots_command(campaign: Campaign = None, at: At = None, as_json: Json = 
     """Show what portfolios were worth at a snapshot, or at all that thinning has left."""
     from batch_platform.trading.service import boards
 
-    with open_work() as work:
-        rows = boards.snapshots(work, campaign or work.campaign, at=at)
+    with open_context() as context:
+        rows = boards.snapshots(context, campaign or context.campaign, at=at)
     if as_json:
         print_json([answer.snapshot(row) for row in rows])
     else:
@@ -42,8 +42,8 @@ def portfolio_command(wallet: Wallet, campaign: Campaign = None, at: At = None, 
     """Show what a player has and what it is worth, now or at any past instant."""
     from batch_platform.trading.service.portfolio import portfolio
 
-    with open_work() as work:
-        seen = portfolio(work, campaign or work.campaign, wallet, at=at)
+    with open_context() as context:
+        seen = portfolio(context, campaign or context.campaign, wallet, at=at)
     if as_json:
         print_json(printing.portfolio_json(seen))
     else:
@@ -61,8 +61,8 @@ def pnl_command(
     from batch_platform.trading.service.pnl import pnl
 
     of = chosen("period", period, Period)
-    with open_work() as work:
-        shown = pnl(work, campaign or work.campaign, wallet, of, at=at)
+    with open_context() as context:
+        shown = pnl(context, campaign or context.campaign, wallet, of, at=at)
     if as_json:
         print_json(printing.pnl_json(shown))
     else:

@@ -14,7 +14,7 @@ from batch_platform.core.terminal import print_json, say, showing
 from batch_platform.kit.options import DryRun, File, Json
 from batch_platform.trading import printing
 from batch_platform.trading.cli.options import Campaign, acting, instant
-from batch_platform.trading.opening import open_work
+from batch_platform.trading.opening import open_context
 from batch_platform.trading.service.contests import LOAD
 
 
@@ -52,8 +52,8 @@ def replay_command(
     from batch_platform.trading.service import contests
 
     lines = read_lines(file)
-    with open_work() as work, showing("playing"):
-        replayed = contests.replay(work, lines, until=until)
+    with open_context() as context, showing("playing"):
+        replayed = contests.replay(context, lines, until=until)
     if as_json:
         say(json.dumps(replayed, ensure_ascii=False, indent=1))
     else:
@@ -64,8 +64,8 @@ def export_command(campaign: Campaign = None) -> None:
     """Print a campaign as the lines of a contest, which `replay` and `load` take."""
     from batch_platform.trading.service.export import export
 
-    with open_work() as work, showing("reading"):
-        lines = export(work, campaign or work.campaign)
+    with open_context() as context, showing("reading"):
+        lines = export(context, campaign or context.campaign)
     for line in lines:
         say(line.decode())
 
@@ -74,8 +74,8 @@ def verify_command(campaign: Campaign = None, as_json: Json = False) -> None:
     """Make everything of a campaign again from its facts. Prints equal, or the differences and exits 1."""
     from batch_platform.trading.service.verify import verify
 
-    with open_work() as work, showing("verifying"):
-        verified = verify(work, campaign or work.campaign)
+    with open_context() as context, showing("verifying"):
+        verified = verify(context, campaign or context.campaign)
     if as_json:
         print_json(printing.verification_json(verified))
     else:

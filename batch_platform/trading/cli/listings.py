@@ -12,7 +12,7 @@ from batch_platform.core.terminal import print_json, print_rows
 from batch_platform.kit.options import Json
 from batch_platform.trading import answer
 from batch_platform.trading.cli.options import Campaign
-from batch_platform.trading.opening import open_work
+from batch_platform.trading.opening import open_context
 
 if TYPE_CHECKING:
     from batch_platform.trading.answer import Row
@@ -30,38 +30,38 @@ campaigns_app = _group("The competitions.")
 
 
 @tokens_app.callback()
-def tokens_command(context: typer.Context, campaign: Campaign = None, as_json: Json = False) -> None:
+def tokens_command(command: typer.Context, campaign: Campaign = None, as_json: Json = False) -> None:
     """List the tokens of a campaign with their newest prices."""
     from batch_platform.trading.service import listings
 
-    if context.invoked_subcommand is not None:
+    if command.invoked_subcommand is not None:
         return
-    with open_work() as work:
-        rows = listings.tokens(work, campaign or work.campaign)
+    with open_context() as context:
+        rows = listings.tokens(context, campaign or context.campaign)
     _show(rows, _TOKEN, as_json=as_json, empty="no tokens")
 
 
 @prices_app.callback()
-def prices_command(context: typer.Context, campaign: Campaign = None, as_json: Json = False) -> None:
+def prices_command(command: typer.Context, campaign: Campaign = None, as_json: Json = False) -> None:
     """List the newest accepted prices with their ages in seconds."""
     from batch_platform.trading.service import listings
 
-    if context.invoked_subcommand is not None:
+    if command.invoked_subcommand is not None:
         return
-    with open_work() as work:
-        rows = listings.prices(work, campaign or work.campaign)
+    with open_context() as context:
+        rows = listings.prices(context, campaign or context.campaign)
     _show(rows, _PRICE, as_json=as_json, empty="no prices")
 
 
 @rates_app.callback()
-def rates_command(context: typer.Context, campaign: Campaign = None, as_json: Json = False) -> None:
+def rates_command(command: typer.Context, campaign: Campaign = None, as_json: Json = False) -> None:
     """List interest rates (percent a year, from a day on) and funding rates (of 8 hours, from a moment on)."""
     from batch_platform.trading.service import listings
 
-    if context.invoked_subcommand is not None:
+    if command.invoked_subcommand is not None:
         return
-    with open_work() as work:
-        interest, funding = listings.rates(work, campaign or work.campaign)
+    with open_context() as context:
+        interest, funding = listings.rates(context, campaign or context.campaign)
     if as_json:
         print_json(answer.json_of({"interest": interest, "funding": funding}))
         return
@@ -70,26 +70,26 @@ def rates_command(context: typer.Context, campaign: Campaign = None, as_json: Js
 
 
 @pools_app.callback()
-def pools_command(context: typer.Context, campaign: Campaign = None, as_json: Json = False) -> None:
+def pools_command(command: typer.Context, campaign: Campaign = None, as_json: Json = False) -> None:
     """List the pools of liquid staking with what one token is worth in its base."""
     from batch_platform.trading.service import listings
 
-    if context.invoked_subcommand is not None:
+    if command.invoked_subcommand is not None:
         return
-    with open_work() as work:
-        rows = listings.pools(work, campaign or work.campaign)
+    with open_context() as context:
+        rows = listings.pools(context, campaign or context.campaign)
     _show(rows, ("base", "lst", "exchange_rate", "first_rate", "interest_rate"), as_json=as_json, empty="no pools")
 
 
 @campaigns_app.callback()
-def campaigns_command(context: typer.Context, as_json: Json = False) -> None:
+def campaigns_command(command: typer.Context, as_json: Json = False) -> None:
     """List the campaigns, live ones and loaded contests."""
     from batch_platform.trading.service import listings
 
-    if context.invoked_subcommand is not None:
+    if command.invoked_subcommand is not None:
         return
-    with open_work() as work:
-        rows = listings.campaigns(work)
+    with open_context() as context:
+        rows = listings.campaigns(context)
     _show(rows, _CAMPAIGN, as_json=as_json, empty="no campaigns")
 
 

@@ -11,7 +11,7 @@ import typer
 from batch_platform.kit import session
 from batch_platform.kit.options import parser
 from batch_platform.trading.instants import parse_instant
-from batch_platform.trading.opening import open_work
+from batch_platform.trading.opening import open_context
 
 if TYPE_CHECKING:
     pass
@@ -29,5 +29,5 @@ At = Annotated[
 ]
 Wallet = Annotated[str, typer.Argument(metavar="WALLET", help="The wallet address; of a loaded player the id.")]
 
-acting = partial(session.of_command, open_work)
+acting = partial(session.of_command, open_context)
 """Whoever types the command."""

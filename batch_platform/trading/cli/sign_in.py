@@ -13,7 +13,7 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import print_json, say
 from batch_platform.kit.options import Json
 from batch_platform.settings import load_settings
-from batch_platform.trading.opening import open_work
+from batch_platform.trading.opening import open_context
 
 
 @writes("session.start")
@@ -29,9 +29,9 @@ def sign_in_command(
         raise InvalidInput(
             "sign-in-elsewhere", "players sign in by their wallets; this command works in the local environment only"
         )
-    with open_work(settings) as work:
-        log = Log(work.pool, work.clock, f"cli:{system_user()}")
-        token = players.issue(work, wallet, log, secrets.token_bytes)
+    with open_context(settings) as context:
+        log = Log(context.pool, context.clock, f"cli:{system_user()}")
+        token = players.issue(context, wallet, log, secrets.token_bytes)
     if as_json:
         print_json({"token": token.text, "wallet_address": token.wallet, "expires_at": token.expires_at})
     else:

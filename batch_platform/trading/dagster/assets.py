@@ -29,18 +29,18 @@ asset = partial(assets.asset, "trading", kinds={"postgres"})
 
 
 @asset(days, partitions_def=DAYS)
-def interest_index(work: TradingContext, day: date) -> Metadata:
+def interest_index(trading_context: TradingContext, day: date) -> Metadata:
     """Percent a year, summed up over all days of staking (trading.interest_index): the rate of each UTC day that has
     ended, the days before it first."""
-    recurring.accrue_day(work, day)
-    return run_metadata.of_interest(work, day)
+    recurring.accrue_day(trading_context, day)
+    return run_metadata.of_interest(trading_context, day)
 
 
 @asset(days, partitions_def=DAYS, deps=[interest_index])
-def lst_rates(work: TradingContext, day: date) -> Metadata:
+def lst_rates(trading_context: TradingContext, day: date) -> Metadata:
     """What liquid staking tokens are worth in what is staked (trading.lst_rates), written in the same step as the
     interest index of the day."""
-    return run_metadata.of_lst_rates(work, day)
+    return run_metadata.of_lst_rates(trading_context, day)
 
 
 @dg.asset(
@@ -56,33 +56,33 @@ def portfolio_snapshots(context: dg.AssetExecutionContext, trading: TradingResou
     taken: list[tuple[str, datetime]] = []
 
     def take(hour: datetime) -> Metadata:
-        by_campaign = recurring.take_hour(work, hour)
+        by_campaign = recurring.take_hour(trading_context, hour)
         taken.extend((name, snapshots.at) for name, snapshots in by_campaign.items())
         return run_metadata.of_snapshots(by_campaign)
 
-    with trading.work() as work:
+    with trading.open_context() as trading_context:
         each_partition(context, instants(context), take, asset=SNAPSHOTS)
         with dagster_failures(context, STANDARD_RETRY):
-            ledger = invariants.of_each(work, invariants.ledger)
-            valued = [(name, invariants.valued(work, name, at)) for name, at in taken]
+            ledger = invariants.of_each(trading_context, invariants.ledger)
+            valued = [(name, invariants.valued(trading_context, name, at)) for name, at in taken]
     yield dg.MaterializeResult()
     yield from results(SNAPSHOT_CHECKS, [*ledger, *valued])
 
 
 @asset(instants, partitions_def=HOURS, deps=[portfolio_snapshots])
-def leaderboard(work: TradingContext, hour: datetime) -> Metadata:
+def leaderboard(trading_context: TradingContext, hour: datetime) -> Metadata:
     """Ranks at the hour by profit in percent, then in USD, and who is not ranked and why."""
-    return run_metadata.of_board(*recurring.boards_of_hour(work, hour))
+    return run_metadata.of_board(*recurring.boards_of_hour(trading_context, hour))
 
 
 @asset(days, partitions_def=SUNDAYS, deps=[portfolio_snapshots])
-def snapshot_retention(work: TradingContext, sunday: date) -> Metadata:
+def snapshot_retention(trading_context: TradingContext, sunday: date) -> Metadata:
     """Snapshots thinned as of a Sunday: of each player one in three hours once they are 30 days old, one a day after
     90. Weeks may be skipped, repeated or done at once: the same rows stay."""
-    return run_metadata.of_thinning(retention.prune(work, sunday, kind="live"))
+    return run_metadata.of_thinning(retention.prune(trading_context, sunday, kind="live"))
 
 
 @asset(campaigns, partitions_def=EACH_CAMPAIGN)
-def initial_distribution(work: TradingContext, campaign: str) -> Metadata:
+def initial_distribution(trading_context: TradingContext, campaign: str) -> Metadata:
     """What everybody starts with, for the players of a campaign who have not been given it: once each."""
-    return {"dagster/row_count": registration.distribute(work, campaign)}
+    return {"dagster/row_count": registration.distribute(trading_context, campaign)}

@@ -11,55 +11,55 @@ from batch_platform.trading.service import TradingContext, recurring, registrati
 from batch_platform.trading.service.recurring import days_to_accrue
 
 
-def prices(work: TradingContext, partition: str) -> DryRun:
+def prices(context: TradingContext, partition: str) -> DryRun:
     """Tells which tokens price-update would ask the sources for."""
-    rows = _tokens(work, lambda token: token.base_no is None)
+    rows = _tokens(context, lambda token: token.base_no is None)
     return rows, f"{len(rows)} tokens would be asked for, for the tick of {partition}"
 
 
-def interest(work: TradingContext, partition: str) -> DryRun:
+def interest(context: TradingContext, partition: str) -> DryRun:
     """Tells which days daily-interest would accrue."""
     last = date.fromisoformat(partition)
     rows = [
         {"campaign": campaign.name, "day": str(day)}
-        for campaign in recurring.live_campaigns(work)
+        for campaign in recurring.live_campaigns(context)
         for day in days_to_accrue(campaign, last)
     ]
     return rows, f"{len(rows)} days would be accrued, up to {last}"
 
 
-def funding(work: TradingContext) -> DryRun:
+def funding(context: TradingContext) -> DryRun:
     """Tells which perpetual futures funding-rate would ask a rate for."""
-    rows = _tokens(work, lambda token: token.perp_max_leverage is not None)
+    rows = _tokens(context, lambda token: token.perp_max_leverage is not None)
     return rows, f"{len(rows)} perpetual futures would be asked for"
 
 
-def snapshots(work: TradingContext, partition: str) -> DryRun:
+def snapshots(context: TradingContext, partition: str) -> DryRun:
     """Tells whom portfolio-snapshot would value."""
     rows = [
         {"campaign": row["name"], "at": text(row["at"]), "players": row["players"], "taken": row["is_taken"]}
-        for row in recurring.instants_of_hour(work, instant_of(partition))
+        for row in recurring.instants_of_hour(context, instant_of(partition))
     ]
     return rows, f"{sum(row['players'] for row in rows)} players would be valued"
 
 
-def thinning(work: TradingContext, partition: str) -> DryRun:
+def thinning(context: TradingContext, partition: str) -> DryRun:
     """Tells how many snapshots snapshot-retention would thin out."""
-    pruned = retention.prune(work, date.fromisoformat(partition), kind="live", dry_run=True)
+    pruned = retention.prune(context, date.fromisoformat(partition), kind="live", dry_run=True)
     return rows_of(pruned.campaigns, "campaign", "removed"), f"{pruned.removed} snapshots would go"
 
 
-def distribution(work: TradingContext, campaign: str) -> DryRun:
+def distribution(context: TradingContext, campaign: str) -> DryRun:
     """Tells how many players initial-distribution would grant."""
-    players = registration.distribute(work, campaign, dry_run=True)
+    players = registration.distribute(context, campaign, dry_run=True)
     return [{"campaign": campaign, "players": players}], f"{players} players would be granted"
 
 
-def _tokens(work: TradingContext, is_meant: Callable[[Token], bool]) -> list[dict[str, str]]:
+def _tokens(context: TradingContext, is_meant: Callable[[Token], bool]) -> list[dict[str, str]]:
     """Of all live campaigns."""
     return [
         {"campaign": campaign.name, "token": token.symbol}
-        for campaign in recurring.live_campaigns(work)
+        for campaign in recurring.live_campaigns(context)
         for token in campaign.tokens.values()
         if is_meant(token)
     ]

@@ -24,9 +24,11 @@ Windows = Sequence[tuple[str, datetime]]
 asset = partial(assets.asset, "trading", instants, kinds={"postgres"}, partitions_def=WINDOWS)
 
 
-def _index(work: TradingContext, windows: Windows) -> Iterator[dg.AssetCheckResult]:
+def _index(trading_context: TradingContext, windows: Windows) -> Iterator[dg.AssetCheckResult]:
     since, until = _span(windows)
-    return results(FUNDING_CHECKS, invariants.of_each(work, partial(invariants.index, since=since, until=until)))
+    return results(
+        FUNDING_CHECKS, invariants.of_each(trading_context, partial(invariants.index, since=since, until=until))
+    )
 
 
 def _span(windows: Windows) -> tuple[datetime, datetime]:
@@ -47,33 +49,33 @@ def _span(windows: Windows) -> tuple[datetime, datetime]:
 def price_ticks(context: dg.AssetExecutionContext, trading: TradingResource) -> Iterator[Any]:
     def tick(window: datetime) -> Metadata:
         with trading.sources() as sources:
-            outcomes = scheduled.tick_window(work, sources, window)
+            outcomes = scheduled.tick_window(trading_context, sources, window)
         if failed := scheduled.failures(outcomes):
             raise TransientFailure("no-tick", "no tick of {failures}", failures=", ".join(failed))
-        return run_metadata.of_prices(work, window, outcomes)
+        return run_metadata.of_prices(trading_context, window, outcomes)
 
-    with trading.work() as work:
+    with trading.open_context() as trading_context:
         windows = instants(context)
         each_partition(context, windows, tick, asset=PRICES)
         with dagster_failures(context, STANDARD_RETRY):
             since, until = _span(windows)
-            moved = invariants.of_each(work, partial(invariants.moved, since=since, until=until))
+            moved = invariants.of_each(trading_context, partial(invariants.moved, since=since, until=until))
     yield dg.MaterializeResult()
     yield from results(PRICE_CHECKS, moved)
 
 
 @asset(deps=[price_ticks])
-def perp_liquidations(work: TradingContext, window: datetime) -> Metadata:
+def perp_liquidations(trading_context: TradingContext, window: datetime) -> Metadata:
     """Positions that the ticks of ten minutes liquidated (trading.perp_positions), settled with them: by the
     scheduled tick, and by those that orders and looks at a portfolio brought about."""
-    return run_metadata.of_liquidations(work, window)
+    return run_metadata.of_liquidations(trading_context, window)
 
 
 @asset(deps=[price_ticks], check_specs=FUNDING_CHECKS, verify=_index)
-def funding_index(work: TradingContext, window: datetime) -> Metadata:
+def funding_index(trading_context: TradingContext, window: datetime) -> Metadata:
     """The sum of rate, price and seconds over all ticks of a token, in USD seconds (trading.price_ticks.j): what
     every position pays or is paid follows from it."""
-    return run_metadata.of_funding_index(work, window)
+    return run_metadata.of_funding_index(trading_context, window)
 
 
 TICK: Final = (price_ticks, perp_liquidations, funding_index)
@@ -81,8 +83,12 @@ TICK: Final = (price_ticks, perp_liquidations, funding_index)
 
 @dg.op(description="Asks for the present rates of perpetual futures; where there is none the former holds.")
 def fetch_funding_rates(context: dg.OpExecutionContext, trading: TradingResource) -> dg.Output[None]:
-    with dagster_failures(context, STANDARD_RETRY), trading.work() as work, trading.sources() as sources:
-        outcomes = scheduled.fetch_funding(work, sources)
+    with (
+        dagster_failures(context, STANDARD_RETRY),
+        trading.open_context() as trading_context,
+        trading.sources() as sources,
+    ):
+        outcomes = scheduled.fetch_funding(trading_context, sources)
         if failed := scheduled.failures(outcomes):
             raise TransientFailure("no-funding-rates", "no funding rates of {failures}", failures=", ".join(failed))
     return dg.Output(None, metadata=run_metadata.of_funding_rates(outcomes))

@@ -27,7 +27,7 @@ class TradingResource(dg.ConfigurableResource["TradingResource"]):
     postgres: dg.ResourceDependency[PostgresResource]
 
     @contextmanager
-    def work(self) -> Iterator[TradingContext]:
+    def open_context(self) -> Iterator[TradingContext]:
         yield TradingContext(self.postgres.pool(), utc_now)
 
     @contextmanager

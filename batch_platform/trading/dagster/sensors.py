@@ -24,23 +24,23 @@ _DAY: Final = timedelta(days=1)
 
 def due_tick(tick: Tick) -> Iterator[Request]:
     """The tick of these ten minutes, while they last."""
-    with tick.resource.work() as work:
-        is_late = window_of(work.clock()) != window_of(tick.at)
-        if not is_late and recurring.live_campaigns(work):
+    with tick.resource.open_context() as context:
+        is_late = window_of(context.clock()) != window_of(tick.at)
+        if not is_late and recurring.live_campaigns(context):
             yield Request(run_key=tick.at.isoformat())
 
 
 def each_time(tick: Tick) -> Iterator[Request]:
     """A run at each tick, where there is a live campaign."""
-    with tick.resource.work() as work:
-        if recurring.live_campaigns(work):
+    with tick.resource.open_context() as context:
+        if recurring.live_campaigns(context):
             yield Request(run_key=tick.at.isoformat())
 
 
 def missing_hours(tick: Tick) -> Iterator[Request]:
     """From the first hour without a snapshot to the last."""
-    with tick.resource.work() as work:
-        hours = recurring.missing_hours(work, tick.at)
+    with tick.resource.open_context() as context:
+        hours = recurring.missing_hours(context, tick.at)
     if hours:
         yield Request(run_key=tick.at.isoformat(), launch=of_hours(hours[0], hours[-1]))
 
@@ -51,8 +51,8 @@ def missing_days(tick: Tick) -> Iterator[Request]:
     Orders and ticks accrue days, too: the tables do not tell since when Dagster was away.
     """
     yesterday = tick.at.astimezone(UTC).date() - _DAY
-    with tick.resource.work() as work:
-        first = recurring.first_day(work)
+    with tick.resource.open_context() as context:
+        first = recurring.first_day(context)
     if first is not None:
         shown = map(date.fromisoformat, tick.instance.get_materialized_partitions(INTEREST_INDEX))
         first = max([first, *(day + _DAY for day in shown)])
@@ -62,7 +62,7 @@ def missing_days(tick: Tick) -> Iterator[Request]:
 
 def missing_weeks(tick: Tick) -> Iterator[Request]:
     """From the first Sunday as of which nobody has thinned to the last."""
-    with tick.resource.work() as work:
-        sundays = recurring.missing_weeks(work, tick.at.astimezone(UTC).date())
+    with tick.resource.open_context() as context:
+        sundays = recurring.missing_weeks(context, tick.at.astimezone(UTC).date())
     if sundays:
         yield Request(run_key=tick.at.isoformat(), launch=of_days(RETENTION, sundays[0], sundays[-1]))

@@ -31,16 +31,16 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
     It leaves an empty campaign behind in which people can play, where there is none. With a `launcher` what a
     schedule would start runs as a Dagster run.
     """
-    from batch_platform.trading.opening import open_work
+    from batch_platform.trading.opening import open_context
     from batch_platform.trading.settings import TradingSettings
 
     console = Console(highlight=False, markup=False)
-    with open_work(settings) as work:
-        bundled.run(work, step, console)
-        live.run(work, settings, step, console, launcher)
+    with open_context(settings) as context:
+        bundled.run(context, step, console)
+        live.run(context, settings, step, console, launcher)
         playground = settings.of(TradingSettings).campaign
-        with work.store.transaction() as session:
-            if open_campaign(session, playground, now=work.clock(), new_id=work.new_id):
+        with context.store.transaction() as session:
+            if open_campaign(session, playground, now=context.clock(), new_id=context.new_id):
                 step(f"  campaign {playground} is open to play in")
     console.print(_WHERE_NEXT.format(playground=playground), soft_wrap=True)
 

@@ -13,7 +13,7 @@ from batch_platform.core.failures import NotFound, PlatformError
 from batch_platform.kit import actions
 from batch_platform.trading.service import TradingContext, listings, overview
 from batch_platform.trading.web import administration as deeds
-from batch_platform.trading.web.context import Acting, Work
+from batch_platform.trading.web.context import Acting, Context
 from batch_platform.trading.web.players import HOME
 from batch_platform.trading.web.rendering import ADMINISTER, READ, Shown, link, page
 from batch_platform.web.access.dependencies import requires
@@ -130,10 +130,14 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(PLACE, dependencies=[requires(READ)])
 def administration_page(
-    request: Request, work: Work, campaign: Shown, q: Annotated[str, Query(max_length=100)] = "", offset: Offset = 0
+    request: Request,
+    context: Context,
+    campaign: Shown,
+    q: Annotated[str, Query(max_length=100)] = "",
+    offset: Offset = 0,
 ) -> Response:
     """What there is, and for administrators the forms that change it."""
-    return _page(request, work, campaign, q=q, offset=offset)
+    return _page(request, context, campaign, q=q, offset=offset)
 
 
 @router.post(f"{PLACE}/{{deed}}", dependencies=[requires(ADMINISTER)])
@@ -159,7 +163,7 @@ def act(request: Request, acting: Acting, campaign: Shown, deed: str, form: Form
 
 def _page(
     request: Request,
-    work: TradingContext,
+    context: TradingContext,
     campaign: str,
     *,
     q: str = "",
@@ -168,15 +172,15 @@ def _page(
     values: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> Response:
-    campaigns = listings.campaigns(work)
+    campaigns = listings.campaigns(context)
     there = any(row["name"] == campaign for row in campaigns)
-    rates, funding = listings.rates(work, campaign) if there else ([], [])
-    players, more = overview.players(work, campaign, q, limit=PLAYERS, offset=offset) if there else ([], False)
+    rates, funding = listings.rates(context, campaign) if there else ([], [])
+    players, more = overview.players(context, campaign, q, limit=PLAYERS, offset=offset) if there else ([], False)
     shown: dict[str, Any] = {
         "campaigns": campaigns,
         "row": next((row for row in campaigns if row["name"] == campaign), None),
-        "tokens": listings.tokens(work, campaign) if there else [],
-        "pools": listings.pools(work, campaign) if there else [],
+        "tokens": listings.tokens(context, campaign) if there else [],
+        "pools": listings.pools(context, campaign) if there else [],
         "rates": rates[::-1],
         "funding": funding[::-1][:PLAYERS],
         "players": players,
@@ -184,7 +188,7 @@ def _page(
     return page(
         request,
         "administration",
-        work,
+        context,
         campaign,
         deeds=DEEDS,
         opened=opened,

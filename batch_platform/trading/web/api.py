@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from batch_platform.core.audit import writes
 from batch_platform.trading.service import listings, market, registration
 from batch_platform.trading.service.registration import REGISTER, Profile
-from batch_platform.trading.web.context import Acting, CampaignName, Work
+from batch_platform.trading.web.context import Acting, CampaignName, Context
 from batch_platform.trading.web.players import CONTEST, OwnerOr, PlayerOr, wallet_of
 from batch_platform.trading.web.refusals import players_only
 from batch_platform.trading.web.schemas import (
@@ -36,9 +36,9 @@ router = APIRouter(prefix="/api", tags=["trading"])
 
 
 @router.get("/users/{wallet_address}", dependencies=OWNER, responses=MISSING)
-def show_user(wallet_address: WalletPath, work: Work, campaign: CampaignName) -> Envelope[UserAnswer]:
+def show_user(wallet_address: WalletPath, context: Context, campaign: CampaignName) -> Envelope[UserAnswer]:
     """A player. 404 for a wallet that is not registered: looking registers nobody."""
-    return Envelope(data=UserAnswer.of(registration.player(work, campaign, wallet_address)))
+    return Envelope(data=UserAnswer.of(registration.player(context, campaign, wallet_address)))
 
 
 @router.post(
@@ -69,14 +69,14 @@ def register(
 
 
 @router.get("/tokens", dependencies=ANYBODY, responses=MISSING)
-def list_tokens(work: Work, campaign: CampaignName) -> Envelope[TokensAnswer]:
+def list_tokens(context: Context, campaign: CampaignName) -> Envelope[TokensAnswer]:
     """All tokens of the competition."""
-    return Envelope(data=TokensAnswer(tokens=list(map(TokenAnswer.of, listings.tokens(work, campaign)))))
+    return Envelope(data=TokensAnswer(tokens=list(map(TokenAnswer.of, listings.tokens(context, campaign)))))
 
 
 @router.get("/prices", dependencies=ANYBODY, responses=MISSING)
 def list_prices(
-    work: Work,
+    context: Context,
     campaign: CampaignName,
     tokens: Annotated[
         Text | None, Query(description="Addresses of tokens, separated by commas; default: all.")
@@ -84,10 +84,10 @@ def list_prices(
 ) -> Envelope[PricesAnswer]:
     """The newest accepted prices."""
     addresses = None if tokens is None else [address.strip() for address in tokens.split(",")]
-    rows = listings.prices(work, campaign, addresses=addresses)
+    rows = listings.prices(context, campaign, addresses=addresses)
     prices = [PriceAnswer.of(row) for row in rows]
     oldest = max((price.age for price in prices), default=None)
-    tick, now = market.campaign(work, campaign).tick_at, work.clock()
+    tick, now = market.campaign(context, campaign).tick_at, context.clock()
     asked_at = now if tick is None else max(now, tick)
     return Envelope(data=PricesAnswer(prices=prices, timestamp=asked_at, tick=tick, prices_age=oldest))
 

@@ -15,7 +15,7 @@ from batch_platform.trading.service import TradingContext, boards, listings, ove
 from batch_platform.trading.service.looking import no_campaign
 from batch_platform.trading.service.registration import REGISTER, Profile
 from batch_platform.trading.web import charts, words
-from batch_platform.trading.web.context import Acting, Work
+from batch_platform.trading.web.context import Acting, Context
 from batch_platform.trading.web.players import CONTEST, HOME, PlayerOr, wallet_of
 from batch_platform.trading.web.refusals import players_only
 from batch_platform.trading.web.rendering import ADMINISTER, Shown, link, page, phase
@@ -38,43 +38,45 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(HOME, dependencies=ANYBODY)
 @router.get(f"{HOME}/live", dependencies=ANYBODY)
-def overview_page(request: Request, work: Work, campaign: Shown) -> Response:
+def overview_page(request: Request, context: Context, campaign: Shown) -> Response:
     """The competition; a part of it refreshes itself."""
     part = request.url.path == f"{HOME}/live"
-    return _overview(request, work, campaign, part=part)
+    return _overview(request, context, campaign, part=part)
 
 
 @router.post(f"{HOME}/join", dependencies=[requires(PlayerOr(ADMINISTER))])
 @writes(REGISTER)
 def join(request: Request, acting: Acting, campaign: Shown, form: Form) -> Response:
     """Register the wallet that has signed in; once, however often it is asked."""
-    work, wallet = acting.context, wallet_of(request)
+    context, wallet = acting.context, wallet_of(request)
     if wallet is None:
         raise players_only()
     profile = Profile(username=form["username"][:255] or None, email=form["email"][:255] or None)
     try:
-        registration.register(work, campaign, wallet, profile, record=acting.log.record)
+        registration.register(context, campaign, wallet, profile, record=acting.log.record)
     except PlatformError as error:
         if isinstance(error, NotFound):
             raise
-        return _overview(request, work, campaign, values=form, errors=field_errors(error))
-    there = link(work, campaign, f"/players/{wallet}")
+        return _overview(request, context, campaign, values=form, errors=field_errors(error))
+    there = link(context, campaign, f"/players/{wallet}")
     return redirect(request, there, message=_("You are in. Your first tokens are in your wallet."))
 
 
 @router.get(f"{HOME}/leaderboard", dependencies=ANYBODY)
-def leaderboard_page(request: Request, work: Work, campaign: Shown, at: str = "", offset: Offset = 0) -> Response:
+def leaderboard_page(
+    request: Request, context: Context, campaign: Shown, at: str = "", offset: Offset = 0
+) -> Response:
     """The board of an hour, ranked page by page, and below the first page who has no rank and why."""
     instant, errors = _instant(at)
-    hours = overview.instants(work, campaign, HOURS_SHOWN)
-    board = boards.ranking(work, campaign, at=instant, limit=ROWS, offset=offset)
-    unranked = boards.leaderboard(work, campaign, at=board.at).unranked if board.at and not offset else []
+    hours = overview.instants(context, campaign, HOURS_SHOWN)
+    board = boards.ranking(context, campaign, at=instant, limit=ROWS, offset=offset)
+    unranked = boards.leaderboard(context, campaign, at=board.at).unranked if board.at and not offset else []
     chosen = [] if board.at is None or board.at in hours else [board.at]
     hour = hours.index(board.at) if board.at in hours else None
     return page(
         request,
         "leaderboard",
-        work,
+        context,
         campaign,
         board=board,
         unranked=unranked,
@@ -84,49 +86,49 @@ def leaderboard_page(request: Request, work: Work, campaign: Shown, at: str = ""
         errors=errors,
         offset=offset,
         place=place(offset, ROWS, more=board.has_more),
-        mine=_standing(request, work, campaign, board.at),
+        mine=_standing(request, context, campaign, board.at),
     )
 
 
 @router.get(f"{HOME}/tokens", dependencies=ANYBODY)
-def tokens_page(request: Request, work: Work, campaign: Shown) -> Response:
+def tokens_page(request: Request, context: Context, campaign: Shown) -> Response:
     """All tokens with their newest prices."""
-    return page(request, "tokens", work, campaign, tokens=listings.tokens(work, campaign))
+    return page(request, "tokens", context, campaign, tokens=listings.tokens(context, campaign))
 
 
 @router.get(f"{HOME}/tokens/{{symbol}}", dependencies=ANYBODY)
-def token_page(request: Request, work: Work, campaign: Shown, symbol: str, period: str = "") -> Response:
+def token_page(request: Request, context: Context, campaign: Shown, symbol: str, period: str = "") -> Response:
     """A token: its prices with the marks of the player who looks, its funding, its rates."""
     chosen = Period(period) if period in set(Period) else Period.DAY
-    history = overview.token_history(work, campaign, symbol, chosen, wallet=wallet_of(request))
-    [token] = [row for row in listings.tokens(work, campaign) if row["symbol"] == symbol]
-    rates, _funding = listings.rates(work, campaign)
+    history = overview.token_history(context, campaign, symbol, chosen, wallet=wallet_of(request))
+    [token] = [row for row in listings.tokens(context, campaign) if row["symbol"] == symbol]
+    rates, _funding = listings.rates(context, campaign)
     return page(
         request,
         "token",
-        work,
+        context,
         campaign,
         token=token,
         period=chosen,
         history=history,
         chart=charts.prices(history),
         rates=[row for row in rates if row["token"] == symbol],
-        pool=next((row for row in listings.pools(work, campaign) if symbol in (row["base"], row["lst"])), None),
+        pool=next((row for row in listings.pools(context, campaign) if symbol in (row["base"], row["lst"])), None),
     )
 
 
 def card(request: Request) -> dict[str, Any] | None:
     """The competition that runs, for the dashboard; None where there is none."""
-    work: TradingContext = request.app.state.trading
-    row = next((row for row in listings.campaigns(work) if row["name"] == work.campaign), None)
+    context: TradingContext = request.app.state.trading
+    row = next((row for row in listings.campaigns(context) if row["name"] == context.campaign), None)
     if row is None:
         return None
-    board = boards.ranking(work, work.campaign, limit=1)
+    board = boards.ranking(context, context.campaign, limit=1)
     return {
         "home": HOME,
         "row": row,
-        "phase": phase(row, work.clock()),
-        "state": words.CAMPAIGN_STATES[phase(row, work.clock())],
+        "phase": phase(row, context.clock()),
+        "state": words.CAMPAIGN_STATES[phase(row, context.clock())],
         "signed": words.signed,
         "leader": board.ranked[0] if board.ranked else None,
     }
@@ -134,37 +136,37 @@ def card(request: Request) -> dict[str, Any] | None:
 
 def _overview(
     request: Request,
-    work: TradingContext,
+    context: TradingContext,
     campaign: str,
     *,
     part: bool = False,
     values: Any = None,
     errors: Any = None,
 ) -> Response:
-    campaigns = listings.campaigns(work)
+    campaigns = listings.campaigns(context)
     row = next((known for known in campaigns if known["name"] == campaign), None)
-    if row is None and campaign != work.campaign:
+    if row is None and campaign != context.campaign:
         raise no_campaign(campaign)
-    board = boards.ranking(work, campaign, limit=TOP) if row else None
+    board = boards.ranking(context, campaign, limit=TOP) if row else None
     return page(
         request,
         "overview_live" if part else "overview",
-        work,
+        context,
         campaign,
         row=row,
         campaigns=campaigns,
-        phase=row and phase(row, work.clock()),
+        phase=row and phase(row, context.clock()),
         board=board,
-        mine=board and _standing(request, work, campaign, board.at),
-        tokens=listings.tokens(work, campaign) if row else [],
+        mine=board and _standing(request, context, campaign, board.at),
+        tokens=listings.tokens(context, campaign) if row else [],
         values=values or {"username": "", "email": ""},
         errors=errors,
     )
 
 
-def _standing(request: Request, work: TradingContext, campaign: str, at: datetime | None) -> dict[str, Any] | None:
+def _standing(request: Request, context: TradingContext, campaign: str, at: datetime | None) -> dict[str, Any] | None:
     wallet = wallet_of(request)
-    return None if wallet is None else overview.standing(work, campaign, wallet, at)
+    return None if wallet is None else overview.standing(context, campaign, wallet, at)
 
 
 def _instant(text: str) -> tuple[datetime | None, dict[str, str] | None]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from batch_platform.core.audit import writes
 from batch_platform.trading.service import notices
 from batch_platform.trading.web.api import MISSING, OWNER, WalletPath
-from batch_platform.trading.web.context import Acting, CampaignName, Work
+from batch_platform.trading.web.context import Acting, CampaignName, Context
 from batch_platform.trading.web.players import OwnerOr, wallet_of
 from batch_platform.trading.web.portfolios import PAGE, Cursor, Limit
 from batch_platform.trading.web.refusals import players_only
@@ -70,7 +70,7 @@ class MailsRequest(SnakeModel):
 @router.get("/{wallet_address}", dependencies=OWNER, responses=MISSING)
 def list_notifications(
     wallet_address: WalletPath,
-    work: Work,
+    context: Context,
     campaign: CampaignName,
     *,
     unread: Annotated[QueryBool, Query(description="Only those that are not read.")] = False,
@@ -78,7 +78,7 @@ def list_notifications(
     cursor: Cursor = None,
 ) -> Envelope[NotificationsAnswer]:
     """Fills, orders that came to nothing, liquidations and the end of the campaign."""
-    rows, following = notices.notices(work, campaign, wallet_address, unread=unread, limit=limit, cursor=cursor)
+    rows, following = notices.notices(context, campaign, wallet_address, unread=unread, limit=limit, cursor=cursor)
     return Envelope(
         data=NotificationsAnswer(notifications=[NotificationAnswer.of(row) for row in rows], next_cursor=following)
     )
@@ -86,12 +86,12 @@ def list_notifications(
 
 @router.post("/{wallet_address}/read", dependencies=PLAYER, responses=MISSING)
 def mark_read(
-    request: Request, wallet_address: WalletPath, body: ReadRequest, work: Work, campaign: CampaignName
+    request: Request, wallet_address: WalletPath, body: ReadRequest, context: Context, campaign: CampaignName
 ) -> Envelope[ReadAnswer]:
     """The player has read these, or all. Again it changes nothing."""
     _require_own(request)
     ids = None if body.ids is None else list(map(UUID, body.ids))
-    return Envelope(data=ReadAnswer(marked=notices.mark_read(work, campaign, wallet_address, ids)))
+    return Envelope(data=ReadAnswer(marked=notices.mark_read(context, campaign, wallet_address, ids)))
 
 
 @router.post("/{wallet_address}/mails", dependencies=PLAYER, responses=MISSING)

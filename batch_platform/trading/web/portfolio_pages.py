@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from batch_platform.trading.series import Period
 from batch_platform.trading.service import TradingContext, history, listings, notices, overview, pnl, portfolio
 from batch_platform.trading.web import charts, words
-from batch_platform.trading.web.context import Work
+from batch_platform.trading.web.context import Context
 from batch_platform.trading.web.players import HOME, OwnerOr, PlayerOr, check_owner
 from batch_platform.trading.web.rendering import READ, Shown, page, phase
 from batch_platform.web.access.dependencies import requires
@@ -25,32 +25,34 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(PLAYER, dependencies=OWNER)
-def portfolio_page(request: Request, work: Work, campaign: Shown, wallet_address: str, period: str = "") -> Response:
+def portfolio_page(
+    request: Request, context: Context, campaign: Shown, wallet_address: str, period: str = ""
+) -> Response:
     """All that a player has; its values refresh themselves."""
     chosen = Period(period) if period in set(Period) else Period.DAY
-    series = pnl.pnl(work, campaign, wallet_address, chosen)
+    series = pnl.pnl(context, campaign, wallet_address, chosen)
     return page(
         request,
         "portfolio",
-        work,
+        context,
         campaign,
         period=chosen,
         points=series.points,
         chart=charts.pnl(series.points),
-        **_live(work, campaign, wallet_address),
+        **_live(context, campaign, wallet_address),
     )
 
 
 @router.get(f"{PLAYER}/live", dependencies=OWNER)
-def portfolio_live(request: Request, work: Work, campaign: Shown, wallet_address: str) -> Response:
+def portfolio_live(request: Request, context: Context, campaign: Shown, wallet_address: str) -> Response:
     """The part of a portfolio that refreshes itself."""
-    return page(request, "portfolio_live", work, campaign, **_live(work, campaign, wallet_address))
+    return page(request, "portfolio_live", context, campaign, **_live(context, campaign, wallet_address))
 
 
 @router.get(f"{PLAYER}/history", dependencies=OWNER)
 def history_page(
     request: Request,
-    work: Work,
+    context: Context,
     campaign: Shown,
     wallet_address: str,
     kind: str = "",
@@ -58,11 +60,11 @@ def history_page(
 ) -> Response:
     """What happened to a player, the newest first: all, or of one kind."""
     chosen = kind if kind in words.TRANSACTION_KINDS else None
-    listed = history.transactions(work, campaign, wallet_address, kind=chosen, limit=ROWS, cursor=cursor)
+    listed = history.transactions(context, campaign, wallet_address, kind=chosen, limit=ROWS, cursor=cursor)
     return page(
         request,
         "history",
-        work,
+        context,
         campaign,
         wallet=wallet_address,
         kind=chosen or "",
@@ -70,36 +72,36 @@ def history_page(
         total=listed.total,
         cursor=cursor,
         following=listed.cursor,
-        symbols=_symbols(work, campaign),
+        symbols=_symbols(context, campaign),
     )
 
 
 @router.get(f"{HOME}/orders/{{order_id}}", dependencies=[requires(PlayerOr(READ))])
 @router.get(f"{HOME}/orders/{{order_id}}/live", dependencies=[requires(PlayerOr(READ))])
-def order_page(request: Request, work: Work, campaign: Shown, order_id: str) -> Response:
+def order_page(request: Request, context: Context, campaign: Shown, order_id: str) -> Response:
     """An order on its way: it waits for the next tick, and asks for itself until it is settled."""
-    order = history.order(work, campaign, order_id)
+    order = history.order(context, campaign, order_id)
     check_owner(request, order["wallet_address"], READ)
     part = request.url.path.endswith("/live")
-    return page(request, "order_live" if part else "order", work, campaign, order=order)
+    return page(request, "order_live" if part else "order", context, campaign, order=order)
 
 
-def _live(work: TradingContext, campaign: str, wallet: str) -> dict[str, Any]:
-    shown = portfolio.portfolio(work, campaign, wallet)
-    [row] = [row for row in listings.campaigns(work) if row["name"] == campaign]
+def _live(context: TradingContext, campaign: str, wallet: str) -> dict[str, Any]:
+    shown = portfolio.portfolio(context, campaign, wallet)
+    [row] = [row for row in listings.campaigns(context) if row["name"] == campaign]
     return {
         "wallet": wallet,
         "found": shown,
         "worth": shown.worth,
-        "phase": phase(row, work.clock()),
+        "phase": phase(row, context.clock()),
         "tick_at": row["tick_at"],
         "allocation": charts.allocation(shown.worth),
-        "orders": history.orders(work, campaign, wallet, limit=ORDERS).rows,
-        "notices": notices.notices(work, campaign, wallet, limit=NOTICES)[0],
-        "standing": overview.standing(work, campaign, wallet, row["snapshot_at"]),
+        "orders": history.orders(context, campaign, wallet, limit=ORDERS).rows,
+        "notices": notices.notices(context, campaign, wallet, limit=NOTICES)[0],
+        "standing": overview.standing(context, campaign, wallet, row["snapshot_at"]),
     }
 
 
-def _symbols(work: TradingContext, campaign: str) -> dict[str, str]:
+def _symbols(context: TradingContext, campaign: str) -> dict[str, str]:
     """Tokens by address, as transactions name them."""
-    return {token["address"]: token["symbol"] for token in listings.tokens(work, campaign)}
+    return {token["address"]: token["symbol"] for token in listings.tokens(context, campaign)}

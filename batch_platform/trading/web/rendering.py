@@ -10,7 +10,7 @@ from fastapi import Depends, Query, Request, Response
 
 from batch_platform.trading.service import TradingContext, listings, overview
 from batch_platform.trading.web import words
-from batch_platform.trading.web.context import Work
+from batch_platform.trading.web.context import Context
 from batch_platform.trading.web.players import CONTEST, HOME, wallet_of
 from batch_platform.web.access.dependencies import current
 from batch_platform.web.console import render
@@ -23,18 +23,18 @@ FILES: Final = PackageFiles(
 )
 
 
-def shown_campaign(work: Work, campaign: Annotated[str, Query(max_length=100)] = "") -> str:
+def shown_campaign(context: Context, campaign: Annotated[str, Query(max_length=100)] = "") -> str:
     """The campaign that a page is about: the one it names, else the one that is meant, else the newest one."""
     if campaign:
         return campaign
-    names = [row["name"] for row in listings.campaigns(work)]
-    return work.campaign if work.campaign in names or not names else names[-1]
+    names = [row["name"] for row in listings.campaigns(context)]
+    return context.campaign if context.campaign in names or not names else names[-1]
 
 
 Shown = Annotated[str, Depends(shown_campaign)]
 
 
-def page(request: Request, name: str, work: TradingContext, campaign: str, **values: Any) -> Response:
+def page(request: Request, name: str, context: TradingContext, campaign: str, **values: Any) -> Response:
     """A page about a campaign, which its links keep where it is not the one that is meant anyway."""
     wallet = wallet_of(request)
     return render(
@@ -43,18 +43,18 @@ def page(request: Request, name: str, work: TradingContext, campaign: str, **val
         asset=FILES.url,
         campaign=campaign,
         me=wallet,
-        plays=wallet is not None and overview.plays(work, campaign, wallet),
+        plays=wallet is not None and overview.plays(context, campaign, wallet),
         may_read=current(request).may(READ),
-        now=work.clock(),
-        to=partial(link, work, campaign),
+        now=context.clock(),
+        to=partial(link, context, campaign),
         words=words,
         **values,
     )
 
 
-def link(work: TradingContext, campaign: str, path: str = "", **query: object) -> str:
+def link(context: TradingContext, campaign: str, path: str = "", **query: object) -> str:
     """An address below the competition's; values of None are left out."""
-    named = {} if campaign == work.campaign else {"campaign": campaign}
+    named = {} if campaign == context.campaign else {"campaign": campaign}
     kept = {key: value for key, value in {**named, **query}.items() if value is not None}
     return f"{HOME}{quote(path)}" + (f"?{urlencode(kept)}" if kept else "")
 

@@ -12,7 +12,7 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.trading.service import players
 from batch_platform.trading.service.quotas import Quota
 from batch_platform.trading.wallets import check_address
-from batch_platform.trading.web.context import Work
+from batch_platform.trading.web.context import Context
 from batch_platform.trading.web.players import HOME, SIGN_IN, PlayerOr, player, wallet_of
 from batch_platform.trading.web.quotas import count
 from batch_platform.trading.web.wire import Wallet
@@ -77,10 +77,10 @@ class TokenAnswer(SnakeModel):
 
 
 @router.post(NONCE, dependencies=[public()])
-def nonce(request: Request, work: Work, body: NonceRequest) -> Envelope[NonceAnswer]:
+def nonce(request: Request, context: Context, body: NonceRequest) -> Envelope[NonceAnswer]:
     """A text for a wallet to sign. The answer does not tell whether anybody plays by that wallet."""
     _count(request, body.wallet_address)
-    made = players.challenge(work, body.wallet_address, web_of(request).random)
+    made = players.challenge(context, body.wallet_address, web_of(request).random)
     message = made.message(web_of(request).url)
     return Envelope(
         data=NonceAnswer(wallet_address=made.wallet, nonce=made.nonce, message=message, expires_at=made.expires_at)
@@ -89,11 +89,11 @@ def nonce(request: Request, work: Work, body: NonceRequest) -> Envelope[NonceAns
 
 @router.post(VERIFY, dependencies=[public()], responses=documented(401))
 @writes("session.start")
-def verify(request: Request, work: Work, body: VerifyRequest) -> Envelope[TokenAnswer]:
+def verify(request: Request, context: Context, body: VerifyRequest) -> Envelope[TokenAnswer]:
     """Sign in by a signature: a token that is good for this wallet's player, and for nothing else."""
     _count(request, body.wallet_address)
     web, wallet = web_of(request), body.wallet_address
-    token = players.sign_in(work, wallet, body.signature, _log(request, wallet), site=web.url, random=web.random)
+    token = players.sign_in(context, wallet, body.signature, _log(request, wallet), site=web.url, random=web.random)
     if token is None:
         raise _refused()
     return Envelope(data=TokenAnswer(token=token.text, wallet_address=wallet, expires_at=token.expires_at))
@@ -101,13 +101,13 @@ def verify(request: Request, work: Work, body: VerifyRequest) -> Envelope[TokenA
 
 @router.post("/api/auth/sign-out", dependencies=[requires(PlayerOr(ADMINISTER))])
 @writes("session.end")
-def sign_out(request: Request, work: Work) -> Envelope[None]:
+def sign_out(request: Request, context: Context) -> Envelope[None]:
     """Take the player's token back that this request came with. Browsers sign out by their own page."""
     wallet, via = wallet_of(request), current(request).via
     if wallet is None or via != "token":
         raise forbidden(ADMINISTER)
     token = request.headers["authorization"].partition(" ")[2]
-    players.sign_out(work, token, wallet, _log(request, wallet))
+    players.sign_out(context, token, wallet, _log(request, wallet))
     return Envelope(data=None)
 
 
@@ -122,7 +122,7 @@ def sign_in_page(request: Request, target: Annotated[str, Query(alias="next")] =
 @writes("session.start")
 def sign_in(
     request: Request,
-    work: Work,
+    context: Context,
     wallet_address: Typed = "",
     signature: Typed = "",
     target: Annotated[str, Form(alias="next")] = HOME,
@@ -132,9 +132,9 @@ def sign_in(
     web = web_of(request)
     try:
         _count(request, wallet)
-        if signature and players.prove(work, wallet, signature, site=web.url):
+        if signature and players.prove(context, wallet, signature, site=web.url):
             return enter(request, player(wallet), target)
-        message = players.challenge(work, wallet, web.random).message(web.url)
+        message = players.challenge(context, wallet, web.random).message(web.url)
     except InvalidInput as error:
         return _page(request, target, status=422, wallet=wallet, errors=field_errors(error))
     if not signature:

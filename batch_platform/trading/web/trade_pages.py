@@ -17,7 +17,7 @@ from batch_platform.trading.service import TradingContext, listings, market, pre
 from batch_platform.trading.service.portfolio import portfolio
 from batch_platform.trading.service.previews import Preview
 from batch_platform.trading.service.trades import PLACE
-from batch_platform.trading.web.context import Acting, Work
+from batch_platform.trading.web.context import Acting, Context
 from batch_platform.trading.web.players import OwnerOr, wallet_of
 from batch_platform.trading.web.portfolio_pages import OWNER, PLAYER
 from batch_platform.trading.web.quotas import limited
@@ -54,26 +54,26 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(f"{PLAYER}/trade", dependencies=OWNER)
-def trade_page(request: Request, work: Work, campaign: Shown, wallet_address: str, order: str = "") -> Response:
+def trade_page(request: Request, context: Context, campaign: Shown, wallet_address: str, order: str = "") -> Response:
     """The form of a kind of order; who is not the player sees what there is to trade."""
     kind = order if order in FORMS else "swap"
     given = {name: request.query_params.get(name, "") for name in FORMS[kind]}
-    return _form(request, work, campaign, wallet_address, kind, given)
+    return _form(request, context, campaign, wallet_address, kind, given)
 
 
 @router.get(f"{PLAYER}/quote", dependencies=OWNER)
-def quote(request: Request, work: Work, campaign: Shown, wallet_address: str, order: str = "") -> Response:
+def quote(request: Request, context: Context, campaign: Shown, wallet_address: str, order: str = "") -> Response:
     """What the order of the form would come to now; the form asks for it as it is filled in."""
     kind = order if order in FORMS else "swap"
     terms = _order_of(kind, request.query_params)
     return page(
         request,
         "quote",
-        work,
+        context,
         campaign,
-        preview=_preview(work, campaign, wallet_address, terms),
+        preview=_preview(context, campaign, wallet_address, terms),
         given=terms,
-        fees=market.campaign(work, campaign),
+        fees=market.campaign(context, campaign),
     )
 
 
@@ -83,7 +83,7 @@ def place(request: Request, acting: Acting, campaign: Shown, wallet_address: str
     """Place an order, and go to where it is followed; or back to the form, with why not."""
     if wallet_of(request) != wallet_address:
         raise players_only()
-    work, kind = acting.context, form["order"]
+    context, kind = acting.context, form["order"]
     if kind in _ENDING:
         order = {"order": kind, _ENDING[kind]: form[_ENDING[kind]][:_LONGEST]}
     else:
@@ -91,7 +91,7 @@ def place(request: Request, acting: Acting, campaign: Shown, wallet_address: str
         order = _order_of(kind, form)
     try:
         row = trades.place(
-            work,
+            context,
             campaign,
             wallet_address,
             order,
@@ -102,16 +102,16 @@ def place(request: Request, acting: Acting, campaign: Shown, wallet_address: str
     except Conflict as error:
         errors = field_errors(error)
     if errors is None:
-        return redirect(request, link(work, campaign, f"/orders/{row['id']}"))
+        return redirect(request, link(context, campaign, f"/orders/{row['id']}"))
     if kind in _ENDING:
-        there = link(work, campaign, f"/players/{wallet_address}")
+        there = link(context, campaign, f"/players/{wallet_address}")
         return redirect(request, there, message=next(iter(errors.values())), tone="bad")
-    return _form(request, work, campaign, wallet_address, kind, order, errors=errors)
+    return _form(request, context, campaign, wallet_address, kind, order, errors=errors)
 
 
 def _form(
     request: Request,
-    work: TradingContext,
+    context: TradingContext,
     campaign: str,
     wallet: str,
     kind: str,
@@ -119,31 +119,31 @@ def _form(
     *,
     errors: Mapping[str, str] | None = None,
 ) -> Response:
-    shown = portfolio(work, campaign, wallet)
-    tokens = listings.tokens(work, campaign)
-    values = _values(kind, given, [row["symbol"] for row in tokens], work, campaign)
+    shown = portfolio(context, campaign, wallet)
+    tokens = listings.tokens(context, campaign)
+    values = _values(kind, given, [row["symbol"] for row in tokens], context, campaign)
     return page(
         request,
         "trade",
-        work,
+        context,
         campaign,
         wallet=wallet,
         kind=kind,
         values=values,
         errors=errors,
-        choices=_choices(kind, tokens, work, campaign),
+        choices=_choices(kind, tokens, context, campaign),
         held={row.token: row.balance for row in shown.worth.tokens},
         request_id=str(uuid4()),
-        preview=_preview(work, campaign, wallet, _order_of(kind, values)),
+        preview=_preview(context, campaign, wallet, _order_of(kind, values)),
         given=_order_of(kind, values),
-        fees=market.campaign(work, campaign),
+        fees=market.campaign(context, campaign),
     )
 
 
-def _preview(work: TradingContext, campaign: str, wallet: str, order: Mapping[str, Any]) -> Preview | None:
+def _preview(context: TradingContext, campaign: str, wallet: str, order: Mapping[str, Any]) -> Preview | None:
     """None for an order that lacks what it cannot be spoken of without."""
     try:
-        return previews.preview(work, campaign, wallet, order)
+        return previews.preview(context, campaign, wallet, order)
     except KeyError:
         return None
 
@@ -161,10 +161,10 @@ def _order_of(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _values(
-    kind: str, given: Mapping[str, Any], symbols: list[str], work: TradingContext, campaign: str
+    kind: str, given: Mapping[str, Any], symbols: list[str], context: TradingContext, campaign: str
 ) -> dict[str, Any]:
     """What the form shows: what was given, else what it begins with."""
-    tokens = [symbol for symbol, _name in _choices(kind, listings.tokens(work, campaign), work, campaign)]
+    tokens = [symbol for symbol, _name in _choices(kind, listings.tokens(context, campaign), context, campaign)]
     first = tokens[0] if tokens else ""
     begins = {
         "from": "USDC" if "USDC" in symbols else first,
@@ -176,7 +176,7 @@ def _values(
     return {name: given.get(name) or begins.get(name, "") for name in FORMS[kind]}
 
 
-def _choices(kind: str, tokens: list[Any], work: TradingContext, campaign: str) -> list[tuple[str, str]]:
+def _choices(kind: str, tokens: list[Any], context: TradingContext, campaign: str) -> list[tuple[str, str]]:
     """Tokens that such an order may be about, by symbol."""
     if kind == "perp_open":
         return [
@@ -188,7 +188,7 @@ def _choices(kind: str, tokens: list[Any], work: TradingContext, campaign: str) 
             if row["perp_max_leverage"] is not None
         ]
     if kind == "liquid_stake":
-        return [(row["base"], f"{row['base']} → {row['lst']}") for row in listings.pools(work, campaign)]
+        return [(row["base"], f"{row['base']} → {row['lst']}") for row in listings.pools(context, campaign)]
     return [(row["symbol"], row["symbol"]) for row in tokens]
 
 

@@ -41,36 +41,40 @@ def zengin_snapshot(
     taken: list[service.SnapshotOutcome] = []
 
     def take(day: date) -> Metadata:
-        sources = [config.source] if config.source else [drop.source for drop in work.drops() if drop.day == day]
-        outcomes = [service.take_snapshot(work, source, day, bootstrap=config.bootstrap) for source in sources]
+        sources = (
+            [config.source] if config.source else [drop.source for drop in zengin_context.drops() if drop.day == day]
+        )
+        outcomes = [
+            service.take_snapshot(zengin_context, source, day, bootstrap=config.bootstrap) for source in sources
+        ]
         taken.extend(outcomes)
         return run_metadata.of_snapshot(outcomes[-1]) if outcomes else {"drops": 0}
 
-    with zengin.work() as work:
+    with zengin.open_context() as zengin_context:
         each_partition(context, days(context), take, asset=checks.SNAPSHOT)
     yield dg.MaterializeResult()
     yield from checks.snapshot_results(taken)
 
 
 @asset(kinds={"polars", "dynamodb", "s3"}, deps=[zengin_snapshot])
-def zengin_diff(work: ZenginContext, day: date) -> Metadata:
+def zengin_diff(zengin_context: ZenginContext, day: date) -> Metadata:
     """The newest snapshot of the day against the master: a changeset with the brake's verdict and its records, each
     classified and waiting for a person (zengin-data-diff). A held snapshot raises no record."""
     try:
-        return run_metadata.of_proposal(work, service.propose(work, day))
+        return run_metadata.of_proposal(zengin_context, service.propose(zengin_context, day))
     except NotFound as nothing:
         dg.get_dagster_logger().info(nothing.message)
         return {}
 
 
 @asset(kinds={"postgres", "dynamodb"}, deps=[zengin_diff])
-def zengin_apply(work: ZenginContext, day: date) -> Metadata:
+def zengin_apply(zengin_context: ZenginContext, day: date) -> Metadata:
     """What was approved for the day, written into the master: a transaction a changeset, each row only if it still is
     as it was when it was compared. A row changed meanwhile is a conflict and stays as it is."""
-    return run_metadata.of_apply(service.apply(work, day))
+    return run_metadata.of_apply(service.apply(zengin_context, day))
 
 
 @asset(kinds={"postgres"}, deps=[zengin_apply], check_specs=checks.MASTER_CHECKS, verify=checks.master_results)
-def bank_master(work: ZenginContext, day: date) -> Metadata:
+def bank_master(zengin_context: ZenginContext, day: date) -> Metadata:
     """Banks and branches as the platform pays by (banks, branches), and how many changed over time."""
-    return run_metadata.of_master(work, day)
+    return run_metadata.of_master(zengin_context, day)

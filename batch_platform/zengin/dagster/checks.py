@@ -33,9 +33,9 @@ def snapshot_results(taken: Sequence[service.SnapshotOutcome]) -> Iterator[dg.As
     yield from check_results(SNAPSHOT, service.INGEST_CHECKS, verdicts, none="no snapshot was taken")
 
 
-def master_results(work: ZenginContext, _days: object) -> Iterator[dg.AssetCheckResult]:
+def master_results(context: ZenginContext, _days: object) -> Iterator[dg.AssetCheckResult]:
     """One result a check of the master as it is now."""
-    for check in service.check_master(work):
+    for check in service.check_master(context):
         yield dg.AssetCheckResult(
             asset_key=MASTER, check_name=check.name, passed=check.passed, description=str(check.description)
         )
@@ -47,8 +47,8 @@ def master_results(work: ZenginContext, _days: object) -> Iterator[dg.AssetCheck
     description="a release arrived within the longest pause the source has ever made",
 )
 def source_fresh(zengin: ZenginResource) -> dg.AssetCheckResult:
-    with zengin.work() as work:
-        late = service.source_late(work)
+    with zengin.open_context() as context:
+        late = service.source_late(context)
     return dg.AssetCheckResult(
         passed=late is None, severity=dg.AssetCheckSeverity.WARN, description=late or "the source delivers"
     )

@@ -12,9 +12,9 @@ from batch_platform.zengin.dagster.resource import ZenginResource
 
 @dg.op(description="Expires old proposals, mends what a killed apply left, and tells what waits for a decision.")
 def sweep_records(context: dg.OpExecutionContext, zengin: ZenginResource) -> dg.Output[None]:
-    with dagster_failures(context, STANDARD_RETRY), zengin.work() as work:
-        done = service.sweep(work)
-        waiting = service.digest(work)
+    with dagster_failures(context, STANDARD_RETRY), zengin.open_context() as zengin_context:
+        done = service.sweep(zengin_context)
+        waiting = service.digest(zengin_context)
     shown: dict[str, Any] = {
         "expired": done.expired,
         "finished": done.finished,
@@ -28,6 +28,6 @@ def sweep_records(context: dg.OpExecutionContext, zengin: ZenginResource) -> dg.
 
 @dg.op(description="Deletes the history of changes that is older than a year.")
 def purge_history(context: dg.OpExecutionContext, zengin: ZenginResource) -> dg.Output[None]:
-    with dagster_failures(context, STANDARD_RETRY), zengin.work() as work:
-        deleted = service.purge(work)
+    with dagster_failures(context, STANDARD_RETRY), zengin.open_context() as zengin_context:
+        deleted = service.purge(zengin_context)
     return dg.Output(None, metadata={"rows deleted": deleted})

@@ -7,7 +7,7 @@ import dagster as dg
 
 from batch_platform.resources.postgres import PostgresResource
 from batch_platform.settings import load_settings
-from batch_platform.zengin.opening import context_on, open_work
+from batch_platform.zengin.opening import context_on, open_context
 from batch_platform.zengin.service import ZenginContext
 from batch_platform.zengin.settings import ZenginSettings
 
@@ -18,10 +18,10 @@ class ZenginResource(dg.ConfigurableResource["ZenginResource"]):
     postgres: dg.ResourceDependency[PostgresResource]
 
     @contextmanager
-    def work(self) -> Iterator[ZenginContext]:
+    def open_context(self) -> Iterator[ZenginContext]:
         settings = load_settings()
         if settings.of(ZenginSettings).database_secret_id is None:
             yield context_on(self.postgres.pool(), settings)
         else:
-            with open_work(settings) as context:
+            with open_context(settings) as context:
                 yield context

@@ -18,8 +18,8 @@ def new_drop(tick: Tick) -> Look:
     seen: dict[str, str] = json.loads(tick.cursor or "{}")
     if tick.instance.get_run_ids(dg.RunsFilter(job_name=INTAKE, statuses=GOING), limit=1):
         return Look(reason="a drop is being taken in", cursor=tick.cursor)
-    with tick.resource.work() as work:
-        there, today = work.drops(), work.business_date()
+    with tick.resource.open_context() as context:
+        there, today = context.drops(), context.business_date()
     new = next((drop for drop in there if seen.get(drop.source) != drop.version), None)
     # what was deleted from the bucket need not be remembered: its run key still is
     seen = {drop.source: seen[drop.source] for drop in there if drop.source in seen}

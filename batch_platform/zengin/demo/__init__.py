@@ -31,7 +31,7 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
     With a `launcher` the parts that a schedule or sensor would start run as Dagster runs. Without a network, and
     without the releases of an earlier run, it says so and does nothing.
     """
-    from batch_platform.zengin.opening import open_work
+    from batch_platform.zengin.opening import open_context
 
     step("bank master: fetching two releases of the package zengin-code")
     try:
@@ -39,24 +39,24 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
     except TransientFailure as failure:
         step(f"  left out, this machine seems to be offline: {failure.message}")
         return
-    with open_work(settings) as work:
-        frames = _read(earlier, work), _read(later, work)
-        if _is(work, frames[1]):
+    with open_context(settings) as context:
+        frames = _read(earlier, context), _read(later, context)
+        if _is(context, frames[1]):
             step("  the master holds the later release already")
-        elif _is_empty(work) or _is(work, frames[0]):
-            accounts = _approvers(settings, work)
-            today = work.business_date()
-            if not _is(work, frames[0]):
-                _take(work, launcher, earlier, today - timedelta(days=1), step, accounts, bootstrap=True)
-            _take(work, launcher, later, today, step, accounts)
+        elif _is_empty(context) or _is(context, frames[0]):
+            accounts = _approvers(settings, context)
+            today = context.business_date()
+            if not _is(context, frames[0]):
+                _take(context, launcher, earlier, today - timedelta(days=1), step, accounts, bootstrap=True)
+            _take(context, launcher, later, today, step, accounts)
         else:
             step("  the master holds another release: it is left alone")
             return
-        _show(work, frames[1])
+        _show(context, frames[1])
 
 
 def _take(
-    work: ZenginContext,
+    context: ZenginContext,
     launcher: Launcher | None,
     release: Path,
     day: date,
@@ -70,36 +70,36 @@ def _take(
 
     config = {"source": str(release), "bootstrap": bootstrap}
     if launcher is None:
-        service.take_snapshot(work, str(release), day, bootstrap=bootstrap)
-        service.propose(work, day)
+        service.take_snapshot(context, str(release), day, bootstrap=bootstrap)
+        service.propose(context, day)
     else:
         step(f"  running zengin_intake for {day}")
         run_config = {"ops": {"zengin__zengin_snapshot": {"config": config}}}
         launcher.run("zengin_intake", partition=day.isoformat(), config=run_config).require_success()
-    changeset = service.propose(work, day).changeset
+    changeset = service.propose(context, day).changeset
     step(f"  {release.name}: {changeset.verdict}: {changeset.reason}")
     for line in _counted(changeset.counts):
         step(f"    {line}")
     for account in accounts:
-        _approve(work, changeset.id, account, step)
+        _approve(context, changeset.id, account, step)
     if launcher is None:
-        service.apply(work, day)
+        service.apply(context, day)
     else:
         step(f"  running zengin_apply for {day}")
         launcher.run("zengin_apply", partition=day.isoformat()).require_success()
 
 
-def _approve(work: ZenginContext, changeset_id: str, account: str, step: Step) -> None:
+def _approve(context: ZenginContext, changeset_id: str, account: str, step: Step) -> None:
     """The account's word, where it is still missing: a demo that was killed goes on where it stood."""
     from batch_platform.zengin import service
     from batch_platform.zengin.model import Status
 
-    seen = service.changeset(work, changeset_id)
-    pending = [record for record in service.records_of(work, changeset_id) if record.status is Status.PENDING]
+    seen = service.changeset(context, changeset_id)
+    pending = [record for record in service.records_of(context, changeset_id) if record.status is Status.PENDING]
     if not any(all(given.account != account for given in record.approvals) for record in pending):
         return
     done = service.approve_changeset(
-        work, changeset_id, by=account, payload_hash=seen.payload_hash, count=seen.counts["rows"]
+        context, changeset_id, by=account, payload_hash=seen.payload_hash, count=seen.counts["rows"]
     )
     rest = f"; {done.waiting} wait for another account" if done.waiting else ""
     step(f"    approved by {account}: {seen.counts['rows']} rows, payload {seen.payload_hash[:12]}{rest}")
@@ -111,27 +111,27 @@ def _counted(counts: Mapping[str, int]) -> Iterator[str]:
         yield f"by {prefix}: " + ", ".join(f"{rows:,} {name}" for name, rows in parts.items())
 
 
-def _read(release: Path, work: ZenginContext) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read(release: Path, context: ZenginContext) -> tuple[pl.DataFrame, pl.DataFrame]:
     from batch_platform.zengin.readers import read_release
     from batch_platform.zengin.service.sources import read_source
 
-    banks, branches, _ = read_release(read_source(str(release), work.s3).files, where=release.name)
+    banks, branches, _ = read_release(read_source(str(release), context.s3).files, where=release.name)
     return banks, branches
 
 
-def _is(work: ZenginContext, frames: tuple[pl.DataFrame, pl.DataFrame]) -> bool:
+def _is(context: ZenginContext, frames: tuple[pl.DataFrame, pl.DataFrame]) -> bool:
     from batch_platform.zengin import service
 
-    return all(ours.equals(theirs) for ours, theirs in zip(service.master_as_of(work, None), frames, strict=True))
+    return all(ours.equals(theirs) for ours, theirs in zip(service.master_as_of(context, None), frames, strict=True))
 
 
-def _is_empty(work: ZenginContext) -> bool:
+def _is_empty(context: ZenginContext) -> bool:
     from batch_platform.zengin import service
 
-    return all(frame.is_empty() for frame in service.master_as_of(work, None))
+    return all(frame.is_empty() for frame in service.master_as_of(context, None))
 
 
-def _approvers(settings: Settings, work: ZenginContext) -> tuple[str, ...]:
+def _approvers(settings: Settings, context: ZenginContext) -> tuple[str, ...]:
     """Two accounts with the role of approver, added at the first run with passwords that nobody knows."""
     from batch_platform.core import postgres
     from batch_platform.web.access import service
@@ -142,18 +142,18 @@ def _approvers(settings: Settings, work: ZenginContext) -> tuple[str, ...]:
         known = {user.name for user in service.users(pool)}
         for name in APPROVERS:
             if name not in known:
-                change = service.Change(by="platform:demo", now=work.clock())
+                change = service.Change(by="platform:demo", now=context.clock())
                 service.add_user(pool, name, [Role.APPROVER], lambda: secrets.token_urlsafe(24), change)
     finally:
         pool.close()
     return tuple(f"local:{name}" for name in APPROVERS)
 
 
-def _show(work: ZenginContext, release: tuple[pl.DataFrame, pl.DataFrame]) -> None:
+def _show(context: ZenginContext, release: tuple[pl.DataFrame, pl.DataFrame]) -> None:
     from batch_platform.zengin import service
 
     console = Console(highlight=False)
-    banks, branches = service.master_as_of(work, None)
+    banks, branches = service.master_as_of(context, None)
     equal = banks.equals(release[0]) and branches.equals(release[1])
     verdict = "equal the release" if equal else "DIFFER from the release"
     rows = f"{banks.height:,} banks and {branches.height:,} branches"

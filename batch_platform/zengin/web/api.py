@@ -14,7 +14,7 @@ from batch_platform.web.api.problems import Problem, documented, plain
 from batch_platform.web.api.strict import IsoDate, QueryBool
 from batch_platform.zengin import service
 from batch_platform.zengin.web import actions as decisions
-from batch_platform.zengin.web.context import Acting, Work
+from batch_platform.zengin.web.context import Acting, Context
 from batch_platform.zengin.web.lists import ROUTES
 from batch_platform.zengin.web.schemas import (
     ChangesetAnswer,
@@ -46,7 +46,7 @@ def _moved(done: service.ChangesetDecision) -> str:
     return f"{records} moved, {done.waiting} wait{'s' if done.waiting == 1 else ''} for another account"
 
 
-lists.routes(router, ROUTES, context=Work, permission="zengin:read")
+lists.routes(router, ROUTES, context=Context, permission="zengin:read")
 
 about_diff = partial(
     actions.route,
@@ -70,9 +70,9 @@ about_changeset = partial(
 
 
 @router.get("/diffs/{id}", dependencies=READ, responses=documented(404))
-def show_diff(diff_id: DiffId, work: Work, response: Response) -> Envelope[RecordAnswer]:
+def show_diff(diff_id: DiffId, context: Context, response: Response) -> Envelope[RecordAnswer]:
     """One record. Its ETag is its version."""
-    record = service.record(work, diff_id)
+    record = service.record(context, diff_id)
     response.headers["ETag"] = f'"{record.version}"'
     return Envelope(data=RecordAnswer.of(record))
 
@@ -87,11 +87,13 @@ for verb, doc in (
 
 
 @router.get("/changesets/{id}", dependencies=READ, responses=documented(404))
-def show_changeset(changeset_id: ChangesetId, work: Work, response: Response) -> Envelope[ChangesetDetailAnswer]:
+def show_changeset(
+    changeset_id: ChangesetId, context: Context, response: Response
+) -> Envelope[ChangesetDetailAnswer]:
     """One changeset, and what its release failed on the way in. Its ETag is its version."""
-    changeset = service.changeset(work, changeset_id)
+    changeset = service.changeset(context, changeset_id)
     response.headers["ETag"] = f'"{changeset.version}"'
-    return Envelope(data=ChangesetDetailAnswer.of(changeset, failed_checks=service.failed_checks(work, changeset)))
+    return Envelope(data=ChangesetDetailAnswer.of(changeset, failed_checks=service.failed_checks(context, changeset)))
 
 
 for verb, doc in (
@@ -124,7 +126,7 @@ actions.route(
 )
 def export_master(
     request: Request,
-    work: Work,
+    context: Context,
     kind: Annotated[
         Literal["csv", "zengin"],
         Query(alias="format", description="csv: UTF-8; zengin: half-width kana of at most 15 bytes, cp932, CRLF."),
@@ -136,7 +138,7 @@ def export_master(
 ) -> Response:
     """The whole master as a file: a row a branch, with its bank. A 409 names what cannot be written in `errors`."""
     try:
-        return download(service.export(work, kind, as_of=as_of, skip_unwritable=skip_unwritable))
+        return download(service.export(context, kind, as_of=as_of, skip_unwritable=skip_unwritable))
     except service.UnwritableError as error:
         errors = tuple({"field": row.key, "message": f"{row.name}: {row.why}"} for row in error.rows)
         return plain(request, Problem(409, error.message, error.field, errors))

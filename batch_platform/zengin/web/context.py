@@ -12,7 +12,7 @@ from batch_platform.kit.session import Session
 from batch_platform.web.console import render
 from batch_platform.web.package_files import PackageFiles
 from batch_platform.zengin import letters
-from batch_platform.zengin.opening import open_work
+from batch_platform.zengin.opening import open_context
 from batch_platform.zengin.service import ZenginContext
 from batch_platform.zengin.web import words
 
@@ -24,10 +24,10 @@ FILES: Final = PackageFiles(
 
 def open_state(app: AppContext) -> ZenginContext:
     """The use cases' context; the bank master may have a database of its own."""
-    return app.opened.enter_context(open_work(app.settings))
+    return app.opened.enter_context(open_context(app.settings))
 
 
-Work = Annotated[ZenginContext, state_of("zengin")]
+Context = Annotated[ZenginContext, state_of("zengin")]
 Acting = Annotated[Session[ZenginContext], session_on("zengin")]
 
 

@@ -15,7 +15,7 @@ from batch_platform.web.i18n import gettext as _
 from batch_platform.web.paging import Cursor
 from batch_platform.zengin import service
 from batch_platform.zengin.web.api import READ, download
-from batch_platform.zengin.web.context import HOME, Work, page
+from batch_platform.zengin.web.context import HOME, Context, page
 
 ROWS: Final = 100
 
@@ -28,18 +28,18 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(f"{HOME}/banks", dependencies=READ)
-def banks_page(request: Request, work: Work, q: Text = "", as_of: str = "", cursor: Cursor = None) -> Response:
+def banks_page(request: Request, context: Context, q: Text = "", as_of: str = "", cursor: Cursor = None) -> Response:
     """The banks by code; with words, the banks and branches that have or had such a name."""
     day, errors = _day(as_of)
     banks: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
     if q.strip():
         after = cursors.decode(cursor, **_PLACE)
-        with work.store.snapshot() as session:
+        with context.store.snapshot() as session:
             rows = session.search(q, as_of=day, after=after or None, limit=ROWS + 1)
         shown, following = cursors.cut(rows, ROWS, _place)
     else:
-        banks, following = service.banks(work, as_of=day, limit=ROWS, cursor=cursor)
+        banks, following = service.banks(context, as_of=day, limit=ROWS, cursor=cursor)
     return page(
         request,
         "banks",
@@ -55,11 +55,11 @@ def banks_page(request: Request, work: Work, q: Text = "", as_of: str = "", curs
 
 @router.get(f"{HOME}/banks/{{code}}", dependencies=READ)
 def branches_page(
-    request: Request, work: Work, code: str, q: Text = "", as_of: str = "", cursor: Cursor = None
+    request: Request, context: Context, code: str, q: Text = "", as_of: str = "", cursor: Cursor = None
 ) -> Response:
     day, errors = _day(as_of)
-    branches, following = service.branches(work, code, q.strip(), as_of=day, limit=ROWS, cursor=cursor)
-    banks, _more = service.banks(work, code, as_of=day, limit=1)
+    branches, following = service.branches(context, code, q.strip(), as_of=day, limit=ROWS, cursor=cursor)
+    banks, _more = service.banks(context, code, as_of=day, limit=1)
     return page(
         request,
         "branches",
@@ -76,17 +76,17 @@ def branches_page(
 
 @router.get(f"{HOME}/history", dependencies=READ)
 def history_page(
-    request: Request, work: Work, key: Text = "", changeset: Text = "", cursor: Cursor = None
+    request: Request, context: Context, key: Text = "", changeset: Text = "", cursor: Cursor = None
 ) -> Response:
     """Applied changes, the newest first: all, of a changeset, or of a code, with the rows it ever had."""
     key = key.strip()
     rows, following = service.history_of(
-        work, changeset_id=changeset or None, key=key or None, limit=ROWS, cursor=cursor
+        context, changeset_id=changeset or None, key=key or None, limit=ROWS, cursor=cursor
     )
     versions: list[dict[str, Any]] = []
     if key:
         bank, _dash, branch = key.partition("-")
-        with work.store.snapshot() as session:
+        with context.store.snapshot() as session:
             versions = session.versions(bank, branch or None)
     return page(
         request,
@@ -101,13 +101,13 @@ def history_page(
 
 
 @router.get(f"{HOME}/export", dependencies=READ)
-def export_page(request: Request, work: Work, as_of: str = "", skip_unwritable: QueryBool = False) -> Response:
+def export_page(request: Request, context: Context, as_of: str = "", skip_unwritable: QueryBool = False) -> Response:
     """The file for transfers; or, where it would lack something, what that is and the question whether to go on."""
     day, errors = _day(as_of)
     if errors:
         raise InvalidInput("date-so-written", "A date is written YYYY-MM-DD.", field="as_of")
     try:
-        return download(service.export(work, "zengin", as_of=day, skip_unwritable=skip_unwritable))
+        return download(service.export(context, "zengin", as_of=day, skip_unwritable=skip_unwritable))
     except service.UnwritableError as error:
         return page(request, "unwritable", status=409, rows=error.rows, as_of=day or "")
 

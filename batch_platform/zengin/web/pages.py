@@ -21,7 +21,7 @@ from batch_platform.zengin.model import OPEN, Changeset, ChangesetStatus, DiffTy
 from batch_platform.zengin.service import ZenginContext, quorum
 from batch_platform.zengin.web import api, master_pages, review_pages, words
 from batch_platform.zengin.web.api import READ
-from batch_platform.zengin.web.context import FILES, HOME, Work, open_state, page
+from batch_platform.zengin.web.context import FILES, HOME, Context, open_state, page
 from batch_platform.zengin.web.lists import CHANGESETS, RECORDS
 from batch_platform.zengin.web.review_pages import matching
 
@@ -35,11 +35,11 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(HOME, dependencies=READ)
-def records_page(request: Request, work: Work) -> Response:
+def records_page(request: Request, context: Context) -> Response:
     """The review: records of a status over all changesets, those of a page grouped by class and risk."""
-    shown = lists.page(work, RECORDS, request.query_params, limit=PAGE_ROWS)
-    status, waiting = shown.filters.status, service.digest(work)
-    counts, whole = _open_counts(work, status)
+    shown = lists.page(context, RECORDS, request.query_params, limit=PAGE_ROWS)
+    status, waiting = shown.filters.status, service.digest(context)
+    counts, whole = _open_counts(context, status)
     return page(
         request,
         "records",
@@ -52,18 +52,18 @@ def records_page(request: Request, work: Work) -> Response:
 
 
 @router.get(f"{HOME}/records/{{record_id}}", dependencies=READ)
-def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0) -> Response:
-    record = service.record(work, record_id)
+def record_page(request: Request, context: Context, record_id: str, offset: Offset = 0) -> Response:
+    record = service.record(context, record_id)
     bulk: dict[str, Any] = {"bulk": None}
     if record.diff_type is DiffType.BULK_UPDATE:
-        rows = service.changes_of(work, record.changeset_id)
+        rows = service.changes_of(context, record.changeset_id)
         rows = rows.filter(rows["diff_id"] == record.id)
         bulk = {
             "bulk": rows.slice(offset, PAGE_ROWS).to_dicts(),
             "place": place_among(offset, PAGE_ROWS, rows.height),
         }
     history: list[dict[str, Any]] = []
-    with work.store.snapshot() as session:
+    with context.store.snapshot() as session:
         transitions = session.transitions("record", record_id)
         if record.key is not None:
             history = session.history_page(key=record.key, limit=HISTORY_ROWS)
@@ -71,7 +71,7 @@ def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0
         request,
         "record",
         record=record,
-        quorum=quorum.quorums(work, [record])[record.changeset_id],
+        quorum=quorum.quorums(context, [record])[record.changeset_id],
         mine=quorum.has_approved(record.approvals, current(request).subject),
         transitions=transitions,
         history=history,
@@ -80,15 +80,15 @@ def record_page(request: Request, work: Work, record_id: str, offset: Offset = 0
 
 
 @router.get(f"{HOME}/changesets", dependencies=READ)
-def changesets_page(request: Request, work: Work) -> Response:
-    shown = lists.page(work, CHANGESETS, request.query_params, limit=PAGE_ROWS // 2)
+def changesets_page(request: Request, context: Context) -> Response:
+    shown = lists.page(context, CHANGESETS, request.query_params, limit=PAGE_ROWS // 2)
     return page(request, "changesets", shown=shown)
 
 
 @router.get(f"{HOME}/changesets/{{changeset_id}}", dependencies=READ)
 def changeset_page(
     request: Request,
-    work: Work,
+    context: Context,
     changeset_id: str,
     status: str = "",
     change_class: str = "",
@@ -96,12 +96,12 @@ def changeset_page(
     offset: Offset = 0,
 ) -> Response:
     """The changeset as a whole, and its records to work through: by default what is pending."""
-    changeset = service.changeset(work, changeset_id)
-    records = service.records_of(work, changeset_id)
+    changeset = service.changeset(context, changeset_id)
+    records = service.records_of(context, changeset_id)
     tally = _tally(records)
     chosen = status if status in tally else next((name for name in words.STATUSES if name in tally), "")
     groups = words.grouped(matching(records, chosen, change_class, risk))
-    with work.store.snapshot() as session:
+    with context.store.snapshot() as session:
         transitions = session.transitions("changeset", changeset_id)
         conflicts = session.conflicts(changeset_id, limit=PAGE_ROWS)
         history = session.history_page(changeset_id=changeset_id, limit=HISTORY_ROWS + 1)
@@ -112,8 +112,8 @@ def changeset_page(
         "changeset",
         changeset=changeset,
         snapshot=snapshot,
-        failed_checks=service.failed_checks(work, changeset),
-        undoing=_undoing(request, work, changeset),
+        failed_checks=service.failed_checks(context, changeset),
+        undoing=_undoing(request, context, changeset),
         tally=tally,
         total=len(records),
         chosen=chosen,
@@ -133,12 +133,12 @@ def changeset_page(
     )
 
 
-def _undoing(request: Request, work: ZenginContext, changeset: Changeset) -> Changeset | None:
+def _undoing(request: Request, context: ZenginContext, changeset: Changeset) -> Changeset | None:
     """What the reversal of an applied changeset would come to, for whoever may propose it."""
     if not current(request).may("zengin:approve") or changeset.status not in _UNDOABLE:
         return None
     try:
-        return service.rollback(work, changeset.id, by=current(request).subject, dry_run=True)
+        return service.rollback(context, changeset.id, by=current(request).subject, dry_run=True)
     except Conflict:  # it applied no row, or its history is not kept any more
         return None
 
@@ -164,11 +164,11 @@ PART: Final = Part(
 WEB: Final = WebRoom(PART, CARD, open_state)
 
 
-def _open_counts(work: ZenginContext, shown: Status) -> tuple[Counter[str], Counter[str]]:
+def _open_counts(context: ZenginContext, shown: Status) -> tuple[Counter[str], Counter[str]]:
     """How many records of each status that is not an end, and of each group of the status that is shown."""
     counts: Counter[str] = Counter()
     whole: Counter[str] = Counter()
-    with work.store.snapshot() as session:
+    with context.store.snapshot() as session:
         for row in session.record_counts(statuses=sorted(OPEN)):
             counts[row["status"]] += row["records"]
             if row["status"] == shown:

@@ -129,12 +129,12 @@ def decide_changeset(request: Request, acting: Acting, changeset_id: str, action
 def _selection(acting: Session[ZenginContext], form: Texts) -> Selection:
     """What the form names, as it stands now; to approve, without what is approved by whoever acts. Raises
     `InvalidInput`."""
-    work, action = acting.context, form["action"]
+    context, action = acting.context, form["action"]
     if action not in _DECIDED_FROM:
         raise _unknown(action)
     changeset, change_class, risk = form["changeset"], form["change_class"], form["risk"]
     if changeset:
-        there = service.records_of(work, changeset)
+        there = service.records_of(context, changeset)
         records = matching(there, _DECIDED_FROM[action], change_class or "bulk", risk)
         versions = {record.id: record.version for record in records}
     else:
@@ -146,7 +146,7 @@ def _selection(acting: Session[ZenginContext], form: Texts) -> Selection:
                 limit=MOST,
                 field="record",
             )
-        records = [service.record(work, record_id) for record_id in versions]
+        records = [service.record(context, record_id) for record_id in versions]
     if not records:
         raise InvalidInput("nothing-selected", "Nothing is selected.")
     if action == "approve":
@@ -158,7 +158,7 @@ def _selection(acting: Session[ZenginContext], form: Texts) -> Selection:
 
 
 def _question(
-    request: Request, work: ZenginContext, form: Texts, selection: Selection, error: InvalidInput | None = None
+    request: Request, context: ZenginContext, form: Texts, selection: Selection, error: InvalidInput | None = None
 ) -> Response:
     return page(
         request,
@@ -167,7 +167,7 @@ def _question(
         selection=selection,
         groups=words.grouped(selection.records),
         shown=SHOWN,
-        quorums=quorum.quorums(work, selection.records).values(),
+        quorums=quorum.quorums(context, selection.records).values(),
         back=local_path(form["next"], HOME),
         values={"reason": form["reason"], "not_before": form["not_before"]},
         errors=field_errors(error),
