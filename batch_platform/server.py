@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from batch_platform.web.context import WebContext
 
 _CONNECTIONS: Final = 16
+_DATABASE_SECONDS: Final = 10.0  # a visitor is told to come again before a proxy gives up
 _HEARTBEAT_SECONDS: Final = 90
 _STOP_SECONDS: Final = 5  # open pages of Dagster keep a websocket: they are not waited for
 _WEBSOCKET_BYTES: Final = 1024 * 1024
@@ -138,7 +139,9 @@ def _web_context(settings: Settings, stack: ExitStack, clock: Clock) -> WebConte
             audience=settings.oidc_audience or client_id,
             roles_claim=settings.oidc_roles_claim,
         )
-    pool = postgres.open_pool(database, application_name="batch-platform web", max_size=_CONNECTIONS)
+    pool = postgres.open_pool(
+        database, application_name="batch-platform web", max_size=_CONNECTIONS, timeout=_DATABASE_SECONDS
+    )
     stack.callback(pool.close)
     return WebContext(
         pool=pool,

@@ -17,6 +17,7 @@ from uuid import uuid4
 import pytest
 
 from batch_platform.finops import service
+from batch_platform.local.state import State
 from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files, running
 from batch_platform_tests.finops.bucket import CurBucket
 from batch_platform_tests.waiting import PATIENCE, eventually
@@ -118,6 +119,19 @@ def kill(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=PATIENCE)
+
+
+def kill_postgres(machine: Machine) -> None:
+    """kill -9 of the server; returns when the supervisor has another one ready."""
+    dead = State.load(machine.home).services["postgres"].process
+    assert dead is not None
+    dead.send(signal.SIGKILL)
+
+    def restarted() -> bool:
+        state = State.load(machine.home)
+        return state.services["postgres"].process not in (None, dead) and state.ready(frozenset({"postgres"}))
+
+    eventually(restarted)
 
 
 def answer(process: subprocess.Popen[str], *, code: int = 0) -> dict[str, Any]:

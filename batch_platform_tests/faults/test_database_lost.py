@@ -7,8 +7,7 @@ import signal
 
 import pytest
 
-from batch_platform.local.state import State
-from batch_platform_tests.faults.conftest import FILES, Case, answer, await_stopped, kill
+from batch_platform_tests.faults.conftest import FILES, Case, answer, await_stopped, kill, kill_postgres
 from batch_platform_tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.faults
@@ -20,7 +19,7 @@ def test_a_worker_that_loses_the_database_says_so_or_goes_on(case: Case, point: 
     worker = case.worker("--stop", point)
     try:
         await_stopped(worker)
-        kill_postgres(case)
+        kill_postgres(case.machine)
         os.kill(worker.pid, signal.SIGCONT)
         printed, _ = worker.communicate(timeout=PATIENCE)
     finally:
@@ -37,7 +36,7 @@ def test_a_command_whose_database_is_killed_ends_with_one_sentence_and_is_run_ag
     process = case.machine.spawn_cli("cur", "aggregate", case.project)
     try:
         eventually(lambda: case.count("PROCESSING") > 0, pause=0.005)
-        kill_postgres(case)
+        kill_postgres(case.machine)
         printed, _ = process.communicate(timeout=PATIENCE)
     finally:
         kill(process)
@@ -48,17 +47,3 @@ def test_a_command_whose_database_is_killed_ends_with_one_sentence_and_is_run_ag
     case.machine.cli("cur", "aggregate", case.project)
     case.assert_as_undisturbed()
     assert {status for _, status in case.machine.dagster_runs()} <= {"SUCCESS", "FAILURE"}
-
-
-def kill_postgres(case: Case) -> None:
-    """kill -9 of the server; returns when the supervisor has another one ready."""
-    home = case.machine.home
-    dead = State.load(home).services["postgres"].process
-    assert dead is not None
-    dead.send(signal.SIGKILL)
-
-    def restarted() -> bool:
-        state = State.load(home)
-        return state.services["postgres"].process not in (None, dead) and state.ready(frozenset({"postgres"}))
-
-    eventually(restarted)

@@ -7,14 +7,26 @@ server process, which is most of what such a run costs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
-from dagster_postgres.utils import create_pg_engine, get_token_provider_from_config, pg_url_from_config
+from dagster_postgres.utils import (
+    create_pg_engine,
+    get_token_provider_from_config,
+    pg_url_from_config,
+    set_pg_statement_timeout,
+)
+from sqlalchemy import event
+
+if TYPE_CHECKING:
+    import dagster as dg
+    from sqlalchemy.engine import Engine
 
 _KEPT: Final = 3
 _RECYCLE_SECONDS: Final = 3_600
+_STATEMENT: Final = timedelta(seconds=30)
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):
@@ -22,18 +34,8 @@ class PooledPostgresStorage(DagsterPostgresStorage):
 
     def __init__(self, *, token_provider: Any = None, **options: Any) -> None:
         super().__init__(token_provider=token_provider, **options)
-        engine = create_pg_engine(
-            self.postgres_url,
-            token_provider,
-            isolation_level="AUTOCOMMIT",
-            pool_size=_KEPT,
-            max_overflow=-1,
-            pool_pre_ping=True,
-            pool_recycle=_RECYCLE_SECONDS,
-        )
-        self._run_storage._engine = engine
-        self._event_log_storage._engine = engine
-        self._schedule_storage._engine = engine
+        engine = _engine(self.postgres_url, token_provider, max_overflow=-1)
+        _share(engine, self._run_storage, self._event_log_storage, self._schedule_storage)
 
     @classmethod
     def from_config_value(
@@ -45,3 +47,36 @@ class PooledPostgresStorage(DagsterPostgresStorage):
             should_autocreate_tables=config_value.get("should_autocreate_tables", True),
             token_provider=get_token_provider_from_config(config_value),
         )
+
+
+def limit_statements(instance: dg.DagsterInstance, *, longest: timedelta = _STATEMENT, at_most: int = 20) -> None:
+    """For a web: no question of it keeps the server busy for longer, and `at_most` are asked beyond those kept.
+
+    Dagster's own `optimize_for_webserver` keeps connections too, but does not look whether they are still good: the
+    first question after a restart of the server would fail. Another storage than PostgreSQL stays as it is.
+    """
+    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+    url = getattr(storages[0], "postgres_url", None)
+    if url is None:
+        return
+    engine = _engine(url, getattr(storages[0], "_token_provider", None), max_overflow=at_most)
+    milliseconds = longest // timedelta(milliseconds=1)
+    event.listen(engine, "connect", lambda connection, _: set_pg_statement_timeout(connection, milliseconds))
+    _share(engine, *storages)
+
+
+def _engine(url: str, token_provider: Any, *, max_overflow: int) -> Engine:
+    return create_pg_engine(
+        url,
+        token_provider,
+        isolation_level="AUTOCOMMIT",
+        pool_size=_KEPT,
+        max_overflow=max_overflow,
+        pool_pre_ping=True,
+        pool_recycle=_RECYCLE_SECONDS,
+    )
+
+
+def _share(engine: Engine, *storages: Any) -> None:
+    for storage in storages:
+        storage._engine = engine

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, TransientFailure
 from batch_platform.operations.dagster.launch import WORKER_TAG
+from batch_platform.operations.dagster.reachable import reachable
 from batch_platform.operations.model import REQUESTED_BY_TAG
 
 if TYPE_CHECKING:
@@ -33,21 +33,23 @@ class QueueRunner:
         self._instance = process_context.instance
         self._submitting = threading.Lock()
 
+    @reachable()
     def submit(self, launch: Launch, *, requested_by: str, run_id: str | None = None) -> str:
         """Put a run into the queue and return its id.
 
         With a `run_id` (a UUID) the second call finds the first one's run, also when a process died between
         creating and queueing it. `NotFound` for an unknown job, `InvalidInput` for a partition or a config that the
-        job does not have, `TransientFailure` while the code location is not loaded.
+        job does not have, `TransientFailure` while the code location is not loaded or Dagster's database is away.
         """
         # One at a time: of two requests with one id, the second could put the run back after it was dequeued.
-        with self._submitting, _unreachable(), self._process_context.create_request_context() as context:
+        with self._submitting, self._process_context.create_request_context() as context:
             run = self._instance.get_run_by_id(run_id) if run_id else None
             if run is None:
                 run = self._create(context, launch, requested_by, run_id)
             self._instance.submit_run(run.run_id, context)  # does nothing for a run that was submitted before
         return run.run_id
 
+    @reachable()
     def cancel(self, run_id: str, *, requested_by: str) -> None:
         """End a queued run at once and a started one soon; `Conflict` when it has ended already.
 
@@ -69,9 +71,9 @@ class QueueRunner:
                 "run-of-a-command", "run {run} belongs to a command line: stop it there", run=run_id, field="run_id"
             )
         self._instance.report_engine_event(f"Cancelled by {requested_by}.", run)
-        with _unreachable():
-            self._instance.run_coordinator.cancel_run(run_id)
+        self._instance.run_coordinator.cancel_run(run_id)
 
+    @reachable()
     def retry_forgotten(self, *, ended_before: datetime) -> int:
         """Start the retries that Dagster's daemon promised and forgot; how many were started.
 
@@ -85,7 +87,7 @@ class QueueRunner:
         forgotten = self._forgotten(ended_before)
         if not forgotten:
             return 0
-        with self._submitting, _unreachable():
+        with self._submitting:
             with self._process_context.create_request_context() as context:
                 _require_loaded(context)
             for record in forgotten:
@@ -224,15 +226,3 @@ def _partitions(context: WorkspaceRequestContext, job: RemoteJob) -> dg.Partitio
         if asset.asset_node_snap.partitions is not None:
             return asset.asset_node_snap.partitions.get_partitions_definition()
     raise InvalidInput("no-partitions", "{job} has no partitions", job=job.name, field="partition")
-
-
-@contextmanager
-def _unreachable() -> Iterator[None]:
-    from dagster._core.errors import DagsterUserCodeUnreachableError
-
-    try:
-        yield
-    except DagsterUserCodeUnreachableError as error:
-        raise TransientFailure(
-            "code-server-silent", "Dagster's code server does not answer; it may be starting again"
-        ) from error

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from batch_platform.core.logs import mask_text
+from batch_platform.operations.dagster.reachable import reachable
 from batch_platform.operations.model import (
     DEAD_LETTER_RETRY_TAG,
     DEAD_LETTER_TAG,
@@ -50,12 +51,16 @@ _TICK_STATUS: Final[dict[str, Literal["started", "success", "skipped", "failure"
 
 
 class DagsterInstanceStorage:
-    """The `DagsterStorage` of an instance; safe between threads, as the instance is."""
+    """The `DagsterStorage` of an instance; safe between threads, as the instance is.
+
+    Every method raises `TransientFailure` while Dagster's database is away.
+    """
 
     def __init__(self, instance: dg.DagsterInstance, registry: Registry) -> None:
         self._instance = instance
         self._registry = registry
 
+    @reachable()
     def changed_runs(self, *, updated_after: datetime | None, after_run: str | None, limit: int) -> RunPage:
         """Runs changed since, in the order of their creation, the page after `after_run`; without outcomes."""
         import dagster as dg
@@ -66,6 +71,7 @@ class DagsterInstanceStorage:
         last = records[-1].dagster_run.run_id if len(records) == limit else None
         return RunPage(tuple(self._of_jobs(records)), newest, last)
 
+    @reachable()
     def runs(self, run_ids: Sequence[str]) -> list[Run]:
         """Those that Dagster still has, without outcomes; one of no job stands under its Dagster job."""
         import dagster as dg
@@ -77,6 +83,7 @@ class DagsterInstanceStorage:
         named = ((record, record.dagster_run) for record in records)
         return [known.get(run.run_id) or _run(record, run.job_name) for record, run in named]
 
+    @reachable()
     def outcome(self, run_id: str) -> tuple[int, str | None]:
         """The most attempts any step of an ended run took, and why it failed: what its events say."""
         import dagster as dg
@@ -87,6 +94,7 @@ class DagsterInstanceStorage:
         cause = failure_sentence(entry.dagster_event for entry in entries if entry.dagster_event)
         return max((step.attempts or 0 for step in stats), default=0), cause
 
+    @reachable()
     def facts(self, run_id: str) -> Facts | None:
         """Steps, the newest messages and a dry run's rows; None when Dagster has purged the run."""
         import dagster as dg
@@ -115,6 +123,7 @@ class DagsterInstanceStorage:
         rows, summary = _rehearsed(entry.dagster_event for entry in outputs if entry.dagster_event)
         return Facts(steps, max(planned, len(steps)), lines, rows, summary)
 
+    @reachable()
     def triggers(self, since: Mapping[str, datetime]) -> dict[str, TriggerState]:
         """The named schedules and sensors that Dagster knows, with their ticks since the given moments."""
         states: dict[str, TriggerState] = {}
@@ -136,6 +145,7 @@ class DagsterInstanceStorage:
             )
         return states
 
+    @reachable()
     def queue_sizes(self) -> dict[str, int]:
         """How many runs wait, by the name of the queue: Dagster has one."""
         import dagster as dg
@@ -143,6 +153,7 @@ class DagsterInstanceStorage:
         waiting = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])
         return {_QUEUE: self._instance.get_runs_count(waiting)}
 
+    @reachable()
     def purge(self, *, created_before: datetime, limit: int, after_run: str | None) -> tuple[int, str | None]:
         """Delete a batch of ended runs with their events; how many, and where to go on (None: done).
 

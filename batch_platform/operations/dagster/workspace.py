@@ -10,6 +10,7 @@ from dagster._core.workspace.context import WorkspaceRequestContext as Workspace
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from batch_platform.operations.dagster.launch import open_instance
+from batch_platform.operations.dagster.pooled import limit_statements
 
 
 def open_workspace(stack: ExitStack) -> WorkspaceProcessContext:
@@ -18,8 +19,7 @@ def open_workspace(stack: ExitStack) -> WorkspaceProcessContext:
     It follows its code servers by itself: one that was replaced is loaded again.
     """
     instance = stack.enter_context(open_instance())
-    # connections are kept, as in Dagster's own webserver: otherwise each question makes a new one
-    instance.optimize_for_webserver(statement_timeout=30_000, pool_recycle=3_600, max_overflow=20)
+    limit_statements(instance)
     file = Path(instance.root_directory) / "workspace.yaml"
     target = WorkspaceFileTarget([str(file)]) if file.exists() else None
     return stack.enter_context(WorkspaceProcessContext(instance, target))

@@ -1,0 +1,33 @@
+"""What of Dagster is away for a while, its code server or its database, told as a failure that may pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from batch_platform.core.failures import TransientFailure
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """A block, or as a decorator a method, that asks Dagster. Raises `TransientFailure` for what does not answer.
+
+    Dagster itself tries again to connect, for a dozen seconds: a server that is starting again is met by that.
+    """
+    from dagster._core.errors import DagsterUserCodeUnreachableError
+    from dagster_postgres.utils import DagsterPostgresException
+    from sqlalchemy.exc import DBAPIError, OperationalError
+
+    try:
+        yield
+    except DagsterUserCodeUnreachableError as error:
+        raise TransientFailure(
+            "code-server-silent", "Dagster's code server does not answer; it may be starting again"
+        ) from error
+    except (DagsterPostgresException, DBAPIError) as error:
+        lost = isinstance(error, DagsterPostgresException | OperationalError)
+        if not lost and not getattr(error, "connection_invalidated", False):
+            raise
+        raise TransientFailure(
+            "dagster-database-silent", "Dagster's database does not answer; it may be starting again"
+        ) from error
