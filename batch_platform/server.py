@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _CONNECTIONS: Final = 16
 _DATABASE_SECONDS: Final = 10.0  # a visitor is told to come again before a proxy gives up
 _HEARTBEAT_SECONDS: Final = 90
+_VISITORS: Final = 2_000  # connections at once
+_KEEP_SECONDS: Final = 75  # longer than proxies keep a connection that is idle: they close it, not we
 _STOP_SECONDS: Final = 5  # open pages of Dagster keep a websocket: they are not waited for
 _WEBSOCKET_BYTES: Final = 1024 * 1024
 
@@ -43,6 +45,8 @@ _WEBSOCKET_BYTES: Final = 1024 * 1024
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     import uvicorn
+
+    from batch_platform.web import connections
 
     parser = argparse.ArgumentParser(prog="batch_platform.server", description="API, console and the Dagster UI")
     parser.add_argument("--host", default="127.0.0.1")
@@ -52,6 +56,7 @@ def main() -> None:
     try:
         settings = domains.load_settings()
         logs.configure(settings.env)
+        limits = connections.limits_for(connections.raise_file_limit(), most=_VISITORS)
         site = create_app(settings)
     except PlatformError as error:
         parser.exit(error.exit_code, f"error: {error.message}\n")
@@ -61,6 +66,8 @@ def main() -> None:
         port=arguments.port,
         log_config=None,  # its warnings go through ours
         access_log=False,
+        http=connections.bounded(limits),
+        timeout_keep_alive=_KEEP_SECONDS,
         server_header=False,
         proxy_headers=False,  # web.security believes the proxies of BATCH_PLATFORM_TRUSTED_PROXIES alone
         timeout_graceful_shutdown=_STOP_SECONDS,

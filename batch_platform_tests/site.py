@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,16 @@ PASSWORD = "correct horse battery staple"
 
 @dataclass
 class Site:
-    """Use it in a `with` block; `module` is what the code server loads, found below `directory`."""
+    """Use it in a `with` block; `module` is what the code server loads, found below `directory`.
+
+    `limits` is what a shell does before it becomes the web: `ulimit -Sn 256`.
+    """
 
     home: Home
     variables: Mapping[str, str]
     module: str
     directory: Path
+    limits: str = ":"
     processes: dict[str, Process] = field(default_factory=dict)
     listener: socket.socket = field(default_factory=lambda: listen(free_port()))
     code_port: int = field(default_factory=free_port)
@@ -74,6 +78,7 @@ class Site:
     def start_web(self) -> None:
         variables = {**self.variables, "BATCH_PLATFORM_URL": self.url}
         program = dagster_processes.web(self.home, self.listener, variables)
+        program = replace(program, command=("/bin/sh", "-c", f'{self.limits}; exec "$0" "$@"', *program.command))
         self._start(program)
         eventually(lambda: program.ready() or self._dead(program))
 

@@ -17,12 +17,17 @@ from uuid import uuid4
 import pytest
 
 from batch_platform.finops import service
+from batch_platform.local.home import REPOSITORY
 from batch_platform.local.state import State
 from batch_platform_tests.end_to_end.machine import Machine, ended_months, month_files, running
+from batch_platform_tests.end_to_end.stack import QUICK
 from batch_platform_tests.finops.bucket import CurBucket
+from batch_platform_tests.site import Site
 from batch_platform_tests.waiting import PATIENCE, eventually
 
 FILES = 8
+FILES_AT_MOST = 1_100
+"""Open ones, of the web."""
 
 
 @dataclass
@@ -94,6 +99,14 @@ def case(prepared: Case) -> Case:
     """The project as before its first fetch."""
     prepared.machine.forget()
     return prepared
+
+
+@pytest.fixture(scope="package")
+def site(machine: Machine) -> Iterator[Site]:
+    """The web and a code server on the machine; the web may open few files."""
+    limits = f"ulimit -Sn 256; ulimit -Hn {FILES_AT_MOST}"
+    with Site(machine.home, machine.variables, QUICK, REPOSITORY, limits) as site:
+        yield site
 
 
 @pytest.fixture

@@ -11,9 +11,7 @@ import pytest
 
 from batch_platform.btc import service as btc
 from batch_platform.local import clients
-from batch_platform.local.home import REPOSITORY
 from batch_platform_tests.end_to_end.machine import LAKE, Machine
-from batch_platform_tests.end_to_end.stack import QUICK
 from batch_platform_tests.faults.conftest import kill_postgres
 from batch_platform_tests.site import Site
 from batch_platform_tests.waiting import eventually
@@ -24,12 +22,6 @@ JOBS = "/api/admin/batch/jobs"
 BATCHES = "/api/admin/batch-operations"
 DRY_RUN = {"parameters": {"dryRun": True, "targetDate": "2026-10-01"}}
 RUNS = {"query": "{ runsOrError { __typename } }"}
-
-
-@pytest.fixture(scope="module")
-def site(machine: Machine) -> Iterator[Site]:
-    with Site(machine.home, machine.variables, QUICK, REPOSITORY) as site:
-        yield site
 
 
 @pytest.fixture

@@ -14,12 +14,13 @@ from batch_platform_tests.waiting import PATIENCE
 
 
 @contextmanager
-def served(app: Any) -> Iterator[str]:
-    """The origin at which the app answers for the length of the block."""
+def served(app: Any, **options: Any) -> Iterator[str]:
+    """The origin at which the app answers for the length of the block, by uvicorn with these options."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # callers may connect before the server is up
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", proxy_headers=False))
+        given = {"log_level": "warning", "lifespan": "on", "proxy_headers": False, **options}
+        server = uvicorn.Server(uvicorn.Config(app, **given))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
