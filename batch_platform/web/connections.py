@@ -43,15 +43,15 @@ def raise_file_limit() -> int:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    allowed = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
         except (OSError, ValueError) as error:  # such as a sandbox that forbids it
             _log.warning("the limit of open files stays", files=soft, reason=str(error))
             return soft
-        return wanted
-    return wanted if soft == resource.RLIM_INFINITY else soft
+        return allowed
+    return allowed if soft == resource.RLIM_INFINITY else soft
 
 
 def limits_for(files: int, *, most: int) -> ConnectionLimits:

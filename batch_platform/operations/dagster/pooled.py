@@ -16,13 +16,10 @@ from dagster_postgres.utils import (
     create_pg_engine,
     get_token_provider_from_config,
     pg_url_from_config,
-    set_pg_statement_timeout,
 )
-from sqlalchemy import event
 
 if TYPE_CHECKING:
     import dagster as dg
-    from sqlalchemy.engine import Engine
 
 _KEPT: Final = 3
 _RECYCLE_SECONDS: Final = 3_600
@@ -59,24 +56,25 @@ def limit_statements(instance: dg.DagsterInstance, *, longest: timedelta = _STAT
     url = getattr(storages[0], "postgres_url", None)
     if url is None:
         return
-    engine = _engine(url, getattr(storages[0], "_token_provider", None), max_overflow=at_most)
-    milliseconds = longest // timedelta(milliseconds=1)
-    event.listen(engine, "connect", lambda connection, _: set_pg_statement_timeout(connection, milliseconds))
+    storage: Any = storages[0]
+    limit = f"-c statement_timeout={longest // timedelta(milliseconds=1)}"
+    options = " ".join(filter(None, [storage._engine.url.query.get("options"), limit]))
+    engine = _engine(url, storage._token_provider, max_overflow=at_most, connect_args={"options": options})
     _share(engine, *storages)
 
 
-def _engine(url: str, token_provider: Any, *, max_overflow: int) -> Engine:
+def _engine(url: str, token_provider: Any, **options: Any) -> Any:
     return create_pg_engine(
         url,
         token_provider,
         isolation_level="AUTOCOMMIT",
         pool_size=_KEPT,
-        max_overflow=max_overflow,
         pool_pre_ping=True,
         pool_recycle=_RECYCLE_SECONDS,
+        **options,
     )
 
 
-def _share(engine: Engine, *storages: Any) -> None:
+def _share(engine: Any, *storages: Any) -> None:
     for storage in storages:
         storage._engine = engine
