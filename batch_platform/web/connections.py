@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 import structlog
@@ -19,6 +20,7 @@ _RESERVED: Final = 256  # for databases, logs, runs that are started, and the mo
 _FEWEST: Final = 16
 _REFUSED: Final = 64  # that are told so at once; more are cut off
 _REFUSAL_SECONDS: Final = 1.0
+_ORDER: Final = count()  # in which connections became idle: the loop's clock is the same for all of one round
 
 _log = structlog.get_logger(__name__)
 
@@ -77,7 +79,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*given, **options)
         self._deadline: asyncio.TimerHandle | None = None
         self._reader: asyncio.TimerHandle | None = None
-        self._since = self.loop.time()
+        self._idle_as = next(_ORDER)
         self._in_head = False
         self._in_body = False
         self._is_refused = False
@@ -94,7 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._since = self.loop.time()
+        self._idle_as = next(_ORDER)
         self._begin(self.limits.head_seconds)
         beyond = len(self.connections) - self.limits.count
         if beyond > 0 and not self._make_room():
@@ -130,7 +132,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self._since = self.loop.time()
+        self._idle_as = next(_ORDER)
         super().on_response_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -180,7 +182,7 @@ class BoundedProtocol(HttpToolsProtocol):
         ]
         if not others:
             return False
-        longest: BoundedProtocol = min(others, key=_waiting_since)
+        longest: BoundedProtocol = min(others, key=_order)
         longest.transport.close()
         return True
 
@@ -191,5 +193,5 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def _waiting_since(connection: BoundedProtocol) -> float:
-    return connection._since
+def _order(connection: BoundedProtocol) -> int:
+    return connection._idle_as
