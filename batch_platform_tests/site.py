@@ -22,12 +22,10 @@ from batch_platform.local import dagster_processes
 from batch_platform.local.home import Home
 from batch_platform.local.processes import Process, accepts, free_port, listen
 from batch_platform.local.programs import Program
-from batch_platform.web.access import service
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.tokens import Tokens
+from batch_platform_tests.accounts import add_account
 from batch_platform_tests.waiting import PATIENCE, eventually
-
-PASSWORD = "correct horse battery staple"
 
 
 @dataclass
@@ -99,10 +97,10 @@ class Site:
         return data
 
     def add_user(self, name: str, role: str) -> None:
-        """A local account that signs in with `PASSWORD`."""
+        """A local account that signs in with `accounts.PASSWORD`."""
         pool = postgres.open_pool(self.variables["DATABASE_URL"], application_name="tests")
         try:
-            service.add_user(pool, name, [Role(role)], lambda: PASSWORD, service.Change("tests", utc_now()))
+            add_account(pool, name, Role(role))
         finally:
             pool.close()
 

@@ -6,7 +6,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +21,8 @@ from batch_platform.kit.options import DryRun, Json
 from batch_platform.settings import Settings, load_settings
 from batch_platform.web.access import service, sign_in
 from batch_platform.web.access.model import User, roles_of
+from batch_platform.web.access.store import AccessStore
+from batch_platform.web.context import Limits
 
 users_app = typer.Typer(no_args_is_help=True, help="Local accounts of API, console and Dagster UI.")
 
@@ -122,6 +124,35 @@ def reset_password_command(
     _tell(name, True, dry_run, as_json, done="given a new password", already="")
 
 
+@users_app.command("sessions")
+def sessions_command(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The account; all without it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the browsers that are signed in."""
+    now = utc_now()
+    with _pool() as pool, AccessStore(pool).transaction() as session:
+        subject = None if name is None else f"local:{session.user(name).name}"
+        listed = session.sessions(subject, now=now, idle_since=now - Limits().session_idle)
+    rows = [{key: _shown(value) for key, value in vars(row).items()} for row in listed]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['subject']}  {row['address']}  signed in {row['created_at']}  last used {row['seen_at']}")
+    if not rows:
+        typer.echo("nobody is signed in")
+
+
+@users_app.command("end-sessions")
+@writes("user.end-sessions")
+def end_sessions_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Sign an account out everywhere; it can sign in again."""
+    with _pool() as pool:
+        ended = service.end_sessions(pool, name, _change(dry_run))
+    _tell(name, ended > 0, dry_run, as_json, done="signed out everywhere", already="is signed in nowhere")
+
+
 @users_app.command("unlock")
 @writes("user.unlock", "address.unlock")
 def unlock_command(
@@ -179,6 +210,10 @@ def _row(user: User) -> dict[str, Any]:
         "created_at": user.created_at.isoformat(timespec="seconds"),
         "last_login_at": user.last_login_at and user.last_login_at.isoformat(timespec="seconds"),
     }
+
+
+def _shown(value: Any) -> Any:
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value
 
 
 def _tell(

@@ -19,9 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from batch_platform.web import console as shell
 from batch_platform.web import docs, health
+from batch_platform.web.access import account_pages, users_pages
 from batch_platform.web.access import api as access_api
 from batch_platform.web.access import pages as access_pages
-from batch_platform.web.access import users_pages
 from batch_platform.web.access.authentication import GuardMiddleware, IdentityMiddleware, is_public
 from batch_platform.web.access.dependencies import current, public, requirement_of, requires
 from batch_platform.web.access.guests import GuestBook, Guests
@@ -148,6 +148,7 @@ def build_app(
         *(page for part in parts for page in part.pages),
         docs.router,
         access_pages.router,
+        account_pages.router,
         users_pages.router,
     ):
         app.include_router(page, include_in_schema=False)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from batch_platform_tests.accounts import PASSWORD
 from batch_platform_tests.browser.conftest import OpenPage, watch
-from batch_platform_tests.site import PASSWORD, Site
+from batch_platform_tests.site import Site
 
 LAUNCHPAD = "/dagster/locations/batch_platform/jobs/plain/playground"
 PAGES = (

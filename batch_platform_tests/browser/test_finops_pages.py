@@ -14,12 +14,11 @@ from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 
 from batch_platform.core import postgres
-from batch_platform.core.clock import utc_now
 from batch_platform.finops.demo import DATA
 from batch_platform.finops.service import compute_anomalies, compute_forecast
 from batch_platform.finops.web.context import FinopsSite
 from batch_platform.web.access.model import Role
-from batch_platform.web.access.service import Change, add_user
+from batch_platform_tests.accounts import PASSWORD, add_account
 from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, until, watch
 from batch_platform_tests.finops.conftest import Project, SteppingClock
 from batch_platform_tests.finops_web.conftest import app, clock, context, make_project, pool, project
@@ -27,7 +26,6 @@ from batch_platform_tests.web.served import served
 
 __all__ = ["app", "clock", "context", "make_project", "pool", "project"]
 
-PASSWORD = "correct horse battery staple"
 PAYER = b"100000000000"
 OCTOBER = date(2026, 10, 1)
 
@@ -54,7 +52,7 @@ def sign_in(
 ) -> Iterator[Callable[..., Page]]:
     """`sign_in(width=…, language=…, path=…)`: an administrator's page."""
     name = f"admin-{uuid4().hex[:8]}"
-    add_user(pool, name, [Role.ADMINISTRATOR], lambda: PASSWORD, Change("a test", utc_now()))
+    add_account(pool, name, Role.ADMINISTRATOR)
     app.state.finops = FinopsSite.of(bundled.context)
     with served(app) as origin:
 

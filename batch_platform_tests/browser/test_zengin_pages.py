@@ -11,10 +11,9 @@ from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 
 from batch_platform.core import postgres
-from batch_platform.core.clock import utc_now
 from batch_platform.web.access.model import Role
-from batch_platform.web.access.service import Change, add_user
 from batch_platform.zengin.model import Changeset
+from batch_platform_tests.accounts import PASSWORD, add_account
 from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, watch
 from batch_platform_tests.web.served import served
 from batch_platform_tests.zengin_web.conftest import Master, app, clock, context, environment, master, pool
@@ -22,7 +21,6 @@ from batch_platform_tests.zengin_web.releases import first, second
 
 __all__ = ["app", "clock", "context", "environment", "master", "pool"]
 
-PASSWORD = "correct horse battery staple"
 HOME = "/console/zengin"
 SignIn = Callable[..., Page]
 
@@ -48,7 +46,7 @@ def sign_in(app: FastAPI, pool: postgres.Pool, master: Master, open_page: OpenPa
 
         def signed(path: str, *, width: int = WIDE, language: str = "ja") -> Page:
             name = f"approver-{uuid4().hex[:8]}"
-            add_user(pool, name, [Role.APPROVER], lambda: PASSWORD, Change("a test", utc_now()))
+            add_account(pool, name, Role.APPROVER)
             page = open_page(origin, width=width)
             watch(page).expect("status of 401")
             page.context.add_cookies([{"name": "language", "value": language, "url": origin}])

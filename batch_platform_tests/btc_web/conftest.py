@@ -30,7 +30,7 @@ from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Registry
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
-from batch_platform.web.access.service import Change, add_user
+from batch_platform_tests.accounts import add_account
 from batch_platform_tests.btc.clock import SteppingClock
 from batch_platform_tests.btc.conftest import clock, dynamo_proxy, own_tables, tables
 from batch_platform_tests.btc.service_tools import balances, booked, open_users
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["clock", "dynamo_proxy", "own_tables", "tables"]
 
-PASSWORD = "correct horse battery staple"
 Client = Callable[..., httpx.Client]
 
 
@@ -215,7 +214,7 @@ def account(pool: postgres.Pool) -> Call:
 
     def made(role: Role) -> str:
         name = f"{role.value}-{uuid4().hex[:8]}"
-        add_user(pool, name, [role], lambda: PASSWORD, Change("tests", utc_now()))
+        add_account(pool, name, role)
         return name
 
     return made

@@ -29,11 +29,11 @@ from batch_platform.operations.monitor import Monitor, MonitorOptions
 from batch_platform.operations.web import api, pages
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
-from batch_platform.web.access.service import Change, add_user
 from batch_platform.web.access.tokens import Tokens
 from batch_platform.web.api.strict import Month
 from batch_platform.web.app import Part, build_app
 from batch_platform.web.context import Limits, WebContext
+from batch_platform_tests.accounts import PASSWORD, add_account
 from batch_platform_tests.databases import empty_database
 from batch_platform_tests.operations_web.dagster_jobs import DAGSTER_JOBS, GATE, MENDED, STOP
 from batch_platform_tests.waiting import PATIENCE, eventually
@@ -41,7 +41,6 @@ from batch_platform_tests.waiting import PATIENCE, eventually
 __all__ = ["GATE", "MENDED", "PASSWORD", "Rig", "rigged"]
 
 SECRET: Final = b"a secret of the tests, long enough for all"
-PASSWORD: Final = "correct horse battery staple"
 
 
 class Mode(StrEnum):
@@ -189,8 +188,7 @@ class Rig:
         return run.run_id
 
     def add_user(self, name: str, role: str) -> None:
-        change = Change("tests", utc_now())
-        add_user(self.operations.pool, name, [Role(role)], lambda: PASSWORD, change)
+        add_account(self.operations.pool, name, Role(role))
 
     def audit(self, target: str) -> list[Mapping[str, Any]]:
         """The audit rows about this target, oldest first."""

@@ -10,15 +10,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from batch_platform.core import postgres
-from batch_platform.core.clock import utc_now
 from batch_platform.outbox import links
-from batch_platform.web.access import service as access
 from batch_platform.web.access.model import Role
+from batch_platform_tests.accounts import PASSWORD, add_account
 from batch_platform_tests.chromium import NARROW, WIDE, OpenPage, overflow, watch
 from batch_platform_tests.outbox.rig import KEY, Kept, Outbox, attached
 
 HOME = "/console/outbox"
-PASSWORD = "correct horse battery staple"
 A, B = "a@example.com", "b@example.com"
 SignIn = Callable[..., Page]
 
@@ -29,7 +27,7 @@ def sign_in(pool: postgres.Pool, operator: httpx.Client, origin: str, open_page:
 
     def signed(*, width: int = WIDE) -> Page:
         name = f"op{os.urandom(4).hex()}"
-        access.add_user(pool, name, [Role.OPERATOR], lambda: PASSWORD, access.Change("tests", utc_now()))
+        add_account(pool, name, Role.OPERATOR)
         page = open_page(origin, width=width)
         watch(page).expect("status of 401")
         page.goto(HOME)

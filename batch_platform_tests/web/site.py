@@ -25,10 +25,8 @@ from starlette.types import Receive, Scope, Send
 from batch_platform.core import postgres
 from batch_platform.core.clock import Clock
 from batch_platform.core.failures import Conflict, NotFound, PermanentFailure, TransientFailure
-from batch_platform.web.access import service
 from batch_platform.web.access.dependencies import current, requires
 from batch_platform.web.access.model import Role
-from batch_platform.web.access.service import Change
 from batch_platform.web.access.tokens import Tokens
 from batch_platform.web.api import idempotency
 from batch_platform.web.api.envelope import Envelope
@@ -37,6 +35,7 @@ from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import IsoDate, Month, StrictBool, StrictModel, Text
 from batch_platform.web.app import Part, build_app
 from batch_platform.web.context import Limits, OidcSettings, WebContext
+from batch_platform_tests.accounts import add_account
 from batch_platform_tests.waiting import PATIENCE
 from batch_platform_tests.web.served import served
 
@@ -208,7 +207,7 @@ class Site:
         return Browser(self.client(), self.url)
 
     def add_user(self, name: str, *roles: Role) -> None:
-        service.add_user(self.context.pool, name, roles, lambda: PASSWORD, Change("test:setup", self.clock()))
+        add_account(self.context.pool, name, *roles, password=PASSWORD, now=self.clock())
 
     def signed_in(self, name: str, *roles: Role) -> Browser:
         self.add_user(name, *roles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -9,23 +10,27 @@ import pytest
 from batch_platform.core import postgres
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
-from batch_platform.web.access import api, pages, users_pages
-from batch_platform.web.access.model import Role
-from batch_platform.web.access.service import ACTIONS
-from batch_platform.web.access.sessions import Sessions
+from batch_platform.web.access import account_pages, api, pages, users_pages
+from batch_platform.web.access.model import Principal, Role
+from batch_platform.web.access.service import ACTIONS, list_sessions, start_session
+from batch_platform.web.access.sessions import Sessions, hash_id
 from batch_platform.web.access.sign_in import LoginRefused, log_in
 from batch_platform_tests.surfaces import Walk, of_commands, of_routers
 from batch_platform_tests.web.oidc_provider import providing
-from batch_platform_tests.web.site import HandClock, Site, make_context, open_site
+from batch_platform_tests.web.site import Browser, HandClock, Site, make_context, open_site
 from batch_platform_tests.web.test_oidc import settings_of, sign_in
 from batch_platform_tests.web.test_users_cli import Cli, cli
 
 __all__ = ["cli"]
 
-WEB, COMMANDS = of_routers(api.router, pages.router, users_pages.router), of_commands("token", "users")
+WEB, COMMANDS = (
+    of_routers(api.router, pages.router, account_pages.router, users_pages.router),
+    of_commands("token", "users"),
+)
 SURFACES = WEB | COMMANDS
 PROVIDER = ("GET /login/oidc/callback", "session.start")
 WORD = "a long enough password"
+OWN = "another that bob has chosen"
 
 
 def test_every_action_of_the_web(site: Site, pool: postgres.Pool) -> None:
@@ -66,9 +71,62 @@ def test_every_action_of_the_web(site: Site, pool: postgres.Pool) -> None:
         assert ann.send("/console/addresses/unlock", {**token, "address": "127.0.0.1"}).status_code == 303
     with walk.rows("POST /login", "session.start", by="local:bob"):
         assert bob.log_in("bob", WORD).status_code == 303
+    walk_own_account(site, walk, bob)
+    walk_sessions(site, walk, ann, vic)
     with walk.rows("POST /logout", "session.end", by="local:bob"):
-        assert bob.send("/logout", {"csrf_token": bob.csrf("/console/audit")}).status_code == 303
+        assert bob.send("/logout", {"csrf_token": bob.csrf("/console/account")}).status_code == 303
     assert walk.walked == WEB - {PROVIDER}
+
+
+def walk_own_account(site: Site, walk: Walk, bob: Browser) -> None:
+    """A password that somebody else has set is changed, then sessions end."""
+    by_bob = {"by": "local:bob", "target": "bob"}
+    change = "POST /console/account/password"
+    form = {"csrf_token": bob.csrf("/console/account/password"), "password": OWN, "repeated": OWN}
+    for names in [("sign-in.fail",)] * 4 + [("sign-in.lock",)]:
+        with walk.rows(change, *names, **by_bob):
+            assert bob.send("/console/account/password", {**form, "current": "wrong"}).status_code == 422
+    with walk.nothing():
+        assert bob.send("/console/account/password", {**form, "current": WORD}).status_code == 429
+        assert bob.send("/console/account/password", {**form, "repeated": "another"}).status_code == 422
+    site.clock.pass_by(timedelta(minutes=1))
+    with walk.rows(change, "user.change-password", **by_bob):
+        assert bob.send("/console/account/password", {**form, "current": WORD}).status_code == 303
+    token = {"csrf_token": form["csrf_token"]}
+    for _ in range(2):
+        assert site.browser().log_in("bob", OWN).status_code == 303
+    with walk.rows("POST /console/account/sessions/{session}/end", "session.end", **by_bob):
+        assert bob.send(f"/console/account/sessions/{another(site, 'bob', bob)}/end", token).status_code == 303
+    with walk.rows("POST /console/account/end-other-sessions", "user.end-sessions", **by_bob):
+        assert bob.send("/console/account/end-other-sessions", token).status_code == 303
+    with walk.nothing():
+        assert bob.send("/console/account/end-other-sessions", token).status_code == 303
+        assert bob.send("/console/account/sessions/none/end", token).status_code == 303
+
+
+def walk_sessions(site: Site, walk: Walk, ann: Browser, vic: Browser) -> None:
+    """An administrator ends those of others."""
+    other = site.browser()
+    assert other.log_in("vic").status_code == 303
+    token = {"csrf_token": ann.csrf("/console/users")}
+    path = f"/console/sessions/{another(site, 'vic', vic)}/end"
+    with walk.nothing():
+        theirs = {"csrf_token": vic.csrf("/console/audit")}
+        assert vic.send(path, theirs).status_code == 403
+        assert vic.send("/console/users/ann/end-sessions", theirs).status_code == 403
+        assert ann.send("/console/sessions/none/end", token).status_code == 303
+    by_ann = {"by": "local:ann", "target": "vic"}
+    with walk.rows("POST /console/sessions/{session}/end", "session.end", **by_ann):
+        assert ann.send(path, token).status_code == 303
+    with walk.rows("POST /console/users/{name}/end-sessions", "user.end-sessions", **by_ann):
+        assert ann.send("/console/users/vic/end-sessions", token).status_code == 303
+
+
+def another(site: Site, name: str, browser: Browser) -> str:
+    """The id of a session of that account in another browser."""
+    own = hash_id(site.app.state.sessions.cookie.read(browser.client.cookies)).hex()
+    ids = [listed.id for listed in list_sessions(site.app.state.sessions, f"local:{name}")]
+    return next(session_id for session_id in ids if session_id != own)
 
 
 def test_a_session_of_a_login_provider(pool: postgres.Pool) -> None:
@@ -100,13 +158,21 @@ def test_every_action_of_a_command(site: Site, pool: postgres.Pool, cli: Cli) ->
     for _ in range(2):
         with pytest.raises(LoginRefused):
             log_in(Sessions(make_context(pool, utc_now)), "cat", "wrong", address="192.0.2.1", correlation_id=None)
+    start_session(
+        Sessions(make_context(pool, utc_now)),
+        Principal("local:cat", "cat", frozenset({Role.VIEWER}), "session"),
+        address="192.0.2.1",
+        correlation_id=None,
+    )
+    walked("users", "end-sessions", "cat", does=("user.end-sessions",))
     walked("users", "unlock", "cat", does=("user.unlock",))
     unlocked = partial(walk.command, call, by=by, target="192.0.2.1")
     unlocked("users", "unlock", "--address", "192.0.2.1", does=("address.unlock",))
     with walk.nothing():
         call("users", "enable", "cat")  # it is so already
         call("users", "unlock", "cat")
-        for verb in ("disable", "enable", "reset-password", "unlock"):
+        call("users", "end-sessions", "cat")
+        for verb in ("disable", "enable", "reset-password", "unlock", "end-sessions"):
             assert cli("users", verb, "nobody", stdin=f"{WORD}\n").exit_code != 0
         assert cli("token", "--role", "king").exit_code != 0
     assert walk.walked == COMMANDS

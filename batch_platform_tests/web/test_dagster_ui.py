@@ -14,7 +14,8 @@ from graphql import get_named_type
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from batch_platform_tests.site import PASSWORD, Site
+from batch_platform_tests.accounts import PASSWORD
+from batch_platform_tests.site import Site
 from batch_platform_tests.waiting import eventually
 from batch_platform_tests.web.mutations import mutations, schema, selected, written
 

@@ -15,10 +15,13 @@ from batch_platform.core import postgres
 from batch_platform.core.audit import AuditStore
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import PlatformError
-from batch_platform.web.access import service
+from batch_platform.web.access import service, sign_in
 from batch_platform.web.access.model import Role
+from batch_platform.web.access.sessions import Sessions
 from batch_platform.web.access.tokens import Tokens
-from batch_platform_tests.web.site import PASSWORD, SECRET
+from batch_platform_tests.accounts import PASSWORD as ACCOUNT_PASSWORD
+from batch_platform_tests.accounts import add_account
+from batch_platform_tests.web.site import PASSWORD, SECRET, make_context
 
 app = typer.Typer()
 app.command("token")(token_command)
@@ -94,6 +97,21 @@ def test_accounts(cli: Cli, pool: postgres.Pool) -> None:
     assert PASSWORD not in cli("users", "list").output
 
 
+def test_sessions(cli: Cli, pool: postgres.Pool) -> None:
+    assert cli("users", "sessions").stdout == "nobody is signed in\n"
+    sessions = Sessions(make_context(pool, utc_now))
+    for name in ("ann", "bob"):
+        add_account(pool, name, Role.VIEWER)
+        sign_in.log_in(sessions, name, ACCOUNT_PASSWORD, address="192.0.2.1", correlation_id=None)
+    [row] = said(cli("users", "sessions", "ann", "--json"))
+    assert (row["subject"], row["address"]) == ("local:ann", "192.0.2.1")
+    assert "local:bob  192.0.2.1  signed in 20" in cli("users", "sessions").stdout
+    assert "would be signed out everywhere" in cli("users", "end-sessions", "ann", "--dry-run").stdout
+    for changed in (True, False):
+        assert said(cli("users", "end-sessions", "ann", "--json"))["changed"] is changed
+    assert [row["name"] for row in said(cli("users", "sessions", "--json"))] == ["bob"]
+
+
 def test_the_password_comes_from_nowhere_else(cli: Cli) -> None:
     result = cli("users", "add", "ann", "--role", "viewer", stdin=PASSWORD)
     assert isinstance(result.exception, PlatformError)
@@ -105,6 +123,8 @@ def test_the_password_comes_from_nowhere_else(cli: Cli) -> None:
     "arguments",
     [
         ["disable", "nobody"],
+        ["sessions", "nobody"],
+        ["end-sessions", "nobody"],
         ["set-roles", "nobody", "--role", "viewer"],
         ["reset-password", "nobody", "--password-stdin"],
         ["unlock"],

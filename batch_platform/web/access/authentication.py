@@ -6,31 +6,34 @@ import binascii
 import hmac
 import json
 from base64 import urlsafe_b64decode
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batch_platform.web.access.dependencies import SAFE_METHODS
 from batch_platform.web.access.guests import GuestBook
-from batch_platform.web.access.model import Grants, Principal
+from batch_platform.web.access.model import Due, Grants, Principal
 from batch_platform.web.access.oidc import ALGORITHMS, Provider
 from batch_platform.web.access.sessions import KNOWN_FOR, Sessions
 from batch_platform.web.access.tokens import ALGORITHM, TokenRefused, Tokens
 from batch_platform.web.api.bodies import read_body, replayed
 from batch_platform.web.api.problems import wants_page
-from batch_platform.web.api.refusals import Refusal, foreign_origin, unauthenticated
+from batch_platform.web.api.refusals import Refusal, foreign_origin, password_due, unauthenticated
 from batch_platform.web.console import local_path, render
 from batch_platform.web.context import WebContext
 
 PUBLIC: Final = frozenset(
     {"/login", "/login/oidc", "/login/oidc/callback", "/login/language", "/health/live", "/health/ready"}
 )
+DUE_PAGES: Final[Mapping[Due, str]] = {"password": "/console/account/password"}
+"""Where people settle what is due."""
 PUBLIC_FOLDER: Final = "/static/"
 CSRF_HEADER: Final = "X-CSRF-Token"
 CSRF_FIELD: Final = "csrf_token"
@@ -117,7 +120,10 @@ class IdentityMiddleware:
 
 
 class GuardMiddleware:
-    """401 for nobody, and for browsers a check that the write comes from a page of ours."""
+    """401 for nobody, and for browsers a check that the write comes from a page of ours.
+
+    Who has something due, such as a password of his own, gets only to the page where he settles it.
+    """
 
     def __init__(
         self,
@@ -148,6 +154,9 @@ class GuardMiddleware:
         if principal is None and not is_public(path, self._opened):
             await self._refuse(request, send)
             return
+        if principal is not None and principal.due is not None and self._keeps_out(principal.due, path):
+            await self._lead(request, principal.due, send)
+            return
         # an address that is itself the permission is called by mail programs, which load no page of ours before
         if request.method not in SAFE_METHODS and path not in self._linked:
             if principal is None and path.startswith("/api/"):
@@ -160,18 +169,29 @@ class GuardMiddleware:
     async def _refuse(self, request: Request, send: Send) -> None:
         """The login form for a person; whoever sent a token, and every program, gets a problem."""
         if wants_page(request) and request.method in ("GET", "HEAD") and "authorization" not in request.headers:
-            target = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-            await login_page(request, target=target, status=401)(request.scope, request.receive, send)
+            await login_page(request, target=_asked_for(request), status=401)(request.scope, request.receive, send)
             return
         error = ' error="invalid_token"' if "authorization" in request.headers else ""
         raise unauthenticated(f"Bearer{error}")
+
+    def _keeps_out(self, due: Due, path: str) -> bool:
+        return path not in (DUE_PAGES[due], "/logout") and not is_public(path, self._opened)
+
+    async def _lead(self, request: Request, due: Due, send: Send) -> None:
+        """To the page where it is settled; a program's request is a problem."""
+        if not wants_page(request) or request.method not in ("GET", "HEAD"):
+            raise password_due()
+        page = f"{DUE_PAGES[due]}?{urlencode({'next': _asked_for(request)})}"
+        await RedirectResponse(page, 303)(request.scope, request.receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
         code = None
         if scope["principal"] is None:
             code = 4401
-        elif scope["principal"].via == "session" and not self._comes_from_us(connection.headers):
+        elif scope["principal"].due is not None or (
+            scope["principal"].via == "session" and not self._comes_from_us(connection.headers)
+        ):
             code = 4403
         if code is None:
             await self._app(scope, receive, send)
@@ -216,6 +236,10 @@ def login_page(request: Request, *, target: str, status: int = 200, name: str = 
     oidc, guests = request.app.state.web.oidc is not None, request.app.state.guests.kinds.values()
     around = {"next": local_path(target), "oidc": oidc, "guests": list(guests)}
     return render(request, "login.html", status=status, name=name, error=error, **around)
+
+
+def _asked_for(request: Request) -> str:
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 async def _field(request: Request) -> str | None:

@@ -41,6 +41,10 @@ _PERMISSION: Final = re.compile(r"[a-z][a-z0-9-]*:[a-z][a-z0-9-]*")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,62}")
 
 
+Due = Literal["password"]
+"""What a person has to settle before anything else: a password of his own, where somebody else has set one."""
+
+
 def check_permission(permission: str) -> str:
     """Raises `ValueError` unless it is written `things:verb`; wildcards belong to roles, not to routes."""
     if not _PERMISSION.fullmatch(permission):
@@ -113,6 +117,7 @@ class Principal:
     roles: frozenset[Role]
     via: Literal["session", "token"]
     session_id: str | None = None
+    due: Due | None = None
     grants: Grants = field(default_factory=lambda: PERMISSIONS, repr=False, compare=False)
     granted: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 

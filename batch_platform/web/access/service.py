@@ -9,15 +9,16 @@ from typing import Any, Final
 
 from batch_platform.core import audit
 from batch_platform.core.clock import Clock
-from batch_platform.core.failures import Conflict
+from batch_platform.core.failures import Conflict, NotFound
 from batch_platform.core.postgres import Pool
 from batch_platform.web.access import passwords
 from batch_platform.web.access.model import Principal, Role, User, account_key, check_name
 from batch_platform.web.access.sessions import Sessions, hash_id
-from batch_platform.web.access.store import AccessStore, Session
+from batch_platform.web.access.store import AccessStore, ListedSession, Session
 
 ACTIONS: Final = (
     *("user.add", "user.disable", "user.enable", "user.set-roles", "user.reset-password"),
+    *("user.change-password", "user.end-sessions"),
     *("user.unlock", "address.unlock", "sign-in.fail", "sign-in.lock"),
     *("session.start", "session.end", "token.issue"),
 )
@@ -81,6 +82,37 @@ def log_out(sessions: Sessions, principal: Principal, *, correlation_id: str | N
         if principal.session_id and session.delete_session(hash_id(principal.session_id)):
             change = Change(principal.subject, sessions.context.clock(), correlation_id)
             change.trace(session, "session.end", principal.name)
+
+
+def list_sessions(sessions: Sessions, subject: str | None = None) -> list[ListedSession]:
+    """The live sessions of one subject, or of everybody."""
+    now = sessions.context.clock()
+    with AccessStore(sessions.context.pool).transaction() as session:
+        return session.sessions(subject, now=now, idle_since=now - sessions.context.limits.session_idle)
+
+
+def end_session(pool: Pool, session_id: str, change: Change, *, subject: str | None = None) -> None:
+    """End a session by its listed id, where a `subject` is given only one of his own. Raises `NotFound`."""
+    with AccessStore(pool).transaction() as session:
+        ended = session.end_session(session_id, subject=subject)
+        if ended is None:
+            raise NotFound("no-session", "there is no such session: it may have ended by itself", field="session")
+        before = {"address": ended.address, "created_at": ended.created_at.isoformat(timespec="seconds")}
+        change.trace(session, "session.end", ended.name, before=before)
+
+
+def end_sessions(pool: Pool, name: str, change: Change) -> int:
+    """End all sessions of an account; how many there were. Raises `NotFound`."""
+    with AccessStore(pool).transaction() as session:
+        session.user(name)
+        return _end_sessions(session, f"local:{name}", name, change)
+
+
+def end_other_sessions(pool: Pool, principal: Principal, change: Change) -> int:
+    """End all sessions of whoever asks but the one he asks from; how many there were."""
+    with AccessStore(pool).transaction() as session:
+        kept = hash_id(principal.session_id) if principal.session_id else None
+        return _end_sessions(session, principal.subject, principal.name, change, kept=kept)
 
 
 def users(pool: Pool) -> list[User]:
@@ -179,6 +211,15 @@ def start(
     )
     change.trace(session, "session.start", by.name, after={"address": address})
     return session_id
+
+
+def _end_sessions(session: Session, subject: str, name: str, change: Change, *, kept: bytes | None = None) -> int:
+    if change.dry_run:
+        return session.count_sessions(subject, kept=kept)
+    ended = session.end_sessions(subject, kept=kept)
+    if ended:
+        change.trace(session, "user.end-sessions", name, before={"sessions": ended})
+    return ended
 
 
 def _is_there(pool: Pool, name: str, roles: Collection[Role]) -> bool:

@@ -111,7 +111,7 @@ class Sessions:
                 return None
             if now - row.seen_at > _SEEN_EVERY:
                 session.touch_session(id_hash, now=now)
-        return Principal(row.subject, row.name, row.roles, "session", session_id)
+        return Principal(row.subject, row.name, row.roles, "session", session_id, row.due)
 
     def csrf_token(self, browser: str) -> str:
         """The token of a session (or of a visitor) for forms and the header X-CSRF-Token."""

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
-from batch_platform.core.failures import InvalidInput
+from batch_platform.core.failures import InvalidInput, NotFound
 from batch_platform.core.postgres import Pool
 from batch_platform.web.access import passwords
 from batch_platform.web.access.model import Principal, account_key, is_name
 from batch_platform.web.access.service import Change, start
-from batch_platform.web.access.sessions import KNOWN_FOR, Sessions
+from batch_platform.web.access.sessions import KNOWN_FOR, Sessions, hash_id
 from batch_platform.web.access.store import BROWSER, AccessStore, Lock, Lockout, Session
 from batch_platform.web.api.refusals import Refusal
 
@@ -150,6 +150,42 @@ def log_in(
     reason = "unknown-account" if stored is None else "disabled" if right else "wrong-password"
     attempts.fail(counters, Change(f"address:{address}", now, correlation_id), reason)
     raise LoginRefused(401, "wrong-password", "The name or the password is wrong.")
+
+
+def change_password(
+    sessions: Sessions, principal: Principal, current: str, password: str, *, origin: Origin, change: Change
+) -> None:
+    """Give oneself another password, and end one's other sessions.
+
+    Raises `InvalidInput` for a bad or unchanged password and for a wrong `current` one, which counts as a failed
+    sign-in, and `LoginRefused` (429) while that has to wait.
+    """
+    name = local_name(principal)
+    password = passwords.check_password(password, name=name)
+    store = AccessStore(sessions.context.pool)
+    attempts = Attempts(store, name, origin)
+    counters = attempts.count(change.now)
+    with store.transaction() as session:
+        stored, enabled = session.credentials(name)
+    if not passwords.verify(stored, current) or stored is None or not enabled:
+        attempts.fail(counters, change, "wrong-password")
+        raise InvalidInput("wrong-current-password", "the current password is wrong", field="current")
+    if passwords.verify(stored, password):
+        raise InvalidInput("password-unchanged", "the new password is the one you have", field="password")
+    changed = passwords.hash_password(password)
+    with store.transaction() as session:
+        if not session.change_password(name, old=stored, new=changed, now=change.now):
+            raise InvalidInput("wrong-current-password", "the current password is wrong", field="current")
+        attempts.succeed(session, counters, change.now)
+        session.end_sessions(principal.subject, kept=hash_id(principal.session_id) if principal.session_id else None)
+        change.trace(session, "user.change-password", name)
+
+
+def local_name(principal: Principal) -> str:
+    """The name of a local account. Raises `NotFound` for whoever signs in elsewhere."""
+    if principal.kind != "local":
+        raise NotFound("no-local-account", "you sign in elsewhere: there is no password here to change")
+    return principal.subject.removeprefix("local:")
 
 
 def locks(pool: Pool, *, now: datetime) -> list[Lock]:

@@ -10,7 +10,7 @@ from typing import Final
 from batch_platform.core.failures import NotFound
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
-from batch_platform.web.access.model import Role, User
+from batch_platform.web.access.model import Due, Role, User
 
 BROWSER: Final = "browser:"
 """What the places begin with that are no addresses."""
@@ -53,6 +53,20 @@ class StoredSession:
     name: str
     roles: frozenset[Role]
     seen_at: datetime
+    due: Due | None
+
+
+@dataclass(frozen=True)
+class ListedSession:
+    """A live session as people see it; `id` is a hash, by which it can be ended but not used."""
+
+    id: str
+    subject: str
+    name: str
+    address: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
 
 
 class Session(BaseSession):
@@ -96,6 +110,10 @@ class Session(BaseSession):
 
     def set_password(self, name: str, password_hash: str, *, now: datetime) -> None:
         self._run("set_password", name=name, password_hash=password_hash, now=now)
+
+    def change_password(self, name: str, *, old: str, new: str, now: datetime) -> bool:
+        """By its owner. False when somebody was faster."""
+        return self._run("change_password", name=name, old=old, new=new, now=now) == 1
 
     def replace_hash(self, name: str, *, old: str, new: str) -> None:
         self._run("replace_hash", name=name, old=old, new=new)
@@ -143,6 +161,23 @@ class Session(BaseSession):
 
     def touch_session(self, id_hash: bytes, *, now: datetime) -> None:
         self._run("touch_session", id_hash=id_hash, now=now)
+
+    def sessions(self, subject: str | None, *, now: datetime, idle_since: datetime) -> list[ListedSession]:
+        """Those of one subject, or of all, the most recently used first; 1,000 at most."""
+        rows = self._rows("sessions", subject=subject, now=now, idle_since=idle_since)
+        return [ListedSession(**row) for row in rows]
+
+    def end_session(self, session_id: str, *, subject: str | None) -> ListedSession | None:
+        """The session that was ended; None when there is none, or it is not one of the subject's."""
+        rows = self._rows("end_session", id=session_id, subject=subject)
+        return ListedSession(**rows[0]) if rows else None
+
+    def count_sessions(self, subject: str, *, kept: bytes | None = None) -> int:
+        return int(self._value("count_sessions", subject=subject, kept=kept))
+
+    def end_sessions(self, subject: str, *, kept: bytes | None = None) -> int:
+        """How many were ended: all of the subject's but the `kept` one."""
+        return self._run("end_sessions", subject=subject, kept=kept)
 
     def delete_session(self, id_hash: bytes) -> bool:
         return self._run("delete_session", id_hash=id_hash) == 1

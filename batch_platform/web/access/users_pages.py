@@ -10,13 +10,15 @@ from starlette.responses import Response
 from batch_platform.core.audit import writes
 from batch_platform.core.failures import InvalidInput
 from batch_platform.web.access import service, sign_in
-from batch_platform.web.access.dependencies import change_of, requires
+from batch_platform.web.access.dependencies import change_of, current, requires
 from batch_platform.web.access.model import Role, roles_of
+from batch_platform.web.access.sessions import hash_id, sessions_of
 from batch_platform.web.console import field_errors, redirect, render
 from batch_platform.web.context import web_of
 from batch_platform.web.i18n import gettext as _
 
 PATH = "/console/users"
+SESSIONS = "/console/sessions"
 
 router = APIRouter(include_in_schema=False)
 
@@ -79,6 +81,34 @@ def unlock_address(request: Request, address: Typed = "") -> Response:
     except InvalidInput as error:
         return redirect(request, PATH, message=error.message, tone="bad")
     return redirect(request, PATH, message=_("%(name)s can try again now.", name=address))
+
+
+@router.post(PATH + "/{name}/end-sessions", dependencies=[requires("users:manage")])
+@writes("user.end-sessions")
+def end_sessions(request: Request, name: str) -> Response:
+    """Sign an account out everywhere."""
+    try:
+        service.end_sessions(web_of(request).pool, name, change_of(request))
+    except InvalidInput as error:
+        return redirect(request, PATH, message=error.message, tone="bad")
+    return redirect(request, PATH, message=_("%(name)s is signed out everywhere.", name=name))
+
+
+@router.get(SESSIONS, dependencies=[requires("users:manage")])
+def sessions_page(request: Request) -> Response:
+    own = hash_id(current(request).session_id or "").hex()
+    return render(request, "sessions.html", listed=service.list_sessions(sessions_of(request)), own=own)
+
+
+@router.post(SESSIONS + "/{session}/end", dependencies=[requires("users:manage")])
+@writes("session.end")
+def end_session(request: Request, session: str) -> Response:
+    """End anybody's session."""
+    try:
+        service.end_session(web_of(request).pool, session, change_of(request))
+    except InvalidInput as error:
+        return redirect(request, SESSIONS, message=error.message, tone="bad")
+    return redirect(request, SESSIONS, message=_("The session has ended."))
 
 
 def _switched(request: Request, name: str, *, enabled: bool, message: str) -> Response:

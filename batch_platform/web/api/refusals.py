@@ -38,6 +38,10 @@ def token_without_session() -> Refusal:
     return Refusal(403, "token-without-session", "a bearer token has no session to change")
 
 
+def password_due() -> Refusal:
+    return Refusal(403, "password-due", "somebody else set your password: choose your own in the console first")
+
+
 def foreign_origin() -> Refusal:
     """Browsers name the origin of a write: this one is another site's page."""
     return Refusal(403, "foreign-origin", "a page of another origin may not act here")

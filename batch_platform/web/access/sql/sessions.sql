@@ -5,13 +5,38 @@ INSERT INTO web.sessions (id_hash, subject, name, user_name, roles, address, cre
 VALUES (%(id_hash)s, %(subject)s, %(name)s, %(user_name)s, %(roles)s, %(address)s, %(now)s, %(now)s, %(expires_at)s)
 
 -- name: session
-SELECT session.subject, session.name, coalesce(account.roles, session.roles) AS roles, session.seen_at
+SELECT session.subject, session.name, coalesce(account.roles, session.roles) AS roles, session.seen_at,
+       CASE WHEN account.password_temporary THEN 'password' END AS due
   FROM web.sessions AS session
   LEFT JOIN web.users AS account ON account.name = session.user_name
  WHERE session.id_hash = %(id_hash)s
    AND session.expires_at > %(now)s
    AND session.seen_at > %(idle_since)s
    AND account.enabled IS NOT FALSE
+
+-- name: sessions
+SELECT encode(session.id_hash, 'hex') AS id, session.subject, session.name, session.address,
+       session.created_at, session.seen_at, session.expires_at
+  FROM web.sessions AS session
+  LEFT JOIN web.users AS account ON account.name = session.user_name
+ WHERE (%(subject)s::text IS NULL OR session.subject = %(subject)s)
+   AND session.expires_at > %(now)s
+   AND session.seen_at > %(idle_since)s
+   AND account.enabled IS NOT FALSE
+ ORDER BY session.seen_at DESC, session.id_hash
+ LIMIT 1000
+
+-- name: end_session
+-- By its hash; of one subject's, where only those may be ended.
+DELETE FROM web.sessions
+ WHERE encode(id_hash, 'hex') = %(id)s AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+RETURNING encode(id_hash, 'hex') AS id, subject, name, address, created_at, seen_at, expires_at
+
+-- name: count_sessions
+SELECT count(*) FROM web.sessions WHERE subject = %(subject)s AND id_hash IS DISTINCT FROM %(kept)s
+
+-- name: end_sessions
+DELETE FROM web.sessions WHERE subject = %(subject)s AND id_hash IS DISTINCT FROM %(kept)s
 
 -- name: touch_session
 UPDATE web.sessions SET seen_at = %(now)s WHERE id_hash = %(id_hash)s AND seen_at < %(now)s

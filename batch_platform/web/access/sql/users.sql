@@ -13,8 +13,8 @@ SELECT name, roles, enabled, created_at, last_login_at
 SELECT password_hash, enabled FROM web.users WHERE name = %(name)s
 
 -- name: insert_user
-INSERT INTO web.users (name, roles, password_hash, created_at, updated_at)
-VALUES (%(name)s, %(roles)s, %(password_hash)s, %(now)s, %(now)s)
+INSERT INTO web.users (name, roles, password_hash, password_temporary, created_at, updated_at)
+VALUES (%(name)s, %(roles)s, %(password_hash)s, true, %(now)s, %(now)s)
 ON CONFLICT (name) DO NOTHING
 
 -- name: set_enabled
@@ -26,8 +26,15 @@ UPDATE web.users SET roles = %(roles)s, updated_at = %(now)s
  WHERE name = %(name)s AND NOT (roles @> %(roles)s::text[] AND roles <@ %(roles)s::text[])
 
 -- name: set_password
-UPDATE web.users SET password_hash = %(password_hash)s, first_password = false, updated_at = %(now)s
+UPDATE web.users
+   SET password_hash = %(password_hash)s, password_temporary = true, first_password = false, updated_at = %(now)s
  WHERE name = %(name)s
+
+-- name: change_password
+-- By its owner, who has proved to know the one that is stored.
+UPDATE web.users
+   SET password_hash = %(new)s, password_temporary = false, first_password = false, updated_at = %(now)s
+ WHERE name = %(name)s AND enabled AND password_hash = %(old)s
 
 -- name: replace_hash
 -- Only if nobody changed the password since it was read.
