@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.workspace import WorkspaceProcessContext
+    from batch_platform.operations.model import Registry
     from batch_platform.operations.monitor import Monitor
     from batch_platform.operations.web.pages import DashboardCard
     from batch_platform.web.app import Lifespan, Part
@@ -101,7 +102,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
             parts=[
                 _operations_part([room.card for room in rooms.values() if room.card]),
                 *(room.part for room in rooms.values()),
-                _dagster_part(workspace),
+                _dagster_part(workspace, operations.registry),
             ],
             ready=_probes(settings, context, workspace),
             grants=build_grants(),
@@ -203,11 +204,11 @@ def _operations_part(cards: Sequence[DashboardCard]) -> Part:
     )
 
 
-def _dagster_part(workspace: WorkspaceProcessContext) -> Part:
+def _dagster_part(workspace: WorkspaceProcessContext, registry: Registry) -> Part:
     from batch_platform.operations.web import dagster_ui
     from batch_platform.web.app import Part
 
-    app = dagster_ui.dagster_mount(workspace)
+    app = dagster_ui.dagster_mount(workspace, registry)
     return Part(pages=(dagster_ui.icons,), mounts={dagster_ui.PATH: app}, navigation=(dagster_ui.NAVIGATION,))
 
 

@@ -29,6 +29,24 @@ def plain() -> None:
     nothing()
 
 
+@dg.asset(partitions_def=MONTHS, key=["zengin", "mended"], owners=["team:zengin"])
+def mended() -> None: ...
+
+
+@dg.asset(partitions_def=MONTHS, key=["btc", "coins"], owners=["team:btc"])
+def coins() -> None: ...
+
+
+@dg.job(owners=["team:zengin"])
+def mending() -> None:
+    nothing()
+
+
+@dg.job(owners=["team:btc"])
+def coining() -> None:
+    nothing()
+
+
 small_job = dg.define_asset_job("small_job", [small])
 
 
@@ -42,4 +60,9 @@ def watcher() -> dg.SkipReason:
     return dg.SkipReason("nothing")
 
 
-defs = dg.Definitions(assets=[small], jobs=[small_job, counting, plain], schedules=[yearly], sensors=[watcher])
+defs = dg.Definitions(
+    assets=[small, mended, coins],
+    jobs=[small_job, counting, plain, mending, coining],
+    schedules=[yearly],
+    sensors=[watcher],
+)

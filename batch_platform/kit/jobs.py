@@ -228,8 +228,8 @@ def _dagster_job(run: Run, entry: model.Job) -> DagsterJob:
     tags = {"dagster/max_runtime": str(int((run.max_runtime or entry.max_duration).total_seconds()))}
     if isinstance(run.of, dg.OpDefinition):
         graph = dg.GraphDefinition(name=run.name, node_defs=[run.of])
-        return graph.to_job(description=description, tags=tags)
-    return dg.define_asset_job(run.name, list(run.of), description=description, tags=tags)
+        return graph.to_job(description=description, tags=tags, owners=[entry.owner])
+    return dg.define_asset_job(run.name, list(run.of), description=description, tags=tags, owners=[entry.owner])
 
 
 def _schedule(entry: model.Job, schedule: Schedule, target: DagsterJob) -> dg.ScheduleDefinition:

@@ -17,12 +17,16 @@ from batch_platform.web.api.strict import IsoDate, StrictModel
 if TYPE_CHECKING:
     from batch_platform.core.connections import Pool
 
+TAG_PREFIX: Final = "batch_platform/"
+"""Of the tags by which the platform knows its runs."""
+
 JOB_TAG: Final = "batch_platform/job"
 REQUESTED_BY_TAG: Final = "batch_platform/requested_by"
 DRY_RUN_TAG: Final = "batch_platform/dry_run"
 PARAMETERS_TAG: Final = "batch_platform/parameters"
 DEAD_LETTER_TAG: Final = "batch_platform/dead_letter"
 DEAD_LETTER_RETRY_TAG: Final = "batch_platform/dead_letter_retry"
+BACKFILL_TAG: Final = "batch_platform/backfill"
 IDEMPOTENCY_TAG: Final = "batch_platform/idempotency_key"
 RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
 RANGE_END_TAG: Final = "dagster/asset_partition_range_end"
@@ -210,6 +214,11 @@ class Registry:
         if entry is None:
             raise NotFound("unknown-job", "no job {job}; see `batch-platform jobs list`", job=name, field="job_name")
         return entry
+
+    def owners_for(self, may: Callable[[str], bool]) -> frozenset[str]:
+        """The teams all of whose jobs somebody may run who has the permissions that `may` says."""
+        refused = {job.owner for job in self if not may(job.permission)}
+        return frozenset(job.owner for job in self) - refused
 
     def of_run(self, dagster_job: str, tags: Mapping[str, str]) -> Job | None:
         """Whose run this is: by its tag, else by its Dagster job; None for a run of no registered job."""

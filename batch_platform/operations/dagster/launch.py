@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.core import workers
+from batch_platform.core.caller import system_user
 from batch_platform.core.failures import Conflict, InvalidInput, PermanentFailure
 from batch_platform.operations.dagster.storage import failure_sentence
 from batch_platform.operations.model import REQUESTED_BY_TAG
@@ -68,7 +69,7 @@ class Launcher:
         `run_id`, a UUID, becomes the run's id; without it Dagster makes one. Raises `KeyboardInterrupt` once a run
         that was interrupted has ended.
         """
-        labels = {WORKER_TAG: workers.worker_name(), **(tags or {})}
+        labels = {WORKER_TAG: workers.worker_name(), REQUESTED_BY_TAG: f"cli:{system_user()}", **(tags or {})}
         if partition_range is not None:
             first, last = partition_range
             labels |= {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}

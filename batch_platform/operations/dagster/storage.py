@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from batch_platform.core.logs import mask_text
 from batch_platform.operations.dagster.reachable import reachable
 from batch_platform.operations.model import (
+    BACKFILL_TAG,
     DEAD_LETTER_RETRY_TAG,
     DEAD_LETTER_TAG,
     DRY_RUN_SUFFIX,
@@ -231,7 +232,7 @@ def _run(record: dg.RunRecord, job: str) -> Run:
         partition_end=last if first and last != first else None,
         parameters=_parameters(tags.get(PARAMETERS_TAG)),
         trigger=_trigger(tags),
-        requested_by=tags.get(REQUESTED_BY_TAG),
+        requested_by=_requester(tags),
         dry_run=tags.get(DRY_RUN_TAG) == "true" or run.job_name.endswith(DRY_RUN_SUFFIX),
         status=status,
         created_at=record.create_timestamp,
@@ -255,11 +256,20 @@ def _trigger(tags: Mapping[str, str]) -> Trigger:
     marks = {
         "dagster/retry_number": Trigger.RETRY,
         DEAD_LETTER_TAG: Trigger.RETRY,
+        BACKFILL_TAG: Trigger.BACKFILL,
         "dagster/backfill": Trigger.BACKFILL,
         "dagster/schedule_name": Trigger.SCHEDULE,
         "dagster/sensor_name": Trigger.SENSOR,
     }
     return next((trigger for tag, trigger in marks.items() if tag in tags), Trigger.MANUAL)
+
+
+def _requester(tags: Mapping[str, str]) -> str:
+    """Who started a run: a person or token, else the schedule or sensor; `dagster` for what a Dagster command did."""
+    asked_by = tags.get(REQUESTED_BY_TAG)
+    kinds = {"schedule": "dagster/schedule_name", "sensor": "dagster/sensor_name"}
+    started_by = (f"{kind}:{tags[tag]}" for kind, tag in kinds.items() if tag in tags)
+    return asked_by or next(started_by, "dagster")
 
 
 def _parameters(text: str | None) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException
 from batch_platform.core import audit
 from batch_platform.core.failures import PlatformError
 from batch_platform.core.logs import MASK
+from batch_platform.operations.model import TAG_PREFIX
 
 if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo, GraphQLSchema
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from starlette.responses import JSONResponse
 
 JOURNAL: Final = "dagster_ui.journal"
-"""The `Journal` of a connection in its scope; None for who may not execute."""
+"""The `Journal` of a connection in its scope; None for who may change nothing."""
 
 _ITEMS: Final = 1_000
 _TEXT: Final = 500
@@ -42,9 +43,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Journal:
-    """Writes the rows of one request, whose outcomes are the types of Dagster's answers."""
+    """Writes the rows of one request, whose outcomes are the types of Dagster's answers.
+
+    `owners` are those whose jobs and assets the caller may run; None: everybody's, and everything else too.
+    """
 
     log: audit.Log
+    owners: frozenset[str] | None = None
 
     def intend(self, what: str, target: str, arguments: Mapping[str, Any]) -> int:
         """Raises what the database raises: nothing is done that could not be written down."""
@@ -222,7 +227,7 @@ _TAGS: Final[Mapping[str, tuple[str, ...]]] = {
 def record_mutations(schema: GraphQLSchema, *, requested_by_tag: str) -> None:
     """Make every mutation of the schema leave its row, and put who asks into the tags of the runs it asks for.
 
-    Whoever may not execute leaves none: Dagster refuses them by the context's permissions.
+    Whoever may change nothing leaves none: Dagster refuses them by the context's permissions.
     """
     if schema.mutation_type is not None:
         for name, field in schema.mutation_type.fields.items():
@@ -243,7 +248,9 @@ def _recorded(name: str, resolve: Callable[..., Any], tag: str) -> Callable[...,
             return resolve(root, info, **given)
         intent = journal.intend(action.what, action.target(given, info.context), given)
         try:
-            result = resolve(root, info, **_signed(given, tag, journal.log.who))
+            if journal.owners is not None:
+                _check_configs(given)
+            result = resolve(root, info, **_signed(given, tag, journal))
         except Exception as error:
             journal.settle(intent, type(error).__name__)
             raise
@@ -292,21 +299,45 @@ async def record_report(
     return answer
 
 
-def _signed(given: Given, tag: str, who: str) -> dict[str, Any]:
-    """The arguments with who asks in the tags of each run, in the place of whatever stood there."""
+def _signed(given: Given, tag: str, journal: Journal) -> dict[str, Any]:
+    """The arguments with who asks in the tags of each run, in the place of whatever stood there.
+
+    The other tags by which the platform knows its runs are kept only from those who may everything.
+    """
+    ours = tag if journal.owners is None else TAG_PREFIX
 
     def signed(part: Given | None, path: tuple[str, ...]) -> dict[str, Any]:
         place = dict(part or {})
         if len(path) > 1:
             return place | {path[0]: signed(place.get(path[0]), path[1:])}
-        others = [each for each in place.get(path[0]) or () if each["key"] != tag]
-        return place | {path[0]: [*others, {"key": tag, "value": who}]}
+        others = [each for each in place.get(path[0]) or () if not each["key"].startswith(ours)]
+        return place | {path[0]: [*others, {"key": tag, "value": journal.log.who}]}
 
     parts: dict[str, Any] = {name: signed(given[name], path) for name, path in _TAGS.items() if given.get(name)}
     if given.get("executionParamsList"):
         runs = given["executionParamsList"]
         parts["executionParamsList"] = [signed(run, _TAGS["executionParams"]) for run in runs]
     return {**given, **parts}
+
+
+def _check_configs(given: Any) -> None:
+    """Raises `GraphQLError` for a run config of anything but the steps: resources are the administrators' to change."""
+    if isinstance(given, Mapping):
+        if "runConfigData" in given:
+            _check_config(given["runConfigData"])
+        given = list(given.values())
+    if isinstance(given, list):
+        for value in given:
+            _check_configs(value)
+
+
+def _check_config(config: Any) -> None:
+    try:
+        read = yaml.safe_load(config) if isinstance(config, str) else config
+    except yaml.YAMLError as error:
+        raise GraphQLError("runConfigData is no YAML") from error
+    if not isinstance(read or {}, Mapping) or not set(read or ()) <= {"ops"}:
+        raise GraphQLError("the run config may configure ops alone: the rest needs the permission batch:execute")
 
 
 def _outcome(result: Any) -> str:

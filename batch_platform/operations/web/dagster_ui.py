@@ -1,8 +1,9 @@
-"""Dagster's own UI and GraphQL inside our web: one workspace for all, read-only for those who may not execute.
+"""Dagster's own UI and GraphQL inside our web: one workspace for all, in which each may do what the console lets them.
 
 Dagster's webserver knows no users and executes whatever any page in the browser sends it. Here it stands behind the
-login; those without the permission get the read-only request context of Dagster itself, so its permissions refuse
-mutations and its UI greys the buttons. What the others do stands in the audit log, see `dagster_audit`.
+login, and Dagster's own permissions refuse mutations and grey the buttons of its UI: those with `batch:execute` may
+everything, those who may run a domain's jobs may run what the domain's team owns, and the others change nothing.
+What is done stands in the audit log, see `dagster_audit`.
 `_make_request_context` is private to Dagster: tests pin what it does.
 """
 
@@ -21,8 +22,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from batch_platform.operations.dagster.workspace import WorkspaceProcessContext, WorkspaceRequestContext, read_only
-from batch_platform.operations.model import REQUESTED_BY_TAG
+from batch_platform.operations.dagster.workspace import (
+    WorkspaceProcessContext,
+    WorkspaceRequestContext,
+    operating,
+    read_only,
+)
+from batch_platform.operations.model import REQUESTED_BY_TAG, Registry
 from batch_platform.operations.web.dagster_audit import JOURNAL, Journal, record_mutations, record_report
 from batch_platform.web.access.dependencies import current, requires
 from batch_platform.web.api.refusals import Refusal, foreign_origin
@@ -65,9 +71,9 @@ async def icon(request: Request) -> Response:
     return RedirectResponse(f"{PATH}{request.url.path}", 307)
 
 
-def dagster_mount(process_context: WorkspaceProcessContext) -> ASGIApp:
-    """The app to mount at `PATH`; runs asked for here carry who asks in a tag."""
-    return _Guard(_Webserver(process_context).create_asgi_app())
+def dagster_mount(process_context: WorkspaceProcessContext, registry: Registry) -> ASGIApp:
+    """The app to mount at `PATH`; runs asked for here carry who asks in a tag. The registry knows whose jobs are."""
+    return _Guard(_Webserver(process_context).create_asgi_app(), registry)
 
 
 class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestContext]):
@@ -79,7 +85,10 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
 
     def _make_request_context(self, conn: HTTPConnection) -> WorkspaceRequestContext:
         context = super()._make_request_context(conn)
-        return read_only(context) if conn.scope[JOURNAL] is None else context
+        journal: Journal | None = conn.scope[JOURNAL]
+        if journal is None:
+            return read_only(context)
+        return context if journal.owners is None else operating(context, journal.owners)
 
     async def report_asset_materialization_endpoint(self, request: Request) -> JSONResponse:
         report = super().report_asset_materialization_endpoint
@@ -115,15 +124,15 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
 class _Guard:
     """Refuses what other sites' pages could send, and what a link could do, before Dagster sees it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, registry: Registry) -> None:
         self._app = app
+        self._registry = registry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
         # Dagster's routes carry the prefix themselves: the mount's must not be taken off a second time.
         root = scope.get("root_path", "").removesuffix(PATH)
-        journal = Journal(log_of(connection)) if current(connection).may("batch:execute") else None
-        inner = {**scope, "root_path": root, JOURNAL: journal}
+        inner = {**scope, "root_path": root, JOURNAL: self._journal(connection)}
         if scope["type"] == "http":
             _check_request(connection)
             await self._app(inner, receive, _kept(connection, send))
@@ -131,6 +140,14 @@ class _Guard:
             await self._websocket(connection, inner, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008, "reason": foreign_origin().detail})
+
+    def _journal(self, connection: HTTPConnection) -> Journal | None:
+        """For who may do anything here at all."""
+        principal = current(connection)
+        if principal.may("batch:execute"):
+            return Journal(log_of(connection))
+        owners = self._registry.owners_for(principal.may)
+        return Journal(log_of(connection), owners) if owners else None
 
     async def _websocket(self, connection: HTTPConnection, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
