@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from batch_platform import domains, registry
-from batch_platform.cli.jobs import jobs_app
+from batch_platform.cli.backfills import jobs_app
 from batch_platform.cli.users import token_command, users_app
 from batch_platform.core import logs
 from batch_platform.core.failures import PlatformError

@@ -43,7 +43,7 @@ def list_jobs(as_json: Json = False) -> None:
     from batch_platform.operations import service
     from batch_platform.operations.web.schemas import JobAnswer, written
 
-    with _operations() as operations:
+    with operations_opened() as operations:
         now = operations.clock()
         answers = [JobAnswer.of_overview(overview, now) for overview in service.jobs(operations)]
     rows = [
@@ -58,7 +58,7 @@ def list_jobs(as_json: Json = False) -> None:
         }
         for answer in answers
     ]
-    _print(rows, [written(answer) for answer in answers], as_json=as_json, empty="no job is registered")
+    print_answer(rows, [written(answer) for answer in answers], as_json=as_json, empty="no job is registered")
 
 
 @jobs_app.command("status")
@@ -68,7 +68,7 @@ def status(name: JobName, as_json: Json = False) -> None:
     from batch_platform.operations.parameters import inputs
     from batch_platform.operations.web.schemas import JobStatusAnswer, written
 
-    with _operations() as operations:
+    with operations_opened() as operations:
         overview = service.status(operations, name)
         answer = JobStatusAnswer.of_overview(overview, operations.clock())
     last = answer.last_run
@@ -104,9 +104,9 @@ def history(
     from batch_platform.operations.web.schemas import RunAnswer, written
 
     only = None if state is None else chosen("status", state, RunStatus)
-    with _operations() as operations:
+    with operations_opened() as operations:
         runs, _ = service.history(operations, name, limit=limit, status=only)
-    _print(
+    print_answer(
         [_run_row(run) for run in runs], [written(RunAnswer.of(run)) for run in runs], as_json=as_json, empty="no run"
     )
 
@@ -129,14 +129,14 @@ def run_job(
     from batch_platform.operations.parameters import parse
     from batch_platform.operations.web.schemas import RunDetailAnswer, written
 
-    texts = dict(_pair(text) for text in param or [])
+    texts = dict(pair(text) for text in param or [])
     if date is not None:
         texts["targetDate"] = date
-    with _operations(runs=True) as operations:
+    with operations_opened(runs=True) as operations:
         job = operations.registry.get(name)
         parameters = parse(job, texts, dry_run=dry_run)
         with showing(f"running {job.name}"):
-            run = actions.start(operations, _log(operations), job.name, parameters)
+            run = actions.start(operations, log_here(operations), job.name, parameters)
         service.sync(operations)
         detail = service.run(operations, run.run_id)
     if as_json:
@@ -172,10 +172,10 @@ def list_letters(
             field="state",
         )
     only = None if state == "all" else DeadLetterState(state)
-    with _operations() as operations:
+    with operations_opened() as operations:
         letters, _ = service.dead_letters(operations, only, limit=limit)
     answers = [written(DeadLetterAnswer.of(letter)) for letter in letters]
-    _print([_letter_row(letter) for letter in letters], answers, as_json=as_json, empty="no dead letter")
+    print_answer([_letter_row(letter) for letter in letters], answers, as_json=as_json, empty="no dead letter")
 
 
 @letters_app.command("retry")
@@ -185,14 +185,14 @@ def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = F
     from batch_platform.operations import actions, service
     from batch_platform.operations.web.schemas import DeadLetterAnswer, written
 
-    with _operations(runs=not dry_run) as operations:
+    with operations_opened(runs=not dry_run) as operations:
         before = after = service.dead_letter(operations, letter_id)
         if not dry_run:
             with showing(f"running {before.job} again"):
-                actions.retry(operations, _log(operations), letter_id, version=before.version)
+                actions.retry(operations, log_here(operations), letter_id, version=before.version)
             service.sync(operations)
             after = service.dead_letter(operations, letter_id)
-    _print([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
+    print_answer([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
     if not dry_run and after.state != "resolved":
         cause = after.cause or f"dead letter {letter_id} is {after.state}"
         raise PermanentFailure("run-failed", "{reason}", reason=cause)
@@ -210,12 +210,12 @@ def discard_letter(
     from batch_platform.operations import actions, service
     from batch_platform.operations.web.schemas import DeadLetterAnswer, written
 
-    with _operations() as operations:
+    with operations_opened() as operations:
         before = after = service.dead_letter(operations, letter_id)
         if not dry_run:
-            log = _log(operations)
+            log = log_here(operations)
             after = actions.discard(operations, log, letter_id, version=before.version, reason=reason)
-    _print([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
+    print_answer([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
 
 
 @jobs_app.command("incidents")
@@ -228,7 +228,7 @@ def incidents(
     from batch_platform.operations import service
     from batch_platform.operations.web.schemas import IncidentAnswer, written
 
-    with _operations() as operations:
+    with operations_opened() as operations:
         listed, _ = service.incidents(operations, open_only=not all_states, limit=limit)
     rows = [
         {
@@ -241,7 +241,7 @@ def incidents(
         for incident in listed
     ]
     answers = [written(IncidentAnswer.of(incident)) for incident in listed]
-    _print(rows, answers, as_json=as_json, empty="nothing is wrong")
+    print_answer(rows, answers, as_json=as_json, empty="nothing is wrong")
 
 
 @jobs_app.command("monitor")
@@ -254,7 +254,7 @@ def monitor(
 
     settings = load_settings()
     destinations = notify.destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
-    with _operations() as operations:
+    with operations_opened() as operations:
         options = MonitorOptions(
             destinations, rules=platform.given().rules(), heartbeat_url=_plain(settings.heartbeat_url)
         )
@@ -278,18 +278,18 @@ def _plain(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
 
 
-def _operations(*, runs: bool = False) -> AbstractContextManager[OperationsContext]:
+def operations_opened(*, runs: bool = False) -> AbstractContextManager[OperationsContext]:
     return open_operations(load_settings(), runs=runs)
 
 
-def _log(operations: OperationsContext) -> Log:
+def log_here(operations: OperationsContext) -> Log:
     """The audit log in the hands of this process's user."""
     from batch_platform.core.audit import Log
 
     return Log(operations.pool, operations.clock, f"cli:{system_user()}")
 
 
-def _pair(text: str) -> tuple[str, str]:
+def pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise InvalidInput("no-key-value", "--param is KEY=VALUE, not {text}", text=text, field="param")
@@ -325,7 +325,7 @@ def _letter_row(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _print(rows: Sequence[Mapping[str, Any]], answer: object, *, as_json: bool, empty: str) -> None:
+def print_answer(rows: Sequence[Mapping[str, Any]], answer: object, *, as_json: bool, empty: str) -> None:
     """Rows for people, the API's answer for programs."""
     if as_json:
         print_json(answer)

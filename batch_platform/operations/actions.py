@@ -20,6 +20,7 @@ from batch_platform.core.failures import (
 )
 from batch_platform.core.postgres import Connection
 from batch_platform.operations import service
+from batch_platform.operations.backfills import BACKFILL, CANCEL_BACKFILL
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster.launch import RunResult
 from batch_platform.operations.model import DeadLetter, JobParameters, Run, RunStatus
@@ -28,7 +29,7 @@ EXECUTE: Final = "job.execute"
 CANCEL: Final = "run.cancel"
 RETRY: Final = "dead-letter.retry"
 DISCARD: Final = "dead-letter.discard"
-ACTIONS: Final = (EXECUTE, CANCEL, RETRY, DISCARD)
+ACTIONS: Final = (EXECUTE, CANCEL, RETRY, DISCARD, BACKFILL, CANCEL_BACKFILL)
 """By their names in the log."""
 
 _FAILURES: Final[Mapping[str, type[PlatformError]]] = {

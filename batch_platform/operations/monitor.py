@@ -17,7 +17,7 @@ import structlog
 
 from batch_platform.core.logs import in_one_line
 from batch_platform.core.retry import Below
-from batch_platform.operations import alerts, deadlines, ledger, notify, retention, service
+from batch_platform.operations import alerts, backfills, deadlines, ledger, notify, retention, service
 from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.notify import Destination
@@ -85,6 +85,7 @@ class Monitor:
             ("register jobs", self._register),
             ("copy runs", lambda: ledger.sync(ctx)),
             ("ask again", lambda: service.ask_again(ctx)),
+            ("go on with backfills", lambda: backfills.advance_all(ctx)),
             ("retry forgotten runs", self._retry_forgotten),
             ("judge deadlines", lambda: deadlines.judge(ctx)),
             ("measure queues", self._measure),

@@ -50,4 +50,9 @@ def web_sweep() -> None:
     count()
 
 
-DAGSTER_JOBS: Final = {job.name: job for job in (web_count, web_count_dry_run, web_sweep)}
+@dg.job
+def web_day() -> None:
+    count()
+
+
+DAGSTER_JOBS: Final = {job.name: job for job in (web_count, web_count_dry_run, web_sweep, web_day)}

@@ -76,6 +76,15 @@ def plan_sweep(_pool: postgres.Pool, _parameters: JobParameters, _now: datetime)
     return Launch("web_sweep", config={"ops": {"count": {"config": {"mode": "work", "rows": 1}}}})
 
 
+def plan_day(_pool: postgres.Pool, parameters: JobParameters, now: datetime) -> Launch:
+    assert isinstance(parameters, CountParameters)
+    day = parameters.target_date or now.date()
+    if day > now.date():
+        raise InvalidInput("invalid-input", "{date} is in the future", date=day, field="targetDate")
+    config = {"mode": parameters.mode.value, "rows": parameters.rows}
+    return Launch("web_day", partition=day.isoformat(), config={"ops": {"count": {"config": config}}})
+
+
 COUNT: Final = Job(
     id="WEB_001",
     name="web-count",
@@ -103,6 +112,20 @@ SWEEP: Final = Job(
 )
 
 
+DAY: Final = Job(
+    id="WEB_003",
+    name="web-day",
+    title="Count a day",
+    description="Counts a day's rows.",
+    domain="tests",
+    owner="team:tests",
+    dagster_jobs=("web_day",),
+    parameters=CountParameters,
+    plan=plan_day,
+    permission="jobs:run",
+)
+
+
 @dataclass
 class Runner:
     """Runs in a thread of this process; `cancel` interrupts those that wait."""
@@ -118,6 +141,8 @@ class Runner:
         job = DAGSTER_JOBS[launch.job]
         run_id = run_id or str(uuid4())
         tags = {**launch.tags, "batch_platform/requested_by": requested_by}
+        if launch.partition:
+            tags["dagster/partition"] = launch.partition
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
         def work() -> None:
@@ -216,7 +241,7 @@ def rigged(settings: Settings, *, cards: Sequence[pages.DashboardCard] = ()) -> 
 def _rig(
     pool: postgres.Pool, instance: dg.DagsterInstance, runner: Runner, cards: Sequence[pages.DashboardCard]
 ) -> Rig:
-    registry = Registry([COUNT, SWEEP])
+    registry = Registry([COUNT, SWEEP, DAY])
     operations = OperationsContext(pool, utc_now, registry, DagsterInstanceStorage(instance, registry), runner)
     limits = Limits(rate=1000, burst=10_000, anonymous_rate=1000, anonymous_burst=10_000)
     context = WebContext(

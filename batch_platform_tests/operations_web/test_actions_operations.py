@@ -5,23 +5,27 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from batch_platform.cli import backfills as _backfills  # noqa: F401 (its commands stand beside those of jobs)
 from batch_platform.cli import jobs as cli
+from batch_platform.core.audit import Log
 from batch_platform.core.caller import system_user
+from batch_platform.operations import backfills as backfill_service
 from batch_platform.operations import service
-from batch_platform.operations.actions import ACTIONS, CANCEL, DISCARD, EXECUTE, RETRY
+from batch_platform.operations.actions import ACTIONS, BACKFILL, CANCEL, CANCEL_BACKFILL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.model import Launch
-from batch_platform.operations.web import api, pages
+from batch_platform.operations.web import api, backfills, pages
 from batch_platform_tests.operations_web.conftest import GATE, MENDED, Client
 from batch_platform_tests.operations_web.rig import Rig
 from batch_platform_tests.surfaces import Walk, of_commands, of_routers
 
-WEB, COMMANDS = of_routers(api.router, pages.router), of_commands("jobs")
+WEB, COMMANDS = of_routers(api.router, pages.router, backfills.pages), of_commands("jobs")
 SURFACES = WEB | COMMANDS
 INTENTS = {EXECUTE, CANCEL, RETRY}
 REASON = "the month was delivered anew"
@@ -43,7 +47,7 @@ class Patient:
 @pytest.fixture
 def command(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Any:
     patient = replace(rig.operations, runner=Patient(rig))  # type: ignore[arg-type]
-    monkeypatch.setattr(cli, "_operations", lambda **_: nullcontext(patient))
+    monkeypatch.setattr(cli, "operations_opened", lambda **_: nullcontext(patient))
 
     def call(_: str, *words: str, failing: bool = False) -> None:
         ended = CliRunner().invoke(cli.jobs_app, list(words))
@@ -85,6 +89,17 @@ def test_every_action_of_the_web(rig: Rig, client: Client) -> None:
         post(f"{place}/runs/{run}/cancel", CANCEL, target=run)
         rig.runner.settle()
         nothing(f"{place}/runs/{run}/cancel", 409 if way == "api" else 303)  # it has ended
+        GATE.set()
+        days = {"from": "2026-10-01", "to": "2026-10-03"}
+        given = {"json": {**days, "parameters": {"rows": 1}}} if way == "api" else {"data": days | {"step": "run"}}
+        verb = "backfills" if way == "api" else "backfill"
+        nothing(f"{place}/jobs/web-day/{verb}", 422, **{body: given[body] | {"to": "2026-09-01"}})
+        [row] = post(f"{place}/jobs/web-day/{verb}", BACKFILL, target="web-day", **given)
+        assert (row.after["firstDay"], row.after["runs"]) == ("2026-10-01", 3)
+        backfill = row.after["backfillId"]
+        [row] = post(f"{place}/backfills/{backfill}/cancel", CANCEL_BACKFILL, target=backfill)
+        assert row.before["planned"] == 3
+        nothing(f"{place}/backfills/{backfill}/cancel", 409 if way == "api" else 303)
     service.sync(rig.operations)  # no run is left behind that seems to run
     assert walk.walked == WEB
 
@@ -105,7 +120,24 @@ def test_every_action_of_a_command(rig: Rig, command: Any) -> None:
     letter = rig.letter()
     MENDED.set()
     walk.command(command, "jobs", "dead-letters", "retry", letter, does=(RETRY,), by=by, target=letter)
+    days = ("jobs", "backfill", "web-day", "--from", "2026-10-01", "--to", "2026-10-02")
+    GATE.set()
+    [row] = walk.command(command, *days, does=(BACKFILL,), by=by, target="web-day")
+    assert row.after["runs"] == 2
+    with walk.nothing():
+        command("jobs", "backfills", "cancel", row.after["backfillId"], failing=True)  # it has ended
+    made = backfill_of(rig, "2026-10-05", "2026-10-06")
+    walk.command(command, "jobs", "backfills", "cancel", made, does=(CANCEL_BACKFILL,), by=by, target=made)
     assert walk.walked == COMMANDS
+
+
+def backfill_of(rig: Rig, first: str, last: str) -> str:
+    """The id of a new backfill that nobody has taken in hand."""
+    plan = backfill_service.planned(
+        rig.operations, "web-day", date.fromisoformat(first), date.fromisoformat(last), {}
+    )
+    log = Log(rig.operations.pool, rig.operations.clock, "local:rig")
+    return backfill_service.start(rig.operations, log, plan).id
 
 
 def test_every_action_has_a_surface() -> None:

@@ -54,8 +54,8 @@ def site(dagster_site: Site) -> Site:
 
 
 @pytest.fixture
-def rows(site: Site) -> Iterator[list[dict[str, Any]]]:
-    """Filled at the first look: all rows of the operator since the test began, oldest first."""
+def rows(site: Site) -> list[dict[str, Any]]:
+    """Read at each look: all rows of the operator since the test began, oldest first."""
 
     def all_rows() -> list[dict[str, Any]]:
         with site.client("administrator") as client:
@@ -67,7 +67,7 @@ def rows(site: Site) -> Iterator[list[dict[str, Any]]]:
             return iter(all_rows()[before:])
 
     before = len(all_rows())
-    yield Rows()
+    return Rows()
 
 
 def job(name: str, **more: Any) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from dagster._core.workspace.permissions import PermissionResult, Permissions
 from batch_platform.operations.dagster.launch import open_instance
 from batch_platform.operations.dagster.pooled import limit_statements
 
-
 _OPERATING: Final = frozenset(
     {
         Permissions.LAUNCH_PIPELINE_EXECUTION,

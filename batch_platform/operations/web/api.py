@@ -12,7 +12,7 @@ from batch_platform.operations import metrics, service
 from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, RunStatus
-from batch_platform.operations.web import actions
+from batch_platform.operations.web import actions, backfills
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import (
     DeadLetterAnswer,
@@ -183,6 +183,9 @@ def list_incidents(
         operations, open_only=open_only, limit=page.limit, offset=page.offset, cursor=page.cursor
     )
     return Envelope(data=Page(items=[IncidentAnswer.of(incident) for incident in incidents], next_cursor=following))
+
+
+router.include_router(backfills.router)
 
 
 @metrics_router.get(

@@ -321,7 +321,7 @@ def _signed(given: Given, tag: str, journal: Journal) -> dict[str, Any]:
 
 
 def _check_configs(given: Any) -> None:
-    """Raises `GraphQLError` for a run config of anything but the steps: resources are the administrators' to change."""
+    """Raises `GraphQLError` for a run config of more than ops: resources are the administrators' to change."""
     if isinstance(given, Mapping):
         if "runConfigData" in given:
             _check_config(given["runConfigData"])

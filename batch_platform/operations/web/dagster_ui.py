@@ -1,4 +1,4 @@
-"""Dagster's own UI and GraphQL inside our web: one workspace for all, in which each may do what the console lets them.
+"""Dagster's own UI and GraphQL inside our web: one workspace for all, in which each does what the console lets them.
 
 Dagster's webserver knows no users and executes whatever any page in the browser sends it. Here it stands behind the
 login, and Dagster's own permissions refuse mutations and grey the buttons of its UI: those with `batch:execute` may

@@ -18,7 +18,7 @@ from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, Run, RunStatus
 from batch_platform.operations.parameters import inputs, read, written
-from batch_platform.operations.web import actions
+from batch_platform.operations.web import actions, backfills
 from batch_platform.operations.web.actions import operations_of
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import overview_state
@@ -100,6 +100,7 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
         )
 
     pages.include_router(router)
+    pages.include_router(backfills.pages)
     return pages
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator
@@ -200,6 +200,45 @@ class DeadLetterAnswer(Answer):
     changed_by: str | None
     reason: str | None
     resolved_by_run: str | None
+
+
+class BackfillRunAnswer(Answer):
+    """A run of a backfill; `status` is a run's, or `planned` before it is asked for."""
+
+    day: date
+    partition: str
+    run_id: str
+    status: str
+    cause: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class BackfillAnswer(Answer):
+    """A job's runs over a range of days, and how many of them stand where."""
+
+    id: str
+    job_name: Annotated[str, From("job")]
+    first_day: date
+    last_day: date
+    parameters: dict[str, Any]
+    requested_by: str
+    created_at: datetime
+    canceled_at: datetime | None
+    canceled_by: str | None
+    status: RunStatus
+    total: int
+    planned: int
+    going: int
+    succeeded: int
+    failed: int
+    canceled: int
+
+
+class BackfillDetailAnswer(BackfillAnswer):
+    """A backfill with its runs, by day."""
+
+    runs: list[BackfillRunAnswer]
 
 
 class IncidentAnswer(Answer):
