@@ -32,6 +32,7 @@ from batch_platform_tests.waiting import eventually
 
 JOBS = "/api/admin/batch/jobs"
 RUNS = "/api/admin/batch/runs"
+BACKFILLS = "/api/admin/batch/backfills"
 LETTERS = "/api/admin/batch/dead-letters"
 INCIDENTS = "/api/admin/batch/incidents"
 READS = (
@@ -345,6 +346,10 @@ def test_the_document_tells_it_all(rig: Rig) -> None:
         f"{JOBS}/{{jobName}}/status",
         f"{JOBS}/{{jobName}}/history",
         f"{JOBS}/{{jobName}}/execute",
+        f"{JOBS}/{{jobName}}/backfills",
+        BACKFILLS,
+        f"{BACKFILLS}/{{backfillId}}",
+        f"{BACKFILLS}/{{backfillId}}/cancel",
         f"{RUNS}/{{runId}}",
         f"{RUNS}/{{runId}}/cancel",
         LETTERS,
