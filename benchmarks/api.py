@@ -208,7 +208,7 @@ def _bare() -> FastAPI:
 def _platform() -> FastAPI:
     """The platform's app with the cost pages alone: no Dagster UI, no limits on the rate."""
     from batch_platform.finops.web import pages
-    from batch_platform.finops.web.context import FinopsSite
+    from batch_platform.finops.web.context import FinopsState
     from batch_platform.web.app import build_app
     from batch_platform.web.context import Limits, WebContext
 
@@ -227,7 +227,7 @@ def _platform() -> FastAPI:
     )
     app = build_app(context, parts=[pages.PART])
     finops_context = build_context(pool=pool, lake=lake, lake_bucket=settings.lake_bucket, settings=settings)
-    app.state.finops = FinopsSite.of(finops_context)
+    app.state.finops = FinopsState.of(finops_context)
     return app
 
 

@@ -105,7 +105,7 @@ def _measure(settings: Settings, count: int) -> None:
 
 
 def _one_bill(context: Any) -> Any:
-    with context.store.rehearsal() as session:
+    with context.store.rolled_back() as session:
         from batch_platform.staffing.service.invoices.drafting import computed
 
         [row] = computed(session, MONTH, session.contracts_to_bill(MONTH)[:1], printed=False)

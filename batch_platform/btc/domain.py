@@ -18,5 +18,5 @@ DOMAIN: Final = Domain(
     dagster=_in("dagster.definitions:DAGSTER"),
     rules=_in("alerts:RULES"),
     demo=_in("demo:run"),
-    stack_parameters=lambda settings: {"Project": settings.of(BtcSettings).project},
+    stack_parameters=lambda settings: {"Project": settings.of(BtcSettings).table_prefix},
 )

@@ -41,7 +41,7 @@ def open_context(settings: Settings | None = None, *, clock: Clock | None = None
         s3=aws.client("s3", settings),
         lake_bucket=settings.lake_bucket,
         env=settings.env,
-        project=own.project,
+        table_prefix=own.table_prefix,
         options=options_of(own),
         clock=clock or utc_now,
     )

@@ -16,8 +16,8 @@ from batch_platform.settings import DomainSettings
 class BtcSettings(DomainSettings):
     """Where batches are kept, what they need before they start, and the recurring one."""
 
-    project: str = Field("batch-platform", pattern=r"^[a-z0-9][a-z0-9-]{1,40}$", validation_alias="BTC_PROJECT")
-    """First part of the tables' names: `{project}-{env}-batch-operations` and so on."""
+    table_prefix: str = Field("batch-platform", pattern=r"^[a-z0-9][a-z0-9-]{1,40}$", validation_alias="BTC_PROJECT")
+    """First part of the tables' names: `{table_prefix}-{env}-batch-operations` and so on."""
     rounding: Literal["half_even", "half_up", "toward_zero"] = Field("half_even", validation_alias="BTC_ROUNDING")
     shards: PlainInt = Field(1, validation_alias="BTC_SHARDS")
     require_approval: bool = Field(False, validation_alias="BTC_REQUIRE_APPROVAL")

@@ -188,8 +188,7 @@ def job(
         plan=plan or (lambda _pool, _parameters, _now: Launch(runs[0].name)),
         **entry,
     )
-    rehearsal = dry_runs.op_of(dry_run, domain)
-    dry = Run(runs[0].name + DRY_RUN_SUFFIX, rehearsal, f"Dry run of {name}.", dry_run_max)
+    dry = Run(runs[0].name + DRY_RUN_SUFFIX, dry_runs.op_of(dry_run, domain), f"Dry run of {name}.", dry_run_max)
     made = {run.name: _dagster_job(run, registered) for run in (*runs, dry)}
     return DeclaredJob(
         registered,

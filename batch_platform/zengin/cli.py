@@ -172,14 +172,12 @@ def reject_command(
         given = from_texts(action.input, {"reason": reason}, by_option=True)
         done = action.look(mine, targets, given) if dry_run else actions.perform(action, mine, targets, given)
     if changeset is None:
-        (printing.rehearsed if dry_run else printing.decision)(done, as_json)
+        (printing.dry_run if dry_run else printing.decision)(done, as_json)
     else:
         printing.changeset_decision(done, as_json, verb="would be rejected" if dry_run else "rejected")
 
 
-decided = partial(
-    actions.command, app, opened=approving, target=Ids, looked=printing.rehearsed, done=printing.decision
-)
+decided = partial(actions.command, app, opened=approving, target=Ids, looked=printing.dry_run, done=printing.decision)
 decided(REVOKE, "revoke", doc="Take the approval of records back: they are pending again.")
 decided(RETRY, "retry", doc="Let failed records, approved as they are, be applied once more by the next apply.")
 actions.command(

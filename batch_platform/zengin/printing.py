@@ -125,7 +125,7 @@ def unwritable(rows: Sequence[Unwritable]) -> None:
         say(f"cannot be written: {row.key} {row.name}: {row.why}", err=True)
 
 
-def rehearsed(decision: Decision, as_json: bool) -> None:
+def dry_run(decision: Decision, as_json: bool) -> None:
     """The records that a decision would be about."""
     show(RECORDS, decision.records, as_json=as_json)
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from batch_platform.core import postgres
 from batch_platform.finops.demo import DATA
 from batch_platform.finops.service import compute_anomalies, compute_forecast
-from batch_platform.finops.web.context import FinopsSite
+from batch_platform.finops.web.context import FinopsState
 from batch_platform.web.access.model import Role
 from batch_platform_tests.accounts import PASSWORD, add_account
 from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, until, watch
@@ -53,7 +53,7 @@ def sign_in(
     """`sign_in(width=…, language=…, path=…)`: an administrator's page."""
     name = f"admin-{uuid4().hex[:8]}"
     add_account(pool, name, Role.ADMINISTRATOR)
-    app.state.finops = FinopsSite.of(bundled.context)
+    app.state.finops = FinopsState.of(bundled.context)
     with served(app) as origin:
 
         def signed(path: str, *, width: int = WIDE, language: str = "ja") -> Page:

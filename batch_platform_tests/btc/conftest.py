@@ -36,12 +36,12 @@ def clock() -> SteppingClock:
 @pytest.fixture(scope="session")
 def own_tables(provisioned: Settings, dynamodb: DynamoDBClient) -> Tables:
     """Tables of these tests' own, as deploy/aws.yaml has them."""
-    project = f"test-{uuid4().hex[:12]}"
-    parameters = {"Env": "local", "Project": project}
+    table_prefix = f"test-{uuid4().hex[:12]}"
+    parameters = {"Env": "local", "Project": table_prefix}
     for found in template.resources(TEMPLATE, "AWS::DynamoDB::Table", parameters).values():
-        if found["TableName"].startswith(project):
+        if found["TableName"].startswith(table_prefix):
             ensure_table(dynamodb, found)
-    return table_names("local", project)
+    return table_names("local", table_prefix)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class Staged(BtcResource):
 def resource(
     settings: Settings, stage: Stage, patch: pytest.MonkeyPatch, kind: type[BtcResource] = BtcResource
 ) -> BtcResource:
-    """The resource on a test's own tables: the project is the first part of their names."""
+    """The resource on a test's own tables, by the first part of their names."""
     patch.setenv("BTC_PROJECT", stage.tables.batches.removesuffix("-local-batch-operations"))
     return kind(postgres=build_resources(settings)["postgres"])
 

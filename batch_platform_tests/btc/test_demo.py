@@ -48,12 +48,12 @@ def own(
     dynamodb: DynamoDBClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Settings]:
-    """The settings of a project of the test's own, and fewer users than `make demo` has."""
+    """The settings of tables of the test's own, and fewer users than `make demo` has."""
     monkeypatch.setattr(demo, "USERS", USERS)
-    project = f"test-{uuid4().hex[:12]}"
-    names = vars(table_names("local", project)).values()
-    assert {f"table {name}" for name in names} <= set(restore(services, parameters={"Project": project}))
-    yield provisioned.having(BtcSettings(BTC_PROJECT=project))
+    table_prefix = f"test-{uuid4().hex[:12]}"
+    names = vars(table_names("local", table_prefix)).values()
+    assert {f"table {name}" for name in names} <= set(restore(services, parameters={"Project": table_prefix}))
+    yield provisioned.having(BtcSettings(BTC_PROJECT=table_prefix))
     for name in names:
         dynamodb.delete_table(TableName=name)
 
@@ -143,7 +143,7 @@ def killed_after(settings: Settings, stage: str, seconds: float) -> bool:
     """Start the demo and kill it a little after it has told of a stage; False when it was done sooner."""
     with Fork(
         *("-c", DEMO),
-        env={**os.environ, "BTC_PROJECT": settings.of(BtcSettings).project},
+        env={**os.environ, "BTC_PROJECT": settings.of(BtcSettings).table_prefix},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

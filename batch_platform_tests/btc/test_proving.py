@@ -267,7 +267,7 @@ def test_tables_are_of_the_make_of_the_users(provisioned: Settings, dynamodb: Dy
 
     with own_ground(provisioned) as ground:
         for name in vars(ground.tables).values():
-            theirs = name.replace(ground.project, provisioned.of(BtcSettings).project)
+            theirs = name.replace(ground.table_prefix, provisioned.of(BtcSettings).table_prefix)
             assert make(name) == make(theirs), name
 
 
@@ -311,7 +311,7 @@ def test_bad_weather_is_the_same_for_a_seed(provisioned: Settings) -> None:
                     batches.open_batch_id()
                     accounts.balances(play.books.balances)
                 except TransientFailure as failure:
-                    told.add(str(failure.message).replace(ground.project, "prove"))
+                    told.add(str(failure.message).replace(ground.table_prefix, "prove"))
             return told, weather.struck
 
     first = met(3)

@@ -161,13 +161,13 @@ def office(
     runner: HeldRunner,
 ) -> Office:
     """Twelve active users, a suspended and a closed one; the web works with them."""
-    project = tables.batches.removesuffix("-local-batch-operations")
+    table_prefix = tables.batches.removesuffix("-local-batch-operations")
     context = build_context(
         dynamodb=dynamodb,
         s3=s3,
         lake_bucket=provisioned.lake_bucket,
         env="local",
-        project=project,
+        table_prefix=table_prefix,
         options=Options(chunk_users=5),
         clock=clock,
     )

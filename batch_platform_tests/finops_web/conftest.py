@@ -14,7 +14,7 @@ from batch_platform.definitions import build_definitions
 from batch_platform.finops.domain import DOMAIN
 from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.web import pages
-from batch_platform.finops.web.context import FinopsSite
+from batch_platform.finops.web.context import FinopsState
 from batch_platform.operations.dagster.launch import InProcessRunner, Launcher
 from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Registry
@@ -50,7 +50,7 @@ def origin(app: FastAPI) -> Iterator[str]:
 @pytest.fixture
 def client(app: FastAPI, origin: str, context: FinopsContext) -> Iterator[httpx.Client]:
     """An administrator."""
-    app.state.finops = FinopsSite.of(context)
+    app.state.finops = FinopsState.of(context)
     with caller(origin, Role.ADMINISTRATOR) as client:
         yield client
 

@@ -183,9 +183,9 @@ def test_an_older_day_leaves_newer_ones_as_they_were(emptied: StaffingContext) -
     before = {day: standing(context, day) for day in (first, last)}
     assert before == {first: {"1": "waiting_soon", "2": "waiting"}, last: {"1": "waiting", "2": "waiting"}}
     load(context, assignment(3, "2026-09-01", None))
-    rehearsed, changes = statuses.rehearse_day(context, middle, limit=1)
+    dry, changes = statuses.dry_run_day(context, middle, limit=1)
     assert ([one.engineer_id for one in changes], standing(context, middle)) == ([1], before[first])
-    assert statuses.write_day(context, middle) == rehearsed
+    assert statuses.write_day(context, middle) == dry
     assert standing(context, middle) == {"1": "waiting", "2": "waiting_soon", "3": "working"}
     assert {day: standing(context, day) for day in (first, last)} == before
     assert rows(context, "SELECT status, status_day FROM engineers") == [("waiting", last)]

@@ -123,7 +123,7 @@ def approve_command(
     seen: dict[str, Any] = {"count": count, "amount": parse_btc(amount, field="sum"), "plan_sha256": plan_sha256}
     with acting(account) as session:
         if dry_run:
-            _rehearsed(session, review.require_seen(session.context, batch_id, by=session.by, **seen), as_json)
+            _show_dry_run(session, review.require_seen(session.context, batch_id, by=session.by, **seen), as_json)
         else:
             _finish(session, actions.approve(session, batch_id, **seen), run=run, as_json=as_json)
 
@@ -134,7 +134,7 @@ def resume_command(batch_id: BatchId, account: As = None, dry_run: DryRun = Fals
     """Go on with a batch: plan it if that was interrupted, apply it, or watch the worker who does."""
     with acting(account) as session:
         if dry_run:
-            _rehearsed(session, actions.require_resumable(session.context, batch_id), as_json)
+            _show_dry_run(session, actions.require_resumable(session.context, batch_id), as_json)
             return
         with showing("planning"):
             batch = actions.replan(session, batch_id)
@@ -147,7 +147,7 @@ def cancel_command(batch_id: BatchId, account: As = None, dry_run: DryRun = Fals
     """Drop a batch of which nothing is applied; the next one may start."""
     with acting(account) as session:
         if dry_run:
-            _rehearsed(session, actions.require_cancellable(session.context, batch_id), as_json)
+            _show_dry_run(session, actions.require_cancellable(session.context, batch_id), as_json)
         else:
             _finish(session, actions.cancel(session, batch_id), run=False, as_json=as_json)
 
@@ -195,7 +195,7 @@ def _finish(session: Acting, batch: Batch, *, run: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _rehearsed(session: Acting, batch: Batch, as_json: bool) -> None:
+def _show_dry_run(session: Acting, batch: Batch, as_json: bool) -> None:
     _show_batch(session.context, batch, as_json=as_json, dry_run=True)
 
 
@@ -229,7 +229,7 @@ def _create(
             batch = _made(context, make)
         _finish(session, batch, run=run, as_json=as_json)
     elif (batch_of_key := known()) is not None:
-        _rehearsed(session, batch_of_key, as_json)
+        _show_dry_run(session, batch_of_key, as_json)
     else:
         with showing("reading balances"):
             draft = preview()

@@ -48,14 +48,14 @@ class Seen:
 
 
 class Ground:
-    """One project's tables with a lake of its own; contexts of workers on them."""
+    """Tables of one prefix with a lake of their own; contexts of workers on them."""
 
-    def __init__(self, settings: Settings, project: str) -> None:
-        self.project = project
-        self.tables: Tables = table_names(settings.env, project)
-        theirs = table_names(settings.env, settings.of(BtcSettings).project)
+    def __init__(self, settings: Settings, table_prefix: str) -> None:
+        self.table_prefix = table_prefix
+        self.tables: Tables = table_names(settings.env, table_prefix)
+        theirs = table_names(settings.env, settings.of(BtcSettings).table_prefix)
         named = dict(zip(vars(theirs).values(), vars(self.tables).values(), strict=True))
-        self.scratch = Scratch(settings, named, bucket=project)
+        self.scratch = Scratch(settings, named, bucket=table_prefix)
         self._env = settings.env
 
     def worker(
@@ -73,7 +73,7 @@ class Ground:
             s3=disturbed(self.scratch.s3, hazard) if hazard else self.scratch.s3,
             lake_bucket=self.scratch.bucket,
             env=self._env,
-            project=self.project,
+            table_prefix=self.table_prefix,
             options=options or Options(),
             clock=clock,
         )

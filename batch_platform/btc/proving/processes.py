@@ -40,17 +40,17 @@ _SUCCESSORS: Final = 0.3
 """How many of the killed have a process that waits for their end."""
 
 
-def batch_worker(project: str, milliseconds: str) -> Callable[[str], Batch]:
+def batch_worker(table_prefix: str, milliseconds: str) -> Callable[[str], Batch]:
     """A process that runs the batch whose id it is sent, by the use case everybody calls, with so short a lease."""
     lease = timedelta(milliseconds=int(milliseconds))
     beat = lease.total_seconds() / _BEATS
-    context = Ground(load_settings(), project).worker(utc_now, lease=lease, heartbeat=beat)
+    context = Ground(load_settings(), table_prefix).worker(utc_now, lease=lease, heartbeat=beat)
     return partial(service.run_when_free, context)
 
 
 def batch_workers(ground: Ground, *, ahead: int = 0) -> AbstractContextManager[Iterator[Worker]]:
     """Any number of processes that run a batch: see `workers`."""
-    return workers(batch_worker, ground.project, str(LEASE // timedelta(milliseconds=1)), ahead=ahead)
+    return workers(batch_worker, ground.table_prefix, str(LEASE // timedelta(milliseconds=1)), ahead=ahead)
 
 
 # killed

@@ -12,7 +12,7 @@ from batch_platform.btc.model import Options
 from batch_platform.btc.plan import Summary
 from batch_platform.btc.store import BtcStore, RateLimiter, open_store, table_names
 from batch_platform.btc.store.batches import LEASE
-from batch_platform.btc.store.names import PROJECT
+from batch_platform.btc.store.names import TABLE_PREFIX
 from batch_platform.core.clock import Clock, utc_now
 from batch_platform.core.ids import Ids, uuid7
 from batch_platform.core.progress import Listener, report
@@ -50,15 +50,15 @@ def build_context(
     s3: S3Client,
     lake_bucket: str,
     env: str,
-    project: str = PROJECT,
+    table_prefix: str = TABLE_PREFIX,
     options: Options | None = None,
     clock: Clock = utc_now,
 ) -> BtcContext:
-    """The context of this process. `project` and `env` are part of the names of the tables."""
+    """The context of this process. `table_prefix` and `env` begin the names of the tables."""
     options = options or Options()
     store = open_store(
         dynamodb,
-        table_names(env, project),
+        table_names(env, table_prefix),
         s3,
         lake_bucket,
         clock=clock,

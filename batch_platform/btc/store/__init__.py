@@ -14,7 +14,7 @@ from batch_platform.btc.store.batches import Batches, BatchPage, IdempotencyKey,
 from batch_platform.btc.store.entries import BELOW_ZERO, NO_BALANCE, ROWS_AT_MOST, Entries, Header, Outcome
 from batch_platform.btc.store.ledger import Ledger, RowPage
 from batch_platform.btc.store.limiter import RateLimiter
-from batch_platform.btc.store.names import PROJECT, Tables, table_names
+from batch_platform.btc.store.names import TABLE_PREFIX, Tables, table_names
 from batch_platform.btc.store.plans import PlanDigests, PlanLake
 from batch_platform.core.dynamodb import PATIENCE, Requests
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BELOW_ZERO",
     "NO_BALANCE",
-    "PROJECT",
     "ROWS_AT_MOST",
+    "TABLE_PREFIX",
     "Accounts",
     "BatchPage",
     "Batches",

@@ -1,11 +1,11 @@
-"""The tables of btc: `{project}-{env}-…`, as deploy/aws.yaml names them."""
+"""The tables of btc: `{table_prefix}-{env}-…`, as deploy/aws.yaml names them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-PROJECT: Final = "batch-platform"
+TABLE_PREFIX: Final = "batch-platform"
 
 STATUS_INDEX: Final = "StatusTimestampIndex"
 TYPE_INDEX: Final = "TypeTimestampIndex"
@@ -22,7 +22,7 @@ class Tables:
     balances: str
 
 
-def table_names(env: str, project: str = PROJECT) -> Tables:
-    """The tables of an environment, of another project's where a setting says so."""
-    prefix = f"{project}-{env}"
+def table_names(env: str, table_prefix: str = TABLE_PREFIX) -> Tables:
+    """The tables of an environment, with another prefix where a setting says so."""
+    prefix = f"{table_prefix}-{env}"
     return Tables(f"{prefix}-batch-operations", f"{prefix}-transactions", f"{prefix}-users", f"{prefix}-balances")

@@ -14,7 +14,7 @@ from batch_platform.finops import service
 from batch_platform.finops.commitments import CommitmentUse, Coverage
 from batch_platform.finops.groups import Filter, Group
 from batch_platform.finops.service import CostQuery, Insight
-from batch_platform.finops.web.context import FinopsSite
+from batch_platform.finops.web.context import FinopsState
 from batch_platform.finops.web.cost_words import named_value
 from batch_platform.finops.web.words import short_arn
 from batch_platform.web.i18n import gettext as _
@@ -30,11 +30,11 @@ _DAY: Final = Group("day")
 Amounts = Iterable[Decimal | None]
 
 
-def daily(site: FinopsSite, query: CostQuery, currency: str) -> dict[str, Any] | None:
+def daily(state: FinopsState, query: CostQuery, currency: str) -> dict[str, Any] | None:
     """Bars a day, stacked by the first group that is no day: what weighs most, the rest summed; None without."""
 
     def amounts(limit: int | None = None, **part: Any) -> dict[tuple[str, ...], Decimal]:
-        rows = service.cost_rows(site.context, site.costs, replace(query, **part), limit=limit)
+        rows = service.cost_rows(state.context, state.costs, replace(query, **part), limit=limit)
         frames = [report.rows for report in rows.reports if report.currency == currency]
         return {tuple(map(str, keys)): amount for frame in frames for *keys, amount in frame.iter_rows()}
 

@@ -34,7 +34,7 @@ _HEAVY: Final = 4
 
 
 @dataclass(frozen=True)
-class FinopsSite:
+class FinopsState:
     """One per web process, at `app.state.finops`."""
 
     context: FinopsContext
@@ -43,20 +43,20 @@ class FinopsSite:
     """For work on line items: who waits holds no thread."""
 
     @classmethod
-    def of(cls, context: FinopsContext) -> FinopsSite:
+    def of(cls, context: FinopsContext) -> FinopsState:
         return cls(context, CostReader(context.store))
 
 
-def open_state(app: AppContext) -> FinopsSite:
+def open_state(app: AppContext) -> FinopsState:
     """The use cases' context on the connections of the web."""
-    return FinopsSite.of(context_on(app.web.pool, app.settings))
+    return FinopsState.of(context_on(app.web.pool, app.settings))
 
 
-Site = Annotated[FinopsSite, state_of("finops")]
+State = Annotated[FinopsState, state_of("finops")]
 
 
-async def _context(site: Site) -> FinopsContext:
-    return site.context
+async def _context(state: State) -> FinopsContext:
+    return state.context
 
 
 async def _record(request: Request) -> Record:

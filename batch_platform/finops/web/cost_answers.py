@@ -18,7 +18,7 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.finops import focus, report, service
 from batch_platform.finops.model import Stamp
 from batch_platform.finops.service import CostQuery, CostRows
-from batch_platform.finops.web.context import FinopsSite
+from batch_platform.finops.web.context import FinopsState
 from batch_platform.finops.web.cost_schemas import CostRowsAnswer, CostsAnswer
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
@@ -52,14 +52,14 @@ class Part:
     plain: bool = False
 
 
-async def answer(site: FinopsSite, query: CostQuery, part: Part, headers: Mapping[str, str]) -> Response:
+async def answer(state: FinopsState, query: CostQuery, part: Part, headers: Mapping[str, str]) -> Response:
     """The answer, or 304 when the caller has it. Raises as `service.cost_rows` does."""
 
     def make(stamps: Sequence[Stamp]) -> Made:
         if part.plain:
-            return _month(site, query, part, stamps[0])
+            return _month(state, query, part, stamps[0])
         first = row_of(part.cursor, stamps, query)
-        rows = service.cost_rows(site.context, site.costs, query, first=first, limit=_limit(query, part))
+        rows = service.cost_rows(state.context, state.costs, query, first=first, limit=_limit(query, part))
         if first and list(rows.stamps) != list(stamps):
             raise _changed()
         return rows.stamps, _render(rows, part)
@@ -68,12 +68,12 @@ async def answer(site: FinopsSite, query: CostQuery, part: Part, headers: Mappin
     if part.export != "json":
         more["Content-Disposition"] = f'attachment; filename="{_file_name(query, part)}"'
     return await kept(
-        site, query, part, headers, make, media=MEDIA[part.export], more=more, heavy=not query.in_summary
+        state, query, part, headers, make, media=MEDIA[part.export], more=more, heavy=not query.in_summary
     )
 
 
 async def kept(
-    site: FinopsSite,
+    state: FinopsState,
     query: CostQuery,
     part: Hashable,
     headers: Mapping[str, str],
@@ -88,30 +88,32 @@ async def kept(
     `part` tells apart what is asked of the same query; what is `heavy` works on line items. Raises `NotFound` when
     none of the months is published.
     """
-    stamps: Sequence[Stamp] = await site.costs.stamps_soon(query.project_id, query.months)
+    stamps: Sequence[Stamp] = await state.costs.stamps_soon(query.project_id, query.months)
     if not stamps:  # for saying what is not found
-        stamps = await asyncio.to_thread(service.published_stamps, site.context, site.costs, query)
+        stamps = await asyncio.to_thread(service.published_stamps, state.context, state.costs, query)
     question = (query, part)
     if names_etag(headers.get("if-none-match", ""), _etag(stamps, question)):
         return Response(status_code=304, headers=_headers(stamps, question, more))
-    made = site.costs.kept_page(stamps, question)
+    made = state.costs.kept_page(stamps, question)
     if made is None:
-        async with site.heavy if heavy else nullcontext():
-            made = await asyncio.to_thread(site.costs.page, stamps, question, lambda: make(stamps))
+        async with state.heavy if heavy else nullcontext():
+            made = await asyncio.to_thread(state.costs.page, stamps, question, lambda: make(stamps))
     stamps, content = made
     return Response(content, media_type=media, headers=_headers(stamps, question, more))
 
 
-async def focus_answer(site: FinopsSite, query: CostQuery, kind: focus.Kind, headers: Mapping[str, str]) -> Response:
+async def focus_answer(
+    state: FinopsState, query: CostQuery, kind: focus.Kind, headers: Mapping[str, str]
+) -> Response:
     """The file of FOCUS, or 304 when the caller has it. Raises as `service.focus_file` does."""
     query = replace(query, measure="billed", groups=())
     question = ("focus", query, kind)
     more = {"X-Measure": _FOCUS_MEASURES}
-    stamps: Sequence[Stamp] = await site.costs.stamps_soon(query.project_id, query.months)
+    stamps: Sequence[Stamp] = await state.costs.stamps_soon(query.project_id, query.months)
     if stamps and names_etag(headers.get("if-none-match", ""), _etag(stamps, question)):
         return Response(status_code=304, headers=_headers(stamps, question, more))
-    async with site.heavy:
-        made = await asyncio.to_thread(service.focus_file, site.context, site.costs, query, kind)
+    async with state.heavy:
+        made = await asyncio.to_thread(service.focus_file, state.context, state.costs, query, kind)
     name = f"{query.project_id}-{query.start}-{query.end}-focus.{kind}"
     more |= {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(made.size)}
     return StreamingResponse(_read(made.file), media_type=MEDIA[kind], headers=_headers(made.stamps, question, more))
@@ -157,8 +159,8 @@ def names_etag(condition: str, etag: str) -> bool:
     return "*" in named or etag in named
 
 
-def _month(site: FinopsSite, query: CostQuery, part: Part, stamp: Stamp) -> Made:
-    stamp, costs = site.costs.costs(stamp)
+def _month(state: FinopsState, query: CostQuery, part: Part, stamp: Stamp) -> Made:
+    stamp, costs = state.costs.costs(stamp)
     reports = report.build(
         costs,
         project_id=stamp.project_id,

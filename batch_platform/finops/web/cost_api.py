@@ -13,7 +13,7 @@ from batch_platform.finops import service
 from batch_platform.finops.model import Stamp
 from batch_platform.finops.months import month_start
 from batch_platform.finops.web import cost_answers
-from batch_platform.finops.web.context import READ, ProjectId, Site
+from batch_platform.finops.web.context import READ, ProjectId, State
 from batch_platform.finops.web.cost_answers import Made, Part, answers
 from batch_platform.finops.web.cost_schemas import (
     CommitmentsAnswer,
@@ -68,7 +68,7 @@ Cursor = Annotated[Text | None, Query(description="`nextCursor` of the page befo
 async def show_costs(
     days: OfDays,
     request: Request,
-    site: Site,
+    state: State,
     measure: Annotated[Measure, Query(description="Which amount.")] = "unblended",
     group_by: Annotated[
         Text,
@@ -107,18 +107,18 @@ async def show_costs(
             field = "limit" if cursor is None else "cursor"
             raise InvalidInput("focus-without-pages", "focus has no pages", field=field)
         kind: Literal["csv", "parquet"] = "csv" if export == "focus" else "parquet"
-        return await cost_answers.focus_answer(site, query, kind, request.headers)
+        return await cost_answers.focus_answer(state, query, kind, request.headers)
     whole = days.month is not None and days.start is None and days.end is None
     plain = whole and query.in_summary and not filters and limit is None and cursor is None
-    return await cost_answers.answer(site, query, Part(export, limit, cursor, plain), request.headers)
+    return await cost_answers.answer(state, query, Part(export, limit, cursor, plain), request.headers)
 
 
 @router.get("/{projectId:name}/costs/keys", dependencies=READ, responses=documented(404, 409, 503))
-def list_cost_keys(days: OfDays, site: Site) -> Envelope[CostKeysAnswer]:
+def list_cost_keys(days: OfDays, state: State) -> Envelope[CostKeysAnswer]:
     """The tags and cost categories that costs of a month, or of days, can be grouped by."""
-    stamps = service.published_stamps(site.context, site.costs, days.query())
+    stamps = service.published_stamps(state.context, state.costs, days.query())
     months = [stamp.month for stamp in stamps]
-    keys = service.cost_keys(site.context, days.project_id, months)
+    keys = service.cost_keys(state.context, days.project_id, months)
     return Envelope(data=CostKeysAnswer.of(keys, project_id=days.project_id, months=months))
 
 
@@ -131,7 +131,7 @@ def list_cost_keys(days: OfDays, site: Site) -> Envelope[CostKeysAnswer]:
 async def show_split_costs(
     days: OfDays,
     request: Request,
-    site: Site,
+    state: State,
     group_by: Annotated[
         Text,
         Query(
@@ -148,11 +148,11 @@ async def show_split_costs(
 
     def make(stamps: Sequence[Stamp]) -> Made:
         first = cost_answers.row_of(cursor, stamps, query)
-        costs = service.split_costs(site.context, site.costs, query, first=first, limit=limit)
+        costs = service.split_costs(state.context, state.costs, query, first=first, limit=limit)
         following = cost_answers.cursor_to(costs.next_row, costs.stamps, query)
         return costs.stamps, cost_answers.body(SplitAnswer.of(costs, next_cursor=following))
 
-    return await cost_answers.kept(site, query, ("split", limit, cursor), request.headers, make)
+    return await cost_answers.kept(state, query, ("split", limit, cursor), request.headers, make)
 
 
 @router.get(
@@ -162,14 +162,17 @@ async def show_split_costs(
     responses=answers(Envelope[CommitmentsAnswer]),
 )
 async def show_commitments(
-    project_id: ProjectId, request: Request, site: Site, month: Annotated[Month, Query(description="Billing month.")]
+    project_id: ProjectId,
+    request: Request,
+    state: State,
+    month: Annotated[Month, Query(description="Billing month.")],
 ) -> Response:
     """Savings Plans and reservations of a month: used, unused, utilisation, savings; coverage by service."""
     at = month_start(month)
 
     def make(_: Sequence[Stamp]) -> Made:
-        commitments = service.month_commitments(site.context, site.costs, project_id, at)
+        commitments = service.month_commitments(state.context, state.costs, project_id, at)
         return (commitments.stamp,), cost_answers.body(CommitmentsAnswer.of(commitments))
 
     query = service.cost_query(project_id, month=at)
-    return await cost_answers.kept(site, query, ("commitments",), request.headers, make)
+    return await cost_answers.kept(state, query, ("commitments",), request.headers, make)

@@ -121,7 +121,7 @@ class DagsterInstanceStorage:
         messages = ((record.event_log_entry.timestamp, record.event_log_entry.message) for record in reversed(newest))
         lines = tuple((datetime.fromtimestamp(at, UTC), _line(text)) for at, text in messages if text)
         outputs = self._instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
-        rows, summary = _rehearsed(entry.dagster_event for entry in outputs if entry.dagster_event)
+        rows, summary = _dry_run_output(entry.dagster_event for entry in outputs if entry.dagster_event)
         return Facts(steps, max(planned, len(steps)), lines, rows, summary)
 
     @reachable()
@@ -287,7 +287,7 @@ def _tick(tick: InstigatorTick) -> Tick:
     return Tick(datetime.fromtimestamp(tick.timestamp, UTC), status, error)
 
 
-def _rehearsed(
+def _dry_run_output(
     events: Iterable[dg.DagsterEvent | None],
 ) -> tuple[tuple[Mapping[str, Any], ...] | None, str | None]:
     """The rows, their columns in the table's order, and the summary that a dry run left in its output's metadata."""

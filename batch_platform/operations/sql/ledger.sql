@@ -59,7 +59,7 @@ ORDER BY created_at DESC, run_id DESC
 LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: overviews
--- How each registered job stands; `last` is the newest run that was no rehearsal.
+-- How each registered job stands; `last` is the newest run that was no dry run.
 SELECT j.name,
        last.run_id AS last_run_id,
        (SELECT max(ended_at) FROM operations.job_runs r

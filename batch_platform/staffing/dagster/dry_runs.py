@@ -23,7 +23,7 @@ SHOWN: Final = 1_000
 
 def statuses(context: StaffingContext, partition: str) -> DryRun:
     """Tells whose status engineer-status-update would change, and how."""
-    written, changes = daily_statuses.rehearse_day(context, date.fromisoformat(partition), limit=SHOWN)
+    written, changes = daily_statuses.dry_run_day(context, date.fromisoformat(partition), limit=SHOWN)
     changed = written.changed if written.is_new else 0
     summary = f"of {written.engineers} engineers {changed} would change, with {written.corrections} corrections"
     return [_texts(asdict(change)) for change in changes], f"{partition}: {summary}"

@@ -35,7 +35,7 @@ def load(context: StaffingContext, lines: Iterable[bytes], *, dry_run: bool = Fa
     """
     facts = list(_read(lines))
     store = context.store
-    with store.rehearsal() if dry_run else store.transaction() as session:
+    with store.rolled_back() if dry_run else store.transaction() as session:
         loaded = _add(session, facts)
     warnings = [(number, fact.warning) for number, _, fact in facts]
     messages = [

@@ -55,7 +55,7 @@ def analyse(context: StaffingContext, monday: date, *, dry_run: bool = False) ->
             oldest=oldest,
             field="targetDate",
         )
-    with context.store.rehearsal() if dry_run else context.store.transaction() as session:
+    with context.store.rolled_back() if dry_run else context.store.transaction() as session:
         reading = None
         if monday == newest_week(today):
             reading = session.database_counters(statements=performance.SHOWN)

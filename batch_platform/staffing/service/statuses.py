@@ -77,10 +77,10 @@ def write_day(context: StaffingContext, day: date) -> Written:
         return _write(session, day, now)
 
 
-def rehearse_day(context: StaffingContext, day: date, *, limit: int) -> tuple[Written, list[Change]]:
+def dry_run_day(context: StaffingContext, day: date, *, limit: int) -> tuple[Written, list[Change]]:
     """What `write_day` would do, with the first rows. Raises `InvalidInput` before 02:00 of the day."""
     now = _due(context, day)
-    with context.store.rehearsal() as session:
+    with context.store.rolled_back() as session:
         written = _write(session, day, now)
         rows = session.changes_of(day, now, limit=limit)
     return written, [Change(**{**row, "engineer_id": ids.decode(row["engineer_id"])}) for row in rows]

@@ -74,7 +74,7 @@ def aggregate(context: StaffingContext, day: date, *, dry_run: bool = False) -> 
     if day_end(day) > now:
         raise InvalidInput("day-not-over", "{day} is not over yet", day=day, field="date")
     store = context.store
-    with store.rehearsal() if dry_run else store.transaction() as session:
+    with store.rolled_back() if dry_run else store.transaction() as session:
         if day_end(day) <= now - _KEPT and _is_thinned(session, day):
             raise InvalidInput(
                 "usage-facts-gone",

@@ -45,7 +45,7 @@ class StaffingStore(BaseStore[Session]):
             yield session
 
     @contextmanager
-    def rehearsal(self) -> Iterator[Session]:
+    def rolled_back(self) -> Iterator[Session]:
         """A transaction that is taken back at its end, whatever comes."""
         with self.transaction() as session, session.connection.transaction(force_rollback=True):
             yield session

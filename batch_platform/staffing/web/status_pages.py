@@ -38,7 +38,7 @@ def changes_page(request: Request, context: Context) -> Response:
     day = lists.understood(OfStatuses, request.query_params).date or _next_day(context)
     shown: dict[str, Any] = {"day": day, "limit": ROWS, "problem": None}
     try:
-        shown["written"], shown["changes"] = statuses.rehearse_day(context, day, limit=ROWS)
+        shown["written"], shown["changes"] = statuses.dry_run_day(context, day, limit=ROWS)
     except InvalidInput as error:
         shown["problem"] = translated(error)
     return page(request, "changes", **shown)

@@ -78,7 +78,7 @@ def _valued(
         if instant is None or row["thinned_to"] is None or instant >= row["thinned_to"]:
             yield session, number, instant
             return
-    with context.store.rehearsal() as session:
+    with context.store.rolled_back() as session:
         campaign = engine.campaign(session, name)
         session.make_partition(instant.date())
         session.take_snapshot(number, instant, campaign.usdc_no)

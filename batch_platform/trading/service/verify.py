@@ -66,7 +66,7 @@ def verify(context: TradingContext, name: str) -> Verification:
     Days that have ended and orders whose time has passed, but which nobody has looked at since, are no difference.
     """
     report("reading what is stored")
-    with context.store.rehearsal() as session:
+    with context.store.rolled_back() as session:
         session.lock(engine.campaign(session, name).number)
         campaign = engine.campaign(session, name)
         lines = export.lines(session, name)

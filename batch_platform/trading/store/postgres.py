@@ -86,7 +86,7 @@ class TradingStore(BaseStore[Session]):
             yield session
 
     @contextmanager
-    def rehearsal(self) -> Iterator[Session]:
+    def rolled_back(self) -> Iterator[Session]:
         """A transaction that is taken back at its end, whatever comes."""
         with super().transaction() as session, session.connection.transaction(force_rollback=True):
             session.connection.execute(self._begin)

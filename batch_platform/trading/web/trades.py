@@ -49,7 +49,7 @@ def _route(path: str) -> Callable[[Endpoint], Endpoint]:
     return router.post(path, status_code=201, dependencies=PLAYER, responses=dict(_PLACED))
 
 
-class _Desk:
+class _OrderEntry:
     """Where a request becomes an order of the engine, which knows tokens by their symbols."""
 
     def __init__(self, request: Request, response: Response, acting: Acting, campaign: CampaignName) -> None:
@@ -80,43 +80,43 @@ class _Desk:
         return Envelope(data=answers_of(context, campaign.name, [row])[0])
 
 
-Desk = Annotated[_Desk, Depends(_Desk)]
+OrderEntry = Annotated[_OrderEntry, Depends(_OrderEntry)]
 
 
 @_route("/swap")
 @writes(PLACE)
-def swap(body: SwapRequest, desk: Desk) -> Envelope[OrderAnswer]:
+def swap(body: SwapRequest, entry: OrderEntry) -> Envelope[OrderAnswer]:
     """Swap a token for another of equal value in USD, at the first tick after this that holds both."""
     tokens = {"from": body.from_token_address, "to": body.to_token_address}
-    return desk.place(body.wallet_address, "swap", tokens, amount=body.amount)
+    return entry.place(body.wallet_address, "swap", tokens, amount=body.amount)
 
 
 @_route("/stake")
 @writes(PLACE)
-def stake(body: StakeRequest, desk: Desk) -> Envelope[OrderAnswer]:
+def stake(body: StakeRequest, entry: OrderEntry) -> Envelope[OrderAnswer]:
     """Stake a token at once; each whole UTC day bears interest, from today on and without the last one."""
-    return desk.place(body.wallet_address, "stake", {"token": body.token_address}, amount=body.amount)
+    return entry.place(body.wallet_address, "stake", {"token": body.token_address}, amount=body.amount)
 
 
 @_route("/liquid-stake")
 @writes(PLACE)
-def liquid_stake(body: StakeRequest, desk: Desk) -> Envelope[OrderAnswer]:
+def liquid_stake(body: StakeRequest, entry: OrderEntry) -> Envelope[OrderAnswer]:
     """Give a token for the one that stands for it in its pool, at once and at today's rate."""
-    return desk.place(body.wallet_address, "liquid_stake", {"token": body.token_address}, amount=body.amount)
+    return entry.place(body.wallet_address, "liquid_stake", {"token": body.token_address}, amount=body.amount)
 
 
 @_route("/unstake")
 @writes(PLACE)
-def unstake(body: UnstakeRequest, desk: Desk) -> Envelope[OrderAnswer]:
+def unstake(body: UnstakeRequest, entry: OrderEntry) -> Envelope[OrderAnswer]:
     """End a staking, paid with its interest; of a liquid one the whole minted amount is given back."""
-    return desk.place(body.wallet_address, "unstake", {}, investment=body.investment_id)
+    return entry.place(body.wallet_address, "unstake", {}, investment=body.investment_id)
 
 
 @_route("/perp/open")
 @writes(PLACE)
-def open_position(body: PerpOpenRequest, desk: Desk) -> Envelope[OrderAnswer]:
+def open_position(body: PerpOpenRequest, entry: OrderEntry) -> Envelope[OrderAnswer]:
     """Open a position at the first tick after this that holds the token; its collateral is kept from now on."""
-    return desk.place(
+    return entry.place(
         body.wallet_address,
         "perp_open",
         {"token": body.token_address},
@@ -128,9 +128,11 @@ def open_position(body: PerpOpenRequest, desk: Desk) -> Envelope[OrderAnswer]:
 
 @_route("/perp/close/{position_id}")
 @writes(PLACE)
-def close_position(position_id: Annotated[Text, Path()], body: PerpCloseRequest, desk: Desk) -> Envelope[OrderAnswer]:
+def close_position(
+    position_id: Annotated[Text, Path()], body: PerpCloseRequest, entry: OrderEntry
+) -> Envelope[OrderAnswer]:
     """Close a position at the first tick after this that holds its token. `pnl` is told once it is closed."""
-    return desk.place(body.wallet_address, "perp_close", {}, position=position_id)
+    return entry.place(body.wallet_address, "perp_close", {}, position=position_id)
 
 
 def answers_of(context: TradingContext, name: str, rows: Sequence[Mapping[str, Any]]) -> list[OrderAnswer]:

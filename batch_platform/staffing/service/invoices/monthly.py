@@ -90,7 +90,7 @@ def run(context: StaffingContext, month: date, *, by: str) -> MonthOutcome:
 def plan(context: StaffingContext, month: date) -> MonthPlan:
     """What `run` would change; nothing is written."""
     require_month(month)
-    with context.store.rehearsal() as session:
+    with context.store.rolled_back() as session:
         before = {row["contract_id"]: row for row in session.month_invoices(month)}
         rows = computed(session, month, session.contracts_to_bill(month), printed=False)
     changes = [_change(row, before.get(row["contract_id"])) for row in rows]

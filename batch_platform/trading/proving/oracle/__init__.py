@@ -7,7 +7,7 @@ lines       the lines of a contest, made events in their order
 market      what belongs to nobody: days, prices, the funding index, LST rates
 perps       one position: its equity, funding, liquidation
 books       who holds what: wallets, reservations, positions, investments
-desk        orders: accepted, refused, filled, expired
+exchange    orders: accepted, refused, filled, expired
 board       what players are worth: baselines, flows, snapshots, ranks
 play        one pass through time, every event in its order
 answer      the whole of it, as `trading replay --json` says it

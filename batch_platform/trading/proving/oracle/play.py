@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from batch_platform.trading.proving.oracle.board import Valuer
 from batch_platform.trading.proving.oracle.books import Books, Flow, User
-from batch_platform.trading.proving.oracle.desk import Desk
 from batch_platform.trading.proving.oracle.exact import fits, number
+from batch_platform.trading.proving.oracle.exchange import Exchange
 from batch_platform.trading.proving.oracle.lines import BadLine, Contest, Event
 from batch_platform.trading.proving.oracle.market import Market
 
@@ -25,20 +25,20 @@ class Played:
 def play(contest: Contest) -> Played:
     """Raises `BadLine` for an event that cannot have happened."""
     market, books = Market(contest), Books()
-    desk, valuer = Desk(contest, market, books), Valuer(market, books)
+    exchange, valuer = Exchange(contest, market, books), Valuer(market, books)
     for event in contest.events:
         market.move(event.at)
-        desk.expire(event.at)
+        exchange.expire(event.at)
         try:
-            _happen(contest, event, Played(market, books, valuer), desk)
+            _happen(contest, event, Played(market, books, valuer), exchange)
         except (KeyError, ValueError) as error:
             raise BadLine(event.number, str(error)) from None
     market.move(contest.end)
-    desk.expire(contest.end)
+    exchange.expire(contest.end)
     return Played(market, books, valuer)
 
 
-def _happen(contest: Contest, event: Event, played: Played, desk: Desk) -> None:
+def _happen(contest: Contest, event: Event, played: Played, exchange: Exchange) -> None:
     at, line = event.at, event.line
     if event.kind == "user":
         played.books.users[line["user"]] = User(line["user"], at, line.get("status", "active"))
@@ -49,10 +49,10 @@ def _happen(contest: Contest, event: Event, played: Played, desk: Desk) -> None:
             raise ValueError(f"prices of unknown tokens: {unknown}")
         if prices := played.market.tick(at, line["prices"]):
             played.valuer.value_flows(at)
-            desk.liquidate(at, prices)
-            desk.fill(at, prices)
+            exchange.liquidate(at, prices)
+            exchange.fill(at, prices)
     elif event.kind == "order":
-        desk.take(at, line)
+        exchange.take(at, line)
     else:
         played.valuer.snapshot(at)
 

@@ -16,7 +16,7 @@ class Refused(Exception):
     """For the reason that is its text."""
 
 
-class Desk:
+class Exchange:
     """Takes orders in and fills them."""
 
     def __init__(self, contest: Contest, market: Market, books: Books) -> None:
