@@ -2,7 +2,7 @@
 
 It holds a lock for as long as it lives, publishes what it knows in the state file, and adopts what a killed
 predecessor left running. It ends when it is asked to, when its home is removed, or with the process named as
-its owner.
+its owner. A home without its state file is being removed: what is written into it then would be left over.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Daemon:
     def __init__(self, home: Home, names: list[str], owner: Process | None) -> None:
         self.home = home
         self.owner = owner
+        self._lock = home.supervisor_lock.stat().st_ino
         self.stopping = threading.Event()
         self.state = State.load(home)
         self.state.supervisor = Process.of(os.getpid())
@@ -48,7 +49,6 @@ class Daemon:
         self._stamp: tuple[int, int] | None = None
 
     def run(self) -> None:
-        lock = self.home.supervisor_lock.stat().st_ino
         for round_number in itertools.count():
             for keeper in self.keepers:
                 keeper.tick()
@@ -56,7 +56,7 @@ class Daemon:
             self._publish()
             if round_number % 100 == 0:
                 self._trim_logs()
-            if self.stopping.wait(0.2 if self._all_ready() else 0.02) or self._orphaned(lock):
+            if self.stopping.wait(0.2 if self._all_ready() else 0.02) or self._orphaned():
                 break
         self._stop()
 
@@ -137,7 +137,7 @@ class Daemon:
         self.state.restored = self.state.restored and self._all_ready()
         self._collect()
         unchanged = self.state == self._published and self._stamp == self._file_stamp()
-        if unchanged or not self.home.root.exists():
+        if unchanged or not self._has_home():
             return
         self.state.save(self.home)
         self._published = self.state.model_copy(deep=True)
@@ -155,13 +155,17 @@ class Daemon:
         for path in self.home.logs.glob("*.log"):
             trim_log(path)
 
-    def _orphaned(self, lock: int) -> bool:
-        """The home was removed (and perhaps made anew), or the owner is gone."""
+    def _has_home(self) -> bool:
+        """Not once its removal has begun, nor when it was made anew."""
         try:
-            same = self.home.supervisor_lock.stat().st_ino == lock
+            same = self.home.supervisor_lock.stat().st_ino == self._lock
         except FileNotFoundError:
-            same = False
-        return not same or (self.owner is not None and not self.owner.alive())
+            return False
+        return same and (self._stamp is None or self.home.state.exists())
+
+    def _orphaned(self) -> bool:
+        """The home is removed, or the owner is gone."""
+        return not self._has_home() or (self.owner is not None and not self.owner.alive())
 
     def _stop(self) -> None:
         started = time.monotonic()

@@ -256,6 +256,16 @@ def test_a_living_supervisor_mends_its_state_file(kept_home: LocalHome) -> None:
 
 
 @pytest.mark.faults
+def test_a_home_that_is_being_removed_is_not_written_to(kept_home: LocalHome) -> None:
+    """A removal may meet the state file first and the lock last."""
+    kept_home.home.state.unlink()
+    eventually(lambda: gone(kept_home.home))
+    assert not kept_home.home.state.exists()
+    kept_home.start()
+    assert kept_home.read() == kept_home.written
+
+
+@pytest.mark.faults
 def test_a_lost_password_is_replaced(kept_home: LocalHome) -> None:
     local_services.stop(kept_home.home)
     (kept_home.home.root / "secrets.json").unlink()
