@@ -118,7 +118,7 @@ def until(page: Page, expression: str, argument: object = None) -> None:
     Asked from here each time: Playwright's `wait_for_function` looks again from within the page, where the pages'
     content security policy forbids what it evaluates.
     """
-    eventually(lambda: page.evaluate(expression, argument), told=lambda: f"for {expression}")
+    eventually(lambda: page.evaluate(expression, argument), hint=lambda: f"for {expression}")
 
 
 def in_both_widths(page: Page) -> Iterator[int]:

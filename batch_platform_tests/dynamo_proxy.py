@@ -81,16 +81,16 @@ class DynamoProxy:
         """Let BatchGetItem read every second key, or none, and hand the others back."""
 
         def answer(body: bytes, forward: Forward) -> Reply:
-            asked = json.loads(body)
-            [(table, wanted)] = asked["RequestItems"].items()
-            now, later = ([], wanted["Keys"]) if all_keys else (wanted["Keys"][::2], wanted["Keys"][1::2])
-            found: dict[str, Any] = {"Responses": {table: []}}
+            request = json.loads(body)
+            [(table, requested)] = request["RequestItems"].items()
+            now, later = ([], requested["Keys"]) if all_keys else (requested["Keys"][::2], requested["Keys"][1::2])
+            read: dict[str, Any] = {"Responses": {table: []}}
             if now:
-                found = json.loads(
-                    forward(json.dumps({"RequestItems": {table: {**wanted, "Keys": now}}}).encode())[1]
+                read = json.loads(
+                    forward(json.dumps({"RequestItems": {table: {**requested, "Keys": now}}}).encode())[1]
                 )
-            left = {table: {**wanted, "Keys": later}} if later else {}
-            return 200, json.dumps({**found, "UnprocessedKeys": left}).encode()
+            left = {table: {**requested, "Keys": later}} if later else {}
+            return 200, json.dumps({**read, "UnprocessedKeys": left}).encode()
 
         self._add("BatchGetItem", answer, times)
 
@@ -98,14 +98,14 @@ class DynamoProxy:
         """Let an index by status name the items of all these statuses under each one, as if none had moved."""
 
         def answer(body: bytes, forward: Forward) -> Reply:
-            asked = json.loads(body)
-            if asked.get("IndexName") != index:
+            request = json.loads(body)
+            if request.get("IndexName") != index:
                 return forward(body)
-            found: list[Any] = []
+            items: list[Any] = []
             for status in statuses:
-                asked["ExpressionAttributeValues"][":status"] = {"S": str(status)}
-                found += json.loads(forward(json.dumps(asked).encode())[1])["Items"]
-            return 200, json.dumps({"Items": found, "Count": len(found), "ScannedCount": len(found)}).encode()
+                request["ExpressionAttributeValues"][":status"] = {"S": str(status)}
+                items += json.loads(forward(json.dumps(request).encode())[1])["Items"]
+            return 200, json.dumps({"Items": items, "Count": len(items), "ScannedCount": len(items)}).encode()
 
         self._add("Query", answer, times)
 
@@ -139,11 +139,11 @@ class DynamoProxy:
         """The fault that acts on a request of this operation, counted down."""
         with self._lock:
             self.operations.append(operation)
-            found = next((fault for fault in self._faults if fault.operation == operation and fault.times), None)
-            if found is not None:
-                found.times -= 1
+            due = next((fault for fault in self._faults if fault.operation == operation and fault.times), None)
+            if due is not None:
+                due.times -= 1
                 self.struck += 1
-            return found
+            return due
 
     def __enter__(self) -> DynamoProxy:
         self._thread.start()

@@ -49,8 +49,10 @@ class DomainLayers(LayersContract):
         return ContractCheck(
             kept=all(check.kept for check in checks),
             metadata={
-                "invalid_dependencies": [one for check in checks for one in check.metadata["invalid_dependencies"]],
-                "undeclared_modules": {one for check in checks for one in check.metadata["undeclared_modules"]},
+                "invalid_dependencies": [
+                    dependency for check in checks for dependency in check.metadata["invalid_dependencies"]
+                ],
+                "undeclared_modules": {module for check in checks for module in check.metadata["undeclared_modules"]},
             },
         )
 
@@ -73,8 +75,8 @@ class DomainLayers(LayersContract):
             elif line == "<logic>":
                 if logic := [name for name in there if name not in named]:
                     yield " : ".join(logic)
-            elif found := [name for name in parts(line) if name in there]:
-                yield (" | " if "|" in line else " : ").join(found)
+            elif misplaced := [name for name in parts(line) if name in there]:
+                yield (" | " if "|" in line else " : ").join(misplaced)
 
 
 class DomainForbidden(ForbiddenContract):

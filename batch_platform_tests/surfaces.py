@@ -141,11 +141,11 @@ class Walk:
         for name in names:
             assert (surface, name) in self.surfaces
         newest = self._newest()
-        found: list[AuditEntry] = []
-        yield found
-        found += self._since(newest)
-        assert [row.what for row in found] == list(names)
-        for row in found:
+        rows: list[AuditEntry] = []
+        yield rows
+        rows += self._since(newest)
+        assert [row.what for row in rows] == list(names)
+        for row in rows:
             assert row.who == by
             assert target in (None, row.target)
             assert row.target

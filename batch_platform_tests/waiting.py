@@ -13,16 +13,16 @@ PATIENCE: Final = 300.0
 
 
 def eventually(
-    found: Callable[[], T | None], *, pause: float | None = None, told: Callable[[], object] = lambda: ""
+    look: Callable[[], T | None], *, pause: float | None = None, hint: Callable[[], object] = lambda: ""
 ) -> T:
-    """Ask until the answer is true, and return it; `told` is what a reader wants to know when it never is.
+    """Ask until the answer is true, and return it; `hint` is what a reader wants to know when it never is.
 
     Asked every `pause` seconds, where a moment must not be missed; else the less often the longer it takes, since
     each question costs those who answer it processor time.
     """
     began = time.monotonic()
-    while not (answer := found()):
+    while not (answer := look()):
         waited = time.monotonic() - began
-        assert waited < PATIENCE, f"not within {PATIENCE:.0f} s {told()}"
+        assert waited < PATIENCE, f"not within {PATIENCE:.0f} s {hint()}"
         time.sleep(min(max(waited / 20, 0.05), 0.5) if pause is None else pause)
     return answer

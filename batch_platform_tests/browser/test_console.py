@@ -215,7 +215,7 @@ def test_what_a_clean_page_must_not_do_is_seen(open_page: OpenPage, origin: str)
         }"""
     )
     for kind in ("inline script", "inline style", "127.0.0.1:9", "page error: .*a broken script"):
-        eventually(partial(complained, page, kind), told=watch(page).unexpected)
+        eventually(partial(complained, page, kind), hint=watch(page).unexpected)
     assert page.evaluate("() => window.executed") is None
     watch(page).expect("")
 

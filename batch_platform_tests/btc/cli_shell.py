@@ -55,9 +55,9 @@ class Result:
     def failed(self, code: int) -> str:
         """The one line a failed command says, on stderr and nowhere else."""
         assert (self.code, self.out) == (code, ""), self.err
-        [said] = self.err.strip().splitlines()
-        assert said.startswith("error: ")
-        return said.removeprefix("error: ")
+        [line] = self.err.strip().splitlines()
+        assert line.startswith("error: ")
+        return line.removeprefix("error: ")
 
 
 class Shell:

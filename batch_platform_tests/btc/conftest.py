@@ -38,9 +38,9 @@ def own_tables(provisioned: Settings, dynamodb: DynamoDBClient) -> Tables:
     """Tables of these tests' own, as deploy/aws.yaml has them."""
     table_prefix = f"test-{uuid4().hex[:12]}"
     parameters = {"Env": "local", "Project": table_prefix}
-    for found in template.resources(TEMPLATE, "AWS::DynamoDB::Table", parameters).values():
-        if found["TableName"].startswith(table_prefix):
-            ensure_table(dynamodb, found)
+    for table in template.resources(TEMPLATE, "AWS::DynamoDB::Table", parameters).values():
+        if table["TableName"].startswith(table_prefix):
+            ensure_table(dynamodb, table)
     return table_names("local", table_prefix)
 
 
@@ -50,10 +50,10 @@ def tables(own_tables: Tables, dynamodb: DynamoDBClient) -> Iterator[Tables]:
     yield own_tables
     for name in vars(own_tables).values():
         keys = [part["AttributeName"] for part in dynamodb.describe_table(TableName=name)["Table"]["KeySchema"]]
-        found = dynamodb.scan(TableName=name)["Items"]
-        for first in range(0, len(found), 25):
+        items = dynamodb.scan(TableName=name)["Items"]
+        for first in range(0, len(items), 25):
             deletes: Any = [
-                {"DeleteRequest": {"Key": {key: item[key] for key in keys}}} for item in found[first : first + 25]
+                {"DeleteRequest": {"Key": {key: item[key] for key in keys}}} for item in items[first : first + 25]
             ]
             dynamodb.batch_write_item(RequestItems={name: deletes})
 

@@ -63,32 +63,32 @@ def executed(
     settings: Settings, btc: BtcResource, instance: dg.DagsterInstance, job: str, config: Any = None
 ) -> dg.ExecuteInProcessResult:
     """A run of an op job of the domain; it may fail."""
-    [found] = [
-        one
-        for one in definitions.DAGSTER.definitions(settings, build_resources(settings)).jobs or []
-        if one.name == job
+    [declared] = [
+        candidate
+        for candidate in definitions.DAGSTER.definitions(settings, build_resources(settings)).jobs or []
+        if candidate.name == job
     ]
-    assert isinstance(found, dg.JobDefinition)
+    assert isinstance(declared, dg.JobDefinition)
     run_config = {"ops": config} if config else {}
-    return found.execute_in_process(
+    return declared.execute_in_process(
         instance=instance, resources={"btc": btc}, run_config=run_config, raise_on_error=False
     )
 
 
 def shown(ended: dg.ExecuteInProcessResult, asset: Any) -> dict[str, Any]:
     """The metadata of an asset's only materialization."""
-    [found] = ended.asset_materializations_for_node(asset.op.name)
-    return {name: value.value for name, value in found.metadata.items()}
+    [materialization] = ended.asset_materializations_for_node(asset.op.name)
+    return {name: value.value for name, value in materialization.metadata.items()}
 
 
 def checks(ended: dg.ExecuteInProcessResult) -> dict[str, bool]:
-    return {one.check_name: one.passed for one in ended.get_asset_check_evaluations()}
+    return {evaluation.check_name: evaluation.passed for evaluation in ended.get_asset_check_evaluations()}
 
 
 def sentences(ended: dg.ExecuteInProcessResult) -> list[str]:
     """Of each step that failed."""
     data = [event.step_failure_data for event in ended.all_events if event.is_step_failure]
-    return [str(one.user_failure_data.description) for one in data if one.user_failure_data is not None]
+    return [str(failed.user_failure_data.description) for failed in data if failed.user_failure_data is not None]
 
 
 def retried(ended: dg.ExecuteInProcessResult) -> int:

@@ -121,7 +121,7 @@ def open_users(context: BtcContext) -> dict[str, int]:
     openings = [Opening(f"user-{number:02d}", balance, UserStatus.ACTIVE) for number, balance in enumerate(BALANCES)]
     openings += [Opening("x-sus", BTC, UserStatus.SUSPENDED), Opening("x-closed", BTC, UserStatus.CLOSED)]
     context.store.accounts.open_many(openings, created_by="seed")
-    return {one.user_id: one.balance for one in openings}
+    return {opening.user_id: opening.balance for opening in openings}
 
 
 def expected(before: dict[str, int], rate: str) -> dict[str, int]:

@@ -30,23 +30,23 @@ def send(client: httpx.Client, body: Body | None = None, *, key: str | None = No
 
 def data(answer: httpx.Response) -> dict[str, Any]:
     assert answer.is_success, answer.text
-    found = answer.json()
-    assert found["success"] is True
-    value: dict[str, Any] = found["data"]
+    envelope = answer.json()
+    assert envelope["success"] is True
+    value: dict[str, Any] = envelope["data"]
     return value
 
 
 def history(client: httpx.Client) -> list[str]:
-    return [one["batch_id"] for one in data(client.get(f"{HERE}?limit=100"))["items"]]
+    return [batch["batch_id"] for batch in data(client.get(f"{HERE}?limit=100"))["items"]]
 
 
 def together(*calls: Callable[[], httpx.Response]) -> list[httpx.Response]:
     """Their answers, all asked at the same moment."""
     gate = threading.Barrier(len(calls))
 
-    def call(one: Callable[[], httpx.Response]) -> httpx.Response:
+    def call(send: Callable[[], httpx.Response]) -> httpx.Response:
         gate.wait(PATIENCE)
-        return one()
+        return send()
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(call, calls))

@@ -143,7 +143,7 @@ def dagster(services: dict[str, str]) -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def runner(dagster: dg.DagsterInstance) -> Iterator[HeldRunner]:
-    """Runs are kept until `work`; `asked` are the launches, `away` makes Dagster unreachable."""
+    """Runs are kept until `work`; `launches` has them, `away` makes Dagster unreachable."""
     runner = HeldRunner(dagster)
     yield runner
     runner.forget()

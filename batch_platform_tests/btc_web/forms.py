@@ -31,11 +31,11 @@ def hidden(answer: httpx.Response, inside: str) -> dict[str, str]:
     """What the dialog of that id sends when it is answered with yes."""
     body = answer.text[answer.text.index(f'id="{inside}"') :]
     body = body[: body.index("</dialog>")]
-    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', body)
-    return {name: unescape(value) for name, value in found if name != "csrf_token"}
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', body)
+    return {name: unescape(value) for name, value in fields if name != "csrf_token"}
 
 
-def asked(client: httpx.Client, rate: str = "5", memo: str = "") -> dict[str, str]:
+def question_form(client: httpx.Client, rate: str = "5", memo: str = "") -> dict[str, str]:
     """What the question about a rate sends when it is answered with yes."""
     answer = form(client, "/preview", adjustment_rate=rate, memo=memo)
     assert answer.status_code == 200, answer.text
@@ -48,12 +48,12 @@ def led_to(answer: httpx.Response) -> str:
     return answer.headers["location"].partition("?")[0].rpartition("/")[2]
 
 
-def said(client: httpx.Client, answer: httpx.Response) -> str:
+def flash_of(client: httpx.Client, answer: httpx.Response) -> str:
     """The message that the next page shows."""
     assert answer.status_code == 303, answer.text
     headers = {**HTML, "Cookie": f"flash={answer.cookies['flash']}"}
     shown = flat(client.get(answer.headers["location"], headers=headers))
     before = shown[: shown.index('id="connection"')]
-    found = re.search(r'class="notice tone-\w+" role="\w+">([^<]+)', before)
-    assert found, before
-    return found[1]
+    notice = re.search(r'class="notice tone-\w+" role="\w+">([^<]+)', before)
+    assert notice, before
+    return notice[1]

@@ -20,12 +20,12 @@ from batch_platform.operations.model import REQUESTED_BY_TAG, Launch
 
 @dataclass
 class HeldRunner:
-    """A `Runner` that keeps what it is asked for; `asked` has each launch once, by its run's id."""
+    """A `Runner` that keeps what it is asked for; `launches` has each once, by its run's id."""
 
     instance: dg.DagsterInstance
     context: BtcContext | None = None
     away: bool = False
-    asked: dict[str, Launch] = field(default_factory=dict)
+    launches: dict[str, Launch] = field(default_factory=dict)
 
     def submit(self, launch: Launch, *, requested_by: str, run_id: str | None = None) -> str:
         if self.away:
@@ -34,13 +34,13 @@ class HeldRunner:
         tags = {**launch.tags, REQUESTED_BY_TAG: requested_by}
         with suppress(DagsterRunAlreadyExists):
             self.instance.create_run_for_job(dg.GraphDefinition(launch.job).to_job(), run_id=run_id, tags=tags)
-            self.asked[run_id] = launch
+            self.launches[run_id] = launch
         return run_id
 
     def work(self) -> None:
         """Do what was asked for and not done yet. A run that fails raises, as its batch's `service.run` did."""
         assert self.context is not None
-        for run_id, launch in self.asked.items():
+        for run_id, launch in self.launches.items():
             run = self.instance.get_run_by_id(run_id)
             assert run is not None
             if run.is_finished:
@@ -51,7 +51,7 @@ class HeldRunner:
 
     def forget(self) -> None:
         """Leave no run behind."""
-        for run_id in self.asked:
+        for run_id in self.launches:
             self.instance.delete_run(run_id)
 
     def retry_forgotten(self, *, ended_before: datetime) -> int:

@@ -65,7 +65,7 @@ def test_every_action_of_the_api(office: Office, walk: Walk, administrator: http
 
 def test_every_action_of_the_forms(office: Office, walk: Walk, administrator: httpx.Client, post: Call) -> None:
     home, client = forms.HOME, administrator
-    answer = forms.asked(client)
+    answer = forms.question_form(client)
     walk.leaves_none(client, "POST", f"{home}/execute", 422, data={**answer, "count": "x"})
     created, approved = post(f"{home}/execute", CREATE, APPROVE, data=answer)
     assert created.target == approved.target

@@ -39,7 +39,7 @@ def test_one_call_books_a_share_of_every_balance(
     assert answer.headers["location"] == f"{HERE}/{made['batch_id']}"
     assert (made["status"], made["target_user_count"], made["pending_user_count"]) == ("processing", 11, 9)
     assert answer.json()["message"] == f"batch {made['batch_id']} is processing"
-    [launch] = office.runner.asked.values()
+    [launch] = office.runner.launches.values()
     assert (launch.job, launch.partition) == ("btc_adjustment", made["batch_id"])
 
     office.apply()
@@ -200,7 +200,7 @@ def test_a_key_makes_one_batch_and_one_answer(office: Office, administrator: htt
     assert (other.status_code, other.json()["field"]) == (422, "Idempotency-Key")
     [batch_id] = history(administrator)
     assert len(audit_rows(batch_id)) == 1
-    assert len(office.runner.asked) == 1
+    assert len(office.runner.launches) == 1
 
 
 def test_a_key_holds_longer_than_its_answer_is_kept(
@@ -219,7 +219,7 @@ def test_a_key_holds_longer_than_its_answer_is_kept(
     other = send(administrator, {"adjustment_rate": 6}, key="wish")
     assert (other.status_code, other.json()["field"]) == (422, "Idempotency-Key")
     assert len(audit_rows(made["batch_id"])) == 1
-    assert len(office.runner.asked) == 1
+    assert len(office.runner.launches) == 1
 
 
 def test_a_failed_batch_is_not_started_by_its_key(office: Office, administrator: httpx.Client) -> None:
@@ -228,7 +228,7 @@ def test_a_failed_batch_is_not_started_by_its_key(office: Office, administrator:
     batches.move(office.batch(made["batch_id"]), BatchStatus.FAILED, error_message="somebody has to look")
     office.forget_answers()
     assert data(send(administrator, {"adjustment_rate": 5}, key="wish"))["status"] == "failed"
-    assert len(office.runner.asked) == 1
+    assert len(office.runner.launches) == 1
 
 
 @pytest.mark.parametrize("key", ["same", None, "own"])
@@ -242,7 +242,7 @@ def test_the_same_call_many_times_at_once_makes_one_batch(office: Office, client
     if key != "same":
         refused = [answer.json()["detail"] for answer in answers if answer.status_code == 409]
         assert refused == [f"batch {batch_id} is open: finish or cancel it first"] * 5
-    assert len(office.runner.asked) == 1
+    assert len(office.runner.launches) == 1
     office.apply()
     assert office.booked(batch_id) == expected(office.before, "5")
 
@@ -263,7 +263,7 @@ def test_a_start_that_dagster_does_not_hear_of_is_not_lost(office: Office, admin
     office.runner.away = True
     made = data(send(administrator, {"adjustment_rate": 5}))
     assert made["status"] == "processing"
-    assert office.runner.asked == {}
+    assert office.runner.launches == {}
     assert [batch.batch_id for batch in service.waiting_for_worker(office.context)] == [made["batch_id"]]
 
 
@@ -276,7 +276,7 @@ def test_a_client_that_hangs_up_harms_nothing(office: Office, origin: str) -> No
     )
     with socket.create_connection((place.hostname or "", place.port or 0)) as line:
         line.sendall(head.encode() + body)
-    eventually(lambda: office.runner.asked)
+    eventually(lambda: office.runner.launches)
     office.apply()
     [batch] = office.context.store.batches.page(limit=5).batches
     assert (batch.status, office.booked(batch.batch_id)) == ("completed", expected(office.before, "5"))

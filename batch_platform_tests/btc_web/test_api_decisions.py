@@ -42,11 +42,11 @@ def test_a_setting_makes_a_batch_wait_for_a_look(
     assert (answer.status_code, made["status"], made["approvals"]) == (202, "planned", [])
     assert made["approvals_missing"] == 1
     assert "1 more approval(s) needed" in answer.json()["message"]
-    assert office.runner.asked == {}
+    assert office.runner.launches == {}
 
     done = data(send(administrator, seen(made), path=f"/{made['batch_id']}/approve"))
     assert (done["status"], [one["account"] for one in done["approvals"]]) == ("processing", ["token:ann"])
-    assert len(office.runner.asked) == 1
+    assert len(office.runner.launches) == 1
     office.apply()
     assert office.booked(made["batch_id"]) == expected(office.before, "5")
     rows = audit_rows(made["batch_id"])
@@ -99,7 +99,7 @@ def test_a_second_person_has_to_approve(
         assert (first["status"], first["approvals_missing"]) == ("planned", 1)
     again = send(administrator, seen(made), path=path)
     assert (again.status_code, again.json()["field"]) == (409, "approvals")
-    assert office.runner.asked == {}
+    assert office.runner.launches == {}
     resumed = send(administrator, path=f"/{made['batch_id']}/resume")
     assert (resumed.status_code, resumed.json()["field"]) == (409, "approvals")
 
@@ -180,7 +180,7 @@ def test_a_dead_workers_batch_is_resumed_and_a_living_ones_is_not(
     refused = send(administrator, path=f"/{batch.batch_id}/resume")
     assert refused.status_code == 409
     assert "worked on" in refused.json()["detail"]
-    assert office.runner.asked == {}
+    assert office.runner.launches == {}
     office.later()
     answer = send(administrator, path=f"/{batch.batch_id}/resume")
     assert (answer.status_code, data(answer)["status"]) == (202, "processing")
@@ -207,12 +207,12 @@ def test_a_failed_batch_goes_on_when_somebody_says_so(office: Office, administra
 
 def test_a_batch_whose_run_was_cancelled_gets_another(office: Office, administrator: httpx.Client) -> None:
     made = data(send(administrator, {"adjustment_rate": 5}))
-    [run_id] = office.runner.asked
+    [run_id] = office.runner.launches
     office.runner.cancel(run_id, requested_by="local:eve")
     office.apply()
     assert office.batch(made["batch_id"]).status is BatchStatus.PROCESSING
     data(send(administrator, path=f"/{made['batch_id']}/resume"))
-    assert len(office.runner.asked) == 2
+    assert len(office.runner.launches) == 2
     office.apply()
     assert office.batch(made["batch_id"]).status is BatchStatus.COMPLETED
 

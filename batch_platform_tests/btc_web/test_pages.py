@@ -16,7 +16,7 @@ from batch_platform.core.failures import InvalidInput
 from batch_platform.web.access.model import Role
 from batch_platform_tests.btc.service_tools import BTC
 from batch_platform_tests.btc_web.conftest import Client, Office
-from batch_platform_tests.btc_web.forms import HOME, HTML, flat, form, page, said
+from batch_platform_tests.btc_web.forms import HOME, HTML, flash_of, flat, form, page
 
 WRITES = (
     *("/preview", "/execute"),
@@ -89,14 +89,14 @@ def test_progress_is_told_while_it_lasts(office: Office, administrator: httpx.Cl
     assert f'hx-get="{HOME}/live?status=&offset=0"' in page(administrator)
     assert "処理中" in page(administrator, f"{HOME}/live")
     late = form(administrator, f"/{batch.batch_id}/cancel")
-    assert said(administrator, late) == "「処理中」の一括調整を「取消」にはできません。"
+    assert flash_of(administrator, late) == "「処理中」の一括調整を「取消」にはできません。"
     assert office.batch(batch.batch_id).status is BatchStatus.PROCESSING
-    refused = said(administrator, form(administrator, f"/{batch.batch_id}/resume"))
+    refused = flash_of(administrator, form(administrator, f"/{batch.batch_id}/resume"))
     assert "処理中です。ワーカーの持ち時間は" in refused
     office.later()
     assert 'id="resume"' in page(administrator, here)
-    assert said(administrator, form(administrator, f"/{batch.batch_id}/resume")) == "再開しました。"
-    assert len(office.runner.asked) == 1
+    assert flash_of(administrator, form(administrator, f"/{batch.batch_id}/resume")) == "再開しました。"
+    assert len(office.runner.launches) == 1
 
 
 def test_the_history_is_filtered_and_paged(office: Office, administrator: httpx.Client) -> None:

@@ -12,7 +12,7 @@ from batch_platform.btc.model import BatchStatus
 from batch_platform.btc.store import Ledger, Outcome
 from batch_platform_tests.btc.service_tools import BTC, expected
 from batch_platform_tests.btc_web.conftest import Office
-from batch_platform_tests.btc_web.forms import HOME, HTML, asked, flat, form, hidden, led_to, page, said
+from batch_platform_tests.btc_web.forms import HOME, HTML, flash_of, flat, form, hidden, led_to, page, question_form
 from batch_platform_tests.web.rig import Call
 
 
@@ -66,10 +66,10 @@ def test_looking_writes_nothing(office: Office, administrator: httpx.Client) -> 
 
 
 def test_what_was_seen_is_what_is_done(office: Office, administrator: httpx.Client, audit_rows: Call) -> None:
-    sent = asked(administrator, memo="10月の運用益")
+    sent = question_form(administrator, memo="10月の運用益")
     answer = form(administrator, "/execute", **sent)
     batch_id = led_to(answer)
-    assert said(administrator, answer) == "一括調整を開始しました。"
+    assert flash_of(administrator, answer) == "一括調整を開始しました。"
     assert led_to(form(administrator, "/execute", **sent)) == batch_id
     batch = office.batch(batch_id)
     assert batch.status is BatchStatus.PROCESSING
@@ -78,7 +78,7 @@ def test_what_was_seen_is_what_is_done(office: Office, administrator: httpx.Clie
         ["token:ann"],
     )
     assert batch.plan_sha256 == sent["plan_sha256"]
-    assert [launch.partition for launch in office.runner.asked.values()] == [batch_id]
+    assert [launch.partition for launch in office.runner.launches.values()] == [batch_id]
     assert [row[1] for row in audit_rows(batch_id)] == ["btc-batch.create", "btc-batch.approve"]
     office.apply()
     assert office.booked(batch_id) == expected(office.before, "5")
@@ -92,23 +92,23 @@ def test_what_was_seen_is_what_is_done(office: Office, administrator: httpx.Clie
 
 
 def test_an_answer_sent_many_times_at_once_makes_one_batch(office: Office, administrator: httpx.Client) -> None:
-    sent = asked(administrator)
+    sent = question_form(administrator)
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda _: form(administrator, "/execute", **sent), range(4)))
     [batch_id] = {led_to(answer) for answer in answers}
     assert service.history(office.context).total == 1
-    assert [launch.partition for launch in office.runner.asked.values()] == [batch_id]
+    assert [launch.partition for launch in office.runner.launches.values()] == [batch_id]
     assert [one.account for one in office.batch(batch_id).approvals] == ["token:ann"]
     office.apply()
     assert office.booked(batch_id) == expected(office.before, "5")
 
 
 def test_balances_that_moved_keep_it_from_starting(office: Office, administrator: httpx.Client) -> None:
-    sent = asked(administrator)
+    sent = question_form(administrator)
     office.context.store.accounts.deposit("user-05", BTC, transaction_id="d-1", created_by="x")
     answer = form(administrator, "/execute", **sent)
     batch_id = led_to(answer)
-    assert said(administrator, answer) == "表示した後に残高が変わったため、開始していません。"
+    assert flash_of(administrator, answer) == "表示した後に残高が変わったため、開始していません。"
     batch = office.batch(batch_id)
     assert (batch.status, batch.approvals) == (BatchStatus.PLANNED, ())
     assert batch.plan_sha256 != sent["plan_sha256"]
@@ -121,8 +121,10 @@ def test_balances_that_moved_keep_it_from_starting(office: Office, administrator
     # the first answer, sent once more, does not start it either
     assert led_to(form(administrator, "/execute", **sent)) == batch_id
     assert office.batch(batch_id).approvals == ()
-    assert not office.runner.asked
-    assert said(administrator, form(administrator, f"/{batch_id}/approve", **sealed)) == "一括調整を開始しました。"
+    assert not office.runner.launches
+    assert (
+        flash_of(administrator, form(administrator, f"/{batch_id}/approve", **sealed)) == "一括調整を開始しました。"
+    )
     office.apply()
     now = {**office.before, "user-05": office.before["user-05"] + BTC}
     assert office.booked(batch_id) == expected(now, "5")
@@ -130,21 +132,21 @@ def test_balances_that_moved_keep_it_from_starting(office: Office, administrator
 
 @pytest.mark.parametrize("wrong", [{"count": "12"}, {"sum": "1"}, {"plan_sha256": "0" * 64}])
 def test_other_figures_start_nothing(office: Office, administrator: httpx.Client, wrong: dict[str, str]) -> None:
-    batch_id = led_to(form(administrator, "/execute", **{**asked(administrator), **wrong}))
+    batch_id = led_to(form(administrator, "/execute", **{**question_form(administrator), **wrong}))
     assert office.batch(batch_id).status is BatchStatus.PLANNED
-    assert not office.runner.asked
+    assert not office.runner.launches
 
 
 @pytest.mark.parametrize("wrong", [{"count": ""}, {"sum": "1.5"}, {"sum": "٣"}, {"count": "9" * 30}])
 def test_a_form_that_no_page_has_made_is_refused(
     office: Office, administrator: httpx.Client, wrong: dict[str, str]
 ) -> None:
-    answer = form(administrator, "/execute", **{**asked(administrator), **wrong})
+    answer = form(administrator, "/execute", **{**question_form(administrator), **wrong})
     assert answer.status_code == 422
     assert "入力が不完全です" in flat(answer)
     made = office.make(apply=False, approve=False)
     refused = form(administrator, f"/{made.batch_id}/approve", **wrong)
-    assert "入力が不完全です" in said(administrator, refused)
+    assert "入力が不完全です" in flash_of(administrator, refused)
     assert service.history(office.context).total == 1
 
 
@@ -165,7 +167,7 @@ def test_a_large_rate_is_typed_twice(office: Office, administrator: httpx.Client
 
 
 def test_one_batch_at_a_time(office: Office, administrator: httpx.Client) -> None:
-    sent = asked(administrator)
+    sent = question_form(administrator)
     first = office.make(apply=False, approve=False)
     shown = page(administrator)
     assert "未完了の一括調整があるため、次の実行はできません" in shown
@@ -174,7 +176,7 @@ def test_one_batch_at_a_time(office: Office, administrator: httpx.Client) -> Non
     refused = form(administrator, "/execute", **sent)
     assert refused.status_code == 409
     assert f"一括調整 {first.batch_id} が未完了です" in flat(refused)
-    assert said(administrator, form(administrator, f"/{first.batch_id}/cancel")) == (
+    assert flash_of(administrator, form(administrator, f"/{first.batch_id}/cancel")) == (
         "取り消しました。何も記帳されていません。"
     )
     assert "token:ann が取り消しました。" in page(administrator, f"{HOME}/{first.batch_id}")
@@ -185,16 +187,16 @@ def test_a_second_person_has_to_approve(
     office: Office, administrator: httpx.Client, colleague: httpx.Client, audit_rows: Call
 ) -> None:
     office.set(second_approver=True)
-    sent = asked(administrator)
+    sent = question_form(administrator)
     answer = form(administrator, "/execute", **sent)
     batch_id = led_to(answer)
     here = f"{HOME}/{batch_id}"
-    assert said(administrator, answer) == "承認しました。もう一人の承認が必要です。"
+    assert flash_of(administrator, answer) == "承認しました。もう一人の承認が必要です。"
     assert "あと 1 人の承認が必要です" in page(administrator, here)
     assert 'id="approve"' not in page(administrator, here)
-    assert "別の人の承認が必要です" in said(administrator, form(administrator, "/execute", **sent))
+    assert "別の人の承認が必要です" in flash_of(administrator, form(administrator, "/execute", **sent))
     seal = hidden(colleague.get(here, headers=HTML), "approve")
-    assert said(colleague, form(colleague, f"/{batch_id}/approve", **seal)) == "一括調整を開始しました。"
+    assert flash_of(colleague, form(colleague, f"/{batch_id}/approve", **seal)) == "一括調整を開始しました。"
     assert office.batch(batch_id).status is BatchStatus.PROCESSING
     assert led_to(form(colleague, f"/{batch_id}/approve", **seal)) == batch_id
     assert [(row[0], row[1]) for row in audit_rows(batch_id)] == [
@@ -208,7 +210,7 @@ def test_a_failed_batch_says_why_and_is_resumed(
     office: Office, administrator: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = office.make(apply=False)
-    monkeypatch.setattr(Ledger, "write_chunk", lambda *asked: Outcome(applied=3))
+    monkeypatch.setattr(Ledger, "write_chunk", lambda *_: Outcome(applied=3))
     with pytest.raises(Exception, match="are not in the ledger"):
         service.run(office.context, batch.batch_id)
     monkeypatch.undo()
@@ -216,10 +218,10 @@ def test_a_failed_batch_says_why_and_is_resumed(
     shown = page(administrator, here)
     assert f"行が一括調整 {batch.batch_id} の台帳にありません" in shown
     assert "この一括調整が終わるまで次の実行はできません" in shown
-    assert said(administrator, form(administrator, f"/{batch.batch_id}/resume")) == "再開しました。"
+    assert flash_of(administrator, form(administrator, f"/{batch.batch_id}/resume")) == "再開しました。"
     office.apply()
     assert "完了" in page(administrator, here)
-    assert "再開できません" in said(administrator, form(administrator, f"/{batch.batch_id}/resume"))
+    assert "再開できません" in flash_of(administrator, form(administrator, f"/{batch.batch_id}/resume"))
     assert office.booked(batch.batch_id) == expected(office.before, "5")
 
 
@@ -241,7 +243,7 @@ def test_a_batch_is_reversed_as_it_was_previewed(office: Office, administrator: 
     office.context.store.accounts.deposit("user-07", -gone, transaction_id="w-1", created_by="x")
     answer = form(administrator, f"{here}/reverse", **sent, memo="誤り")
     back = led_to(answer)
-    assert "残高が変わった" in said(administrator, answer)
+    assert "残高が変わった" in flash_of(administrator, answer)
     seal = hidden(administrator.get(f"{HOME}/{back}", headers=HTML), "approve")
     assert led_to(form(administrator, f"/{back}/approve", **seal)) == back
     office.apply()
@@ -261,7 +263,7 @@ def test_a_batch_is_reversed_as_it_was_previewed(office: Office, administrator: 
     assert f"{HOME}/{back}" in page(administrator, HOME + here)
     assert "逆取引済み" in page(administrator)
     for path in ("preview-reversal", "reverse"):
-        refused = said(administrator, form(administrator, f"{here}/{path}", **sent))
+        refused = flash_of(administrator, form(administrator, f"{here}/{path}", **sent))
         assert f"すでに {back} で逆取引されています" in refused
 
 
@@ -299,7 +301,7 @@ def test_a_large_sum_is_typed_again(office: Office, administrator: httpx.Client)
     seal = hidden(shown, "approve")
     assert 'id="approve-confirm_sum"' in shown.text
     refused = form(administrator, f"/{back.batch_id}/approve", **seal, confirm_sum="1050006.54668501")
-    assert "増減合計 -1050006.54668501 をもう一度" in said(administrator, refused)
+    assert "増減合計 -1050006.54668501 をもう一度" in flash_of(administrator, refused)
     assert office.batch(back.batch_id).approvals == ()
     service.cancel(office.context, back.batch_id, by="x")
     again = hidden(form(administrator, f"/{batch_id}/preview-reversal"), "question")
@@ -343,6 +345,6 @@ def test_the_whole_risk_is_shown_and_the_result_at_the_end(office: Office, admin
     shown = page(administrator, f"{HOME}/{back.batch_id}")
     assert "逆取引は逆取引できません" in shown
     assert "preview-reversal" not in shown
-    refused = said(administrator, form(administrator, f"/{back.batch_id}/preview-reversal"))
+    refused = flash_of(administrator, form(administrator, f"/{back.batch_id}/preview-reversal"))
     assert f"一括調整 {back.batch_id} は {batch.batch_id} の逆取引であり、逆取引できません" in refused
     assert "逆取引済み" in page(administrator, here)

@@ -82,8 +82,8 @@ def demo_stack(machine: Machine) -> Iterator[Stack]:
         machine.add_project(NOWHERE, "a-bucket-that-is-not-there", enabled=False)
         with stack.client("administrator") as client:
             body = {"parameters": {"targetDate": "2026-10-01"}}
-            asked = client.post(f"/api/projects/{NOWHERE}/batch/cur-fetch", json=body)
-            assert asked.status_code == 202, asked.text
+            answer = client.post(f"/api/projects/{NOWHERE}/batch/cur-fetch", json=body)
+            assert answer.status_code == 202, answer.text
             eventually(lambda: items(client, f"{BATCH}/dead-letters"))
         yield stack
 
@@ -184,8 +184,8 @@ def paused(process: Process) -> Iterator[None]:
 def items(client: httpx.Client, path: str) -> list[dict[str, Any]]:
     answer = client.get(path)
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["data"]["items"]
-    return found
+    items: list[dict[str, Any]] = answer.json()["data"]["items"]
+    return items
 
 
 def history_of(client: httpx.Client) -> Iterator[dict[str, Any]]:
@@ -205,15 +205,15 @@ def unfinished(client: httpx.Client) -> list[dict[str, Any]]:
 
 def counted(client: httpx.Client) -> dict[tuple[str, str], int]:
     """Runs that succeeded or failed, by job and outcome, as the history has them; dry runs are none."""
-    found = {
+    counts = {
         (job["name"], outcome): 0
         for job in client.get(f"{BATCH}/jobs").json()["data"]
         for outcome in ("success", "failure")
     }
     for run in history_of(client):
         if run["status"] in ("success", "failure") and not run["dryRun"]:
-            found[run["jobName"], run["status"]] += 1
-    return found
+            counts[run["jobName"], run["status"]] += 1
+    return counts
 
 
 def exposed(text: str) -> dict[tuple[str, str], int]:

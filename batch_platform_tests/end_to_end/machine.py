@@ -202,7 +202,7 @@ class Machine:
         """Every row of every finops table as text, in a fixed order, and the lake's objects by content."""
         names = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'finops' ORDER BY 1"
         hidden = [*CIRCUMSTANCES, *without]
-        found = {}
+        dumped = {}
         with self.connect() as connection:
             for (table,) in connection.execute(names).fetchall():
                 query = sql.SQL(
@@ -210,13 +210,13 @@ class Machine:
                     "WHERE %s::text IS NULL OR to_jsonb(t) ->> 'project_id' = %s ORDER BY 1"
                 ).format(sql.Identifier(table))
                 rows = connection.execute(query, (hidden, project_id, project_id)).fetchall()
-                found[table] = sorted(row for (row,) in rows)
-        return {**found, "lake": sorted(self._lake(project_id, versions="line_items_key" not in hidden))}
+                dumped[table] = sorted(row for (row,) in rows)
+        return {**dumped, "lake": sorted(self._lake(project_id, versions="line_items_key" not in hidden))}
 
     def _lake(self, project_id: str | None, *, versions: bool) -> Iterator[str]:
         for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=LAKE, Prefix="finops/"):
-            for found in page.get("Contents", ()):
-                key = found["Key"]
+            for entry in page.get("Contents", ()):
+                key = entry["Key"]
                 if project_id is None or f"/{project_id}/" in key:
                     body = self.s3.get_object(Bucket=LAKE, Key=key)["Body"].read()
                     shown = key if versions else re.sub(r"/[0-9a-f]{16}/", "/-/", key)
@@ -240,8 +240,8 @@ class Machine:
                 "finops.finops_cost_anomalies, finops.finops_cost_forecasts"
             )
         for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=LAKE, Prefix="finops/"):
-            for found in page.get("Contents", ()):
-                self.s3.delete_object(Bucket=LAKE, Key=found["Key"])
+            for entry in page.get("Contents", ()):
+                self.s3.delete_object(Bucket=LAKE, Key=entry["Key"])
 
 
 @contextmanager

@@ -143,9 +143,9 @@ class Stack:
 
     def _said(self) -> str:
         assert self.process is not None
-        said = self.output.read_text()
-        assert self.process.poll() is None, said
-        return said
+        output = self.output.read_text()
+        assert self.process.poll() is None, output
+        return output
 
     @property
     def url(self) -> str:
@@ -156,8 +156,8 @@ class Stack:
     @cached_property
     def password(self) -> str:
         """The first administrator's, as `up` prints it."""
-        found = eventually(lambda: re.search(r"sign in as admin with the password (\S+) ", self._said()))
-        return found[1]
+        match = eventually(lambda: re.search(r"sign in as admin with the password (\S+) ", self._said()))
+        return match[1]
 
     def client(self, role: str | None, **more: Any) -> httpx.Client:
         """A client of the web with a role's bearer token, or with none."""
@@ -186,8 +186,8 @@ class Stack:
 
     def tagged(self, key: str, value: str) -> list[dict[str, Any]]:
         """The runs with a tag, oldest first, each with its tags as a dict."""
-        found = self.ask(_RUNS, filter={"tags": [{"key": key, "value": value}]})["runsOrError"]["results"]
-        return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in reversed(found)]
+        runs = self.ask(_RUNS, filter={"tags": [{"key": key, "value": value}]})["runsOrError"]["results"]
+        return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in reversed(runs)]
 
     def finished(self, project_id: str, count: int) -> list[dict[str, Any]]:
         """Wait for that many finished runs of a project; more than that is a failure."""
@@ -197,7 +197,7 @@ class Stack:
             assert len(statuses) <= count, [(run["jobName"], run["tags"]) for run in self.runs(project_id)]
             return len(statuses) == count and _FINISHED.issuperset(statuses)
 
-        eventually(all_ended, pause=ASK, told=lambda: (self.runs(project_id), self.ticks()[-3:]))
+        eventually(all_ended, pause=ASK, hint=lambda: (self.runs(project_id), self.ticks()[-3:]))
         return self.runs(project_id)
 
     def ended(self, project_id: str) -> list[dict[str, Any]]:
@@ -209,11 +209,11 @@ class Stack:
         return [tick for tick in self._ticks(since) if tick["status"] != "STARTED"]
 
     def _ticks(self, since: float) -> list[dict[str, Any]]:
-        found = self.ask(_TICKS, selector=_SENSOR)["sensorOrError"]["sensorState"]["ticks"]
-        return [tick for tick in reversed(found) if tick["timestamp"] >= since]
+        ticks = self.ask(_TICKS, selector=_SENSOR)["sensorOrError"]["sensorState"]["ticks"]
+        return [tick for tick in reversed(ticks) if tick["timestamp"] >= since]
 
     def await_ticks(self, count: int, *, since: float) -> list[dict[str, Any]]:
-        return eventually(lambda: found if len(found := self.ticks(since=since)) >= count else None, pause=ASK)
+        return eventually(lambda: ticks if len(ticks := self.ticks(since=since)) >= count else None, pause=ASK)
 
     def failures(self, run_id: str) -> tuple[list[str], int]:
         """The sentence of each failed step of a run, and how many steps were tried again."""
@@ -242,8 +242,8 @@ class Stack:
         assert self._sensor()["status"] == "RUNNING"
 
     def _sensor(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.ask(_SENSOR_ID, selector=_SENSOR)["sensorOrError"].get("sensorState") or {}
-        return found
+        state: dict[str, Any] = self.ask(_SENSOR_ID, selector=_SENSOR)["sensorOrError"].get("sensorState") or {}
+        return state
 
     def stop_schedule(self, name: str) -> None:
         self.ask(_STOP_SCHEDULE, id=self._schedule(name)["id"])
@@ -254,8 +254,8 @@ class Stack:
         assert self._schedule(name)["status"] == "RUNNING"
 
     def _schedule(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.ask(_SCHEDULE, selector=_schedule(name))["scheduleOrError"]["scheduleState"]
-        return found
+        state: dict[str, Any] = self.ask(_SCHEDULE, selector=_schedule(name))["scheduleOrError"]["scheduleState"]
+        return state
 
     def launch_backfill(self, assets: list[str], partitions: list[str]) -> str:
         """As the launchpad of the asset page does it; the backfill's id."""
@@ -267,8 +267,8 @@ class Stack:
         return backfill_id
 
     def backfill(self, backfill_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.ask(_BACKFILL_STATUS, id=backfill_id)["partitionBackfillOrError"]
-        return found
+        backfill: dict[str, Any] = self.ask(_BACKFILL_STATUS, id=backfill_id)["partitionBackfillOrError"]
+        return backfill
 
 
 def _schedule(name: str) -> dict[str, str]:

@@ -108,7 +108,7 @@ def test_a_batch_whose_worker_is_killed_is_finished_to_the_satoshi(machine: Mach
     eventually(
         lambda: service.transactions(context, batch.batch_id, limit=1).rows,
         pause=0.02,
-        told=lambda: stack.failures(lost),
+        hint=lambda: stack.failures(lost),
     )
     os.kill(worker.pid, signal.SIGSTOP)
 

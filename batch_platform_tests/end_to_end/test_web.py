@@ -201,7 +201,7 @@ def test_a_dry_run_is_asked_for_and_followed(client: httpx.Client) -> None:
         seen.append(run["status"])
         return run if run["endedAt"] else None
 
-    run = eventually(ended, told=lambda: seen[-1])
+    run = eventually(ended, hint=lambda: seen[-1])
     assert (run["status"], run["dryRun"], run["dagsterJob"]) == ("success", True, "cur_aggregate_dry_run")
     assert seen == sorted(seen, key=["queued", "starting", "running", "success"].index)
     [row] = [row for row in run["dryRunRows"] if row["project"] == WAITING]

@@ -71,8 +71,8 @@ class Case:
 
     def assert_as_undisturbed(self) -> None:
         """Every table and the lake, byte for byte."""
-        found = self.machine.dump(self.project)
-        assert [table for table, rows in self.undisturbed.items() if rows != found[table]] == []
+        dumped = self.machine.dump(self.project)
+        assert [table for table, rows in self.undisturbed.items() if rows != dumped[table]] == []
         assert self.published() == self.total
 
 
@@ -151,8 +151,8 @@ def answer(process: subprocess.Popen[str], *, code: int = 0) -> dict[str, Any]:
     """What a worker printed at its end."""
     printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, printed
-    told: dict[str, Any] = json.loads(printed.splitlines()[-1])
-    return told
+    outcome: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return outcome
 
 
 def await_stopped(process: subprocess.Popen[str]) -> None:

@@ -62,6 +62,6 @@ def run(pool: object, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: py
 def failure(result: Result, code: int) -> str:
     """The one line a failed command says, on stderr and nowhere else."""
     assert (result.code, result.out) == (code, "")
-    [said] = result.err.strip().splitlines()
-    assert said.startswith("error: ")
-    return said.removeprefix("error: ")
+    [line] = result.err.strip().splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")

@@ -108,7 +108,7 @@ def pool(settings: Settings, s3: S3Client) -> Iterator[postgres.Pool]:
     assert settings.database_url is not None
     url = settings.database_url.get_secret_value()
     migrations.upgrade(url)
-    if settings.lake_bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
+    if settings.lake_bucket not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         place: Any = {"LocationConstraint": settings.aws_region}
         s3.create_bucket(Bucket=settings.lake_bucket, CreateBucketConfiguration=place)
     pool = postgres.open_pool(url, application_name="finops tests")

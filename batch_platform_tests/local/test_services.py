@@ -200,7 +200,7 @@ def test_a_killed_service_comes_back_with_its_data(kept_home: LocalHome) -> None
     """One after the other, in the same home."""
     for name in ("postgres", "aws", "dynamodb", "prices", "mail"):
         dead = kept_home.kill(name)
-        eventually(lambda name=name, dead=dead: _is_back(kept_home, name, dead), told=lambda name=name: name)
+        eventually(lambda name=name, dead=dead: _is_back(kept_home, name, dead), hint=lambda name=name: name)
         assert kept_home.read() == kept_home.written, name
         s3 = clients.s3(kept_home.variables)
         assert s3.get_bucket_versioning(Bucket="local-batch-platform")["Status"] == "Enabled", name

@@ -31,8 +31,8 @@ def count(context: dg.OpExecutionContext) -> None:
 
 @dg.op(config_schema={"mode": str, "rows": int})
 def rehearse(context: dg.OpExecutionContext) -> dg.Output[None]:
-    found = [{"row": row, "name": f"name <{row}>", "amount": f"{row}.10"} for row in range(context.op_config["rows"])]
-    return output_of(found, f"{len(found)} rows")
+    rows = [{"row": row, "name": f"name <{row}>", "amount": f"{row}.10"} for row in range(context.op_config["rows"])]
+    return output_of(rows, f"{len(rows)} rows")
 
 
 @dg.job

@@ -92,7 +92,7 @@ class Server(mail.Sink):
         return self.mailbox.newest(1_000)[::-1]
 
     def recipients(self) -> list[str]:
-        return sorted(found.recipients for found in self.mails())
+        return sorted(mail.recipients for mail in self.mails())
 
 
 @dataclass
@@ -146,7 +146,7 @@ class Outbox:
     def add(self, *recipients: str, key: str = "", **more: Any) -> None:
         """Notices by mail."""
         given = {"template": "receipt", "channel": Channel.MAIL, "parameters": {"name": "<山田> & 太郎"}, **more}
-        notices = [Notice(key=f"{key}{one}", recipient=one, **given) for one in recipients]
+        notices = [Notice(key=f"{key}{recipient}", recipient=recipient, **given) for recipient in recipients]
         with postgres.transaction(self.pool) as connection:
             service.enqueue(connection, "shop", notices, at=self.clock())
 

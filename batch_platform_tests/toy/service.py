@@ -31,10 +31,10 @@ def toys(context: ToyContext) -> list[Row]:
 
 def toy(context: ToyContext, name: str) -> Row:
     """Raises `NotFound`."""
-    found = next((row for row in toys(context) if row["name"] == name), None)
-    if found is None:
+    toy = next((row for row in toys(context) if row["name"] == name), None)
+    if toy is None:
         raise NotFound("unknown-toy", "no toy {toy}", toy=name)
-    return found
+    return toy
 
 
 def wind(context: ToyContext, name: str, *, record: Record) -> Row:

@@ -60,7 +60,7 @@ def ran(
     )
 
 
-def asked(instance: dg.DagsterInstance, schedule: str, at: Any) -> list[dg.RunRequest]:
+def run_requests(instance: dg.DagsterInstance, schedule: str, at: Any) -> list[dg.RunRequest]:
     """What a schedule asks for at a tick."""
     resources = {"trading": Staged(postgres=PostgresResource()), "postgres": PostgresResource()}
     with dg.build_schedule_context(
@@ -72,9 +72,9 @@ def asked(instance: dg.DagsterInstance, schedule: str, at: Any) -> list[dg.RunRe
 
 def shown(ended: dg.ExecuteInProcessResult, asset: dg.AssetsDefinition) -> list[dict[str, Any]]:
     """The metadata of an asset's materializations, in the order of its partitions."""
-    found = ended.asset_materializations_for_node(asset.op.name)
-    return [{name: value.value for name, value in one.metadata.items()} for one in found]
+    every = [made.metadata for made in ended.asset_materializations_for_node(asset.op.name)]
+    return [{name: value.value for name, value in metadata.items()} for metadata in every]
 
 
 def checks(ended: dg.ExecuteInProcessResult) -> dict[str, bool]:
-    return {one.check_name: one.passed for one in ended.get_asset_check_evaluations()}
+    return {evaluation.check_name: evaluation.passed for evaluation in ended.get_asset_check_evaluations()}

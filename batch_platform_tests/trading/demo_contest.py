@@ -237,7 +237,7 @@ def _known(prices: dict[int, dict[str, int]], at: int) -> dict[str, int]:
 def _order(random: Random, player: Player, at: int, prices: dict[str, int]) -> Line:
     old = [ref for ref, since in player.positions if at - since > 2 * HOUR]
     if player.habit == "trader" and old and random.random() < 0.6:
-        player.positions = [one for one in player.positions if one[0] != old[0]]
+        player.positions = [position for position in player.positions if position[0] != old[0]]
         player.free[CASH] += 60 * 10**6
         return {"order": "perp_close", "position": old[0]}
     if player.habit == "trader" and player.free.get(CASH, 0) > 150 * 10**6:

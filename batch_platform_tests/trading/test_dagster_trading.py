@@ -32,10 +32,10 @@ from batch_platform_tests.trading.dagster_tools import (
     HOURS,
     TICK,
     Staged,
-    asked,
     checks,
     ran,
     repository,
+    run_requests,
     shown,
 )
 from batch_platform_tests.trading.live import START
@@ -161,8 +161,8 @@ def test_missed_ticks_are_not_invented(traded: Traded, instance: dg.DagsterInsta
     assert ran(instance, TICK, first.strftime(KEY), (last - timedelta(minutes=10)).strftime(KEY)).success
     assert bytes_of(traded, *TABLES) == before
     schedule = f"{jobs.PRICES}_schedule"
-    assert asked(instance, schedule, last - timedelta(minutes=10)) == []
-    [request] = asked(instance, schedule, last)
+    assert run_requests(instance, schedule, last - timedelta(minutes=10)) == []
+    [request] = run_requests(instance, schedule, last)
     assert (request.job_name, request.partition_key) == (jobs.PRICES, last.strftime(KEY))
     assert request.tags[JOB_TAG] == "price-update"
 
@@ -192,14 +192,14 @@ def test_after_26_hours_what_was_missed_is_asked_for_in_one_run_each_and_in_orde
     live.tick()
     live.clock.now = stopped + timedelta(seconds=3)
     for job, at, selected in ((jobs.SNAPSHOTS, stopped, HOURS), (jobs.INTEREST, stopped.replace(hour=0), DAYS)):
-        [request] = asked(instance, f"{job}_schedule", at)
+        [request] = run_requests(instance, f"{job}_schedule", at)
         assert ran(instance, selected, *_range(request)).success
     # the daemon comes back, after a tick of somebody who looked has accrued the days already
     live.clock.now = now + timedelta(seconds=3)
     live.tick()
-    [hours] = asked(instance, f"{jobs.SNAPSHOTS}_schedule", now)
-    [days] = asked(instance, f"{jobs.INTEREST}_schedule", now.replace(hour=0))
-    [weeks] = asked(instance, f"{jobs.RETENTION}_schedule", now)
+    [hours] = run_requests(instance, f"{jobs.SNAPSHOTS}_schedule", now)
+    [days] = run_requests(instance, f"{jobs.INTEREST}_schedule", now.replace(hour=0))
+    [weeks] = run_requests(instance, f"{jobs.RETENTION}_schedule", now)
     assert _range(hours) == ((stopped + HOUR).strftime(KEY), now.strftime(KEY))
     assert _range(days) == ("2026-11-13", "2026-11-14")
     assert _range(weeks) == ("2026-11-15", None)
@@ -214,7 +214,7 @@ def test_after_26_hours_what_was_missed_is_asked_for_in_one_run_each_and_in_orde
     assert [row["at"] for row in instants] == [now - HOUR * index for index in reversed(range(52))]
     # nothing is left, and all is as a replay of the facts has it
     for job in (jobs.SNAPSHOTS, jobs.INTEREST, jobs.RETENTION):
-        assert asked(instance, f"{job}_schedule", now) == []
+        assert run_requests(instance, f"{job}_schedule", now) == []
     assert verify.verify(market.context, live.name).differences == []
 
 
@@ -228,10 +228,10 @@ def _range(request: dg.RunRequest) -> tuple[str, str | None]:
 def test_weeks_that_were_skipped_are_thinned_together(traded: Traded, instance: dg.DagsterInstance) -> None:
     traded.live.clock.now = datetime(2026, 11, 29, 1, 0, 3, tzinfo=UTC)
     assert ran(instance, HOURS, (START + HOUR).strftime(KEY), (START + 3 * HOUR).strftime(KEY)).success
-    [request] = asked(instance, f"{jobs.RETENTION}_schedule", traded.live.clock.now.replace(second=0))
+    [request] = run_requests(instance, f"{jobs.RETENTION}_schedule", traded.live.clock.now.replace(second=0))
     assert _range(request) == ("2026-11-15", "2026-11-29")
     assert ran(instance, [assets.snapshot_retention], *_range(request)).success
-    assert asked(instance, f"{jobs.RETENTION}_schedule", traded.live.clock.now) == []
+    assert run_requests(instance, f"{jobs.RETENTION}_schedule", traded.live.clock.now) == []
 
 
 def test_a_backfill_of_hours_again_gives_the_same_bytes(traded: Traded, instance: dg.DagsterInstance) -> None:
@@ -288,7 +288,7 @@ def test_rates_are_fetched_once_in_eight_hours(traded: Traded, instance: dg.Dags
         len(traded.rows("SELECT rate FROM funding_rates JOIN tokens USING (token_no) WHERE campaign_no = %(no)s"))
         == 1
     )
-    assert len(asked(instance, f"{jobs.FUNDING}_schedule", START + 8 * HOUR)) == 1
+    assert len(run_requests(instance, f"{jobs.FUNDING}_schedule", START + 8 * HOUR)) == 1
 
 
 @pytest.mark.parametrize(

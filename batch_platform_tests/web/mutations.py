@@ -38,8 +38,8 @@ def mutations() -> Mapping[str, GraphQLField]:
 
 def written(fields: Mapping[str, Any], known: Mapping[str, str]) -> str:
     """What is required of a mutation or an input object, or known to us, as a query has it."""
-    wanted = {key: field.type for key, field in fields.items() if is_non_null_type(field.type) or key in known}
-    return ", ".join(f"{key}: {example(kind, key, known)}" for key, kind in wanted.items())
+    types = {key: field.type for key, field in fields.items() if is_non_null_type(field.type) or key in known}
+    return ", ".join(f"{key}: {example(kind, key, known)}" for key, kind in types.items())
 
 
 def example(kind: Any, key: str, known: Mapping[str, str]) -> str:
@@ -58,10 +58,10 @@ def selected(schema: Any, kind: Any, *, deep: bool = False) -> str:
     """What an answer tells: its type, every message, and one level of what it holds."""
     if is_leaf_type(kind):
         return ""
-    told = ["__typename"]
-    for found in schema.get_possible_types(kind) if is_abstract_type(kind) else [kind]:
-        held = {} if deep else {key: get_named_type(field.type) for key, field in found.fields.items()}
+    parts = ["__typename"]
+    for member in schema.get_possible_types(kind) if is_abstract_type(kind) else [kind]:
+        held = {} if deep else {key: get_named_type(field.type) for key, field in member.fields.items()}
         inside = [key + selected(schema, of, deep=True) for key, of in held.items() if is_abstract_type(of)]
-        inside += [f"told_by_{found.name}: message"] if "message" in found.fields else []
-        told += [f"... on {found.name} {{ {' '.join(inside)} }}"] if inside else []
-    return f" {{ {' '.join(told)} }}"
+        inside += [f"told_by_{member.name}: message"] if "message" in member.fields else []
+        parts += [f"... on {member.name} {{ {' '.join(inside)} }}"] if inside else []
+    return f" {{ {' '.join(parts)} }}"

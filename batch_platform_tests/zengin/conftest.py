@@ -74,9 +74,9 @@ def table(provisioned: Settings, dynamodb: DynamoDBClient) -> Iterator[str]:
 def new_table(dynamodb: DynamoDBClient) -> Iterator[str]:
     """An empty table as deploy/aws.yaml has it."""
     [properties] = [
-        found
-        for found in template.resources(TEMPLATE, "AWS::DynamoDB::Table", {"Env": "local"}).values()
-        if found["TableName"] == "zengin-data-diff-local"
+        table
+        for table in template.resources(TEMPLATE, "AWS::DynamoDB::Table", {"Env": "local"}).values()
+        if table["TableName"] == "zengin-data-diff-local"
     ]
     name = f"zengin-data-diff-{uuid4().hex[:12]}"
     ensure_table(dynamodb, {**properties, "TableName": name})

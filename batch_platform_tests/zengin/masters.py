@@ -29,8 +29,8 @@ EMPTY: Master = (pl.DataFrame(schema=BANK_SCHEMA), pl.DataFrame(schema=BRANCH_SC
 def files(day: str) -> dict[str, bytes]:
     """The files of an excerpt under paths as a wheel has them."""
     folder = DATA / day
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {f"zengin_code/source-data/data/{path.relative_to(folder)}": path.read_bytes() for path in found}
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {f"zengin_code/source-data/data/{path.relative_to(folder)}": path.read_bytes() for path in paths}
 
 
 def excerpt(day: str) -> Master:

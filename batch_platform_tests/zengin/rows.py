@@ -47,8 +47,8 @@ EMPTY = master({})
 
 def changes(old: Frames, new: Frames, *, prefix: str = "d") -> pl.DataFrame:
     """The changes between two masters, each of a record of its own."""
-    found = diff(*old, *new)
-    return found.select(pl.concat_str(pl.lit(f"{prefix}-"), "table", pl.lit("-"), "key").alias("diff_id"), pl.all())
+    changes = diff(*old, *new)
+    return changes.select(pl.concat_str(pl.lit(f"{prefix}-"), "table", pl.lit("-"), "key").alias("diff_id"), pl.all())
 
 
 def changeset(name: str = "c1", **more: Any) -> Changeset:

@@ -39,8 +39,8 @@ Files = Mapping[str, Any]
 
 def replay() -> dict[str, dict[str, Files]]:
     """Excerpts of real releases in their order: files by path, as JSON."""
-    found: dict[str, dict[str, Files]] = json.loads((DATA / "replay.json").read_text())
-    return found
+    releases: dict[str, dict[str, Files]] = json.loads((DATA / "replay.json").read_text())
+    return releases
 
 
 def written(folder: Path, files: Files) -> str:
@@ -52,7 +52,7 @@ def written(folder: Path, files: Files) -> str:
 
 
 def frames(files: Files) -> tuple[pl.DataFrame, pl.DataFrame]:
-    banks, branches, _ = read_release({name: json.dumps(one).encode() for name, one in files.items()}, where="test")
+    banks, branches, _ = read_release({name: json.dumps(rows).encode() for name, rows in files.items()}, where="test")
     return banks, branches
 
 

@@ -113,7 +113,7 @@ def environment(settings: Settings, s3: S3Client) -> str:
     """A table and a bucket of these tests' own."""
     name = f"web{uuid4().hex[:8]}"
     dynamodb = aws.client("dynamodb", settings)
-    texts = [{"AttributeName": one, "AttributeType": "S"} for one in ("id", "timestamp", "status")]
+    texts = [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "timestamp", "status")]
     ensure_table(
         dynamodb,
         {
@@ -215,7 +215,7 @@ def audit_rows(pool: postgres.Pool) -> Call:
 
 
 def make_bucket(s3: S3Client, settings: Settings, name: str) -> None:
-    if name not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
+    if name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         place: Any = {"LocationConstraint": settings.aws_region}
         s3.create_bucket(Bucket=name, CreateBucketConfiguration=place)
 
@@ -234,7 +234,7 @@ def empty(pool: postgres.Pool) -> None:
 def clear(dynamodb: Any, table: str) -> None:
     """Forget every record."""
     keys = {"ProjectionExpression": "id, #at", "ExpressionAttributeNames": {"#at": "timestamp"}}
-    for found in dynamodb.get_paginator("scan").paginate(TableName=table, **keys):
-        for first in range(0, len(found["Items"]), 25):
-            part = [{"DeleteRequest": {"Key": key}} for key in found["Items"][first : first + 25]]
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, **keys):
+        for first in range(0, len(page["Items"]), 25):
+            part = [{"DeleteRequest": {"Key": key}} for key in page["Items"][first : first + 25]]
             dynamodb.batch_write_item(RequestItems={table: part})
