@@ -30,6 +30,7 @@ from batch_platform.web.access.oidc import Provider
 from batch_platform.web.access.sessions import Sessions
 from batch_platform.web.api import problems
 from batch_platform.web.api.bodies import BodyLimitMiddleware
+from batch_platform.web.api.head import HeadMiddleware
 from batch_platform.web.api.idempotency import IdempotencyMiddleware
 from batch_platform.web.api.media import MediaMiddleware
 from batch_platform.web.api.refusals import forbidden
@@ -127,6 +128,7 @@ def build_app(
             Middleware(ProxyMiddleware, context.trusted_proxies),
             Middleware(CorrelationMiddleware, context),
             Middleware(RequestLogMiddleware, context, requests),
+            Middleware(HeadMiddleware),
             Middleware(HeadersMiddleware, context),
             Middleware(LanguageMiddleware, console.languages),
             Middleware(FailuresMiddleware),

@@ -158,7 +158,7 @@ def test_errors_of_the_router_are_problems(site: Site) -> None:
     check_problem(client.get("/api/session/"), 404)
     wrong = client.delete("/api/shop/orders")
     check_problem(wrong, 405)
-    assert wrong.headers["allow"] == "GET, POST, PUT"
+    assert wrong.headers["allow"] == "GET, HEAD, POST, PUT"
     check_problem(client.get("/api/session", headers={"Accept": "image/png"}), 406)
     check_problem(client.post("/api/shop/orders", content="{}", headers={"Content-Type": "text/plain"}), 415)
     check_problem(client.post("/api/shop/orders", content="{}"), 415)

@@ -369,3 +369,58 @@ def csrf_token(client: httpx.Client, path: str) -> str:
     found = re.search(r'name="csrf_token" value="([^"]+)"', page)
     assert found, page
     return found[1]
+
+
+# odd requests
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b'[{"query": "{ version }"}]', b"1", b'"x"', b"{", b"\xff", b'{"query": 1}', b'{"variables": []}', b""],
+)
+def test_what_is_no_graphql_request_is_refused(site: Site, body: bytes) -> None:
+    with site.client("administrator") as client:
+        answer = client.post("/dagster/graphql", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/no-graphql-request"), answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/dagster/download_debug/x",
+        "/dagster/download_debug/%00",
+        "/dagster/logs/x",
+        "/dagster/logs/x/compute_logs/y.out",
+        "/dagster/logs/%00/x.out",
+        "/dagster/logs/../../../etc/passwd",
+        "/dagster/logs//",
+        "/dagster/logs/" + "x" * 300 + "/y.out",
+        "/dagster/_next/static/x.js",
+        "/dagster/_next/static/%00",
+        "/dagster/_next",
+        "/dagster/notebook?repoLocName=x&path=y.ipynb",
+        "/dagster/%ff",
+        "/dagster/%00",
+    ],
+)
+def test_no_path_below_dagster_fails(site: Site, path: str) -> None:
+    with site.client("administrator") as client:
+        answer = client.send(client.build_request("GET", raw(site, path)))
+    assert answer.status_code in (200, 404, 422), answer.text
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b"{", b'{"metadata": 1}'])
+@pytest.mark.parametrize("kind", ["materialization", "check", "observation"])
+def test_no_report_of_an_asset_fails(site: Site, kind: str, body: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    with site.client("administrator") as client:
+        answer = client.post(f"/dagster/report_asset_{kind}/small", content=body, headers=headers)
+    assert 400 <= answer.status_code < 500, answer.text
+
+
+@pytest.mark.parametrize("path", ["/dagster/", "/dagster/server_info", "/console/jobs", "/api/admin/batch/jobs"])
+def test_head_answers_as_get_without_a_body(site: Site, path: str) -> None:
+    with site.client("viewer") as client:
+        seen, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (seen.status_code, b"") == (200, b"")
+    assert head.headers.keys() == seen.headers.keys()

@@ -19,9 +19,12 @@ from dagster_webserver.webserver import DagsterWebserver
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from batch_platform.core.failures import NotFound
 from batch_platform.operations.dagster.workspace import (
     WorkspaceProcessContext,
     WorkspaceRequestContext,
@@ -31,6 +34,7 @@ from batch_platform.operations.dagster.workspace import (
 from batch_platform.operations.model import REQUESTED_BY_TAG, Registry
 from batch_platform.operations.web.dagster_audit import JOURNAL, Journal, record_mutations, record_report
 from batch_platform.web.access.dependencies import current, requires
+from batch_platform.web.api.problems import problem_of, respond
 from batch_platform.web.api.refusals import Refusal, foreign_origin
 from batch_platform.web.console import NavItem
 from batch_platform.web.context import log_of, web_of
@@ -73,7 +77,10 @@ async def icon(request: Request) -> Response:
 
 def dagster_mount(process_context: WorkspaceProcessContext, registry: Registry) -> ASGIApp:
     """The app to mount at `PATH`; runs asked for here carry who asks in a tag. The registry knows whose jobs are."""
-    return _Guard(_Webserver(process_context).create_asgi_app(), registry)
+    app = _Webserver(process_context).create_asgi_app(exception_handlers={HTTPException: _refused})
+    stack = app.build_middleware_stack()
+    # the outermost of it answers an exception by a bare 500: ours says what happened, and logs it
+    return _Guard(stack.app if isinstance(stack, ServerErrorMiddleware) else stack, registry)
 
 
 class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestContext]):
@@ -108,10 +115,27 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
         """Ours are on every answer; Dagster's old `Feature-Policy` contradicts one of them."""
         return {}
 
+    async def download_captured_logs_endpoint(self, request: Request) -> Response:
+        *key, file = request.path_params["path"].split("/")
+        if not all((file, *key)) or not key:
+            raise HTTPException(404)
+        log: Response = await super().download_captured_logs_endpoint(request)
+        return log
+
+    async def download_debug_file_endpoint(self, request: Request) -> Response:
+        run_id = request.path_params["run_id"]
+        with self.request_context(request) as context:
+            if not await run_in_threadpool(context.instance.has_run, run_id):
+                raise NotFound("unknown-dagster-run", "run {run} does not exist", run=run_id, field="run_id")
+        debug: Response = await super().download_debug_file_endpoint(request)
+        return debug
+
     async def graphql_http_endpoint(self, request: Request) -> Response:
         """By GET Dagster would execute mutations too; here it is good for the playground's page only."""
         if request.method != "POST" and "text/html" not in request.headers.get("accept", ""):
             raise Refusal(405, "graphql-by-post", "GraphQL is asked by POST", headers={"Allow": "POST"})
+        if request.method == "POST":
+            await _check_graphql(request)
         page: Response = await super().graphql_http_endpoint(request)
         if request.method == "POST":
             return page
@@ -119,6 +143,23 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
         icon = f'<head><link rel="icon" href="{PATH}/favicon.png">'
         text = bytes(page.body).decode().replace("<head>", icon).replace("<script", f'<script nonce="{nonce}"')
         return HTMLResponse(text, headers={"Content-Security-Policy": self.make_csp_header(nonce)})
+
+
+async def _check_graphql(request: Request) -> None:
+    """Dagster takes the body to be an object of these; it knows no lists of requests. Raises `Refusal`."""
+    try:
+        body = await request.json()
+    except ValueError:
+        body = None
+    texts = ("query", "operationName")
+    if (
+        not isinstance(body, dict)
+        or any(not isinstance(body.get(name), str | None) for name in texts)
+        or not isinstance(body.get("variables"), dict | str | None)
+    ):
+        raise Refusal(
+            422, "no-graphql-request", "a GraphQL request is one JSON object of query, variables and operationName"
+        )
 
 
 class _Guard:
@@ -184,7 +225,14 @@ def _kept(request: HTTPConnection, send: Send) -> Send:
     return send_kept if request.url.path.startswith(f"{PATH}/_next/static/") else send
 
 
+async def _refused(request: Request, error: Exception) -> Response:
+    """As everywhere here, where Dagster's app would answer with a bare text."""
+    return respond(request, problem_of(error))
+
+
 def _check_request(request: HTTPConnection) -> None:
+    if "\0" in request.scope["path"]:  # neither files nor the database know it
+        raise HTTPException(404)
     if request.scope["method"] in ("GET", "HEAD"):
         return
     if not _same_origin(request):

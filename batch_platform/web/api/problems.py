@@ -222,4 +222,4 @@ def _methods(request: Request) -> list[str]:
     for route in iter_route_contexts(request.app.routes):
         if route.methods and route.matches(request.scope)[0] is not Match.NONE:
             methods |= route.methods
-    return sorted(methods)
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
