@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from batch_platform import settings
 from batch_platform.btc.domain import DOMAIN as BTC
 from batch_platform.finops.domain import DOMAIN as FINOPS
 from batch_platform.outbox.domain import DOMAIN as OUTBOX
@@ -22,4 +21,6 @@ DOMAINS: Final[tuple[Domain, ...]] = (FINOPS, ZENGIN, BTC, TRADING, STAFFING, OU
 
 def load_settings() -> Settings:
     """The settings with those of every domain: a bad variable stops every start by its name."""
-    return settings.load_settings(*(domain.settings for domain in DOMAINS))
+    from batch_platform import settings
+
+    return settings.load_settings(*(domain.settings() for domain in DOMAINS))

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from batch_platform import domains
-from batch_platform.operations import actions as operations
-from batch_platform.operations.alerts import RULES, Rule
-from batch_platform.operations.model import Registry
-from batch_platform.web.access import service as access
 from batch_platform.web.access.model import Grants, granting
 
 if TYPE_CHECKING:
     from batch_platform.kit.workers import Worker
+    from batch_platform.operations.alerts import Rule
     from batch_platform.operations.gauges import Gauge
+    from batch_platform.operations.model import Registry
     from batch_platform.settings import Settings
 
 
 def build_registry(settings: Settings) -> Registry:
     """Every batch of the specs that exists so far, for these settings."""
+    from batch_platform.operations.model import Registry
+
     return Registry(job for domain in domains.DOMAINS for job in domain.jobs(settings))
 
 
@@ -39,6 +39,9 @@ def build_grants() -> Grants:
 
 def action_names() -> frozenset[str]:
     """What people may do: each name stands in the audit log, as `thing.verb`."""
+    from batch_platform.operations import actions as operations
+    from batch_platform.web.access import service as access
+
     declared = (name for domain in domains.DOMAINS for name in domain.actions())
     return frozenset({*operations.ACTIONS, *access.ACTIONS, *declared})
 
@@ -55,4 +58,6 @@ def build_gauges() -> tuple[Gauge, ...]:
 
 def build_rules() -> tuple[Rule, ...]:
     """The rules of every monitor: one with fewer would close the incidents of the others."""
+    from batch_platform.operations.alerts import RULES
+
     return (*RULES, *(rule for domain in domains.DOMAINS for rule in domain.rules()))

@@ -11,6 +11,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     for domain in domains.DOMAINS:
         for commands in domain.commands.values():
-            commands()
+            commands.app()
         if domain.dagster is not None:
             domain.dagster()

@@ -21,7 +21,7 @@ ENVIRONMENT = {
     "settings.py": "the one reader",
     "cli/__init__.py": "puts the addresses of the embedded services there before settings are read",
     "local/aws.py": "PATH and HOME for ministack",
-    "local/cli.py": "the environment that provision completes",
+    "local/cli/__init__.py": "the environment that provision completes",
     "local/dagster_processes.py": "what the Dagster processes inherit",
     "local/demo.py": "the embedded services' addresses, as cli",
     "local/doctor.py": "which services the user's environment names",

@@ -13,8 +13,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 import typer
 
-from batch_platform import cli
 from batch_platform.kit.options import whole
+from batch_platform_tests.surfaces import commands
 
 SCRIPT = str(Path(sys.executable).parent / "batch-platform")
 CTRL_D = b"\x04"
@@ -45,9 +45,37 @@ def test_a_group_by_its_name_alone_shows_its_help(words: list[str]) -> None:
     assert "Usage: batch-platform" in process.stdout
 
 
+HEAVY = {"boto3", "dagster", "duckdb", "fastapi", "jinja2", "matplotlib", "polars", "sqlalchemy", "starlette"}
+LOADED = """
+import sys
+from batch_platform import cli
+try:
+    cli.main()
+finally:
+    print(*sys.modules)
+"""
+
+
+@pytest.mark.usefixtures("provisioned")
+@pytest.mark.parametrize(
+    ("words", "unneeded"),
+    [
+        ("--help", {*HEAVY, "psycopg", "pydantic_settings", "structlog"}),
+        ("jobs --help", {*HEAVY, "pydantic_settings"}),
+        ("workers list", HEAVY),
+        ("users list", HEAVY - {"starlette"}),
+    ],
+)
+def test_a_command_loads_only_what_it_needs(words: str, unneeded: set[str]) -> None:
+    """Who asks for help, or for a list, waits for no engine and no framework."""
+    line = [sys.executable, "-c", LOADED, *words.split()]
+    process = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert unneeded & set(process.stdout.split()) == set()
+
+
 def test_no_option_takes_a_number_otherwise_than_in_plain_digits() -> None:
     """Typer alone reads 1_0 and １０ as 10; `kit.options.whole` does not."""
-    numbers = dict(numbers_of(cli.app))
+    numbers = dict(numbers_of())
     assert {"limit", "count", "users", "port"} <= {name.rpartition(" ")[2] for name in numbers}
     assert [name for name, parser in numbers.items() if parser is None] == []
     for text in ("1_0", "１０", "1e1", "٣", ""):
@@ -58,17 +86,13 @@ def test_no_option_takes_a_number_otherwise_than_in_plain_digits() -> None:
         whole(1, 10)("11")
 
 
-def numbers_of(app: typer.Typer, path: str = "") -> Iterator[tuple[str, Any]]:
+def numbers_of() -> Iterator[tuple[str, Any]]:
     """Every argument and option that is a whole number, with its parser."""
-    for command in app.registered_commands:
-        assert command.callback is not None
+    for path, command in commands().items():
         for name, hint in get_type_hints(command.callback, include_extras=True).items():
             kind, *more = get_args(hint) or (hint,)
             if int in (kind, *get_args(kind)):
-                yield f"{path} {command.name} {name}", getattr(more[0] if more else None, "parser", None)
-    for group in app.registered_groups:
-        assert group.typer_instance is not None
-        yield from numbers_of(group.typer_instance, f"{path} {group.name}")
+                yield f"{path} {name}", getattr(more[0] if more else None, "parser", None)
 
 
 def read(terminal: int) -> bytes:

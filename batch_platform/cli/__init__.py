@@ -16,13 +16,11 @@ import typer
 from typer.exceptions import TyperException
 
 from batch_platform import domains, registry
-from batch_platform.cli.backfills import jobs_app
-from batch_platform.cli.users import token_command, users_app
-from batch_platform.core import logs
+from batch_platform.cli.groups import group
+from batch_platform.cli.tokens import token_command
 from batch_platform.core.failures import PlatformError
-from batch_platform.kit import workers
-from batch_platform.local import services
-from batch_platform.local.cli import demo_command, doctor_command, provision_command, services_app, up_command
+from batch_platform.kit.domain import Commands, named_in
+from batch_platform.local.cli import demo_command, doctor_command, provision_command, up_command
 from batch_platform.operations import platform
 
 if TYPE_CHECKING:
@@ -46,6 +44,25 @@ PLATFORM: Final = platform.Platform(
 )
 """What every command below works with."""
 
+
+def _workers() -> typer.Typer:
+    from batch_platform.kit import workers
+
+    return workers.commands(registry.build_workers, domains.load_settings)
+
+
+_in: Final = named_in(__package__)
+
+OWN: Final = {
+    "services": Commands(
+        "Embedded PostgreSQL, AWS and prices of this machine.", named_in("batch_platform.local")("cli.services:app")
+    ),
+    "users": Commands("Local accounts of API, console and Dagster UI.", _in("users:app")),
+    "jobs": Commands("The platform's jobs: run them, see how they stand, mend them.", _in("backfills:jobs_app")),
+    "workers": Commands("Resident workers: what runs as long as the platform does.", _workers),
+}
+"""The platform's own groups; a domain's follow."""
+
 # These start, or look at, the embedded services themselves.
 _MANAGES_SERVICES = frozenset({"services", "doctor", "provision", "up", "demo"})
 
@@ -60,13 +77,9 @@ app.command("demo")(demo_command)
 app.command("provision")(provision_command)
 app.command("doctor")(doctor_command)
 app.command("token")(token_command)
-app.add_typer(services_app, name="services")
-app.add_typer(users_app, name="users")
-app.add_typer(jobs_app, name="jobs")
-app.add_typer(workers.commands(registry.build_workers, domains.load_settings), name="workers")
-for domain in domains.DOMAINS:
-    for name, commands in domain.commands.items():
-        app.add_typer(commands(), name=name)
+for groups in (OWN, *(domain.commands for domain in domains.DOMAINS)):
+    for name, declared in groups.items():
+        app.add_typer(group(declared), name=name)
 
 
 @app.callback()
@@ -75,10 +88,16 @@ def prepare(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")] = False,
 ) -> None:
     """Settings, log and, on a machine that has none, the services a command needs."""
+    if "--help" in sys.argv:
+        return
+    from batch_platform.core import logs
+
     settings = domains.load_settings()
     logs.configure(settings.env, level=logging.INFO if verbose else logging.ERROR)
     platform.give(PLATFORM)
-    if "--help" not in sys.argv and context.invoked_subcommand not in _MANAGES_SERVICES:
+    if context.invoked_subcommand not in _MANAGES_SERVICES:
+        from batch_platform.local import services
+
         os.environ.update(services.ensure_running(settings))
 
 
@@ -108,6 +127,8 @@ def main() -> None:
 
 def _described(error: Exception) -> str:
     """One line that quotes no data: PostgreSQL's details hold whole rows."""
+    from batch_platform.core import logs
+
     diagnosis = getattr(error, "diag", None)
     text = getattr(diagnosis, "message_primary", None) or str(error)
     return f"{type(error).__name__}: {logs.mask_text(' '.join(text.split()))}"

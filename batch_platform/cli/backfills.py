@@ -10,11 +10,10 @@ from batch_platform.cli import jobs
 from batch_platform.cli.jobs import JobName, Limit
 from batch_platform.cli.jobs import jobs_app as jobs_app
 from batch_platform.core import progress
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import PermanentFailure
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import print_json, print_rows, showing
 from batch_platform.kit.options import DryRun, Json
-from batch_platform.operations.backfills import BACKFILL, CANCEL_BACKFILL
 
 if TYPE_CHECKING:
     from batch_platform.operations.backfill_store import Backfill, BackfillRun
@@ -26,7 +25,7 @@ BackfillId = Annotated[str, typer.Argument(metavar="ID", help="The backfill; see
 
 
 @jobs_app.command("backfill")
-@writes(BACKFILL)
+@writes("job.backfill")
 def backfill(
     name: JobName,
     first_day: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first day.")],
@@ -101,7 +100,7 @@ def show_backfill(backfill_id: BackfillId, as_json: Json = False) -> None:
 
 
 @backfills_app.command("cancel")
-@writes(CANCEL_BACKFILL)
+@writes("backfill.cancel")
 def cancel_backfill(backfill_id: BackfillId, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Ask for no further run; those that go on are stopped by the platform."""
     from batch_platform.operations import backfills

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from batch_platform.core.audit import writes
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import chosen, print_fields, print_json, print_rows, showing, shown
 from batch_platform.kit.options import DryRun, Json, whole
 from batch_platform.operations import platform
-from batch_platform.operations.actions import DISCARD, EXECUTE, RETRY
-from batch_platform.operations.opening import open_operations
-from batch_platform.settings import load_settings
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
     from batch_platform.operations.model import DeadLetter, Run
     from batch_platform.operations.web.schemas import TriggerAnswer
 
-jobs_app = typer.Typer(no_args_is_help=True, help="The platform's jobs: run them, see how they stand, mend them.")
+jobs_app = typer.Typer()
 letters_app = typer.Typer(no_args_is_help=True, help="Runs that failed until their attempts were used.")
 jobs_app.add_typer(letters_app, name="dead-letters")
 
@@ -112,7 +109,7 @@ def history(
 
 
 @jobs_app.command("run")
-@writes(EXECUTE)
+@writes("job.execute")
 def run_job(
     name: JobName,
     date: Annotated[
@@ -179,7 +176,7 @@ def list_letters(
 
 
 @letters_app.command("retry")
-@writes(RETRY)
+@writes("dead-letter.retry")
 def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Run a dead letter again, in this process; it is resolved when that run succeeds."""
     from batch_platform.operations import actions, service
@@ -199,7 +196,7 @@ def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = F
 
 
 @letters_app.command("discard")
-@writes(DISCARD)
+@writes("dead-letter.discard")
 def discard_letter(
     letter_id: LetterId,
     reason: Annotated[str, typer.Option(help="Why it need not be run again.")],
@@ -251,6 +248,7 @@ def monitor(
     """Watch until stopped: copy what ran, judge deadlines and rules, send alerts. The web process does the same."""
     from batch_platform.operations import notify
     from batch_platform.operations.monitor import Monitor, MonitorOptions
+    from batch_platform.settings import load_settings
 
     settings = load_settings()
     destinations = notify.destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
@@ -279,6 +277,9 @@ def _plain(secret: SecretStr | None) -> str | None:
 
 
 def operations_opened(*, runs: bool = False) -> AbstractContextManager[OperationsContext]:
+    from batch_platform.operations.opening import open_operations
+    from batch_platform.settings import load_settings
+
     return open_operations(load_settings(), runs=runs)
 
 

@@ -1,63 +1,34 @@
-"""`batch-platform token` and `batch-platform users`: access from the command line, audited like that of the web."""
+"""`batch-platform users …`: local accounts, audited like what is done to them in the web."""
 
 from __future__ import annotations
 
-import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from batch_platform.core import audit, postgres
-from batch_platform.core.audit import writes
+from batch_platform.cli.tokens import Roles
+from batch_platform.core import postgres
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import print_json
 from batch_platform.kit.options import DryRun, Json
-from batch_platform.settings import Settings, load_settings
+from batch_platform.settings import load_settings
 from batch_platform.web.access import service, sign_in
 from batch_platform.web.access.model import User, roles_of
 from batch_platform.web.access.store import AccessStore
 from batch_platform.web.context import Limits
 
-users_app = typer.Typer(no_args_is_help=True, help="Local accounts of API, console and Dagster UI.")
+app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
-Roles = Annotated[list[str], typer.Option("--role", help="viewer, operator, approver or administrator; repeatable.")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
-@writes("token.issue")
-def token_command(
-    role: Roles,
-    ttl: Annotated[str, typer.Option(help="Lifetime: 90s, 30m, 1h, 7d; 24h at most, 90d for viewers.")] = "1h",
-    name: Annotated[str, typer.Option(help="Who will use it; the audit log shows it.")] = "cli",
-    as_json: Json = False,
-) -> None:
-    """Print a bearer token for the API. It cannot be taken back before it ends."""
-    from batch_platform.web.access.tokens import Tokens, parse_ttl
-
-    settings = load_settings()
-    if settings.secret is None:
-        raise InvalidInput("variable-not-set", "{field} is not set", field="BATCH_PLATFORM_SECRET")
-    roles, lifetime, now = roles_of(role), parse_ttl(ttl), utc_now()
-    tokens = Tokens.of(settings.secret.get_secret_value().encode())
-    token = tokens.issue(name=name, roles=roles, ttl=lifetime, now=now, random=secrets.token_bytes)
-    ends = (now + lifetime).astimezone(UTC).isoformat(timespec="seconds")
-    with _pool(settings) as pool, postgres.transaction(pool) as connection:
-        after = {"roles": sorted(roles), "expires_at": ends}
-        audit.record(connection, who=_caller(), what="token.issue", target=f"token:{name}", after=after, now=now)
-    if as_json:
-        print_json({"token": token, "roles": sorted(roles), "expires_at": ends})
-        return
-    typer.echo(token)
-
-
-@users_app.command("list")
+@app.command("list")
 def list_command(as_json: Json = False) -> None:
     """List the accounts."""
     with _pool() as pool:
@@ -74,7 +45,7 @@ def list_command(as_json: Json = False) -> None:
         typer.echo("no accounts; add one with: batch-platform users add")
 
 
-@users_app.command("add")
+@app.command("add")
 @writes("user.add")
 def add_command(
     name: Name, role: Roles, password_stdin: PasswordStdin = False, dry_run: DryRun = False, as_json: Json = False
@@ -86,7 +57,7 @@ def add_command(
     _tell(name, changed, dry_run, as_json, done="added", already="is already there")
 
 
-@users_app.command("disable")
+@app.command("disable")
 @writes("user.disable")
 def disable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Keep an account out, at once and everywhere."""
@@ -95,7 +66,7 @@ def disable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) 
     _tell(name, changed, dry_run, as_json, done="disabled", already="is already disabled")
 
 
-@users_app.command("enable")
+@app.command("enable")
 @writes("user.enable")
 def enable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Let an account in again."""
@@ -104,7 +75,7 @@ def enable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -
     _tell(name, changed, dry_run, as_json, done="enabled", already="is already enabled")
 
 
-@users_app.command("set-roles")
+@app.command("set-roles")
 @writes("user.set-roles")
 def set_roles_command(name: Name, role: Roles, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Replace an account's roles; it has to sign in again."""
@@ -113,7 +84,7 @@ def set_roles_command(name: Name, role: Roles, dry_run: DryRun = False, as_json:
     _tell(name, changed, dry_run, as_json, done="given its roles", already="has these roles already")
 
 
-@users_app.command("reset-password")
+@app.command("reset-password")
 @writes("user.reset-password")
 def reset_password_command(
     name: Name, password_stdin: PasswordStdin = False, dry_run: DryRun = False, as_json: Json = False
@@ -124,7 +95,7 @@ def reset_password_command(
     _tell(name, True, dry_run, as_json, done="given a new password", already="")
 
 
-@users_app.command("sessions")
+@app.command("sessions")
 def sessions_command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The account; all without it.")] = None,
     as_json: Json = False,
@@ -144,7 +115,7 @@ def sessions_command(
         typer.echo("nobody is signed in")
 
 
-@users_app.command("end-sessions")
+@app.command("end-sessions")
 @writes("user.end-sessions")
 def end_sessions_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Sign an account out everywhere; it can sign in again."""
@@ -153,7 +124,7 @@ def end_sessions_command(name: Name, dry_run: DryRun = False, as_json: Json = Fa
     _tell(name, ended > 0, dry_run, as_json, done="signed out everywhere", already="is signed in nowhere")
 
 
-@users_app.command("unlock")
+@app.command("unlock")
 @writes("user.unlock", "address.unlock")
 def unlock_command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The account.")] = None,
@@ -188,18 +159,8 @@ def _caller() -> str:
     return f"cli:{system_user()}"
 
 
-@contextmanager
-def _pool(settings: Settings | None = None) -> Iterator[postgres.Pool]:
-    settings = settings or load_settings()
-    if settings.database_url is None:
-        raise InvalidInput("variable-not-set", "{field} is not set", field="DATABASE_URL")
-    pool = postgres.open_pool(
-        settings.database_url.get_secret_value(), application_name="batch-platform-users", max_size=1
-    )
-    try:
-        yield pool
-    finally:
-        pool.close()
+def _pool() -> postgres.Pool:
+    return postgres.open_pool(load_settings().database(), application_name="batch-platform-users", max_size=1)
 
 
 def _row(user: User) -> dict[str, Any]:

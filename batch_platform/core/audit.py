@@ -7,11 +7,11 @@ without an outcome tells of a process that was killed in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
 from psycopg.rows import class_row
@@ -29,8 +29,6 @@ DONE: Final = "done"
 _SQL: Final = load("batch_platform.core")
 
 _log = structlog.get_logger(__name__)
-
-Surface = TypeVar("Surface", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -124,16 +122,6 @@ class Log:
         if self.via is None:
             return after
         return {**(after if isinstance(after, dict) else {} if after is None else {"value": after}), "via": self.via}
-
-
-def writes(*names: str) -> Callable[[Surface], Surface]:
-    """Marks a route, a form's handler or a command with the actions it carries out, as `thing.verb`."""
-
-    def mark(surface: Surface) -> Surface:
-        surface.__dict__["audited"] = names
-        return surface
-
-    return mark
 
 
 def record(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import PermanentFailure, PlatformError
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import chosen, print_json, print_rows
 from batch_platform.finops import printing, service
 from batch_platform.finops import report as reports
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from batch_platform.kit.session import Session
     from batch_platform.operations.model import JobParameters
 
-app = typer.Typer(no_args_is_help=True, help="AWS cost and usage reports: fetch, aggregate, report.")
+app = typer.Typer()
 projects = typer.Typer(no_args_is_help=True, help="Where the projects' reports lie.")
 app.add_typer(projects, name="projects")
 

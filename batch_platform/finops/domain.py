@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from batch_platform.finops.settings import FinopsSettings
-from batch_platform.kit.domain import Domain, named_in
+from batch_platform.kit.domain import Commands, Domain, named_in
 from batch_platform.web.access.model import Role
 
 _in: Final = named_in(__package__)
 
 DOMAIN: Final = Domain(
     name="finops",
-    settings=FinopsSettings,
-    commands={"cur": _in("cli:app")},
+    settings=_in("settings:FinopsSettings"),
+    commands={"cur": Commands("AWS cost and usage reports: fetch, aggregate, report.", _in("cli:app"))},
     web=_in("web.pages:WEB"),
     actions=_in("service.audit:ACTIONS"),
     dagster=_in("dagster.definitions:DAGSTER"),

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import Field
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import showing
 from batch_platform.kit import signatures
 from batch_platform.kit.session import Session

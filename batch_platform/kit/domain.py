@@ -1,7 +1,7 @@
 """What a domain is to the platform: one frozen value, declared in its `domain.py` and listed in `domains.py`.
 
 The roots loop over that list; none names a domain. What needs a framework is named, and imported when it is asked
-for: a command line that prints its help loads neither Dagster nor the web.
+for: a command loads only what it needs itself.
 """
 
 from __future__ import annotations
@@ -65,10 +65,19 @@ def named_in(package: str) -> Callable[[str], Callable[[], Any]]:
 
 
 @dataclass(frozen=True)
+class Commands:
+    """A group of `batch-platform`: the line that its help begins with, and its commands."""
+
+    help: str
+    app: Callable[[], Typer]
+
+
+@dataclass(frozen=True)
 class Domain:
     """`name` is the domain's folder, the first part of its asset keys and, as `team:<name>`, their owner.
 
-    `settings` is what it reads of the environment; `stack_parameters` are what deploy/aws.yaml takes of them.
+    `settings` is what it reads of the environment; `stack_parameters` are what deploy/aws.yaml takes of them, fields
+    by the names that they have there.
     `actions` are what people may do in it, by the names of the rows that it leaves in the audit log: `thing.verb`.
     `workers` are what it runs as long as the platform runs.
     `permissions` are what roles may do beyond reading; an administrator may everything.
@@ -78,8 +87,8 @@ class Domain:
     """
 
     name: str
-    settings: type[DomainSettings]
-    commands: Mapping[str, Callable[[], Typer]]
+    settings: Callable[[], type[DomainSettings]]
+    commands: Mapping[str, Commands]
     web: Callable[[], WebRoom]
     rules: Callable[[], Sequence[Rule]] = tuple
     dagster: Callable[[], DagsterRoom] | None = None
@@ -89,7 +98,7 @@ class Domain:
     actions: Callable[[], Sequence[str]] = tuple
     templates: str | None = None
     gauges: Callable[[], Sequence[Gauge]] = tuple
-    stack_parameters: Callable[[Settings], Mapping[str, str]] = lambda _: {}
+    stack_parameters: Mapping[str, str] = field(default_factory=dict)
 
     def jobs(self, settings: Settings) -> Sequence[Job]:
         """As the registry has them."""

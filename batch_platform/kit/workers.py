@@ -75,7 +75,7 @@ def is_alive(heartbeat: Path) -> bool:
 
 def commands(workers: Callable[[], Sequence[Worker]], load_settings: Callable[[], Settings]) -> typer.Typer:
     """`batch-platform workers …` over the workers of all domains."""
-    app = typer.Typer(no_args_is_help=True, help="Resident workers: what runs as long as the platform does.")
+    app = typer.Typer()
 
     @app.command("list")
     def list_workers(as_json: Json = False) -> None:

@@ -34,9 +34,11 @@ def provision(settings: Settings, variables: Mapping[str, str]) -> list[str]:
     from batch_platform import migrations
     from batch_platform.operations.dagster import tables
 
-    parameters: dict[str, str] = {}
-    for domain in domains.DOMAINS:
-        parameters |= domain.stack_parameters(settings)
+    parameters: dict[str, str] = {
+        name: getattr(settings.of(domain.settings()), field)
+        for domain in domains.DOMAINS
+        for name, field in domain.stack_parameters.items()
+    }
     changes = restore(variables, parameters=parameters)
     database = variables.get("DATABASE_URL")
     if database:

@@ -20,7 +20,7 @@ from batch_platform.outbox.web.actions import PERMISSION, RETRY, SUPPRESS, UNSUP
 from batch_platform.outbox.web.lists import NOTICES, SUPPRESSIONS, TEMPLATES
 from batch_platform.outbox.web.schemas import NoticeDetailAnswer, PreviewAnswer
 
-app = typer.Typer(no_args_is_help=True, help="Notices by mail, in the app and by SMS: see, retry, suppress, preview.")
+app = typer.Typer()
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The notice; see `outbox list`.")]
 RECIPIENT: Final = {

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from batch_platform.kit.domain import Domain, named_in
-from batch_platform.outbox.settings import OutboxSettings
+from batch_platform.kit.domain import Commands, Domain, named_in
 from batch_platform.web.access.model import Role
 
 _in: Final = named_in(__package__)
 
 DOMAIN: Final = Domain(
     name="outbox",
-    settings=OutboxSettings,
-    commands={"outbox": _in("cli:app")},
+    settings=_in("settings:OutboxSettings"),
+    commands={
+        "outbox": Commands("Notices by mail, in the app and by SMS: see, retry, suppress, preview.", _in("cli:app"))
+    },
     web=_in("web.pages:WEB"),
     actions=_in("web.actions:ACTIONS"),
     workers=_in("worker:WORKERS"),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from batch_platform.kit.domain import Domain, named_in
-from batch_platform.staffing.settings import StaffingSettings
+from batch_platform.kit.domain import Commands, Domain, named_in
 from batch_platform.web.access.model import Role
 
 _in: Final = named_in(__package__)
 
 DOMAIN: Final = Domain(
     name="staffing",
-    settings=StaffingSettings,
-    commands={"staffing": _in("cli:app")},
+    settings=_in("settings:StaffingSettings"),
+    commands={
+        "staffing": Commands("Engineer staffing: statuses, usage, invoices, reports, mail, backups.", _in("cli:app"))
+    },
     web=_in("web.pages:WEB"),
     actions=_in("web.actions:ACTIONS"),
     dagster=_in("dagster.definitions:DAGSTER"),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from batch_platform.kit.domain import Domain, named_in
-from batch_platform.trading.settings import TradingSettings
+from batch_platform.kit.domain import Commands, Domain, named_in
 
 _in: Final = named_in(__package__)
 
 DOMAIN: Final = Domain(
     name="trading",
-    settings=TradingSettings,
-    commands={"trading": _in("cli:app")},
+    settings=_in("settings:TradingSettings"),
+    commands={"trading": Commands("The paper-trading competition: exact, replayable.", _in("cli:app"))},
     web=_in("web.pages:WEB"),
     actions=_in("web.actions:ACTIONS"),
     dagster=_in("dagster.definitions:DAGSTER"),

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from batch_platform.core.audit import writes
 from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import plain, print_rows, showing, write_out
 from batch_platform.kit import actions, lists, session
 from batch_platform.kit.options import As, DryRun, Json, whole
@@ -37,7 +37,7 @@ from batch_platform.zengin.web.actions import (
 )
 from batch_platform.zengin.web.lists import CHANGESETS, RECORDS
 
-app = typer.Typer(no_args_is_help=True, help="The bank master: releases, reviewed differences, application.")
+app = typer.Typer()
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Records; see `zengin list`.")]
 OfChangeset = Annotated[str | None, typer.Option("--changeset", metavar="ID", help="The whole changeset.")]

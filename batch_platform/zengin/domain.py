@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from batch_platform.kit.domain import Domain, named_in
+from batch_platform.kit.domain import Commands, Domain, named_in
 from batch_platform.web.access.model import Role
-from batch_platform.zengin.settings import ZenginSettings
 
 _in: Final = named_in(__package__)
 
 DOMAIN: Final = Domain(
     name="zengin",
-    settings=ZenginSettings,
-    commands={"zengin": _in("cli:app")},
+    settings=_in("settings:ZenginSettings"),
+    commands={"zengin": Commands("The bank master: releases, reviewed differences, application.", _in("cli:app"))},
     web=_in("web.pages:WEB"),
     actions=_in("web.actions:ACTIONS"),
     dagster=_in("dagster.definitions:DAGSTER"),

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from batch_platform.local import services as local_services
-from batch_platform.local.cli import services_app
+from batch_platform.local.cli.services import app as services_app
 from batch_platform.local.doctor import doctor
 from batch_platform.local.provision import provision
 from batch_platform.settings import Settings

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.local.cli import services_app
+from batch_platform.local.cli.services import app as services_app
 from batch_platform.local.home import Home
 from batch_platform.local.price_server import series, walk
 from batch_platform.local.price_server.tokens import TOKENS

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from batch_platform.core.failures import InvalidInput
 from batch_platform.local import clients, prices
 from batch_platform.local import services as local_services
-from batch_platform.local.cli import services_app
+from batch_platform.local.cli.services import app as services_app
 from batch_platform.local.environment import EMBEDDED, merged, missing_services
 from batch_platform.local.home import Home
 from batch_platform.local.postgres import USER

@@ -13,7 +13,7 @@ from toy.web.lists import TOYS
 
 from batch_platform.kit import actions, lists, session
 
-app = typer.Typer(no_args_is_help=True, help="Toys: see and wind them.")
+app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The toy.")]
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from toy.settings import ToySettings
-
-from batch_platform.kit.domain import Domain, named_in
+from batch_platform.kit.domain import Commands, Domain, named_in
 from batch_platform.web.access.model import Role
 
 _in: Final = named_in(__package__)
 
 DOMAIN: Final = Domain(
     name="toy",
-    settings=ToySettings,
-    commands={"toys": _in("cli:app")},
+    settings=_in("settings:ToySettings"),
+    commands={"toys": Commands("Toys: see and wind them.", _in("cli:app"))},
     web=_in("web.pages:WEB"),
     actions=_in("web.actions:ACTIONS"),
     dagster=_in("definitions:DAGSTER"),

@@ -10,7 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from batch_platform.cli.users import token_command, users_app
+from batch_platform.cli.tokens import token_command
+from batch_platform.cli.users import app as users_app
 from batch_platform.core import postgres
 from batch_platform.core.audit import AuditStore
 from batch_platform.core.clock import utc_now

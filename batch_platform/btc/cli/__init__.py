@@ -6,6 +6,6 @@ import typer
 
 from batch_platform.btc.cli import batches, reports
 
-app = typer.Typer(no_args_is_help=True, help="BTC balances: one rate over all of them, planned, sealed, proved.")
+app = typer.Typer()
 app.add_typer(reports.app)
 app.add_typer(batches.app)

@@ -30,8 +30,8 @@ from batch_platform.btc.proving.command import prove
 from batch_platform.btc.service import BtcContext, Draft, review
 from batch_platform.btc.store import IdempotencyKey
 from batch_platform.btc.web.schemas import BatchAnswer, PreviewAnswer, ProofAnswer
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import showing
 from batch_platform.kit.options import As, DryRun, Json, whole
 

@@ -39,7 +39,7 @@ from batch_platform.btc.web.schemas import (
     ProofAnswer,
     TransactionsAnswer,
 )
-from batch_platform.core.audit import writes
+from batch_platform.core.surfaces import writes
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api import idempotency
 from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{batchId:uuid7}`)

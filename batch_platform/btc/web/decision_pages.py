@@ -27,8 +27,8 @@ from batch_platform.btc.web.api import EXECUTE
 from batch_platform.btc.web.batch_pages import Question, show_batch, show_batches
 from batch_platform.btc.web.context import HOME, Caller
 from batch_platform.btc.web.words import Figures
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.web.console import field_errors, redirect
 from batch_platform.web.context import web_of
 from batch_platform.web.forms import Form, Texts

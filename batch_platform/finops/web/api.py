@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import Field
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.finops import service
 from batch_platform.finops.model import Budget
 from batch_platform.finops.months import month_start

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from batch_platform.core.audit import writes
+from batch_platform.core.surfaces import writes
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.service.audit import CHANGE, CREATE, DISABLE, REMOVE

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.finops import service
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.service.audit import CHANGE, CREATE, REMOVE

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import InvalidInput, PlatformError
+from batch_platform.core.surfaces import writes
 from batch_platform.finops import service
 from batch_platform.finops.model import Budget, FileStatus
 from batch_platform.finops.restatement import restated_months

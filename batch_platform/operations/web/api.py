@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import Field
 
-from batch_platform.core.audit import writes
+from batch_platform.core.surfaces import writes
 from batch_platform.operations import metrics, service
 from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
-from batch_platform.core.audit import writes
 from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.operations import backfills
 from batch_platform.operations.backfill_store import Backfill, PlannedBackfill
 from batch_platform.operations.backfills import BACKFILL, CANCEL_BACKFILL

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
+from batch_platform.core.surfaces import writes
 from batch_platform.operations import service
 from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import NotFound, PlatformError
+from batch_platform.core.surfaces import writes
 from batch_platform.kit import actions, lists
 from batch_platform.kit.domain import WebRoom
 from batch_platform.operations.web.pages import DashboardCard

@@ -10,7 +10,8 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from batch_platform.core.audit import Log, writes
+from batch_platform.core.audit import Log
+from batch_platform.core.surfaces import writes
 from batch_platform.outbox import service
 from batch_platform.outbox.links import PATH
 from batch_platform.outbox.web.actions import DECLINE

@@ -18,7 +18,7 @@ from batch_platform.staffing.cli.usage import usage_command
 from batch_platform.staffing.cli.verify import verify_command
 from batch_platform.staffing.proving.command import prove
 
-app = typer.Typer(no_args_is_help=True, help="Engineer staffing: statuses, usage, invoices, reports, mail, backups.")
+app = typer.Typer()
 app.command("load")(load_command)
 app.command("calc")(calc_command)
 app.command("run")(run_command)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from batch_platform.core.audit import Log, writes
+from batch_platform.core.audit import Log
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import PermanentFailure, PlatformError
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import print_fields, print_json, print_rows, say, showing
 from batch_platform.kit import session
 from batch_platform.kit.options import DryRun, Json, day, whole

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from batch_platform.core.audit import writes
 from batch_platform.core.json_lines import read_lines
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import print_json, print_rows, say, showing
 from batch_platform.kit import session
 from batch_platform.kit.options import DryRun, File, Json

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import NotFound
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import print_json, print_rows, say, showing, shown
 from batch_platform.kit import session
 from batch_platform.kit.options import DryRun, Json

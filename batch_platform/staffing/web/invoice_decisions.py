@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.kit import actions
 from batch_platform.staffing.service.invoices.crediting import Credit
 from batch_platform.staffing.service.invoices.releasing import Release

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from batch_platform.core.audit import writes
+from batch_platform.core.surfaces import writes
 from batch_platform.kit import actions, lists
 from batch_platform.staffing.service.reports import reading
 from batch_platform.staffing.store.originals import PDF

@@ -18,7 +18,7 @@ from batch_platform.trading.cli.retention import prune_command
 from batch_platform.trading.cli.sign_in import sign_in_command
 from batch_platform.trading.proving.command import prove
 
-app = typer.Typer(no_args_is_help=True, help="The paper-trading competition: exact, replayable.")
+app = typer.Typer()
 app.command("leaderboard")(leaderboard_command)
 app.command("snapshots")(snapshots_command)
 app.command("portfolio")(portfolio_command)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from batch_platform.core.audit import writes
 from batch_platform.core.json_lines import read_lines
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import print_json, say, showing
 from batch_platform.kit.options import DryRun, File, Json
 from batch_platform.trading import printing

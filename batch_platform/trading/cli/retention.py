@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from batch_platform.core.audit import writes
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import print_json, print_rows, showing
 from batch_platform.kit.options import DryRun, Json, day
 from batch_platform.trading import answer

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from batch_platform.core.audit import Log, writes
+from batch_platform.core.audit import Log
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import print_json, say
 from batch_platform.kit.options import Json
 from batch_platform.settings import load_settings

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import NotFound, PlatformError
+from batch_platform.core.surfaces import writes
 from batch_platform.kit import actions
 from batch_platform.trading.service import TradingContext, listings, overview
 from batch_platform.trading.web import administration as deeds

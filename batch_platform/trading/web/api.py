@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from batch_platform.core.audit import writes
+from batch_platform.core.surfaces import writes
 from batch_platform.trading.service import listings, market, registration
 from batch_platform.trading.service.registration import REGISTER, Profile
 from batch_platform.trading.web.context import Acting, CampaignName, Context

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import NotFound, PlatformError
+from batch_platform.core.surfaces import writes
 from batch_platform.trading.instants import instant_text, parse_instant
 from batch_platform.trading.series import Period
 from batch_platform.trading.service import TradingContext, boards, listings, overview, registration

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from batch_platform.core.audit import writes
+from batch_platform.core.surfaces import writes
 from batch_platform.trading.service import notices
 from batch_platform.trading.web.api import MISSING, OWNER, WalletPath
 from batch_platform.trading.web.context import Acting, CampaignName, Context

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from batch_platform.core.audit import Log, writes
+from batch_platform.core.audit import Log
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.trading.service import players
 from batch_platform.trading.service.quotas import Quota
 from batch_platform.trading.wallets import check_address

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict
+from batch_platform.core.surfaces import writes
 from batch_platform.trading.model import Direction
 from batch_platform.trading.model import Refusal as Reason
 from batch_platform.trading.service import TradingContext, listings, market, previews, trades

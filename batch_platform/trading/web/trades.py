@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from batch_platform.core.audit import writes
+from batch_platform.core.surfaces import writes
 from batch_platform.trading.model import Refusal
 from batch_platform.trading.service import TradingContext, listings, market, trades
 from batch_platform.trading.service.quotas import Quota

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import InvalidInput, NotFound
+from batch_platform.core.surfaces import writes
 from batch_platform.web.access import service, sign_in
 from batch_platform.web.access.dependencies import change_of, current, own_session
 from batch_platform.web.access.sessions import hash_id, sessions_of

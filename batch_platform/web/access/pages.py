@@ -12,8 +12,9 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BeforeValidator
 from starlette.responses import RedirectResponse, Response
 
-from batch_platform.core.audit import AuditStore, writes
+from batch_platform.core.audit import AuditStore
 from batch_platform.core.failures import TransientFailure
+from batch_platform.core.surfaces import writes
 from batch_platform.web.access import service, sign_in
 from batch_platform.web.access.api import beginning
 from batch_platform.web.access.authentication import login_page

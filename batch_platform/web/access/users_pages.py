@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.web.access import service, sign_in
 from batch_platform.web.access.dependencies import change_of, current, requires
 from batch_platform.web.access.model import Role, roles_of

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from batch_platform.core.audit import writes
 from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.surfaces import writes
 from batch_platform.kit.actions import given_by, perform, submit
 from batch_platform.kit.session import Session
 from batch_platform.web.access.dependencies import requires

@@ -11,7 +11,7 @@ from toy.service import ToyContext
 from toy.web.actions import WIND
 from toy.web.lists import TOYS, ToyAnswer
 
-from batch_platform.core.audit import writes
+from batch_platform.core.surfaces import writes
 from batch_platform.kit import actions, lists
 from batch_platform.kit.domain import AppContext, WebRoom
 from batch_platform.kit.requests import session_on, state_of
