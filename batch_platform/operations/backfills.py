@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from batch_platform.core import cursors
 from batch_platform.core.audit import Log
+from batch_platform.core.clock import parse_day
 from batch_platform.core.failures import (
     Conflict,
     InvalidInput,
@@ -105,7 +106,7 @@ def start(ctx: OperationsContext, log: Log, plan: PlannedBackfill, *, key: str |
 def read_day(text: str, field: str) -> date:
     """Raises `InvalidInput` that names the field."""
     try:
-        return date.fromisoformat(text.strip())
+        return parse_day(text.strip())
     except ValueError:
         raise InvalidInput(
             "unreadable-day", "{text} is no day: it is written 2026-10-31", text=repr(text), field=field

@@ -78,6 +78,10 @@ class Session(BaseSession):
         )
         return [_run_of(row) for row in rows]
 
+    def runs_since(self, since: datetime, *, limit: int) -> list[Run]:
+        """Those at work since then, newest first; no rehearsals."""
+        return [_run_of(row) for row in self._rows("runs_since", since=since, limit=limit)]
+
     def overviews(self, names: Sequence[str], *, now: datetime) -> dict[str, dict[str, Any]]:
         return {row["name"]: row for row in self._rows("overviews", names=list(names), now=now)}
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from batch_platform.core.audit import Log
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import TransientFailure
-from batch_platform.operations import service
+from batch_platform.operations import backfills, service
 from batch_platform.operations.monitor import Monitor, MonitorOptions
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.settings import Settings
@@ -78,11 +79,14 @@ def test_pages_fit_their_window(sign_in: SignIn, rig: Rig, language: str) -> Non
     page = sign_in("operator", language=language)
     [run, *_], _ = service.history(rig.operations, "web-count", limit=1)
     [letter, *_], _ = service.dead_letters(rig.operations)
+    backfill = backfilled(rig)
     for path in (
         "/console",
         "/console/jobs",
         "/console/jobs/web-count",
         "/console/jobs/web-sweep",
+        "/console/jobs/web-day/backfill",
+        f"/console/backfills/{backfill}",
         f"/console/runs/{run.run_id}",
         "/console/dead-letters?state=all",
         f"/console/dead-letters/{letter.id}",
@@ -95,6 +99,37 @@ def test_pages_fit_their_window(sign_in: SignIn, rig: Rig, language: str) -> Non
             assert overflow(page) == 0, (path, width)
         assert page.locator("html").get_attribute("lang") == language
         expect(page.locator("h1")).to_have_count(1)
+
+
+def backfilled(rig: Rig) -> str:
+    """The id of a backfill of two days that has ended."""
+    days = date(2026, 9, 1), date(2026, 9, 2)
+    log = Log(rig.operations.pool, rig.operations.clock, "local:rig")
+    plan = backfills.planned(rig.operations, "web-day", *days, {})
+    made = backfills.start(rig.operations, log, plan)
+    backfills.advance(rig.operations, made.id)
+    rig.runner.settle()
+    service.sync(rig.operations)
+    return made.id
+
+
+def test_days_are_chosen_shown_and_run(sign_in: SignIn, rig: Rig) -> None:
+    page = sign_in("operator")
+    page.goto("/console/jobs/web-day")
+    page.get_by_role("button", name="Backfill").click()
+    page.get_by_label("First day").fill("2026-10-01")
+    page.get_by_label("Last day").fill("2026-10-02")
+    page.get_by_role("button", name="Show what would run").click()
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("Ask for 2 runs?")
+    expect(question).to_contain_text("2026-10-02")
+    question.get_by_role("button", name="Backfill").click()
+    page.wait_for_url("**/console/backfills/*")
+    backfills.advance_all(rig.operations)
+    rig.runner.settle()
+    service.sync(rig.operations)
+    expect(page.get_by_text("2 / 2")).to_be_visible()
+    expect(page.get_by_role("region", name="Runs")).to_contain_text("Succeeded")
 
 
 def test_dashboard_tells_what_is_wrong(sign_in: SignIn) -> None:

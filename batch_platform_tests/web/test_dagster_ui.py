@@ -87,6 +87,13 @@ def test_the_icons_of_a_run_are_found(site: Site, name: str) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
 
 
+@pytest.mark.parametrize("path", ["/dagster/", "/dagster/runs", "/dagster/assets/small"])
+def test_every_page_has_a_way_back_to_the_console(site: Site, path: str) -> None:
+    with site.client("viewer") as client:
+        text = client.get(path, headers={"accept": "text/html"}).text
+    assert re.search(r'<a href="/console"[^>]*>← コンソールへ戻る</a></body>', text)
+
+
 # nobody
 
 

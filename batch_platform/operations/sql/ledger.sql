@@ -58,6 +58,12 @@ WHERE job = %(job)s
 ORDER BY created_at DESC, run_id DESC
 LIMIT %(limit)s OFFSET %(offset)s
 
+-- name: runs_since
+-- What was asked for since then, and what was not over by then, newest first; rehearsals are left out.
+SELECT * FROM operations.job_runs
+WHERE NOT dry_run AND (created_at >= %(since)s OR ended_at >= %(since)s OR ended_at IS NULL)
+ORDER BY created_at DESC, run_id DESC LIMIT %(limit)s
+
 -- name: overviews
 -- How each registered job stands; `last` is the newest run that was no dry run.
 SELECT j.name,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import suppress
+from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -38,6 +39,7 @@ from batch_platform.web.api.problems import problem_of, respond
 from batch_platform.web.api.refusals import Refusal, foreign_origin
 from batch_platform.web.console import NavItem
 from batch_platform.web.context import log_of, web_of
+from batch_platform.web.i18n import gettext as _
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -64,6 +66,12 @@ _POLICY: Final = "; ".join(
     )
 )
 
+
+# Dagster's own page knows nothing of the console: the link floats above it, and moves nothing.
+_WAY_BACK: Final = (
+    '<a href="/console" style="position:fixed;right:12px;bottom:12px;z-index:30;padding:6px 14px;border-radius:16px;'
+    'background:#1d4f91;color:#fff;font:600 13px sans-serif;text-decoration:none">← {label}</a></body>'
+)
 
 icons: Final = APIRouter(dependencies=[requires("dagster:read")])
 """Dagster's page of a run names its icons without the prefix."""
@@ -107,6 +115,12 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
     async def report_asset_observation_endpoint(self, request: Request) -> JSONResponse:
         report = super().report_asset_observation_endpoint
         return await record_report("dagster-asset.report-observation", request, report)
+
+    def index_html_endpoint(self, request: Request) -> HTMLResponse:
+        """With a way back to the console on every page of the UI."""
+        page: HTMLResponse = super().index_html_endpoint(request)
+        text = bytes(page.body).decode().replace("</body>", _WAY_BACK.format(label=escape(_("Back to the console"))))
+        return HTMLResponse(text, headers={"Content-Security-Policy": page.headers["Content-Security-Policy"]})
 
     def make_csp_header(self, nonce: str) -> str:
         return _POLICY.format(nonce=nonce)

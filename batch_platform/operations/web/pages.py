@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -16,7 +17,8 @@ from batch_platform.core.surfaces import writes
 from batch_platform.operations import service
 from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext
-from batch_platform.operations.model import DeadLetterState, Run, RunStatus
+from batch_platform.operations.model import HOUR, DeadLetterState, Run, RunStatus
+from batch_platform.operations.night import last_night
 from batch_platform.operations.parameters import inputs, read, written
 from batch_platform.operations.web import actions, backfills
 from batch_platform.operations.web.actions import operations_of
@@ -34,6 +36,7 @@ from batch_platform.web.paging import Offset, place
 
 PAGE_ROWS: Final = 25
 CARD_ROWS: Final = 8
+NIGHT_RUNS: Final = 24
 PARAMETER: Final = "parameters."
 ZERO: Final = timedelta(0)
 
@@ -86,6 +89,8 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
         operations = operations_of(request)
         jobs, now = service.jobs(operations), operations.clock()
         incidents, more_incidents = service.incidents(operations, limit=CARD_ROWS)
+        since, by_job = last_night(operations)
+        nights = [(name, runs[-NIGHT_RUNS:], len(runs)) for name, runs in sorted(by_job.items(), key=_worst_first)]
         letters, more_letters = service.dead_letters(operations, DeadLetterState.OPEN, limit=CARD_ROWS)
         return _page(
             request,
@@ -96,6 +101,9 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
             more_incidents=more_incidents is not None,
             letters=letters,
             more_letters=more_letters is not None,
+            since=since,
+            night=nights,
+            hours=_hours(since, now, [run for runs in by_job.values() for run in runs]),
             cards=[shown for card in cards if (shown := _card(request, card))],
         )
 
@@ -332,6 +340,34 @@ def _durations(runs: Sequence[Run]) -> dict[str, Any] | None:
             {"name": _("Failed or canceled"), "values": [None if good else text for good, text in seconds]},
         ],
         "unit": _("seconds"),
+    }
+
+
+def _worst_first(night: tuple[str, list[Run]]) -> tuple[int, str]:
+    """Jobs whose newest run failed come first, then those that go on."""
+    name, runs = night
+    newest = runs[-1].status
+    return (0 if newest is RunStatus.FAILURE else 1 if not newest.ended else 2), name
+
+
+def _hours(since: datetime, now: datetime, runs: Sequence[Run]) -> dict[str, Any] | None:
+    """A chart of how many runs ended in each hour of the night, by their end; None where none did."""
+    ended = [
+        (run.ended_at, run.status is RunStatus.SUCCESS) for run in runs if run.ended_at and run.ended_at >= since
+    ]
+    if not ended:
+        return None
+    hours = range(int((now - since) / HOUR) + 1)
+    counts = Counter((int((at - since) / HOUR), good) for at, good in ended)
+    return {
+        "kind": "bars",
+        "stacked": True,
+        "x": [in_japan(since + number * HOUR)[5:] for number in hours],
+        "series": [
+            {"name": _("Succeeded"), "values": [str(counts[number, True]) for number in hours]},
+            {"name": _("Failed or canceled"), "values": [str(counts[number, False]) for number in hours]},
+        ],
+        "unit": _("runs"),
     }
 
 
