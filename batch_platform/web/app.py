@@ -30,6 +30,7 @@ from batch_platform.web.access.oidc import Provider
 from batch_platform.web.access.sessions import Sessions
 from batch_platform.web.api import problems
 from batch_platform.web.api.bodies import BodyLimitMiddleware
+from batch_platform.web.api.compression import CompressionMiddleware
 from batch_platform.web.api.head import HeadMiddleware
 from batch_platform.web.api.idempotency import IdempotencyMiddleware
 from batch_platform.web.api.media import MediaMiddleware
@@ -129,6 +130,7 @@ def build_app(
             Middleware(CorrelationMiddleware, context),
             Middleware(RequestLogMiddleware, context, requests),
             Middleware(HeadMiddleware),
+            Middleware(CompressionMiddleware),
             Middleware(HeadersMiddleware, context),
             Middleware(LanguageMiddleware, console.languages),
             Middleware(FailuresMiddleware),
