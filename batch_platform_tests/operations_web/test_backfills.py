@@ -125,6 +125,8 @@ def test_the_calendar_says_how_each_day_stands(rig: Rig, client: Client) -> None
     page = operator.get("/console/jobs/web-day/backfill?until=2026-04", headers={"accept": "text/html"}).text
     for day, state in (("01", "成功"), ("02", "成功"), ("03", "失敗"), ("04", "未実行")):
         assert f'title="2026-03-{day}: {state}"' in page
+    none = client("administrator").get("/console/jobs/web-sweep/backfill", headers={"accept": "text/html"}).text
+    assert "パーティションがありません。下で他の値を選ぶか" in none
     asked = {"from": "2026-03-01", "to": "2026-03-02", "step": "ask"}
     question = operator.post("/console/jobs/web-day/backfill", data=asked)
     assert "2 件を実行しますか?" in question.text

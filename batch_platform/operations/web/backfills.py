@@ -222,16 +222,19 @@ def _form_page(
     rows, more = backfills.backfills(operations, job=name, limit=_ROWS, offset=offset)
     last = _month(until) or operations.clock().astimezone(BUSINESS_ZONE).date().replace(day=1)
     given = read(job.parameters, {field.name: shown[_PARAMETER + field.name] for field in fields})
+    months = _calendar(request, job, last, given)
+    cells = (cell for month in months for week in month["weeks"] for cell in week)
     return render(
         request,
         "operations/backfill_form.html",
+        empty=all(cell is None or cell[1] is None for cell in cells),
         status=status,
         job=job,
         fields=fields,
         values=shown,
         errors=errors,
         plan=plan,
-        months=_calendar(request, job, last, given),
+        months=months,
         states=DAY_STATES,
         earlier=f"{_shifted(last, -_MONTHS):%Y-%m}",
         later=f"{_shifted(last, _MONTHS):%Y-%m}",
