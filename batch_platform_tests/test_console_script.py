@@ -64,6 +64,9 @@ finally:
         ("jobs --help", {*HEAVY, "pydantic_settings"}),
         ("workers list", HEAVY),
         ("users list", HEAVY - {"starlette"}),
+        ("outbox list", HEAVY - {"jinja2", "starlette"}),
+        ("cur projects list", HEAVY - {"polars"}),
+        ("zengin list", HEAVY - {"polars"}),
     ],
 )
 def test_a_command_loads_only_what_it_needs(words: str, unneeded: set[str]) -> None:

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO, StringIO
-from typing import Any, Final
-
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.core.failures import PlatformError
 from batch_platform.core.messages import Message, Parameter, filled, separator
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 DEFAULT: Final = "ja"
 NAMES: Final = {DEFAULT: "日本語", "en": "English"}
@@ -104,6 +103,8 @@ class LanguageMiddleware:
         self._languages = languages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from starlette.requests import HTTPConnection
+
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -120,6 +121,9 @@ def _translated(value: Parameter) -> str:
 
 
 def _texts(code: str, packages: Sequence[str]) -> NullTranslations:
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
     texts = NullTranslations()
     for package in reversed(packages):
         file = files(package) / "locale" / f"{code}.po"

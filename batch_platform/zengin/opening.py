@@ -40,11 +40,11 @@ def context_on(pool: Pool, settings: Settings) -> ZenginContext:
 
 def _database(settings: Settings) -> str:
     """The bank master's own database when a secret names it, else the platform's."""
-    from batch_platform.resources.aws import SecretsResource
-    from batch_platform.zengin.service.context import database_url
-
     secret_id = settings.of(ZenginSettings).database_secret_id
     if secret_id is None:
         return settings.database()
+    from batch_platform.resources.aws import SecretsResource
+    from batch_platform.zengin.service.context import database_url
+
     secrets = SecretsResource(aws_region=settings.aws_region, aws_endpoint_url=settings.aws_endpoint_url)
     return database_url(secrets.get_fields(secret_id))
