@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
@@ -133,6 +134,7 @@ def _lifespan(opened: ExitStack, monitor: Monitor) -> Lifespan:
 
 
 def _web_context(settings: Settings, stack: ExitStack, clock: Clock) -> WebContext:
+    from batch_platform.web.access.model import roles_of
     from batch_platform.web.context import OidcSettings, WebContext
 
     database = settings.database()
@@ -146,6 +148,10 @@ def _web_context(settings: Settings, stack: ExitStack, clock: Clock) -> WebConte
             client_secret=_plain(settings.oidc_client_secret),
             audience=settings.oidc_audience or client_id,
             roles_claim=settings.oidc_roles_claim,
+            roles_map={group: roles_of(names) for group, names in settings.oidc_roles_map.items()},
+            roles_for=timedelta(minutes=settings.oidc_roles_minutes),
+            scopes=settings.oidc_scopes,
+            prompt=settings.oidc_prompt,
         )
     pool = postgres.open_pool(
         database, application_name="batch-platform web", max_size=_CONNECTIONS, timeout=_DATABASE_SECONDS

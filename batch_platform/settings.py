@@ -21,6 +21,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Json,
+    PositiveInt,
     PrivateAttr,
     SecretStr,
     ValidationError,
@@ -93,7 +95,14 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = Field(None, validation_alias="OIDC_CLIENT_ID")
     oidc_client_secret: SecretStr | None = Field(None, validation_alias="OIDC_CLIENT_SECRET")
     oidc_audience: str | None = Field(None, validation_alias="OIDC_AUDIENCE")
+    oidc_scopes: str = Field("openid profile email", validation_alias="OIDC_SCOPES")
+    oidc_prompt: str | None = Field(None, validation_alias="OIDC_PROMPT")
     oidc_roles_claim: str = Field("cognito:groups", validation_alias="OIDC_ROLES_CLAIM")
+    """A claim, or the dotted path to one within others."""
+    oidc_roles_map: Json[dict[str, list[str]]] = Field("{}", validation_alias="OIDC_ROLES_MAP")
+    """The roles of each group, as JSON; without it groups are named like roles."""
+    oidc_roles_minutes: PositiveInt = Field(60, validation_alias="OIDC_ROLES_MINUTES")
+    """How long a session may act by the roles it was given before they are read again."""
 
     smtp_url: SecretStr | None = Field(None, validation_alias="SMTP_URL")
     mail_backend: Literal["smtp", "ses"] | None = Field(None, validation_alias="MAIL_BACKEND")

@@ -19,14 +19,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from batch_platform.web import console as shell
 from batch_platform.web import docs, health
-from batch_platform.web.access import account_pages, users_pages
+from batch_platform.web.access import account_pages, oidc_pages, users_pages
 from batch_platform.web.access import api as access_api
 from batch_platform.web.access import pages as access_pages
 from batch_platform.web.access.authentication import GuardMiddleware, IdentityMiddleware, is_public
 from batch_platform.web.access.dependencies import current, public, requirement_of, requires
 from batch_platform.web.access.guests import GuestBook, Guests
 from batch_platform.web.access.model import PERMISSIONS, Grants, check_permission
-from batch_platform.web.access.oidc import Provider
+from batch_platform.web.access.oidc.provider import Provider
+from batch_platform.web.access.oidc.sessions import Confirmations, OidcSessions
 from batch_platform.web.access.sessions import Sessions
 from batch_platform.web.api import problems
 from batch_platform.web.api.bodies import BodyLimitMiddleware
@@ -96,8 +97,8 @@ def build_app(
         navigation=[*access_pages.NAVIGATION, *(item for part in parts for item in part.navigation)],
         environment=context.environment,
     )
-    sessions = Sessions(context)
     provider = Provider(context.oidc, clock=context.clock) if context.oidc else None
+    sessions = Sessions(context, Confirmations(context, provider) if provider else None)
     readiness = health.Readiness(ready or {}, clock=context.clock)
     mounts = {path: app for part in parts for path, app in part.mounts.items()}
     opened = frozenset[str]().union(*(part.opened for part in parts))
@@ -143,7 +144,8 @@ def build_app(
         ],
     )
     app.state.web, app.state.console = context, console
-    app.state.sessions, app.state.provider, app.state.guests = sessions, provider, guests
+    app.state.sessions, app.state.guests = sessions, guests
+    app.state.oidc = OidcSessions(sessions, provider) if provider else None
     app.session_cookie = sessions.cookie.name
     problems.install(app)
     for router in (*(router for part in parts for router in part.routers), access_api.router):
@@ -153,6 +155,7 @@ def build_app(
         docs.router,
         access_pages.router,
         account_pages.router,
+        oidc_pages.router,
         users_pages.router,
     ):
         app.include_router(page, include_in_schema=False)

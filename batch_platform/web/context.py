@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
@@ -23,13 +23,21 @@ MINIMUM_SECRET = 32
 
 @dataclass(frozen=True)
 class OidcSettings:
-    """A provider of logins. `audience` is what its tokens for the API must carry."""
+    """A provider of logins. `audience` is what its tokens for the API must carry.
+
+    `roles_claim` may be a dotted path; `roles_map` gives the roles of each group, empty where groups are named like
+    roles. Roles are good for `roles_for`: the provider is asked for them again from half of that time on.
+    """
 
     issuer: str
     client_id: str
     client_secret: str | None = field(repr=False)
     audience: str
     roles_claim: str = "cognito:groups"
+    roles_map: Mapping[str, Collection[str]] = field(default_factory=dict)
+    roles_for: timedelta = timedelta(hours=1)
+    scopes: str = "openid profile email"
+    prompt: str | None = None
 
 
 @dataclass(frozen=True)

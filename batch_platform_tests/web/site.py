@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import socket
 import sys
 import threading
 import time
@@ -217,11 +218,13 @@ class Site:
 
 
 @contextmanager
-def open_site(pool: postgres.Pool, *, oidc: OidcSettings | None = None, **changes: Any) -> Iterator[Site]:
+def open_site(
+    pool: postgres.Pool, *, oidc: OidcSettings | None = None, listener: socket.socket | None = None, **changes: Any
+) -> Iterator[Site]:
     clock, till = HandClock(), Till()
     context = make_context(pool, clock, oidc=oidc, **changes)
     app = build_app(context, parts=[shop(till)], ready={"postgres": lambda: None})
-    with served(app) as url, lent(Site(app, url, context, clock, till)) as site:
+    with served(app, listener) as url, lent(Site(app, url, context, clock, till)) as site:
         yield site
 
 

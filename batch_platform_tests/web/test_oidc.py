@@ -17,7 +17,7 @@ from joserfc import jwt
 from batch_platform.core import postgres
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.web.access.model import Role
-from batch_platform.web.access.oidc import Provider as Client
+from batch_platform.web.access.oidc.provider import Provider as Client
 from batch_platform.web.access.tokens import AUDIENCE, ISSUER
 from batch_platform.web.context import OidcSettings
 from batch_platform_tests.waiting import PATIENCE

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from batch_platform.web.access.dependencies import SAFE_METHODS
 from batch_platform.web.access.guests import GuestBook
 from batch_platform.web.access.model import Due, Grants, Principal
-from batch_platform.web.access.oidc import ALGORITHMS, Provider
+from batch_platform.web.access.oidc.provider import ALGORITHMS, Provider
 from batch_platform.web.access.sessions import KNOWN_FOR, Sessions
 from batch_platform.web.access.tokens import ALGORITHM, TokenRefused, Tokens
 from batch_platform.web.api.bodies import read_body, replayed
@@ -29,8 +29,12 @@ from batch_platform.web.api.refusals import Refusal, foreign_origin, password_du
 from batch_platform.web.console import local_path, render
 from batch_platform.web.context import WebContext
 
+BACK_CHANNEL_LOGOUT: Final = "/login/oidc/logout"
 PUBLIC: Final = frozenset(
-    {"/login", "/login/oidc", "/login/oidc/callback", "/login/language", "/health/live", "/health/ready"}
+    {
+        *("/login", "/login/oidc", "/login/oidc/callback", BACK_CHANNEL_LOGOUT, "/login/language"),
+        *("/health/live", "/health/ready"),
+    }
 )
 DUE_PAGES: Final[Mapping[Due, str]] = {"password": "/console/account/password"}
 """Where people settle what is due."""
@@ -157,8 +161,8 @@ class GuardMiddleware:
         if principal is not None and principal.due is not None and self._keeps_out(principal.due, path):
             await self._lead(request, principal.due, send)
             return
-        # an address that is itself the permission is called by mail programs, which load no page of ours before
-        if request.method not in SAFE_METHODS and path not in self._linked:
+        # mail programs and login providers load no page of ours before: what they send is itself the permission
+        if request.method not in SAFE_METHODS and path not in self._linked and path != BACK_CHANNEL_LOGOUT:
             if principal is None and path.startswith("/api/"):
                 # a program that signs in: it has no cookie that a foreign page could use
                 self._check_origin(request)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from datetime import timedelta
 from typing import Annotated, Any, Final
 
 import structlog
 from fastapi import APIRouter, Form, Query, Request
 from pydantic import BeforeValidator
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from batch_platform.core.audit import AuditStore
-from batch_platform.core.failures import TransientFailure
 from batch_platform.core.surfaces import writes
 from batch_platform.web.access import service, sign_in
 from batch_platform.web.access.api import beginning
 from batch_platform.web.access.authentication import login_page
 from batch_platform.web.access.dependencies import current, own_session, public, requires
 from batch_platform.web.access.model import Principal
-from batch_platform.web.access.oidc import Flow, Provider
-from batch_platform.web.access.sessions import KNOWN_FOR, SignedCookie, sessions_of
-from batch_platform.web.access.tokens import TokenRefused
+from batch_platform.web.access.oidc.sessions import OidcSessions
+from batch_platform.web.access.sessions import KNOWN_FOR, sessions_of
 from batch_platform.web.api.refusals import Refusal
 from batch_platform.web.api.strict import IsoDate, QueryInt, Text
-from batch_platform.web.console import NavItem, local_path, redirect, render
+from batch_platform.web.console import NavItem, redirect, render
 from batch_platform.web.context import web_of
 from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
@@ -36,10 +31,6 @@ NAVIGATION: Final = (
     NavItem(key="audit", label=N_("Audit log"), path="/console/audit", permission="audit:read", order=920),
 )
 _ROWS: Final = 50
-_FLOW_LASTS: Final = timedelta(minutes=10)
-_UNCONFIRMED: Final = N_("The login provider did not confirm who you are.")
-_NO_ROLE: Final = N_("Your account has no role here.")
-_AWAY: Final = N_("The login provider does not answer. Try again later.")
 
 _log = structlog.get_logger(__name__)
 
@@ -53,7 +44,7 @@ Day = Annotated[IsoDate | None, BeforeValidator(lambda value: value or None)]  #
 def login_form(request: Request, target: Annotated[str, Query(alias="next")] = "/console") -> Response:
     if request.scope["principal"] is not None:
         return redirect(request, target)
-    return _login(request, target)
+    return login(request, target)
 
 
 @router.post("/login", dependencies=[public()])
@@ -76,10 +67,10 @@ def log_in(
         )
     except sign_in.LoginRefused as refused:
         _log.warning("login refused", status=refused.status_code, address=address_of(request.scope))
-        page = _login(request, target, status=refused.status_code, name=name, error=translated(refused.detail))
+        page = login(request, target, status=refused.status_code, name=name, error=translated(refused.detail))
         page.headers.update(refused.headers or {})
         return page
-    return _signed_in(request, session_id, target)
+    return signed_in(request, session_id, target)
 
 
 @router.post("/logout", dependencies=[own_session()])
@@ -87,52 +78,16 @@ def log_in(
 def log_out(request: Request) -> Response:
     """End the session, here and in the database."""
     sessions, principal = sessions_of(request), current(request)
+    oidc: OidcSessions | None = request.app.state.oidc
+    address = oidc.logout_url(principal, back_to=f"{web_of(request).url.rstrip('/')}/login") if oidc else None
     service.log_out(sessions, principal, correlation_id=request.scope["correlation_id"])
-    door = request.app.state.guests.sign_in_of(principal) or "/login"
-    response = redirect(request, door, message=_("You have signed out."))
+    if address is not None:
+        # a page, for browsers let no form lead to another site, not even by a redirect (`form-action`)
+        response: Response = render(request, "signing_out.html", address=address)
+    else:
+        door = request.app.state.guests.sign_in_of(principal) or "/login"
+        response = redirect(request, door, message=_("You have signed out."))
     sessions.cookie.delete(response)
-    return response
-
-
-@router.get("/login/oidc", dependencies=[public()])
-def log_in_by_provider(request: Request, target: Annotated[str, Query(alias="next")] = "/console") -> Response:
-    """Send the browser to the provider."""
-    provider, flow = _provider(request), _flow(request, sessions_of(request).new_id())
-    try:
-        address = provider.authorization_url(flow, redirect_uri=_callback(request))
-    except TransientFailure:
-        return _login(request, target, status=503, error=_(_AWAY))
-    started = int(web_of(request).clock().timestamp())
-    travels = json.dumps({"state": flow.state, "next": local_path(target), "started": started})
-    response = RedirectResponse(address, 303)
-    value = base64.urlsafe_b64encode(travels.encode()).decode()
-    SignedCookie(web_of(request), "oidc").set(response, value, age=_FLOW_LASTS)
-    return response
-
-
-@router.get("/login/oidc/callback", dependencies=[public()])
-@writes("session.start")
-def come_back(request: Request, code: str = "", state: str = "", iss: str | None = None) -> Response:
-    """The provider sends the browser back with a code, or with an error, which needs no telling apart."""
-    provider, cookie, target = _provider(request), SignedCookie(web_of(request), "oidc"), "/console"
-    try:
-        travelled = _travelled(request, cookie)
-        target = travelled["next"]
-        if not code or state != travelled["state"]:
-            raise TokenRefused("the callback is not the answer to this browser's login")
-        provider.check_issuer(iss)
-        principal = provider.redeem(code, _flow(request, state), redirect_uri=_callback(request))
-        if not principal.roles:
-            _log.warning("login without a role", subject=principal.subject)
-            response = _login(request, target, status=403, error=_(_NO_ROLE))
-        else:
-            response = enter(request, principal, target)
-    except TokenRefused as refused:
-        _log.warning("login refused", reason=str(refused))
-        response = _login(request, target, status=401, error=_(_UNCONFIRMED))
-    except TransientFailure:
-        response = _login(request, target, status=503, error=_(_AWAY))
-    cookie.delete(response)
     return response
 
 
@@ -144,7 +99,7 @@ def enter(request: Request, principal: Principal, target: str) -> Response:
         address=address_of(request.scope),
         correlation_id=request.scope["correlation_id"],
     )
-    return _signed_in(request, session_id, target)
+    return signed_in(request, session_id, target)
 
 
 @router.get("/console/audit", dependencies=[requires("audit:read")])
@@ -176,12 +131,13 @@ def audit_page(
     )
 
 
-def _login(request: Request, target: str, **more: Any) -> Response:
+def login(request: Request, target: str, **more: Any) -> Response:
+    """The page to sign in at, which leads to `target`."""
     response: Response = login_page(request, target=target, **more)
     return response
 
 
-def _signed_in(request: Request, session_id: str, target: str) -> Response:
+def signed_in(request: Request, session_id: str, target: str) -> Response:
     """A fresh session id at every login; one that the browser brought is not used again."""
     sessions, before = sessions_of(request), request.scope["principal"]
     if before is not None:
@@ -192,29 +148,3 @@ def _signed_in(request: Request, session_id: str, target: str) -> Response:
     if visitor is not None:
         sessions.visitor.set(response, visitor, age=KNOWN_FOR)
     return response
-
-
-def _travelled(request: Request, cookie: SignedCookie) -> dict[str, Any]:
-    value = cookie.read(request.cookies)
-    if value is None:
-        raise TokenRefused("the browser brings no login under way")
-    travelled: dict[str, Any] = json.loads(base64.urlsafe_b64decode(value))
-    age = web_of(request).clock().timestamp() - travelled["started"]
-    if age > _FLOW_LASTS.total_seconds():
-        raise TokenRefused("the login took too long")
-    return travelled
-
-
-def _flow(request: Request, state: str) -> Flow:
-    return Flow(state, web_of(request).key("oidc flow 1"))
-
-
-def _callback(request: Request) -> str:
-    return f"{web_of(request).url.rstrip('/')}/login/oidc/callback"
-
-
-def _provider(request: Request) -> Provider:
-    provider: Provider | None = request.app.state.provider
-    if provider is None:
-        raise Refusal(404, "no-login-provider", "no login provider is set up")
-    return provider

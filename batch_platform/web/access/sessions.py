@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from batch_platform.web.access.model import Principal
-from batch_platform.web.access.store import AccessStore
+from batch_platform.web.access.store import AccessStore, StoredSession
 from batch_platform.web.context import WebContext
 
 KNOWN_FOR: Final = timedelta(days=90)
@@ -77,9 +77,13 @@ class SignedCookie:
 
 @dataclass(frozen=True)
 class Sessions:
-    """Names, finds and proves the sessions of one app; `service` starts and ends them."""
+    """Names, finds and proves the sessions of one app; `service` starts and ends them.
+
+    `confirm` has a login provider asked again whose session it is; None when that has ended.
+    """
 
     context: WebContext
+    confirm: Callable[[str, StoredSession], StoredSession | None] | None = None
 
     @cached_property
     def cookie(self) -> SignedCookie:
@@ -102,7 +106,10 @@ class Sessions:
         return base64.urlsafe_b64encode(self.context.random(32)).decode().rstrip("=")
 
     def find(self, session_id: str) -> Principal | None:
-        """Who is signed in; None when the session has ended, idled out or was revoked. Marks it as seen."""
+        """Who is signed in; None when the session has ended, idled out or was revoked. Marks it as seen.
+
+        Raises `TransientFailure` when a login provider that must be asked does not answer.
+        """
         now, id_hash = self.context.clock(), hash_id(session_id)
         with self._store.transaction() as session:
             idle_since = now - self.context.limits.session_idle
@@ -111,6 +118,11 @@ class Sessions:
                 return None
             if now - row.seen_at > _SEEN_EVERY:
                 session.touch_session(id_hash, now=now)
+        # no connection is held meanwhile: the provider may take its time
+        if row.confirmed_at is not None:
+            row = self.confirm(session_id, row) if self.confirm is not None else None
+            if row is None:
+                return None
         return Principal(row.subject, row.name, row.roles, "session", session_id, row.due)
 
     def csrf_token(self, browser: str) -> str:

@@ -47,13 +47,14 @@ class Lock:
 
 @dataclass(frozen=True)
 class StoredSession:
-    """A live session; a local account's roles are those of this moment."""
+    """A live session; a local account's roles are those of this moment, a provider's those of `confirmed_at`."""
 
     subject: str
     name: str
     roles: frozenset[Role]
     seen_at: datetime
     due: Due | None
+    confirmed_at: datetime | None
 
 
 @dataclass(frozen=True)

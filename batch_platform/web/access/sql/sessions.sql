@@ -6,9 +6,11 @@ VALUES (%(id_hash)s, %(subject)s, %(name)s, %(user_name)s, %(roles)s, %(address)
 
 -- name: session
 SELECT session.subject, session.name, coalesce(account.roles, session.roles) AS roles, session.seen_at,
-       CASE WHEN account.password_temporary THEN 'password' END AS due
+       CASE WHEN account.password_temporary THEN 'password' END AS due,
+       oidc.confirmed_at
   FROM web.sessions AS session
   LEFT JOIN web.users AS account ON account.name = session.user_name
+  LEFT JOIN web.oidc_sessions AS oidc ON oidc.id_hash = session.id_hash
  WHERE session.id_hash = %(id_hash)s
    AND session.expires_at > %(now)s
    AND session.seen_at > %(idle_since)s
