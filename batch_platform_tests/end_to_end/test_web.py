@@ -115,7 +115,7 @@ def test_nobody_passes_without_a_token(stack: Stack, routes: list[Route]) -> Non
     with stack.client(None) as nobody:
         assert nobody.post("/dagster/graphql", json={"query": "{ version }"}).status_code == 401
     assert open_ones == {
-        *("/login", "/login/oidc", "/login/oidc/callback", "/login/language"),
+        *("/login", "/login/oidc", "/login/oidc/callback", "/login/oidc/logout", "/login/language"),
         *("/health/live", "/health/ready", "/static"),
         *OPENED,
     }

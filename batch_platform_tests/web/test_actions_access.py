@@ -10,7 +10,7 @@ import pytest
 from batch_platform.core import postgres
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
-from batch_platform.web.access import account_pages, api, pages, users_pages
+from batch_platform.web.access import account_pages, api, oidc_pages, pages, users_pages
 from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.access.service import ACTIONS, list_sessions, start_session
 from batch_platform.web.access.sessions import Sessions, hash_id
@@ -27,8 +27,8 @@ WEB, COMMANDS = (
     of_routers(api.router, pages.router, account_pages.router, users_pages.router),
     of_commands("token", "users"),
 )
-SURFACES = WEB | COMMANDS
-PROVIDER = ("GET /login/oidc/callback", "session.start")
+OIDC = of_routers(oidc_pages.router)
+SURFACES = WEB | COMMANDS | OIDC
 WORD = "a long enough password"
 OWN = "another that bob has chosen"
 
@@ -75,7 +75,7 @@ def test_every_action_of_the_web(site: Site, pool: postgres.Pool) -> None:
     walk_sessions(site, walk, ann, vic)
     with walk.rows("POST /logout", "session.end", by="local:bob"):
         assert bob.send("/logout", {"csrf_token": bob.csrf("/console/account")}).status_code == 303
-    assert walk.walked == WEB - {PROVIDER}
+    assert walk.walked == WEB
 
 
 def walk_own_account(site: Site, walk: Walk, bob: Browser) -> None:
@@ -130,14 +130,24 @@ def another(site: Site, name: str, browser: Browser) -> str:
 
 
 def test_a_session_of_a_login_provider(pool: postgres.Pool) -> None:
-    walk = Walk(pool, {PROVIDER})
+    walk = Walk(pool, OIDC)
     with providing(HandClock()) as provider, open_site(pool, oidc=settings_of(provider)) as site:
         provider.clock = site.clock
         with walk.nothing():
             assert site.browser().get("/login/oidc/callback?code=x&state=y").status_code == 401
-        with walk.rows(*PROVIDER, by="oidc:u-1"):
-            assert sign_in(site.browser()).status_code == 303
-    assert walk.walked == {PROVIDER}
+        for _tab in range(2):
+            with walk.rows("GET /login/oidc/callback", "session.start", by="oidc:u-1"):
+                assert sign_in(site.browser()).status_code == 303
+
+        def ended() -> int:
+            form = {"logout_token": provider.logout_token(sub="u-1")}
+            return site.client().post("/login/oidc/logout", data=form).status_code
+
+        with walk.rows("POST /login/oidc/logout", "session.end", by="oidc:u-1", target="Ann"):
+            assert ended() == 200
+        with walk.nothing():
+            assert ended() == 200  # nobody is signed in any more
+    assert walk.walked == OIDC
 
 
 def test_every_action_of_a_command(site: Site, pool: postgres.Pool, cli: Cli) -> None:

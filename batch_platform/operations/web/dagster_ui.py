@@ -223,9 +223,12 @@ class _Guard:
 
 
 def _is_signed_in(connection: HTTPConnection) -> bool:
-    """Asked again and again for open websockets, which would otherwise outlive the session that opened them."""
-    session_id = current(connection).session_id
-    return session_id is None or connection.app.state.sessions.find(session_id) is not None
+    """Asked again and again for open websockets, which would otherwise outlive their session and its roles."""
+    principal = current(connection)
+    if principal.session_id is None:
+        return True
+    now = connection.app.state.sessions.find(principal.session_id)
+    return now is not None and now.roles == principal.roles
 
 
 def _kept(request: HTTPConnection, send: Send) -> Send:
