@@ -162,7 +162,7 @@ class Provider:
         if not all(isinstance(value, str) for value in (jti, subject or "", sid or "")) or not (subject or sid):
             raise TokenRefused("the logout token names nobody")
         until = datetime.fromtimestamp(claims["exp"] + _CLOCKS_APART, UTC)
-        return LogoutToken(f"oidc:{subject}" if subject else None, sid or None, jti, until)
+        return LogoutToken(f"oidc:{subject}" if subject else None, sid or None, str(jti), until)
 
     def check_issuer(self, issuer: str | None) -> None:
         """RFC 9207: a callback that names another issuer is an answer to somebody else's question."""
@@ -224,8 +224,8 @@ class Provider:
 
     def _principal(self, claims: Mapping[str, Any], *, via_session: bool) -> Principal:
         roles = reading.roles_in(claims, self.settings)
-        via = "session" if via_session else "token"
-        return Principal(f"oidc:{claims['sub']}", reading.name_in(claims), roles, via)
+        name = reading.name_in(claims)
+        return Principal(f"oidc:{claims['sub']}", name, roles, "session" if via_session else "token")
 
 
 def _with_query(endpoint: str, query: Mapping[str, str]) -> str:
