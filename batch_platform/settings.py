@@ -99,7 +99,9 @@ class Settings(BaseSettings):
     oidc_prompt: str | None = Field(None, validation_alias="OIDC_PROMPT")
     oidc_roles_claim: str = Field("cognito:groups", validation_alias="OIDC_ROLES_CLAIM")
     """A claim, or the dotted path to one within others."""
-    oidc_roles_map: Json[dict[str, list[str]]] = Field({}, validate_default=False, validation_alias="OIDC_ROLES_MAP")
+    oidc_roles_map: Json[dict[str, list[Literal["viewer", "operator", "approver", "administrator"]]]] = Field(
+        {}, validate_default=False, validation_alias="OIDC_ROLES_MAP"
+    )
     """The roles of each group, as JSON; without it groups are named like roles."""
     oidc_roles_minutes: PositiveInt = Field(60, validation_alias="OIDC_ROLES_MINUTES")
     """How long a session may act by the roles it was given before they are read again."""
