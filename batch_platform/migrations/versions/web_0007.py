@@ -5,7 +5,7 @@ from __future__ import annotations
 from batch_platform.migrations.script import execute_file_beside
 
 revision = "web_0007"
-down_revision = "web_0006"
+down_revision = "operations_0007"
 branch_labels = None
 depends_on = None
 
