@@ -37,6 +37,24 @@ def connection(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**body, **changes}.items() if name not in ("projectId", "externalId")}
 
 
+def test_a_change_of_what_has_changed_meanwhile_is_refused(client: httpx.Client, body: dict[str, Any]) -> None:
+    path = f"/api/projects/{body['projectId']}"
+    created = client.post("/api/projects", json=body).headers["etag"]
+    seen = client.get(path).headers["etag"]
+    assert seen == created
+    first = client.put(path, json=connection(body, name="Acme 2"), headers={"If-Match": seen})
+    assert (first.status_code, first.headers["etag"]) == (200, client.get(path).headers["etag"])
+    late = client.put(path, json=connection(body, name="Acme 3"), headers={"If-Match": seen})
+    assert (late.status_code, late.json()["type"], late.json()["field"]) == (
+        409,
+        "/problems/project-changed",
+        "If-Match",
+    )
+    assert client.get(path).json()["data"]["name"] == "Acme 2"
+    assert client.put(path, json=connection(body), headers={"If-Match": "x"}).status_code == 422
+    assert client.put(path, json=connection(body, name="Acme 3")).status_code == 200
+
+
 def test_a_project_lives(client: httpx.Client, body: dict[str, Any], audit_rows: Callable[[str], Any]) -> None:
     name = body["projectId"]
     created = client.post("/api/projects", json=body)

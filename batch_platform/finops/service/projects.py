@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -82,17 +83,36 @@ def create_project(
             _record_change(session, None, connection, record)
 
 
+def revision(connection: Connection) -> str:
+    """Names what is told of a connection: another one has another; of the external id only whether there is one."""
+    told = replace(connection, external_id=None if connection.external_id is None else "")
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
 def change_project(
-    context: FinopsContext, connection: Connection, *, keep_external_id: bool = False, record: Record = unrecorded
+    context: FinopsContext,
+    connection: Connection,
+    *,
+    keep_external_id: bool = False,
+    seen: str | None = None,
+    record: Record = unrecorded,
 ) -> Connection:
     """Replace a connection; what it is now. `keep_external_id`: the stored one stays while the role is the same.
 
     Its months are read again when the place is another one, and computed again when the account scope is. Raises
-    `NotFound`, `InvalidInput` naming the field, or `Conflict` when it would have accounts that are another's by now.
+    `NotFound`, `InvalidInput` naming the field, or `Conflict` when it would have accounts that are another's by now,
+    or is no longer what was `seen`, a revision.
     """
     with context.store.transaction() as session:
         session.lock_projects()
         before = session.project(connection.project_id)
+        if seen is not None and seen != revision(before):
+            raise Conflict(
+                "project-changed",
+                "project {project} has changed since it was seen: look at it again",
+                project=connection.project_id,
+                field="If-Match",
+            )
         if keep_external_id and connection.role_arn == before.role_arn:
             connection = replace(connection, external_id=before.external_id)
         _check(connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
 
 from batch_platform.core.surfaces import writes
@@ -21,6 +21,16 @@ router = APIRouter(prefix="/api/projects", tags=["finops"])
 
 ROLE: Final = "arn:aws:iam::123456789012:role/reader"
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", examples=["123456789012"])]
+
+
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        pattern=r'^"[0-9a-f]{16}"$',
+        description="The ETag of what was seen; left out, whatever stands there is replaced. Anything newer: 409.",
+    ),
+]
 
 
 class ConnectionRequest(StrictModel):
@@ -70,19 +80,27 @@ def create_project(
     with wire_names():
         service.create_project(context, project, record=record)
     response.headers["Location"] = f"/api/projects/{project.project_id}"
+    response.headers["ETag"] = _etag(project)
     return Envelope(data=ProjectAnswer.of(project), message=f"project {project.project_id} is added")
 
 
 @router.get("/{projectId:name}", dependencies=READ, responses=documented(404))
-def show_project(project_id: ProjectId, context: Context) -> Envelope[ProjectAnswer]:
-    """One project."""
-    return Envelope(data=ProjectAnswer.of(context.connection(project_id)))
+def show_project(project_id: ProjectId, response: Response, context: Context) -> Envelope[ProjectAnswer]:
+    """One project. Its ETag goes into the If-Match of a change."""
+    project = context.connection(project_id)
+    response.headers["ETag"] = _etag(project)
+    return Envelope(data=ProjectAnswer.of(project))
 
 
 @router.put("/{projectId:name}", dependencies=WRITE, responses=documented(404, 409))
 @writes(CHANGE)
 def change_project(
-    project_id: ProjectId, body: ConnectionRequest, context: Context, record: RecordOf
+    project_id: ProjectId,
+    body: ConnectionRequest,
+    response: Response,
+    context: Context,
+    record: RecordOf,
+    if_match: IfMatch = None,
 ) -> Envelope[ProjectAnswer]:
     """Replace a project's connection.
 
@@ -91,7 +109,14 @@ def change_project(
     """
     keep = "external_id" not in body.model_fields_set
     with wire_names():
-        project = service.change_project(context, body.connection(project_id), keep_external_id=keep, record=record)
+        project = service.change_project(
+            context,
+            body.connection(project_id),
+            keep_external_id=keep,
+            seen=None if if_match is None else if_match.strip('"'),
+            record=record,
+        )
+    response.headers["ETag"] = _etag(project)
     return Envelope(data=ProjectAnswer.of(project))
 
 
@@ -121,3 +146,7 @@ def disable_project(project_id: ProjectId, context: Context, record: RecordOf) -
 def try_project(project_id: ProjectId, context: Context) -> Envelope[TestAnswer]:
     """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
     return Envelope(data=TestAnswer.of_steps(project_id, service.test_project(context, project_id)))
+
+
+def _etag(project: Connection) -> str:
+    return f'"{service.revision(project)}"'

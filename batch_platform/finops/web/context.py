@@ -88,7 +88,7 @@ def wire_names() -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        if error.field is not None:
+        if error.field is not None and error.field.isidentifier():  # no header
             error.field = to_camel(error.field)
         raise
 
