@@ -97,7 +97,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         operations = _operations_context(settings, context, workspace)
         around = AppContext(settings, context, operations, build_templates(), stack)
         states = {name: room.open_state(around) for name, room in rooms.items()}
-        monitor = _monitor(settings, operations, stack)
+        probes = _probes(settings, context, workspace)
+        monitor = _monitor(settings, operations, probes, stack)
         app = build_app(
             context,
             parts=[
@@ -105,7 +106,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
                 *(room.part for room in rooms.values()),
                 _dagster_part(workspace, operations.registry),
             ],
-            ready=_probes(settings, context, workspace),
+            ready=probes,
             grants=build_grants(),
             lifespan=_lifespan(stack.pop_all(), monitor),
         )
@@ -176,37 +177,48 @@ def _operations_context(
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.queue import QueueRunner
     from batch_platform.operations.dagster.storage import DagsterInstanceStorage
+    from batch_platform.operations.dagster.triggers import DagsterTriggers
     from batch_platform.registry import build_gauges, build_registry
 
     registry = build_registry(settings)
     storage = DagsterInstanceStorage(workspace.instance, registry)
     runner = QueueRunner(workspace)
-    return OperationsContext(context.pool, context.clock, registry, storage, runner, build_gauges())
+    triggers = DagsterTriggers(workspace)
+    return OperationsContext(context.pool, context.clock, registry, storage, runner, build_gauges(), triggers)
 
 
-def _monitor(settings: Settings, operations: OperationsContext, stack: ExitStack) -> Monitor:
+def _monitor(
+    settings: Settings, operations: OperationsContext, probes: Mapping[str, Callable[[], None]], stack: ExitStack
+) -> Monitor:
     """With connections of its own: it must not wait for those of a busy web."""
+    from batch_platform.operations.health import Rounds
     from batch_platform.operations.monitor import Monitor, MonitorOptions
     from batch_platform.operations.notify import destinations
-    from batch_platform.registry import build_rules
+    from batch_platform.registry import build_rules, build_workers
 
     database = settings.database()
     pool = postgres.open_pool(database, application_name="batch-platform monitor", max_size=3)
     stack.callback(pool.close)
     to = destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
-    options = MonitorOptions(destinations=to, rules=build_rules(), heartbeat_url=_plain(settings.heartbeat_url))
+    options = MonitorOptions(
+        destinations=to,
+        rules=build_rules(),
+        heartbeat_url=_plain(settings.heartbeat_url),
+        rounds=Rounds(probes, [worker.name for worker in build_workers()]),
+    )
     return Monitor(replace(operations, pool=pool), options)
 
 
 def _operations_part(cards: Sequence[DashboardCard]) -> Part:
-    from batch_platform.operations.web import api, pages
+    from batch_platform.operations.web import api, health, pages, pauses
     from batch_platform.web.app import Part
 
     return Part(
-        routers=(api.router, api.metrics_router),
+        routers=(api.router, pauses.router, health.router, api.metrics_router),
         pages=(pages.build_pages(cards),),
         navigation=pages.NAVIGATION,
         package="batch_platform.operations.web",
+        banner=pauses.banner,
     )
 
 

@@ -51,8 +51,9 @@ small_job = dg.define_asset_job("small_job", [small])
 
 
 @dg.schedule(job=counting, cron_schedule="0 0 1 1 *")
-def yearly() -> dg.SkipReason:
-    return dg.SkipReason("never")
+def yearly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    at = context.scheduled_execution_time.isoformat()
+    return dg.RunRequest(run_config={"ops": {"count": {"config": {"rows": 1}}}}, tags={"site/at": at})
 
 
 @dg.sensor(job=counting)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from batch_platform.cli.pauses import pauses_app
+from batch_platform.cli.triggers import triggers_app
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.core.surfaces import writes
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 jobs_app = typer.Typer()
 letters_app = typer.Typer(no_args_is_help=True, help="Runs that failed until their attempts were used.")
 jobs_app.add_typer(letters_app, name="dead-letters")
+jobs_app.add_typer(triggers_app, name="triggers")
+jobs_app.add_typer(pauses_app, name="pauses")
 
 JobName = Annotated[str, typer.Argument(metavar="NAME", help="The job's name or id; see `jobs list`.")]
 LetterId = Annotated[str, typer.Argument(metavar="ID", help="The dead letter; see `jobs dead-letters list`.")]
@@ -239,6 +243,22 @@ def incidents(
     ]
     answers = [written(IncidentAnswer.of(incident)) for incident in listed]
     print_answer(rows, answers, as_json=as_json, empty="nothing is wrong")
+
+
+@jobs_app.command("health")
+def show_health(as_json: Json = False) -> None:
+    """Show every part of the platform with its last sign of life."""
+    from batch_platform.operations import health
+    from batch_platform.operations.web.schemas import ComponentAnswer, written
+
+    with operations_opened() as operations:
+        now = operations.clock()
+        answers = [ComponentAnswer.of(each, state=each.state(now)) for each in health.components(operations.pool)]
+    rows = [
+        {"part": answer.name, "state": answer.state, "last sign of life": answer.alive_at, "error": answer.error}
+        for answer in answers
+    ]
+    print_answer(rows, [written(answer) for answer in answers], as_json=as_json, empty="no monitor has looked yet")
 
 
 @jobs_app.command("monitor")

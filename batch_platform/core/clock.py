@@ -16,11 +16,31 @@ BUSINESS_ZONE = ZoneInfo("Asia/Tokyo")
 
 # Years that calendars of a business hold: the month after 9999-12 overflows.
 _DAY: Final = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}")
+_MOMENT: Final = re.compile(
+    r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+_MOMENT_FORMAT: Final = Message(
+    "moment-format", "a moment is written YYYY-MM-DDTHH:MM, in Japan Standard Time unless it names an offset"
+)
 
 
 def utc_now() -> datetime:
     """The present, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def parse_moment(text: str) -> datetime:
+    """A moment written YYYY-MM-DDTHH:MM, with seconds or an offset where it has them; without one it is Japan's.
+
+    Raises `ValueError` for any other.
+    """
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(_MOMENT_FORMAT)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_MOMENT_FORMAT) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=BUSINESS_ZONE)
 
 
 def parse_day(text: str) -> date:

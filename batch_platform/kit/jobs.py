@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any, Final
 import dagster as dg
 
 from batch_platform.core.clock import BUSINESS_ZONE, utc_now
+from batch_platform.core.failures import PlatformError
 from batch_platform.kit import dry_runs
-from batch_platform.operations import model
+from batch_platform.operations import model, pauses
 from batch_platform.operations.model import DRY_RUN_SUFFIX, JobParameters, Launch
 from batch_platform.resources.failures import dagster_failures
 
@@ -237,13 +238,19 @@ def _schedule(entry: model.Job, schedule: Schedule, target: DagsterJob) -> dg.Sc
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         with dagster_failures():
             at = context.scheduled_execution_time
-            requests = [
-                _run_request(entry, request, context, at, {target.name})
-                for request in schedule.asks(Tick(at, entry.domain, context))
-            ]
+            pool = context.resources.postgres.pool()
+            pause = pauses.hold(pool, job=entry.name, trigger=schedule.name, due_at=at, now=utc_now())
+            requests = (
+                []
+                if pause
+                else [
+                    _run_request(entry, request, context, at, {target.name})
+                    for request in schedule.asks(Tick(at, entry.domain, context))
+                ]
+            )
         yield from requests
         if not requests:
-            yield dg.SkipReason("nothing to do")
+            yield dg.SkipReason(pause.sentence if pause else "nothing to do")
 
     return dg.ScheduleDefinition(
         name=schedule.name,
@@ -263,7 +270,10 @@ def _sensor(entry: model.Job, sensor: Sensor, targets: Sequence[DagsterJob]) -> 
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with dagster_failures():
             at = utc_now()
-            look = sensor.looks(Tick(at, entry.domain, context))
+            pause = _pause(context, at)
+            # its cursor stays, so that it finds afterwards what came meanwhile
+            look = Look(reason=pause.sentence, cursor=context.cursor) if pause else None
+            look = look or sensor.looks(Tick(at, entry.domain, context))
             requests = [_run_request(entry, request, context, at, names) for request in look.requests]
         return dg.SensorResult(
             run_requests=requests,
@@ -280,6 +290,15 @@ def _sensor(entry: model.Job, sensor: Sensor, targets: Sequence[DagsterJob]) -> 
         evaluation_fn=evaluate,
         required_resource_keys={entry.domain, "postgres"},
     )
+
+
+def _pause(context: dg.SensorEvaluationContext, at: datetime) -> pauses.Pause | None:
+    """The pause of this moment; None too while PostgreSQL is away: money does not wait for that."""
+    try:
+        return pauses.active(context.resources.postgres.pool(), at)
+    except PlatformError as error:
+        context.log.warning(f"whether there is a pause cannot be read: {error.message}")
+        return None
 
 
 def _run_request(

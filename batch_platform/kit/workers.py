@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import NotFound
 from batch_platform.core.terminal import print_json, print_rows
 from batch_platform.kit.options import Json
@@ -30,9 +31,10 @@ SILENT_AFTER: Final = 60.0
 class Life:
     """What a worker lives by: it waits here between its rounds, and ends when it is told to."""
 
-    def __init__(self, heartbeat: Path | None = None) -> None:
+    def __init__(self, heartbeat: Path | None = None, tell: Callable[[], None] = lambda: None) -> None:
         self._stop = threading.Event()
         self._heartbeat = heartbeat
+        self._tell = tell
         self.alive()
 
     def alive(self) -> None:
@@ -40,6 +42,7 @@ class Life:
         if self._heartbeat is not None:
             self._heartbeat.parent.mkdir(parents=True, exist_ok=True)
             self._heartbeat.touch()
+        self._tell()
 
     def wait(self, seconds: float) -> bool:
         """Wait for the next round, at most half a minute; whether to end instead."""
@@ -100,9 +103,12 @@ def commands(workers: Callable[[], Sequence[Worker]], load_settings: Callable[[]
         worker = next((declared for declared in workers() if name in (declared.name, declared.id)), None)
         if worker is None:
             raise NotFound("unknown-worker", "no worker {name}; see `batch-platform workers list`", name=name)
-        life = Life(heartbeat)
+        from batch_platform.operations.health import WorkerSigns
+
+        settings = load_settings()
+        life = Life(heartbeat, WorkerSigns(settings.database(), worker.name, utc_now))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, life.end)
-        worker.run(load_settings(), life)
+        worker.run(settings, life)
 
     return app

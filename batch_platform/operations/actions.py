@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from batch_platform.core.audit import Log
@@ -19,17 +20,27 @@ from batch_platform.core.failures import (
     TransientFailure,
 )
 from batch_platform.core.postgres import Connection
-from batch_platform.operations import service
+from batch_platform.operations import pauses, service, triggers
 from batch_platform.operations.backfills import BACKFILL, CANCEL_BACKFILL
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster.launch import RunResult
-from batch_platform.operations.model import DeadLetter, JobParameters, Run, RunStatus
+from batch_platform.operations.model import DeadLetter, JobParameters, Run, RunStatus, Sensor
+from batch_platform.operations.pauses import Pause
 
 EXECUTE: Final = "job.execute"
 CANCEL: Final = "run.cancel"
 RETRY: Final = "dead-letter.retry"
 DISCARD: Final = "dead-letter.discard"
-ACTIONS: Final = (EXECUTE, CANCEL, RETRY, DISCARD, BACKFILL, CANCEL_BACKFILL)
+START_SCHEDULE: Final = "dagster-schedule.start"
+STOP_SCHEDULE: Final = "dagster-schedule.stop"
+START_SENSOR: Final = "dagster-sensor.start"
+STOP_SENSOR: Final = "dagster-sensor.stop"
+BEGIN_PAUSE: Final = "pause.begin"
+END_PAUSE: Final = "pause.end"
+STARTS: Final = (START_SCHEDULE, START_SENSOR)
+STOPS: Final = (STOP_SCHEDULE, STOP_SENSOR)
+"""As Dagster's own switch leaves them: whoever looks for a trigger finds all of it."""
+ACTIONS: Final = (EXECUTE, CANCEL, RETRY, DISCARD, BACKFILL, CANCEL_BACKFILL, *STARTS, *STOPS, BEGIN_PAUSE, END_PAUSE)
 """By their names in the log."""
 
 _FAILURES: Final[Mapping[str, type[PlatformError]]] = {
@@ -108,6 +119,41 @@ def discard(ctx: OperationsContext, log: Log, letter_id: str, *, version: int, r
         log.record(connection, DISCARD, letter_id, brief(before), brief(after))
 
     return service.discard_dead_letter(ctx, letter_id, version=version, reason=reason, by=log.who, trail=trail)
+
+
+def switch(ctx: OperationsContext, log: Log, name: str, trigger: str, *, on: bool, reason: str) -> None:
+    """Switch a job's schedule or sensor on or off in Dagster. Raises as `triggers.switchable` and Dagster do."""
+    chosen = triggers.switchable(ctx, name, trigger, on=on, reason=reason)
+    what = (STARTS if on else STOPS)[isinstance(chosen, Sensor)]
+    with log.intent(what, trigger, {"running": not on}) as intent:
+        triggers.switch(ctx, trigger, on=on)
+        intent.after = {"running": on, "jobName": name, "reason": reason.strip()}
+
+
+def begin_pause(ctx: OperationsContext, log: Log, *, until: datetime, reason: str) -> Pause:
+    """Let nothing start by itself until then. Raises as `pauses.begin` does."""
+
+    def trail(connection: Connection, _before: Pause | None, pause: Pause) -> None:
+        log.record(connection, BEGIN_PAUSE, str(pause.id), None, _brief_pause(pause))
+
+    return pauses.begin(ctx.pool, until=until, reason=reason, by=log.who, now=ctx.clock(), trail=trail)
+
+
+def end_pause(ctx: OperationsContext, log: Log, pause_id: int, *, reason: str) -> Pause:
+    """End a pause before its time. Raises as `pauses.end` does."""
+
+    def trail(connection: Connection, before: Pause | None, after: Pause) -> None:
+        log.record(connection, END_PAUSE, str(after.id), _brief_pause(before or after), _brief_pause(after))
+
+    return pauses.end(ctx.pool, pause_id, reason=reason, by=log.who, now=ctx.clock(), trail=trail)
+
+
+def _brief_pause(pause: Pause) -> dict[str, Any]:
+    return {
+        "reason": pause.end_reason or pause.reason,
+        "beginsAt": pause.begins_at.isoformat(),
+        "endsAt": (pause.ended_at or pause.ends_at).isoformat(),
+    }
 
 
 def brief(what: Run | DeadLetter) -> dict[str, Any]:

@@ -101,13 +101,18 @@ RULES: Final = (
         parameters={"kind": "schedule"},
     ),
     Rule("sensor-stopped", Severity.WARNING, _SQL["rule_stopped"], "it runs again", parameters={"kind": "sensor"}),
+    Rule("trigger-off", Severity.CRITICAL, _SQL["rule_off"], "it is on again"),
     Rule("missed-run", Severity.CRITICAL, _SQL["rule_missed"], "it runs by its schedule again"),
+    Rule("pause-not-caught-up", Severity.CRITICAL, _SQL["rule_not_caught_up"], "it was caught up"),
+    Rule("component-dead", Severity.CRITICAL, _SQL["rule_dead"], "it answers again"),
+    Rule("unwatched", Severity.WARNING, _SQL["rule_unwatched"], "it is watched again", notice=True),
     Rule("bad-calendar", Severity.CRITICAL, _SQL["rule_bad_calendar"], "its calendar is read again"),
     Rule("sensor-lag", Severity.CRITICAL, _SQL["rule_sensor_lag"], "it looks again"),
 )
 """The specs' rules: failure, longer than its limit, backlog over 1,000, and what should have happened and did not.
 
-What is stopped in Dagster is told at once, as a warning; that hides nothing: what it misses is critical as ever.
+What is stopped in Dagster is told at once, as a warning, and as critical once that lasts where it matters; what it
+misses is critical as ever.
 """
 
 

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from batch_platform.core.postgres import Pool
     from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Registry
-    from batch_platform.operations.runner import DagsterStorage, Runner
+    from batch_platform.operations.runner import DagsterStorage, Runner, Triggers
 
 
 @dataclass(frozen=True)
 class OperationsContext:
     """`runner` is None where runs cannot be started: a scrape, a monitor without a workspace.
 
-    `gauges` are what domains add to the metrics.
+    `triggers` is None where Dagster's code locations are not open. `gauges` are what domains add to the metrics.
     """
 
     pool: Pool
@@ -28,6 +28,7 @@ class OperationsContext:
     dagster: DagsterStorage
     runner: Runner | None = None
     gauges: tuple[Gauge, ...] = ()
+    triggers: Triggers | None = None
 
     @property
     def store(self) -> OperationsStore:

@@ -35,6 +35,9 @@ DRY_RUN_SUFFIX: Final = "_dry_run"
 """A dry run is a Dagster job of its own, named after the real one."""
 
 HOUR: Final = timedelta(hours=1)
+DEADLINE: Final = timedelta(minutes=5)
+"""Of a job that declares none of its own."""
+OFF_LIMIT: Final = timedelta(minutes=30)
 
 
 class RunStatus(StrEnum):
@@ -159,8 +162,13 @@ class Job:
     sensor: Sensor | None = None
     retry: RetryConfig = STANDARD_RETRY
     max_duration: timedelta = HOUR
-    deadline: timedelta = timedelta(minutes=5)
+    deadline: timedelta = DEADLINE
     """How long after its due moment a run may be asked for before somebody is told."""
+
+    @property
+    def off_limit(self) -> timedelta | None:
+        """How long what starts it may be off before that is critical; None for one of little haste."""
+        return OFF_LIMIT if self.critical or self.deadline != DEADLINE else None
 
     @property
     def triggers(self) -> tuple[Schedule | Sensor, ...]:
@@ -383,7 +391,7 @@ class JobOverview:
     open_dead_letters: int
     missing: tuple[Missing, ...] = ()
     triggers_running: Mapping[str, bool] = field(default_factory=dict)
-    """Whether Dagster runs each schedule and sensor that is switched on and was seen."""
+    """Whether Dagster runs each schedule and sensor that it knows."""
 
     @property
     def stopped(self) -> bool:

@@ -17,9 +17,10 @@ import structlog
 
 from batch_platform.core.logs import in_one_line
 from batch_platform.core.retry import Below
-from batch_platform.operations import alerts, backfills, deadlines, ledger, notify, retention, service
+from batch_platform.operations import alerts, backfills, deadlines, ledger, notify, pauses, retention, service
 from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.context import OperationsContext
+from batch_platform.operations.health import Rounds
 from batch_platform.operations.notify import Destination
 
 EVERY_SECONDS: Final = 5.0
@@ -32,12 +33,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class MonitorOptions:
-    """What a monitor is to do: whom to tell, by which rules, and how long Dagster keeps its runs."""
+    """What a monitor is to do: whom to tell, by which rules, whose signs of life it takes, how long runs stay."""
 
     destinations: Sequence[Destination] = ()
     rules: Sequence[Rule] = RULES
     heartbeat_url: str | None = None
     heartbeat_every: timedelta = timedelta(minutes=1)
+    rounds: Rounds | None = None
     keep_runs: timedelta = retention.KEEP_RUNS
     random: Below = random.randrange
 
@@ -88,6 +90,8 @@ class Monitor:
             ("go on with backfills", lambda: backfills.advance_all(ctx)),
             ("retry forgotten runs", self._retry_forgotten),
             ("judge deadlines", lambda: deadlines.judge(ctx)),
+            ("catch up after pauses", lambda: pauses.catch_up(ctx)),
+            ("signs of life", self._make_rounds),
             ("measure queues", self._measure),
             ("close unknown rules", lambda: alerts.close_unknown(ctx.pool, options.rules, now=ctx.clock())),
             *((f"rule {rule.name}", self._judging(rule)) for rule in options.rules),
@@ -98,6 +102,10 @@ class Monitor:
     def _register(self) -> None:
         with self._ctx.store.transaction() as session:
             session.save_jobs(list(self._ctx.registry), now=self._ctx.clock())
+
+    def _make_rounds(self) -> None:
+        if self._options.rounds is not None:
+            self._options.rounds.make(self._ctx.pool, self._ctx.clock)
 
     def _retry_forgotten(self) -> None:
         if self._ctx.runner is not None:

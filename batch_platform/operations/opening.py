@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from batch_platform.core.terminal import showing
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_operations(
-    settings: Settings, *, runs: bool = False, launcher: Launcher | None = None
+    settings: Settings, *, runs: bool = False, switches: bool = False, launcher: Launcher | None = None
 ) -> Iterator[OperationsContext]:
     """The context of this process, its connections closed at the end; with `runs` jobs are run in it, by a `launcher`
-    of the caller's if it has one."""
+    of the caller's if it has one, with `switches` it asks Dagster's code server for schedules and sensors."""
     from batch_platform.core import postgres
     from batch_platform.core.clock import utc_now
     from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.launch import InProcessRunner, open_instance
     from batch_platform.operations.dagster.storage import DagsterInstanceStorage
+    from batch_platform.operations.dagster.triggers import DagsterTriggers
+    from batch_platform.operations.dagster.workspace import open_workspace
 
     database = settings.database()
     registry = platform.given().registry(settings)
@@ -37,8 +39,9 @@ def open_operations(
     if launcher:
         launcher.end_dead_runs()
         runner = InProcessRunner(launcher)
-    pool = postgres.open_pool(database, application_name="batch-platform jobs")
-    try:
-        yield OperationsContext(pool, utc_now, registry, DagsterInstanceStorage(instance, registry), runner)
-    finally:
-        pool.close()
+    storage = DagsterInstanceStorage(instance, registry)
+    with ExitStack() as stack:
+        triggers = DagsterTriggers(open_workspace(stack)) if switches else None
+        pool = postgres.open_pool(database, application_name="batch-platform jobs")
+        stack.callback(pool.close)
+        yield OperationsContext(pool, utc_now, registry, storage, runner, triggers=triggers)

@@ -31,6 +31,18 @@ class Runner(Protocol):
         ...
 
 
+class Triggers(Protocol):
+    """Dagster's schedules and sensors: switched on and off, and asked what they would launch."""
+
+    def switch(self, trigger: str, *, on: bool) -> None:
+        """Raises `NotFound` for a name that Dagster does not know, `TransientFailure` while it does not answer."""
+        ...
+
+    def launches(self, schedule: str, at: datetime) -> list[Launch]:
+        """What the schedule asks for at a moment, evaluated anew. Raises as `switch` does."""
+        ...
+
+
 @dataclass(frozen=True)
 class Facts:
     """What Dagster alone knows of a run."""

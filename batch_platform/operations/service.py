@@ -18,7 +18,13 @@ import structlog
 from pydantic import ValidationError
 
 from batch_platform.core import cursors
-from batch_platform.core.failures import Conflict, InvalidInput, PermanentFailure, PlatformError, TransientFailure
+from batch_platform.core.failures import (
+    Conflict,
+    InvalidInput,
+    PermanentFailure,
+    PlatformError,
+    TransientFailure,
+)
 from batch_platform.core.postgres import Connection
 from batch_platform.core.validation import refusal_of
 from batch_platform.operations import ledger

@@ -161,6 +161,7 @@ class Session(BaseSession):
             ids=[job.id for job in jobs],
             max_durations=[job.max_duration for job in jobs],
             graces=[job.deadline for job in jobs],
+            off_limits=[job.off_limit for job in jobs],
             now=now,
         )
         self._run("retire_jobs", names=[job.name for job in jobs], now=now)
@@ -208,6 +209,9 @@ class Session(BaseSession):
         rows = self._rows("triggers", now=now, horizon=horizon)
         return [(row["job"], row["name"], row["since"]) for row in rows]
 
+    def save_switch(self, trigger: str, *, running: bool, now: datetime) -> None:
+        self._run("save_switch", name=trigger, running=running, now=now)
+
     def save_triggers(
         self, states: Mapping[tuple[str, str], TriggerState], *, now: datetime, horizon: datetime
     ) -> None:
@@ -220,6 +224,7 @@ class Session(BaseSession):
             running=[state.running for state in states.values()],
             good_ats=[max(good[key], default=None) for key in states],
             errors=[state.error for state in states.values()],
+            now=now,
         )
         met = [(job, name, at) for (job, name), ats in good.items() for at in ats]
         self._run(

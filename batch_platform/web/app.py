@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,7 +36,7 @@ from batch_platform.web.api.head import HeadMiddleware
 from batch_platform.web.api.idempotency import IdempotencyMiddleware
 from batch_platform.web.api.media import MediaMiddleware
 from batch_platform.web.api.refusals import forbidden
-from batch_platform.web.console import Console, NavItem
+from batch_platform.web.console import Banner, Console, NavItem
 from batch_platform.web.context import WebContext
 from batch_platform.web.i18n import LanguageMiddleware
 from batch_platform.web.openapi import DocumentedApp, operation_id
@@ -66,7 +66,8 @@ class Part:
     Every route declares `requires(...)`, those of `opened` paths `public()`: nobody needs to be signed in for them.
     Of these, `linked` ones are written to from anywhere, by a signed link that is itself the permission.
     A mounted app at `/name` is for those with `name:read`; what they may do in it is its own to say. `guests` are
-    people whom the package knows by itself, by the kind of their subjects.
+    people whom the package knows by itself, by the kind of their subjects. `banner` stands on every page of the
+    console while it says something.
     """
 
     routers: Sequence[APIRouter] = ()
@@ -77,6 +78,7 @@ class Part:
     opened: frozenset[str] = frozenset()
     linked: frozenset[str] = frozenset()
     guests: Mapping[str, Guests] = field(default_factory=dict)
+    banner: Callable[[Request], Banner | None] | None = None
 
 
 def build_app(
@@ -96,6 +98,7 @@ def build_app(
         packages=list(dict.fromkeys([*_OWN_PACKAGES, *packages])),
         navigation=[*access_pages.NAVIGATION, *(item for part in parts for item in part.navigation)],
         environment=context.environment,
+        banners=[part.banner for part in parts if part.banner],
     )
     provider = Provider(context.oidc, clock=context.clock) if context.oidc else None
     sessions = Sessions(context, Confirmations(context, provider) if provider else None)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -84,6 +85,14 @@ class NavItem:
     order: int
 
 
+@dataclass(frozen=True)
+class Banner:
+    """What everybody must know now, in the reader's language, and the page that has more of it."""
+
+    text: str
+    path: str
+
+
 class Visitor(Protocol):
     """What the layout shows of whoever is signed in: an `access.model.Principal`."""
 
@@ -100,8 +109,16 @@ class Console:
     Raises `ValueError` when two packages bring a template of the same name.
     """
 
-    def __init__(self, *, packages: Sequence[str], navigation: Sequence[NavItem], environment: str) -> None:
+    def __init__(
+        self,
+        *,
+        packages: Sequence[str],
+        navigation: Sequence[NavItem],
+        environment: str,
+        banners: Sequence[Callable[[Request], Banner | None]] = (),
+    ) -> None:
         self.environment = environment
+        self._banners = banners
         self.languages = i18n.load(packages)
         self.static = Static()
         self._navigation = sorted(navigation, key=lambda item: item.order)
@@ -132,8 +149,17 @@ class Console:
             "url_with": lambda **changes: url_with(request, **changes),
         }
         with i18n.speaking(language):
+            context["banners"] = self._shown(request) if principal else []
             context["m"] = self.templates.get_template("macros.html").make_module(context)
             return self.templates.get_template(template).render({**context, "flash": None, **values})
+
+    def _shown(self, request: Request) -> list[Banner]:
+        """A fragment brings none: it stands in a page that has them. Nor does what cannot be asked hide the page."""
+        shown = []
+        for banner in () if "hx-request" in request.headers else self._banners:
+            with suppress(PlatformError):
+                shown.append(banner(request))
+        return [banner for banner in shown if banner is not None]
 
 
 def render(request: Request, template: str, /, *, status: int | None = None, **values: Any) -> HTMLResponse:

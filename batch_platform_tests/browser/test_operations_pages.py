@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from batch_platform.core.audit import Log
-from batch_platform.core.clock import utc_now
+from batch_platform.core.clock import BUSINESS_ZONE, utc_now
 from batch_platform.core.failures import TransientFailure
 from batch_platform.operations import backfills, service
 from batch_platform.operations.monitor import Monitor, MonitorOptions
@@ -92,6 +92,8 @@ def test_pages_fit_their_window(sign_in: SignIn, rig: Rig, language: str) -> Non
         f"/console/dead-letters/{letter.id}",
         "/console/incidents",
         "/console/incidents?resolved=true",
+        "/console/pauses",
+        "/console/health",
     ):
         page.goto(path)
         page.wait_for_load_state("networkidle")
@@ -270,3 +272,38 @@ def test_a_dead_letter_is_discarded_once(sign_in: SignIn, rig: Rig) -> None:
     expect(page.get_by_text("was changed meanwhile")).to_be_visible()
     expect(page.get_by_text("local:somebody")).to_be_visible()
     expect(page.get_by_role("button", name="Discard")).to_have_count(0)
+
+
+def test_a_schedule_is_switched_off_with_a_reason_and_on_again(sign_in: SignIn, rig: Rig) -> None:
+    page = sign_in("operator")
+    page.goto("/console/jobs/web-count")
+    row = page.get_by_role("region", name="Schedules and sensors").get_by_role("row", name="web_count_schedule")
+    for button, badge in (("Switch off", "Off"), ("Switch on", "On")):
+        row.get_by_role("button", name=button).click()
+        dialog = page.get_by_role("dialog", name="web_count_schedule")
+        dialog.get_by_label("Reason").fill("the supplier is closed")
+        dialog.get_by_role("button", name=button).click()
+        expect(row.locator(".badge")).to_have_text(badge)
+    row.get_by_role("link", name="Who switched it").click()
+    page.wait_for_url("**/console/audit?target=web_count_schedule")
+
+
+def test_a_maintenance_window_stands_on_every_page_until_it_ends(sign_in: SignIn, rig: Rig) -> None:
+    page = sign_in("operator")
+    page.goto("/console/pauses")
+    page.get_by_label("Until").fill(f"{utc_now().astimezone(BUSINESS_ZONE) + timedelta(hours=2):%Y-%m-%dT%H:%M}")
+    page.get_by_label("Reason").fill("the database gets a new version")
+    page.get_by_role("button", name="Pause everything").click()
+    banner = page.get_by_role("link", name="Schedules and sensors are paused until")
+    for path in ("/console", "/console/jobs/web-sweep", "/console/pauses"):
+        page.goto(path)
+        expect(banner).to_contain_text("the database gets a new version (local:operator)")
+        for width in in_both_widths(page):
+            assert overflow(page) == 0, (path, width)
+    page.get_by_role("button", name="End the pause now").click()
+    dialog = page.get_by_role("dialog", name="End the pause now")
+    dialog.get_by_label("Reason").fill("done early")
+    dialog.get_by_role("button", name="End the pause now").click()
+    expect(page.get_by_text("The pause is over")).to_be_visible()
+    expect(banner).to_have_count(0)
+    expect(page.get_by_role("row", name="the database gets a new version")).to_contain_text("done early")

@@ -67,7 +67,7 @@ def looked(btc: BtcResource, instance: dg.DagsterInstance) -> list[dg.RunRequest
     with (
         dg.partition_loading_context(dynamic_partitions_store=instance),
         dg.build_sensor_context(
-            instance=instance, resources={"btc": btc, "postgres": None}, repository_def=repository()
+            instance=instance, resources={"btc": btc, "postgres": btc.postgres}, repository_def=repository()
         ) as context,
     ):
         tick = repository().get_sensor_def("btc_batch_sensor").evaluate_tick(context)
@@ -240,8 +240,11 @@ def test_the_schedule_follows_the_settings(clean_environment: None, settings: Se
     assert isinstance(schedule, dg.ScheduleDefinition)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 9 1 * *", "Asia/Tokyo")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
-    context = dg.build_schedule_context(scheduled_execution_time=datetime.fromisoformat(TICK))
-    [request] = schedule.evaluate_tick(context).run_requests or []
+    resources = {"btc": None, "postgres": build_resources(monthly)["postgres"]}
+    with dg.build_schedule_context(
+        scheduled_execution_time=datetime.fromisoformat(TICK), resources=resources
+    ) as context:
+        [request] = schedule.evaluate_tick(context).run_requests or []
     assert request.run_key == TICK
     assert request.run_config == {"ops": {"plan_recurring_batch": {"config": {"scheduled_at": TICK}}}}
     assert build_registry(monthly).get("btc-recurring").triggers

@@ -14,7 +14,10 @@ from batch_platform.settings import Settings
 from batch_platform_tests.databases import empty_database, of_dagster
 from batch_platform_tests.operations.world import OUTCOMES, World, build
 
-TABLES = "jobs, triggers, due_moments, job_runs, dead_letters, incidents, notifications, queues, marks"
+TABLES = (
+    "jobs, triggers, due_moments, job_runs, dead_letters, incidents, notifications, queues, marks, "
+    "pauses, paused_moments, components"
+)
 
 
 @pytest.fixture(scope="package")

@@ -26,7 +26,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.operations import alerts, deadlines, service
-from batch_platform.operations.model import Incident, Missing, Registry, Schedule
+from batch_platform.operations.model import DEADLINE, Incident, Missing, Registry, Schedule
 from batch_platform.operations.web.schemas import overview_state
 from batch_platform.resources.cron import due_after
 from batch_platform_tests.operations.world import REGISTRY, World
@@ -222,7 +222,41 @@ def test_what_is_off_by_its_declaration_is_not_stopped(world: World) -> None:
     Trigger(world, "letters_schedule").stop()
     look(without)
     assert open_incidents(world, "schedule-stopped") == []
-    assert service.status(without.ctx, "write-letters").triggers_running == {}
+    assert service.status(without.ctx, "write-letters").triggers_running == {"letters_schedule": False}
+    world.clock.pass_by(hours=1)
+    look(without)
+    assert open_incidents(world, "trigger-off") == []
+
+
+def test_what_matters_may_be_off_for_half_an_hour(world: World) -> None:
+    at_half_past_a_due_moment(world)
+    schedule = Trigger(world, "letters_schedule")
+    assert REGISTRY.get("write-letters").off_limit == timedelta(minutes=30)  # it declares a deadline
+    schedule.stop()
+    look(world)
+    world.clock.pass_by(minutes=29)
+    look(world)
+    assert open_incidents(world, "trigger-off") == []
+    world.clock.pass_by(minutes=2)
+    look(world)
+    [incident] = open_incidents(world, "trigger-off")
+    assert (incident.subject, incident.job, incident.severity) == ("letters_schedule", "write-letters", "critical")
+    assert "is off since" in incident.summary
+    schedule.start()
+    look(world)
+    assert open_incidents(world, "trigger-off") == []
+
+
+def test_where_nothing_depends_on_it_a_trigger_may_be_off(world: World) -> None:
+    letters, plain = REGISTRY
+    at_leisure = replace(plain, deadline=DEADLINE)
+    unhurried = world.with_(registry=Registry([letters, at_leisure]))
+    look(unhurried)
+    Trigger(world, "plain_sensor").stop()
+    look(unhurried)
+    world.clock.pass_by(hours=2)
+    look(unhurried)
+    assert open_incidents(world, "trigger-off") == []
 
 
 def test_a_run_by_hand_makes_up_for_the_moment_before_it(world: World) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,7 +27,9 @@ from batch_platform.local.home import REPOSITORY, Home
 from batch_platform.operations.dagster import run_launcher
 from batch_platform.operations.dagster.launch import WORKER_TAG
 from batch_platform.operations.dagster.queue import QueueRunner
-from batch_platform.operations.model import Launch
+from batch_platform.operations.dagster.storage import DagsterInstanceStorage
+from batch_platform.operations.dagster.triggers import DagsterTriggers
+from batch_platform.operations.model import Launch, Registry
 from batch_platform_tests.site import Site
 from batch_platform_tests.waiting import PATIENCE, eventually
 
@@ -71,6 +73,31 @@ def test_a_run_waits_in_the_queue_with_its_tags(workspace: WorkspaceProcessConte
     assert run.run_config == COUNTING.config
     expected = {"site/kind": "counting", "site/why": "a test", "batch_platform/requested_by": "ann"}
     assert expected.items() <= run.tags.items()
+
+
+@pytest.mark.parametrize("trigger", ["yearly", "watcher"])
+def test_schedules_and_sensors_are_switched_as_dagster_does(workspace: WorkspaceProcessContext, trigger: str) -> None:
+    switch = DagsterTriggers(workspace)
+    storage = DagsterInstanceStorage(workspace.instance, Registry([]))
+    for on in (True, False, False, True):  # twice is as once
+        switch.switch(trigger, on=on)
+        assert storage.triggers({trigger: utc_now()})[trigger].running is on
+    switch.switch(trigger, on=False)
+    with pytest.raises(NotFound, match="Dagster has no schedule or sensor nobody"):
+        switch.switch("nobody", on=True)
+
+
+def test_a_schedule_says_again_what_it_asks_for_at_a_moment(
+    workspace: WorkspaceProcessContext, runner: QueueRunner
+) -> None:
+    triggers, at = DagsterTriggers(workspace), datetime(2026, 1, 1, tzinfo=UTC)
+    [launch] = triggers.launches("yearly", at)
+    assert (launch.job, launch.config) == ("counting", COUNTING.config)
+    run = found(workspace, runner.submit(launch, requested_by="pause 1"))
+    assert run.tags["site/at"] == at.isoformat()
+    assert run.tags["dagster/schedule_name"] == "yearly"
+    with pytest.raises(NotFound, match="Dagster has no schedule nobody"):
+        triggers.launches("nobody", at)
 
 
 def test_a_partition_is_added_before_its_run(workspace: WorkspaceProcessContext, runner: QueueRunner) -> None:

@@ -13,7 +13,19 @@ from typing import Any, Final
 from uuid import uuid4
 
 import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    ScheduleInstigatorData,
+    SensorInstigatorData,
+)
 from fastapi import FastAPI
 from pydantic import Field
 
@@ -24,9 +36,9 @@ from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.operations import service
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster.storage import DagsterInstanceStorage
-from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Run, Schedule
+from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Run, Schedule, Sensor
 from batch_platform.operations.monitor import Monitor, MonitorOptions
-from batch_platform.operations.web import api, pages
+from batch_platform.operations.web import api, health, pages, pauses
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.tokens import Tokens
@@ -109,6 +121,7 @@ SWEEP: Final = Job(
     dagster_jobs=("web_sweep",),
     plan=plan_sweep,
     max_duration=timedelta(minutes=1),
+    sensor=Sensor("web_sweep_sensor", timedelta(days=1)),
 )
 
 
@@ -179,6 +192,30 @@ class Runner:
         STOP.clear()
 
 
+@dataclass(frozen=True)
+class Triggers:
+    """Of no code location: the states stand in Dagster's storage as its own switch leaves them."""
+
+    instance: dg.DagsterInstance
+
+    def switch(self, trigger: str, *, on: bool) -> None:
+        status = InstigatorStatus.RUNNING if on else InstigatorStatus.STOPPED
+        repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("tests"), "__repository__")
+        origin = RemoteInstigatorOrigin(repository, trigger)
+        kind, data = InstigatorType.SENSOR, SensorInstigatorData()
+        if trigger.endswith("_schedule"):
+            kind, data = InstigatorType.SCHEDULE, ScheduleInstigatorData("0 2 * * *", None)
+        state = InstigatorState(origin, kind, status, data)
+        known = self.instance.get_instigator_state(state.instigator_origin_id, state.selector_id)
+        if known is None:
+            self.instance.add_instigator_state(state)
+        else:
+            self.instance.update_instigator_state(known.with_status(status))
+
+    def launches(self, schedule: str, at: datetime) -> list[Launch]:
+        return [Launch("web_count", config={"ops": {"count": {"config": {"mode": "work", "rows": 1}}}})]
+
+
 @dataclass
 class Rig:
     """The app with its context; tokens and runs for tests."""
@@ -242,16 +279,18 @@ def _rig(
     pool: postgres.Pool, instance: dg.DagsterInstance, runner: Runner, cards: Sequence[pages.DashboardCard]
 ) -> Rig:
     registry = Registry([COUNT, SWEEP, DAY])
-    operations = OperationsContext(pool, utc_now, registry, DagsterInstanceStorage(instance, registry), runner)
+    storage = DagsterInstanceStorage(instance, registry)
+    operations = OperationsContext(pool, utc_now, registry, storage, runner, triggers=Triggers(instance))
     limits = Limits(rate=1000, burst=10_000, anonymous_rate=1000, anonymous_burst=10_000)
     context = WebContext(
         pool, utc_now, SECRET, "http://127.0.0.1", secure_cookies=False, random=os.urandom, limits=limits
     )
     part = Part(
-        routers=[api.router, api.metrics_router],
+        routers=[api.router, pauses.router, health.router, api.metrics_router],
         pages=[pages.build_pages(cards)],
         navigation=pages.NAVIGATION,
         package="batch_platform.operations.web",
+        banner=pauses.banner,
     )
     app = build_app(context, parts=[part])
     app.state.operations = operations

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,20 +15,41 @@ from typer.testing import CliRunner
 
 from batch_platform.cli import backfills as _backfills  # noqa: F401 (its commands stand beside those of jobs)
 from batch_platform.cli import jobs as cli
+from batch_platform.cli import pauses as pauses_cli
+from batch_platform.cli import triggers
 from batch_platform.core.audit import Log
 from batch_platform.core.caller import system_user
+from batch_platform.core.clock import utc_now
 from batch_platform.operations import backfills as backfill_service
 from batch_platform.operations import service
-from batch_platform.operations.actions import ACTIONS, BACKFILL, CANCEL, CANCEL_BACKFILL, DISCARD, EXECUTE, RETRY
+from batch_platform.operations.actions import (
+    ACTIONS,
+    BACKFILL,
+    BEGIN_PAUSE,
+    CANCEL,
+    CANCEL_BACKFILL,
+    DISCARD,
+    END_PAUSE,
+    EXECUTE,
+    RETRY,
+    STARTS,
+    STOPS,
+)
 from batch_platform.operations.model import Launch
-from batch_platform.operations.web import api, backfills, pages
+from batch_platform.operations.web import api, backfills, pages, pauses
+from batch_platform.operations.web import triggers as web_triggers
 from batch_platform_tests.operations_web.conftest import GATE, MENDED, Client
 from batch_platform_tests.operations_web.rig import Rig
 from batch_platform_tests.surfaces import Walk, of_commands, of_routers
 
-WEB, COMMANDS = of_routers(api.router, pages.router, backfills.pages), of_commands("jobs")
+WEB = of_routers(api.router, pauses.router, pages.router, pauses.pages, web_triggers.pages, backfills.pages)
+COMMANDS = of_commands("jobs")
 SURFACES = WEB | COMMANDS
-INTENTS = {EXECUTE, CANCEL, RETRY}
+INTENTS = {EXECUTE, CANCEL, RETRY, *STARTS, *STOPS}
+TRIGGERS = (
+    ("web-count", "web_count_schedule", 0, "operator"),
+    ("web-sweep", "web_sweep_sensor", 1, "administrator"),  # a job of theirs alone, and so is what starts it
+)
 REASON = "the month was delivered anew"
 
 
@@ -48,12 +70,24 @@ class Patient:
 def command(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Any:
     patient = replace(rig.operations, runner=Patient(rig))  # type: ignore[arg-type]
     monkeypatch.setattr(cli, "operations_opened", lambda **_: nullcontext(patient))
+    for module in (triggers, pauses_cli):
+        monkeypatch.setattr(module, "_opened", lambda **_: nullcontext(patient))
 
     def call(_: str, *words: str, failing: bool = False) -> None:
         ended = CliRunner().invoke(cli.jobs_app, list(words))
         assert (ended.exception is not None) == failing, ended.output
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def unknown_to_dagster(rig: Rig) -> Iterator[None]:
+    """No trigger has a state after a test, as before."""
+    yield
+    instance = rig.runner.instance
+    for state in instance.all_instigator_state():
+        if state.name in [trigger for _, trigger, _, _ in TRIGGERS]:
+            instance.delete_instigator_state(state.instigator_origin_id, state.selector_id)
 
 
 def test_every_action_of_the_web(rig: Rig, client: Client) -> None:
@@ -100,6 +134,29 @@ def test_every_action_of_the_web(rig: Rig, client: Client) -> None:
         [row] = post(f"{place}/backfills/{backfill}/cancel", CANCEL_BACKFILL, target=backfill)
         assert row.before["planned"] == 3
         nothing(f"{place}/backfills/{backfill}/cancel", 409 if way == "api" else 303)
+        for job, trigger, kind, role in TRIGGERS:
+            there = f"{place}/jobs/{job}/triggers/{trigger}"
+            switcher, stranger = client(role), client("viewer" if role == "operator" else "operator")
+            press = partial(walk.send, switcher, "POST", by=f"token:{role}", target=trigger, stranger=stranger)
+            idle = partial(walk.leaves_none, switcher, "POST")
+            why = {body: {"reason": REASON}}
+            idle(f"{there}/stop", 422 if way == "api" else 303, **{body: {"reason": ""}})
+            idle(f"{place}/jobs/{job}/triggers/nobody/stop", 404, **why)
+            [row] = press(f"{there}/stop", STOPS[kind], **why)
+            assert (row.before, row.after["running"], row.after["reason"]) == ({"running": True}, False, REASON)
+            assert service.status(rig.operations, job).triggers_running == {trigger: False}
+            idle(f"{there}/stop", 409 if way == "api" else 303, **why)  # it is off
+            press(f"{there}/start", STARTS[kind], **why)
+            assert service.status(rig.operations, job).triggers_running == {trigger: True}
+        until = {"until": (utc_now() + timedelta(hours=2)).isoformat(timespec="seconds")}
+        declared = {**until, "reason": REASON}
+        nothing(f"{place}/pauses", 422, **{body: {**declared, "until": "2020-01-01T00:00:00+00:00"}})
+        nothing(f"{place}/pauses", 422, **{body: {**declared, "reason": ""}})
+        [row] = post(f"{place}/pauses", BEGIN_PAUSE, **{body: declared})
+        assert row.after["reason"] == REASON
+        nothing(f"{place}/pauses", 409, **{body: declared})  # there is one
+        [row] = post(f"{place}/pauses/{row.target}/end", END_PAUSE, target=row.target, **{body: {"reason": REASON}})
+        nothing(f"{place}/pauses/{row.target}/end", 409, **{body: {"reason": REASON}})
     service.sync(rig.operations)  # no run is left behind that seems to run
     assert walk.walked == WEB
 
@@ -128,6 +185,20 @@ def test_every_action_of_a_command(rig: Rig, command: Any) -> None:
         command("jobs", "backfills", "cancel", row.after["backfillId"], failing=True)  # it has ended
     made = backfill_of(rig, "2026-10-05", "2026-10-06")
     walk.command(command, "jobs", "backfills", "cancel", made, does=(CANCEL_BACKFILL,), by=by, target=made)
+    for _, trigger, kind, _ in TRIGGERS:
+        for verb, names in (("stop", STOPS), ("start", STARTS)):
+            words = ("jobs", "triggers", verb, trigger, "--reason", REASON)
+            walk.command(command, *words, does=(names[kind],), by=by, target=trigger)
+            with walk.nothing():
+                command(*words, failing=True)  # it is so already
+    with walk.nothing():
+        command("jobs", "triggers", "stop", "nobody", "--reason", REASON, failing=True)
+    begin = ("jobs", "pauses", "begin", "--until", (utc_now() + timedelta(hours=2)).isoformat(timespec="minutes"))
+    walk.command(command, *begin, "--reason", REASON, does=(BEGIN_PAUSE,), by=by)
+    walk.command(command, "jobs", "pauses", "end", "--reason", REASON, does=(END_PAUSE,), by=by)
+    with walk.nothing():
+        command("jobs", "pauses", "end", "--reason", REASON, failing=True)  # it is over
+        command("jobs", "pauses", "begin", "--until", "tomorrow", "--reason", REASON, failing=True)
     assert walk.walked == COMMANDS
 
 

@@ -31,6 +31,7 @@ from batch_platform_tests.operations_web.rig import GATE, MENDED, Rig
 from batch_platform_tests.waiting import eventually
 
 JOBS = "/api/admin/batch/jobs"
+PAUSES = "/api/admin/batch/pauses"
 RUNS = "/api/admin/batch/runs"
 BACKFILLS = "/api/admin/batch/backfills"
 LETTERS = "/api/admin/batch/dead-letters"
@@ -350,6 +351,11 @@ def test_the_document_tells_it_all(rig: Rig) -> None:
         BACKFILLS,
         f"{BACKFILLS}/{{backfillId}}",
         f"{BACKFILLS}/{{backfillId}}/cancel",
+        f"{JOBS}/{{jobName}}/triggers/{{triggerName}}/start",
+        f"{JOBS}/{{jobName}}/triggers/{{triggerName}}/stop",
+        "/api/admin/batch/health",
+        PAUSES,
+        f"{PAUSES}/{{pauseId}}/end",
         f"{RUNS}/{{runId}}",
         f"{RUNS}/{{runId}}/cancel",
         LETTERS,

@@ -114,7 +114,7 @@ def test_the_sensor_asks_for_one_drop_at_a_time_oldest_first(
             with dg.build_sensor_context(
                 instance=instance,
                 cursor=cursor,
-                resources={"zengin": zengin, "postgres": None},
+                resources={"zengin": zengin, "postgres": zengin.postgres},
                 repository_def=repository,
             ) as context:
                 tick = repository.get_sensor_def("zengin_drop_sensor").evaluate_tick(context)

@@ -89,7 +89,7 @@ class QueueRunner:
             return 0
         with self._submitting:
             with self._process_context.create_request_context() as context:
-                _require_loaded(context)
+                require_loaded(context)
             for record in forgotten:
                 if should_retry(record.dagster_run, self._instance):
                     retry_run(record.dagster_run, self._process_context)
@@ -159,11 +159,12 @@ def _find_job(context: WorkspaceRequestContext, name: str) -> RemoteJob:
         for repository in entry.code_location.get_repositories().values() if entry.code_location else ():
             if repository.has_job(name):
                 return repository.get_full_job(name)
-    _require_loaded(context)
+    require_loaded(context)
     raise NotFound("unknown-dagster-job", "Dagster has no job {job}", job=name, field="job")
 
 
-def _require_loaded(context: WorkspaceRequestContext) -> None:
+def require_loaded(context: WorkspaceRequestContext) -> None:
+    """Raises `TransientFailure` where a code location is not loaded, so that what it has is not known."""
     entries = context.get_code_location_entries()
     for location, entry in entries.items():
         if entry.code_location is None:

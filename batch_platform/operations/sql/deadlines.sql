@@ -1,14 +1,16 @@
 -- The calendar: what is expected of each schedule and sensor, and what has been seen of it.
 
 -- name: save_jobs
-INSERT INTO operations.jobs AS known (name, id, max_duration, grace, registered_at)
-SELECT name, id, max_duration, grace, %(now)s
-FROM unnest(%(names)s::text[], %(ids)s::text[], %(max_durations)s::interval[], %(graces)s::interval[])
-     AS registered (name, id, max_duration, grace)
+INSERT INTO operations.jobs AS known (name, id, max_duration, grace, off_limit, registered_at)
+SELECT name, id, max_duration, grace, off_limit, %(now)s
+FROM unnest(
+    %(names)s::text[], %(ids)s::text[], %(max_durations)s::interval[], %(graces)s::interval[], %(off_limits)s::interval[]
+) AS registered (name, id, max_duration, grace, off_limit)
 ON CONFLICT (name) DO UPDATE SET
-    id = excluded.id, max_duration = excluded.max_duration, grace = excluded.grace, retired_at = NULL
-WHERE (known.id, known.max_duration, known.grace, known.retired_at)
-      IS DISTINCT FROM (excluded.id, excluded.max_duration, excluded.grace, NULL::timestamptz)
+    id = excluded.id, max_duration = excluded.max_duration, grace = excluded.grace, off_limit = excluded.off_limit,
+    retired_at = NULL
+WHERE (known.id, known.max_duration, known.grace, known.off_limit, known.retired_at)
+      IS DISTINCT FROM (excluded.id, excluded.max_duration, excluded.grace, excluded.off_limit, NULL::timestamptz)
 
 -- name: retire_jobs
 UPDATE operations.jobs SET retired_at = %(now)s
@@ -71,11 +73,17 @@ SELECT t.job, t.name,
                          %(now)s)
        END AS since
 FROM operations.triggers t JOIN operations.jobs j ON j.name = t.job
-WHERE t.enabled AND j.retired_at IS NULL
+WHERE j.retired_at IS NULL
+
+-- name: save_switch
+-- What somebody has just done in Dagster, for whoever looks before the monitor does.
+UPDATE operations.triggers
+SET running = %(running)s, stopped_at = CASE WHEN NOT %(running)s THEN coalesce(stopped_at, %(now)s) END
+WHERE name = %(name)s
 
 -- name: save_triggers
 UPDATE operations.triggers t
-SET running = s.running, last_tick_error = s.error, last_good_tick_at = greatest(t.last_good_tick_at, s.good_at)
+SET running = s.running, stopped_at = CASE WHEN NOT s.running THEN coalesce(t.stopped_at, %(now)s) END, last_tick_error = s.error, last_good_tick_at = greatest(t.last_good_tick_at, s.good_at)
 FROM unnest(%(jobs)s::text[], %(names)s::text[], %(running)s::boolean[], %(good_ats)s::timestamptz[], %(errors)s::text[])
      AS s (job, name, running, good_at, error)
 WHERE (t.job, t.name) = (s.job, s.name)

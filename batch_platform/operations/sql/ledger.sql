@@ -89,7 +89,7 @@ CROSS JOIN LATERAL (
     SELECT min(t.next_due_at) FILTER (WHERE t.enabled AND t.running IS NOT FALSE) AS next_due_at,
            max(%(now)s - greatest(t.last_good_tick_at, t.judged_from))
                FILTER (WHERE t.enabled AND t.kind = 'sensor') AS sensor_lag,
-           jsonb_object_agg(t.name, t.running) FILTER (WHERE t.enabled AND t.running IS NOT NULL) AS running
+           jsonb_object_agg(t.name, t.running) FILTER (WHERE t.running IS NOT NULL) AS running
     FROM operations.triggers t WHERE t.job = j.name
 ) triggers
 CROSS JOIN LATERAL (

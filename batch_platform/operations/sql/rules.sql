@@ -63,6 +63,40 @@ FROM operations.triggers t JOIN operations.jobs j ON j.name = t.job
 WHERE t.kind = %(kind)s AND t.enabled AND j.retired_at IS NULL AND t.running IS FALSE
 ORDER BY t.name, t.job
 
+-- name: rule_off
+-- One that matters, off for longer than its job allows; that it is off at all is a warning before.
+SELECT DISTINCT ON (t.name) t.name AS subject, t.job,
+       format('the %%s %%s of %%s is off since %%s UTC, longer than %%s: nothing starts the job by it', t.kind, t.name,
+              t.job, to_char(t.stopped_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), j.off_limit) AS summary
+FROM operations.triggers t JOIN operations.jobs j ON j.name = t.job
+WHERE t.enabled AND j.retired_at IS NULL AND t.running IS FALSE AND t.stopped_at + j.off_limit < %(now)s
+ORDER BY t.name, t.job
+
+-- name: rule_not_caught_up
+SELECT DISTINCT ON (m.trigger) m.trigger AS subject, m.job,
+       format('the schedule %%s of %%s was paused at %%s UTC and is not caught up: run the job by hand', m.trigger, m.job,
+              to_char(m.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')) AS summary
+FROM operations.paused_moments m JOIN operations.pauses p ON p.id = m.pause_id
+WHERE m.settled_at IS NULL AND coalesce(p.ended_at, p.ends_at) + interval '10 minutes' < %(now)s
+ORDER BY m.trigger, m.due_at DESC
+
+-- name: rule_dead
+-- The monitor judges: it lives. That it did not is told by `rule_unwatched`.
+SELECT c.name AS subject, NULL AS job,
+       format('%%s gave no sign of life %%s%%s', c.name,
+              coalesce('since ' || to_char(c.alive_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', 'ever: it never ran'),
+              coalesce(': ' || c.error, '')) AS summary
+FROM operations.components c
+WHERE c.kind <> 'monitor' AND coalesce(c.alive_at, c.registered_at) < %(now)s - interval '90 seconds'
+
+-- name: rule_unwatched
+SELECT c.name || ' ' || c.silent_until AS subject, NULL AS job,
+       format('nothing was watched from %%s to %%s UTC: the monitor or PostgreSQL was away',
+              to_char(c.silent_from AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+              to_char(c.silent_until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')) AS summary
+FROM operations.components c
+WHERE c.kind = 'monitor' AND c.silent_from IS NOT NULL
+
 -- name: rule_bad_calendar
 SELECT DISTINCT ON (t.job) t.job AS subject, t.job,
        format('no deadline of %%s is known: its calendar cannot be read: %%s', t.job, t.calendar_error) AS summary

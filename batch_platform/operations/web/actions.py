@@ -48,6 +48,14 @@ def discard(request: Request, letter_id: str, version: int, reason: str) -> Dead
     return actions.discard(operations_of(request), log_of(request), letter_id, version=version, reason=reason)
 
 
+def switch(request: Request, name: str, trigger: str, *, on: bool, reason: str) -> None:
+    """Switch a schedule or sensor in the name of whoever asks; 403 without its job's permission."""
+    operations = operations_of(request)
+    job = operations.registry.get(name)
+    authorize(request, job.permission)
+    actions.switch(operations, log_of(request), job.name, trigger, on=on, reason=reason)
+
+
 def _of_parameter(job: Job, error: InvalidInput) -> InvalidInput:
     """What a job's plan refuses is a parameter of the request: a project that does not exist is no missing page."""
     for name, field in job.parameters.model_fields.items():

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from batch_platform.core.surfaces import writes
 from batch_platform.operations import metrics, service
-from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
+from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY, STARTS, STOPS
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, RunStatus
 from batch_platform.operations.web import actions, backfills
@@ -34,6 +34,7 @@ metrics_router = APIRouter(tags=["metrics"])
 
 JobName = Annotated[Text, Path(alias="jobName", description="A job's name or id.", examples=["cur-aggregate"])]
 RunId = Annotated[Text, Path(alias="runId", description="A run's id.")]
+TriggerName = Annotated[Text, Path(alias="triggerName", description="A schedule's or sensor's name.")]
 LetterId = Annotated[Text, Path(alias="deadLetterId", description="A dead letter's id.")]
 
 RUN_PATH: Final = "/api/admin/batch/runs/{}"
@@ -53,6 +54,12 @@ class VersionRequest(StrictModel):
     """`version` is the one that the caller has seen: another one is a conflict."""
 
     version: int = Field(ge=0, le=2**31 - 1, examples=[1])
+
+
+class SwitchRequest(StrictModel):
+    """Who finds it switched reads `reason` in the audit log."""
+
+    reason: Text = Field(min_length=1, examples=["the supplier's interface is closed until Friday"])
 
 
 class DiscardRequest(VersionRequest):
@@ -118,6 +125,26 @@ def execute_job(
     run = actions.start(request, job, parameters, idempotency_key=token(request))
     response.headers["Location"] = RUN_PATH.format(run.run_id)
     return Envelope(data=RunAnswer.of(run), message=f"{job.name} is asked for as run {run.run_id}")
+
+
+@router.post("/jobs/{jobName}/triggers/{triggerName}/start", dependencies=[requires("triggers:switch")])
+@writes(*STARTS)
+def start_trigger(
+    name: JobName, trigger: TriggerName, body: SwitchRequest, request: Request
+) -> Envelope[JobStatusAnswer]:
+    """Switch a schedule or sensor of the job on. 409 when it is on already."""
+    actions.switch(request, name, trigger, on=True, reason=body.reason)
+    return job_status(name, actions.operations_of(request))
+
+
+@router.post("/jobs/{jobName}/triggers/{triggerName}/stop", dependencies=[requires("triggers:switch")])
+@writes(*STOPS)
+def stop_trigger(
+    name: JobName, trigger: TriggerName, body: SwitchRequest, request: Request
+) -> Envelope[JobStatusAnswer]:
+    """Switch a schedule or sensor of the job off: nothing starts by it until it is on again. 409 when it is off."""
+    actions.switch(request, name, trigger, on=False, reason=body.reason)
+    return job_status(name, actions.operations_of(request))
 
 
 @router.get("/runs/{runId}", dependencies=[requires("batch:read")])

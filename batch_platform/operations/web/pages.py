@@ -20,7 +20,7 @@ from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import HOUR, DeadLetterState, Run, RunStatus
 from batch_platform.operations.night import last_night
 from batch_platform.operations.parameters import inputs, read, written
-from batch_platform.operations.web import actions, backfills
+from batch_platform.operations.web import actions, backfills, health, pauses, triggers
 from batch_platform.operations.web.actions import operations_of
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import overview_state
@@ -47,6 +47,8 @@ NAVIGATION: Final = (
         key="dead-letters", label=N_("Dead letters"), path="/console/dead-letters", permission="batch:read", order=20
     ),
     NavItem(key="incidents", label=N_("Incidents"), path="/console/incidents", permission="batch:read", order=30),
+    pauses.NAVIGATION,
+    health.NAVIGATION,
 )
 WORDS: Final[Mapping[str, str]] = {
     "schedule": N_("Schedule"),
@@ -76,6 +78,8 @@ class DashboardCard:
     load: Callable[[Request], Any]
     template: str
 
+
+Reason = Annotated[str, Form(max_length=1_000)]
 
 router = APIRouter(include_in_schema=False)
 
@@ -109,6 +113,9 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
 
     pages.include_router(router)
     pages.include_router(backfills.pages)
+    pages.include_router(triggers.pages)
+    pages.include_router(pauses.pages)
+    pages.include_router(health.pages)
     return pages
 
 
@@ -214,7 +221,7 @@ def discard_dead_letter(
     request: Request,
     letter_id: str,
     version: Annotated[QueryInt, Form()],
-    reason: Annotated[str, Form(max_length=1_000)] = "",
+    reason: Reason = "",
 ) -> Response:
     try:
         actions.discard(request, letter_id, version, reason.strip())
@@ -270,6 +277,7 @@ def _job_page(
         answers=[(_(field.label), shown[PARAMETER + field.name] or "–") for field in fields],
         errors=errors,
         asking=asking,
+        may_switch=current(request).may("triggers:switch") and current(request).may(job.permission),
         request_id=_request_id(request),
         may_run=current(request).may(job.permission),
         place=place(offset, PAGE_ROWS, more=more is not None),

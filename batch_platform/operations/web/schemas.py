@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -18,6 +19,7 @@ from batch_platform.operations.model import (
     Severity,
     Trigger,
 )
+from batch_platform.operations.pauses import Moment, Pause
 from batch_platform.web.api.answers import Answer, From
 from batch_platform.web.api.answers import written as written
 
@@ -88,7 +90,8 @@ class RunDetailAnswer(RunAnswer):
 class TriggerAnswer(Answer):
     """What starts a job by itself: a schedule with its cron expression and time zone, or a sensor with its period.
 
-    `running` is false when it was stopped in Dagster, null where it is not enabled or has not been seen yet.
+    `running` is false when it was stopped in Dagster, null where Dagster has not said yet. `enabled` is what it is
+    declared to be.
     """
 
     kind: Literal["schedule", "sensor"]
@@ -254,6 +257,45 @@ class IncidentAnswer(Answer):
     resolved_at: datetime | None
     resolution: str | None
     notice: bool
+
+
+class ComponentAnswer(Answer):
+    """A part of the platform. `state` is alive, silent (for 90 seconds, or with an error), or never (seen)."""
+
+    name: str
+    kind: Literal["monitor", "service", "worker"]
+    state: str
+    alive_at: datetime | None
+    error: str | None
+
+
+class PausedMomentAnswer(Answer):
+    """A moment of a schedule in a pause; `runIds` were launched for it afterwards, null while it waits for that."""
+
+    job_name: Annotated[str, From("job")]
+    schedule: Annotated[str, From("trigger")]
+    due_at: datetime
+    settled_at: datetime | None
+    run_ids: list[str] | None
+
+
+class PauseAnswer(Answer):
+    """A maintenance window: schedules and sensors launch nothing until `endsAt`, or `endedAt` if earlier."""
+
+    id: int
+    active: bool
+    reason: str
+    declared_by: str
+    begins_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None
+    ended_by: str | None
+    end_reason: str | None
+    moments: list[PausedMomentAnswer]
+
+    @classmethod
+    def of_pause(cls, pause: Pause, moments: Sequence[Moment], now: datetime) -> Self:
+        return cls.of(pause, active=pause.active(now), moments=[PausedMomentAnswer.of(moment) for moment in moments])
 
 
 def overview_state(overview: JobOverview, now: datetime) -> str:

@@ -30,7 +30,7 @@ _READ: Final = frozenset({"*:read"})
 PERMISSIONS: Final[Grants] = MappingProxyType(
     {
         Role.VIEWER: _READ,
-        Role.OPERATOR: _READ | {"jobs:run", "dead-letters:handle"},
+        Role.OPERATOR: _READ | {"jobs:run", "dead-letters:handle", "triggers:switch", "pauses:declare"},
         Role.APPROVER: _READ,
         Role.ADMINISTRATOR: frozenset({"*"}),
     }

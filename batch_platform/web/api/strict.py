@@ -6,13 +6,14 @@ Pydantic alone takes 0 for 1970-01-01 and "off" for false, and its strict mode r
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from batch_platform.core.clock import parse_moment
 from batch_platform.core.messages import Message
 
 # Years that calendars of a business hold: what lies outside is a typing mistake and overflows time zones.
@@ -53,6 +54,10 @@ def _date(value: Any) -> Any:
         raise ValueError(Message("date-not-in-calendar", "{date} is not in the calendar", date=value)) from None
 
 
+def _moment(value: Any) -> Any:
+    return parse_moment(value) if isinstance(value, str) else value
+
+
 def _digits(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,8}", value):
         return int(value)
@@ -73,6 +78,9 @@ IsoDate = Annotated[
     date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date", "pattern": _DATE})
 ]
 """YYYY-MM-DD, in a body or a query."""
+
+IsoMoment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""YYYY-MM-DDTHH:MM with seconds or an offset where it has them; without one it is Japan's."""
 
 Month = Annotated[str, Field(pattern=_MONTH, examples=["2026-10"])]
 """YYYY-MM."""
