@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -101,11 +101,19 @@ def test_sigkill_leaves_no_cluster_and_no_login_behind(ground: Ground, monkeypat
         monkeypatch.setenv(variable, value)
     arguments = [ground.clock.now.isoformat(), night.isoformat()]
     with subprocess.Popen([sys.executable, "-c", program, *arguments]) as worker:
-        server = eventually(lambda: next(scratch.glob("*/data/postmaster.pid"), None))
-        pid = eventually(lambda: server.read_text().splitlines()[:1])[0]
+        pid = eventually(lambda: _server(scratch))
         worker.kill()
     context = replace(ground.context, programs=replace(ground.context.programs, scratch=scratch))
     done = backups.run(context, night)  # at once: the process is known to be dead
     assert (done.state, list(scratch.iterdir())) == (BackupState.VERIFIED, [])
     assert not Path(f"/proc/{pid}").exists()
     shutil.rmtree(scratch)
+
+
+def _server(scratch: Path) -> int | None:
+    """The process of the cluster, once it is more than initdb's, which leaves a negative number for a moment."""
+    for file in scratch.glob("*/data/postmaster.pid"):
+        with suppress(FileNotFoundError):
+            pid = int((file.read_text().splitlines() or ["0"])[0])
+            return pid if pid > 0 else None
+    return None
