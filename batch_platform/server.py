@@ -168,6 +168,7 @@ def _web_context(settings: Settings, stack: ExitStack, clock: Clock) -> WebConte
         environment=settings.env,
         oidc=oidc,
         trusted_proxies=settings.trusted_proxies,
+        second_factor_required=settings.second_factor == "required",
     )
 
 

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     trusted_proxies: Networks = Field((), validation_alias="BATCH_PLATFORM_TRUSTED_PROXIES")
     """From whom `X-Forwarded-For` is believed: networks or addresses, with commas between them."""
 
+    second_factor: Literal["optional", "required"] = Field(
+        "optional", validation_alias="BATCH_PLATFORM_SECOND_FACTOR"
+    )
+    """Of local accounts; `required` of approvers and administrators."""
+
     oidc_issuer: str | None = Field(None, validation_alias="OIDC_ISSUER")
     oidc_client_id: str | None = Field(None, validation_alias="OIDC_CLIENT_ID")
     oidc_client_secret: SecretStr | None = Field(None, validation_alias="OIDC_CLIENT_SECRET")

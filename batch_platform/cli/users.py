@@ -17,7 +17,7 @@ from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import print_json
 from batch_platform.kit.options import DryRun, Json
 from batch_platform.settings import load_settings
-from batch_platform.web.access import service, sign_in
+from batch_platform.web.access import second_factor, service, sign_in
 from batch_platform.web.access.model import User, roles_of
 from batch_platform.web.access.store import AccessStore
 from batch_platform.web.context import Limits
@@ -124,6 +124,15 @@ def end_sessions_command(name: Name, dry_run: DryRun = False, as_json: Json = Fa
     _tell(name, ended > 0, dry_run, as_json, done="signed out everywhere", already="is signed in nowhere")
 
 
+@app.command("reset-second-factor")
+@writes("user.reset-second-factor")
+def reset_second_factor_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Take the second factor of whoever has lost it, and end the sessions."""
+    with _pool() as pool:
+        changed = second_factor.reset(pool, name, _change(dry_run))
+    _tell(name, changed, dry_run, as_json, done="without a second factor", already="has no second factor")
+
+
 @app.command("unlock")
 @writes("user.unlock", "address.unlock")
 def unlock_command(
@@ -169,6 +178,7 @@ def _row(user: User) -> dict[str, Any]:
         "roles": sorted(user.roles),
         "enabled": user.enabled,
         "created_at": user.created_at.isoformat(timespec="seconds"),
+        "second_factor": user.second_factor,
         "last_login_at": user.last_login_at and user.last_login_at.isoformat(timespec="seconds"),
     }
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from batch_platform.web import console as shell
 from batch_platform.web import docs, health
-from batch_platform.web.access import account_pages, oidc_pages, users_pages
+from batch_platform.web.access import account_pages, oidc_pages, second_factor_pages, users_pages
 from batch_platform.web.access import api as access_api
 from batch_platform.web.access import pages as access_pages
 from batch_platform.web.access.authentication import GuardMiddleware, IdentityMiddleware, is_public
@@ -159,6 +159,7 @@ def build_app(
         access_pages.router,
         account_pages.router,
         oidc_pages.router,
+        second_factor_pages.router,
         users_pages.router,
     ):
         app.include_router(page, include_in_schema=False)

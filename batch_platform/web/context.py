@@ -66,6 +66,8 @@ class WebContext:
     environment: str = "local"
     oidc: OidcSettings | None = None
     trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()
+    second_factor_required: bool = False
+    """Whether approvers and administrators have to enrol a second factor before anything else."""
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
+from pyotp import TOTP
 
 from batch_platform.core import postgres
 from batch_platform.web.access import service
@@ -88,3 +89,32 @@ def test_an_administrator_sees_waits_and_ends_sessions(site: Site, open_page: Op
     page.get_by_role("dialog").get_by_role("button", name="セッションを終了").click()
     expect(page.get_by_text("セッションを終了しました")).to_be_visible()
     expect(page.get_by_role("row", name="vic")).to_have_count(0)
+
+
+def test_a_second_factor_is_set_up_and_asked_for(site: Site, open_page: OpenPage) -> None:
+    site.add_user("hanako", Role.VIEWER)
+    page = open_page(site.url, width=NARROW)
+    watch(page).expect("status of 4(01|22)")
+    page.goto("/console/account")
+    sign_in(page, "hanako", PASSWORD)
+    page.get_by_role("button", name="二要素認証").click()
+    expect(page.get_by_role("img", name="QRコード")).to_be_visible()
+    assert page.get_by_role("img", name="QRコード").evaluate("image => image.complete && image.naturalWidth") > 100
+    fits(page)
+    totp = TOTP(page.locator("main code").inner_text())
+    page.get_by_label("ワンタイムコード").fill(totp.at(site.clock()))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="リカバリーコード")).to_be_visible()
+    fits(page)
+    page.get_by_role("button", name="保管しました").click()
+    expect(page.get_by_text("10個")).to_be_visible()
+    fits(page)
+    page.context.clear_cookies()
+    page.goto("/console/account")
+    sign_in(page, "hanako", PASSWORD)
+    expect(page.get_by_label("ワンタイムコード")).to_be_focused()
+    fits(page)
+    page.keyboard.type(totp.at(site.clock(), counter_offset=1))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="マイアカウント")).to_be_visible()
+    fits(page)

@@ -10,7 +10,7 @@ import pytest
 from batch_platform.core import postgres
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
-from batch_platform.web.access import account_pages, api, oidc_pages, pages, users_pages
+from batch_platform.web.access import account_pages, api, oidc_pages, pages, second_factor_pages, users_pages
 from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.access.service import ACTIONS, list_sessions, start_session
 from batch_platform.web.access.sessions import Sessions, hash_id
@@ -19,12 +19,13 @@ from batch_platform_tests.surfaces import Walk, of_commands, of_routers
 from batch_platform_tests.web.oidc_provider import providing
 from batch_platform_tests.web.site import Browser, HandClock, Site, make_context, open_site
 from batch_platform_tests.web.test_oidc import settings_of, sign_in
+from batch_platform_tests.web.test_second_factor import Phone
 from batch_platform_tests.web.test_users_cli import Cli, cli
 
 __all__ = ["cli"]
 
 WEB, COMMANDS = (
-    of_routers(api.router, pages.router, account_pages.router, users_pages.router),
+    of_routers(api.router, pages.router, account_pages.router, second_factor_pages.router, users_pages.router),
     of_commands("token", "users"),
 )
 OIDC = of_routers(oidc_pages.router)
@@ -73,6 +74,7 @@ def test_every_action_of_the_web(site: Site, pool: postgres.Pool) -> None:
         assert bob.log_in("bob", WORD).status_code == 303
     walk_own_account(site, walk, bob)
     walk_sessions(site, walk, ann, vic)
+    walk_second_factor(site, walk, ann)
     with walk.rows("POST /logout", "session.end", by="local:bob"):
         assert bob.send("/logout", {"csrf_token": bob.csrf("/console/account")}).status_code == 303
     assert walk.walked == WEB
@@ -102,6 +104,43 @@ def walk_own_account(site: Site, walk: Walk, bob: Browser) -> None:
     with walk.nothing():
         assert bob.send("/console/account/end-other-sessions", token).status_code == 303
         assert bob.send("/console/account/sessions/none/end", token).status_code == 303
+
+
+def walk_second_factor(site: Site, walk: Walk, ann: Browser) -> None:
+    """Set up, shown, removed by its owner, set up again and taken by an administrator."""
+    page = "/console/account/second-factor"
+    cat = site.signed_in("cat", Role.VIEWER)
+    by_cat = {"by": "local:cat", "target": "cat"}
+    with walk.nothing():
+        assert cat.send(page, {"csrf_token": cat.csrf(page), "code": "000000"}).status_code == 422
+    with walk.rows(f"POST {page}", "user.enrol-second-factor", **by_cat):
+        phone = Phone(site, cat)
+    browser = site.browser()
+    assert browser.log_in("cat").status_code == 303
+    verify = {"csrf_token": browser.csrf(f"{page}/verify")}
+    for names in [("sign-in.fail",)] * 4 + [("sign-in.lock",)]:
+        with walk.rows(f"POST {page}/verify", *names, **by_cat):
+            assert browser.send(f"{page}/verify", {**verify, "code": "000000"}).status_code == 422
+    with walk.nothing():
+        assert browser.send(f"{page}/verify", {**verify, "code": phone.code()}).status_code == 429
+    phone.next()
+    with walk.rows(f"POST {page}/verify", "session.verify", **by_cat):
+        assert browser.send(f"{page}/verify", {**verify, "code": phone.next()}).status_code == 303
+    remove = {"csrf_token": browser.csrf(page)}
+    for names in [("sign-in.fail",)] * 4 + [("sign-in.lock",)]:
+        with walk.rows(f"POST {page}/remove", *names, **by_cat):
+            assert browser.send(f"{page}/remove", {**remove, "code": "000000"}).status_code == 422
+    phone.next()
+    with walk.rows(f"POST {page}/remove", "user.remove-second-factor", **by_cat):
+        assert browser.send(f"{page}/remove", {**remove, "code": phone.next()}).status_code == 303
+    Phone(site, browser)
+    token = {"csrf_token": ann.csrf("/console/users")}
+    with walk.rows(
+        "POST /console/users/{name}/reset-second-factor", "user.reset-second-factor", by="local:ann", target="cat"
+    ):
+        assert ann.send("/console/users/cat/reset-second-factor", token).status_code == 303
+    with walk.nothing():
+        assert ann.send("/console/users/cat/reset-second-factor", token).status_code == 303  # there is none
 
 
 def walk_sessions(site: Site, walk: Walk, ann: Browser, vic: Browser) -> None:
@@ -168,6 +207,9 @@ def test_every_action_of_a_command(site: Site, pool: postgres.Pool, cli: Cli) ->
     for _ in range(2):
         with pytest.raises(LoginRefused):
             log_in(Sessions(make_context(pool, utc_now)), "cat", "wrong", address="192.0.2.1", correlation_id=None)
+    with postgres.transaction(pool) as connection:
+        connection.execute("INSERT INTO web.second_factors VALUES ('cat', '', 0, now())")
+    walked("users", "reset-second-factor", "cat", does=("user.reset-second-factor",))
     start_session(
         Sessions(make_context(pool, utc_now)),
         Principal("local:cat", "cat", frozenset({Role.VIEWER}), "session"),
@@ -181,6 +223,7 @@ def test_every_action_of_a_command(site: Site, pool: postgres.Pool, cli: Cli) ->
     with walk.nothing():
         call("users", "enable", "cat")  # it is so already
         call("users", "unlock", "cat")
+        call("users", "reset-second-factor", "cat")
         call("users", "end-sessions", "cat")
         for verb in ("disable", "enable", "reset-password", "unlock", "end-sessions"):
             assert cli("users", verb, "nobody", stdin=f"{WORD}\n").exit_code != 0

@@ -126,6 +126,7 @@ def test_the_password_comes_from_nowhere_else(cli: Cli) -> None:
         ["disable", "nobody"],
         ["sessions", "nobody"],
         ["end-sessions", "nobody"],
+        ["reset-second-factor", "nobody"],
         ["set-roles", "nobody", "--role", "viewer"],
         ["reset-password", "nobody", "--password-stdin"],
         ["unlock"],

@@ -7,6 +7,7 @@ import hmac
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -25,7 +26,7 @@ from batch_platform.web.access.sessions import KNOWN_FOR, Sessions
 from batch_platform.web.access.tokens import ALGORITHM, TokenRefused, Tokens
 from batch_platform.web.api.bodies import read_body, replayed
 from batch_platform.web.api.problems import wants_page
-from batch_platform.web.api.refusals import Refusal, foreign_origin, password_due, unauthenticated
+from batch_platform.web.api.refusals import Refusal, foreign_origin, unauthenticated, unsettled
 from batch_platform.web.console import local_path, render
 from batch_platform.web.context import WebContext
 
@@ -36,7 +37,13 @@ PUBLIC: Final = frozenset(
         *("/health/live", "/health/ready"),
     }
 )
-DUE_PAGES: Final[Mapping[Due, str]] = {"password": "/console/account/password"}
+DUE_PAGES: Final[Mapping[Due, str]] = MappingProxyType(
+    {
+        "second-factor": "/console/account/second-factor/verify",
+        "password": "/console/account/password",
+        "enrolment": "/console/account/second-factor",
+    }
+)
 """Where people settle what is due."""
 PUBLIC_FOLDER: Final = "/static/"
 CSRF_HEADER: Final = "X-CSRF-Token"
@@ -184,7 +191,7 @@ class GuardMiddleware:
     async def _lead(self, request: Request, due: Due, send: Send) -> None:
         """To the page where it is settled; a program's request is a problem."""
         if not wants_page(request) or request.method not in ("GET", "HEAD"):
-            raise password_due()
+            raise unsettled(due)
         page = f"{DUE_PAGES[due]}?{urlencode({'next': _asked_for(request)})}"
         await RedirectResponse(page, 303)(request.scope, request.receive, send)
 

@@ -41,8 +41,12 @@ _PERMISSION: Final = re.compile(r"[a-z][a-z0-9-]*:[a-z][a-z0-9-]*")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,62}")
 
 
-Due = Literal["password"]
-"""What a person has to settle before anything else: a password of his own, where somebody else has set one."""
+Due = Literal["second-factor", "password", "enrolment"]
+"""What a person has to settle before anything else, in this order.
+
+The code of his second factor; a password of his own, where somebody else has set one; a second factor, where his
+roles need one.
+"""
 
 
 def check_permission(permission: str) -> str:
@@ -143,3 +147,4 @@ class User:
     enabled: bool
     created_at: datetime
     last_login_at: datetime | None
+    second_factor: bool

@@ -19,6 +19,7 @@ from batch_platform.web.access.store import AccessStore, ListedSession, Session
 ACTIONS: Final = (
     *("user.add", "user.disable", "user.enable", "user.set-roles", "user.reset-password"),
     *("user.change-password", "user.end-sessions"),
+    *("user.enrol-second-factor", "user.remove-second-factor", "user.reset-second-factor", "session.verify"),
     *("user.unlock", "address.unlock", "sign-in.fail", "sign-in.lock"),
     *("session.start", "session.end", "token.issue"),
 )

@@ -15,7 +15,7 @@ from itsdangerous import BadSignature, Signer
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from batch_platform.web.access.model import Principal
+from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.access.store import AccessStore, StoredSession
 from batch_platform.web.context import WebContext
 
@@ -113,7 +113,8 @@ class Sessions:
         now, id_hash = self.context.clock(), hash_id(session_id)
         with self._store.transaction() as session:
             idle_since = now - self.context.limits.session_idle
-            row = session.session(id_hash, now=now, idle_since=idle_since)
+            needed = (Role.APPROVER, Role.ADMINISTRATOR) if self.context.second_factor_required else ()
+            row = session.session(id_hash, now=now, idle_since=idle_since, second_factor_roles=needed)
             if row is None:
                 return None
             if now - row.seen_at > _SEEN_EVERY:

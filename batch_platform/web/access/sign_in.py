@@ -8,10 +8,11 @@ A browser from which the person has signed in is slowed by its own failures alon
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from batch_platform.core.failures import InvalidInput, NotFound
 from batch_platform.core.postgres import Pool
@@ -67,6 +68,7 @@ class Attempts:
     store: AccessStore
     name: str
     origin: Origin
+    proves_all: ClassVar[bool] = False
 
     def count(self, now: datetime) -> list[_Counter]:
         """Count the attempt as failed, before the password is looked at.
@@ -84,13 +86,14 @@ class Attempts:
         return counters
 
     def succeed(self, session: Session, counters: list[_Counter], now: datetime) -> None:
-        """What was counted is taken back, and the place is known."""
+        """What was counted is taken back; the place is known, of whoever has a second factor once that is shown."""
         for counter in counters:
             if counter.lockout is BACK_OFF:
                 session.forget_attempts(account=counter.account, place=counter.place)
             else:
                 session.forgive_attempt(counter.account, counter.place, counter.lockout)
-        session.remember_places(self.name, self.origin.places, now=now, forgotten=now - KNOWN_FOR)
+        if self.proves_all or session.second_factor(self.name) is None:
+            session.remember_places(self.name, self.origin.places, now=now, forgotten=now - KNOWN_FOR)
 
     def fail(self, counters: list[_Counter], change: Change, reason: str) -> None:
         """One row in the audit log: of the failure, or of the wait that it begins."""
@@ -114,6 +117,21 @@ class Attempts:
             return [_Counter(account, browser, BACK_OFF)]
         strangers = [] if place in known else [_Counter(account, _ALL, SLOW)]
         return [_Counter(_ALL, place, SLOW), *strangers, _Counter(account, place, BACK_OFF)]
+
+
+@dataclass(frozen=True)
+class CodeAttempts(Attempts):
+    """Of the second factor, by whoever knows the password: counted apart, as a right password forgives its failures.
+
+    One count of all places, so that many addresses have no more guesses than one; a known browser has its own.
+    """
+
+    proves_all: ClassVar[bool] = True
+
+    def _counters(self, session: Session, now: datetime) -> list[_Counter]:
+        browser = self.origin.browser_place
+        known = session.known_places(self.name, [browser], since=now - KNOWN_FOR) if browser else set()
+        return [_Counter(code_key(self.name), browser if browser and known else _ALL, BACK_OFF)]
 
 
 def log_in(
@@ -198,7 +216,9 @@ def unlock_account(pool: Pool, name: str, change: Change) -> bool:
     """Let an account try again, wherever; False when nothing was counted. Raises `NotFound`."""
     with AccessStore(pool).transaction() as session:
         session.user(name)
-        return _unlock(session, change, "user.unlock", name, account=account_key(name))
+        return _unlock(
+            session, change, "user.unlock", name, [{"account": key} for key in (account_key(name), code_key(name))]
+        )
 
 
 def unlock_address(pool: Pool, address: str, change: Change) -> bool:
@@ -210,7 +230,12 @@ def unlock_address(pool: Pool, address: str, change: Change) -> bool:
             "not-an-ip-address", "{address} is not an IP address", address=repr(address), field="address"
         ) from None
     with AccessStore(pool).transaction() as session:
-        return _unlock(session, change, "address.unlock", place, place=place)
+        return _unlock(session, change, "address.unlock", place, [{"place": place}])
+
+
+def code_key(name: str) -> str:
+    """What failed codes of a second factor are counted under; the statement `locks` knows it too."""
+    return account_key(f"second factor of {name}")
 
 
 def place_of(address: str) -> str:
@@ -222,10 +247,11 @@ def place_of(address: str) -> str:
     return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else str(parsed)
 
 
-def _unlock(session: Session, change: Change, what: str, target: str, **of: str) -> bool:
-    failures = session.failures(**of)
+def _unlock(session: Session, change: Change, what: str, target: str, of: Sequence[dict[str, str]]) -> bool:
+    failures = sum(session.failures(**counted) for counted in of)
     if failures and not change.dry_run:
-        session.forget_attempts(**of)
+        for counted in of:
+            session.forget_attempts(**counted)
         change.trace(session, what, target, before={"failures": failures})
     return failures > 0
 

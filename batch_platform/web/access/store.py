@@ -156,8 +156,11 @@ class Session(BaseSession):
             expires_at=expires_at,
         )
 
-    def session(self, id_hash: bytes, *, now: datetime, idle_since: datetime) -> StoredSession | None:
-        rows = self._rows("session", id_hash=id_hash, now=now, idle_since=idle_since)
+    def session(
+        self, id_hash: bytes, *, now: datetime, idle_since: datetime, second_factor_roles: Collection[Role] = ()
+    ) -> StoredSession | None:
+        needed = _written(second_factor_roles)
+        rows = self._rows("session", id_hash=id_hash, now=now, idle_since=idle_since, second_factor_roles=needed)
         return StoredSession(**rows[0] | {"roles": frozenset(map(Role, rows[0]["roles"]))}) if rows else None
 
     def touch_session(self, id_hash: bytes, *, now: datetime) -> None:
@@ -188,6 +191,37 @@ class Session(BaseSession):
 
     def delete_ended_sessions(self, *, now: datetime, idle_since: datetime) -> None:
         self._run("delete_ended_sessions", now=now, idle_since=idle_since)
+
+    # second factors
+
+    def second_factor(self, name: str) -> bytes | None:
+        """Its encrypted secret."""
+        rows = self._rows("second_factor", name=name)
+        return bytes(rows[0]["secret"]) if rows else None
+
+    def insert_second_factor(self, name: str, secret: bytes, step: int, *, now: datetime) -> bool:
+        """False when there is one."""
+        return self._run("insert_second_factor", name=name, secret=secret, step=step, now=now) == 1
+
+    def delete_second_factor(self, name: str) -> None:
+        self._run("delete_second_factor", name=name)
+
+    def use_step(self, name: str, step: int) -> bool:
+        """False when its code, or a later one, was used before."""
+        return self._run("use_step", name=name, step=step) == 1
+
+    def insert_recovery_codes(self, name: str, hashes: Sequence[bytes]) -> None:
+        self._run("insert_recovery_codes", name=name, hashes=list(hashes))
+
+    def use_recovery_code(self, name: str, code_hash: bytes) -> bool:
+        return self._run("use_recovery_code", name=name, code_hash=code_hash) == 1
+
+    def recovery_codes_left(self, name: str) -> int:
+        return int(self._value("recovery_codes_left", name=name))
+
+    def verify_session(self, id_hash: bytes, *, renewed: bytes) -> None:
+        """The second factor was shown; the session goes on under another id."""
+        self._run("verify_session", id_hash=id_hash, renewed=renewed)
 
     # failed sign-ins, and the places that are known
 

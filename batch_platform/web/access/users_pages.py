@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.surfaces import writes
-from batch_platform.web.access import service, sign_in
+from batch_platform.web.access import second_factor, service, sign_in
 from batch_platform.web.access.dependencies import change_of, current, requires
 from batch_platform.web.access.model import Role, roles_of
 from batch_platform.web.access.sessions import hash_id, sessions_of
@@ -92,6 +92,18 @@ def end_sessions(request: Request, name: str) -> Response:
     except InvalidInput as error:
         return redirect(request, PATH, message=error.message, tone="bad")
     return redirect(request, PATH, message=_("%(name)s is signed out everywhere.", name=name))
+
+
+@router.post(PATH + "/{name}/reset-second-factor", dependencies=[requires("users:manage")])
+@writes("user.reset-second-factor")
+def reset_second_factor(request: Request, name: str) -> Response:
+    """Take the second factor of whoever has lost it."""
+    try:
+        had = second_factor.reset(web_of(request).pool, name, change_of(request))
+    except InvalidInput as error:
+        return redirect(request, PATH, message=error.message, tone="bad")
+    message = _("The second factor of %(name)s is removed.", name=name)
+    return redirect(request, PATH, message=message if had else _("%(name)s has no second factor.", name=name))
 
 
 @router.get(SESSIONS, dependencies=[requires("users:manage")])

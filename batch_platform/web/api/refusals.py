@@ -38,7 +38,12 @@ def token_without_session() -> Refusal:
     return Refusal(403, "token-without-session", "a bearer token has no session to change")
 
 
-def password_due() -> Refusal:
+def unsettled(due: str) -> Refusal:
+    """Of whoever is signed in and has something to settle in the console first."""
+    if due == "second-factor":
+        return Refusal(403, "second-factor-due", "show your second factor in the console first")
+    if due == "enrolment":
+        return Refusal(403, "enrolment-due", "your role needs a second factor: set it up in the console first")
     return Refusal(403, "password-due", "somebody else set your password: choose your own in the console first")
 
 

@@ -6,10 +6,14 @@ VALUES (%(id_hash)s, %(subject)s, %(name)s, %(user_name)s, %(roles)s, %(address)
 
 -- name: session
 SELECT session.subject, session.name, coalesce(account.roles, session.roles) AS roles, session.seen_at,
-       CASE WHEN account.password_temporary THEN 'password' END AS due,
+       CASE WHEN factor.user_name IS NOT NULL AND NOT session.second_factor THEN 'second-factor'
+            WHEN account.password_temporary THEN 'password'
+            WHEN factor.user_name IS NULL AND account.roles && %(second_factor_roles)s::text[] THEN 'enrolment'
+       END AS due,
        oidc.confirmed_at
   FROM web.sessions AS session
   LEFT JOIN web.users AS account ON account.name = session.user_name
+  LEFT JOIN web.second_factors AS factor ON factor.user_name = session.user_name
   LEFT JOIN web.oidc_sessions AS oidc ON oidc.id_hash = session.id_hash
  WHERE session.id_hash = %(id_hash)s
    AND session.expires_at > %(now)s
@@ -76,7 +80,8 @@ SELECT locked_until FROM web.login_attempts WHERE account = %(account)s AND plac
 -- name: locks
 SELECT attempt.account, attempt.place, account.name, attempt.failures, attempt.locked_until
   FROM web.login_attempts AS attempt
-  LEFT JOIN web.users AS account ON encode(sha256(convert_to(account.name, 'UTF8')), 'hex') = attempt.account
+  LEFT JOIN web.users AS account ON attempt.account IN (encode(sha256(convert_to(account.name, 'UTF8')), 'hex'),
+                                                            encode(sha256(convert_to('second factor of ' || account.name, 'UTF8')), 'hex'))
  WHERE attempt.locked_until > %(now)s
  ORDER BY attempt.locked_until DESC, attempt.account, attempt.place
  LIMIT 200

@@ -4,7 +4,8 @@
 SELECT pg_advisory_xact_lock(hashtextextended('web.users', 0))
 
 -- name: users
-SELECT name, roles, enabled, created_at, last_login_at
+SELECT name, roles, enabled, created_at, last_login_at,
+       EXISTS (SELECT FROM web.second_factors WHERE user_name = users.name) AS second_factor
   FROM web.users
  WHERE %(name)s::text IS NULL OR name = %(name)s
  ORDER BY name COLLATE "C"
