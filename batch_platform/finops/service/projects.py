@@ -85,8 +85,8 @@ def create_project(
 
 def revision(connection: Connection) -> str:
     """Names what is told of a connection: another one has another; of the external id only whether there is one."""
-    told = replace(connection, external_id=None if connection.external_id is None else "")
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+    public = replace(connection, external_id=None if connection.external_id is None else "")
+    return hashlib.sha256(repr(public).encode()).hexdigest()[:16]
 
 
 def change_project(
