@@ -132,6 +132,13 @@ def _lent(pool: Pool) -> Iterator[Connection]:
             pool.putconn(connection)
 
 
+def is_lost(error: Exception) -> bool:
+    """Whether SQLAlchemy, by which Dagster reads its storage, says that the connection or its server is gone."""
+    from sqlalchemy.exc import DBAPIError, OperationalError
+
+    return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
 def copy_frame(cursor: Cursor, table: sql.Composable, frame: polars.DataFrame) -> int:
     """Append a frame to a table by COPY, columns by name, and return the number of rows.
 

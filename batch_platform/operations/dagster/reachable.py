@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from batch_platform.core import postgres
 from batch_platform.core.failures import TransientFailure
 
 
@@ -16,7 +17,6 @@ def reachable() -> Iterator[None]:
     """
     from dagster._core.errors import DagsterUserCodeUnreachableError
     from dagster_postgres.utils import DagsterPostgresException
-    from sqlalchemy.exc import DBAPIError, OperationalError
 
     try:
         yield
@@ -24,9 +24,8 @@ def reachable() -> Iterator[None]:
         raise TransientFailure(
             "code-server-silent", "Dagster's code server does not answer; it may be starting again"
         ) from error
-    except (DagsterPostgresException, DBAPIError) as error:
-        lost = isinstance(error, DagsterPostgresException | OperationalError)
-        if not lost and not getattr(error, "connection_invalidated", False):
+    except Exception as error:
+        if not isinstance(error, DagsterPostgresException) and not postgres.is_lost(error):
             raise
         raise TransientFailure(
             "dagster-database-silent", "Dagster's database does not answer; it may be starting again"
