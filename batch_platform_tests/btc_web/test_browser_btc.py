@@ -14,8 +14,9 @@ from batch_platform.btc import service
 from batch_platform.btc.model import Batch, TransactionType
 from batch_platform.btc.store import Header
 from batch_platform.web.access.model import Role
+from batch_platform_tests.accounts import PASSWORD
 from batch_platform_tests.btc.service_tools import expected
-from batch_platform_tests.btc_web.conftest import PASSWORD, Office
+from batch_platform_tests.btc_web.conftest import Office
 from batch_platform_tests.chromium import WIDE, OpenPage, in_both_widths, overflow, watch
 from batch_platform_tests.web.rig import Call
 

@@ -281,9 +281,13 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
     # schemathesis has decided about some of them
     records = [record for status in Status for record in items(client, f"/api/zengin/diffs?status={status}")[:1]]
     changesets = items(client, "/api/zengin/changesets")
+    days = {"from": "2026-10-01", "to": "2026-10-01", "parameters": {"projectId": demo.PROJECT}}
+    backfill = client.post(f"{BATCH}/jobs/cur-fetch/backfills", json=days)
+    assert backfill.status_code == 202, backfill.text
     values = {
         "name": ("cur-fetch", "cur-aggregate"),
         "run_id": (run["runId"], failed["runId"]),
+        "backfill_id": (backfill.json()["data"]["id"],),
         "letter_id": (letter["id"],),
         "project_id": (demo.PROJECT, NOWHERE),
         "record_id": [record["id"] for record in records],

@@ -16,11 +16,10 @@ def asked_by_sensor(launcher: Launcher) -> Iterator[tuple[str, str]]:
     sensor = launcher.definitions.resolve_sensor_def("cur_manifest_sensor")
     repository = launcher.definitions.get_repository_def()
     resources = launcher.definitions.resources or {}
+    needed = {name: resources[name] for name in sensor.required_resource_keys}
     with (
         dg.partition_loading_context(dynamic_partitions_store=launcher.instance),
-        dg.build_sensor_context(
-            instance=launcher.instance, repository_def=repository, resources={"finops": resources["finops"]}
-        ) as context,
+        dg.build_sensor_context(instance=launcher.instance, repository_def=repository, resources=needed) as context,
     ):
         tick = sensor.evaluate_tick(context)
     for run in tick.run_requests or []:
