@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -148,7 +149,8 @@ def routes_of(machine: Machine) -> list[Route]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**machine.variables, "BATCH_PLATFORM_SECRET": "s" * 32}.items():
             patch.setenv(name, value)
-        app = create_app(load_settings())
+        # in a context of its own: Dagster would take this machine's instance for the process's, when it is long gone
+        app = copy_context().run(create_app, load_settings())
     return [
         Route(method, route.path, mounted)
         for route in iter_route_contexts(app.routes)
