@@ -141,7 +141,7 @@ def test_tables_that_changed_much_are_counted_again(at_four: StaffingContext, ta
 
 def test_rows_go_when_their_time_is_over_and_a_hold_keeps_them(at_four: StaffingContext, tmp_path: Path) -> None:
     with beside(at_four) as connection:
-        connection.execute("TRUNCATE web.requests, web.sessions")
+        connection.execute("TRUNCATE web.requests, web.sessions CASCADE")
         connection.execute(
             "INSERT INTO web.requests (at, method, route, status, duration_ms, principal) "
             "SELECT %s - day * interval '1 day', 'GET', '/', 200, 1, 'local' FROM unnest(%s::integer[]) AS day",

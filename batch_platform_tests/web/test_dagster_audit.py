@@ -276,7 +276,7 @@ def test_what_programs_report_of_assets_leaves_a_row(site: Site, rows: Rows, pat
         assert client.post(address, json=body).status_code == 401
     with site.client("administrator") as client:
         assert client.post(address, json=body).status_code == 200
-        assert client.post(address, content="[1]", headers={"content-type": "application/json"}).status_code == 400
+        assert client.post(address, content="[1]", headers={"content-type": "application/json"}).status_code == 422
         assert client.post(address, json=body | {"metadata": 1}).status_code in (400, 500)
     done, refused = rows()
     assert (done["what"], done["target"], done["outcome"]) == (f"dagster-asset.report-{path}", "small", "success")

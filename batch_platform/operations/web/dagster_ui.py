@@ -67,9 +67,9 @@ _POLICY: Final = "; ".join(
 )
 
 
-# Dagster's own page knows nothing of the console: the link floats above it, and moves nothing.
+# Dagster's own page knows nothing of the console: the link floats above it, and above the buttons at its foot.
 _WAY_BACK: Final = (
-    '<a href="/console" style="position:fixed;right:12px;bottom:12px;z-index:30;padding:6px 14px;border-radius:16px;'
+    '<a href="/console" style="position:fixed;right:12px;bottom:72px;z-index:30;padding:6px 14px;border-radius:16px;'
     'background:#1d4f91;color:#fff;font:600 13px sans-serif;text-decoration:none">← {label}</a></body>'
 )
 
