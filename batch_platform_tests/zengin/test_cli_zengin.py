@@ -8,7 +8,6 @@ import pwd
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,15 @@ def shell(
         return plain(**{**options, "table": table, "limits": limits})
 
     monkeypatch.setattr(service, "build_context", build)
-    platform.give(replace(PLATFORM, launcher=cache(PLATFORM.launcher)))
+    launchers: dict[Path, Any] = {}
+    platform.give(
+        replace(
+            PLATFORM,
+            launcher=lambda settings: (
+                launchers.get(settings.home) or launchers.setdefault(settings.home, PLATFORM.launcher(settings))
+            ),
+        )
+    )
     for name, role in ACCOUNTS.items():
         change = access.Change(by="tests", now=utc_now())
         access.add_user(pool, name, [role], lambda: "a long password of the tests", change)
