@@ -18,7 +18,7 @@ from batch_platform.outbox.opening import open_outbox
 from batch_platform.outbox.service import OutboxContext
 from batch_platform.outbox.web.actions import PERMISSION, RETRY, SUPPRESS, UNSUPPRESS
 from batch_platform.outbox.web.lists import NOTICES, SUPPRESSIONS, TEMPLATES
-from batch_platform.outbox.web.schemas import NoticeDetailAnswer, PreviewAnswer
+from batch_platform.outbox.web.schemas import NoticeDetailAnswer, TemplatePreviewAnswer
 
 app = typer.Typer()
 
@@ -94,6 +94,6 @@ def preview_command(
     with open_outbox() as context:
         preview = service.preview(context, domain, template, channel, category)
     if as_json:
-        print_json(lists.written(PreviewAnswer.of(preview)))
+        print_json(lists.written(TemplatePreviewAnswer.of(preview)))
     else:
         typer.echo(f"{preview.subject}\n\n{preview.text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,6 +13,8 @@ from batch_platform.web.api import idempotency, problems
 
 _EVERYWHERE: Final = (401, 403, 406, 422, 429, 503)
 _OF_WRITES: Final = (409, 413, 415)
+_GENERIC: Final = ("Envelope_", "Page_")
+_SCHEMAS: Final = "#/components/schemas/"
 _BOUNDS: Final = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 _SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"session": []}]
 
@@ -22,14 +25,15 @@ class DocumentedApp(FastAPI):
     session_cookie = "session"
 
     def openapi(self) -> dict[str, Any]:
-        document = super().openapi()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        if "Problem" not in schemas:
+        if self.openapi_schema is None:
+            document = super().openapi()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
             self._complete(document)
             schemas["Problem"] = dict(problems.SCHEMA)
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-        return document
+            self.openapi_schema = _with_plain_names(document)
+        return self.openapi_schema
 
     def _complete(self, document: dict[str, Any]) -> None:
         document["components"]["securitySchemes"] = {
@@ -83,6 +87,28 @@ def _complete(operation: dict[str, Any], route: Any, method: str) -> None:
         parameter["schema"] = _standard(parameter["schema"])
     for status, response in problems.documented(*common).items():
         responses.setdefault(str(status), response)
+
+
+def _with_plain_names(document: dict[str, Any]) -> dict[str, Any]:
+    """Schemas under the names that their models have: pydantic writes generic ones as `Envelope_Page_X__`, which
+    generators of clients make classes of."""
+    schemas = document["components"]["schemas"]
+    names = {name: schema["title"] for name, schema in schemas.items() if name.startswith(_GENERIC)}
+    document["components"]["schemas"] = {names.get(name, name): schema for name, schema in schemas.items()}
+    references = {f"{_SCHEMAS}{name}": f"{_SCHEMAS}{plain}" for name, plain in names.items()}
+    renamed: dict[str, Any] = _replaced(document, references)
+    return renamed
+
+
+def _replaced(part: Any, references: Mapping[str, str]) -> Any:
+    if isinstance(part, list):
+        return [_replaced(member, references) for member in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: references.get(member, member) if name == "$ref" else _replaced(member, references)
+        for name, member in part.items()
+    }
 
 
 def _standard(schema: dict[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from batch_platform.zengin.web.schemas import (
     ChangesetAnswer,
     ChangesetDecisionAnswer,
     ChangesetDetailAnswer,
-    DecisionAnswer,
     RecordAnswer,
+    RecordDecisionAnswer,
 )
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def dry_run(decision: Decision, as_json: bool) -> None:
 
 def decision(done: Decision, as_json: bool) -> None:
     if as_json:
-        print_json([written(answer) for answer in DecisionAnswer.of_each(done)])
+        print_json([written(answer) for answer in RecordDecisionAnswer.of_each(done)])
         return
     show(RECORDS, done.records, as_json=False)
     _waiting(len(done.waiting))

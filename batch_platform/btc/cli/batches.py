@@ -29,7 +29,7 @@ from batch_platform.btc.proof import Proof
 from batch_platform.btc.proving.command import prove
 from batch_platform.btc.service import BtcContext, Draft, review
 from batch_platform.btc.store import IdempotencyKey
-from batch_platform.btc.web.schemas import BatchAnswer, PreviewAnswer, ProofAnswer
+from batch_platform.btc.web.schemas import BatchAnswer, BatchPreviewAnswer, ProofAnswer
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import showing
@@ -234,7 +234,7 @@ def _create(
         with showing("reading balances"):
             draft = preview()
         if as_json:
-            say(printing.as_json(PreviewAnswer.of_draft(draft, rows=0), dry_run=True))
+            say(printing.as_json(BatchPreviewAnswer.of_draft(draft, rows=0), dry_run=True))
         else:
             say([*printing.outline(draft), "nothing is written"])
 

@@ -23,7 +23,13 @@ from batch_platform.btc.cli.options import (
 )
 from batch_platform.btc.opening import open_context
 from batch_platform.btc.web.lists import BATCHES, USER_ROWS
-from batch_platform.btc.web.schemas import PLAN_COLUMNS, DetailAnswer, PreviewAnswer, ProofAnswer, VerificationAnswer
+from batch_platform.btc.web.schemas import (
+    PLAN_COLUMNS,
+    BatchPreviewAnswer,
+    DetailAnswer,
+    ProofAnswer,
+    VerificationAnswer,
+)
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.terminal import chosen, print_rows, showing
 from batch_platform.kit import lists
@@ -69,7 +75,7 @@ def preview_command(
         _write(row_texts.csv(draft.plan if rows is None else draft.plan.head(rows), PLAN_COLUMNS))
     elif kind is Format.JSON:
         # however many rows: they are written by polars
-        say(printing.as_json(PreviewAnswer.of_draft(draft, rows=0)).replace('"rows": []\n}', '"rows": '), end="")
+        say(printing.as_json(BatchPreviewAnswer.of_draft(draft, rows=0)).replace('"rows": []\n}', '"rows": '), end="")
         _write(row_texts.json(draft.plan.head(first), draft.plan.columns))
         say("}")
     else:

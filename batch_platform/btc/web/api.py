@@ -23,7 +23,7 @@ from batch_platform.btc.store import IdempotencyKey
 from batch_platform.btc.web.context import Caller
 from batch_platform.btc.web.requests import (
     AdjustRequest,
-    ApproveRequest,
+    BatchApproveRequest,
     BatchId,
     Cursor,
     Limit,
@@ -32,12 +32,12 @@ from batch_platform.btc.web.requests import (
 )
 from batch_platform.btc.web.schemas import (
     BatchAnswer,
+    BatchPreviewAnswer,
     DetailAnswer,
     HistoryAnswer,
+    LedgerRowsAnswer,
     PlanAnswer,
-    PreviewAnswer,
     ProofAnswer,
-    TransactionsAnswer,
 )
 from batch_platform.core.surfaces import writes
 from batch_platform.web.access.dependencies import requires
@@ -59,7 +59,7 @@ router = APIRouter(prefix=HERE, tags=["btc"], route_class=ExactRoute)
 
 read = partial(router.get, dependencies=READ, responses=MISSING)
 decide = partial(router.post, dependencies=EXECUTE, response_model=Envelope[BatchAnswer])
-look_ahead = partial(router.post, dependencies=EXECUTE, response_model=Envelope[PreviewAnswer])
+look_ahead = partial(router.post, dependencies=EXECUTE, response_model=Envelope[BatchPreviewAnswer])
 
 
 @decide("", status_code=202)
@@ -110,11 +110,11 @@ def show_batch(batch_id: BatchId, caller: Caller) -> Response:
     return _answer(DetailAnswer.of_detail(service.detail(caller.context, batch_id), caller.context.options))
 
 
-@read(f"{BATCH}/transactions", response_model=Envelope[TransactionsAnswer])
+@read(f"{BATCH}/transactions", response_model=Envelope[LedgerRowsAnswer])
 def list_transactions(batch_id: BatchId, caller: Caller, limit: Limit = PAGE, cursor: Cursor = None) -> Response:
     """The rows of the ledger that a batch has written; the opposite one of the house is not among them."""
     page = service.transactions(caller.context, batch_id, limit=limit, cursor=cursor)
-    return _answer(TransactionsAnswer.of(page))
+    return _answer(LedgerRowsAnswer.of(page))
 
 
 @router.get(
@@ -143,7 +143,7 @@ def prove(batch_id: BatchId, caller: Caller) -> Response:
 
 @decide(f"{BATCH}/approve", responses=MISSING)
 @writes(actions.APPROVE)
-def approve(batch_id: BatchId, body: ApproveRequest, caller: Caller) -> Response:
+def approve(batch_id: BatchId, body: BatchApproveRequest, caller: Caller) -> Response:
     """Approve a planned batch as it was seen. The last approval that is needed starts it."""
     service.batch(caller.context, batch_id)
     amount = parse_btc(body.sum, field="sum")
@@ -206,7 +206,7 @@ def _decided(
 
 
 def _previewed(draft: Draft) -> Response:
-    return _answer(PreviewAnswer.of_draft(draft, rows=PREVIEWED))
+    return _answer(BatchPreviewAnswer.of_draft(draft, rows=PREVIEWED))
 
 
 def _answer(

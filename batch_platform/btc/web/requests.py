@@ -112,7 +112,7 @@ class AdjustRequest(SnakeModel):
         )
 
 
-class ApproveRequest(SnakeModel):
+class BatchApproveRequest(SnakeModel):
     """Names exactly what is approved; another count, sum or hash answers 409 and moves nothing."""
 
     count: int = Field(ge=0, le=1_000_000_000, description="`target_user_count` of the batch.")

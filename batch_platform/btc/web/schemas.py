@@ -102,7 +102,7 @@ class HistoryAnswer(SnakeAnswer):
         return cls(items=items, total=page.total, next_cursor=page.cursor)
 
 
-class TransactionAnswer(SnakeAnswer):
+class LedgerRowAnswer(SnakeAnswer):
     """One row of the ledger: `transaction_id` is the batch's id. A failed row books nothing, and says why."""
 
     transaction_id: Annotated[str, From("batch_id")]
@@ -117,7 +117,7 @@ class TransactionAnswer(SnakeAnswer):
     created_by: str
 
 
-class UserRowAnswer(TransactionAnswer):
+class UserRowAnswer(LedgerRowAnswer):
     """A row of a user's history; of a batch also what it reverses, and what reverses it."""
 
     reverses: Id | None
@@ -134,14 +134,14 @@ class UserRowAnswer(TransactionAnswer):
         )
 
 
-class TransactionsAnswer(SnakeAnswer):
+class LedgerRowsAnswer(SnakeAnswer):
     """Rows of a batch in the order of its users, shard after shard."""
 
-    items: Annotated[list[TransactionAnswer], From("rows")]
+    items: Annotated[list[LedgerRowAnswer], From("rows")]
     next_cursor: Annotated[str | None, From("cursor")]
 
 
-class ChangeAnswer(SnakeAnswer):
+class BalanceChangeAnswer(SnakeAnswer):
     """One user's balance before and after."""
 
     user_id: str
@@ -159,7 +159,7 @@ class BucketAnswer(SnakeAnswer):
     amount: Amount
 
 
-class SummaryAnswer(SnakeAnswer):
+class PlanSummaryAnswer(SnakeAnswer):
     """What a plan comes to. Smallest, median, largest and `top_changes` look at sizes without signs."""
 
     plan_rows: Annotated[int, From("rows")]
@@ -173,7 +173,7 @@ class SummaryAnswer(SnakeAnswer):
     smallest_amount: Annotated[Amount | None, From("smallest")]
     median_amount: Annotated[Amount | None, From("median")]
     largest_amount: Annotated[Amount | None, From("largest")]
-    top_changes: Annotated[list[ChangeAnswer], From("top")]
+    top_changes: Annotated[list[BalanceChangeAnswer], From("top")]
     distribution: list[BucketAnswer]
 
 
@@ -188,9 +188,9 @@ class DetailAnswer(SnakeAnswer):
     """A batch with its first rows; the next ones are at `/transactions`. `summary` is null before the seal."""
 
     operation: BatchAnswer
-    transactions: Annotated[list[TransactionAnswer], From("transactions.rows")]
+    transactions: Annotated[list[LedgerRowAnswer], From("transactions.rows")]
     next_cursor: Annotated[str | None, From("transactions.cursor")]
-    summary: SummaryAnswer | None
+    summary: PlanSummaryAnswer | None
     failures: list[FailureAnswer]
 
     @classmethod
@@ -210,7 +210,7 @@ class PlanRow(SnakeAnswer):
     reason: str | None
 
 
-class PreviewAnswer(SnakeAnswer):
+class BatchPreviewAnswer(SnakeAnswer):
     """What a batch would do now. The same balances give a batch the same `plan_sha256`."""
 
     adjustment_rate: Annotated[Rate, From("rate")]
@@ -218,7 +218,7 @@ class PreviewAnswer(SnakeAnswer):
     target_user_count: Annotated[int, From("summary.targets")]
     plan_sum: Amount
     plan_sha256: Hash
-    summary: SummaryAnswer
+    summary: PlanSummaryAnswer
     rows: list[PlanRow]
 
     @classmethod
@@ -246,7 +246,7 @@ class CountersAnswer(SnakeAnswer):
     excluded: int
 
 
-class DifferenceAnswer(SnakeAnswer):
+class BalanceDifferenceAnswer(SnakeAnswer):
     """One user for whom a check found something else than it expected; amounts are satoshi."""
 
     user_id: str
@@ -254,14 +254,14 @@ class DifferenceAnswer(SnakeAnswer):
     found: str
 
 
-class CheckAnswer(SnakeAnswer):
+class BatchCheckAnswer(SnakeAnswer):
     """One statement about a batch; of `difference_count` users who differ the first are named."""
 
     name: str
     ok: bool
     expected: Sentence
     found: Sentence
-    differences: list[DifferenceAnswer]
+    differences: list[BalanceDifferenceAnswer]
     difference_count: int
 
 
@@ -272,7 +272,7 @@ class ProofAnswer(SnakeAnswer):
     ok: bool
     counters: CountersAnswer
     applied_sum: Amount
-    checks: list[CheckAnswer]
+    checks: list[BatchCheckAnswer]
 
 
 class VerificationAnswer(SnakeAnswer):
@@ -280,4 +280,4 @@ class VerificationAnswer(SnakeAnswer):
 
     ok: bool
     batches: Annotated[list[ProofAnswer], From("proofs")]
-    balances: CheckAnswer
+    balances: BatchCheckAnswer

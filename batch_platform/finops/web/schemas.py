@@ -43,7 +43,7 @@ class ProjectAnswer(Answer):
     warnings: Annotated[list[str], From(lambda project: [] if project.role_arn else [OWN_CREDENTIALS])]
 
 
-class StepAnswer(Answer):
+class ConnectionStepAnswer(Answer):
     """One step of a connection test; the first that fails is the last."""
 
     name: Sentence
@@ -58,11 +58,11 @@ class TestAnswer(Answer):
 
     project_id: str
     passed: bool
-    steps: list[StepAnswer]
+    steps: list[ConnectionStepAnswer]
 
     @classmethod
     def of_steps(cls, project_id: str, steps: Sequence[TestStep]) -> Self:
-        answers = [StepAnswer.of(step) for step in steps]
+        answers = [ConnectionStepAnswer.of(step) for step in steps]
         return cls(project_id=project_id, passed=all(step.passed for step in steps), steps=answers)
 
 
@@ -89,7 +89,7 @@ class ArchivedMonth(Answer):
     unblended: dict[str, Amount]
 
 
-class CheckAnswer(Answer):
+class MonthCheckAnswer(Answer):
     """An invariant of a published month."""
 
     name: str
@@ -115,7 +115,7 @@ class MonthAnswer(Answer):
     delivered_at: datetime
     published_at: datetime
     final_from: datetime | None
-    checks: list[CheckAnswer]
+    checks: list[MonthCheckAnswer]
     former_connection: Annotated[bool, From("of_former_connection")]
     totals: dict[str, dict[str, Amount]]
 

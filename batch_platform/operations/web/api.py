@@ -50,7 +50,7 @@ class ExecuteRequest(StrictModel):
     parameters: dict[str, Any] = Field(default_factory=dict, examples=[PARAMETERS])
 
 
-class VersionRequest(StrictModel):
+class DeadLetterVersionRequest(StrictModel):
     """`version` is the one that the caller has seen: another one is a conflict."""
 
     version: int = Field(ge=0, le=2**31 - 1, examples=[1])
@@ -62,7 +62,7 @@ class SwitchRequest(StrictModel):
     reason: Text = Field(min_length=1, examples=["the supplier's interface is closed until Friday"])
 
 
-class DiscardRequest(VersionRequest):
+class DiscardRequest(DeadLetterVersionRequest):
     """A discarded dead letter is never run again; `reason` says why that is right."""
 
     reason: Text = Field(min_length=1, examples=["AWS delivered the month anew; the run is not needed"])
@@ -183,7 +183,9 @@ def dead_letter_detail(letter_id: LetterId, operations: Operations) -> Envelope[
 
 @router.post("/dead-letters/{deadLetterId}/retry", status_code=202, dependencies=[requires("dead-letters:handle")])
 @writes(RETRY)
-def retry_dead_letter(letter_id: LetterId, body: VersionRequest, request: Request) -> Envelope[DeadLetterAnswer]:
+def retry_dead_letter(
+    letter_id: LetterId, body: DeadLetterVersionRequest, request: Request
+) -> Envelope[DeadLetterAnswer]:
     """Run it again with its own parameters; the dead letter is resolved when that run succeeds."""
     letter = actions.retry(request, letter_id, body.version)
     return Envelope(

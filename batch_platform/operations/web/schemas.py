@@ -54,7 +54,7 @@ class RunAnswer(Answer):
     dead_letter_id: str | None
 
 
-class StepAnswer(Answer):
+class RunStepAnswer(Answer):
     """One step of a run; `status` is running, success, failure, skipped or retrying."""
 
     key: str
@@ -74,7 +74,7 @@ class MessageAnswer(Answer):
 class RunDetailAnswer(RunAnswer):
     """A run with its steps, the newest lines of its log and, after a dry run, the rows that it would have written."""
 
-    steps: list[StepAnswer]
+    steps: list[RunStepAnswer]
     steps_done: int
     steps_total: int
     messages: list[MessageAnswer]

@@ -12,7 +12,12 @@ from batch_platform.outbox.model import Category, Channel
 from batch_platform.outbox.web.actions import RETRY, SUPPRESS, UNSUPPRESS
 from batch_platform.outbox.web.context import READ, Acting, Context
 from batch_platform.outbox.web.lists import ROUTES
-from batch_platform.outbox.web.schemas import NoticeAnswer, NoticeDetailAnswer, PreviewAnswer, SuppressionAnswer
+from batch_platform.outbox.web.schemas import (
+    NoticeAnswer,
+    NoticeDetailAnswer,
+    SuppressionAnswer,
+    TemplatePreviewAnswer,
+)
 from batch_platform.web.api import paths as _paths  # noqa: F401 (the convertor of `{id:uuid7}`)
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
@@ -46,7 +51,7 @@ actions.route(
 @router.get(
     "/templates/{domain}/{template}",
     dependencies=READ,
-    response_model=Envelope[PreviewAnswer],
+    response_model=Envelope[TemplatePreviewAnswer],
     responses=documented(404),
 )
 def preview_notice(
@@ -57,7 +62,7 @@ def preview_notice(
     category: Annotated[Category, Query(description="Advertising names its sender.")] = Category.TRANSACTIONAL,
 ) -> Any:
     """What a template says with the parameters of its sample."""
-    return Envelope(data=PreviewAnswer.of(service.preview(context, domain, template, channel, category)))
+    return Envelope(data=TemplatePreviewAnswer.of(service.preview(context, domain, template, channel, category)))
 
 
 @router.get("/{id:uuid7}", dependencies=READ, response_model=Envelope[NoticeDetailAnswer], responses=documented(404))

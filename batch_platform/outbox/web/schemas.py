@@ -74,7 +74,7 @@ class TemplateAnswer(Answer):
     template: Annotated[str, From(lambda name: name[1])]
 
 
-class PreviewAnswer(Answer):
+class TemplatePreviewAnswer(Answer):
     """What a template says with the parameters of its sample."""
 
     subject: str

@@ -14,7 +14,12 @@ from batch_platform.staffing.cli.options import Output, acting, hand_out
 from batch_platform.staffing.opening import open_context
 from batch_platform.staffing.web.invoice_actions import CREDIT, ISSUE, PERMISSION, VOID
 from batch_platform.staffing.web.invoice_lists import INVOICES
-from batch_platform.staffing.web.invoice_schemas import CreditAnswer, DecisionAnswer, DraftsAnswer, InvoiceAnswer
+from batch_platform.staffing.web.invoice_schemas import (
+    CreditAnswer,
+    DraftsAnswer,
+    InvoiceAnswer,
+    InvoiceDecisionAnswer,
+)
 
 if TYPE_CHECKING:
     from batch_platform.staffing.service.invoices.crediting import Credit
@@ -84,7 +89,7 @@ def _drafts(drafts: Drafts, as_json: bool, issued: int | None = None) -> None:
 
 
 def _voided(done: Decision, as_json: bool) -> None:
-    answer = DecisionAnswer.of(done)
+    answer = InvoiceDecisionAnswer.of(done)
     if as_json:
         print_json(lists.written(answer))
     else:

@@ -92,7 +92,7 @@ class DraftsAnswer(SnakeAnswer):
     issued: int | None = None
 
 
-class DecisionAnswer(SnakeAnswer):
+class InvoiceDecisionAnswer(SnakeAnswer):
     """The document as it stands; `done` is false while another person has to agree."""
 
     done: bool
@@ -111,7 +111,7 @@ class CreditAnswer(SnakeAnswer):
     invoice: InvoiceAnswer
 
 
-class DifferenceAnswer(SnakeAnswer):
+class InvoiceDifferenceAnswer(SnakeAnswer):
     """What is stored otherwise than the facts say."""
 
     check: str
@@ -124,4 +124,4 @@ class VerificationAnswer(SnakeAnswer):
     """A month worked out again."""
 
     equal: bool
-    differences: list[DifferenceAnswer]
+    differences: list[InvoiceDifferenceAnswer]

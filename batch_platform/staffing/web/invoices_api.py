@@ -17,10 +17,10 @@ from batch_platform.staffing.web.context import Acting, Context
 from batch_platform.staffing.web.invoice_actions import CREDIT, ISSUE, VOID
 from batch_platform.staffing.web.invoice_schemas import (
     CreditAnswer,
-    DecisionAnswer,
-    DifferenceAnswer,
     DraftsAnswer,
+    InvoiceDecisionAnswer,
     InvoiceDetailAnswer,
+    InvoiceDifferenceAnswer,
     VerificationAnswer,
 )
 from batch_platform.web.access.dependencies import requires
@@ -51,7 +51,7 @@ def show_drafts(month: OfMonth, context: Context) -> Envelope[DraftsAnswer]:
 def verify_month(month: OfMonth, context: Context) -> Envelope[VerificationAnswer]:
     """The month worked out again from the facts."""
     wrong = verifying.verify(context, parse_month(month))
-    differences = [DifferenceAnswer(**plain(each)) for each in wrong]
+    differences = [InvoiceDifferenceAnswer(**plain(each)) for each in wrong]
     return Envelope(data=VerificationAnswer(equal=not wrong, differences=differences))
 
 
@@ -100,7 +100,7 @@ _of_invoice(
     name="void_invoice",
     doc="Make an issued document void, once a second person says so too. It keeps its number; the next run of its "
     "month makes a new one that names it.",
-    answer=DecisionAnswer,
+    answer=InvoiceDecisionAnswer,
     version=lambda done: int(done.invoice["revision"]),
 )
 _of_invoice(

@@ -21,13 +21,13 @@ PlayerPath = Annotated[str, Path(alias="wallet_address", max_length=1_000)]
 router = APIRouter(prefix="/api/trading", tags=["trading"])
 
 
-class ChangeAnswer(Answer):
+class SettingChangeAnswer(Answer):
     """What stands now, by name."""
 
     changed: Annotated[dict[str, Any], From(deeds.shown)]
 
 
-_route = partial(actions.route, router, session=Acting, answer=ChangeAnswer)
+_route = partial(actions.route, router, session=Acting, answer=SettingChangeAnswer)
 of_campaign = partial(_route, target=CampaignPath)
 of_token = partial(_route, target=SymbolPath)
 of_player = partial(_route, target=PlayerPath)

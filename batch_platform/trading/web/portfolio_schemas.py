@@ -163,7 +163,7 @@ class PointAnswer(SnakeAnswer):
     pnl_percentage: Annotated[Number, From("percentage")]
 
 
-class SummaryAnswer(SnakeAnswer):
+class PnlSummaryAnswer(SnakeAnswer):
     """From the first point to the last."""
 
     initial_value: Number
@@ -172,11 +172,11 @@ class SummaryAnswer(SnakeAnswer):
     pnl_percentage: Number
 
 
-def _summary(pnl: Pnl) -> SummaryAnswer | None:
+def _summary(pnl: Pnl) -> PnlSummaryAnswer | None:
     if not pnl.points:
         return None
     first, last = pnl.points[0], pnl.points[-1]
-    return SummaryAnswer(
+    return PnlSummaryAnswer(
         initial_value=first.value,
         current_value=last.value,
         pnl_absolute=last.pnl,
@@ -192,10 +192,10 @@ class PnlAnswer(SnakeAnswer):
     timestamp: Annotated[Moment, From("at")]
     data_points: Annotated[int, From(lambda pnl: len(pnl.points))]
     pnl_data: Annotated[list[PointAnswer], From("points")]
-    summary: Annotated[SummaryAnswer | None, From(_summary)]
+    summary: Annotated[PnlSummaryAnswer | None, From(_summary)]
 
 
-class TransactionAnswer(SnakeAnswer):
+class PlayerTransactionAnswer(SnakeAnswer):
     """What happened to a player; `details` is what was asked for, or how it came about."""
 
     id: str
@@ -209,10 +209,10 @@ class TransactionAnswer(SnakeAnswer):
     created_at: Moment
 
 
-class TransactionsAnswer(SnakeAnswer):
+class PlayerTransactionsAnswer(SnakeAnswer):
     """A page, newest first; `total` is of all pages. `next_cursor` goes on after its last row."""
 
-    transactions: Annotated[list[TransactionAnswer], From("rows")]
+    transactions: Annotated[list[PlayerTransactionAnswer], From("rows")]
     total: int
     limit: int
     offset: int

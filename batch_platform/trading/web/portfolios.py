@@ -21,12 +21,12 @@ from batch_platform.trading.web.portfolio_schemas import (
     InvestmentsAnswer,
     LeaderboardAnswer,
     OrdersAnswer,
+    PlayerTransactionsAnswer,
     PnlAnswer,
     PortfolioAnswer,
     PositionAnswer,
     PositionsAnswer,
     RefreshAnswer,
-    TransactionsAnswer,
     prices_age,
 )
 from batch_platform.trading.web.quotas import too_often
@@ -122,12 +122,12 @@ def list_transactions(
     limit: Limit = PAGE,
     offset: Offset = 0,
     cursor: Cursor = None,
-) -> Envelope[TransactionsAnswer]:
+) -> Envelope[PlayerTransactionsAnswer]:
     """Filled orders, liquidations, grants and other flows, newest first, by cursor or by offset."""
     page = history.transactions(
         context, campaign, wallet_address, kind=kind, limit=limit, offset=offset, cursor=cursor
     )
-    return Envelope(data=TransactionsAnswer.of(page, limit=limit, offset=offset))
+    return Envelope(data=PlayerTransactionsAnswer.of(page, limit=limit, offset=offset))
 
 
 @router.get("/investments/{wallet_address}", dependencies=OWNER, responses=MISSING)

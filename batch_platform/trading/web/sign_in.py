@@ -69,7 +69,7 @@ class VerifyRequest(SnakeModel):
     signature: Text
 
 
-class TokenAnswer(SnakeModel):
+class AccessTokenAnswer(SnakeModel):
     """A bearer token of the wallet's player; it is told only once."""
 
     token: str
@@ -90,14 +90,14 @@ def nonce(request: Request, context: Context, body: NonceRequest) -> Envelope[No
 
 @router.post(VERIFY, dependencies=[public()], responses=documented(401))
 @writes("session.start")
-def verify(request: Request, context: Context, body: VerifyRequest) -> Envelope[TokenAnswer]:
+def verify(request: Request, context: Context, body: VerifyRequest) -> Envelope[AccessTokenAnswer]:
     """Sign in by a signature: a token that is good for this wallet's player, and for nothing else."""
     _count(request, body.wallet_address)
     web, wallet = web_of(request), body.wallet_address
     token = players.sign_in(context, wallet, body.signature, _log(request, wallet), site=web.url, random=web.random)
     if token is None:
         raise _refused()
-    return Envelope(data=TokenAnswer(token=token.text, wallet_address=wallet, expires_at=token.expires_at))
+    return Envelope(data=AccessTokenAnswer(token=token.text, wallet_address=wallet, expires_at=token.expires_at))
 
 
 @router.post("/api/auth/sign-out", dependencies=[requires(PlayerOr(ADMINISTER))])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from batch_platform.web.api.strict import StrictModel
+from batch_platform.web.api.strict import StrictModel, schema_name
 
 T = TypeVar("T")
 
@@ -15,3 +15,7 @@ class Envelope(StrictModel, Generic[T]):
     success: bool = True
     data: T
     message: str | None = None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+        return f"{schema_name(params[0])}Envelope"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 from fastapi import Query
 
 from batch_platform.core import cursors
-from batch_platform.web.api.strict import QueryInt, StrictModel, Text
+from batch_platform.web.api.strict import QueryInt, StrictModel, Text, schema_name
 
 MAX_LIMIT: Final = 500
 MAX_OFFSET: Final = 1_000_000
@@ -22,6 +22,10 @@ class Page(StrictModel, Generic[T]):
 
     items: list[T]
     next_cursor: str | None = None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+        return f"{schema_name(params[0])}Page"
 
 
 @dataclass(frozen=True)

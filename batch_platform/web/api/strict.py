@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args, get_origin
 
 import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -41,6 +41,14 @@ class SnakeModel(StrictModel):
     """One whose fields are called on the wire as they are here, as a specification has it."""
 
     model_config = ConfigDict(alias_generator=None)
+
+
+def schema_name(kind: Any) -> str:
+    """What the API's document calls a type within a generic one: `RunAnswer`, `JobAnswerList`, `CostsOrRows`."""
+    members = [schema_name(member) for member in get_args(kind)]
+    if get_origin(kind) is list:
+        return f"{members[0]}List"
+    return "Or".join(members) or getattr(kind, "__name__", str(kind))
 
 
 def _date(value: Any) -> Any:

@@ -30,7 +30,7 @@ Reason = Annotated[
 ]
 
 
-class ApproveRequest(VersionRequest):
+class RecordApproveRequest(VersionRequest):
     """`notBefore` keeps the change back until a bank's announced day."""
 
     not_before: IsoDate | None = Field(default=None, description="Apply on this day at the earliest.")
@@ -42,7 +42,7 @@ class RejectRequest(VersionRequest):
     reason: Reason = Field(description="Why; the same proposal is not raised again.")
 
 
-class BulkApproveRequest(ApproveRequest):
+class BulkApproveRequest(RecordApproveRequest):
     """Names exactly what is approved: another payload hash or number of rows answers 409 and moves nothing."""
 
     payload_hash: Text = Field(min_length=1, max_length=128)
@@ -99,7 +99,7 @@ def _about_one(
     return decide(session.context, changeset_id, by=session.by, version=version, dry_run=dry_run, **request)
 
 
-APPROVE: Final = _of_records("approve", ApproveRequest, service.approve)
+APPROVE: Final = _of_records("approve", RecordApproveRequest, service.approve)
 REJECT: Final = _of_records("reject", RejectRequest, service.reject)
 REVOKE: Final = _of_records("revoke", VersionRequest, service.revoke)
 RETRY: Final = _of_records("retry", VersionRequest, service.retry)

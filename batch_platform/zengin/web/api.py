@@ -20,8 +20,8 @@ from batch_platform.zengin.web.schemas import (
     ChangesetAnswer,
     ChangesetDecisionAnswer,
     ChangesetDetailAnswer,
-    DecisionAnswer,
     RecordAnswer,
+    RecordDecisionAnswer,
 )
 
 router = APIRouter(prefix="/api/zengin", tags=["zengin"])
@@ -53,8 +53,8 @@ about_diff = partial(
     router,
     session=Acting,
     target=DiffId,
-    answer=DecisionAnswer,
-    of=lambda done: DecisionAnswer.of_each(done)[0],
+    answer=RecordDecisionAnswer,
+    of=lambda done: RecordDecisionAnswer.of_each(done)[0],
     says=_decided,
     version=lambda done: done.records[0].version,
 )

@@ -96,14 +96,14 @@ class RecordAnswer(Answer):
     error: str | None
 
 
-class DecisionAnswer(Answer):
+class RecordDecisionAnswer(Answer):
     """The record as it stands now; `waiting`: another account's approval is needed."""
 
     record: RecordAnswer
     waiting: bool
 
     @classmethod
-    def of_each(cls, decision: Decision) -> list[DecisionAnswer]:
+    def of_each(cls, decision: Decision) -> list[RecordDecisionAnswer]:
         return [cls.of({}, record=record, waiting=record.id in decision.waiting) for record in decision.records]
 
 
@@ -131,7 +131,7 @@ class ChangesetAnswer(Answer):
     proposed_by: Annotated[str | None, Field(description="Who asked for an undoing; never its only approver.")]
 
 
-class CheckAnswer(Answer):
+class ReleaseCheckAnswer(Answer):
     """Something a release failed on the way in."""
 
     name: str
@@ -141,7 +141,7 @@ class CheckAnswer(Answer):
 class ChangesetDetailAnswer(ChangesetAnswer):
     """A changeset with the checks that its release failed."""
 
-    failed_checks: list[CheckAnswer]
+    failed_checks: list[ReleaseCheckAnswer]
 
 
 class ChangesetDecisionAnswer(Answer):
