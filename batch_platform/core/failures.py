@@ -65,6 +65,10 @@ class Conflict(InvalidInput):
     """What the caller asked for contradicts the present state."""
 
 
+class Stale(Conflict):
+    """What the caller wants to replace is no longer what it has seen."""
+
+
 class PermanentFailure(PlatformError):
     """The work failed and trying again with the same input fails again."""
 

@@ -67,6 +67,7 @@ class List(Generic[C, F, R]):
     `to_json`  writes rows whose numbers are exact, as their route does
     `path`     of its route, whose operation has this `name` and `doc`; with `missing` a filter, as what stands in
                braces, may name what does not exist
+    `revision` names what a PUT there replaces, as its ETag (`web/api/preconditions.py`)
     """
 
     filters: type[F]
@@ -81,6 +82,7 @@ class List(Generic[C, F, R]):
     name: str = ""
     doc: str = ""
     missing: bool = False
+    revision: Callable[[Sequence[R]], str] | None = None
 
     def answers(self, rows: Sequence[R]) -> list[Answer]:
         return list(map(self.of or self.row.of, rows))
@@ -129,18 +131,26 @@ def routes(
 
 
 def _endpoint(listing: List[Any, Any, Any], context: Any) -> Callable[..., Any]:
+    from fastapi import Response
+
     from batch_platform.web.api.envelope import Envelope
     from batch_platform.web.api.paging import Page
+    from batch_platform.web.api.preconditions import tell_revision
 
     def endpoint(**given: Any) -> Any:
         on = given.pop("context")
         paging = Paging(**{part: given.pop(part) for part in ("limit", "cursor", "offset") if part in given})
+        response = given.pop("response", None)
         rows, following = listing.read(on, listing.filters.model_construct(**given), paging)
+        if listing.revision is not None:
+            tell_revision(response, listing.revision(rows))
         items = listing.answers(rows)
         return Envelope(data=items if listing.paging is None else Page(items=items, next_cursor=following))
 
-    own = signatures.of_route(listing.filters, listing.path)
-    signatures.signed(endpoint, listing.name, listing.doc, [parameter("context", context), *own, *_paging(listing)])
+    parameters = [parameter("context", context), *signatures.of_route(listing.filters, listing.path)]
+    if listing.revision is not None:
+        parameters.append(parameter("response", Response))
+    signatures.signed(endpoint, listing.name, listing.doc, [*parameters, *_paging(listing)])
     return endpoint
 
 

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from batch_platform.web.access.dependencies import SAFE_METHODS, requirement_of
 from batch_platform.web.api import idempotency, problems
+from batch_platform.web.api.preconditions import IF_MATCH, PATTERN
 
 _EVERYWHERE: Final = (401, 403, 406, 422, 429, 503)
 _OF_WRITES: Final = (409, 413, 415)
@@ -81,12 +82,22 @@ def _complete(operation: dict[str, Any], route: Any, method: str) -> None:
         common += _OF_WRITES if permission is not None else (413, 415)
     if method not in SAFE_METHODS and permission is not None:
         _add_idempotency_key(operation)
+    if method == "PUT":
+        common += (412, 428)
+        _demand_if_match(operation)
     if "{" in route.path_format:
         common.append(404)
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _standard(parameter["schema"])
     for status, response in problems.documented(*common).items():
         responses.setdefault(str(status), response)
+
+
+def _demand_if_match(operation: dict[str, Any]) -> None:
+    """It is optional to the framework alone, whose answer would be 422 instead of 428."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == IF_MATCH:
+            parameter.update(required=True, schema={"type": "string", "pattern": PATTERN})
 
 
 def _with_plain_names(document: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,9 @@ from batch_platform_tests.finops.conftest import clock, common, context, make_pr
 from batch_platform_tests.web.rig import Call, app_of, audited, caller
 from batch_platform_tests.web.served import served
 
+WHATEVER = {"If-Match": "*"}
+"""Of a PUT that replaces what it has not looked at."""
+
 __all__ = ["clock", "common", "context", "make_project", "pool", "project"]
 
 

@@ -35,6 +35,7 @@ from batch_platform_tests.btc_web.runner import HeldRunner
 from batch_platform_tests.finops.bucket import csv_gz
 from batch_platform_tests.finops.conftest import Project
 from batch_platform_tests.finops.test_cli import Run, recent, run
+from batch_platform_tests.finops_web.conftest import WHATEVER
 from batch_platform_tests.surfaces import Walk, of_commands, of_web
 
 __all__ = ["recent", "run"]
@@ -92,10 +93,10 @@ def _walk_connection(walk: Walk, client: httpx.Client, viewer: httpx.Client, way
         body = {"projectId": new, "name": "Acme", "enabled": True, **PLACE}
         walk.send(client, "POST", "/api/projects", CREATE, json=body, **known)
         changed = {"name": "Acme 2", "enabled": True, **PLACE}
-        walk.send(client, "PUT", here, CHANGE, json=changed, **known)
+        walk.send(client, "PUT", here, CHANGE, headers=WHATEVER, json=changed, **known)
         walk.leaves_none(client, "POST", "/api/projects", 409, json=body)
-        walk.leaves_none(client, "PUT", here, 200, json=changed)  # as it is
-        walk.leaves_none(client, "PUT", here, 422, json={**changed, "bucket": "?"})
+        walk.leaves_none(client, "PUT", here, 200, headers=WHATEVER, json=changed)  # as it is
+        walk.leaves_none(client, "PUT", here, 422, headers=WHATEVER, json={**changed, "bucket": "?"})
         walk.send(client, "POST", f"{here}:disable", DISABLE, **known)
         walk.leaves_none(client, "DELETE", here, 200, params={"dryRun": True})
         walk.send(client, "DELETE", here, REMOVE, **known)
@@ -120,8 +121,18 @@ def _walk_project(
     known = {"by": BY, "target": project.id, "stranger": viewer}
     if way == "api":
         here = f"/api/projects/{project.id}"
-        walk.send(client, "PUT", f"{here}/budgets", SET_BUDGET, json={**BUDGET, "monthlyAmount": "9.50"}, **budget)
-        walk.leaves_none(client, "PUT", f"{here}/budgets", 422, json={**BUDGET, "monthlyAmount": "0"})
+        walk.send(
+            client,
+            "PUT",
+            f"{here}/budgets",
+            SET_BUDGET,
+            headers=WHATEVER,
+            json={**BUDGET, "monthlyAmount": "9.50"},
+            **budget,
+        )
+        walk.leaves_none(
+            client, "PUT", f"{here}/budgets", 422, headers=WHATEVER, json={**BUDGET, "monthlyAmount": "0"}
+        )
         walk.send(client, "DELETE", f"{here}/budgets", DELETE_BUDGET, params=BUDGET, **budget)
         walk.send(client, "POST", f"{here}/files/requeue", REQUEUE, json={}, **known)
         given: dict[str, Any] = {"json": {"parameters": {"targetDate": f"{month}"}}}

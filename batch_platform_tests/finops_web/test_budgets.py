@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from batch_platform.finops.budgets import BudgetState, share_of, state_of
 from batch_platform_tests.finops.bucket import MONTH, OPEN_MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project
+from batch_platform_tests.finops_web.conftest import WHATEVER
 
 AMOUNTS = st.decimals(min_value="0.000000000001", max_value="9" * 20, places=12)
 
 
 def budget(client: httpx.Client, project: Project, amount: str, **more: str) -> Any:
     body = {"currency": "USD", "monthlyAmount": amount, **more}
-    return client.put(f"/api/projects/{project.id}/budgets", json=body)
+    return client.put(f"/api/projects/{project.id}/budgets", json=body, headers=WHATEVER)
 
 
 @given(AMOUNTS, AMOUNTS, AMOUNTS)
@@ -55,6 +56,24 @@ def test_a_month_that_has_ended_is_what_it_cost(
     assert [row[1] for row in rows] == ["cost-budget.set", "cost-budget.set", "cost-budget.delete"]
 
 
+def test_budgets_are_replaced_as_they_were_seen(client: httpx.Client, project: Project) -> None:
+    path = f"/api/projects/{project.id}/budgets"
+    body = {"currency": "USD", "monthlyAmount": "10"}
+    unnamed = client.put(path, json=body)
+    assert (unnamed.status_code, unnamed.json()["type"]) == (428, "/problems/if-match-missing")
+    seen = {"If-Match": client.get(path).headers["etag"]}
+    first = client.put(path, json=body, headers=seen)
+    assert (first.status_code, first.headers["etag"]) == (200, client.get(path).headers["etag"])
+    late = client.put(path, json={**body, "monthlyAmount": "20"}, headers=seen)
+    assert (late.status_code, late.json()["type"], late.json()["field"]) == (
+        412,
+        "/problems/budgets-changed",
+        "If-Match",
+    )
+    assert [row["monthlyAmount"] for row in client.get(path).json()["data"]] == ["10.000000000000"]
+    assert client.put(path, json=body, headers={"If-Match": "W/x"}).status_code == 422
+
+
 def test_an_open_month_is_at_risk_before_it_is_exceeded(client: httpx.Client, project: Project) -> None:
     """Twenty days of 10: the month of 31 days will cost 310 or so."""
     days = [project.line("Usage", "10", day=day, month=OPEN_MONTH) for day in range(1, 21)]
@@ -79,7 +98,8 @@ def test_amounts_are_written_as_digits(client: httpx.Client, project: Project, a
 def test_measure_currency_and_project_are_known(client: httpx.Client, project: Project) -> None:
     assert budget(client, project, "1", currency="usd").json()["field"] == "currency"
     assert budget(client, project, "1", measure="free").json()["field"] == "measure"
-    assert (
-        client.put("/api/projects/nobody/budgets", json={"currency": "USD", "monthlyAmount": "1"}).status_code == 404
+    nobody = client.put(
+        "/api/projects/nobody/budgets", json={"currency": "USD", "monthlyAmount": "1"}, headers=WHATEVER
     )
+    assert nobody.status_code == 404
     assert client.get(f"/api/projects/{project.id}/budgets", params={"month": "2019-01"}).status_code == 404

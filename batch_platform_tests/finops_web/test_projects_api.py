@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ import pytest
 
 from batch_platform_tests.finops.bucket import MONTH, File, csv_gz
 from batch_platform_tests.finops.conftest import Project
+from batch_platform_tests.finops_web.conftest import WHATEVER
 
 SECRET = "external-id-8c2d"
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -46,13 +48,15 @@ def test_a_change_of_what_has_changed_meanwhile_is_refused(client: httpx.Client,
     assert (first.status_code, first.headers["etag"]) == (200, client.get(path).headers["etag"])
     late = client.put(path, json=connection(body, name="Acme 3"), headers={"If-Match": seen})
     assert (late.status_code, late.json()["type"], late.json()["field"]) == (
-        409,
+        412,
         "/problems/project-changed",
         "If-Match",
     )
     assert client.get(path).json()["data"]["name"] == "Acme 2"
     assert client.put(path, json=connection(body), headers={"If-Match": "x"}).status_code == 422
-    assert client.put(path, json=connection(body, name="Acme 3")).status_code == 200
+    unnamed = client.put(path, json=connection(body, name="Acme 3"))
+    assert (unnamed.status_code, unnamed.json()["type"]) == (428, "/problems/if-match-missing")
+    assert client.put(path, json=connection(body, name="Acme 3"), headers=WHATEVER).status_code == 200
 
 
 def test_a_project_lives(client: httpx.Client, body: dict[str, Any], audit_rows: Callable[[str], Any]) -> None:
@@ -70,11 +74,12 @@ def test_a_project_lives(client: httpx.Client, body: dict[str, Any], audit_rows:
         "warnings": [],
     }
     assert client.post("/api/projects", json=body).status_code == 409
-    kept = client.put(f"/api/projects/{name}", json=connection(body, name="Acme 2"))
+    replace = partial(client.put, f"/api/projects/{name}", headers=WHATEVER)
+    kept = replace(json=connection(body, name="Acme 2"))
     assert (kept.status_code, kept.json()["data"]["hasExternalId"]) == (200, True)
-    forgotten = client.put(f"/api/projects/{name}", json={**connection(body, name="Acme 2"), "externalId": None})
+    forgotten = replace(json={**connection(body, name="Acme 2"), "externalId": None})
     assert forgotten.json()["data"]["hasExternalId"] is False
-    bare = client.put(f"/api/projects/{name}", json=connection(body, roleArn=None, enabled=True)).json()["data"]
+    bare = replace(json=connection(body, roleArn=None, enabled=True)).json()["data"]
     assert bare["warnings"]
     for _ in range(2):
         assert client.post(f"/api/projects/{name}:disable").json()["data"]["enabled"] is False

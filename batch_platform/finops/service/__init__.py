@@ -75,7 +75,6 @@ from batch_platform.finops.service.projects import (
     disable_project,
     remove_project,
     requeue,
-    revision,
     test_project,
 )
 from batch_platform.finops.service.publish import ChecksFailed, PublishOutcome, publish_month
@@ -147,7 +146,6 @@ __all__ = [
     "remove_project",
     "report",
     "requeue",
-    "revision",
     "set_budget",
     "split_costs",
     "test_project",

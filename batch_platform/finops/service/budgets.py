@@ -9,8 +9,8 @@ from typing import Final
 
 import polars as pl
 
-from batch_platform.core.failures import InvalidInput, NotFound
-from batch_platform.finops import anomalies, forecast
+from batch_platform.core.failures import InvalidInput, NotFound, Stale
+from batch_platform.finops import anomalies, forecast, revisions
 from batch_platform.finops.budgets import BudgetStatus, share_of, state_of
 from batch_platform.finops.model import REPORT_MEASURES, ZERO, Budget, MonthState, PublishedMonth
 from batch_platform.finops.months import HISTORY_MONTHS, shift
@@ -35,8 +35,13 @@ def parse_amount(text: str) -> Decimal:
     return Decimal(text)
 
 
-def set_budget(context: FinopsContext, budget: Budget, *, record: Record = unrecorded) -> bool:
-    """Set a project's budget for a measure and currency; False when it was already so. Raises `InvalidInput`."""
+def set_budget(
+    context: FinopsContext, budget: Budget, *, seen: str | None = None, record: Record = unrecorded
+) -> bool:
+    """Set a project's budget for a measure and currency; False when it was already so.
+
+    Raises `InvalidInput`, or `Stale` when the project's budgets are no longer what was `seen`, a revision.
+    """
     if budget.measure not in REPORT_MEASURES:
         raise InvalidInput(
             "not-one-of",
@@ -55,6 +60,13 @@ def set_budget(context: FinopsContext, budget: Budget, *, record: Record = unrec
     with context.store.transaction() as session:
         session.lock_projects()
         session.project(budget.project_id)
+        if seen is not None and seen != revisions.of_budgets(session.budgets(budget.project_id)):
+            raise Stale(
+                "budgets-changed",
+                "the budgets of {project} have changed since they were seen: look at them again",
+                project=budget.project_id,
+                field="If-Match",
+            )
         before = _find(session, budget.project_id, budget.measure, budget.currency)
         changed = session.save_budget(budget, now=context.clock())
         if changed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -11,8 +10,9 @@ from typing import Any, Final
 import structlog
 
 from batch_platform.core import objects
-from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError, Stale
 from batch_platform.core.messages import Message
+from batch_platform.finops import revisions
 from batch_platform.finops.model import Connection
 from batch_platform.finops.service.audit import CHANGE, CREATE, DISABLE, REMOVE, REQUEUE, Record, unrecorded
 from batch_platform.finops.service.context import COST_SUMMARY, LINE_ITEMS, FinopsContext
@@ -83,12 +83,6 @@ def create_project(
             _record_change(session, None, connection, record)
 
 
-def revision(connection: Connection) -> str:
-    """Names what is told of a connection: another one has another; of the external id only whether there is one."""
-    public = replace(connection, external_id=None if connection.external_id is None else "")
-    return hashlib.sha256(repr(public).encode()).hexdigest()[:16]
-
-
 def change_project(
     context: FinopsContext,
     connection: Connection,
@@ -100,14 +94,14 @@ def change_project(
     """Replace a connection; what it is now. `keep_external_id`: the stored one stays while the role is the same.
 
     Its months are read again when the place is another one, and computed again when the account scope is. Raises
-    `NotFound`, `InvalidInput` naming the field, or `Conflict` when it would have accounts that are another's by now,
-    or is no longer what was `seen`, a revision.
+    `NotFound`, `InvalidInput` naming the field, `Conflict` when it would have accounts that are another's by now, or
+    `Stale` when it is no longer what was `seen`, a revision.
     """
     with context.store.transaction() as session:
         session.lock_projects()
         before = session.project(connection.project_id)
-        if seen is not None and seen != revision(before):
-            raise Conflict(
+        if seen is not None and seen != revisions.of_connection(before):
+            raise Stale(
                 "project-changed",
                 "project {project} has changed since it was seen: look at it again",
                 project=connection.project_id,

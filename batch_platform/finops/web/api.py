@@ -18,7 +18,7 @@ from batch_platform.finops.months import month_start
 from batch_platform.finops.service import FinopsContext
 from batch_platform.finops.service.audit import DELETE_BUDGET, REQUEUE, SET_BUDGET
 from batch_platform.finops.web.context import OPERATE, READ, WRITE, Context, ProjectId, RecordOf, like, wire_names
-from batch_platform.finops.web.lists import BUDGETS, ROUTES
+from batch_platform.finops.web.lists import BUDGETS, ROUTES, budgets_revision
 from batch_platform.finops.web.schemas import (
     AnomaliesAnswer,
     BudgetAnswer,
@@ -35,6 +35,7 @@ from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import RunAnswer
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.idempotency import IdempotencyKey
+from batch_platform.web.api.preconditions import Seen, tell_revision
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import Month, StrictBool, StrictModel, Text
 
@@ -154,19 +155,20 @@ def show_forecast(project_id: ProjectId, context: Context, month: NewestMonth = 
 @router.put("/{projectId:name}/budgets", dependencies=WRITE, responses=documented(404))
 @writes(SET_BUDGET)
 def set_budget(
-    project_id: ProjectId, body: BudgetRequest, context: Context, record: RecordOf
+    project_id: ProjectId, body: BudgetRequest, response: Response, context: Context, record: RecordOf, seen: Seen
 ) -> Envelope[list[BudgetAnswer]]:
-    """Set the budget of a measure and currency; the project's budgets after it."""
+    """Set the budget of a measure and currency; the project's budgets after it. Their ETag is all budgets'."""
     with wire_names():
         amount = service.parse_amount(body.monthly_amount)
-        service.set_budget(context, Budget(project_id, body.measure, body.currency, amount), record=record)
-    return _budgets(context, project_id)
+        service.set_budget(context, Budget(project_id, body.measure, body.currency, amount), seen=seen, record=record)
+    return _budgets(context, project_id, response)
 
 
 @router.delete("/{projectId:name}/budgets", dependencies=WRITE, responses=documented(404))
 @writes(DELETE_BUDGET)
 def delete_budget(
     project_id: ProjectId,
+    response: Response,
     context: Context,
     record: RecordOf,
     measure: Annotated[Measure, Query()],
@@ -174,9 +176,10 @@ def delete_budget(
 ) -> Envelope[list[BudgetAnswer]]:
     """Remove the budget of a measure and currency; the project's budgets after it."""
     service.delete_budget(context, project_id, measure, currency, record=record)
-    return _budgets(context, project_id)
+    return _budgets(context, project_id, response)
 
 
-def _budgets(context: FinopsContext, project_id: str) -> Envelope[Any]:
+def _budgets(context: FinopsContext, project_id: str, response: Response) -> Envelope[Any]:
     rows, _ = BUDGETS.read(context, BUDGETS.filters(project_id=project_id), lists.Paging())
+    tell_revision(response, budgets_revision(rows))
     return Envelope(data=BUDGETS.answers(rows))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from batch_platform.core.surfaces import writes
-from batch_platform.finops import service
+from batch_platform.finops import revisions, service
 from batch_platform.finops.model import Connection, Format
 from batch_platform.finops.service.audit import CHANGE, CREATE, DISABLE, REMOVE
 from batch_platform.finops.web.context import OPERATE, READ, WRITE, Context, ProjectId, RecordOf, like, wire_names
 from batch_platform.finops.web.schemas import FormatName, ProjectAnswer, RemovalAnswer, TestAnswer
 from batch_platform.web.api.envelope import Envelope
+from batch_platform.web.api.preconditions import Seen, tell_revision
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import QueryBool, StrictBool, StrictModel, Text
 
@@ -21,16 +22,6 @@ router = APIRouter(prefix="/api/projects", tags=["finops"])
 
 ROLE: Final = "arn:aws:iam::123456789012:role/reader"
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$", examples=["123456789012"])]
-
-
-IfMatch = Annotated[
-    str | None,
-    Header(
-        alias="If-Match",
-        pattern=r'^"[0-9a-f]{16}"$',
-        description="The ETag of what was seen; left out, whatever stands there is replaced. Anything newer: 409.",
-    ),
-]
 
 
 class ConnectionRequest(StrictModel):
@@ -80,7 +71,7 @@ def create_project(
     with wire_names():
         service.create_project(context, project, record=record)
     response.headers["Location"] = f"/api/projects/{project.project_id}"
-    response.headers["ETag"] = _etag(project)
+    tell_revision(response, revisions.of_connection(project))
     return Envelope(data=ProjectAnswer.of(project), message=f"project {project.project_id} is added")
 
 
@@ -88,7 +79,7 @@ def create_project(
 def show_project(project_id: ProjectId, response: Response, context: Context) -> Envelope[ProjectAnswer]:
     """One project. Its ETag goes into the If-Match of a change."""
     project = context.connection(project_id)
-    response.headers["ETag"] = _etag(project)
+    tell_revision(response, revisions.of_connection(project))
     return Envelope(data=ProjectAnswer.of(project))
 
 
@@ -100,7 +91,7 @@ def change_project(
     response: Response,
     context: Context,
     record: RecordOf,
-    if_match: IfMatch = None,
+    seen: Seen,
 ) -> Envelope[ProjectAnswer]:
     """Replace a project's connection.
 
@@ -113,10 +104,10 @@ def change_project(
             context,
             body.connection(project_id),
             keep_external_id=keep,
-            seen=None if if_match is None else if_match.strip('"'),
+            seen=seen,
             record=record,
         )
-    response.headers["ETag"] = _etag(project)
+    tell_revision(response, revisions.of_connection(project))
     return Envelope(data=ProjectAnswer.of(project))
 
 
@@ -146,7 +137,3 @@ def disable_project(project_id: ProjectId, context: Context, record: RecordOf) -
 def try_project(project_id: ProjectId, context: Context) -> Envelope[TestAnswer]:
     """Try what the batches will do: role, bucket, newest manifest, files. Writes nothing."""
     return Envelope(data=TestAnswer.of_steps(project_id, service.test_project(context, project_id)))
-
-
-def _etag(project: Connection) -> str:
-    return f'"{service.revision(project)}"'

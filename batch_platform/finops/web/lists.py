@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from batch_platform.core import cursors
-from batch_platform.finops import service
+from batch_platform.finops import revisions, service
 from batch_platform.finops.budgets import BudgetStatus
 from batch_platform.finops.model import Budget, Connection, FileStatus
 from batch_platform.finops.months import month_start
@@ -251,6 +251,12 @@ ARCHIVE: Final[List[FinopsContext, Any, Row]] = List(
     doc="Months of this project, or of a removed one of this id, that left the cost tables, newest first.",
 )
 PROJECT_ARCHIVE: Final = replace(ARCHIVE, filters=OfAnyProject, read=_any_archive)
+
+
+def budgets_revision(rows: Sequence[tuple[Budget, BudgetStatus | None]]) -> str:
+    return revisions.of_budgets([budget for budget, _ in rows])
+
+
 BUDGETS: Final = List(
     filters=OfMonth,
     read=_budgets,
@@ -259,6 +265,7 @@ BUDGETS: Final = List(
     columns=_columns(measure=lambda row: row[0].measure, currency=lambda row: row[0].currency),
     empty="the project has no budget",
     paging=None,
+    revision=budgets_revision,
     path=f"{PROJECT}/budgets",
     name="list_budgets",
     doc="The project's budgets and how a month stands against them: spent so far, and projected for the whole month.",

@@ -17,5 +17,5 @@ class Envelope(StrictModel, Generic[T]):
     message: str | None = None
 
     @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         return f"{schema_name(params[0])}Envelope"

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
-from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError, TransientFailure
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError, Stale, TransientFailure
 from batch_platform.core.messages import Message
 from batch_platform.core.validation import message_of
 from batch_platform.web.console import render
@@ -35,9 +35,11 @@ KINDS: Final[Mapping[int, tuple[str, str]]] = {
     405: ("method-not-allowed", N_("Method not allowed")),
     406: ("not-acceptable", N_("No such representation")),
     409: ("conflict", N_("Conflict with the present state")),
+    412: ("precondition-failed", N_("Changed since it was seen")),
     413: ("content-too-large", N_("Content too large")),
     415: ("unsupported-media-type", N_("Unsupported media type")),
     422: ("invalid-input", N_("Invalid input")),
+    428: ("precondition-required", N_("Say what is to be replaced")),
     429: ("too-many-requests", N_("Too many requests")),
     500: ("failure", N_("The work failed")),
     503: ("unavailable", N_("Unavailable for the moment")),
@@ -189,7 +191,7 @@ async def _handle(request: Request, error: Exception) -> Response:
 
 
 def _status(error: PlatformError) -> int:
-    kinds = ((NotFound, 404), (Conflict, 409), (InvalidInput, 422), (TransientFailure, 503))
+    kinds = ((NotFound, 404), (Stale, 412), (Conflict, 409), (InvalidInput, 422), (TransientFailure, 503))
     return next((status for kind, status in kinds if isinstance(error, kind)), 500)
 
 
