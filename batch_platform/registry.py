@@ -1,4 +1,4 @@
-"""Where what all domains declare meets: jobs, alert rules, permissions, workers and actions."""
+"""Where what all domains declare meets: jobs, alert rules, permissions, workers, actions and what waits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from batch_platform.operations.alerts import Rule
     from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Registry
+    from batch_platform.operations.waiting_lists import WaitingList
     from batch_platform.settings import Settings
 
 
@@ -61,3 +62,10 @@ def build_rules() -> tuple[Rule, ...]:
     from batch_platform.operations.alerts import RULES
 
     return (*RULES, *(rule for domain in domains.DOMAINS for rule in domain.rules()))
+
+
+def build_waiting() -> tuple[WaitingList, ...]:
+    """What waits for people, on the platform and in every domain."""
+    from batch_platform.operations.waiting_lists import LISTS
+
+    return (*LISTS, *(waiting for domain in domains.DOMAINS for waiting in domain.waiting()))

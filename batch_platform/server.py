@@ -179,13 +179,15 @@ def _operations_context(
     from batch_platform.operations.dagster.queue import QueueRunner
     from batch_platform.operations.dagster.storage import DagsterInstanceStorage
     from batch_platform.operations.dagster.triggers import DagsterTriggers
-    from batch_platform.registry import build_gauges, build_registry
+    from batch_platform.registry import build_gauges, build_registry, build_waiting
 
     registry = build_registry(settings)
     storage = DagsterInstanceStorage(workspace.instance, registry)
     runner = QueueRunner(workspace)
     triggers = DagsterTriggers(workspace)
-    return OperationsContext(context.pool, context.clock, registry, storage, runner, build_gauges(), triggers)
+    return OperationsContext(
+        context.pool, context.clock, registry, storage, runner, build_gauges(), triggers, build_waiting()
+    )
 
 
 def _monitor(
@@ -211,11 +213,11 @@ def _monitor(
 
 
 def _operations_part(cards: Sequence[DashboardCard]) -> Part:
-    from batch_platform.operations.web import api, health, pages, pauses
+    from batch_platform.operations.web import api, health, pages, pauses, waiting
     from batch_platform.web.app import Part
 
     return Part(
-        routers=(api.router, pauses.router, health.router, api.metrics_router),
+        routers=(api.router, pauses.router, health.router, waiting.router, api.metrics_router),
         pages=(pages.build_pages(cards),),
         navigation=pages.NAVIGATION,
         package="batch_platform.operations.web",

@@ -37,6 +37,7 @@ from batch_platform.migrations import versions
 from batch_platform.operations.alerts import Rule
 from batch_platform.operations.dagster.launch import Launcher
 from batch_platform.operations.gauges import Gauge
+from batch_platform.operations.waiting_lists import WaitingList
 from batch_platform.registry import build_registry
 from batch_platform.server import create_app
 from batch_platform.settings import DomainSettings, Settings, load_settings
@@ -149,7 +150,7 @@ def test_a_bad_setting_of_a_domain_stops_every_command_by_its_name(toy: Settings
 def test_what_a_domain_names_is_there(domain: Domain) -> None:
     """A name is text until it is asked for, which the demo's is by nobody but `make demo`."""
     assert issubclass(domain.settings(), DomainSettings)
-    kinds = {domain.rules: Rule, domain.workers: Worker, domain.gauges: Gauge}
+    kinds = {domain.rules: Rule, domain.workers: Worker, domain.gauges: Gauge, domain.waiting: WaitingList}
     assert all(isinstance(each, kind) for named, kind in kinds.items() for each in named())
     assert all(re.fullmatch(r"[a-z_-]+\.[a-z_-]+", name) for name in domain.actions())
     assert isinstance(domain.web(), WebRoom)

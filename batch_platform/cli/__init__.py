@@ -41,6 +41,7 @@ PLATFORM: Final = platform.Platform(
     launcher=_launcher,
     grants=registry.build_grants,
     templates=registry.build_templates,
+    waiting=registry.build_waiting,
 )
 """What every command below works with."""
 
@@ -59,6 +60,7 @@ OWN: Final = {
     ),
     "users": Commands("Local accounts of API, console and Dagster UI.", _in("users:app")),
     "jobs": Commands("The platform's jobs: run them, see how they stand, mend them.", _in("backfills:jobs_app")),
+    "waiting": Commands("Approvals and deadlines: what waits for whom, until when.", _in("waiting:app")),
     "workers": Commands("Resident workers: what runs as long as the platform does.", _workers),
 }
 """The platform's own groups; a domain's follow."""

@@ -17,6 +17,7 @@ DOMAIN: Final = Domain(
     actions=_in("service.audit:ACTIONS"),
     dagster=_in("dagster.definitions:DAGSTER"),
     rules=_in("alerts:RULES"),
+    waiting=_in("waiting:WAITING"),
     demo=_in("demo:run"),
     permissions={Role.OPERATOR: frozenset({"finops:operate"})},
 )

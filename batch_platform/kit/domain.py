@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Job
+    from batch_platform.operations.waiting_lists import WaitingList
     from batch_platform.operations.web.pages import DashboardCard
     from batch_platform.settings import DomainSettings, Settings
     from batch_platform.web.access.model import Grants
@@ -83,7 +84,7 @@ class Domain:
     `permissions` are what roles may do beyond reading; an administrator may everything.
     `commands` are groups of `batch-platform` by their name. A domain without batches has no `dagster`.
     `templates` is the package whose folder `notices/` has the templates of what it tells people by the outbox.
-    `gauges` are its figures in /metrics.
+    `gauges` are its figures in /metrics, `waiting` its lists of what waits for people.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Domain:
     actions: Callable[[], Sequence[str]] = tuple
     templates: str | None = None
     gauges: Callable[[], Sequence[Gauge]] = tuple
+    waiting: Callable[[], Sequence[WaitingList]] = tuple
     stack_parameters: Mapping[str, str] = field(default_factory=dict)
 
     def jobs(self, settings: Settings) -> Sequence[Job]:

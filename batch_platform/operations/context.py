@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Registry
     from batch_platform.operations.runner import DagsterStorage, Runner, Triggers
+    from batch_platform.operations.waiting_lists import WaitingList
 
 
 @dataclass(frozen=True)
 class OperationsContext:
     """`runner` is None where runs cannot be started: a scrape, a monitor without a workspace.
 
-    `triggers` is None where Dagster's code locations are not open. `gauges` are what domains add to the metrics.
+    `triggers` is None where Dagster's code locations are not open. `gauges` are what domains add to the metrics,
+    `waiting` the lists of what waits for people.
     """
 
     pool: Pool
@@ -29,6 +31,7 @@ class OperationsContext:
     runner: Runner | None = None
     gauges: tuple[Gauge, ...] = ()
     triggers: Triggers | None = None
+    waiting: tuple[WaitingList, ...] = ()
 
     @property
     def store(self) -> OperationsStore:

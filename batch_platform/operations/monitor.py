@@ -17,7 +17,17 @@ import structlog
 
 from batch_platform.core.logs import in_one_line
 from batch_platform.core.retry import Below
-from batch_platform.operations import alerts, backfills, deadlines, ledger, notify, pauses, retention, service
+from batch_platform.operations import (
+    alerts,
+    backfills,
+    deadlines,
+    ledger,
+    notify,
+    pauses,
+    retention,
+    service,
+    waiting,
+)
 from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.health import Rounds
@@ -83,6 +93,7 @@ class Monitor:
 
     def _duties(self) -> list[tuple[str, Callable[[], object]]]:
         ctx, options = self._ctx, self._options
+        known = (*options.rules, *waiting.REMINDERS)
         return [
             ("register jobs", self._register),
             ("copy runs", lambda: ledger.sync(ctx)),
@@ -93,8 +104,9 @@ class Monitor:
             ("catch up after pauses", lambda: pauses.catch_up(ctx)),
             ("signs of life", self._make_rounds),
             ("measure queues", self._measure),
-            ("close unknown rules", lambda: alerts.close_unknown(ctx.pool, options.rules, now=ctx.clock())),
+            ("close unknown rules", lambda: alerts.close_unknown(ctx.pool, known, now=ctx.clock())),
             *((f"rule {rule.name}", self._judging(rule)) for rule in options.rules),
+            ("remind of what waits", lambda: waiting.remind(ctx)),
             ("notify", lambda: notify.send(ctx, options.destinations, random=options.random)),
             ("purge", lambda: retention.purge_dagster_runs(ctx, older_than=options.keep_runs)),
         ]

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from batch_platform.operations.alerts import Rule
     from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.operations.model import Registry
+    from batch_platform.operations.waiting_lists import WaitingList
     from batch_platform.settings import Settings
     from batch_platform.web.access.model import Grants
 
 
 @dataclass(frozen=True)
 class Platform:
-    """Registry, alert rules, launcher, permissions and the templates of notices.
+    """Registry, alert rules, launcher, permissions, the templates of notices and what waits for people.
 
     Each is made when it is needed: a launcher takes seconds.
     """
@@ -26,6 +27,7 @@ class Platform:
     launcher: Callable[[Settings], Launcher]
     grants: Callable[[], Grants]
     templates: Callable[[], Mapping[str, str]]
+    waiting: Callable[[], tuple[WaitingList, ...]]
 
 
 _given: list[Platform] = []

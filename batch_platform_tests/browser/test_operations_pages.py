@@ -93,6 +93,7 @@ def test_pages_fit_their_window(sign_in: SignIn, rig: Rig, language: str) -> Non
         "/console/incidents",
         "/console/incidents?resolved=true",
         "/console/pauses",
+        "/console/waiting",
         "/console/health",
     ):
         page.goto(path)

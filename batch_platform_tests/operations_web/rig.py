@@ -38,7 +38,8 @@ from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Job, JobParameters, Launch, Registry, Run, Schedule, Sensor
 from batch_platform.operations.monitor import Monitor, MonitorOptions
-from batch_platform.operations.web import api, health, pages, pauses
+from batch_platform.operations.waiting_lists import LISTS
+from batch_platform.operations.web import api, health, pages, pauses, waiting
 from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.tokens import Tokens
@@ -280,13 +281,15 @@ def _rig(
 ) -> Rig:
     registry = Registry([COUNT, SWEEP, DAY])
     storage = DagsterInstanceStorage(instance, registry)
-    operations = OperationsContext(pool, utc_now, registry, storage, runner, triggers=Triggers(instance))
+    operations = OperationsContext(
+        pool, utc_now, registry, storage, runner, triggers=Triggers(instance), waiting=LISTS
+    )
     limits = Limits(rate=1000, burst=10_000, anonymous_rate=1000, anonymous_burst=10_000)
     context = WebContext(
         pool, utc_now, SECRET, "http://127.0.0.1", secure_cookies=False, random=os.urandom, limits=limits
     )
     part = Part(
-        routers=[api.router, pauses.router, health.router, api.metrics_router],
+        routers=[api.router, pauses.router, health.router, waiting.router, api.metrics_router],
         pages=[pages.build_pages(cards)],
         navigation=pages.NAVIGATION,
         package="batch_platform.operations.web",

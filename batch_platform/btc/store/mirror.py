@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from psycopg.types.json import Jsonb
+
 from batch_platform.btc.model import REVERSIBLE, Batch
 from batch_platform.btc.money import to_btc
 from batch_platform.core.sql import load
@@ -45,6 +47,7 @@ class MirrorSession(BaseSession):
             created_at=[batch.created_at for batch in batches],
             planned_at=[batch.planned_at for batch in batches],
             approvals_missing=list(approvals_missing),
+            approved_by=[Jsonb([given.account for given in batch.approvals]) for batch in batches],
             completed_at=[batch.completed_at for batch in batches],
             error_message=[batch.error_message for batch in batches],
             now=now,

@@ -14,13 +14,14 @@ from fastapi.exceptions import RequestValidationError
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
 from batch_platform.core.surfaces import writes
-from batch_platform.operations import service
+from batch_platform.operations import service, waiting
 from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import HOUR, DeadLetterState, Run, RunStatus
 from batch_platform.operations.night import last_night
 from batch_platform.operations.parameters import inputs, read, written
 from batch_platform.operations.web import actions, backfills, health, pauses, triggers
+from batch_platform.operations.web import waiting as waiting_pages
 from batch_platform.operations.web.actions import operations_of
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import overview_state
@@ -37,6 +38,7 @@ from batch_platform.web.paging import Offset, place
 PAGE_ROWS: Final = 25
 CARD_ROWS: Final = 8
 NIGHT_RUNS: Final = 24
+WAITING_ROWS: Final = 5
 PARAMETER: Final = "parameters."
 ZERO: Final = timedelta(0)
 
@@ -47,6 +49,7 @@ NAVIGATION: Final = (
         key="dead-letters", label=N_("Dead letters"), path="/console/dead-letters", permission="batch:read", order=20
     ),
     NavItem(key="incidents", label=N_("Incidents"), path="/console/incidents", permission="batch:read", order=30),
+    waiting_pages.NAVIGATION,
     pauses.NAVIGATION,
     health.NAVIGATION,
 )
@@ -95,6 +98,7 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
         incidents, more_incidents = service.incidents(operations, limit=CARD_ROWS)
         since, by_job = last_night(operations)
         nights = [(name, runs[-NIGHT_RUNS:], len(runs)) for name, runs in sorted(by_job.items(), key=_worst_first)]
+        waits = waiting.listed(operations, current(request))
         letters, more_letters = service.dead_letters(operations, DeadLetterState.OPEN, limit=CARD_ROWS)
         return _page(
             request,
@@ -105,6 +109,9 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
             more_incidents=more_incidents is not None,
             letters=letters,
             more_letters=more_letters is not None,
+            waits=waits[:WAITING_ROWS],
+            waits_count=len(waits),
+            **waiting_pages.words(request),
             since=since,
             night=nights,
             hours=_hours(since, now, [run for runs in by_job.values() for run in runs]),
@@ -116,6 +123,7 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
     pages.include_router(triggers.pages)
     pages.include_router(pauses.pages)
     pages.include_router(health.pages)
+    pages.include_router(waiting_pages.pages)
     return pages
 
 

@@ -20,7 +20,9 @@ from batch_platform.operations.model import (
     Trigger,
 )
 from batch_platform.operations.pauses import Moment, Pause
-from batch_platform.web.api.answers import Answer, From
+from batch_platform.operations.waiting import Waiting
+from batch_platform.web.access.model import Principal, Role
+from batch_platform.web.api.answers import Answer, From, Sentence
 from batch_platform.web.api.answers import written as written
 
 
@@ -309,3 +311,31 @@ def overview_state(overview: JobOverview, now: datetime) -> str:
     if overview.stopped:
         return "stopped"
     return overview.last_run.status.value if overview.last_run else "never"
+
+
+class WaitingAnswer(Answer):
+    """One thing that waits for a person or a moment.
+
+    `decidedBy` are the roles that may decide it on the console's page `path`, `notBy` accounts that may not, as they
+    asked for it or have approved it; `mayDecide`: whether the caller may. `then` is what happens at `until`; both are
+    null where nothing ends.
+    """
+
+    id: str
+    kind: Annotated[str, From("of.name")]
+    domain: Annotated[str, From("of.domain")]
+    title: Annotated[Sentence, From("of.title")]
+    what: Sentence
+    path: str
+    job_name: Annotated[str | None, From("job")]
+    since: datetime
+    until: datetime | None
+    then: Sentence | None
+    permission: str
+    decided_by: list[Role]
+    not_by: list[str]
+    may_decide: bool
+
+    @classmethod
+    def of_waiting(cls, row: Waiting, reader: Principal) -> Self:
+        return cls.of(row, decided_by=row.roles(reader), may_decide=row.may_decide(reader))
