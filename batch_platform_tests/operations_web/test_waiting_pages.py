@@ -73,7 +73,7 @@ def test_the_page_says_it_in_the_readers_language(client: Client, rig: Rig, paus
         assert text in page, text
     assert "スケジュールとセンサーが再開し" in page
     assert f'href="/console/dead-letters/{letter}"' in page
-    assert "0 分前から" in page
+    assert "1 分前から" in page
     viewer = client("viewer")
     english = viewer.get("/console/waiting?mine=true", headers={**HTML, "cookie": "language=en"}).text
     assert "What you may decide now is not here." in english

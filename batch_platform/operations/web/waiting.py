@@ -89,4 +89,4 @@ def _length(length: timedelta) -> str:
         return ngettext("%(num)s day", "%(num)s days", length // _DAY)
     if length >= _HOUR:
         return ngettext("%(num)s hour", "%(num)s hours", length // _HOUR)
-    return ngettext("%(num)s minute", "%(num)s minutes", max(length // _MINUTE, 0))
+    return ngettext("%(num)s minute", "%(num)s minutes", max(length // _MINUTE, 1))
