@@ -134,3 +134,11 @@ def in_both_widths(page: Page) -> Iterator[int]:
 def overflow(page: Page) -> int:
     """By how many pixels the page is wider than its window: 0 unless it scrolls sideways."""
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def check_axe(page: Page) -> None:
+    """Fails with what axe-core finds wrong with the page as it stands: rules, places and what would mend each."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    results = Axe().run(page)
+    assert results.violations_count == 0, f"{page.url}: {results.generate_report()}"
