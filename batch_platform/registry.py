@@ -38,13 +38,13 @@ def build_grants() -> Grants:
     return granting(*(domain.permissions for domain in domains.DOMAINS))
 
 
-def action_names() -> frozenset[str]:
-    """What people may do: each name stands in the audit log, as `thing.verb`."""
+def build_actions() -> Mapping[str, str]:
+    """What people may do: by its name in the audit log, `thing.verb`, the sentence that is read there."""
     from batch_platform.operations import actions as operations
     from batch_platform.web.access import service as access
 
-    declared = (name for domain in domains.DOMAINS for name in domain.actions())
-    return frozenset({*operations.ACTIONS, *access.ACTIONS, *declared})
+    declared = {name: says for domain in domains.DOMAINS for name, says in domain.actions().items()}
+    return {**operations.ACTIONS, **access.ACTIONS, **declared}
 
 
 def build_templates() -> Mapping[str, str]:

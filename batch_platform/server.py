@@ -87,7 +87,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     """
     from batch_platform.kit.domain import AppContext
     from batch_platform.operations.dagster.workspace import open_workspace
-    from batch_platform.registry import build_grants, build_templates
+    from batch_platform.operations.web.dagster_sentences import SENTENCES
+    from batch_platform.registry import build_actions, build_grants, build_templates
     from batch_platform.web.app import build_app
 
     rooms = {domain.name: domain.web() for domain in domains.DOMAINS}
@@ -108,6 +109,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
             ],
             ready=probes,
             grants=build_grants(),
+            actions={**SENTENCES, **build_actions()},
             lifespan=_lifespan(stack.pop_all(), monitor),
         )
     app.state.operations = operations

@@ -18,6 +18,7 @@ from batch_platform.cli import app as command_line
 from batch_platform.core import postgres
 from batch_platform.core.audit import DONE, AuditEntry, AuditStore
 from batch_platform.kit.domain import Domain
+from batch_platform.web.access.token_service import USE
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -175,7 +176,9 @@ class Walk:
         return next((row.id for row in AuditStore(self.pool).rows(limit=1)), 0)
 
     def _since(self, newest: int) -> list[AuditEntry]:
-        return [row for row in reversed(AuditStore(self.pool).rows(limit=20)) if row.id > newest]
+        """Without first uses of tokens, which are written whatever is asked first."""
+        rows = reversed(AuditStore(self.pool).rows(limit=20))
+        return [row for row in rows if row.id > newest and row.what != USE]
 
 
 def _answer(client: httpx.Client, method: str, path: str, given: dict[str, Any]) -> httpx.Response:

@@ -13,8 +13,10 @@ import pytest
 from fastapi import FastAPI
 
 from batch_platform import domains
-from batch_platform.registry import action_names
+from batch_platform.operations.web import dagster_audit
+from batch_platform.registry import build_actions
 from batch_platform.server import create_app
+from batch_platform.web import i18n
 from batch_platform_tests.surfaces import SAFE, Surfaces, commands, has_dry_run, marks, of_commands, of_routes, routes
 
 # Sent by POST, because they carry a form or a body, but nothing is written by them.
@@ -69,7 +71,7 @@ def test_every_command_that_writes_says_what_it_does() -> None:
 
 def test_whatever_is_done_is_declared_can_be_done_and_is_walked(app: FastAPI) -> None:
     marked = of_routes(app.routes) | of_commands()
-    assert {name for _, name in marked} == set(action_names())
+    assert {name for _, name in marked} == set(build_actions())
     assert marked == walked()
 
 
@@ -78,3 +80,18 @@ def walked() -> Surfaces:
     here = Path(__file__).parent
     modules = [path.relative_to(here.parent).with_suffix("") for path in here.glob("*/test_actions_*.py")]
     return {surface for module in modules for surface in import_module(".".join(module.parts)).SURFACES}
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_every_action_is_a_sentence_of_who_did_it_to_what(app: FastAPI, language: str) -> None:
+    sentences = app.state.audit_sentences
+    dagster = {action.what for action in dagster_audit.ACTIONS.values()}
+    assert set(build_actions()) | dagster <= set(sentences)
+    texts = {}
+    with i18n.speaking(app.state.console.languages[language]):
+        for what, text in sentences.items():
+            texts[what] = i18n.gettext(text, who="ann", target="T-1")
+            assert texts[what].startswith("ann "), what
+            assert "T-1" in texts[what] or what.startswith("session."), what
+            assert (texts[what] != text % {"who": "ann", "target": "T-1"}) == (language == "ja"), what
+    assert len(set(texts.values())) == len(texts)  # no two actions read alike

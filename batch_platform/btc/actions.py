@@ -29,14 +29,11 @@ from batch_platform.operations.model import Run
 PERMISSION: Final = "batch:execute"
 
 CREATE: Final = "btc-batch.create"
+"""A reversal is created as any batch is, and names what it takes back."""
 APPROVE: Final = "btc-batch.approve"
 CANCEL: Final = "btc-batch.cancel"
 RESUME: Final = "btc-batch.resume"
 SEED: Final = "btc-users.seed"
-
-
-ACTIONS: Final = (CREATE, APPROVE, CANCEL, RESUME, SEED)
-"""A reversal is created as any batch is, and names what it takes back."""
 
 _log = structlog.get_logger(__name__)
 

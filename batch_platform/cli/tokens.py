@@ -19,34 +19,26 @@ def token_command(
     name: Annotated[str, typer.Option(help="Who will use it; the audit log shows it.")] = "cli",
     as_json: Json = False,
 ) -> None:
-    """Print a bearer token for the API. It cannot be taken back before it ends."""
+    """Print a bearer token for the API, which is a program's own. `tokens revoke` takes it back."""
     import secrets
-    from datetime import UTC
 
-    from batch_platform.core import audit, postgres
-    from batch_platform.core.caller import system_user
-    from batch_platform.core.clock import utc_now
+    from batch_platform.cli.database import opened_log
     from batch_platform.core.failures import InvalidInput
     from batch_platform.core.terminal import print_json
     from batch_platform.settings import load_settings
     from batch_platform.web.access.model import roles_of
+    from batch_platform.web.access.token_service import make
     from batch_platform.web.access.tokens import Tokens, parse_ttl
 
     settings = load_settings()
     if settings.secret is None:
         raise InvalidInput("variable-not-set", "{field} is not set", field="BATCH_PLATFORM_SECRET")
-    roles, lifetime, now = roles_of(role), parse_ttl(ttl), utc_now()
+    roles, lifetime = roles_of(role), parse_ttl(ttl)
     tokens = Tokens.of(settings.secret.get_secret_value().encode())
-    token = tokens.issue(name=name, roles=roles, ttl=lifetime, now=now, random=secrets.token_bytes)
-    ends = (now + lifetime).astimezone(UTC).isoformat(timespec="seconds")
-    with (
-        postgres.open_pool(settings.database(), application_name="batch-platform-token", max_size=1) as pool,
-        postgres.transaction(pool) as connection,
-    ):
-        after = {"roles": sorted(roles), "expires_at": ends}
-        who, target = f"cli:{system_user()}", f"token:{name}"
-        audit.record(connection, who=who, what="token.issue", target=target, after=after, now=now)
+    with opened_log() as log:
+        token, made = make(tokens, log, name=name, roles=roles, ttl=lifetime, random=secrets.token_bytes)
     if as_json:
-        print_json({"token": token, "roles": sorted(roles), "expires_at": ends})
+        ends = made.expires_at.isoformat(timespec="seconds")
+        print_json({"token": token, "id": made.id, "roles": sorted(roles), "expires_at": ends})
         return
     typer.echo(token)

@@ -8,15 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from batch_platform.cli.database import caller, opened_pool
 from batch_platform.cli.tokens import Roles
-from batch_platform.core import postgres
-from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import print_json
 from batch_platform.kit.options import DryRun, Json
-from batch_platform.settings import load_settings
 from batch_platform.web.access import second_factor, service, sign_in
 from batch_platform.web.access.model import User, roles_of
 from batch_platform.web.access.store import AccessStore
@@ -31,7 +29,7 @@ PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the 
 @app.command("list")
 def list_command(as_json: Json = False) -> None:
     """List the accounts."""
-    with _pool() as pool:
+    with opened_pool() as pool:
         rows = [_row(user) for user in service.users(pool)]
     if as_json:
         print_json(rows)
@@ -51,7 +49,7 @@ def add_command(
     name: Name, role: Roles, password_stdin: PasswordStdin = False, dry_run: DryRun = False, as_json: Json = False
 ) -> None:
     """Add an account. The password is asked for, or read by --password-stdin; it is no argument."""
-    with _pool() as pool:
+    with opened_pool() as pool:
         change = _change(dry_run)
         changed = service.add_user(pool, name, roles_of(role), lambda: _password(password_stdin), change)
     _tell(name, changed, dry_run, as_json, done="added", already="is already there")
@@ -61,7 +59,7 @@ def add_command(
 @writes("user.disable")
 def disable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Keep an account out, at once and everywhere."""
-    with _pool() as pool:
+    with opened_pool() as pool:
         changed = service.set_enabled(pool, name, _change(dry_run), enabled=False)
     _tell(name, changed, dry_run, as_json, done="disabled", already="is already disabled")
 
@@ -70,7 +68,7 @@ def disable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) 
 @writes("user.enable")
 def enable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Let an account in again."""
-    with _pool() as pool:
+    with opened_pool() as pool:
         changed = service.set_enabled(pool, name, _change(dry_run), enabled=True)
     _tell(name, changed, dry_run, as_json, done="enabled", already="is already enabled")
 
@@ -79,7 +77,7 @@ def enable_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -
 @writes("user.set-roles")
 def set_roles_command(name: Name, role: Roles, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Replace an account's roles; it has to sign in again."""
-    with _pool() as pool:
+    with opened_pool() as pool:
         changed = service.set_roles(pool, name, roles_of(role), _change(dry_run))
     _tell(name, changed, dry_run, as_json, done="given its roles", already="has these roles already")
 
@@ -90,7 +88,7 @@ def reset_password_command(
     name: Name, password_stdin: PasswordStdin = False, dry_run: DryRun = False, as_json: Json = False
 ) -> None:
     """Give an account another password, end its sessions and its lock-out."""
-    with _pool() as pool:
+    with opened_pool() as pool:
         service.reset_password(pool, name, lambda: _password(password_stdin), _change(dry_run))
     _tell(name, True, dry_run, as_json, done="given a new password", already="")
 
@@ -102,7 +100,7 @@ def sessions_command(
 ) -> None:
     """List the browsers that are signed in."""
     now = utc_now()
-    with _pool() as pool, AccessStore(pool).transaction() as session:
+    with opened_pool() as pool, AccessStore(pool).transaction() as session:
         subject = None if name is None else f"local:{session.user(name).name}"
         listed = session.sessions(subject, now=now, idle_since=now - Limits().session_idle)
     rows = [{key: _shown(value) for key, value in vars(row).items()} for row in listed]
@@ -119,7 +117,7 @@ def sessions_command(
 @writes("user.end-sessions")
 def end_sessions_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Sign an account out everywhere; it can sign in again."""
-    with _pool() as pool:
+    with opened_pool() as pool:
         ended = service.end_sessions(pool, name, _change(dry_run))
     _tell(name, ended > 0, dry_run, as_json, done="signed out everywhere", already="is signed in nowhere")
 
@@ -128,7 +126,7 @@ def end_sessions_command(name: Name, dry_run: DryRun = False, as_json: Json = Fa
 @writes("user.reset-second-factor")
 def reset_second_factor_command(name: Name, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Take the second factor of whoever has lost it, and end the sessions."""
-    with _pool() as pool:
+    with opened_pool() as pool:
         changed = second_factor.reset(pool, name, _change(dry_run))
     _tell(name, changed, dry_run, as_json, done="without a second factor", already="has no second factor")
 
@@ -145,7 +143,7 @@ def unlock_command(
     if (name is None) == (address is None):
         raise InvalidInput("account-or-address", "give an account or an --address, not both", field="name")
     what, subject = ("address", address or "") if name is None else ("account", name)
-    with _pool() as pool:
+    with opened_pool() as pool:
         unlock = sign_in.unlock_account if name is not None else sign_in.unlock_address
         changed = unlock(pool, subject, _change(dry_run))
     _tell(subject, changed, dry_run, as_json, done="unlocked", already="has failed at no sign-in", what=what)
@@ -161,15 +159,7 @@ def _password(from_stdin: bool) -> str:
 
 
 def _change(dry_run: bool) -> service.Change:
-    return service.Change(by=_caller(), now=utc_now(), dry_run=dry_run)
-
-
-def _caller() -> str:
-    return f"cli:{system_user()}"
-
-
-def _pool() -> postgres.Pool:
-    return postgres.open_pool(load_settings().database(), application_name="batch-platform-users", max_size=1)
+    return service.Change(by=caller(), now=utc_now(), dry_run=dry_run)
 
 
 def _row(user: User) -> dict[str, Any]:

@@ -26,7 +26,11 @@ from batch_platform.core.sql import load
 DONE: Final = "done"
 """The outcome of an intent that was carried out."""
 
+EXPORT: Final = "audit.export"
+
 _SQL: Final = load("batch_platform.core")
+_KINDS: Final = ("local", "oidc", "token", "cli")
+_AT_ONCE: Final = 500
 
 _log = structlog.get_logger(__name__)
 
@@ -62,8 +66,8 @@ class Intent:
 class Log:
     """The audit log in the hands of one who acts: a subject such as `local:ann`, `token:nightly` or `cli:root`.
 
-    `via` is the system's user behind a command, who may act as another. `key` names one write: whoever was killed and
-    tries again under the same key meets his row.
+    `via` is the system's user behind a command, who may act as another, or the token by which a person acts. `key`
+    names one write: whoever was killed and tries again under the same key meets his row.
     """
 
     pool: postgres.Pool
@@ -83,7 +87,7 @@ class Log:
             what=what,
             target=target,
             before=before,
-            after=self._after(after),
+            after=self.signed(after),
             correlation_id=self.correlation_id,
             now=self.clock(),
         )
@@ -115,10 +119,11 @@ class Log:
         self._settle(number, intent, DONE)
 
     def _settle(self, number: int, intent: Intent, outcome: str) -> None:
-        after = self._after(intent.after)
+        after = self.signed(intent.after)
         settle(self.pool, number, outcome, target=intent.target, after=after, now=self.clock())
 
-    def _after(self, after: Any) -> Any:
+    def signed(self, after: Any) -> Any:
+        """With `via`, by which the one who acts did so."""
         if self.via is None:
             return after
         return {**(after if isinstance(after, dict) else {} if after is None else {"value": after}), "via": self.via}
@@ -219,12 +224,22 @@ class AuditStore:
         limit: int = 50,
         offset: int = 0,
     ) -> list[AuditEntry]:
-        """Rows that match everything given; `what` is a whole `thing.verb` or a thing; `until` is exclusive."""
-        filters = {"who": who, "what": what, "target": target, "since": since, "until": until}
+        """Rows that match everything given; `what` is a whole `thing.verb` or a thing; `until` is exclusive.
+
+        `who` is a subject or, without its kind, the name of a person or a program; it may also be by what one acted.
+        """
+        people = [] if who is None else [who, *(f"{kind}:{who}" for kind in _KINDS)]
+        filters = {"who": who, "people": people, "what": what, "target": target, "since": since, "until": until}
         with self._cursor() as cursor:
             page = {"before_id": before_id, "limit": limit, "offset": offset}
             rows: list[AuditEntry] = cursor.execute(_SQL["audit_rows"], {**filters, **page}).fetchall()
             return rows
+
+    def every(self, *, before_id: int | None = None, **filters: Any) -> Iterator[AuditEntry]:
+        """Every row that matches, newest first; no connection is held while the caller is at work."""
+        while rows := self.rows(**filters, before_id=before_id, limit=_AT_ONCE):
+            yield from rows
+            before_id = rows[-1].id
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:

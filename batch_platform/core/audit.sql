@@ -19,10 +19,11 @@ UPDATE web.audit_log
 SELECT FROM web.audit_log LIMIT 0
 
 -- name: audit_rows
--- What was done to several at once names each of them in `before`.
+-- What was done to several at once names each of them in `before`; `via` is by what a person acted.
 SELECT id, at, who, what, target, before, after, correlation_id, outcome, settled_at
   FROM web.audit_log
- WHERE (%(who)s::text IS NULL OR who = %(who)s)
+ WHERE (%(who)s::text IS NULL OR who = ANY (%(people)s::text[])
+        OR after ? 'via' AND after ->> 'via' = ANY (%(people)s::text[]))
    AND (%(what)s::text IS NULL OR what = %(what)s OR starts_with(what, %(what)s || '.'))
    AND (%(target)s::text IS NULL OR target = %(target)s OR before ? %(target)s)
    AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)

@@ -79,7 +79,8 @@ class Domain:
 
     `settings` is what it reads of the environment; `stack_parameters` are what deploy/aws.yaml takes of them, fields
     by the names that they have there.
-    `actions` are what people may do in it, by the names of the rows that it leaves in the audit log: `thing.verb`.
+    `actions` are what people may do in it: by the name of the row that it leaves in the audit log, `thing.verb`, the
+    sentence that is read there, a msgid with the places `who` and `target`.
     `workers` are what it runs as long as the platform runs.
     `permissions` are what roles may do beyond reading; an administrator may everything.
     `commands` are groups of `batch-platform` by their name. A domain without batches has no `dagster`.
@@ -96,7 +97,7 @@ class Domain:
     permissions: Grants = field(default_factory=dict)
     demo: Callable[[], Demo] | None = None
     workers: Callable[[], Sequence[Worker]] = tuple
-    actions: Callable[[], Sequence[str]] = tuple
+    actions: Callable[[], Mapping[str, str]] = dict
     templates: str | None = None
     gauges: Callable[[], Sequence[Gauge]] = tuple
     waiting: Callable[[], Sequence[WaitingList]] = tuple

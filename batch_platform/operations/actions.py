@@ -26,6 +26,7 @@ from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster.launch import RunResult
 from batch_platform.operations.model import DeadLetter, JobParameters, Run, RunStatus, Sensor
 from batch_platform.operations.pauses import Pause
+from batch_platform.web.i18n import N_
 
 EXECUTE: Final = "job.execute"
 CANCEL: Final = "run.cancel"
@@ -40,8 +41,21 @@ END_PAUSE: Final = "pause.end"
 STARTS: Final = (START_SCHEDULE, START_SENSOR)
 STOPS: Final = (STOP_SCHEDULE, STOP_SENSOR)
 """As Dagster's own switch leaves them: whoever looks for a trigger finds all of it."""
-ACTIONS: Final = (EXECUTE, CANCEL, RETRY, DISCARD, BACKFILL, CANCEL_BACKFILL, *STARTS, *STOPS, BEGIN_PAUSE, END_PAUSE)
-"""By their names in the log."""
+ACTIONS: Final[Mapping[str, str]] = {
+    EXECUTE: N_("%(who)s runs the job %(target)s"),
+    CANCEL: N_("%(who)s cancels the run %(target)s"),
+    RETRY: N_("%(who)s retries the dead letter %(target)s"),
+    DISCARD: N_("%(who)s discards the dead letter %(target)s"),
+    BACKFILL: N_("%(who)s asks for a backfill: %(target)s"),
+    CANCEL_BACKFILL: N_("%(who)s cancels the backfill %(target)s"),
+    START_SCHEDULE: N_("%(who)s starts the schedule %(target)s in Dagster"),
+    STOP_SCHEDULE: N_("%(who)s stops the schedule %(target)s in Dagster"),
+    START_SENSOR: N_("%(who)s starts the sensor %(target)s in Dagster"),
+    STOP_SENSOR: N_("%(who)s stops the sensor %(target)s in Dagster"),
+    BEGIN_PAUSE: N_("%(who)s pauses all schedules and sensors: %(target)s"),
+    END_PAUSE: N_("%(who)s ends the pause of schedules and sensors: %(target)s"),
+}
+"""By their names in the audit log, with the sentence that is read there."""
 
 _FAILURES: Final[Mapping[str, type[PlatformError]]] = {
     kind.__name__: kind for kind in (Conflict, InvalidInput, NotFound, TransientFailure)

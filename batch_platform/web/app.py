@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -19,10 +20,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from batch_platform.web import console as shell
 from batch_platform.web import docs, health
-from batch_platform.web.access import account_pages, oidc_pages, second_factor_pages, users_pages
+from batch_platform.web.access import (
+    account_pages,
+    audit_api,
+    audit_pages,
+    oidc_pages,
+    second_factor_pages,
+    token_api,
+    token_pages,
+    users_pages,
+)
 from batch_platform.web.access import api as access_api
 from batch_platform.web.access import pages as access_pages
 from batch_platform.web.access.authentication import GuardMiddleware, IdentityMiddleware, is_public
+from batch_platform.web.access.bearers import Bearers
 from batch_platform.web.access.dependencies import current, public, requirement_of, requires
 from batch_platform.web.access.guests import GuestBook, Guests
 from batch_platform.web.access.model import PERMISSIONS, Grants, check_permission
@@ -87,16 +98,22 @@ def build_app(
     parts: Sequence[Part] = (),
     ready: Mapping[str, health.Probe] | None = None,
     grants: Grants = PERMISSIONS,
+    actions: Mapping[str, str] = MappingProxyType({}),
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
-    """The app, where roles have the permissions of `grants`.
+    """The app, where roles have the permissions of `grants` and the audit log has the sentences of `actions`.
 
     Raises `ValueError` for a route that does not say who may call it, and for guests that cannot be.
     """
     packages = [part.package for part in parts if part.package]
     console = Console(
         packages=list(dict.fromkeys([*_OWN_PACKAGES, *packages])),
-        navigation=[*access_pages.NAVIGATION, *(item for part in parts for item in part.navigation)],
+        navigation=[
+            users_pages.NAVIGATION,
+            token_pages.NAVIGATION,
+            audit_pages.NAVIGATION,
+            *(item for part in parts for item in part.navigation),
+        ],
         environment=context.environment,
         banners=[part.banner for part in parts if part.banner],
     )
@@ -107,6 +124,7 @@ def build_app(
     opened = frozenset[str]().union(*(part.opened for part in parts))
     linked = opened & frozenset[str]().union(*(part.linked for part in parts))
     guests = GuestBook({kind: guest for part in parts for kind, guest in part.guests.items()})
+    bearers = Bearers(context, provider, guests)
     requests = RequestLog(context)
 
     @asynccontextmanager
@@ -139,7 +157,7 @@ def build_app(
             Middleware(LanguageMiddleware, console.languages),
             Middleware(FailuresMiddleware),
             Middleware(BodyLimitMiddleware, context.limits.body_bytes),
-            Middleware(IdentityMiddleware, sessions, provider, grants, guests),
+            Middleware(IdentityMiddleware, sessions, bearers, grants),
             Middleware(RateLimitMiddleware, context),
             Middleware(GuardMiddleware, context, tuple(mounts), opened, linked),
             Middleware(MediaMiddleware),
@@ -149,9 +167,15 @@ def build_app(
     app.state.web, app.state.console = context, console
     app.state.sessions, app.state.guests = sessions, guests
     app.state.oidc = OidcSessions(sessions, provider) if provider else None
+    app.state.bearers, app.state.audit_sentences = bearers, actions
     app.session_cookie = sessions.cookie.name
     problems.install(app)
-    for router in (*(router for part in parts for router in part.routers), access_api.router):
+    for router in (
+        *(router for part in parts for router in part.routers),
+        access_api.router,
+        audit_api.router,
+        token_api.router,
+    ):
         app.include_router(router)
     for page in (
         *(page for part in parts for page in part.pages),
@@ -161,6 +185,8 @@ def build_app(
         oidc_pages.router,
         second_factor_pages.router,
         users_pages.router,
+        audit_pages.router,
+        token_pages.router,
     ):
         app.include_router(page, include_in_schema=False)
     app.include_router(shell.router, dependencies=[public()], include_in_schema=False)

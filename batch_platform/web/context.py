@@ -107,11 +107,12 @@ def web_of(connection: HTTPConnection) -> WebContext:
 
 def log_of(connection: HTTPConnection) -> Log:
     """The audit log in the hands of whoever asks; a write with an `Idempotency-Key` has one row, however often."""
-    web, key = web_of(connection), connection.scope.get("idempotency_id")
+    web, key, principal = web_of(connection), connection.scope.get("idempotency_id"), connection.scope["principal"]
     return Log(
         pool=web.pool,
         clock=web.clock,
-        who=connection.scope["principal"].subject,
+        who=principal.subject,
+        via=None if principal.token is None else f"token:{principal.token}",
         correlation_id=connection.scope.get("correlation_id"),
         key=None if key is None else f"request {key.hex()}",
     )

@@ -7,8 +7,9 @@ from functools import partial
 import httpx
 import pytest
 
-from batch_platform.btc.actions import ACTIONS, APPROVE, CANCEL, CREATE, RESUME, SEED
+from batch_platform.btc.actions import APPROVE, CANCEL, CREATE, RESUME, SEED
 from batch_platform.btc.domain import DOMAIN
+from batch_platform.btc.web.actions import ACTIONS
 from batch_platform.core import postgres
 from batch_platform.core.caller import system_user
 from batch_platform_tests.btc.cli_shell import AS_KEI, Shell, accounts, shell

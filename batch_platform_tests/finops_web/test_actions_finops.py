@@ -16,7 +16,6 @@ from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
 from batch_platform.finops.domain import DOMAIN
 from batch_platform.finops.service.audit import (
-    ACTIONS,
     CHANGE,
     CREATE,
     DELETE_BUDGET,
@@ -25,6 +24,7 @@ from batch_platform.finops.service.audit import (
     REQUEUE,
     SET_BUDGET,
 )
+from batch_platform.finops.web.actions import ACTIONS
 from batch_platform.operations.actions import EXECUTE
 from batch_platform.operations.dagster.launch import open_instance
 from batch_platform.operations.dagster.storage import DagsterInstanceStorage

@@ -44,12 +44,13 @@ def log() -> Iterator[StringIO]:
 
 @pytest.fixture
 def pool(web_pool: postgres.Pool) -> postgres.Pool:
-    """The pool, on tables without accounts, sessions, failed logins or keys. The audit log cannot be emptied."""
+    """The pool, on tables without accounts, sessions, tokens, failed logins or keys. The audit log stays."""
     with postgres.transaction(web_pool) as connection:
         connection.execute("DELETE FROM web.users")
         connection.execute("DELETE FROM web.sessions")
         connection.execute("DELETE FROM web.login_attempts")
         connection.execute("DELETE FROM web.idempotency_keys")
+        connection.execute("DELETE FROM web.tokens")
     return web_pool
 
 

@@ -10,11 +10,22 @@ import pytest
 from batch_platform.core import postgres
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
-from batch_platform.web.access import account_pages, api, oidc_pages, pages, second_factor_pages, users_pages
+from batch_platform.web.access import (
+    account_pages,
+    api,
+    audit_api,
+    oidc_pages,
+    pages,
+    second_factor_pages,
+    token_api,
+    token_pages,
+    users_pages,
+)
 from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.access.service import ACTIONS, list_sessions, start_session
 from batch_platform.web.access.sessions import Sessions, hash_id
 from batch_platform.web.access.sign_in import LoginRefused, log_in
+from batch_platform.web.access.token_service import listed
 from batch_platform_tests.surfaces import Walk, of_commands, of_routers
 from batch_platform_tests.web.oidc_provider import providing
 from batch_platform_tests.web.site import Browser, HandClock, Site, make_context, open_site
@@ -24,12 +35,12 @@ from batch_platform_tests.web.test_users_cli import Cli, cli
 
 __all__ = ["cli"]
 
-WEB, COMMANDS = (
-    of_routers(api.router, pages.router, account_pages.router, second_factor_pages.router, users_pages.router),
-    of_commands("token", "users"),
-)
+WEB = of_routers(api.router, pages.router, account_pages.router, second_factor_pages.router, users_pages.router)
 OIDC = of_routers(oidc_pages.router)
-SURFACES = WEB | COMMANDS | OIDC
+AUDIT = of_routers(audit_api.router)
+TOKENS = of_routers(token_api.router, token_pages.router)
+COMMANDS = of_commands("token", "tokens", "users", "audit")
+SURFACES = WEB | OIDC | AUDIT | TOKENS | COMMANDS
 WORD = "a long enough password"
 OWN = "another that bob has chosen"
 
@@ -189,8 +200,43 @@ def test_a_session_of_a_login_provider(pool: postgres.Pool) -> None:
     assert walk.walked == OIDC
 
 
+def test_tokens(site: Site, pool: postgres.Pool) -> None:
+    walk = Walk(pool, TOKENS)
+    ann, bob = site.signed_in("ann", Role.VIEWER), site.signed_in("bob", Role.VIEWER)
+    form = {"csrf_token": ann.csrf("/console/tokens"), "name": "report", "roles": ["viewer"]}
+    done = partial(walk.rows, by="local:ann", target="token:report")
+    with walk.nothing():
+        assert ann.send("/console/tokens", {**form, "roles": ["operator"]}).status_code == 422
+    for revoked_by in ("page", "program"):
+        with done("POST /console/tokens", "token.issue"):
+            assert ann.send("/console/tokens", form).status_code == 200
+        token = listed(pool, owner="local:ann", living_at=site.clock())[0].id
+        with walk.nothing():
+            theirs = {"csrf_token": bob.csrf("/console/tokens")}
+            assert bob.send(f"/console/tokens/{token}/revoke", theirs).status_code == 303
+        if revoked_by == "page":
+            with done("POST /console/tokens/{token_id}/revoke", "token.revoke"):
+                assert ann.send(f"/console/tokens/{token}/revoke", form).status_code == 303
+        else:
+            client = site.program(Role.ADMINISTRATOR)
+            with walk.rows(
+                "POST /api/access-tokens/{id}/revoke", "token.revoke", by="token:test", target="token:report"
+            ):
+                assert client.post(f"/api/access-tokens/{token}/revoke").status_code == 200
+    assert walk.walked == TOKENS
+
+
+def test_the_log_is_taken_out(site: Site, pool: postgres.Pool) -> None:
+    walk = Walk(pool, AUDIT, intents={"audit.export"})
+    walk.leaves_none(site.client(), "GET", "/api/audit/export", 401)
+    walk.send(
+        site.program(Role.VIEWER), "GET", "/api/audit/export?target=x", "audit.export", by="token:test", target="csv"
+    )
+    assert walk.walked == AUDIT
+
+
 def test_every_action_of_a_command(site: Site, pool: postgres.Pool, cli: Cli) -> None:
-    walk = Walk(pool, COMMANDS)
+    walk = Walk(pool, COMMANDS, intents={"audit.export"})
     by = f"cli:{system_user()}"
 
     def call(*words: str, code: int = 0) -> None:
@@ -198,6 +244,9 @@ def test_every_action_of_a_command(site: Site, pool: postgres.Pool, cli: Cli) ->
         assert cli(*words, *more, stdin=f"{WORD} {words[1]}\n").exit_code == code
 
     walk.command(call, "token", "--role", "viewer", "--name", "ci", does=("token.issue",), by=by, target="token:ci")
+    walk.command(call, "audit", "export", does=("audit.export",), by=by, target="csv")
+    [token] = listed(pool, owner=None)
+    walk.command(call, "tokens", "revoke", token.id, does=("token.revoke",), by=by, target="token:ci")
     walked = partial(walk.command, call, by=by, target="cat")
     walked("users", "add", "cat", "--role", "viewer", does=("user.add",))
     walked("users", "disable", "cat", does=("user.disable",))

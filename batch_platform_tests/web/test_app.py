@@ -103,7 +103,8 @@ def test_a_viewer_writes_nothing(site: Site) -> None:
     asked = 0
     for method, path in routes(site):
         if method in UNSAFE and not is_public(path) and not path.startswith("/inside"):
-            check_problem(client.request(method, path), 403)
+            # its own tokens are its own to revoke, and this one is not there
+            check_problem(client.request(method, path), 404 if path.startswith("/api/access-tokens/") else 403)
             asked += 1
     assert asked > 5
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,6 +20,9 @@ from batch_platform.settings import Settings
 from batch_platform.web.access.model import Role
 from batch_platform_tests.databases import empty_database
 from batch_platform_tests.web.site import NOON, Site
+from batch_platform_tests.web.test_users_cli import Cli, cli, said
+
+__all__ = ["cli"]
 
 ANN = "local:ann"
 
@@ -55,7 +62,7 @@ def test_a_change_that_is_rolled_back_leaves_no_row(pool: postgres.Pool, target:
     assert AuditStore(pool).rows(target=target) == []
 
 
-def test_secrets_are_masked(pool: postgres.Pool, target: str) -> None:
+def test_secrets_are_mfilters(pool: postgres.Pool, target: str) -> None:
     write(
         pool,
         target,
@@ -265,3 +272,92 @@ def test_the_page_says_what_became_of_an_intent(site: Site, target: str) -> None
         site.context.pool, intend(site.context.pool, who=ANN, what="job.run", target=target, now=NOON), DONE, now=NOON
     )
     assert '<span class="badge tone-good">完了</span>' in browser.get(f"/console/audit?target={target}").text
+
+
+# sentences and files
+
+
+def test_the_page_speaks_in_sentences(site: Site, target: str) -> None:
+    browser = site.signed_in("ann", Role.VIEWER)
+    write(site.context.pool, target, "user.set-roles", before={"roles": ["viewer"]})
+    write(site.context.pool, target, "no-such.deed")
+    japanese = text_of(browser.get(f"/console/audit?target={target}").text)
+    assert f"ann がアカウント {target} のロールを変更" in japanese
+    assert f"ann が no-such.deed を実行: {target}" in japanese
+    browser.client.cookies.set("language", "en")
+    assert f"ann gives the account {target} other roles" in text_of(
+        browser.get(f"/console/audit?target={target}").text
+    )
+
+
+def test_refusals_do_not_read_as_done(site: Site, target: str) -> None:
+    log = Log(site.context.pool, lambda: NOON, ANN)
+    for error in (Conflict("not-now", "not now"), TransientFailure("away", "away")):
+        with pytest.raises(type(error)), log.intent("user.add", target):
+            raise error
+    page = site.signed_in("ann", Role.VIEWER).get(f"/console/audit?target={target}").text
+    assert 'tone-warning">拒否<' in page
+    assert 'tone-bad">失敗<' in page
+
+
+def test_a_person_is_found_by_name_and_by_the_token_in_between(site: Site, target: str) -> None:
+    write(site.context.pool, target)
+    write(site.context.pool, target, after={"via": "token:nightly"})
+    client = site.program(Role.VIEWER)
+
+    def count(who: str) -> int:
+        return len(client.get("/api/audit", params={"target": target, "who": who}).json()["data"]["items"])
+
+    assert [count(who) for who in ("ann", ANN, "nightly", "token:nightly", "an", "cli:ann")] == [2, 2, 1, 1, 0, 0]
+
+
+def test_the_log_is_taken_out_whole_and_exactly(
+    site: Site, target: str, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    monkeypatch.setattr("batch_platform.core.audit._AT_ONCE", 3)  # several turns
+    for number in range(7):
+        write(site.context.pool, target, "user.add", after={"number": number, "text": '=1+1,"\n日本'})
+    client = site.program(Role.VIEWER)
+    filters = {"target": target, "since": "2026-11-20", "until": "2026-11-20"}
+    answer = client.get("/api/audit/export", params={"format": "json", **filters})
+    assert answer.headers["content-disposition"] == 'attachment; filename="audit.json"'
+    rows = answer.json()
+    assert [row["after"]["number"] for row in rows] == [6, 5, 4, 3, 2, 1, 0]
+    assert rows[0]["sentence"] == f"ann がアカウント {target} を追加"
+    by_page = client.get("/api/audit", params=filters).json()["data"]["items"]
+    assert [(row["id"], row["sentence"], row["after"]) for row in by_page] == [
+        (row["id"], row["sentence"], row["after"]) for row in rows
+    ]
+    table = list(csv.DictReader(io.StringIO(client.get("/api/audit/export", params=filters).text, newline="")))
+    assert [json.loads(row["after"]) for row in table] == [row["after"] for row in rows]
+    assert [row["id"] for row in table] == [str(row["id"]) for row in rows]
+    printed = cli("audit", "export", "--format", "json", "--target", target)
+    assert [row["after"] for row in json.loads(printed.stdout)] == [row["after"] for row in rows]
+    kept = [
+        row for row in AuditStore(site.context.pool).rows(what="audit.export") if row.before.get("target") == target
+    ]
+    assert [(row.who.partition(":")[0], row.target, row.after["rows"], row.outcome) for row in kept] == [
+        ("cli", "json", 7, DONE),
+        ("token", "csv", 7, DONE),
+        ("token", "json", 7, DONE),
+    ]
+
+
+def test_no_spreadsheet_runs_what_somebody_wrote(site: Site, target: str) -> None:
+    write(site.context.pool, f"=cmd|{target}")
+    file = site.program(Role.VIEWER).get("/api/audit/export", params={"target": f"=cmd|{target}"}).text
+    assert f",'=cmd|{target}," in file
+
+
+def test_the_command_lists(cli: Cli, pool: postgres.Pool, target: str) -> None:
+    write(pool, target, "user.add", NOON)
+    [row] = said(cli("audit", "list", "--target", target, "--who", "ann", "--since", "2026-11-20", "--json"))
+    assert (row["sentence"], row["result"]) == (f"ann adds the account {target}", "done")
+    assert f"ann adds the account {target}" in cli("audit", "list", "--target", target).stdout
+    assert said(cli("audit", "list", "--target", target, "--until", "2026-11-19", "--json")) == []
+    assert cli("audit", "export", "--format", "xml").exit_code != 0
+
+
+def text_of(page: str) -> str:
+    """What is read of a page."""
+    return " ".join(re.sub(r"<[^>]+>", "", page).split())

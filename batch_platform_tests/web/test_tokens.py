@@ -28,6 +28,7 @@ CLAIMS: dict[str, Any] = {
     "aud": AUDIENCE,
     "sub": "token:ci",
     "roles": ["viewer"],
+    "jti": "1",
     "iat": NOW,
     "exp": NOW + 3600,
 }
@@ -43,9 +44,10 @@ def signed(key: OctKey = TOKENS.key, algorithm: str = "HS256", **changes: Any) -
 
 
 def test_a_token_says_who_and_what() -> None:
-    principal = TOKENS.read(issue(Role.OPERATOR, Role.VIEWER), now=NOON)
-    assert (principal.subject, principal.name, principal.via) == ("token:ci", "ci", "token")
-    assert principal.roles == {Role.OPERATOR, Role.VIEWER}
+    claims = TOKENS.read(issue(Role.OPERATOR, Role.VIEWER), now=NOON)
+    assert (claims.subject, claims.name, claims.owner) == ("token:ci", "ci", None)
+    assert claims.roles == {Role.OPERATOR, Role.VIEWER}
+    assert claims.expires_at - claims.issued_at == HOUR
     assert TOKENS.read(signed(), now=NOON).subject == "token:ci"
 
 
@@ -90,6 +92,11 @@ def test_no_text_is_a_token(text: str) -> None:
         {"iat": ...},
         {"iat": NOW + 3600},
         {"nbf": NOW + 3600},
+        {"jti": ...},
+        {"jti": 7},
+        {"owner": 7},
+        {"owner": "token:other"},
+        {"owner": "local:"},
         {"roles": ...},
         {"roles": []},
         {"roles": "viewer"},

@@ -10,6 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from batch_platform.cli.api_tokens import app as tokens_app
+from batch_platform.cli.audit import app as audit_app
 from batch_platform.cli.tokens import token_command
 from batch_platform.cli.users import app as users_app
 from batch_platform.core import postgres
@@ -26,7 +28,9 @@ from batch_platform_tests.web.site import PASSWORD, SECRET, make_context
 
 app = typer.Typer()
 app.command("token")(token_command)
+app.add_typer(tokens_app, name="tokens")
 app.add_typer(users_app, name="users")
+app.add_typer(audit_app, name="audit")
 
 Cli = Callable[..., Result]
 

@@ -22,4 +22,3 @@ REMOVE: Final = "cost-project.remove"
 REQUEUE: Final = "cost-files.requeue"
 SET_BUDGET: Final = "cost-budget.set"
 DELETE_BUDGET: Final = "cost-budget.delete"
-ACTIONS: Final = (CREATE, CHANGE, DISABLE, REMOVE, REQUEUE, SET_BUDGET, DELETE_BUDGET)

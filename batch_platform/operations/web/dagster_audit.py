@@ -59,7 +59,7 @@ class Journal:
             who=log.who,
             what=what,
             target=_clean(target),
-            after=_brief("", arguments) or None,
+            after=log.signed(_brief("", arguments) or None),
             correlation_id=log.correlation_id,
             now=log.clock(),
         )

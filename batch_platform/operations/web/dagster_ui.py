@@ -213,7 +213,7 @@ class _Guard:
             while not ended:
                 with suppress(TimeoutError):
                     return await asyncio.wait_for(receive(), max(0, look_at - loop.time()))
-                ended = not await run_in_threadpool(_is_signed_in, connection)
+                ended = not await _may_stay(connection)
                 look_at = loop.time() + _LOOK_SECONDS
             return {"type": "websocket.disconnect", "code": _SIGNED_OUT}
 
@@ -222,13 +222,14 @@ class _Guard:
             await send({"type": "websocket.close", "code": _SIGNED_OUT})
 
 
-def _is_signed_in(connection: HTTPConnection) -> bool:
-    """Asked again and again for open websockets, which would otherwise outlive their session and its roles."""
-    principal = current(connection)
-    if principal.session_id is None:
-        return True
-    now = connection.app.state.sessions.find(principal.session_id)
-    return now is not None and now.roles == principal.roles
+async def _may_stay(connection: HTTPConnection) -> bool:
+    """Asked again and again for open websockets, which would otherwise outlive their session or token."""
+    principal, state = current(connection), connection.app.state
+    if principal.via == "token":
+        again = await state.bearers.principal(connection)
+    else:
+        again = await run_in_threadpool(state.sessions.find, principal.session_id)
+    return again is not None and again.roles == principal.roles
 
 
 def _kept(request: HTTPConnection, send: Send) -> Send:

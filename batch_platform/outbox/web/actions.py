@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from batch_platform.outbox import service
 from batch_platform.outbox.model import Channel, StoredNotice, Suppression
 from batch_platform.outbox.service import OutboxContext
 from batch_platform.web.api.strict import StrictModel, Text
+from batch_platform.web.i18n import N_
 
 PERMISSION: Final = "outbox:operate"
 
@@ -86,4 +88,10 @@ UNSUPPRESS: Final = Action(
 DECLINE: Final = "consent.decline"
 """By the link of a notice: whoever has it needs no account."""
 
-ACTIONS: Final = (RETRY.name, SUPPRESS.name, UNSUPPRESS.name, DECLINE)
+ACTIONS: Final[Mapping[str, str]] = {
+    RETRY.name: N_("%(who)s sends the notice %(target)s once more"),
+    SUPPRESS.name: N_("%(who)s stops notices to %(target)s"),
+    UNSUPPRESS.name: N_("%(who)s lets notices to %(target)s go out again"),
+    DECLINE: N_("%(who)s declines advertising for %(target)s"),
+}
+"""By their names in the audit log, with the sentence that is read there."""

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import binascii
 import hmac
-import json
-from base64 import urlsafe_b64decode
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from batch_platform.web.access.bearers import Bearers
 from batch_platform.web.access.dependencies import SAFE_METHODS
-from batch_platform.web.access.guests import GuestBook
 from batch_platform.web.access.model import Due, Grants, Principal
-from batch_platform.web.access.oidc.provider import ALGORITHMS, Provider
 from batch_platform.web.access.sessions import KNOWN_FOR, Sessions
-from batch_platform.web.access.tokens import ALGORITHM, TokenRefused, Tokens
 from batch_platform.web.api.bodies import read_body, replayed
 from batch_platform.web.api.problems import wants_page
 from batch_platform.web.api.refusals import Refusal, foreign_origin, unauthenticated, unsettled
@@ -48,25 +42,18 @@ DUE_PAGES: Final[Mapping[Due, str]] = MappingProxyType(
 PUBLIC_FOLDER: Final = "/static/"
 CSRF_HEADER: Final = "X-CSRF-Token"
 CSRF_FIELD: Final = "csrf_token"
-_LONGEST_TOKEN: Final = 8_192
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
-
-_log = structlog.get_logger(__name__)
 
 
 class IdentityMiddleware:
     """Puts the `principal` (or None), with what roles may do here, and the browser's `csrf_token` into the scope."""
 
-    def __init__(
-        self, app: ASGIApp, sessions: Sessions, provider: Provider | None, grants: Grants, guests: GuestBook
-    ) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions, bearers: Bearers, grants: Grants) -> None:
         self._app = app
         self._grants = grants
-        self._guests = guests
         self._sessions = sessions
-        self._provider = provider
+        self._bearers = bearers
         self._context: WebContext = sessions.context
-        self._tokens = Tokens.of(self._context.secret)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -77,31 +64,13 @@ class IdentityMiddleware:
         if scope["path"].startswith(PUBLIC_FOLDER):
             await self._app(scope, receive, send)
             return
-        authorization = connection.headers.get("authorization")
-        if authorization is not None:
-            scope["principal"] = await self._of_token(authorization)
+        if "authorization" in connection.headers:
+            scope["principal"] = await self._bearers.principal(connection)
         else:
             send = await self._recognise(connection, send)
         if scope["principal"] is not None:
-            scope["principal"] = self._guests.admitted(scope["principal"], self._grants)
+            scope["principal"] = self._bearers.guests.admitted(scope["principal"], self._grants)
         await self._app(scope, receive, send)
-
-    async def _of_token(self, authorization: str) -> Principal | None:
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or len(token) > _LONGEST_TOKEN:
-            return None
-        if self._guests.issues(token):
-            return await run_in_threadpool(self._guests.read, self._context, token)
-        try:
-            # which key is asked is the token's choice, what that key may verify is not
-            algorithm = _algorithm(token)
-            if algorithm == ALGORITHM:
-                return self._tokens.read(token, now=self._context.clock())
-            if algorithm in ALGORITHMS and self._provider is not None:
-                return await run_in_threadpool(self._provider.read, token)
-        except TokenRefused as error:
-            _log.info("bearer token refused", reason=str(error))
-        return None
 
     async def _recognise(self, connection: HTTPConnection, send: Send) -> Send:
         """A browser, by its session or as a visitor; a new visitor that looks at a page gets its cookie."""
@@ -264,14 +233,3 @@ async def _field(request: Request) -> str | None:
 
 def _same(given: str, other: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), other.encode())
-
-
-def _algorithm(token: str) -> str | None:
-    """What the token says it is signed by."""
-    try:
-        head = token.partition(".")[0].encode("ascii")
-        header = json.loads(urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
-    except (UnicodeError, binascii.Error, ValueError, RecursionError):
-        return None
-    algorithm = header.get("alg") if isinstance(header, dict) else None
-    return algorithm if isinstance(algorithm, str) else None

@@ -88,6 +88,11 @@ def roles_of(names: Collection[str]) -> frozenset[Role]:
     return frozenset(map(Role, names))
 
 
+def held(roles: Iterable[Role], own: Collection[Role]) -> frozenset[Role]:
+    """Those of the roles that are at most one's own: each role may look, and an administrator may all."""
+    return frozenset(role for role in roles if own and (role in {*own, Role.VIEWER} or Role.ADMINISTRATOR in own))
+
+
 def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
@@ -113,7 +118,8 @@ def account_key(name: str) -> str:
 class Principal:
     """Who is asking. Subjects say where they come from: `local:ann`, `oidc:8f1e…`, `token:nightly`.
 
-    `granted` is what a domain lets its guests do (`guests.Guests`): they have no role.
+    `granted` is what a domain lets its guests do (`guests.Guests`): they have no role. `token` names the API token by
+    which a person acts.
     """
 
     subject: str
@@ -122,6 +128,7 @@ class Principal:
     via: Literal["session", "token"]
     session_id: str | None = None
     due: Due | None = None
+    token: str | None = None
     grants: Grants = field(default_factory=lambda: PERMISSIONS, repr=False, compare=False)
     granted: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
@@ -148,3 +155,28 @@ class User:
     created_at: datetime
     last_login_at: datetime | None
     second_factor: bool
+
+
+@dataclass(frozen=True)
+class ApiToken:
+    """A token of the API as others may see it; `last_used_at` is right to the minute.
+
+    `owner` is the subject of the person it acts as, None of a program's own; `made_by` is None where nobody knows.
+    """
+
+    id: str
+    name: str
+    owner: str | None
+    roles: frozenset[Role]
+    made_by: str | None
+    created_at: datetime
+    expires_at: datetime
+    first_used_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+
+    def state(self, now: datetime) -> Literal["active", "expired", "revoked"]:
+        if self.revoked_at is not None:
+            return "revoked"
+        return "active" if self.expires_at > now else "expired"

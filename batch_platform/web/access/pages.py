@@ -1,43 +1,32 @@
-"""Pages of login and logout, and of the audit log."""
+"""Pages of login and logout."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Form, Query, Request
-from pydantic import BeforeValidator
 from starlette.responses import Response
 
-from batch_platform.core.audit import AuditStore
 from batch_platform.core.surfaces import writes
 from batch_platform.web.access import service, sign_in
-from batch_platform.web.access.api import beginning
 from batch_platform.web.access.authentication import login_page
-from batch_platform.web.access.dependencies import current, own_session, public, requires
+from batch_platform.web.access.dependencies import current, own_session, public
 from batch_platform.web.access.model import Principal
 from batch_platform.web.access.oidc.sessions import OidcSessions
 from batch_platform.web.access.sessions import KNOWN_FOR, sessions_of
 from batch_platform.web.api.refusals import Refusal
-from batch_platform.web.api.strict import IsoDate, QueryInt, Text
-from batch_platform.web.console import NavItem, redirect, render
+from batch_platform.web.console import redirect, render
 from batch_platform.web.context import web_of
-from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
+from batch_platform.web.i18n import translated
 from batch_platform.web.security import address_of
-
-NAVIGATION: Final = (
-    NavItem(key="users", label=N_("Accounts"), path="/console/users", permission="users:manage", order=910),
-    NavItem(key="audit", label=N_("Audit log"), path="/console/audit", permission="audit:read", order=920),
-)
-_ROWS: Final = 50
 
 _log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False)
 
 Typed = Annotated[str, Form(max_length=1_000)]
-Day = Annotated[IsoDate | None, BeforeValidator(lambda value: value or None)]  # a form sends "" for no day
 
 
 @router.get("/login", dependencies=[public()])
@@ -100,35 +89,6 @@ def enter(request: Request, principal: Principal, target: str) -> Response:
         correlation_id=request.scope["correlation_id"],
     )
     return signed_in(request, session_id, target)
-
-
-@router.get("/console/audit", dependencies=[requires("audit:read")])
-def audit_page(
-    request: Request,
-    who: Text = "",
-    what: Text = "",
-    target: Text = "",
-    since: Day = None,
-    until: Day = None,
-    offset: Annotated[QueryInt, Query(ge=0, le=1_000_000)] = 0,
-) -> Response:
-    rows = AuditStore(web_of(request).pool).rows(
-        who=who or None,
-        what=what or None,
-        target=target or None,
-        since=beginning(since),
-        until=beginning(until, days=1),
-        limit=_ROWS + 1,
-        offset=offset,
-    )
-    return render(
-        request,
-        "audit.html",
-        rows=rows[:_ROWS],
-        filters={"who": who, "what": what, "target": target, "since": since, "until": until},
-        previous=max(0, offset - _ROWS) if offset else None,
-        following=offset + _ROWS if len(rows) > _ROWS else None,
-    )
 
 
 def login(request: Request, target: str, **more: Any) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,19 +11,41 @@ from batch_platform.core import audit
 from batch_platform.core.clock import Clock
 from batch_platform.core.failures import Conflict, NotFound
 from batch_platform.core.postgres import Pool
-from batch_platform.web.access import passwords
+from batch_platform.web.access import passwords, token_service
 from batch_platform.web.access.model import Principal, Role, User, account_key, check_name
 from batch_platform.web.access.sessions import Sessions, hash_id
 from batch_platform.web.access.store import AccessStore, ListedSession, Session
+from batch_platform.web.i18n import N_
 
-ACTIONS: Final = (
-    *("user.add", "user.disable", "user.enable", "user.set-roles", "user.reset-password"),
-    *("user.change-password", "user.end-sessions"),
-    *("user.enrol-second-factor", "user.remove-second-factor", "user.reset-second-factor", "session.verify"),
-    *("user.unlock", "address.unlock", "sign-in.fail", "sign-in.lock"),
-    *("session.start", "session.end", "token.issue"),
-)
-"""What people do with accounts, or fail to do, by its name in the audit log."""
+ACTIONS: Final[Mapping[str, str]] = {
+    "user.add": N_("%(who)s adds the account %(target)s"),
+    "user.disable": N_("%(who)s disables the account %(target)s"),
+    "user.enable": N_("%(who)s enables the account %(target)s"),
+    "user.set-roles": N_("%(who)s gives the account %(target)s other roles"),
+    "user.reset-password": N_("%(who)s gives the account %(target)s another password"),
+    "user.change-password": N_("%(who)s changes the password of %(target)s"),
+    "user.end-sessions": N_("%(who)s ends the sessions of %(target)s"),
+    "user.enrol-second-factor": N_("%(who)s sets up a second factor for %(target)s"),
+    "user.remove-second-factor": N_("%(who)s removes the second factor of %(target)s"),
+    "user.reset-second-factor": N_("%(who)s resets the second factor of %(target)s"),
+    "session.verify": N_("%(who)s shows the second factor of %(target)s"),
+    "user.unlock": N_("%(who)s unlocks the account %(target)s"),
+    "address.unlock": N_("%(who)s unlocks the address %(target)s"),
+    "sign-in.fail": N_("%(who)s fails to sign in: %(target)s"),
+    "sign-in.lock": N_("%(who)s is locked out after failed sign-ins: %(target)s"),
+    "session.start": N_("%(who)s signs in"),
+    "session.end": N_("%(who)s signs out"),
+    token_service.ISSUE: N_("%(who)s makes the API token %(target)s"),
+    token_service.REVOKE: N_("%(who)s revokes the API token %(target)s"),
+    audit.EXPORT: N_("%(who)s exports the audit log as %(target)s"),
+}
+"""What people do with accounts, or fail to do, by its name in the audit log, with the sentence that is read there."""
+UNASKED: Final[Mapping[str, str]] = {
+    token_service.USE: N_("%(who)s uses the API token %(target)s for the first time"),
+    "session.set-roles": N_("%(who)s has other roles by the login provider"),
+    "user.first-password": N_("%(who)s gives the first account %(target)s a password"),
+}
+"""What is written beside: nobody asked for it as such."""
 FIRST_ADMINISTRATOR: Final = "admin"
 
 

@@ -1,4 +1,8 @@
-"""Bearer tokens of the platform itself: HS256, short-lived, checked in every claim."""
+"""Bearer tokens of the platform itself: HS256, short-lived, checked in every claim.
+
+A token is a program's own, `token:nightly`, or acts as the person who made it, with no more than that one's roles.
+Whether it was revoked is `token_service`'s to say.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import base64
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from joserfc import jwt
@@ -15,7 +19,7 @@ from joserfc.jwk import OctKey
 from joserfc.jwt import JWTClaimsRegistry
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.web.access.model import Principal, Role, roles_of
+from batch_platform.web.access.model import Role, roles_of
 from batch_platform.web.context import check_secret, derive_key
 
 ALGORITHM: Final = "HS256"
@@ -26,10 +30,28 @@ LONGEST_TO_READ: Final = timedelta(days=90)  # what scrapes metrics can change n
 _CLOCKS_APART: Final = 30
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SUBJECT: Final = re.compile(r"token:[A-Za-z0-9._@-]{1,63}")
+_OWNER: Final = re.compile(r"(local|oidc):.{1,255}")
 
 
 class TokenRefused(Exception):
     """The bearer token is not valid; its text says why, for the log only."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a token says of itself; `owner` is the subject of the person it acts as, None of a program's own."""
+
+    id: str
+    name: str
+    owner: str | None
+    roles: frozenset[Role]
+    issued_at: datetime
+    expires_at: datetime
+
+    @property
+    def subject(self) -> str:
+        """Who acts by it."""
+        return self.owner or f"token:{self.name}"
 
 
 @dataclass(frozen=True)
@@ -51,8 +73,12 @@ class Tokens:
         ttl: timedelta,
         now: datetime,
         random: Callable[[int], bytes],
+        owner: str | None = None,
     ) -> str:
-        """A token for a program. Raises `InvalidInput` for a name or lifetime out of bounds."""
+        """A token for a program or, with an `owner`, for that person's programs.
+
+        Raises `InvalidInput` for a name or lifetime out of bounds.
+        """
         subject = f"token:{name}"
         if not _SUBJECT.fullmatch(subject):
             raise InvalidInput(
@@ -77,25 +103,31 @@ class Tokens:
             "exp": issued + int(ttl.total_seconds()),
             "jti": base64.urlsafe_b64encode(random(12)).decode(),
         }
+        if owner is not None:
+            claims["owner"] = owner
         return jwt.encode({"alg": ALGORITHM}, claims, self.key, algorithms=[ALGORITHM])
 
-    def read(self, token: str, *, now: datetime) -> Principal:
-        """Whose token it is. Raises `TokenRefused` unless signature and every claim are in order."""
+    def read(self, token: str, *, now: datetime) -> Claims:
+        """What the token says. Raises `TokenRefused` unless signature and every claim are in order."""
         try:
             claims = jwt.decode(token, self.key, algorithms=[ALGORITHM]).claims
             _registry(now).validate(claims)
             roles = roles_of(claims["roles"])
         except (JoseError, InvalidInput, ValueError, TypeError, RecursionError) as error:
             raise TokenRefused(str(error)) from None
-        if not _SUBJECT.fullmatch(claims["sub"]):
+        number, subject, owner = claims["jti"], claims["sub"], claims.get("owner")
+        if not _SUBJECT.fullmatch(subject):
             raise TokenRefused("the subject is none of ours")
+        if not isinstance(number, str) or not (owner is None or (isinstance(owner, str) and _OWNER.fullmatch(owner))):
+            raise TokenRefused("its number or its owner is none")
         if claims["exp"] - claims["iat"] > longest_for(roles).total_seconds():
             raise TokenRefused("it lives longer than its roles allow")
-        return Principal(claims["sub"], claims["sub"].removeprefix("token:"), roles, "token")
+        issued, ends = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))
+        return Claims(number, subject.removeprefix("token:"), owner, roles, issued, ends)
 
 
 def longest_for(roles: Collection[Role]) -> timedelta:
-    """The longest lifetime: nothing can take a token back before its end."""
+    """The longest lifetime: who steals one that may change something has it for a day at most."""
     return LONGEST_TO_READ if set(roles) <= {Role.VIEWER} else LONGEST
 
 
@@ -120,6 +152,7 @@ def _registry(now: datetime) -> JWTClaimsRegistry:
         sub={"essential": True},
         exp={"essential": True},
         iat={"essential": True},
+        jti={"essential": True},
         roles={"essential": True},
     )
 

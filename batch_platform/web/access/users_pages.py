@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
@@ -13,12 +13,14 @@ from batch_platform.web.access import second_factor, service, sign_in
 from batch_platform.web.access.dependencies import change_of, current, requires
 from batch_platform.web.access.model import Role, roles_of
 from batch_platform.web.access.sessions import hash_id, sessions_of
-from batch_platform.web.console import field_errors, redirect, render
+from batch_platform.web.console import NavItem, field_errors, redirect, render
 from batch_platform.web.context import web_of
+from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
 
-PATH = "/console/users"
-SESSIONS = "/console/sessions"
+PATH: Final = "/console/users"
+SESSIONS: Final = "/console/sessions"
+NAVIGATION: Final = NavItem(key="users", label=N_("Accounts"), path=PATH, permission="users:manage", order=910)
 
 router = APIRouter(include_in_schema=False)
 

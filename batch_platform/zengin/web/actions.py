@@ -12,6 +12,7 @@ from batch_platform.core.messages import Message
 from batch_platform.kit.actions import Action, Targets, VersionRequest
 from batch_platform.kit.session import Session
 from batch_platform.web.api.strict import IsoDate, Text
+from batch_platform.web.i18n import N_
 from batch_platform.zengin import service
 from batch_platform.zengin.model import Changeset, Record
 from batch_platform.zengin.service import ChangesetDecision, Decision, ZenginContext
@@ -123,7 +124,17 @@ CHANGESET_ACTIONS: Final[Mapping[str, Action[ZenginContext, Any, Any, Any]]] = {
     "rollback": ROLLBACK,
 }
 
-ACTIONS: Final = tuple(action.name for action in (*RECORD_ACTIONS.values(), *CHANGESET_ACTIONS.values()))
+ACTIONS: Final[Mapping[str, str]] = {
+    APPROVE.name: N_("%(who)s approves changes of the bank master: %(target)s"),
+    REJECT.name: N_("%(who)s rejects changes of the bank master: %(target)s"),
+    REVOKE.name: N_("%(who)s takes back approvals of the bank master: %(target)s"),
+    RETRY.name: N_("%(who)s retries changes of the bank master: %(target)s"),
+    APPROVE_CHANGESET.name: N_("%(who)s approves the changeset %(target)s"),
+    REJECT_CHANGESET.name: N_("%(who)s rejects the changeset %(target)s"),
+    OVERRIDE.name: N_("%(who)s lifts the hold on the changeset %(target)s"),
+    ROLLBACK.name: N_("%(who)s proposes to undo the changeset %(target)s"),
+}
+"""By their names in the audit log, with the sentence that is read there."""
 
 
 def _target(records: Sequence[Record]) -> str:

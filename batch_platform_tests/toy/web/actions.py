@@ -22,4 +22,4 @@ def _wind(session: Session[ToyContext], targets: Targets, _given: Nothing) -> Ro
 
 
 WIND: Final = Action(name="toy.wind", permission="toys:wind", input=Nothing, look=_look, do=_wind, recorded=True)
-ACTIONS: Final = (WIND.name,)
+ACTIONS: Final = {WIND.name: "%(who)s winds the toy %(target)s"}
