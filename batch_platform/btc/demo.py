@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -19,7 +19,6 @@ from batch_platform.settings import Settings
 if TYPE_CHECKING:
     from batch_platform.btc.actions import Acting
     from batch_platform.btc.service import BtcContext
-    from batch_platform.operations.context import OperationsContext
     from batch_platform.operations.dagster.launch import Launcher
 
 Step = Callable[[str], None]
@@ -44,11 +43,12 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
     With a `launcher` the batches are applied by Dagster runs. Where there are other users than the demo's, or another
     batch is open, it says so and does nothing.
     """
-    from batch_platform.btc import service
+    from batch_platform.btc import actions, service
+    from batch_platform.kit.session import of_demo
 
     step(f"BTC balances: {USERS:,} made-up users")
-    with _session(settings, launcher) as session:
-        context = session.context
+    context = open_context(settings)
+    with of_demo(settings, context, launcher) as session:
         made = list(_made(context))
         first = next((batch for batch in made if batch.is_open or batch.status in REVERSIBLE), None)
         back = service.batch(context, first.reversed_by) if first is not None and first.reversed_by else None
@@ -56,7 +56,8 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
             if why := _in_the_way(context, first):
                 step(f"  left out: {why}")
                 return
-            done = service.seed_users(context, USERS, by=BY, believable=True)
+            opened = partial(service.seed_users, context, USERS, by=BY, believable=True)
+            done = actions.seed(session, f"{USERS} made-up users", opened)
             step(f"  {done.opened:,} opened, {done.users - done.opened:,} were there")
             by_runs = launcher is not None
             first = _adjusted(session, first, step, by_runs=by_runs, number=len(made))
@@ -149,24 +150,6 @@ def _in_the_way(context: BtcContext, first: Batch | None) -> str | None:
     ours = [*customers(USERS).get_column("user_id"), HOUSE]
     others = context.store.accounts.scan_users().filter(~pl.col("user_id").is_in(ours)).height
     return f"there are {others:,} other users, whose balances stay as they are" if others else None
-
-
-@contextmanager
-def _session(settings: Settings, launcher: Launcher | None) -> Iterator[Acting]:
-    from batch_platform.core import postgres
-    from batch_platform.core.audit import Log
-    from batch_platform.kit.session import Session
-    from batch_platform.operations.opening import open_operations
-
-    with ExitStack() as stack:
-        pool = postgres.open_pool(settings.database(), application_name="batch-platform demo", max_size=1)
-        stack.callback(pool.close)
-        context = open_context(settings)
-
-        def operations() -> OperationsContext:
-            return stack.enter_context(open_operations(settings, launcher=launcher))
-
-        yield Session(context, Log(pool, context.clock, BY), operations)
 
 
 def _show(context: BtcContext, first: Batch, back: Batch) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from batch_platform.core.audit import Log
     from batch_platform.core.postgres import Pool
     from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.operations.model import JobParameters
     from batch_platform.settings import Settings
 
 C = TypeVar("C")
+
+DEMO: Final = "platform:demo"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,10 @@ class Session(Generic[C]):
     def by(self) -> str:
         """The subject: `local:ann`, `token:nightly`, `cli:root`."""
         return self.log.who
+
+    def speaking_for(self, account: str) -> Session[C]:
+        """The demo in the name of a person who is not there; its rows say so."""
+        return replace(self, log=replace(self.log, who=account, via=self.by))
 
     def run(self, job: str, parameters: JobParameters) -> Any:
         """Run a job here to its end, as `jobs run` does, and answer with what it left. Raises what ended it."""
@@ -88,14 +95,30 @@ def of_command(
         yield Session(context, log, _opened_once(settings, stack))
 
 
-def _opened_once(settings: Settings, stack: ExitStack) -> Callable[[], OperationsContext]:
+@contextmanager
+def of_demo(settings: Settings, context: C, launcher: Launcher | None = None) -> Iterator[Session[C]]:
+    """The demo, as `DEMO`, on a context that it has opened; what it does leaves the rows that people leave."""
+    from batch_platform.core import postgres
+    from batch_platform.core.audit import Log
+    from batch_platform.core.clock import utc_now
+
+    with ExitStack() as stack:
+        pool = postgres.open_pool(settings.database(), application_name="batch-platform demo", max_size=1)
+        stack.callback(pool.close)
+        yield Session(context, Log(pool, utc_now, DEMO), _opened_once(settings, stack, launcher))
+
+
+def _opened_once(
+    settings: Settings, stack: ExitStack, launcher: Launcher | None = None
+) -> Callable[[], OperationsContext]:
     kept: list[OperationsContext] = []
 
     def operations() -> OperationsContext:
         from batch_platform.operations.opening import open_operations
 
         if not kept:
-            kept.append(stack.enter_context(open_operations(settings, runs=True)))
+            ways = {"runs": True} if launcher is None else {"launcher": launcher}
+            kept.append(stack.enter_context(open_operations(settings, **ways)))
         return kept[0]
 
     return operations

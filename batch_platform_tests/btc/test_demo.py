@@ -16,11 +16,14 @@ import polars as pl
 import pytest
 
 from batch_platform.btc import demo, service
+from batch_platform.btc.actions import APPROVE, CREATE, SEED
 from batch_platform.btc.model import HOUSE, REVERSIBLE, UserStatus
 from batch_platform.btc.opening import open_context
 from batch_platform.btc.service.seed import customers
 from batch_platform.btc.settings import BtcSettings
 from batch_platform.btc.store import Opening, table_names
+from batch_platform.core.audit import AuditStore
+from batch_platform.kit.session import of_demo
 from batch_platform.local.provision import restore
 from batch_platform.settings import Settings
 from batch_platform_tests.forks import Fork
@@ -93,6 +96,12 @@ def test_run_again_it_prints_the_same_and_changes_nothing(
     assert service.verify(context).ok
 
     back, adjusted = batches
+    with of_demo(own, context) as session:
+        log = AuditStore(session.log.pool)
+        [opening] = log.rows(who=demo.BY, what=SEED, limit=1)
+        words = {row.what for batch in batches for row in log.rows(who=demo.BY, target=batch.batch_id)}
+    assert (opening.target, opening.after["users"]) == (f"{USERS} made-up users", USERS)
+    assert {CREATE, APPROVE} <= words
     assert (adjusted.adjustment_rate, back.reverses) == (Decimal(5), adjusted.batch_id)
     # previewed as sealed, sealed as applied
     [previewed] = [step for step in steps if "preview" in step]

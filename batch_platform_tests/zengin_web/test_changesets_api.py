@@ -8,8 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from batch_platform.zengin import service
+from batch_platform.kit.session import DEMO, of_demo
+from batch_platform.settings import Settings
+from batch_platform.zengin import demo, service
 from batch_platform.zengin.model import Changeset, Limits
+from batch_platform.zengin.service import ZenginContext
 from batch_platform_tests.web.rig import Call
 from batch_platform_tests.zengin_web.conftest import Master
 from batch_platform_tests.zengin_web.releases import first, second
@@ -73,6 +76,18 @@ def test_approval_is_bound_to_the_payload(
     assert [row[:2] for row in rows] == [
         ("token:ann", "bank-changeset.approve"),
         ("token:bob", "bank-changeset.approve"),
+    ]
+
+
+def test_the_demo_approves_in_the_name_of_people(
+    settings: Settings, context: ZenginContext, changeset: Changeset, audit_rows: Call
+) -> None:
+    with of_demo(settings, context) as session:
+        for account in ("local:hanako", "local:taro", "local:taro"):
+            demo.approve(session.speaking_for(account), changeset.id, print)
+    assert [(who, what, after["via"]) for who, what, _, after in audit_rows(changeset.id)] == [
+        ("local:hanako", "bank-changeset.approve", DEMO),
+        ("local:taro", "bank-changeset.approve", DEMO),
     ]
 
 

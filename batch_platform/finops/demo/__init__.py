@@ -32,13 +32,15 @@ def run(settings: Settings, step: Step, launcher: Launcher) -> None:
     from batch_platform.finops.dagster.demo_runs import asked_by_sensor, left_over
     from batch_platform.finops.model import Connection
     from batch_platform.finops.opening import open_context
+    from batch_platform.kit.session import of_demo
 
     s3 = aws.client("s3", settings)
     new = sum(1 for _ in _deliver(s3, settings.aws_region))
     step(f"bucket s3://{BUCKET}: {new} files delivered" if new else f"bucket s3://{BUCKET}: delivered before")
     with open_context(settings) as context:
         place = Connection(PROJECT, "Acme (demo)", BUCKET, "cur/acme", "cur", settings.aws_region)
-        service.add_project(context, place)
+        with of_demo(settings, context) as session:
+            service.add_project(context, place, record=session.log.record)
         requested = list(asked_by_sensor(launcher))
         left = left_over(context, launcher.instance, PROJECT)
         step(f"the sensor asks for {len(requested)} runs" if requested else "the sensor sees nothing new")

@@ -30,15 +30,16 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
 
     With a `launcher` what a schedule would start runs as Dagster runs.
     """
+    from batch_platform.kit.session import of_demo
     from batch_platform.staffing.opening import open_context
 
     console = Console(highlight=False, markup=False)
-    with open_context(settings) as context:
+    with open_context(settings) as context, of_demo(settings, context) as session:
         month = story.loaded_month(context) or shifted(business_day(context.clock()).replace(day=1), -1)
         step(f"engineer staffing: 40 companies, 600 engineers, billed for {month:%Y-%m}")
-        story.load(context, month, step)
+        story.load(session, month, step)
         _days(context, month, launcher, step)
-        numbers = story.bill(context, month, step)
+        numbers = story.bill(session, month, step)
         picture = story.picture(context, numbers[0], settings.home / "demo")
         step(f"  one of them as a picture: {picture}")
         mails.send(context, settings, numbers, step)

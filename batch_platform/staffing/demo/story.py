@@ -14,7 +14,7 @@ from batch_platform.staffing.months import shifted
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from batch_platform.core.postgres import Connection
+    from batch_platform.kit.session import Session
     from batch_platform.settings import Settings
     from batch_platform.staffing.service import StaffingContext
 
@@ -30,11 +30,13 @@ def loaded_month(context: StaffingContext) -> date | None:
     return None if first is None else shifted(first, 11)
 
 
-def load(context: StaffingContext, month: date, step: Step) -> None:
+def load(session: Session[StaffingContext], month: date, step: Step) -> None:
     """The facts; those that are there stay."""
     from batch_platform.staffing.service import loading
 
-    loaded = loading.load(context, lines(month))
+    with session.log.intent(loading.LOAD, "facts") as intent:
+        loaded = loading.load(session.context, lines(month))
+        intent.after = {"added": dict(loaded.added)}
     step(f"  {sum(loaded.added.values()):,} facts loaded, {sum(loaded.skipped.values()):,} were there")
 
 
@@ -45,30 +47,32 @@ def has_usage(context: StaffingContext, day: date) -> bool:
     return bool(usage.systems(context, day - timedelta(days=1), day))
 
 
-def bill(context: StaffingContext, month: date, step: Step) -> list[str]:
+def bill(session: Session[StaffingContext], month: date, step: Step) -> list[str]:
     """The month's invoices, drafted and issued by the word of two people; their numbers."""
     from batch_platform.staffing.service.invoices import drafting, reading, releasing
 
+    context = session.context
     changed = drafting.draft(context, month, by="system")
     step(f"  {changed} drafts are new")
     for person in APPROVERS:
         seen = releasing.drafts(context, month)
         if not seen.count:
             break
-        try_release(context, month, person, seen, step)
+        try_release(session.speaking_for(person), month, seen, step)
     rows, _ = reading.invoices(context, reading.Search(month=month), limit=500)
     numbers = sorted(str(row["number"]) for row in rows if row["state"] == "issued" and row["kind"] == "invoice")
     step(f"  issued: {numbers[0]} to {numbers[-1]}" if numbers else "  nothing is issued")
     return numbers
 
 
-def try_release(context: StaffingContext, month: date, person: str, seen: Any, step: Step) -> None:
+def try_release(session: Session[StaffingContext], month: date, seen: Any, step: Step) -> None:
     """One person's word, as the drafts were seen; who has said so before need not say it again."""
     from batch_platform.staffing.service.invoices import releasing
 
+    person, record = session.by, session.log.record
     if person in seen.proposed_by:
         return
-    done = releasing.release(context, month, by=person, count=seen.count, total=seen.total, record=_unrecorded)
+    done = releasing.release(session.context, month, by=person, count=seen.count, total=seen.total, record=record)
     result = "it takes another person" if done.issued is None else f"{done.issued} invoices are issued"
     step(f"  {person.removeprefix('local:')} agrees to {seen.count} drafts of ¥{seen.total:,}: {result}")
 
@@ -109,7 +113,3 @@ def back_up(settings: Settings, step: Step, console: Console) -> None:
         night = business_day(context.clock())
         outcome = backups.run(context, night)
     console.print(f"  backup of {night}: {outcome.state}")
-
-
-def _unrecorded(_connection: Connection, _what: str, _target: str, _before: Any, _after: Any) -> None:
-    """The demo acts for people who are not there: it leaves no word of theirs in the audit log."""

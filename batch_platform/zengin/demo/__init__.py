@@ -17,6 +17,7 @@ from batch_platform.zengin.demo import releases
 if TYPE_CHECKING:
     import polars as pl
 
+    from batch_platform.kit.session import Session
     from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.zengin.service import ZenginContext
 
@@ -31,6 +32,7 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
     With a `launcher` the parts that a schedule or sensor would start run as Dagster runs. Without a network, and
     without the releases of an earlier run, it says so and does nothing.
     """
+    from batch_platform.kit.session import of_demo
     from batch_platform.zengin.opening import open_context
 
     step("bank master: fetching two releases of the package zengin-code")
@@ -39,7 +41,7 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
     except TransientFailure as failure:
         step(f"  left out, this machine seems to be offline: {failure.message}")
         return
-    with open_context(settings) as context:
+    with open_context(settings) as context, of_demo(settings, context) as session:
         frames = _read(earlier, context), _read(later, context)
         if _is(context, frames[1]):
             step("  the master holds the later release already")
@@ -47,8 +49,8 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
             accounts = _approvers(settings, context)
             today = context.business_date()
             if not _is(context, frames[0]):
-                _take(context, launcher, earlier, today - timedelta(days=1), step, accounts, bootstrap=True)
-            _take(context, launcher, later, today, step, accounts)
+                _take(session, launcher, earlier, today - timedelta(days=1), step, accounts, bootstrap=True)
+            _take(session, launcher, later, today, step, accounts)
         else:
             step("  the master holds another release: it is left alone")
             return
@@ -56,7 +58,7 @@ def run(settings: Settings, step: Step, launcher: Launcher | None = None) -> Non
 
 
 def _take(
-    context: ZenginContext,
+    session: Session[ZenginContext],
     launcher: Launcher | None,
     release: Path,
     day: date,
@@ -68,6 +70,7 @@ def _take(
     """One release the whole way: snapshot, diff, approval by two, application."""
     from batch_platform.zengin import service
 
+    context = session.context
     config = {"source": str(release), "bootstrap": bootstrap}
     if launcher is None:
         service.take_snapshot(context, str(release), day, bootstrap=bootstrap)
@@ -81,7 +84,7 @@ def _take(
     for line in _counted(changeset.counts):
         step(f"    {line}")
     for account in accounts:
-        _approve(context, changeset.id, account, step)
+        approve(session.speaking_for(account), changeset.id, step)
     if launcher is None:
         service.apply(context, day)
     else:
@@ -89,18 +92,20 @@ def _take(
         launcher.run("zengin_apply", partition=day.isoformat()).require_success()
 
 
-def _approve(context: ZenginContext, changeset_id: str, account: str, step: Step) -> None:
+def approve(session: Session[ZenginContext], changeset_id: str, step: Step) -> None:
     """The account's word, where it is still missing: a demo that was killed goes on where it stood."""
+    from batch_platform.kit.actions import perform
     from batch_platform.zengin import service
     from batch_platform.zengin.model import Status
+    from batch_platform.zengin.web.actions import APPROVE_CHANGESET, BulkApproveRequest
 
+    context, account = session.context, session.by
     seen = service.changeset(context, changeset_id)
     pending = [record for record in service.records_of(context, changeset_id) if record.status is Status.PENDING]
     if not any(all(given.account != account for given in record.approvals) for record in pending):
         return
-    done = service.approve_changeset(
-        context, changeset_id, by=account, payload_hash=seen.payload_hash, count=seen.counts["rows"]
-    )
+    request = BulkApproveRequest(payload_hash=seen.payload_hash, count=seen.counts["rows"])
+    done = perform(APPROVE_CHANGESET, session, {changeset_id: None}, request)
     rest = f"; {done.waiting} wait for another account" if done.waiting else ""
     step(f"    approved by {account}: {seen.counts['rows']} rows, payload {seen.payload_hash[:12]}{rest}")
 
