@@ -16,10 +16,12 @@ from batch_platform.core.audit import AuditStore
 from batch_platform.web.access import service, token_service
 from batch_platform.web.access.model import Role
 from batch_platform_tests.waiting import eventually
-from batch_platform_tests.web.site import Browser, Site
+from batch_platform_tests.web.site import Browser, Site, open_site
 from batch_platform_tests.web.test_users_cli import Cli, cli, said
 
 __all__ = ["cli"]
+
+OWNERS = {"vic": Role.VIEWER, "ann": Role.APPROVER}
 
 
 def make(browser: Browser, name: str = "report", **form: Any) -> httpx.Response:
@@ -138,6 +140,18 @@ def test_a_token_is_worth_what_its_owner_is_worth(site: Site, pool: postgres.Poo
     eventually(lambda: roles() == ["viewer"])
     service.set_enabled(pool, "ann", change, enabled=False)
     eventually(lambda: roles() == 401)
+
+
+def test_a_token_rests_while_its_owner_has_something_to_settle(site: Site, pool: postgres.Pool) -> None:
+    tokens = {name: shown(make(site.signed_in(name, role))) for name, role in OWNERS.items()}
+    assert {name: status(site, token) for name, token in tokens.items()} == dict.fromkeys(tokens, 200)
+    with open_site(pool, second_factor_required=True) as strict:
+        assert {name: status(strict, token) for name, token in tokens.items()} == {"vic": 200, "ann": 401}
+        strict_program = strict.program(Role.APPROVER)
+        assert strict_program.get("/api/session").status_code == 200  # nobody's own has no second factor to show
+    service.reset_password(pool, "vic", lambda: "a password of somebody else", service.Change("test", site.clock()))
+    eventually(lambda: status(site, tokens["vic"]) == 401)
+    assert status(site, tokens["ann"]) == 200
 
 
 def test_a_token_that_was_made_before_they_were_kept_is_entered(site: Site, pool: postgres.Pool) -> None:

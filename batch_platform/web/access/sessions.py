@@ -113,7 +113,7 @@ class Sessions:
         now, id_hash = self.context.clock(), hash_id(session_id)
         with self._store.transaction() as session:
             idle_since = now - self.context.limits.session_idle
-            needed = (Role.APPROVER, Role.ADMINISTRATOR) if self.context.second_factor_required else ()
+            needed = second_factor_roles(self.context)
             row = session.session(id_hash, now=now, idle_since=idle_since, second_factor_roles=needed)
             if row is None:
                 return None
@@ -129,6 +129,11 @@ class Sessions:
     def csrf_token(self, browser: str) -> str:
         """The token of a session (or of a visitor) for forms and the header X-CSRF-Token."""
         return hmac.digest(self._csrf_key, browser.encode(), hashlib.sha256).hex()
+
+
+def second_factor_roles(context: WebContext) -> tuple[Role, ...]:
+    """Whoever has one of these roles needs a second factor here."""
+    return (Role.APPROVER, Role.ADMINISTRATOR) if context.second_factor_required else ()
 
 
 def hash_id(session_id: str) -> bytes:

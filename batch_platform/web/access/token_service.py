@@ -16,6 +16,7 @@ from batch_platform.core.audit import Log
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.core.postgres import Pool
 from batch_platform.web.access.model import ApiToken, Principal, Role, held
+from batch_platform.web.access.sessions import second_factor_roles
 from batch_platform.web.access.token_store import TokenSession, TokenStore
 from batch_platform.web.access.tokens import Claims, Tokens
 from batch_platform.web.context import WebContext
@@ -104,12 +105,12 @@ class Admission:
 
         One that is not known yet, because it was made before tokens were kept, is entered.
         """
-        now = self.context.clock()
+        now, needed = self.context.clock(), second_factor_roles(self.context)
         with TokenStore(self.context.pool).transaction() as session:
-            usable = session.usable_token(claims.id)
+            usable = session.usable_token(claims.id, second_factor_roles=needed)
             if usable is None:
                 session.insert_token(claims, made_by=None)  # or another request is just doing so
-                usable = session.usable_token(claims.id)
+                usable = session.usable_token(claims.id, second_factor_roles=needed)
             roles = frozenset[Role]() if usable is None else usable.left_of(claims.roles)
             if usable is None or not roles:
                 self.forget(claims.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,9 +52,10 @@ class TokenSession(BaseSession):
             raise NotFound("unknown-api-token", "no token {token}", token=token_id, field="id")
         return _token(rows[0])
 
-    def usable_token(self, token_id: str) -> Usable | None:
-        """None when it was revoked, its owner may not act any more, or nobody knows it."""
-        rows = self._rows("usable_token", id=token_id)
+    def usable_token(self, token_id: str, *, second_factor_roles: Collection[Role]) -> Usable | None:
+        """None when it was revoked, its owner may not act at this moment, or nobody knows it."""
+        needed = [role.value for role in second_factor_roles]
+        rows = self._rows("usable_token", id=token_id, second_factor_roles=needed)
         if not rows:
             return None
         roles = rows[0]["owner_roles"]

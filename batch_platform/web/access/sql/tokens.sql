@@ -22,13 +22,18 @@ SELECT id, name, owner, roles, made_by, created_at, expires_at, first_used_at, l
  WHERE id = %(id)s
 
 -- name: usable_token
--- Whose it is decides what it may still do: an account that is disabled, nothing.
+-- Whose it is decides what it may still do: nothing by an account that is disabled, has a password that somebody else
+-- has set, or lacks the second factor that it needs.
 SELECT token.last_used_at, account.roles AS owner_roles
   FROM web.tokens AS token
   LEFT JOIN web.users AS account ON 'local:' || account.name = token.owner
+  LEFT JOIN web.second_factors AS factor ON factor.user_name = account.name
  WHERE token.id = %(id)s
    AND token.revoked_at IS NULL
-   AND (NOT starts_with(coalesce(token.owner, ''), 'local:') OR account.enabled)
+   AND (NOT starts_with(coalesce(token.owner, ''), 'local:')
+        OR account.enabled
+           AND NOT account.password_temporary
+           AND (factor.user_name IS NOT NULL OR NOT account.roles && %(second_factor_roles)s::text[]))
 
 -- name: first_use_of_token
 UPDATE web.tokens SET first_used_at = %(now)s, last_used_at = %(now)s WHERE id = %(id)s AND first_used_at IS NULL
