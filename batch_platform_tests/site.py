@@ -112,8 +112,7 @@ class Site:
         return False
 
 
-def token(home: Home, role: str) -> str:
-    """A bearer token of this home, good for an hour."""
-    tokens = Tokens.of(home.secret("web").encode())
-    ttl = timedelta(hours=1)
-    return tokens.issue(name=role, roles=[Role(role)], ttl=ttl, now=utc_now(), random=os.urandom)
+def token(home: Home, role: str, *, left: timedelta = timedelta(hours=1)) -> str:
+    """A bearer token of this home, an hour old, that expires when this time has passed."""
+    tokens, age = Tokens.of(home.secret("web").encode()), timedelta(hours=1)
+    return tokens.issue(name=role, roles=[Role(role)], ttl=age + left, now=utc_now() - age, random=os.urandom)

@@ -11,7 +11,7 @@ from batch_platform.core import postgres
 from batch_platform.core.audit import Log
 from batch_platform.core.failures import Conflict
 from batch_platform.web.access.model import Role
-from batch_platform_tests.browser.conftest import NARROW, OpenPage, in_both_widths, overflow
+from batch_platform_tests.browser.conftest import NARROW, OpenPage, check_axe, in_both_widths, overflow
 from batch_platform_tests.web.conftest import cheap_hashes, pool, shop_site, site, web_database, web_pool
 from batch_platform_tests.web.site import NOON, PASSWORD, Site
 
@@ -47,6 +47,7 @@ def test_a_token_is_made_seen_once_and_revoked_by_the_keyboard(site: Site, signe
     token = page.locator("#token").inner_text()
     for width in in_both_widths(page):
         assert overflow(page) == 0, width
+        check_axe(page)
     assert site.client(Authorization=f"Bearer {token}").get("/api/session").status_code == 200
     page.goto("/console/tokens")
     assert token not in page.content()
@@ -73,11 +74,12 @@ def test_the_log_is_read_narrowed_and_taken_out(site: Site, pool: postgres.Pool,
     rows.first.locator("summary").click()
     for width in in_both_widths(page):
         assert overflow(page) == 0, width
+        check_axe(page)
     page.get_by_label("操作内容").select_option("user.disable")
     page.get_by_role("button", name="表示").click()
     expect(rows.first).to_contain_text("bob")
     with page.expect_download() as download:
-        page.get_by_role("link", name="CSVで書き出し").click()
+        page.get_by_role("button", name="CSVで書き出し").click()
     assert download.value.suggested_filename == "audit.csv"
     with open(download.value.path(), encoding="utf-8") as file:
         text = file.read()

@@ -62,7 +62,7 @@ def test_a_change_that_is_rolled_back_leaves_no_row(pool: postgres.Pool, target:
     assert AuditStore(pool).rows(target=target) == []
 
 
-def test_secrets_are_mfilters(pool: postgres.Pool, target: str) -> None:
+def test_secrets_are_masked(pool: postgres.Pool, target: str) -> None:
     write(
         pool,
         target,

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -14,8 +15,10 @@ from graphql import get_named_type
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from batch_platform.core.clock import utc_now
+from batch_platform.web.access.tokens import Tokens
 from batch_platform_tests.accounts import PASSWORD
-from batch_platform_tests.site import Site
+from batch_platform_tests.site import Site, token
 from batch_platform_tests.waiting import eventually
 from batch_platform_tests.web.mutations import mutations, schema, selected, written
 
@@ -363,6 +366,25 @@ def test_a_session_that_ends_takes_its_websockets_along(site: Site) -> None:
                 socket.recv(20)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4401
+
+
+def test_a_token_that_is_revoked_or_expires_takes_its_websockets_along(site: Site) -> None:
+    # clocks may be half a minute apart: this one is refused in some seconds
+    revoked, expiring = token(site.home, "viewer"), token(site.home, "viewer", left=timedelta(seconds=-25))
+    with (
+        websocket(site, None, headers={"Authorization": f"Bearer {revoked}"}) as first,
+        websocket(site, None, headers={"Authorization": f"Bearer {expiring}"}) as second,
+        site.client("administrator") as administrator,
+    ):
+        for socket in (first, second):
+            start(socket, SUBSCRIPTION)
+        token_id = Tokens.of(site.home.secret("web").encode()).read(revoked, now=utc_now()).id
+        assert administrator.post(f"/api/access-tokens/{token_id}/revoke").json()["data"]["changed"] is True
+        for socket in (first, second):
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(30)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4401
 
 
 def sign_in(client: httpx.Client, name: str) -> None:

@@ -10,19 +10,23 @@ from io import StringIO
 import pytest
 
 from batch_platform.core import postgres
+from batch_platform.settings import Settings
 from batch_platform.web import request_log
 from batch_platform.web.access.model import Role
 from batch_platform.web.request_log import Line, RequestLog
+from batch_platform_tests.databases import migrated_database
 from batch_platform_tests.web.site import NOON, HandClock, make_context, open_site
 
 Logged = list[tuple[str, str, int, str]]
 
 
 @pytest.fixture
-def emptied(pool: postgres.Pool) -> postgres.Pool:
-    with postgres.transaction(pool) as connection:
-        connection.execute("TRUNCATE web.requests")
-    return pool
+def own_pool(settings: Settings) -> Iterator[postgres.Pool]:
+    """A pool on a database that no site of another test writes its requests to."""
+    with migrated_database(settings, "requests") as url:
+        pool = postgres.open_pool(url, application_name="web-tests")
+        yield pool
+        pool.close()
 
 
 @pytest.fixture
@@ -37,8 +41,8 @@ def lines(*routes: str) -> list[Line]:
     return [Line(NOON, "GET", route, 200, 1.5, "local") for route in routes]
 
 
-def test_requests_are_logged_by_route_status_and_kind_of_caller(emptied: postgres.Pool) -> None:
-    with open_site(emptied) as site:
+def test_requests_are_logged_by_route_status_and_kind_of_caller(own_pool: postgres.Pool) -> None:
+    with open_site(own_pool) as site:
         program, stranger = site.program(Role.VIEWER), site.client()
         for path in ("/api/shop/orders", "/api/shop/failures/bug", "/inside/deep/down", "/api/nothing/here"):
             program.get(path)
@@ -47,7 +51,7 @@ def test_requests_are_logged_by_route_status_and_kind_of_caller(emptied: postgre
         stranger.get("/static/console.css")
         stranger.get("/health/live")
         site.clock.pass_by(timedelta(hours=1))
-    with postgres.transaction(emptied) as connection:
+    with postgres.transaction(own_pool) as connection:
         rows = connection.execute("SELECT method, route, status, principal FROM web.requests ORDER BY id").fetchall()
         [[moments, slowest]] = connection.execute(
             "SELECT array_agg(DISTINCT at), max(duration_ms) FROM web.requests"
@@ -66,7 +70,7 @@ def test_requests_are_logged_by_route_status_and_kind_of_caller(emptied: postgre
 
 
 def test_a_database_that_is_away_is_told_once_and_lines_wait_for_it(
-    emptied: postgres.Pool, nowhere: postgres.Pool, log: StringIO, monkeypatch: pytest.MonkeyPatch
+    own_pool: postgres.Pool, nowhere: postgres.Pool, log: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_log, "BATCH", 2)
     away = RequestLog(make_context(nowhere, HandClock()))
@@ -76,10 +80,10 @@ def test_a_database_that_is_away_is_told_once_and_lines_wait_for_it(
     away.flush()
     assert [json.loads(line)["event"] for line in log.getvalue().splitlines()].count("requests are not logged") == 1
 
-    there = RequestLog(make_context(emptied, HandClock()))
+    there = RequestLog(make_context(own_pool, HandClock()))
     there._lines = away._lines
     there.flush()
-    with postgres.transaction(emptied) as connection:
+    with postgres.transaction(own_pool) as connection:
         rows = connection.execute("SELECT route, duration_ms FROM web.requests ORDER BY id").fetchall()
     assert [(route, str(milliseconds)) for route, milliseconds in rows] == [
         ("/a", "1.500"),
