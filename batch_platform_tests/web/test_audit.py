@@ -268,10 +268,11 @@ def test_the_page_says_what_became_of_an_intent(site: Site, target: str) -> None
     page = browser.get(f"/console/audit?target={target}").text
     assert "結果不明" not in page
     assert "DONE-IT" in page
-    settle(
-        site.context.pool, intend(site.context.pool, who=ANN, what="job.run", target=target, now=NOON), DONE, now=NOON
-    )
-    assert '<span class="badge tone-good">完了</span>' in browser.get(f"/console/audit?target={target}").text
+    failed = intend(site.context.pool, who=ANN, what="job.run", target=target, now=NOON)
+    settle(site.context.pool, failed, "failed: no disk", now=NOON)
+    page = browser.get(f"/console/audit?target={target}").text
+    assert '<span class="badge tone-bad">失敗</span>' in page
+    assert page.count('class="badge tone-') == 1  # what is done needs no mark
 
 
 # sentences and files

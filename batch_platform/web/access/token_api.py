@@ -22,7 +22,7 @@ from batch_platform.web.context import log_of, web_of
 router = APIRouter(prefix="/api/access-tokens", tags=["access"])
 
 
-class TokenAnswer(Answer):
+class ApiTokenAnswer(Answer):
     """What is known of a token, never the token itself.
 
     `owner` is the subject of the person it acts as, null of a program's own. `lastUsedAt` is right to the minute.
@@ -41,7 +41,7 @@ class TokenAnswer(Answer):
     revoked_by: str | None
 
 
-class RevokedAnswer(Answer):
+class RevokedTokenAnswer(Answer):
     """`changed` is false for one that was revoked before."""
 
     id: str
@@ -72,19 +72,19 @@ OWN: Final = requires(OwnTokens("session:read"))
 def read_tokens(
     request: Request,
     all_states: Annotated[QueryBool, Query(alias="all", description="Expired and revoked ones too.")] = False,
-) -> Envelope[list[TokenAnswer]]:
+) -> Envelope[list[ApiTokenAnswer]]:
     """One's own tokens, everybody's with the permission tokens:manage; the newest first."""
     web = web_of(request)
     now = web.clock()
     tokens = service.listed(web.pool, owner=owner_of(request), living_at=None if all_states else now)
-    return Envelope(data=[TokenAnswer.of(token, state=token.state(now)) for token in tokens])
+    return Envelope(data=[ApiTokenAnswer.of(token, state=token.state(now)) for token in tokens])
 
 
 @router.post("/{id}/revoke", dependencies=[OWN], responses=documented(404))
 @writes(service.REVOKE)
-def revoke_token(request: Request, token_id: TokenId) -> Envelope[RevokedAnswer]:
+def revoke_token(request: Request, token_id: TokenId) -> Envelope[RevokedTokenAnswer]:
     """End a token before its time: it is refused within a second, and its websockets end."""
-    return Envelope(data=RevokedAnswer(id=token_id, changed=revoke(request, token_id)))
+    return Envelope(data=RevokedTokenAnswer(id=token_id, changed=revoke(request, token_id)))
 
 
 def revoke(request: Request, token_id: str) -> bool:
