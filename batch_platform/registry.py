@@ -57,6 +57,14 @@ def build_gauges() -> tuple[Gauge, ...]:
     return tuple(gauge for domain in domains.DOMAINS for gauge in domain.gauges())
 
 
+def build_remedies() -> Mapping[str, str]:
+    """What to look at by the ids of failures, of the platform and of all domains."""
+    from batch_platform.operations.remedies import REMEDIES
+
+    own = {name: text for domain in domains.DOMAINS for name, text in domain.remedies().items()}
+    return {**REMEDIES, **own}
+
+
 def build_rules() -> tuple[Rule, ...]:
     """The rules of every monitor: one with fewer would close the incidents of the others."""
     from batch_platform.operations.alerts import RULES

@@ -181,14 +181,22 @@ def _operations_context(
     from batch_platform.operations.dagster.queue import QueueRunner
     from batch_platform.operations.dagster.storage import DagsterInstanceStorage
     from batch_platform.operations.dagster.triggers import DagsterTriggers
-    from batch_platform.registry import build_gauges, build_registry, build_waiting
+    from batch_platform.registry import build_gauges, build_registry, build_remedies, build_waiting
 
     registry = build_registry(settings)
     storage = DagsterInstanceStorage(workspace.instance, registry)
     runner = QueueRunner(workspace)
     triggers = DagsterTriggers(workspace)
     return OperationsContext(
-        context.pool, context.clock, registry, storage, runner, build_gauges(), triggers, build_waiting()
+        context.pool,
+        context.clock,
+        registry,
+        storage,
+        runner,
+        build_gauges(),
+        triggers,
+        build_waiting(),
+        build_remedies(),
     )
 
 

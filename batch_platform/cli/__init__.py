@@ -42,6 +42,7 @@ PLATFORM: Final = platform.Platform(
     grants=registry.build_grants,
     templates=registry.build_templates,
     waiting=registry.build_waiting,
+    remedies=registry.build_remedies,
 )
 """What every command below works with."""
 

@@ -128,6 +128,7 @@ def run_job(
     """Run a job now, in this process. It stands in the history as any other run."""
     from batch_platform.operations import actions, service
     from batch_platform.operations.parameters import parse
+    from batch_platform.operations.remedies import remedies_of
     from batch_platform.operations.web.schemas import RunDetailAnswer, written
 
     texts = dict(pair(text) for text in param or [])
@@ -140,14 +141,17 @@ def run_job(
             run = actions.start(operations, log_here(operations), job.name, parameters)
         service.sync(operations)
         detail = service.run(operations, run.run_id)
+        remedies = remedies_of(detail.run.cause, operations.remedies)
     if as_json:
-        print_json(written(RunDetailAnswer.of_detail(detail)))
+        print_json(written(RunDetailAnswer.of_detail(detail, operations.remedies)))
     else:
         print_rows([_run_row(detail.run)], empty="")
         if detail.dry_run_summary:
             typer.echo(detail.dry_run_summary)
         if detail.dry_run_rows is not None:
             print_rows(detail.dry_run_rows, empty="nothing would be written")
+        for remedy in remedies:
+            typer.echo(f"to look at: {remedy}", err=True)
     if detail.run.status != "success":
         cause = detail.run.cause or f"run {run.run_id} is {detail.run.status}"
         raise PermanentFailure("run-failed", "{reason}", reason=cause)

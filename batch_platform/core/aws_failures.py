@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure, TransientFailure
+from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure, PlatformError, TransientFailure
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -58,10 +58,17 @@ def aws_failures(context: str) -> Iterator[None]:
 
     try:
         yield
-    except ClientError as error:
-        raise _of_answer(error, context) from error
-    except BotoCoreError as error:
-        raise _of_client(error, context) from error
+    except (ClientError, BotoCoreError) as error:
+        raise of_error(error, context) or error from error
+
+
+def of_error(error: BaseException, context: str) -> PlatformError | None:
+    """The failure that botocore's error is; None for an error of something else."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if isinstance(error, ClientError):
+        return _of_answer(error, context)
+    return _of_client(error, context) if isinstance(error, BotoCoreError) else None
 
 
 def is_transient(error: ClientError) -> bool:
@@ -75,7 +82,7 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def _of_answer(error: ClientError, context: str) -> Exception:
+def _of_answer(error: ClientError, context: str) -> PlatformError:
     code = error_code(error)
     operation = error.operation_name
     if code in _MOVED:
@@ -147,7 +154,7 @@ def _of_answer(error: ClientError, context: str) -> Exception:
     )
 
 
-def _of_client(error: BotoCoreError, context: str) -> Exception:
+def _of_client(error: BotoCoreError, context: str) -> PlatformError:
     from botocore.exceptions import (
         EndpointConnectionError,
         HTTPClientError,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import PurePath
@@ -16,6 +16,9 @@ from typing import Any, Final
 
 Parameter = str | int | Decimal | date | PurePath | Sequence["Parameter"]
 """What may fill a place: text, a number, a moment, a path, another message, or several of these."""
+
+IN_METADATA: Final = "message"
+"""Where a `dagster.Failure` keeps its message as JSON."""
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
@@ -64,8 +67,22 @@ def to_json(message: Message) -> str:
 
 def from_json(text: str) -> Message:
     """The message that `to_json` wrote: the same sentence, in every language."""
-    message: Message = _message(json.loads(text))
+    return from_plain(json.loads(text))
+
+
+def from_plain(value: Mapping[str, Any]) -> Message:
+    """The message of what `to_json` wrote, read as JSON already."""
+    message: Message = _message(value)
     return message
+
+
+def within(message: Message) -> Iterator[Message]:
+    """The message and all that stand in its places, outermost first."""
+    yield message
+    for value in message.parameters.values():
+        for inner in [value] if isinstance(value, str) or not isinstance(value, Sequence) else value:
+            if isinstance(inner, Message):
+                yield from within(inner)
 
 
 def kept(text: str | None) -> str | None:
@@ -88,7 +105,7 @@ def _plain(value: Parameter) -> Any:
 
 
 def _message(value: Any) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         parameters = {name: _message(inner) for name, inner in value["parameters"].items()}
         return Message(value["id"], value["text"], **parameters)
     return [_message(inner) for inner in value] if isinstance(value, list) else value

@@ -40,6 +40,7 @@ _COPY_ROWS = 50_000
 # cancelled, lock timeout
 _PASSING = ("08", "25P03", "53", "40", "57P", "57014", "55P03")
 _LOGIN = ("28",)
+_DISK_FULL = "53100"
 
 
 def connect(database_url: str, *, application_name: str) -> Connection:
@@ -254,6 +255,13 @@ def _failures(parameters: Mapping[str, Any]) -> Iterator[None]:
         raise failure from None
 
 
+def failure_of_server(error: BaseException) -> PlatformError | None:
+    """The failure that psycopg's error is, of a server that need not be named; None for one that is the query's."""
+    if isinstance(error, psycopg.OperationalError | psycopg.errors.IdleInTransactionSessionTimeout):
+        return _failure(error, {})
+    return None
+
+
 def _failure(error: psycopg.Error, parameters: Mapping[str, Any]) -> PlatformError | None:
     port = f":{parameters['port']}" if parameters.get("port") else ""
     server = f"PostgreSQL at {parameters.get('host') or 'localhost'}{port}"
@@ -265,6 +273,8 @@ def _failure(error: psycopg.Error, parameters: Mapping[str, Any]) -> PlatformErr
         return PermanentFailure(
             "database-login-refused", "{server} refuses the login: {reason}", server=server, reason=reason
         )
+    if state == _DISK_FULL:
+        return TransientFailure("database-disk-full", "{server}: its disk is full", server=server)
     if not state or state.startswith(_PASSING):
         return TransientFailure("database-failed", "{server} failed: {reason}", server=server, reason=reason)
     return None

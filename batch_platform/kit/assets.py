@@ -111,7 +111,8 @@ def each_partition(
             except PlatformError as error:
                 if not alone:
                     raise
-                context.log.error(error.message)  # noqa: TRY400 (the sentence says it; a traceback would not)
+                if error.message not in [failure.message for failure in failures]:
+                    context.log.error(error.message)  # noqa: TRY400 (the sentence says it; a traceback would not)
                 failures.append(error)
     return together(failures)
 
@@ -123,11 +124,17 @@ def show(context: Context, metadata: Metadata, *, asset: dg.AssetKey, partition:
 
 
 def together(failures: Sequence[PlatformError]) -> PlatformError | None:
-    """Several failures as one, which is permanent only when none of them may get better."""
+    """Several failures as one, which is permanent only when none of them may get better.
+
+    What all have in common, such as a role that no month can be read by, is said once.
+    """
     if not failures:
         return None
     kind = PermanentFailure if all(failure.permanent for failure in failures) else TransientFailure
-    return kind("several-failures", "{failures}", failures=[failure.message for failure in failures])
+    distinct = list(dict.fromkeys(failure.message for failure in failures))
+    if len(distinct) == 1:
+        return kind.of(distinct[0])
+    return kind("several-failures", "{failures}", failures=distinct)
 
 
 def fail(context: dg.AssetExecutionContext | dg.OpExecutionContext, failure: PlatformError | None) -> None:

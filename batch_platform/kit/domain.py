@@ -86,6 +86,7 @@ class Domain:
     `commands` are groups of `batch-platform` by their name. A domain without batches has no `dagster`.
     `templates` is the package whose folder `notices/` has the templates of what it tells people by the outbox.
     `gauges` are its figures in /metrics, `waiting` its lists of what waits for people.
+    `remedies` say what to look at, by the id of a failure's message or the name of an alert rule.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Domain:
     templates: str | None = None
     gauges: Callable[[], Sequence[Gauge]] = tuple
     waiting: Callable[[], Sequence[WaitingList]] = tuple
+    remedies: Callable[[], Mapping[str, str]] = dict
     stack_parameters: Mapping[str, str] = field(default_factory=dict)
 
     def jobs(self, settings: Settings) -> Sequence[Job]:

@@ -10,9 +10,11 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from batch_platform.core.failures import NotFound
+from batch_platform.core.messages import kept
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
 from batch_platform.operations.model import Job, RunStatus
+from batch_platform.operations.store import with_messages
 
 AT_ONCE: Final = 5
 """So many runs of one backfill are in the queue or at work."""
@@ -117,7 +119,7 @@ class Session(BaseSession):
         return rows[0]
 
     def runs(self, backfill_id: str) -> list[BackfillRun]:
-        return [BackfillRun(**row) for row in self._rows("backfill_runs", id=backfill_id)]
+        return [BackfillRun(**with_messages(row, "cause")) for row in self._rows("backfill_runs", id=backfill_id)]
 
     def cancel(self, backfill_id: str, *, by: str, now: datetime) -> bool:
         return bool(self._run("cancel_backfill", id=backfill_id, by=by, now=now))
@@ -132,7 +134,7 @@ class Session(BaseSession):
         return (rows[0]["day"], rows[0]["run_id"]) if rows else None
 
     def refuse(self, run_id: str, refusal: str) -> None:
-        self._run("refuse_backfill_run", run_id=run_id, refusal=refusal)
+        self._run("refuse_backfill_run", run_id=run_id, refusal=refusal, message=kept(refusal))
 
     def wait(self, run_id: str) -> None:
         self._run("wait_backfill_run", run_id=run_id)

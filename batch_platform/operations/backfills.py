@@ -221,7 +221,7 @@ def _ask(ctx: OperationsContext, current: Backfill, day: date, run_id: str) -> b
         return False
     except PlatformError as error:
         with BackfillStore(ctx.pool).transaction() as session:
-            session.refuse(run_id, in_one_line(error))
+            session.refuse(run_id, error.message)
     return True
 
 

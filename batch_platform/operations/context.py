@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from batch_platform.operations.remedies import REMEDIES
 from batch_platform.operations.store import OperationsStore
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ class OperationsContext:
     """`runner` is None where runs cannot be started: a scrape, a monitor without a workspace.
 
     `triggers` is None where Dagster's code locations are not open. `gauges` are what domains add to the metrics,
-    `waiting` the lists of what waits for people.
+    `waiting` the lists of what waits for people, `remedies` what is to be looked at by the ids of failures.
     """
 
     pool: Pool
@@ -32,6 +34,7 @@ class OperationsContext:
     gauges: tuple[Gauge, ...] = ()
     triggers: Triggers | None = None
     waiting: tuple[WaitingList, ...] = ()
+    remedies: Mapping[str, str] = field(default_factory=lambda: REMEDIES)
 
     @property
     def store(self) -> OperationsStore:

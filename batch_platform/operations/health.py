@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from batch_platform.core.failures import PlatformError
+from batch_platform.core.known_errors import failure_of
 from batch_platform.core.logs import in_one_line
+from batch_platform.core.messages import Message, kept
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
+from batch_platform.operations.store import with_messages
 
 if TYPE_CHECKING:
     from batch_platform.core.clock import Clock
@@ -66,11 +69,19 @@ class Session(BaseSession):
 
     def save_signs(self, signs: Mapping[str, str | None], *, now: datetime) -> None:
         """Who lives, and of the others why they did not answer."""
-        self._run("save_signs", names=list(signs), errors=list(signs.values()), patience=PATIENCE, now=now)
+        messages = [kept(error) for error in signs.values()]
+        self._run(
+            "save_signs",
+            names=list(signs),
+            errors=list(signs.values()),
+            messages=messages,
+            patience=PATIENCE,
+            now=now,
+        )
 
     def components(self) -> list[Component]:
         """The monitor first, then services and workers."""
-        return [Component(**row) for row in self._rows("components")]
+        return [Component(**with_messages(row, "error")) for row in self._rows("components")]
 
 
 class HealthStore(BaseStore[Session]):
@@ -107,9 +118,10 @@ class Rounds:
         try:
             self._running[name].result(_ANSWER_SECONDS)
         except NoAnswer:
-            return f"no answer in {_ANSWER_SECONDS:g} s"
+            return Message("no-answer-in-time", "no answer in {seconds} s", seconds=f"{_ANSWER_SECONDS:g}")
         except Exception as error:  # noqa: BLE001 (a probe may fail in any way: that is its answer)
-            return in_one_line(error)
+            known = failure_of(error)
+            return known.message if known else in_one_line(error)
         return None
 
 

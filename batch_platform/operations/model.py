@@ -16,6 +16,7 @@ from batch_platform.web.api.strict import IsoDate, StrictModel
 
 if TYPE_CHECKING:
     from batch_platform.core.connections import Pool
+    from batch_platform.operations.log_lines import LogLine
 
 TAG_PREFIX: Final = "batch_platform/"
 """Of the tags by which the platform knows its runs."""
@@ -255,7 +256,7 @@ class Run:
     attempts: int
     """The most attempts any step of the run took; 0 before the first step."""
     cause: str | None
-    """Why it failed, in one sentence without secrets."""
+    """Why it failed, in one sentence without secrets: a `Message` where one is known."""
     root_run_id: str
     will_retry: bool | None  # Dagster starts it again by itself; None until it has decided
     dead_letter_id: str | None
@@ -295,8 +296,8 @@ class RunDetail:
     steps: tuple[Step, ...]
     steps_done: int
     steps_total: int
-    messages: tuple[tuple[datetime, str], ...]
-    """The newest log lines of the run, oldest first, masked."""
+    messages: tuple[LogLine, ...]
+    """Of its log what matters, and the newest of the rest; oldest first, masked."""
     dry_run_rows: tuple[Mapping[str, Any], ...] | None
     dry_run_summary: str | None
 
@@ -334,17 +335,14 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class Incident:
-    """Something a rule found; open until the rule finds it no more. One is open per rule and subject.
-
-    A `notice` was never open: it was told once.
-    """
+    """Something a rule found; open until the rule finds it no more. A `notice` was never open: it was told once."""
 
     id: int
     rule: str
     subject: str
     severity: Severity
     job: str | None
-    summary: str
+    summary: str  # a `Message` as the cause of a run is, and so is the resolution
     opened_at: datetime
     resolved_at: datetime | None
     resolution: str | None

@@ -44,5 +44,13 @@ def open_operations(
         triggers = DagsterTriggers(open_workspace(stack)) if switches else None
         pool = postgres.open_pool(database, application_name="batch-platform jobs")
         stack.callback(pool.close)
-        waiting = platform.given().waiting()
-        yield OperationsContext(pool, utc_now, registry, storage, runner, triggers=triggers, waiting=waiting)
+        yield OperationsContext(
+            pool,
+            utc_now,
+            registry,
+            storage,
+            runner,
+            triggers=triggers,
+            waiting=platform.given().waiting(),
+            remedies=platform.given().remedies(),
+        )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Platform:
-    """Registry, alert rules, launcher, permissions, the templates of notices and what waits for people.
+    """Registry, alert rules, launcher, permissions, templates of notices, what waits and what to look at by failures.
 
     Each is made when it is needed: a launcher takes seconds.
     """
@@ -28,6 +28,7 @@ class Platform:
     grants: Callable[[], Grants]
     templates: Callable[[], Mapping[str, str]]
     waiting: Callable[[], tuple[WaitingList, ...]]
+    remedies: Callable[[], Mapping[str, str]]
 
 
 _given: list[Platform] = []

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from batch_platform.operations.log_lines import LogLine
     from batch_platform.operations.model import Launch, Run, Step
 
 
@@ -49,7 +50,7 @@ class Facts:
 
     steps: tuple[Step, ...]
     steps_total: int
-    messages: tuple[tuple[datetime, str], ...]
+    messages: tuple[LogLine, ...]
     dry_run_rows: tuple[Mapping[str, Any], ...] | None
     dry_run_summary: str | None
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from batch_platform.core.failures import Conflict, NotFound
+from batch_platform.core.messages import from_plain, kept
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
 from batch_platform.operations.model import (
@@ -54,6 +55,7 @@ class Session(BaseSession):
         """Insert or update; how many rows changed."""
         columns = {name: [_plain(getattr(run, name)) for run in runs] for name in _RUN_FIELDS}
         columns |= {name: [json.dumps(value, ensure_ascii=False) for value in columns[name]] for name in _JSON}
+        columns["cause_message"] = [kept(run.cause) for run in runs]
         return self._run("save_runs", **columns)
 
     def end_vanished_runs(self, run_ids: Sequence[str], *, now: datetime) -> int:
@@ -245,7 +247,10 @@ class Session(BaseSession):
     def incidents(self, *, open_only: bool, after: Mapping[str, Any], limit: int, offset: int) -> list[Incident]:
         """Newest first."""
         rows = self._rows("incidents", open_only=open_only, id=after.get("id"), limit=limit, offset=offset)
-        return [Incident(**row | {"severity": Severity(row["severity"])}) for row in rows]
+        return [
+            Incident(**with_messages(row, "summary", "resolution") | {"severity": Severity(row["severity"])})
+            for row in rows
+        ]
 
     def due_notifications(self, *, now: datetime, limit: int) -> list[dict[str, Any]]:
         return self._rows("due_notifications", now=now, limit=limit)
@@ -299,12 +304,23 @@ def _plain(value: Any) -> Any:
 
 
 def _run_of(row: dict[str, Any]) -> Run:
+    row = with_messages(row, "cause")
     chosen = {name: row[name] for name in _RUN_FIELDS}
     return Run(**chosen | {"trigger": Trigger(row["trigger"]), "status": RunStatus(row["status"])})
 
 
 def _letter(row: dict[str, Any]) -> DeadLetter:
-    return DeadLetter(**row | {"state": DeadLetterState(row["state"])})
+    return DeadLetter(**with_messages(row, "cause") | {"state": DeadLetterState(row["state"])})
+
+
+def with_messages(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The row with these texts as the messages that stand beside them; an old text stays as it is."""
+    texts = dict(row)
+    for name in names:
+        message = texts.pop(f"{name}_message")
+        if message is not None:
+            texts[name] = from_plain(message)
+    return texts
 
 
 def _place(after: Mapping[str, Any]) -> dict[str, Any]:

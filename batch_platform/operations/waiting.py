@@ -15,13 +15,14 @@ from psycopg.rows import dict_row
 
 from batch_platform.core.caller import person
 from batch_platform.core.clock import BUSINESS_ZONE
-from batch_platform.core.messages import Message
+from batch_platform.core.messages import Message, Parameter, from_plain, to_json
 from batch_platform.core.sql import load
 from batch_platform.operations import alerts
 from batch_platform.operations.alerts import Rule
 from batch_platform.operations.model import Severity
 from batch_platform.operations.waiting_lists import WaitingList
 from batch_platform.web.access.model import Principal, Role, allowed
+from batch_platform.web.i18n import N_
 
 if TYPE_CHECKING:
     from batch_platform.core.postgres import Pool
@@ -32,7 +33,7 @@ AT_MOST: Final = 200
 _REMINDED_AT_MOST: Final = 10_000
 
 _SQL: Final = load("batch_platform.operations.sql")
-_DONE: Final = "it was decided, or has ended"
+_DONE: Final = N_("it was decided, or has ended")
 _SUBJECT_OF: Final = {"subjects": (), "jobs": (), "summaries": ()}
 
 EXPIRING: Final = Rule("waiting-expires", Severity.WARNING, _SQL["rule_reminder"], _DONE, _SUBJECT_OF)
@@ -143,8 +144,13 @@ def _judge(pool: Pool, rule: Rule, rows: Sequence[Waiting], now: datetime) -> No
 
 
 def _summary(row: Waiting) -> str:
-    end = f"; at {_jst(row.until)}: {row.then}" if row.until is not None and row.then is not None else ""
-    return f"{row.of.title} waits since {_jst(row.since)}: {row.what}{end}"
+    """The message of a reminder as JSON; its title is translated where it is shown."""
+    title = from_plain({"id": f"waiting-{row.of.name}", "text": row.of.title, "parameters": {}})
+    facts: dict[str, Parameter] = {"title": title, "since": _jst(row.since), "what": row.what}
+    if row.until is None or row.then is None:
+        return to_json(Message("waits", "{title} waits since {since}: {what}", **facts))
+    facts |= {"until": _jst(row.until), "then": row.then}
+    return to_json(Message("waits-until", "{title} waits since {since}: {what}; at {until}: {then}", **facts))
 
 
 def _jst(moment: datetime) -> str:

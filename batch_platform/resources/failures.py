@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import dagster as dg
 
-from batch_platform.core.failures import PlatformError
+from batch_platform.core.known_errors import failure_of
+from batch_platform.core.messages import IN_METADATA, to_json
 
 if TYPE_CHECKING:
     from batch_platform.core.retry import Below, RetryConfig
@@ -30,14 +31,14 @@ def dagster_failures(
 
     With a `context` and a `retry` config, everything but a permanent failure is tried again, after the config's
     capped delay, until its attempts are used: Dagster's own RetryPolicy knows no cap. Without them a failure that
-    may pass only allows retries. What is no `PlatformError` passes in the end with its stack trace: it is a bug.
+    may pass only allows retries. What is no known failure passes in the end with its stack trace: it is a bug.
     """
     try:
         yield
     except (dg.Failure, dg.RetryRequested):
         raise
     except Exception as error:
-        expected = error if isinstance(error, PlatformError) else None
+        expected = failure_of(error)
         permanent = expected is not None and expected.permanent
         if context is not None and retry is not None and not permanent:
             attempt = context.retry_number + 1
@@ -48,6 +49,6 @@ def dagster_failures(
             raise
         raise dg.Failure(
             description=expected.message,
-            metadata={"failure": type(expected).__name__},
+            metadata={"failure": type(expected).__name__, IN_METADATA: to_json(expected.message)},
             allow_retries=not expected.permanent,
         ) from expected

@@ -82,7 +82,7 @@ def test_automatic_re_executions_are_one_group(world: World) -> None:
     world.sync()
     [letter] = letters(world)
     assert (letter.id, letter.run_id, letter.attempts) == (first.run_id, third.run_id, 3)
-    assert letter.cause == "the worker was killed again"
+    assert letter.cause == "the run was ended from outside: the worker was killed again"
 
 
 def test_a_retry_that_was_promised_and_never_came_is_a_failure(world: World) -> None:

@@ -52,7 +52,7 @@ def test_a_failure_says_why_in_one_sentence_without_secrets(world: World) -> Non
     assert [run.cause for run in runs] == [
         "the server is away: password=***",
         "no such bucket: password=***",
-        "ZeroDivisionError: 1/0",
+        "unexpected error: ZeroDivisionError: 1/0",
     ]
     assert [run.will_retry for run in runs] == [False] * 3
 
@@ -66,7 +66,10 @@ def test_a_run_is_followed_from_the_queue_to_its_end(world: World) -> None:
     world.instance.report_run_failed(run, "the process that ran it was killed")
     assert world.sync() == 1
     ended = run_of(world, run_id)
-    assert (ended.status, ended.cause) == (RunStatus.FAILURE, "the process that ran it was killed")
+    assert (ended.status, ended.cause) == (
+        RunStatus.FAILURE,
+        "the run was ended from outside: the process that ran it was killed",
+    )
     assert (ended.will_retry, ended.attempts) == (True, 0)
 
 

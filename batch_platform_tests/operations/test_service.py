@@ -110,7 +110,7 @@ def test_a_run_in_detail_and_after_dagster_forgot_it(world: World) -> None:
     assert (step.key, step.status, step.attempts) == ("lettered", "failure", 2)
     assert (detail.steps_done, detail.steps_total) == (1, 1)
     assert detail.run.cause == "no such bucket: password=***"
-    said = "\n".join(text for _, text in detail.messages)
+    said = "\n".join(line.text for line in detail.messages)
     assert "hunter2" not in said
     assert detail.dry_run_rows is None
     world.instance.delete_run(run.run_id)

@@ -5,6 +5,7 @@
 runs one of the commands at the end as a process, to be killed; see `World.spawn`.
 """
 
+import errno
 import os
 import signal
 import subprocess
@@ -17,9 +18,11 @@ from typing import Any
 import dagster as dg
 import psycopg
 import yaml
+from botocore.exceptions import ClientError
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from batch_platform.core import postgres
+from batch_platform.core.aws_failures import aws_failures
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.core.retry import RetryConfig
@@ -49,6 +52,12 @@ def _attempt(context: Any) -> None:
             raise TransientFailure("server-away", f"the server is away: {SECRET}")
         if outcome == "permanent":
             raise PermanentFailure("no-bucket", f"no such bucket: {SECRET}")
+        if outcome.startswith("role"):
+            context.log.info("13 months to look at")
+            with aws_failures(f"role arn:aws:iam::111122223333:{outcome}"):
+                raise ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRole")
+        if outcome == "disk":
+            raise OSError(errno.ENOSPC, "No space left on device", "/lake/x.parquet")
         if outcome == "bug":
             raise ZeroDivisionError("1/0\nDETAIL: row 42 of the customers")
 

@@ -12,6 +12,8 @@ import polars as pl
 import structlog
 
 from batch_platform.core.failures import PermanentFailure, PlatformError, TransientFailure
+from batch_platform.core.known_errors import failure_of
+from batch_platform.core.messages import Message
 
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +29,9 @@ def one_sentence(where: str) -> Iterator[None]:
         raise
     # a panic of polars is no Exception
     except (Exception, pl.exceptions.PanicException) as error:
+        if known := failure_of(error):
+            at = Message("failed-at", "{where}: {failure}", where=where, failure=known.message)
+            raise (PermanentFailure if known.permanent else TransientFailure).of(at) from error
         _log.error("cur_unexpected", where=where, exc_info=error)
         # of this machine, not of what is read
         kind = TransientFailure if isinstance(error, (MemoryError, OSError)) else PermanentFailure

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from batch_platform.core import workers
 from batch_platform.core.caller import system_user
 from batch_platform.core.failures import Conflict, InvalidInput, PermanentFailure
-from batch_platform.operations.dagster.storage import failure_sentence
+from batch_platform.core.messages import Message
+from batch_platform.operations.dagster.causes import cause_of
 from batch_platform.operations.model import REQUESTED_BY_TAG
 
 if TYPE_CHECKING:
@@ -165,8 +166,8 @@ def _was_interrupted(ended: dg.ExecuteInProcessResult) -> bool:
 
 
 def _reason(ended: dg.ExecuteInProcessResult) -> str:
-    sentence = failure_sentence(ended.all_events)
-    return sentence or "the run failed before its first step; see it in the Dagster UI"
+    unsaid = Message("run-failed-early", "the run failed before its first step; see it in the Dagster UI")
+    return cause_of(ended.all_events) or unsaid
 
 
 def _failure(ended: dg.ExecuteInProcessResult) -> str | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from batch_platform.core.logs import mask_text
+from batch_platform.core.messages import Message
+from batch_platform.operations.dagster.causes import cause_of, innermost, line_of, one_line
 from batch_platform.operations.dagster.reachable import reachable
 from batch_platform.operations.model import (
     BACKFILL_TAG,
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 _OWN_PREFIXES: Final = ("dagster/", ".dagster/", "batch_platform/")
 _TICKS_AT_MOST: Final = 2_000
 _MESSAGES: Final = 50
-_SENTENCE: Final = 500
+_LOOKED_THROUGH: Final = 1_000
 _QUEUE: Final = "runs"
+_MAX_RUNTIME: Final = "dagster/max_runtime"
 _STATUS: Final = {
     "NOT_STARTED": RunStatus.QUEUED,
     "QUEUED": RunStatus.QUEUED,
@@ -90,9 +92,13 @@ class DagsterInstanceStorage:
         import dagster as dg
 
         stats = self._instance.get_run_step_stats(run_id)
-        failures = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
-        entries = self._instance.all_logs(run_id, of_type=failures)
-        cause = failure_sentence(entry.dagster_event for entry in entries if entry.dagster_event)
+        telling = {
+            dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+            dg.DagsterEventType.STEP_FAILURE,
+            dg.DagsterEventType.RUN_FAILURE,
+        }
+        entries = self._instance.all_logs(run_id, of_type=telling)
+        cause = self._too_long(run_id) or cause_of(entry.dagster_event for entry in entries)
         return max((step.attempts or 0 for step in stats), default=0), cause
 
     @reachable()
@@ -117,9 +123,10 @@ class DagsterInstanceStorage:
         if run.execution_plan_snapshot_id:
             plan = self._instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
             planned = len(plan.step_keys_to_execute)
-        newest = self._instance.get_records_for_run(run_id, limit=_MESSAGES, ascending=False).records
-        messages = ((record.event_log_entry.timestamp, record.event_log_entry.message) for record in reversed(newest))
-        lines = tuple((datetime.fromtimestamp(at, UTC), _line(text)) for at, text in messages if text)
+        newest = self._instance.get_records_for_run(run_id, limit=_LOOKED_THROUGH, ascending=False).records
+        every = [line for record in reversed(newest) if (line := line_of(record.event_log_entry))]
+        # of Dagster's bookkeeping the newest lines, of what matters all
+        lines = (*(line for line in every[:-_MESSAGES] if line.kind != "other"), *every[-_MESSAGES:])
         outputs = self._instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
         rows, summary = _dry_run_output(entry.dagster_event for entry in outputs if entry.dagster_event)
         return Facts(steps, max(planned, len(steps)), lines, rows, summary)
@@ -192,28 +199,24 @@ class DagsterInstanceStorage:
                 return True
         return False
 
+    def _too_long(self, run_id: str) -> Message | None:
+        """Whether Dagster has ended the run for its length: it says so by no more than an English sentence."""
+        record = self._instance.get_run_record_by_id(run_id)
+        limit = record.dagster_run.tags.get(_MAX_RUNTIME, "") if record else ""
+        if record is None or not limit.isdigit() or record.start_time is None or record.end_time is None:
+            return None
+        if record.end_time - record.start_time <= int(limit):
+            return None
+        return Message(
+            "run-too-long", "the run was ended: it took longer than {limit}", limit=str(timedelta(seconds=int(limit)))
+        )
+
     def _of_jobs(self, records: Iterable[dg.RunRecord]) -> Iterator[Run]:
         for record in records:
             run = record.dagster_run
             job = self._registry.of_run(run.job_name, run.tags)
             if job is not None:
                 yield _run(record, job.name)
-
-
-def failure_sentence(events: Iterable[dg.DagsterEvent | None]) -> str | None:
-    """Why a run failed, in one masked line: of its first failed step, else of the run; None when none says so."""
-    of_run = None
-    for event in events:
-        if event is None:
-            continue
-        if event.is_step_failure:
-            failure = event.step_failure_data
-            description = failure.user_failure_data and failure.user_failure_data.description
-            return _line(description or _innermost(failure.error) or f"step {event.step_key} failed")
-        if event.is_run_failure:
-            error = getattr(event.event_specific_data, "error", None)  # none when it was failed from outside
-            of_run = _line(_innermost(error) or event.message or "the run failed")
-    return of_run
 
 
 def _run(record: dg.RunRecord, job: str) -> Run:
@@ -283,7 +286,7 @@ def _parameters(text: str | None) -> Mapping[str, Any]:
 
 def _tick(tick: InstigatorTick) -> Tick:
     status = _TICK_STATUS.get(tick.status.value, "failure")
-    error = (_line(_innermost(tick.error) or "") or "it gave no reason") if status == "failure" else None
+    error = (one_line(innermost(tick.error) or "") or "it gave no reason") if status == "failure" else None
     return Tick(datetime.fromtimestamp(tick.timestamp, UTC), status, error)
 
 
@@ -303,20 +306,6 @@ def _dry_run_output(
                 rows = tuple({name: record.data.get(name) for name in names} for record in table.records)
             return rows, None if text is None else str(text.value)
     return None, None
-
-
-def _innermost(error: Any) -> str | None:
-    """The message of the error at the bottom of a chain: those above it only say where it happened."""
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return None if error is None else str(error.message)
-
-
-def _line(text: str) -> str:
-    """One masked line: what follows the first may quote data, as PostgreSQL's details do."""
-    first = next((line for line in text.strip().splitlines() if line.strip()), "")
-    masked = mask_text(" ".join(first.split()))
-    return masked if len(masked) <= _SENTENCE else masked[: _SENTENCE - 1] + "…"
 
 
 def _moment(seconds: float | None) -> datetime | None:

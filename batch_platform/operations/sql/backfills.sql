@@ -28,7 +28,7 @@ ORDER BY b.created_at DESC, b.id DESC
 LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: backfill_runs
-SELECT day, partition, run_id, status, cause, started_at, ended_at FROM operations.backfill_states
+SELECT day, partition, run_id, status, cause, cause_message, started_at, ended_at FROM operations.backfill_states
 WHERE backfill_id = %(id)s ORDER BY day
 
 -- name: cancel_backfill
@@ -57,7 +57,7 @@ WHERE (r.backfill_id, r.day) = (
 RETURNING r.day, r.run_id
 
 -- name: refuse_backfill_run
-UPDATE operations.backfill_runs SET refusal = %(refusal)s WHERE run_id = %(run_id)s
+UPDATE operations.backfill_runs SET refusal = %(refusal)s, refusal_message = %(message)s::jsonb WHERE run_id = %(run_id)s
 
 -- name: wait_backfill_run
 -- It could not be asked for at the moment.

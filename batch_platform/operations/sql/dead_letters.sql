@@ -19,10 +19,10 @@ WITH final AS (
 )
 INSERT INTO operations.dead_letters AS known (
     id, job, dagster_job, partition, partition_end, parameters, cause, attempts, state, version, failed_at, run_id,
-    retries, changed_at, config, tags
+    retries, changed_at, config, tags, cause_message
 )
 SELECT f.letter_id, f.job, f.dagster_job, f.partition, f.partition_end, f.parameters, f.cause, used.attempts, 'open',
-       1, f.ended_at, f.run_id, coalesce(f.dead_letter_retry, 0), %(now)s, f.config, f.tags
+       1, f.ended_at, f.run_id, coalesce(f.dead_letter_retry, 0), %(now)s, f.config, f.tags, f.cause_message
 FROM (
     SELECT final.* FROM final LEFT JOIN operations.dead_letters l ON l.id = final.letter_id
     WHERE l.id IS NULL OR l.run_id <> final.run_id
@@ -32,7 +32,8 @@ CROSS JOIN LATERAL (
     WHERE r.letter_id = f.letter_id AND r.status = 'failure'
 ) used
 ON CONFLICT (id) DO UPDATE SET
-    state = 'open', version = known.version + 1, cause = excluded.cause, attempts = excluded.attempts,
+    state = 'open', version = known.version + 1, cause = excluded.cause,
+    cause_message = excluded.cause_message, attempts = excluded.attempts,
     failed_at = excluded.failed_at, run_id = excluded.run_id, retries = greatest(known.retries, excluded.retries),
     retry_run_id = NULL, reason = NULL, resolved_by_run = NULL, changed_at = excluded.changed_at, changed_by = NULL
 WHERE excluded.run_id <> known.run_id AND CASE

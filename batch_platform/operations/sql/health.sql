@@ -13,12 +13,13 @@ DELETE FROM operations.components WHERE name <> ALL(%(names)s)
 UPDATE operations.components c
 SET alive_at = CASE WHEN s.error IS NULL THEN %(now)s ELSE c.alive_at END,
     error = s.error,
+    error_message = s.message::jsonb,
     silent_from = CASE WHEN back THEN c.alive_at ELSE c.silent_from END,
     silent_until = CASE WHEN back THEN %(now)s ELSE c.silent_until END
-FROM unnest(%(names)s::text[], %(errors)s::text[]) AS s (name, error)
+FROM unnest(%(names)s::text[], %(errors)s::text[], %(messages)s::text[]) AS s (name, error, message)
 CROSS JOIN LATERAL (SELECT s.error IS NULL AND k.alive_at < %(now)s - %(patience)s::interval AS back
                     FROM operations.components k WHERE k.name = s.name) was
 WHERE c.name = s.name
 
 -- name: components
-SELECT name, kind, alive_at, registered_at, error FROM operations.components ORDER BY kind, name
+SELECT name, kind, alive_at, registered_at, error, error_message FROM operations.components ORDER BY kind, name

@@ -1,42 +1,69 @@
--- Incidents and the outbox of their notifications. {condition} is a rule's own statement, see rules.sql.
+-- Incidents and the outbox of their notifications. What a rule's own statement has found is given; see rules.sql.
+
+-- name: judge_alone
+SELECT pg_advisory_xact_lock(hashtextextended('judge ' || %(rule)s, 0))
 
 -- name: judge
--- In one statement: what is new opens an incident with its notification, what is gone is resolved with its recovery
--- note. One incident is open per rule and subject, by a unique index.
-WITH found AS MATERIALIZED ({condition}),
+-- What is new opens an incident with its notification; one is open per rule and subject, by a unique index.
+WITH found AS (
+    SELECT * FROM unnest(%(subjects)s::text[], %(jobs)s::text[], %(summaries)s::text[], %(summary_messages)s::text[])
+        AS found (subject, job, summary, message)
+),
 opened AS (
-    INSERT INTO operations.incidents (rule, subject, severity, job, summary, opened_at)
-    SELECT %(rule)s, subject, %(severity)s, job, summary, %(now)s FROM found
+    INSERT INTO operations.incidents (rule, subject, severity, job, summary, summary_message, opened_at)
+    SELECT %(rule)s, subject, %(severity)s, job, summary, message::jsonb, %(now)s FROM found
     ON CONFLICT (rule, subject) WHERE resolved_at IS NULL DO NOTHING
     RETURNING id
 ),
 retold AS (
-    UPDATE operations.incidents i SET summary = f.summary FROM found f
+    UPDATE operations.incidents i SET summary = f.summary, summary_message = f.message::jsonb FROM found f
     WHERE i.rule = %(rule)s AND i.subject = f.subject AND i.resolved_at IS NULL AND i.summary <> f.summary
-),
-ended AS (
-    UPDATE operations.incidents i
-    SET resolved_at = greatest(opened_at, %(now)s), resolution = coalesce(
-        (SELECT r.resolution FROM ({resolution}) r WHERE r.subject = i.subject), %(recovery)s)
-    WHERE i.rule = %(rule)s AND i.resolved_at IS NULL AND NOT EXISTS (SELECT FROM found f WHERE f.subject = i.subject)
-    RETURNING id
 ),
 noted AS (
     INSERT INTO operations.notifications (incident_id, kind, created_at, next_attempt_at)
     SELECT id, 'opened', %(now)s, %(now)s FROM opened
-    UNION ALL
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM opened
+
+-- name: gone
+SELECT subject FROM operations.incidents
+WHERE rule = %(rule)s AND resolved_at IS NULL AND subject <> ALL(%(subjects)s)
+
+-- name: resolutions
+SELECT subject, resolution FROM ({resolution}) AS ends WHERE subject = ANY(%(gone)s)
+
+-- name: end
+-- What is gone is resolved, with its recovery note.
+WITH gone AS (
+    SELECT * FROM unnest(%(gone)s::text[], %(resolutions)s::text[], %(resolution_messages)s::text[])
+        AS gone (subject, resolution, message)
+),
+ended AS (
+    UPDATE operations.incidents i
+    SET resolved_at = greatest(opened_at, %(now)s), resolution = g.resolution, resolution_message = g.message::jsonb
+    FROM gone g WHERE i.rule = %(rule)s AND i.subject = g.subject AND i.resolved_at IS NULL
+    RETURNING id
+),
+noted AS (
+    INSERT INTO operations.notifications (incident_id, kind, created_at, next_attempt_at)
     SELECT id, 'resolved', %(now)s, %(now)s FROM ended
     ON CONFLICT DO NOTHING
 )
-SELECT (SELECT count(*) FROM opened) AS opened, (SELECT count(*) FROM ended) AS ended
+SELECT count(*) FROM ended
 
 -- name: judge_notice
 -- What has not been told yet is, once and for all; the unique index decides between two who judge at once.
-WITH found AS MATERIALIZED ({condition}),
+WITH found AS (
+    SELECT * FROM unnest(%(subjects)s::text[], %(jobs)s::text[], %(summaries)s::text[], %(summary_messages)s::text[])
+        AS found (subject, job, summary, message)
+),
 told AS (
     INSERT INTO operations.incidents (
-        rule, subject, severity, job, summary, opened_at, resolved_at, resolution, notice)
-    SELECT %(rule)s, f.subject, %(severity)s, f.job, f.summary, %(now)s, %(now)s, %(recovery)s, true
+        rule, subject, severity, job, summary, summary_message, opened_at, resolved_at, resolution, resolution_message,
+        notice)
+    SELECT %(rule)s, f.subject, %(severity)s, f.job, f.summary, f.message::jsonb, %(now)s, %(now)s, %(resolution)s,
+           %(resolution_message)s::jsonb, true
     FROM found f
     WHERE NOT EXISTS (
         SELECT FROM operations.incidents i WHERE i.rule = %(rule)s AND i.subject = f.subject AND i.notice)
@@ -54,7 +81,8 @@ SELECT NULL::text AS subject, NULL::text AS resolution WHERE false
 
 -- name: close_unknown_rules
 -- A rule that is gone finds nothing any more.
-UPDATE operations.incidents SET resolved_at = greatest(opened_at, %(now)s), resolution = 'the rule was removed'
+UPDATE operations.incidents
+SET resolved_at = greatest(opened_at, %(now)s), resolution = %(resolution)s, resolution_message = %(message)s::jsonb
 WHERE resolved_at IS NULL AND rule <> ALL(%(rules)s)
 
 -- name: incidents

@@ -11,22 +11,23 @@ SELECT run_id FROM operations.job_runs WHERE ended_at IS NULL
 INSERT INTO operations.job_runs AS known (
     run_id, job, dagster_job, partition, partition_end, parameters, trigger, requested_by, dry_run, status,
     created_at, started_at, ended_at, updated_at, attempts, cause, root_run_id, will_retry, dead_letter_id,
-    dead_letter_retry, idempotency_key, config, tags
+    dead_letter_retry, idempotency_key, config, tags, cause_message
 )
 SELECT run_id, job, dagster_job, partition, partition_end, parameters::jsonb, trigger, requested_by, dry_run, status,
        created_at, started_at, ended_at, updated_at, attempts, cause, root_run_id, will_retry, dead_letter_id,
-       dead_letter_retry, idempotency_key, config::jsonb, tags::jsonb
+       dead_letter_retry, idempotency_key, config::jsonb, tags::jsonb, cause_message::jsonb
 FROM unnest(
     %(run_id)s::text[], %(job)s::text[], %(dagster_job)s::text[], %(partition)s::text[], %(partition_end)s::text[],
     %(parameters)s::text[], %(trigger)s::text[], %(requested_by)s::text[], %(dry_run)s::boolean[],
     %(status)s::text[], %(created_at)s::timestamptz[], %(started_at)s::timestamptz[], %(ended_at)s::timestamptz[],
     %(updated_at)s::timestamptz[], %(attempts)s::integer[], %(cause)s::text[], %(root_run_id)s::text[],
     %(will_retry)s::boolean[], %(dead_letter_id)s::text[], %(dead_letter_retry)s::integer[],
-    %(idempotency_key)s::text[], %(config)s::text[], %(tags)s::text[]
+    %(idempotency_key)s::text[], %(config)s::text[], %(tags)s::text[],
+    %(cause_message)s::text[]
 ) AS copied (
     run_id, job, dagster_job, partition, partition_end, parameters, trigger, requested_by, dry_run, status,
     created_at, started_at, ended_at, updated_at, attempts, cause, root_run_id, will_retry, dead_letter_id,
-    dead_letter_retry, idempotency_key, config, tags
+    dead_letter_retry, idempotency_key, config, tags, cause_message
 )
 ON CONFLICT (run_id) DO UPDATE SET
     status = excluded.status,
@@ -35,6 +36,7 @@ ON CONFLICT (run_id) DO UPDATE SET
     updated_at = excluded.updated_at,
     attempts = excluded.attempts,
     cause = excluded.cause,
+    cause_message = excluded.cause_message,
     will_retry = excluded.will_retry
 -- an older look never overwrites a newer one
 WHERE excluded.updated_at >= known.updated_at

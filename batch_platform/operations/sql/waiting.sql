@@ -30,5 +30,5 @@ WHERE begins_at <= %(now)s AND coalesce(ended_at, ends_at) > %(now)s
 LIMIT %(limit)s
 
 -- name: rule_reminder
-SELECT subject, job, summary FROM unnest(%(subjects)s::text[], %(jobs)s::text[], %(summaries)s::text[])
+SELECT subject, job, summary::jsonb FROM unnest(%(subjects)s::text[], %(jobs)s::text[], %(summaries)s::text[])
      AS due (subject, job, summary)

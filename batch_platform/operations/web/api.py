@@ -150,7 +150,7 @@ def stop_trigger(
 @router.get("/runs/{runId}", dependencies=[requires("batch:read")])
 def run_detail(run_id: RunId, operations: Operations) -> Envelope[RunDetailAnswer]:
     """A run's state, steps, failure, newest log lines and, after a dry run, its rows."""
-    return Envelope(data=RunDetailAnswer.of_detail(service.run(operations, run_id)))
+    return Envelope(data=RunDetailAnswer.of_detail(service.run(operations, run_id), operations.remedies))
 
 
 @router.post("/runs/{runId}/cancel", status_code=202, dependencies=[requires("jobs:run")])

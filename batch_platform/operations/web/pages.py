@@ -17,9 +17,11 @@ from batch_platform.core.surfaces import writes
 from batch_platform.operations import service, waiting
 from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext
+from batch_platform.operations.log_lines import that_matter
 from batch_platform.operations.model import HOUR, DeadLetterState, Run, RunStatus
 from batch_platform.operations.night import last_night
 from batch_platform.operations.parameters import inputs, read, written
+from batch_platform.operations.remedies import remedies_of
 from batch_platform.operations.web import actions, backfills, health, pauses, triggers
 from batch_platform.operations.web import waiting as waiting_pages
 from batch_platform.operations.web.actions import operations_of
@@ -28,7 +30,7 @@ from batch_platform.operations.web.schemas import overview_state
 from batch_platform.web import forms
 from batch_platform.web.access.dependencies import authorize, current, requires
 from batch_platform.web.api.strict import QueryBool, QueryInt
-from batch_platform.web.console import STATES, NavItem, field_errors, options, redirect, render
+from batch_platform.web.console import STATES, NavItem, Words, field_errors, options, redirect, render
 from batch_platform.web.context import web_of
 from batch_platform.web.formats import in_japan
 from batch_platform.web.i18n import N_, translated
@@ -67,6 +69,12 @@ WORDS: Final[Mapping[str, str]] = {
     "exponential": N_("exponential"),
 }
 """Names of triggers, severities and backoffs; those of states are the console's own."""
+LINE_KINDS: Final[Words] = {
+    "failure": (N_("Failure"), "bad"),
+    "retry": (N_("Retry"), "warning"),
+    "warning": (N_("Warning"), "warning"),
+    "progress": (N_("Progress"), "neutral"),
+}
 
 
 @dataclass(frozen=True)
@@ -177,6 +185,8 @@ def run_page(request: Request, run_id: str) -> Response:
         request_id=_request_id(request),
         may_run=job is not None and current(request).may(job.permission),
         columns=_columns(detail.dry_run_rows or ()),
+        first_lines=that_matter(detail.messages),
+        line_kinds=LINE_KINDS,
     )
 
 
@@ -317,9 +327,15 @@ def _refused(request: Request, letter_id: str, error: InvalidInput, *, reason: s
 def _page(request: Request, name: str, **values: Any) -> Response:
     operations = operations_of(request)
     titles, now = {job.name: job.title for job in operations.registry}, operations.clock()
-    state_of = partial(overview_state, now=now)
     return render(
-        request, f"operations/{name}.html", state_of=state_of, words=WORDS, titles=titles, now=now, **values
+        request,
+        f"operations/{name}.html",
+        state_of=partial(overview_state, now=now),
+        remedies_of=partial(remedies_of, known=operations.remedies),
+        words=WORDS,
+        titles=titles,
+        now=now,
+        **values,
     )
 
 

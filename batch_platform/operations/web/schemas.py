@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator
 
+from batch_platform.core.messages import Message
 from batch_platform.core.retry import Backoff
+from batch_platform.operations.log_lines import LineKind
 from batch_platform.operations.model import (
     DeadLetterState,
     JobOverview,
@@ -20,10 +22,16 @@ from batch_platform.operations.model import (
     Trigger,
 )
 from batch_platform.operations.pauses import Moment, Pause
+from batch_platform.operations.remedies import remedies_of
 from batch_platform.operations.waiting import Waiting
 from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.api.answers import Answer, From, Sentence
 from batch_platform.web.api.answers import written as written
+
+
+def message_id(text: str | None) -> str | None:
+    """Of a text that is a message."""
+    return text.id if isinstance(text, Message) else None
 
 
 def _seconds(length: object) -> object:
@@ -34,7 +42,10 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
 class RunAnswer(Answer):
-    """A run of a job; `cause` says in one sentence why it failed, `place` names its partition or range."""
+    """A run of a job; `cause` says in one sentence why it failed, `place` names its partition or range.
+
+    `causeId` is what `cause` is about, stable between releases; null where only a sentence is known.
+    """
 
     run_id: str
     job_name: Annotated[str, From("job")]
@@ -51,6 +62,7 @@ class RunAnswer(Answer):
     duration_seconds: Annotated[Seconds | None, From("duration")]
     attempts: int
     cause: str | None
+    cause_id: Annotated[str | None, From(lambda run: message_id(run.cause))]
     will_retry: bool | None
     root_run_id: str
     dead_letter_id: str | None
@@ -67,14 +79,18 @@ class RunStepAnswer(Answer):
 
 
 class MessageAnswer(Answer):
-    """A line of a run's log."""
+    """A line of a run's log; all but `other`, which is Dagster's bookkeeping, are what one looks for."""
 
-    at: Annotated[datetime, From(lambda line: line[0])]
-    text: Annotated[str, From(lambda line: line[1])]
+    at: datetime
+    kind: LineKind
+    text: str
 
 
 class RunDetailAnswer(RunAnswer):
-    """A run with its steps, the newest lines of its log and, after a dry run, the rows that it would have written."""
+    """A run with its steps, the newest lines of its log and, after a dry run, the rows that it would have written.
+
+    `remedies` say what to look at when it failed.
+    """
 
     steps: list[RunStepAnswer]
     steps_done: int
@@ -82,11 +98,13 @@ class RunDetailAnswer(RunAnswer):
     messages: list[MessageAnswer]
     dry_run_summary: str | None
     dry_run_rows: list[dict[str, Any]] | None
+    remedies: list[str]
 
     @classmethod
-    def of_detail(cls, detail: RunDetail) -> Self:
-        more = {name: getattr(detail, name) for name in cls.model_fields if name not in RunAnswer.model_fields}
-        return cls.of(detail.run, **more)
+    def of_detail(cls, detail: RunDetail, known: Mapping[str, str]) -> Self:
+        own = set(cls.model_fields) - set(RunAnswer.model_fields) - {"remedies"}
+        more = {name: getattr(detail, name) for name in own}
+        return cls.of(detail.run, **more, remedies=remedies_of(detail.run.cause, known))
 
 
 class TriggerAnswer(Answer):
@@ -194,6 +212,7 @@ class DeadLetterAnswer(Answer):
     place: str | None
     parameters: dict[str, Any]
     cause: str | None
+    cause_id: Annotated[str | None, From(lambda letter: message_id(letter.cause))]
     attempts: int
     state: DeadLetterState
     version: int
@@ -255,6 +274,7 @@ class IncidentAnswer(Answer):
     severity: Severity
     job_name: Annotated[str | None, From("job")]
     summary: str
+    summary_id: Annotated[str | None, From(lambda incident: message_id(incident.summary))]
     opened_at: datetime
     resolved_at: datetime | None
     resolution: str | None
