@@ -236,7 +236,7 @@ def judge(pool: Pool, rule: Rule, *, now: datetime) -> tuple[int, int]:
     with postgres.transaction(pool) as connection:
         # two who judge at once do so one after the other: what one has found, the other must not end
         connection.execute(_SQL["judge_alone"], {"rule": rule.name})
-        found = {
+        wrong = {
             subject: (job, rule.sentence_of(summary))
             for subject, job, summary in connection.execute(rule.statement, moment).fetchall()
         }
@@ -244,10 +244,10 @@ def judge(pool: Pool, rule: Rule, *, now: datetime) -> tuple[int, int]:
             "rule": rule.name,
             "severity": rule.severity.value,
             "now": now,
-            "subjects": list(found),
-            "jobs": [job for job, _ in found.values()],
-            "summaries": [str(summary) for _, summary in found.values()],
-            "summary_messages": [kept(summary) for _, summary in found.values()],
+            "subjects": list(wrong),
+            "jobs": [job for job, _ in wrong.values()],
+            "summaries": [str(summary) for _, summary in wrong.values()],
+            "summary_messages": [kept(summary) for _, summary in wrong.values()],
         }
         recovery = from_plain({"id": f"{rule.name}-recovered", "text": rule.recovery, "parameters": {}})
         if rule.notice:
