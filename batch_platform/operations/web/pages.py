@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -18,11 +16,11 @@ from batch_platform.operations import service, waiting
 from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.log_lines import that_matter
-from batch_platform.operations.model import HOUR, DeadLetterState, Run, RunStatus
+from batch_platform.operations.model import DeadLetterState, Run, RunStatus
 from batch_platform.operations.night import last_night
 from batch_platform.operations.parameters import inputs, read, written
 from batch_platform.operations.remedies import remedies_of
-from batch_platform.operations.web import actions, backfills, health, pauses, triggers
+from batch_platform.operations.web import actions, backfills, charts, health, pauses, triggers
 from batch_platform.operations.web import waiting as waiting_pages
 from batch_platform.operations.web.actions import operations_of
 from batch_platform.operations.web.job_parameters import checked
@@ -32,7 +30,6 @@ from batch_platform.web.access.dependencies import authorize, current, requires
 from batch_platform.web.api.strict import QueryBool, QueryInt
 from batch_platform.web.console import STATES, NavItem, Words, field_errors, options, redirect, render
 from batch_platform.web.context import web_of
-from batch_platform.web.formats import in_japan
 from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.paging import Offset, place
@@ -42,7 +39,6 @@ CARD_ROWS: Final = 8
 NIGHT_RUNS: Final = 24
 WAITING_ROWS: Final = 5
 PARAMETER: Final = "parameters."
-ZERO: Final = timedelta(0)
 
 NAVIGATION: Final = (
     NavItem(key="dashboard", label=N_("Dashboard"), path="/console", permission="batch:read", order=0),
@@ -122,7 +118,7 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
             **waiting_pages.words(request),
             since=since,
             night=nights,
-            hours=_hours(since, now, [run for runs in by_job.values() for run in runs]),
+            hours=charts.hours(since, now, [run for runs in by_job.values() for run in runs]),
             cards=[shown for card in cards if (shown := _card(request, card))],
         )
 
@@ -289,7 +285,7 @@ def _job_page(
         runs=runs,
         filters=options({state.value: STATES[state.value] for state in RunStatus}, _("All")),
         chosen=chosen or "",
-        durations=_durations(newest),
+        durations=charts.durations(newest),
         fields=fields,
         values=shown,
         answers=[(_(field.label), shown[PARAMETER + field.name] or "–") for field in fields],
@@ -357,50 +353,11 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"label": name, "number": all(type(value) in (int, float) for value in values[name])} for name in names]
 
 
-def _durations(runs: Sequence[Run]) -> dict[str, Any] | None:
-    """A chart of how long the newest runs took, in seconds, oldest first; None with fewer than two."""
-    ended = [run for run in reversed(runs) if run.started_at and run.duration is not None and not run.dry_run]
-    if len(ended) < 2:
-        return None
-    seconds = [(run.status is RunStatus.SUCCESS, f"{(run.duration or ZERO).total_seconds():.1f}") for run in ended]
-    return {
-        "kind": "bars",
-        "stacked": True,
-        "x": [in_japan(run.started_at or run.created_at)[5:] for run in ended],
-        "series": [
-            {"name": _("Succeeded"), "values": [text if good else None for good, text in seconds]},
-            {"name": _("Failed or canceled"), "values": [None if good else text for good, text in seconds]},
-        ],
-        "unit": _("seconds"),
-    }
-
-
 def _worst_first(night: tuple[str, list[Run]]) -> tuple[int, str]:
     """Jobs whose newest run failed come first, then those that go on."""
     name, runs = night
     newest = runs[-1].status
     return (0 if newest is RunStatus.FAILURE else 1 if not newest.ended else 2), name
-
-
-def _hours(since: datetime, now: datetime, runs: Sequence[Run]) -> dict[str, Any] | None:
-    """A chart of how many runs ended in each hour of the night, by their end; None where none did."""
-    ended = [
-        (run.ended_at, run.status is RunStatus.SUCCESS) for run in runs if run.ended_at and run.ended_at >= since
-    ]
-    if not ended:
-        return None
-    hours = range(int((now - since) / HOUR) + 1)
-    counts = Counter((int((at - since) / HOUR), good) for at, good in ended)
-    return {
-        "kind": "bars",
-        "stacked": True,
-        "x": [in_japan(since + number * HOUR)[5:] for number in hours],
-        "series": [
-            {"name": _("Succeeded"), "values": [str(counts[number, True]) for number in hours]},
-            {"name": _("Failed or canceled"), "values": [str(counts[number, False]) for number in hours]},
-        ],
-        "unit": _("runs"),
-    }
 
 
 def _request_id(request: Request) -> str:
