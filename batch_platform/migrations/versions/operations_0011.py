@@ -5,7 +5,7 @@ from __future__ import annotations
 from batch_platform.migrations.script import execute_file_beside
 
 revision = "operations_0011"
-down_revision = "btc_0002"
+down_revision = "web_0009"
 branch_labels = None
 depends_on = None
 
