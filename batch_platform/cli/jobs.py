@@ -76,7 +76,7 @@ def status(name: JobName, as_json: Json = False) -> None:
     facts = {
         "job": f"{answer.name} ({answer.id})",
         "state": answer.state,
-        "starts by": ", ".join(map(_trigger, answer.triggers)),
+        "starts by": "; ".join(map(_trigger, answer.triggers)),
         "newest run": last and f"{last.run_id} {last.status} {shown(last.created_at)}",
         "last success": answer.last_success_at,
         "next due": answer.next_due_at,
@@ -322,7 +322,7 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def _trigger(trigger: TriggerAnswer) -> str:
-    return f"{trigger.kind} {trigger.name}{' (stopped)' if trigger.running is False else ''}"
+    return f"{trigger.kind} {trigger.name}, {trigger.shown()}{' (stopped)' if trigger.running is False else ''}"
 
 
 def _run_row(run: Run) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def list_triggers(as_json: Json = False) -> None:
             "name": trigger.name,
             "kind": trigger.kind,
             "job": job.name,
-            "starts": trigger.cron or f"every {trigger.every_seconds:g} s",
+            "starts": trigger.shown(),
             "declared": "on" if trigger.enabled else "off",
             "in Dagster": "on" if (trigger.enabled if trigger.running is None else trigger.running) else "off",
         }

@@ -306,6 +306,7 @@ def _templates(packages: Sequence[str]) -> Environment:
         in_japan=formats.in_japan,
         readable_json=lambda value: _dumps(value, indent=2, sort_keys=True),
         duration=formats.duration,
+        length_in_words=formats.length_in_words,
         size=formats.size,
     )
     return environment

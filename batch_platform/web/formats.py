@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from batch_platform.core import crons
 from batch_platform.core.clock import BUSINESS_ZONE
+from batch_platform.web.i18n import spoken
 
 _MISSING: Final = "–"
 
@@ -40,6 +42,11 @@ def duration(length: timedelta | int | None) -> str:
     hours, rest = divmod(rest, 3_600)
     clock = f"{hours}:{rest // 60:02}:{rest % 60:02}" if days or hours else f"{rest // 60}:{rest % 60:02}"
     return f"{sign}{days}d {clock}" if days else f"{sign}{clock}"
+
+
+def length_in_words(length: timedelta) -> str:
+    """`30 秒`, `2 時間 30 分`, in the language of the request in hand."""
+    return crons.length_in_words(length, spoken().code)
 
 
 def size(count: int | None) -> str:

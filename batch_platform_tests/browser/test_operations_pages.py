@@ -202,7 +202,7 @@ def test_progress_moves_by_itself(sign_in: SignIn, rig: Rig) -> None:
     rig.runner.settle()
     expect(page.locator("#run-live .badge").first).to_have_text("Succeeded")
     page.get_by_text("Newest lines of the log").click()
-    expect(page.get_by_role("region", name="Log")).to_contain_text("counting 2 rows")
+    expect(page.get_by_role("region", name="Log", exact=True)).to_contain_text("counting 2 rows")
 
 
 def test_wrong_parameters_are_named_and_kept(sign_in: SignIn) -> None:

@@ -27,3 +27,27 @@ def test_an_empty_list_says_what_to_do_next(client: Client) -> None:
     html = {"accept": "text/html"}
     letters = client("viewer").get("/console/dead-letters?job=web-sweep", headers=html).text
     assert "別の状態かジョブを選んでください" in letters
+
+
+def test_a_job_says_when_it_starts_in_words(client: Client) -> None:
+    viewer, html = client("viewer"), {"accept": "text/html"}
+    page = viewer.get("/console/jobs/web-count", headers=html).text
+    assert "毎日 2:00" in page
+    assert "0 2 * * *" not in page
+    assert "every day at 2:00" in viewer.get("/console/jobs/web-count", headers=html, cookies={"language": "en"}).text
+    assert "センサー、1 日ごと" in viewer.get("/console/jobs", headers=html).text
+    [trigger] = viewer.get("/api/admin/batch/jobs/web-count/status").json()["data"]["triggers"]
+    assert trigger["inWords"] == {"ja": "毎日 2:00", "en": "every day at 2:00"}
+    assert trigger["cron"] == "0 2 * * *"
+
+
+def test_a_failed_run_says_first_what_matters(rig: Rig, client: Client) -> None:
+    run_id = rig.run("fail").run_id
+    page = client("viewer").get(f"/console/runs/{run_id}", headers={"accept": "text/html"}).text
+    matters, rest = page.index("ログの重要な行"), page.index("最新のログ")
+    assert matters < rest
+    assert "失敗" in page[matters:rest]
+    assert "STEP_START" not in page[matters:rest]
+    answer = client("viewer").get(f"/api/admin/batch/runs/{run_id}").json()["data"]
+    assert {line["kind"] for line in answer["messages"]} >= {"failure", "other"}
+    assert next(line["text"] for line in answer["messages"] if line["kind"] == "progress") == "counting 2 rows"

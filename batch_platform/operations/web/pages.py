@@ -24,13 +24,13 @@ from batch_platform.operations.web import actions, backfills, charts, health, pa
 from batch_platform.operations.web import waiting as waiting_pages
 from batch_platform.operations.web.actions import operations_of
 from batch_platform.operations.web.job_parameters import checked
-from batch_platform.operations.web.schemas import overview_state
+from batch_platform.operations.web.schemas import overview_state, start_in_words
 from batch_platform.web import forms
 from batch_platform.web.access.dependencies import authorize, current, requires
 from batch_platform.web.api.strict import QueryBool, QueryInt
 from batch_platform.web.console import STATES, NavItem, Words, field_errors, options, redirect, render
 from batch_platform.web.context import web_of
-from batch_platform.web.i18n import N_, translated
+from batch_platform.web.i18n import N_, spoken, translated
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.paging import Offset, place
 
@@ -327,6 +327,7 @@ def _page(request: Request, name: str, **values: Any) -> Response:
         request,
         f"operations/{name}.html",
         state_of=partial(overview_state, now=now),
+        start_in_words=partial(start_in_words, language=spoken().code),
         remedies_of=partial(remedies_of, known=operations.remedies),
         words=WORDS,
         titles=titles,

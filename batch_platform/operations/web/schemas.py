@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator
 
+from batch_platform.core.crons import LANGUAGES, cron_in_words, interval_in_words
 from batch_platform.core.messages import Message
 from batch_platform.core.retry import Backoff
 from batch_platform.operations.log_lines import LineKind
@@ -27,6 +28,13 @@ from batch_platform.operations.waiting import Waiting
 from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.api.answers import Answer, From, Sentence
 from batch_platform.web.api.answers import written as written
+
+
+def start_in_words(trigger: Schedule | Sensor, language: str) -> str | None:
+    """`毎日 23:00`, `every 30 seconds`; None for a cron expression of a rare form."""
+    if isinstance(trigger, Schedule):
+        return cron_in_words(trigger.cron, trigger.time_zone, language)
+    return interval_in_words(trigger.every, language)
 
 
 def message_id(text: str | None) -> str | None:
@@ -110,6 +118,8 @@ class RunDetailAnswer(RunAnswer):
 class TriggerAnswer(Answer):
     """What starts a job by itself: a schedule with its cron expression and time zone, or a sensor with its period.
 
+    `inWords` says when it starts by language, as `ja` and `en`; null for a cron expression of a rare form.
+
     `running` is false when it was stopped in Dagster, null where Dagster has not said yet. `enabled` is what it is
     declared to be.
     """
@@ -120,13 +130,21 @@ class TriggerAnswer(Answer):
     cron: str | None = None
     every_seconds: float | None = None
     time_zone: str | None = None
+    in_words: dict[str, str] | None = None
     running: bool | None = None
 
     @classmethod
     def of_trigger(cls, trigger: Schedule | Sensor, *, running: bool | None) -> Self:
+        by_language = {language: start_in_words(trigger, language) for language in LANGUAGES}
+        words = {language: text for language, text in by_language.items() if text} or None
         if isinstance(trigger, Schedule):
-            return cls.of(trigger, kind="schedule", running=running)
-        return cls.of(trigger, kind="sensor", every_seconds=trigger.every.total_seconds(), running=running)
+            return cls.of(trigger, kind="schedule", in_words=words, running=running)
+        seconds = trigger.every.total_seconds()
+        return cls.of(trigger, kind="sensor", every_seconds=seconds, in_words=words, running=running)
+
+    def shown(self) -> str:
+        """When it starts, in English; the cron expression where no words are known for it."""
+        return (self.in_words or {}).get("en") or self.cron or ""
 
 
 class RetryAnswer(Answer):
