@@ -16,6 +16,7 @@ DOMAIN: Final = Domain(
     actions=_in("web.actions:ACTIONS"),
     dagster=_in("dagster.definitions:DAGSTER"),
     rules=_in("alerts:RULES"),
+    remedies=_in("alerts:REMEDIES"),
     waiting=_in("waiting:WAITING"),
     demo=_in("demo:run"),
     stack_parameters={"Project": "table_prefix"},

@@ -19,6 +19,7 @@ DOMAIN: Final = Domain(
     actions=_in("web.actions:ACTIONS"),
     workers=_in("worker:WORKERS"),
     rules=_in("alerts:RULES"),
+    remedies=_in("alerts:REMEDIES"),
     gauges=_in("alerts:GAUGES"),
     permissions={Role.OPERATOR: frozenset({"outbox:operate"})},
 )

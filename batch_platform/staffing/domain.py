@@ -20,6 +20,7 @@ DOMAIN: Final = Domain(
     dagster=_in("dagster.definitions:DAGSTER"),
     workers=_in("worker:WORKERS"),
     rules=_in("alerts:RULES"),
+    remedies=_in("alerts:REMEDIES"),
     waiting=_in("waiting:WAITING"),
     gauges=_in("alerts:GAUGES"),
     templates=__package__,

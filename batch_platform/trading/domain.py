@@ -17,6 +17,7 @@ DOMAIN: Final = Domain(
     dagster=_in("dagster.definitions:DAGSTER"),
     workers=_in("worker:WORKERS"),
     rules=_in("alerts:RULES"),
+    remedies=_in("alerts:REMEDIES"),
     waiting=_in("waiting:WAITING"),
     templates=__package__,
     demo=_in("demo:run"),

@@ -17,6 +17,7 @@ DOMAIN: Final = Domain(
     actions=_in("web.actions:ACTIONS"),
     dagster=_in("dagster.definitions:DAGSTER"),
     rules=_in("alerts:RULES"),
+    remedies=_in("alerts:REMEDIES"),
     waiting=_in("waiting:WAITING"),
     demo=_in("demo:run"),
     permissions={Role.APPROVER: frozenset({"zengin:approve"})},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import replace
 
 import psycopg
 import pytest
@@ -18,6 +17,8 @@ from batch_platform.operations.alerts import RULES
 from batch_platform.operations.log_lines import that_matter
 from batch_platform.operations.model import Incident
 from batch_platform.operations.remedies import REMEDIES, remedies_of
+from batch_platform.operations.waiting import REMINDERS
+from batch_platform.registry import build_remedies, build_rules
 from batch_platform.web import i18n
 from batch_platform_tests.operations.world import World
 
@@ -149,9 +150,18 @@ def test_what_several_partitions_have_in_common_is_said_once() -> None:
     assert str(together([*same, other])) == "the server a is away; the server b is away"
 
 
-def test_every_rule_has_what_to_look_at() -> None:
-    own = replace(FAILURES, name="job-failure")
-    for rule in RULES:
-        if rule.name in (own.name, "component-dead", "unwatched"):  # of the cause; of its phrases; a notice
-            continue
-        assert rule.name in REMEDIES, rule.name
+def test_every_rule_is_said_in_the_readers_language_and_has_what_to_look_at() -> None:
+    known = build_remedies()
+    for rule in build_rules():
+        assert rule.text or rule.phrases or rule in REMINDERS, rule.name
+        # a notice needs nobody; a failed job has the remedies of its cause, what waits the page of what waits
+        if not rule.notice and rule is not FAILURES and rule not in REMINDERS:
+            assert {rule.name, *rule.phrases} & {*known}, rule.name
+    messages = {rule.name for rule in build_rules()} | {name for rule in build_rules() for name in rule.phrases}
+    assert "role-not-assumable" in known
+    assert len({*known} & messages) > 20
+
+
+def test_the_statement_of_every_rule_can_be_judged(world: World) -> None:
+    for rule in build_rules():
+        assert alerts.judge(world.ctx.pool, rule, now=world.clock()) == (0, 0), rule.name

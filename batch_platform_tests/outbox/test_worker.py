@@ -72,7 +72,8 @@ def test_a_backlog_and_dead_letters_are_told(outbox: Outbox) -> None:
     def wrong(rule: alerts.Rule, **time: int) -> list[tuple[Any, ...]]:
         values = {**rule.parameters, "now": NOW + timedelta(**time)}
         with postgres.transaction(outbox.pool) as connection:
-            return connection.execute(rule.statement, values).fetchall()
+            rows = connection.execute(rule.statement, values).fetchall()
+        return [(subject, job, rule.sentence_of(summary)) for subject, job, summary in rows]
 
     assert (wrong(backlog), wrong(failed)) == ([], [])
     assert wrong(backlog, hours=1) == [("outbox", None, "1001 notices wait to be sent")]

@@ -2,25 +2,35 @@
 
 -- name: rule_waiting_approval
 SELECT batch_id AS subject, 'btc-adjustment' AS job,
-       format('%%s waits for %%s: %%s, %%s BTC together', called,
-              CASE approvals_missing WHEN 1 THEN '1 approval' ELSE approvals_missing || ' approvals' END,
-              CASE target_count WHEN 1 THEN '1 user' ELSE target_count || ' users' END, sum) AS summary
+       jsonb_build_object(
+           'batch', called, 'sum', sum::text,
+           'approvals', jsonb_build_object(
+               'id', CASE approvals_missing WHEN 1 THEN 'one-approval' ELSE 'approvals' END,
+               'parameters', jsonb_build_object('count', approvals_missing)),
+           'users', jsonb_build_object(
+               'id', CASE target_count WHEN 1 THEN 'one-user' ELSE 'users' END,
+               'parameters', jsonb_build_object('count', target_count))) AS summary
 FROM btc.batches
 WHERE status = 'planned' AND approvals_missing > 0 AND planned_at <= %(now)s - %(grace)s::interval
 
 -- name: rule_failed
 SELECT batch_id AS subject, 'btc-adjustment' AS job,
-       format('%%s failed: %%s; %%s of %%s users are known to be booked, and no other batch can start before this '
-              'one has been run to its end', called, coalesce(error_message, 'no cause was recorded'),
-              processed_count, target_count) AS summary
+       jsonb_build_object(
+           'batch', called, 'booked', processed_count, 'users', target_count,
+           'reason', coalesce(
+               to_jsonb(error_message), jsonb_build_object('id', 'no-cause', 'parameters', jsonb_build_object())))
+           AS summary
 FROM btc.batches
 WHERE status = 'failed' AND is_open
 
 -- name: rule_stuck
 SELECT batch_id AS subject, 'btc-adjustment' AS job,
-       format('no progress of %%s has been seen since %%s UTC: it is %%s, %%s of %%s users are known to be booked',
-              called, to_char(changed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
-              CASE status WHEN 'planned' THEN 'approved' ELSE status END, processed_count, target_count) AS summary
+       jsonb_build_object(
+           'batch', called, 'since', to_char(changed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
+           'state', jsonb_build_object(
+               'id', CASE status WHEN 'planned' THEN 'batch-approved' ELSE 'batch-' || status END,
+               'parameters', jsonb_build_object()),
+           'booked', processed_count, 'users', target_count) AS summary
 FROM btc.batches
 WHERE (status IN ('pending', 'processing') OR (status = 'planned' AND approvals_missing = 0))
   AND changed_at < %(now)s - %(patience)s::interval
@@ -28,40 +38,48 @@ WHERE (status IN ('pending', 'processing') OR (status = 'planned' AND approvals_
 -- name: resolution_batch
 -- How a batch stands now is why any of the rules above finds it no more.
 SELECT batch_id AS subject,
-       CASE
-           WHEN status = 'pending' THEN 'it is being planned'
-           WHEN status = 'planned' AND approvals_missing > 0 THEN 'it waits for approval'
-           WHEN status = 'planned' THEN 'it has all its approvals'
-           WHEN status = 'processing' THEN 'it is being applied'
-           WHEN status = 'completed' THEN 'it completed'
-           WHEN status = 'completed_with_failures' THEN 'it completed with failures'
-           WHEN status = 'cancelled' THEN 'it was ' || coalesce(error_message, 'cancelled')
-           ELSE 'it failed'
-       END AS resolution
+       jsonb_build_object(
+           'id', CASE
+               WHEN status = 'pending' THEN 'it-is-planned'
+               WHEN status = 'planned' AND approvals_missing > 0 THEN 'it-waits'
+               WHEN status = 'planned' THEN 'it-is-approved'
+               WHEN status = 'processing' THEN 'it-is-applied'
+               WHEN status = 'completed' THEN 'it-completed'
+               WHEN status = 'completed_with_failures' THEN 'it-completed-with-failures'
+               WHEN status = 'cancelled' AND error_message IS NULL THEN 'it-was-cancelled'
+               WHEN status = 'cancelled' THEN 'it-was'
+               ELSE 'it-failed'
+           END,
+           'parameters', jsonb_strip_nulls(jsonb_build_object('what', error_message))) AS resolution
 FROM btc.batches
 
 -- name: notice_completed
 SELECT batch_id AS subject, 'btc-adjustment' AS job,
-       format('%%s completed: %%s of %%s users booked%%s, %%s BTC together', called, processed_count, target_count,
-              CASE WHEN processed_count < target_count
-                   THEN format(', %%s with an amount of 0', target_count - processed_count) ELSE '' END,
-              sum) AS summary
+       jsonb_build_object(
+           'id', CASE WHEN processed_count < target_count THEN 'batch-completed-with-zeros' ELSE 'batch-completed' END,
+           'parameters', jsonb_build_object(
+               'batch', called, 'booked', processed_count, 'users', target_count, 'sum', sum::text,
+               'zeros', target_count - processed_count)) AS summary
 FROM btc.batches
 WHERE status = 'completed' AND completed_at > %(now)s - %(told_for)s::interval
 
 -- name: notice_completed_with_failures
 SELECT batch_id AS subject, 'btc-adjustment' AS job,
-       format('%%s completed with failures: %%s of %%s users failed, %%s booked%%s, %%s BTC together', called,
-              failed_count, target_count, processed_count,
-              CASE WHEN failed_count + processed_count < target_count
-                   THEN format(', %%s with an amount of 0', target_count - failed_count - processed_count) ELSE '' END,
-              sum) AS summary
+       jsonb_build_object(
+           'id', CASE WHEN failed_count + processed_count < target_count
+                      THEN 'batch-failures-with-zeros' ELSE 'batch-failures' END,
+           'parameters', jsonb_build_object(
+               'batch', called, 'failed', failed_count, 'users', target_count, 'booked', processed_count,
+               'sum', sum::text, 'zeros', target_count - failed_count - processed_count)) AS summary
 FROM btc.batches
 WHERE status = 'completed_with_failures' AND completed_at > %(now)s - %(told_for)s::interval
 
 -- name: notice_plan_failed
 SELECT batch_id AS subject, 'btc-adjustment' AS job,
-       format('%%s could not be planned: %%s; nothing was booked', called,
-              coalesce(error_message, 'no cause was recorded')) AS summary
+       jsonb_build_object(
+           'batch', called,
+           'reason', coalesce(
+               to_jsonb(error_message), jsonb_build_object('id', 'no-cause', 'parameters', jsonb_build_object())))
+           AS summary
 FROM btc.batches
 WHERE status = 'failed' AND NOT is_open AND completed_at > %(now)s - %(told_for)s::interval

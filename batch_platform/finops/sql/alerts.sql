@@ -4,10 +4,12 @@
 SELECT DISTINCT ON (1)
        format('%%s %%s %%s %%s', project_id, to_char(billing_month, 'YYYY-MM'), to_version, currency) AS subject,
        'cur-aggregate' AS job,
-       format(CASE reason WHEN 'redelivered' THEN 'project %%s: AWS changed the final month %%s by %%s %%s (unblended)'
-                          ELSE 'project %%s: a changed connection changed the final month %%s by %%s %%s (unblended)' END,
-              project_id, to_char(billing_month, 'YYYY-MM'),
-              trim_scale(sum(unblended_after) - sum(unblended_before)), currency) AS summary
+       jsonb_build_object(
+           'id', CASE reason WHEN 'redelivered' THEN 'month-redelivered' ELSE 'month-reconnected' END,
+           'parameters', jsonb_build_object(
+               'project', project_id, 'month', to_char(billing_month, 'YYYY-MM'),
+               'amount', trim_scale(sum(unblended_after) - sum(unblended_before))::text, 'currency', currency))
+           AS summary
 FROM finops.finops_restatements
 WHERE detected_at > %(now)s - %(told_for)s::interval
 GROUP BY project_id, billing_month, to_version, currency, reason, detected_at
@@ -15,7 +17,8 @@ ORDER BY 1, detected_at DESC
 
 -- name: rule_unknown_types
 SELECT format('%%s %%s', project_id, to_char(billing_month, 'YYYY-MM')) AS subject, 'cur-aggregate' AS job,
-       format('project %%s %%s: %%s', project_id, to_char(billing_month, 'YYYY-MM'), verdict ->> 'description')
+       jsonb_build_object(
+           'project', project_id, 'month', to_char(billing_month, 'YYYY-MM'), 'reason', verdict ->> 'description')
            AS summary
 FROM finops.finops_months
 JOIN finops.finops_project_connections AS project USING (project_id)
@@ -24,11 +27,11 @@ WHERE project.enabled AND verdict ->> 'name' = %(check)s AND NOT (verdict ->> 'p
 
 -- name: rule_late_delivery
 SELECT project_id AS subject, 'cur-fetch' AS job,
-       CASE
-           WHEN max(month.delivered_at) IS NULL THEN format('project %%s: nothing is published yet', project_id)
-           ELSE format('project %%s: the last delivery is of %%s UTC', project_id,
-                       to_char(max(month.delivered_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
-       END AS summary
+       jsonb_build_object(
+           'id', CASE WHEN max(month.delivered_at) IS NULL THEN 'nothing-published' ELSE 'last-delivery' END,
+           'parameters', jsonb_strip_nulls(jsonb_build_object(
+               'project', project_id,
+               'at', to_char(max(month.delivered_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')))) AS summary
 FROM finops.finops_project_connections AS project
 LEFT JOIN finops.finops_months AS month USING (project_id)
 WHERE project.enabled
@@ -37,9 +40,10 @@ HAVING greatest(max(month.delivered_at), project.created_at) < %(now)s - %(late_
 
 -- name: rule_budget_exceeded
 SELECT format('%%s %%s %%s', budget.project_id, budget.measure, budget.currency) AS subject, 'cur-aggregate' AS job,
-       format('project %%s %%s: %%s %%s is spent of a budget of %%s (%%s)', budget.project_id,
-              to_char(newest.billing_month, 'YYYY-MM'), trim_scale(costs.spent), budget.currency,
-              trim_scale(budget.monthly_amount), budget.measure) AS summary
+       jsonb_build_object(
+           'project', budget.project_id, 'month', to_char(newest.billing_month, 'YYYY-MM'),
+           'spent', trim_scale(costs.spent)::text, 'currency', budget.currency,
+           'budget', trim_scale(budget.monthly_amount)::text, 'measure', budget.measure) AS summary
 FROM finops.finops_budgets AS budget
 JOIN finops.finops_project_connections AS project USING (project_id)
 CROSS JOIN LATERAL (

@@ -1,15 +1,18 @@
 -- What the monitor and the metrics see: alert rules give (subject, job, summary) for each thing that is wrong now.
 
 -- name: rule_backlog
-SELECT 'outbox' AS subject, NULL::text AS job, format('%%s notices wait to be sent', count(*)) AS summary
+SELECT 'outbox' AS subject, NULL::text AS job, jsonb_build_object('count', count(*)) AS summary
   FROM outbox.notices
  WHERE state = 'sending' OR (state = 'pending' AND next_attempt_at <= %(now)s)
 HAVING count(*) > %(limit)s
 
 -- name: rule_failed
 SELECT domain AS subject, NULL::text AS job,
-       format('notices of %%s could not be sent: %%s', domain,
-              CASE count(*) WHEN 1 THEN '1 dead letter' ELSE count(*) || ' dead letters' END) AS summary
+       jsonb_build_object(
+           'domain', domain,
+           'letters', jsonb_build_object(
+               'id', CASE count(*) WHEN 1 THEN 'one-letter' ELSE 'several-letters' END,
+               'parameters', jsonb_build_object('count', count(*)))) AS summary
   FROM outbox.notices
  WHERE state = 'failed'
  GROUP BY domain
@@ -17,7 +20,7 @@ SELECT domain AS subject, NULL::text AS job,
 -- name: rule_undelivered
 -- What was no advertising and did not reach whom it was meant for: of a day, for nobody can mend it here.
 SELECT domain AS subject, NULL::text AS job,
-       format('notices of %%s that did not arrive within 24 hours: %%s', domain, count(*)) AS summary
+       jsonb_build_object('domain', domain, 'count', count(*)) AS summary
   FROM outbox.notices
  WHERE state IN ('bounced', 'suppressed') AND category = 'transactional' AND cleared_at IS NULL
    AND settled_at > %(now)s - interval '24 hours'

@@ -113,15 +113,14 @@ LIMIT %(limit)s;
 SELECT 'approaches' AS label, count(*) AS value FROM staffing.approach_schedules AS s WHERE s.next_at <= %(now)s
 
 -- name: rule_approaches_backlog
-SELECT 'approaches' AS subject, NULL::text AS job, format('%%s periodic approaches are due', count(*)) AS summary
+SELECT 'approaches' AS subject, NULL::text AS job, jsonb_build_object('count', count(*)) AS summary
 FROM staffing.approach_schedules AS s
 WHERE s.next_at <= %(now)s
 HAVING count(*) > %(limit)s
 
 -- name: rule_approach_failed
 SELECT o.approach_id AS subject, NULL::text AS job,
-       format('approach %%s has %%s occurrences that could not be delivered', staffing.id_text(o.approach_id), count(*))
-           AS summary
+       jsonb_build_object('approach', staffing.id_text(o.approach_id), 'count', count(*)) AS summary
 FROM staffing.approach_occurrences AS o
 WHERE o.state = 'failed'
 GROUP BY o.approach_id

@@ -115,7 +115,7 @@ ORDER BY array_position('{critical,warning,info}'::text[], f.severity), f.partit
 -- of each weekly job's newest run what cannot wait
 SELECT f.kind || ' ' || f.subject AS subject,
        CASE f.job WHEN 'maintenance' THEN 'weekly-maintenance' ELSE 'weekly-performance-analysis' END AS job,
-       format('%%s of %%s: see batch-platform staffing maintenance findings', f.kind, f.subject) AS summary
+       jsonb_build_object('kind', f.kind, 'subject', f.subject, 'what', f.what, 'remedy', f.to_do) AS summary
 FROM staffing.maintenance_findings AS f
 WHERE f.severity = 'critical'
   AND f.partition = (SELECT max(r.partition) FROM staffing.maintenance_runs AS r WHERE r.job = f.job)

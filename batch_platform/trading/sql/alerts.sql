@@ -4,8 +4,9 @@
 -- since a request failed no other one has succeeded
 SELECT c.name || '/' || s.source AS subject,
        CASE s.source WHEN 'funding' THEN 'funding-rate' ELSE 'price-update' END AS job,
-       format('%%s has answered nothing that could be used in campaign %%s since %%s UTC: %%s', s.source, c.name,
-              to_char(s.since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), s.failed) AS summary
+       jsonb_build_object(
+           'source', s.source, 'campaign', c.name, 'reason', s.failed,
+           'since', to_char(s.since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')) AS summary
 FROM trading.campaigns AS c
 CROSS JOIN LATERAL (
     SELECT f.source, min(f.at) AS since, max(f.at) AS latest, (array_agg(f.failed ORDER BY f.at DESC))[1] AS failed
@@ -21,9 +22,13 @@ WHERE c.kind = 'live' AND (c.ends_at IS NULL OR c.ends_at > %(now)s) AND s.since
 -- name: rule_price_missing
 -- of a token that somebody holds or bets on, in itself or as what stands for it
 SELECT c.name || '/' || t.symbol AS subject, 'price-update' AS job,
-       format('%%s has had no price in campaign %%s since %%s%%s', t.symbol, c.name,
-              coalesce(to_char(p.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC', 'its beginning'),
-              coalesce(': the last one of ' || r.source || ' was refused (' || r.reason || ')', '')) AS summary
+       jsonb_build_object(
+           'id', CASE WHEN r.source IS NULL THEN 'no-price' ELSE 'price-refused' END,
+           'parameters', jsonb_strip_nulls(jsonb_build_object(
+               'token', t.symbol, 'campaign', c.name, 'source', r.source, 'reason', r.reason,
+               'since', coalesce(
+                   to_jsonb(to_char(p.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'),
+                   jsonb_build_object('id', 'its-beginning', 'parameters', jsonb_build_object()))))) AS summary
 FROM trading.campaigns AS c
 JOIN trading.tokens AS t USING (campaign_no)
 LEFT JOIN trading.lst_pools AS pool ON pool.base_token_no = t.token_no
@@ -46,8 +51,7 @@ WHERE c.kind = 'live' AND (c.ends_at IS NULL OR c.ends_at > %(now)s)
 
 -- name: rule_funding_refused
 SELECT c.name || '/' || t.symbol AS subject, 'funding-rate' AS job,
-       format('the funding rate of %%s in campaign %%s was refused (%%s): the former one holds', t.symbol, c.name, r.reason)
-           AS summary
+       jsonb_build_object('token', t.symbol, 'campaign', c.name, 'reason', r.reason) AS summary
 FROM trading.campaigns AS c
 JOIN trading.tokens AS t USING (campaign_no)
 CROSS JOIN LATERAL (
@@ -60,8 +64,11 @@ WHERE c.kind = 'live' AND (c.ends_at IS NULL OR c.ends_at > %(now)s)
 
 -- name: rule_funding_old
 SELECT c.name || '/' || t.symbol AS subject, 'funding-rate' AS job,
-       format('%%s has had no new funding rate in campaign %%s since %%s: the former one holds', t.symbol, c.name,
-              coalesce(to_char(f.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC', 'its beginning')) AS summary
+       jsonb_build_object(
+           'token', t.symbol, 'campaign', c.name,
+           'since', coalesce(
+               to_jsonb(to_char(f.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'),
+               jsonb_build_object('id', 'its-beginning', 'parameters', jsonb_build_object()))) AS summary
 FROM trading.campaigns AS c
 JOIN trading.tokens AS t USING (campaign_no)
 CROSS JOIN LATERAL (SELECT max(f.timestamp) AS at FROM trading.funding_rates AS f WHERE f.token_no = t.token_no) AS f
