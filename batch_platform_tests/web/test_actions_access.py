@@ -29,7 +29,7 @@ from batch_platform.web.access.token_service import listed
 from batch_platform_tests.surfaces import Walk, of_commands, of_routers
 from batch_platform_tests.web.oidc_provider import providing
 from batch_platform_tests.web.site import Browser, HandClock, Site, make_context, open_site
-from batch_platform_tests.web.test_oidc import settings_of, sign_in
+from batch_platform_tests.web.test_oidc import other, settings_of, sign_in
 from batch_platform_tests.web.test_second_factor import Phone
 from batch_platform_tests.web.test_users_cli import Cli, cli
 
@@ -185,8 +185,17 @@ def test_a_session_of_a_login_provider(pool: postgres.Pool) -> None:
         provider.clock = site.clock
         with walk.nothing():
             assert site.browser().get("/login/oidc/callback?code=x&state=y").status_code == 401
+        callback = "GET /login/oidc/callback"
+        for mend, status, by in (
+            (other(**{"cognito:groups": []}), 403, {"by": "oidc:u-1", "target": "Ann"}),
+            (other(aud="x"), 401, {"by": "address:127.0.0.1", "target": "unknown account"}),
+        ):
+            provider.mend = mend
+            with walk.rows(callback, "sign-in.fail", **by):
+                assert sign_in(site.browser()).status_code == status
+        provider.mend = other()
         for _tab in range(2):
-            with walk.rows("GET /login/oidc/callback", "session.start", by="oidc:u-1"):
+            with walk.rows(callback, "session.start", by="oidc:u-1"):
                 assert sign_in(site.browser()).status_code == 303
 
         def ended() -> int:

@@ -15,6 +15,7 @@ import pytest
 from joserfc import jwt
 
 from batch_platform.core import postgres
+from batch_platform.core.audit import DONE, AuditStore
 from batch_platform.core.failures import PermanentFailure
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.oidc.provider import Provider as Client
@@ -258,6 +259,16 @@ def test_its_tokens_open_the_api(site: Site, provider: Provider, key: Any) -> No
     assert (data["subject"], data["via"]) == ("oidc:u-1", "token")
     assert client.post("/api/shop/orders", json={}).status_code == 201
     assert site.program(Role.VIEWER).get("/api/session").status_code == 200
+
+
+def test_its_tokens_are_seen_in_use_once(site: Site, provider: Provider, pool: postgres.Pool) -> None:
+    token, another = provider.token(), provider.token(jti="another")
+    with open_site(pool, oidc=settings_of(provider)) as second:
+        for where in (site, second, site):
+            assert where.client(Authorization=f"Bearer {token}").get("/api/session").status_code == 200
+        assert second.client(Authorization=f"Bearer {another}").get("/api/session").status_code == 200
+    uses = [row for row in AuditStore(pool).rows(what="token.use", limit=10) if row.target == provider.issuer]
+    assert [(row.who, row.outcome, row.after["address"]) for row in uses] == [("oidc:u-1", DONE, "127.0.0.1")] * 2
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Bearers:
             if algorithm == ALGORITHM:
                 return await self._own(connection, token)
             if algorithm in ALGORITHMS and self.provider is not None:
-                return await run_in_threadpool(self.provider.read, token)
+                return await run_in_threadpool(self._of_provider, self.provider, token, connection)
         except TokenRefused as error:
             _log.info("bearer token refused", reason=str(error))
         return None
@@ -72,6 +72,17 @@ class Bearers:
         )
         if principal is None:
             raise TokenRefused("it was revoked, or its owner may not act")
+        return principal
+
+    def _of_provider(self, provider: Provider, token: str, connection: HTTPConnection) -> Principal:
+        principal = provider.read(token)
+        self.admission.greet(
+            principal,
+            token,
+            issuer=provider.settings.issuer,
+            address=address_of(connection.scope),
+            correlation_id=connection.scope.get("correlation_id"),
+        )
         return principal
 
 

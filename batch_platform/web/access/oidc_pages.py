@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from batch_platform.core.failures import TransientFailure
 from batch_platform.core.surfaces import writes
+from batch_platform.web.access import service
 from batch_platform.web.access.authentication import BACK_CHANNEL_LOGOUT
 from batch_platform.web.access.dependencies import public
 from batch_platform.web.access.oidc.provider import Flow, SignIn
@@ -62,24 +63,27 @@ def log_in_by_provider(request: Request, target: Annotated[str, Query(alias="nex
 
 
 @router.get("/login/oidc/callback", dependencies=[public()])
-@writes("session.start")
+@writes("session.start", "sign-in.fail")
 def come_back(request: Request, code: str = "", state: str = "", iss: str | None = None) -> Response:
     """The provider sends the browser back with a code, or with an error, which needs no telling apart."""
-    provider, cookie, target = _oidc(request).provider, _cookie(request, state), "/console"
+    provider, cookie, target, was_asked = _oidc(request).provider, _cookie(request, state), "/console", False
     try:
         travelled = _travelled(request, cookie)
-        target = travelled["next"]
-        if not code or state != travelled["state"]:
+        target, was_asked = travelled["next"], state == travelled["state"]
+        if not code or not was_asked:
             raise TokenRefused("the callback is not the answer to this browser's login")
         provider.check_issuer(iss)
         sign_in = provider.redeem(code, _flow(request, state), redirect_uri=_callback(request))
         if not sign_in.principal.roles:
             _log.warning("login without a role", subject=sign_in.principal.subject)
+            _failed(request, sign_in.principal.subject, sign_in.principal.name, "no-role")
             response = login(request, target, status=403, error=_(_NO_ROLE))
         else:
             response = _entered(request, sign_in, target)
     except TokenRefused as refused:
         _log.warning("login refused", reason=str(refused))
+        if was_asked:  # whoever has begun no login here fails at none
+            _failed(request, f"address:{address_of(request.scope)}", "unknown account", "unconfirmed")
         response = login(request, target, status=401, error=_(_UNCONFIRMED))
     except TransientFailure:
         response = login(request, target, status=503, error=_(_AWAY))
@@ -100,6 +104,12 @@ def log_out_by_provider(
         _log.warning("logout token refused", reason=str(refused))
         return JSONResponse({"error": "invalid_request"}, 400)  # as the provider knows it (RFC 6749, 5.2)
     return Response()
+
+
+def _failed(request: Request, who: str, target: str, reason: str) -> None:
+    web = web_of(request)
+    change = Change(who, web.clock(), request.scope["correlation_id"])
+    service.fail_sign_in(web.pool, target, change, address=address_of(request.scope), reason=reason)
 
 
 def _entered(request: Request, sign_in: SignIn, target: str) -> Response:

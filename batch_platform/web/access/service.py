@@ -99,6 +99,12 @@ def start_session(sessions: Sessions, principal: Principal, *, address: str, cor
         return start(sessions, session, principal, change, user_name=None, address=address)
 
 
+def fail_sign_in(pool: Pool, target: str, change: Change, *, address: str, reason: str) -> None:
+    """Trace that somebody could not sign in by a provider."""
+    with AccessStore(pool).transaction() as session:
+        change.trace(session, "sign-in.fail", target, after={"address": address, "reason": reason})
+
+
 def log_out(sessions: Sessions, principal: Principal, *, correlation_id: str | None) -> None:
     """End the session; once more is the same."""
     with AccessStore(sessions.context.pool).transaction() as session:

@@ -6,6 +6,7 @@ worth at each moment. Programs' own tokens, which are nobody's, are made by who 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -94,6 +95,7 @@ class Admission:
 
     context: WebContext
     _remembered: dict[str, tuple[float, Principal]] = field(default_factory=dict)
+    _greeted: set[str] = field(default_factory=set)
 
     def remembered(self, claims: Claims) -> Principal | None:
         """Who acts by it, if it was looked at within the last second; asks no database."""
@@ -129,6 +131,21 @@ class Admission:
             self._remembered.clear()
         self._remembered[claims.id] = time.monotonic(), principal
         return principal
+
+    def greet(
+        self, principal: Principal, token: str, *, issuer: str, address: str, correlation_id: str | None
+    ) -> None:
+        """Write down that a login provider's token is used for the first time, whichever process meets it."""
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        if digest in self._greeted:
+            return
+        key = f"{USE} {digest}"
+        log = Log(self.context.pool, self.context.clock, principal.subject, correlation_id=correlation_id, key=key)
+        with log.intent(USE, issuer) as intent:
+            intent.after = {"roles": sorted(principal.roles), "address": address}
+        if len(self._greeted) >= _REMEMBERED:
+            self._greeted.clear()
+        self._greeted.add(digest)
 
     def forget(self, token_id: str) -> None:
         """It was revoked here: it is looked at again at once."""
