@@ -28,6 +28,7 @@ from batch_platform.web.access import (
     second_factor_pages,
     token_api,
     token_pages,
+    users_api,
     users_pages,
 )
 from batch_platform.web.access import api as access_api
@@ -175,6 +176,7 @@ def build_app(
         access_api.router,
         audit_api.router,
         token_api.router,
+        users_api.router,
     ):
         app.include_router(router)
     for page in (

@@ -12,7 +12,7 @@ from batch_platform.core import postgres
 from batch_platform.web.access import service
 from batch_platform.web.access.model import Role
 from batch_platform.web.access.service import Change
-from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, in_both_widths, overflow, watch
+from batch_platform_tests.browser.conftest import NARROW, WIDE, OpenPage, check_axe, in_both_widths, overflow, watch
 from batch_platform_tests.web.conftest import web_database, web_pool
 from batch_platform_tests.web.site import NOON, PASSWORD, Site, lent, open_site
 
@@ -39,6 +39,7 @@ def sign_in(page: Page, name: str, password: str) -> None:
 def fits(page: Page) -> None:
     for width in in_both_widths(page):
         assert overflow(page) == 0, f"{page.url} at {width}"
+        check_axe(page)
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
@@ -89,6 +90,29 @@ def test_an_administrator_sees_waits_and_ends_sessions(site: Site, open_page: Op
     page.get_by_role("dialog").get_by_role("button", name="セッションを終了").click()
     expect(page.get_by_text("セッションを終了しました")).to_be_visible()
     expect(page.get_by_role("row", name="vic")).to_have_count(0)
+
+
+def test_an_administrator_changes_roles_and_a_password(site: Site, open_page: OpenPage) -> None:
+    site.add_user("ann", Role.ADMINISTRATOR)
+    site.add_user("vic", Role.VIEWER)
+    page = open_page(site.url)
+    watch(page).expect("status of 401")
+    page.goto("/console/users")
+    sign_in(page, "ann", PASSWORD)
+    for button, label, message in (
+        ("ロールを変更", "運用者", "vic のロールを変更しました"),
+        ("パスワードを再設定", "パスワード", "vic のパスワードを再設定しました"),
+    ):
+        page.get_by_role("row", name="vic").get_by_role("button", name=button).focus()
+        page.keyboard.press("Enter")
+        fits(page)
+        field = page.get_by_role("dialog").get_by_label(label)
+        field.focus()
+        page.keyboard.type(" " if label == "運用者" else OWN)
+        page.get_by_role("dialog").get_by_role("button", name=button).press("Enter")
+        expect(page.get_by_text(message)).to_be_visible()
+    expect(page.get_by_role("row", name="vic").get_by_text("運用者, 閲覧者")).to_be_visible()
+    assert site.browser().log_in("vic", OWN).status_code == 303
 
 
 def test_a_second_factor_is_set_up_and_asked_for(site: Site, open_page: OpenPage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from batch_platform.web.access import (
     second_factor_pages,
     token_api,
     token_pages,
+    users_api,
     users_pages,
 )
 from batch_platform.web.access.model import Principal, Role
@@ -40,7 +42,8 @@ OIDC = of_routers(oidc_pages.router)
 AUDIT = of_routers(audit_api.router)
 TOKENS = of_routers(token_api.router, token_pages.router)
 COMMANDS = of_commands("token", "tokens", "users", "audit")
-SURFACES = WEB | OIDC | AUDIT | TOKENS | COMMANDS
+ACCOUNTS = of_routers(users_api.router)
+SURFACES = WEB | ACCOUNTS | OIDC | AUDIT | TOKENS | COMMANDS
 WORD = "a long enough password"
 OWN = "another that bob has chosen"
 
@@ -66,6 +69,16 @@ def test_every_action_of_the_web(site: Site, pool: postgres.Pool) -> None:
         with walk.nothing():
             assert ann.send(f"/console/users/bob/{verb}", token).status_code == 303  # it is so already
     bob = site.browser()
+    for verb, given, wrong in (
+        ("set-roles", {"roles": ["viewer", "operator"]}, {"roles": []}),
+        ("reset-password", {"password": WORD}, {"password": "short"}),
+    ):
+        path = f"/console/users/bob/{verb}"
+        with walk.nothing():
+            assert vic.send(path, {**theirs, **given}).status_code == 403
+            assert ann.send(path, {**token, **wrong}).status_code == 303
+        with walked(f"POST /console/users/{{name}}/{verb}", f"user.{verb}"):
+            assert ann.send(path, {**token, **given}).status_code == 303
     failed = partial(walk.rows, "POST /login", by="address:127.0.0.1", target="bob")
     for names in [("sign-in.fail",)] * 4 + [("sign-in.lock",)]:
         with failed(*names):
@@ -89,6 +102,61 @@ def test_every_action_of_the_web(site: Site, pool: postgres.Pool) -> None:
     with walk.rows("POST /logout", "session.end", by="local:bob"):
         assert bob.send("/logout", {"csrf_token": bob.csrf("/console/account")}).status_code == 303
     assert walk.walked == WEB
+
+
+def test_accounts_by_the_api(site: Site, pool: postgres.Pool) -> None:
+    walk = Walk(pool, ACCOUNTS)
+    root, stranger = site.program(Role.ADMINISTRATOR), site.program(Role.OPERATOR, name="stranger")
+    done = partial(walk.send, root, "POST", by="token:test", target="bob", stranger=stranger)
+    bob = {"name": "bob", "password": WORD, "roles": ["viewer"]}
+
+    def refused(path: str, status: int, **body: Any) -> None:
+        with walk.nothing():
+            answer = root.post(path, json=body)
+        assert answer.status_code == status, answer.text
+        assert WORD not in answer.text
+        assert "short!" not in answer.text
+
+    def changes_nothing(path: str, **body: Any) -> None:
+        with walk.nothing():
+            assert root.post(path, json=body or None).json()["data"]["changed"] is False
+
+    for wrong in ({"name": "?"}, {"password": "short!"}, {"roles": []}, {"roles": ["king"]}, {"more": 1}):
+        refused("/api/users", 422, **bob | wrong)
+    done("/api/users", "user.add", json=bob)
+    changes_nothing("/api/users", **bob)
+    refused("/api/users", 409, **bob | {"roles": ["operator"]})
+    done("/api/users/bob/set-roles", "user.set-roles", json={"roles": ["operator"]})
+    changes_nothing("/api/users/bob/set-roles", roles=["operator"])
+    refused("/api/users/bob/reset-password", 422, password="short!")
+    done("/api/users/bob/reset-password", "user.reset-password", json={"password": WORD})
+    for verb in ("disable", "enable"):
+        done(f"/api/users/bob/{verb}", f"user.{verb}")
+        changes_nothing(f"/api/users/bob/{verb}")
+    site.browser().log_in("bob", "wrong")
+    done("/api/users/bob/unlock", "user.unlock")
+    changes_nothing("/api/users/bob/unlock")
+    site.browser().log_in("bob", "wrong")
+    done("/api/addresses/unlock", "address.unlock", target="127.0.0.1", json={"address": "127.0.0.1"})
+    refused("/api/addresses/unlock", 422, address="nowhere")
+    with postgres.transaction(pool) as connection:
+        connection.execute("INSERT INTO web.second_factors VALUES ('bob', '', 0, now())")
+    assert root.get("/api/users").json()["data"][0]["secondFactor"] is True
+    done("/api/users/bob/reset-second-factor", "user.reset-second-factor")
+    changes_nothing("/api/users/bob/reset-second-factor")
+    for _ in range(2):
+        site.browser().log_in("bob", WORD)
+    sessions = root.get("/api/sessions?subject=local:bob").json()["data"]
+    assert [session["name"] for session in sessions] == ["bob", "bob"]
+    done(f"/api/sessions/{sessions[0]['id']}/end", "session.end")
+    refused(f"/api/sessions/{sessions[0]['id']}/end", 404)
+    done("/api/users/bob/end-sessions", "user.end-sessions")
+    changes_nothing("/api/users/bob/end-sessions")
+    assert root.get("/api/sessions?subject=local:bob").json()["data"] == []
+    assert stranger.get("/api/users").status_code == stranger.get("/api/sessions").status_code == 403
+    for verb in ("disable", "enable", "unlock", "end-sessions", "reset-second-factor"):
+        refused(f"/api/users/nobody/{verb}", 404)
+    assert walk.walked == ACCOUNTS
 
 
 def walk_own_account(site: Site, walk: Walk, bob: Browser) -> None:

@@ -63,6 +63,33 @@ def enable_user(request: Request, name: str) -> Response:
     return _switched(request, name, enabled=True, message=_("%(name)s can sign in now.", name=name))
 
 
+@router.post(PATH + "/{name}/set-roles", dependencies=[requires("users:manage")])
+@writes("user.set-roles")
+def set_roles(
+    request: Request,
+    name: str,
+    roles: Annotated[list[str], Form()] = [],  # noqa: B006 (read by the framework, never changed)
+) -> Response:
+    """Replace an account's roles and end its sessions."""
+    try:
+        changed = service.set_roles(web_of(request).pool, name, roles_of(roles), change_of(request))
+    except InvalidInput as error:
+        return redirect(request, PATH, message=error.message, tone="bad")
+    message = _("%(name)s has other roles now.", name=name) if changed else _("%(name)s has these roles.", name=name)
+    return redirect(request, PATH, message=message)
+
+
+@router.post(PATH + "/{name}/reset-password", dependencies=[requires("users:manage")])
+@writes("user.reset-password")
+def reset_password(request: Request, name: str, password: Typed = "") -> Response:
+    """Give an account another password, and end its sessions and its wait."""
+    try:
+        service.reset_password(web_of(request).pool, name, lambda: password, change_of(request))
+    except InvalidInput as error:
+        return redirect(request, PATH, message=error.message, tone="bad")
+    return redirect(request, PATH, message=_("%(name)s has another password, to be changed at once.", name=name))
+
+
 @router.post(PATH + "/{name}/unlock", dependencies=[requires("users:manage")])
 @writes("user.unlock")
 def unlock_user(request: Request, name: str) -> Response:
