@@ -180,7 +180,7 @@ def test_the_document_is_true(machine: Machine, stack: Stack, client: httpx.Clie
 
 
 def operations_on_one(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Those that other tests would miss what they end."""
+    """What could end what this test and others stand on."""
     yield document["paths"]["/api/projects/{projectId}"]["delete"]
     for path, item in document["paths"].items():
         if path == REVOKE or path.startswith("/api/users/{name}/"):
