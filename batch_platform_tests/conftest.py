@@ -53,6 +53,7 @@ LANES = {
     "tests/faults/": "machine",
     "tests/browser/test_dagster": "Dagster's UI",  # one site for all of them
     "tests/web/test_dagster": "Dagster's UI",
+    "tests/test_api_client": "Dagster's UI",
 }
 # Begun first, for each takes a minute or two: at the end all others would wait for it.
 LONG = (
