@@ -232,6 +232,7 @@ def _operations_part(cards: Sequence[DashboardCard]) -> Part:
         navigation=pages.NAVIGATION,
         package="batch_platform.operations.web",
         banner=pauses.banner,
+        tags=api.TAGS,
     )
 
 

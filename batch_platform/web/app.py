@@ -51,7 +51,7 @@ from batch_platform.web.api.refusals import forbidden
 from batch_platform.web.console import Banner, Console, NavItem
 from batch_platform.web.context import WebContext
 from batch_platform.web.i18n import LanguageMiddleware
-from batch_platform.web.openapi import DocumentedApp, operation_id
+from batch_platform.web.openapi import CONVENTIONS, DocumentedApp, operation_id
 from batch_platform.web.request_log import RequestLog, RequestLogMiddleware
 from batch_platform.web.security import (
     CorrelationMiddleware,
@@ -63,10 +63,10 @@ from batch_platform.web.security import (
 
 HOME: Final = "/console"
 _OWN_PACKAGES: Final = ("batch_platform.web", "batch_platform.web.access")
-_DESCRIPTION: Final = (
-    "Errors are RFC 9457 problems with a stable `type`. Writes honour `Idempotency-Key`. "
-    "Unknown fields and parameters are refused, and nothing is coerced."
-)
+_OWN_TAGS: Final = {
+    "access": "Who is signed in, and what people have done: the audit log. Fields are camelCase.",
+    "health": "Whether the process answers, and whether what it needs does; open to everybody.",
+}
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -79,7 +79,7 @@ class Part:
     Of these, `linked` ones are written to from anywhere, by a signed link that is itself the permission.
     A mounted app at `/name` is for those with `name:read`; what they may do in it is its own to say. `guests` are
     people whom the package knows by itself, by the kind of their subjects. `banner` stands on every page of the
-    console while it says something.
+    console while it says something. `tags` tell of its routes in the API's document, by their tag.
     """
 
     routers: Sequence[APIRouter] = ()
@@ -91,6 +91,7 @@ class Part:
     linked: frozenset[str] = frozenset()
     guests: Mapping[str, Guests] = field(default_factory=dict)
     banner: Callable[[Request], Banner | None] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_app(
@@ -141,10 +142,11 @@ def build_app(
     app = DocumentedApp(
         title="batch_platform",
         version=version("batch-platform"),
-        description=_DESCRIPTION,
+        description=CONVENTIONS,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        openapi_tags=[{"name": tag, "description": text} for tag, text in {**_tags(parts), **_OWN_TAGS}.items()],
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
         lifespan=running,
@@ -199,6 +201,10 @@ def build_app(
         app.mount(path, _Permitted(mounted, check_permission(f"{path.strip('/')}:read")))
     check_routes(app, opened)
     return app
+
+
+def _tags(parts: Sequence[Part]) -> dict[str, str]:
+    return {tag: text for part in parts for tag, text in part.tags.items()}
 
 
 def check_routes(app: FastAPI, opened: Collection[str] = ()) -> None:

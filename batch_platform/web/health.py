@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import structlog
 from fastapi import APIRouter
@@ -82,7 +82,9 @@ def build_router(readiness: Readiness) -> APIRouter:
         """The process answers."""
         return Live()
 
-    @router.get("/health/ready", responses={503: {"model": Ready, "description": "Something needed is down."}})
+    down: dict[int | str, dict[str, Any]] = {503: {"model": Ready, "description": "Something needed is down."}}
+
+    @router.get("/health/ready", response_model=Ready, responses=down)
     async def ready() -> JSONResponse:
         """Everything needed answers."""
         status = await readiness.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,8 +13,27 @@ from batch_platform.web.access.dependencies import SAFE_METHODS, requirement_of
 from batch_platform.web.api import idempotency, problems
 from batch_platform.web.api.preconditions import IF_MATCH, PATTERN
 
+CONVENTIONS: Final = """\
+Answers are `{success, data, message}`. The `data` of a list is `{items, nextCursor}`: `cursor` takes the next page,
+until it is null. Errors are RFC 9457 problems with a stable `type`, that of the message, and the `field` at fault.
+
+Unknown fields and parameters are refused, and nothing is coerced. Writes honour `Idempotency-Key`. A PUT names what
+it replaces by `If-Match`; a GET that tells of a 304 honours `If-None-Match`.
+
+| | how it is written |
+| --- | --- |
+| paths | lower case, words joined by hyphens; what a POST does stands at the end |
+| fields | camelCase, or snake_case as the specification of that API has them: its tag says which |
+| ids | strings that mean nothing to callers |
+| moments | RFC 3339 in UTC, `2026-10-01T14:00:00Z`; in requests any offset, or Japan's time without one |
+| days and months | `2026-10-01`, `2026-10`, of Asia/Tokyo; of UTC in trading |
+| money and rates | decimal strings of exactly their digits; satoshi, yen and the rates of btc are exact numbers |
+"""
+
 _EVERYWHERE: Final = (401, 403, 406, 422, 429, 503)
 _OF_WRITES: Final = (409, 413, 415)
+_TEXT: Final = {"type": "string"}
+_FILE: Final = {"type": "string", "format": "binary"}
 _GENERIC: Final = ("Envelope_", "Page_")
 _SCHEMAS: Final = "#/components/schemas/"
 _BOUNDS: Final = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
@@ -73,7 +93,11 @@ def _complete(operation: dict[str, Any], route: Any, method: str) -> None:
         operation["x-permission"] = permission
         also = f", or {requirement.also}" if requirement and requirement.also else ""
         operation["description"] = f"{operation.get('description', '')}\n\nPermission: `{permission}`{also}.".strip()
+    operation["summary"] = _first_sentence(operation.get("description") or operation["summary"])
     responses = operation.setdefault("responses", {})
+    for response in responses.values():
+        for media_type, content in response.get("content", {}).items():
+            content.setdefault("schema", _TEXT if media_type.startswith("text/") else _FILE)
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     anybody = (429, 503) if method in SAFE_METHODS else (403, 406, 422, 429, 503)
@@ -85,12 +109,24 @@ def _complete(operation: dict[str, Any], route: Any, method: str) -> None:
     if method == "PUT":
         common += (412, 428)
         _demand_if_match(operation)
+    if "304" in responses:
+        _add_if_none_match(operation)
     if "{" in route.path_format:
         common.append(404)
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _standard(parameter["schema"])
     for status, response in problems.documented(*common).items():
         responses.setdefault(str(status), response)
+
+
+def _add_if_none_match(operation: dict[str, Any]) -> None:
+    text = "ETags of what is known already, or `*`: the answer is 304 where it is still so."
+    parameter = {"name": "If-None-Match", "in": "header", "required": False, "description": text}
+    operation.setdefault("parameters", []).append({**parameter, "schema": dict(_TEXT)})
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.;:])\s", " ".join(text.split()), maxsplit=1)[0].rstrip(".;:")
 
 
 def _demand_if_match(operation: dict[str, Any]) -> None:

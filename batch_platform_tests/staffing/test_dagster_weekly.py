@@ -72,7 +72,7 @@ def test_maintenance_runs_by_command_and_tells_what_it_found(command: CliRunner)
     done = said(command, "run", "weekly-maintenance", "--date", "2026-11-22")
     assert (done["place"], done["outcome"]["failed"], done["outcome"]["critical"]) == ("2026-11-22", 0, 1)
     [run] = said(command, "maintenance", "runs")
-    assert (run["partition"], run["finishedAt"] is not None) == ("2026-11-22", True)
+    assert (run["partition"], run["finished_at"] is not None) == ("2026-11-22", True)
     [finding] = said(command, "maintenance", "findings", "--severity", "critical")
     assert (finding["kind"], finding["what"]) == ("backup", "no backup has ever been verified")
     assert {each["name"]: each["action"] for each in said(command, "maintenance", "retention")}["invoices"] == "keep"
@@ -94,14 +94,14 @@ def test_a_week_is_analysed_by_command_and_its_report_is_a_pdf(
     done = said(command, "run", "WEEKLY_002")
     assert (done["place"], done["outcome"]["week"]) == (week.isoformat(), week.isoformat())
     [listed] = said(command, "performance", "weeks")
-    assert (listed["week"], listed["reportSha256"]) == (week.isoformat(), done["outcome"]["report"])
+    assert (listed["week"], listed["report_sha256"]) == (week.isoformat(), done["outcome"]["report"])
     [figures] = said(command, "performance", "figures", "--week", week.isoformat())
     assert (figures["subject"], figures["p95"]) == ("GET /a", "12.5")
     target = tmp_path / "week.pdf"
     assert (
         command.invoke(app, ["performance", "report", "--week", week.isoformat(), "-o", str(target)]).exit_code == 0
     )
-    assert sha256(target.read_bytes()).hexdigest() == listed["reportSha256"]
+    assert sha256(target.read_bytes()).hexdigest() == listed["report_sha256"]
     dry = said(command, "run", "weekly-performance-analysis", "--dry-run")
     assert "would be summed up" in dry["summary"]
     refused = command.invoke(app, ["performance", "figures", "--week", "2020-01-06"])

@@ -82,7 +82,7 @@ def test_failed_ones_are_delivered_with_one_row(
 @pytest.mark.usefixtures("failed")
 def test_lists_say_when_and_what_became_of_it(viewer: httpx.Client) -> None:
     [first, second, _third] = viewer.get("/api/staffing/approaches").json()["data"]
-    assert (first["approachId"], first["companyId"], second["nextAt"]) == ("by-api", 1, "2026-12-02T00:00:00Z")
+    assert (first["approach_id"], first["company_id"], second["next_at"]) == ("by-api", 1, "2026-12-02T00:00:00Z")
     page = viewer.get("/api/staffing/approaches/occurrences?approach=by-api&limit=1").json()["data"]
     [occurrence] = page["items"]
-    assert (occurrence["scheduledFor"], page["nextCursor"]) == ("2026-12-01T00:00:00Z", None)
+    assert (occurrence["scheduled_for"], page["nextCursor"]) == ("2026-12-01T00:00:00Z", None)

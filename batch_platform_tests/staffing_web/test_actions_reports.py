@@ -52,9 +52,9 @@ def test_reports_are_listed_and_downloaded(viewer: httpx.Client) -> None:
         "company",
     ]
     [mine, other] = listed(viewer, company="1")
-    assert {type(mine["companyId"]), type(other["companyId"])} == {int, str}
+    assert {type(mine["company_id"]), type(other["company_id"])} == {int, str}
     [system] = listed(viewer, kind="system")
-    assert (system["state"], system["reason"], system["mailedTo"], system["version"]) == ("complete", None, [], 1)
+    assert (system["state"], system["reason"], system["mailed_to"], system["version"]) == ("complete", None, [], 1)
     assert viewer.get(f"/api/staffing/reports/{system['id']}").json()["data"] == system
     answer = viewer.get(f"/api/staffing/reports/{system['id']}/pdf")
     assert (answer.headers["content-type"], len(answer.content)) == ("application/pdf", system["bytes"])
@@ -89,7 +89,7 @@ def test_one_is_mailed_with_one_row(
     monkeypatch.setenv("DATABASE_URL", staffing_database)
     monkeypatch.setenv("BATCH_PLATFORM_SECRET", SECRET.decode())
     walk = Walk(pool, SURFACES)
-    companies = {row["companyId"]: row["id"] for row in listed(viewer, kind="company")}
+    companies = {row["company_id"]: row["id"] for row in listed(viewer, kind="company")}
     [system] = listed(viewer, kind="system")
     walk.leaves_none(operator, "POST", f"/api/staffing/reports/{system['id']}/mail", 409)  # to nobody
     walk.leaves_none(operator, "POST", "/api/staffing/reports/nobody/mail", 404)

@@ -44,11 +44,11 @@ def test_findings_figures_and_reports(
     [week] = read("performance/weeks")
     assert (week["week"], week["failed"]) == ("2026-11-23", 50)
     [route] = [row for row in read("performance/figures?kind=route") if row["subject"] == "GET /a"]
-    assert (route["requests"], route["p95"], route["p95Before"]) == (50, "12.5", None)
+    assert (route["requests"], route["p95"], route["p95_before"]) == (50, "12.5", None)
     [company] = read("performance/figures?kind=company&week=2026-11-23")
     assert (company["subject"], company["p50"]) == ("7", None)  # a text that reads like a number stays one
     report = viewer.get("/api/staffing/performance/weeks/2026-11-23/report")
     assert (report.status_code, report.headers["content-type"]) == (200, "application/pdf")
-    assert sha256(report.content).hexdigest() == week["reportSha256"] == done.report_sha256
+    assert sha256(report.content).hexdigest() == week["report_sha256"] == done.report_sha256
     unknown = viewer.get("/api/staffing/performance/weeks/2026-11-16/report")
     assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")

@@ -43,12 +43,12 @@ def steps(campaign: str, live: str, wallet: str) -> list[tuple[str, str, str, st
     """Route, command, action, target and input, in an order in which each can be done."""
     begun, later = {"campaign": live}, {"campaign": campaign}
     return [
-        ("campaigns/{}", "campaigns add", "campaign.add", campaign, {"startsAt": "2026-11-01T00:00:00Z"}),
-        ("campaigns/{}/change", "campaigns change", "campaign.change", campaign, {"swapFeeBps": "12.5"}),
+        ("campaigns/{}", "campaigns add", "campaign.add", campaign, {"starts_at": "2026-11-01T00:00:00Z"}),
+        ("campaigns/{}/change", "campaigns change", "campaign.change", campaign, {"swap_fee_bps": "12.5"}),
         ("tokens/{}", "tokens add", "trading-token.add", "ETH", {**later, "address": "mint-of-eth", "decimals": 8}),
         ("tokens/{}", "tokens add", "trading-token.add", "sETH", {**later, "address": "mint-of-seth", "decimals": 8}),
-        ("tokens/{}/change", "tokens change", "trading-token.change", "ETH", {**later, "perpMaxLeverage": 20}),
-        ("pools/{}", "pools add", "lst-pool.add", "ETH", {**later, "lst": "sETH", "exchangeRate": "1.05"}),
+        ("tokens/{}/change", "tokens change", "trading-token.change", "ETH", {**later, "perp_max_leverage": 20}),
+        ("pools/{}", "pools add", "lst-pool.add", "ETH", {**later, "lst": "sETH", "exchange_rate": "1.05"}),
         ("campaigns/{}/grants", "campaigns grant", "campaign.grant", campaign, {"amounts": {"ETH": "3.5"}}),
         (
             "interest-rates/{}",
@@ -123,7 +123,7 @@ def refuse_a_jump(game: Game, at: datetime) -> None:
 
 
 def option(field: str) -> str:
-    return "--" + "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in field)
+    return f"--{field.replace('_', '-')}"
 
 
 def text(value: Any) -> str:
@@ -142,14 +142,14 @@ def test_what_orders_were_judged_by_is_fixed(game: Game, ann: Seat) -> None:
     ann.order("perp/open", token_address=MINTS["SOL"], collateral_amount="10", leverage=2, direction="long")
     game.live.tick()
     of_live = {"campaign": live}
-    assert refused(f"campaigns/{live}/change", swapFeeBps="1") == (409, "trading-has-begun")
-    assert refused(f"campaigns/{live}/change", endsAt="2026-11-09T00:00:00Z") == (422, "end-has-passed")
+    assert refused(f"campaigns/{live}/change", swap_fee_bps="1") == (409, "trading-has-begun")
+    assert refused(f"campaigns/{live}/change", ends_at="2026-11-09T00:00:00Z") == (422, "end-has-passed")
     assert refused(f"campaigns/{live}") == (409, "campaign-exists")
-    assert refused("tokens/SOL/change", perpMaxLeverage=10, **of_live) == (409, "leverage-is-fixed")
+    assert refused("tokens/SOL/change", perp_max_leverage=10, **of_live) == (409, "leverage-is-fixed")
     assert refused("tokens/SOL", address="x", decimals=1, **of_live) == (409, "token-was-refused")
     assert refused("tokens/WIF", address="x", decimals=1, **of_live) == (409, "token-exists")
     assert refused("tokens/X", address="x", decimals=1, type="lending") == (422, "lending-not-offered")
-    assert refused("pools/WIF", lst="USDC", exchangeRate="1", **of_live) == (409, "campaign-has-begun")
+    assert refused("pools/WIF", lst="USDC", exchange_rate="1", **of_live) == (409, "campaign-has-begun")
     rate = {**of_live, "action": "staking", "rate": "1"}
     assert refused("interest-rates/SOL", **rate, effective="2026-11-08") == (409, "day-accrued")
     assert refused("interest-rates/SOL", **rate, effective="2026-11-09") == (409, "rate-exists")

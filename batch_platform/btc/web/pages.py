@@ -38,6 +38,7 @@ PART: Final = Part(
     pages=(FILES.router, batch_pages.router, decision_pages.router),
     navigation=NAVIGATION,
     package="batch_platform.btc.web",
+    tags={"btc": "Adjustments of all balances: planned, approved, booked, proved, reversed. Fields are snake_case."},
 )
 """What the app needs of btc."""
 

@@ -191,6 +191,7 @@ PART: Final = Part(
     pages=(connection_pages.router, cost_pages.router, router),
     navigation=NAVIGATION,
     package="batch_platform.finops.web",
+    tags={"finops": "Cloud costs by project: connections, files, costs, budgets, forecasts. Fields are camelCase."},
 )
 """What the app needs of finops."""
 

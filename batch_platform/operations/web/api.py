@@ -31,6 +31,10 @@ from batch_platform.web.api.strict import QueryBool, StrictModel, Text
 
 router = APIRouter(prefix="/api/admin/batch", tags=["batch"])
 metrics_router = APIRouter(tags=["metrics"])
+TAGS: Final = {
+    "batch": "Jobs, runs, backfills, dead letters, incidents and maintenance windows. Fields are camelCase.",
+    "metrics": "What Prometheus scrapes.",
+}
 
 JobName = Annotated[Text, Path(alias="jobName", description="A job's name or id.", examples=["cur-aggregate"])]
 RunId = Annotated[Text, Path(alias="runId", description="A run's id.")]

@@ -35,7 +35,7 @@ from batch_platform.web.i18n import N_
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.paging import Offset, place
 
-router = APIRouter(tags=["batch"])
+router = APIRouter()
 """Below the prefix of the operations API."""
 
 pages = APIRouter(include_in_schema=False)

@@ -163,6 +163,7 @@ PART: Final = Part(
     package="batch_platform.outbox.web",
     opened=frozenset({PATH}),
     linked=frozenset({PATH}),
+    tags={"outbox": "What people are told by mail, SMS and in the app; suppressed addresses. Fields are camelCase."},
 )
 WEB: Final = WebRoom(PART, CARD, open_state)
 """What the app needs of the outbox."""

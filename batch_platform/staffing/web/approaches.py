@@ -15,13 +15,13 @@ from batch_platform.staffing.ids import Id
 from batch_platform.staffing.service import StaffingContext, approaches
 from batch_platform.staffing.service.approaches import DecidedOccurrence as DecidedOccurrence
 from batch_platform.staffing.web.wire import DecodedId
-from batch_platform.web.api.answers import Answer, From, Sentence
+from batch_platform.web.api.answers import From, Sentence, SnakeAnswer
 from batch_platform.web.api.strict import WRITABLE, StrictModel
 
 State = Literal["delivered", "empty", "skipped", "failed"]
 
 
-class ApproachAnswer(Answer):
+class ApproachAnswer(SnakeAnswer):
     """A periodic approach. `problem` says why its rule cannot be read; then there is no next moment."""
 
     approach_id: DecodedId
@@ -38,7 +38,7 @@ class ApproachAnswer(Answer):
     problem: Sentence | None
 
 
-class OccurrenceAnswer(Answer):
+class OccurrenceAnswer(SnakeAnswer):
     """What became of a moment at which an approach was due, and how many engineers were written to."""
 
     approach_id: DecodedId
@@ -51,7 +51,7 @@ class OccurrenceAnswer(Answer):
     decided_at: datetime
 
 
-class DecidedAnswer(Answer):
+class DecidedAnswer(SnakeAnswer):
     """An occurrence, and what has become of it."""
 
     approach_id: Id
@@ -60,7 +60,7 @@ class DecidedAnswer(Answer):
     engineers: int
 
 
-class RetriedAnswer(Answer):
+class RetriedAnswer(SnakeAnswer):
     """What has become of the occurrences that had failed."""
 
     occurrences: Annotated[list[DecidedAnswer], From(list)]

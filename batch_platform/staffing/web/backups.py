@@ -8,11 +8,11 @@ from typing import Final
 from batch_platform.kit.lists import List, NoFilters, paged
 from batch_platform.staffing.model import BackupState, FaultKind
 from batch_platform.staffing.service import backup_reading
-from batch_platform.web.api.answers import Answer, Digits
+from batch_platform.web.api.answers import Digits, SnakeAnswer
 from batch_platform.web.api.strict import IsoDate
 
 
-class FaultAnswer(Answer):
+class FaultAnswer(SnakeAnswer):
     """Something wrong with a backup: with what, at which site (empty: everywhere), in a sentence."""
 
     kind: FaultKind
@@ -21,7 +21,7 @@ class FaultAnswer(Answer):
     site: str
 
 
-class BackupAnswer(Answer):
+class BackupAnswer(SnakeAnswer):
     """A night. `bytes` are encrypted; `faults` are those of the newest proof, null before the first one."""
 
     night: IsoDate

@@ -10,14 +10,14 @@ from pydantic import Field
 from batch_platform.kit.lists import List, NoFilters, unpaged
 from batch_platform.staffing import retention
 from batch_platform.staffing.service import StaffingContext, maintenance
-from batch_platform.web.api.answers import Answer, From, Sentence
+from batch_platform.web.api.answers import From, Sentence, SnakeAnswer
 from batch_platform.web.api.strict import IsoDate, StrictModel
 
 Job = Literal["maintenance", "performance"]
 Severity = Literal["critical", "warning", "info"]
 
 
-class FindingAnswer(Answer):
+class FindingAnswer(SnakeAnswer):
     """Something somebody has to look at, and what helps. `partition`: the Sunday, or the Monday of a week."""
 
     job: Job
@@ -30,7 +30,7 @@ class FindingAnswer(Answer):
     found_at: datetime
 
 
-class DeedAnswer(Answer):
+class DeedAnswer(SnakeAnswer):
     """Something that was done. `amount`: rows or bytes; `error`: why it was not."""
 
     step: str
@@ -40,7 +40,7 @@ class DeedAnswer(Answer):
     error: str | None
 
 
-class WeeklyRunAnswer(Answer):
+class WeeklyRunAnswer(SnakeAnswer):
     """What all runs of a partition have done together. `finished_at` is null of one that has not ended."""
 
     job: Job
@@ -51,7 +51,7 @@ class WeeklyRunAnswer(Answer):
     findings: int
 
 
-class RetentionAnswer(Answer):
+class RetentionAnswer(SnakeAnswer):
     """How long rows of a table stay, and what is done then."""
 
     name: str

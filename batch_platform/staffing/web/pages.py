@@ -50,6 +50,7 @@ PART: Final = Part(
     ),
     navigation=NAVIGATION,
     package="batch_platform.staffing.web",
+    tags={"staffing": "Engineers, approaches, usage, invoices, reports, backups and upkeep. Fields are snake_case."},
 )
 """What the app needs of staffing."""
 

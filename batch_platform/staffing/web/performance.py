@@ -12,14 +12,14 @@ from batch_platform.kit.lists import List, NoFilters, unpaged
 from batch_platform.staffing import ids
 from batch_platform.staffing.ids import Id
 from batch_platform.staffing.service import performance
-from batch_platform.web.api.answers import Answer, Digits, From
+from batch_platform.web.api.answers import Digits, From, SnakeAnswer
 from batch_platform.web.api.strict import IsoDate, StrictModel
 
 Kind = Literal["route", "feature", "company"]
 Row = Mapping[str, Any]
 
 
-class WeekAnswer(Answer):
+class WeekAnswer(SnakeAnswer):
     """A week from Monday to Sunday in Tokyo: requests to the platform, how many failed, and its report's SHA-256."""
 
     week: date
@@ -33,7 +33,7 @@ def _subject(row: Row) -> Id:
     return ids.decode(row["subject"]) if row["kind"] == "company" else str(row["subject"])
 
 
-class FiguresAnswer(Answer):
+class FiguresAnswer(SnakeAnswer):
     """What a week's requests to a subject came to, and those of the week before. Milliseconds as text."""
 
     kind: Kind

@@ -17,13 +17,13 @@ from batch_platform.staffing.months import parse_month
 from batch_platform.staffing.service import StaffingContext
 from batch_platform.staffing.service.reports import reading
 from batch_platform.staffing.web.wire import DecodedId
-from batch_platform.web.api.answers import Answer, From, Sentence, month_text
+from batch_platform.web.api.answers import From, Sentence, SnakeAnswer, month_text
 from batch_platform.web.api.strict import Month, QueryBool, StrictModel, Text
 
 Row = dict[str, Any]
 
 
-class ReportAnswer(Answer):
+class ReportAnswer(SnakeAnswer):
     """A version of a report. `reason` says what it lacks, or why there is no PDF; then hash and pages are null."""
 
     id: Sentence
@@ -52,7 +52,7 @@ class OfReports(StrictModel):
     versions: QueryBool = Field(default=False, description="Older versions too.")
 
 
-class Mailing(Answer):
+class Mailing(SnakeAnswer):
     """A report, and the addresses that it was mailed to."""
 
     id: str

@@ -18,7 +18,7 @@ from batch_platform.trading.service import TradingContext, prices, registration
 from batch_platform.trading.service import administration as service
 from batch_platform.trading.service.engine import Row
 from batch_platform.trading.web.wire import At
-from batch_platform.web.api.strict import IsoDate, StrictModel, Text
+from batch_platform.web.api.strict import IsoDate, SnakeModel, StrictModel, Text
 
 PERMISSION: Final = "trading:administer"
 MAX_LEVERAGE: Final = 20
@@ -54,7 +54,7 @@ Amounts = Annotated[
 Reason = Annotated[Text, Field(min_length=1, max_length=500, description="Why; it stays in the log.")]
 
 
-class CampaignRequest(StrictModel):
+class CampaignRequest(SnakeModel):
     """When it begins and ends, fees in basis points, the highest worth of a trade in USD."""
 
     starts_at: At | None = Field(None, description="Before it nothing is traded, YYYY-MM-DDTHH:MM:SSZ.")
@@ -64,20 +64,20 @@ class CampaignRequest(StrictModel):
     max_trade_usd: Above0 | None = Field(None, description="The highest worth of one trade in USD.")
 
 
-class GrantsRequest(StrictModel):
+class GrantsRequest(SnakeModel):
     """What every player starts with."""
 
     amounts: Amounts
 
 
-class OfCampaign(StrictModel):
+class OfCampaign(SnakeModel):
     """In a campaign, the live one by default."""
 
     campaign: Text | None = Field(None, min_length=1, max_length=100, description="The campaign.")
 
 
 class TokenRequest(OfCampaign):
-    """A token. Without `perpMaxLeverage` there is no perpetual future on it."""
+    """A token. Without `perp_max_leverage` there is no perpetual future on it."""
 
     address: Text = Field(min_length=1, max_length=255, description="Its mint.")
     name: Text | None = Field(None, min_length=1, max_length=255)

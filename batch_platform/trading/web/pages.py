@@ -50,6 +50,9 @@ PART: Final = Part(
     package="batch_platform.trading.web",
     opened=sign_in.OPENED,
     guests=GUESTS,
+    tags={
+        "trading": "The trading contest: wallets, orders, portfolios, rankings, its set-up. Fields are snake_case."
+    },
 )
 """What the app needs of trading."""
 

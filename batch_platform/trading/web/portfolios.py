@@ -134,7 +134,7 @@ def list_transactions(
 def list_investments(
     wallet_address: WalletPath, context: Context, campaign: CampaignName
 ) -> Envelope[InvestmentsAnswer]:
-    """Stakes: what they have earned so far, or have paid."""
+    """Stakes and what they have earned so far, or have paid."""
     seen = portfolio(context, campaign, wallet_address)
     today = _day_of(seen.at)
     running = [InvestmentAnswer.running(stake, today) for stake in seen.worth.investments]

@@ -158,6 +158,9 @@ PART: Final = Part(
     pages=(router, review_pages.router, master_pages.router, FILES.router),
     navigation=NAVIGATION,
     package="batch_platform.zengin.web",
+    tags={
+        "zengin": "The master of banks and branches: changes, decisions about them, exports. Fields are camelCase."
+    },
 )
 """What the app needs of zengin."""
 
