@@ -6,7 +6,7 @@ waits no more. The index that keeps one incident open per rule and subject keeps
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +33,7 @@ AT_MOST: Final = 200
 _REMINDED_AT_MOST: Final = 10_000
 
 _SQL: Final = load("batch_platform.operations.sql")
+_UNKNOWN: Final = "batch:execute"  # of a job that only a newer release of this platform knows
 _DONE: Final = N_("it was decided, or has ended")
 _SUBJECT_OF: Final = {"subjects": (), "jobs": (), "summaries": ()}
 
@@ -82,6 +83,14 @@ def listed(
     return sorted((row for row in rows if not mine or row.may_decide(reader)), key=_urgency)
 
 
+def count(ctx: OperationsContext, reader: Principal) -> int:
+    """How much waits that the reader may decide himself; nothing is asked for who decides nothing."""
+    lists = [each for each in ctx.waiting if each.permission is None or reader.may(each.permission)]
+    if not any(each.permission for each in lists):
+        return 0
+    return sum(row.may_decide(reader) for row in _read(ctx, lists, limit=AT_MOST))
+
+
 def remind(ctx: OperationsContext) -> None:
     """Open a reminder of what ends soon and of what waits long without an end; resolve those of what is decided."""
     now = ctx.clock()
@@ -96,16 +105,16 @@ def _read(ctx: OperationsContext, lists: Sequence[WaitingList], *, limit: int) -
     from batch_platform.core import postgres
 
     now = ctx.clock()
+    permissions: dict[str | None, str] = {job.name: job.permission for job in ctx.registry}
     with postgres.transaction(ctx.pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
         for each in lists:
             values = {**each.parameters, "now": now, "limit": limit}
             for row in cursor.execute(each.statement, values).fetchall():
-                yield _waiting(ctx, each, row)
+                yield _waiting(permissions, each, row)
 
 
-def _waiting(ctx: OperationsContext, of: WaitingList, row: dict[str, Any]) -> Waiting:
+def _waiting(permissions: Mapping[str | None, str], of: WaitingList, row: dict[str, Any]) -> Waiting:
     facts, job = row["facts"], row["job"]
-    permission = of.permission or ctx.registry.get(job).permission
     return Waiting(
         of=of,
         subject=row["subject"],
@@ -115,7 +124,7 @@ def _waiting(ctx: OperationsContext, of: WaitingList, row: dict[str, Any]) -> Wa
         not_by=tuple(row["not_by"]),
         what=of.what(facts),
         path=of.path.format_map({**facts, "subject": row["subject"]}),
-        permission=permission,
+        permission=of.permission or permissions.get(job, _UNKNOWN),
     )
 
 

@@ -21,5 +21,6 @@ DOMAIN: Final = Domain(
     rules=_in("alerts:RULES"),
     remedies=_in("alerts:REMEDIES"),
     gauges=_in("alerts:GAUGES"),
+    waiting=_in("waiting:WAITING"),
     permissions={Role.OPERATOR: frozenset({"outbox:operate"})},
 )

@@ -76,13 +76,17 @@ STATES: Final[Words] = {
 
 @dataclass(frozen=True)
 class NavItem:
-    """An entry of the navigation: `label` is a msgid, shown to those who hold `permission`, in `order`."""
+    """An entry of the navigation: `label` is a msgid, shown to those who hold `permission`, in `order`.
+
+    `count` tells how much of it waits for whoever asks; 0 is not shown.
+    """
 
     key: str
     label: str
     path: str
     permission: str
     order: int
+    count: Callable[[Request], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class Console:
             "navigation": shown,
             "path": path,
             "principal": principal,
+            "waiting_in": lambda item: _count(item, request),
             "url": _address(request),
             "url_with": lambda **changes: url_with(request, **changes),
         }
@@ -218,6 +223,13 @@ def field_errors(error: PlatformError | ValidationError | RequestValidationError
         ".".join(str(part) for part in item["loc"][skipped:]): i18n.translated(message_of(item))
         for item in error.errors()
     }
+
+
+def _count(item: NavItem, request: Request) -> int:
+    """How much waits in an entry of the navigation; what cannot be counted does not hide the page."""
+    with suppress(PlatformError):
+        return item.count(request) if item.count else 0
+    return 0
 
 
 def local_path(path: str, default: str = HOME) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -78,6 +79,21 @@ def test_the_page_says_it_in_the_readers_language(client: Client, rig: Rig, paus
     english = viewer.get("/console/waiting?mine=true", headers={**HTML, "cookie": "language=en"}).text
     assert "What you may decide now is not here." in english
     assert "a new disk (local:ada)</small>" not in english
+
+
+def test_the_navigation_counts_what_the_reader_may_decide(client: Client, rig: Rig, pause: Pause) -> None:
+    rig.letter()
+
+    def counted(role: str, path: str) -> int:
+        page = client(role).get(path, headers=HTML).text
+        found = re.search(
+            r'href="/console/waiting"[^>]*>[^<]*<span[^>]*><span[^>]*>自分の対応待ち</span> (\d+)</span>', page
+        )
+        return int(found[1]) if found else 0
+
+    mine = client("operator").get(LIST, params={"mine": "true"}).json()["data"]
+    assert counted("operator", "/console/jobs") == len(mine) >= 2
+    assert counted("viewer", "/console/jobs") == 0
 
 
 def test_the_dashboard_has_the_first_of_it(client: Client, rig: Rig, pause: Pause) -> None:

@@ -20,7 +20,12 @@ from batch_platform.web.i18n import gettext as _
 
 HERE: Final = "/console/waiting"
 NAVIGATION: Final = NavItem(
-    key="waiting", label=N_("Approvals and deadlines"), path=HERE, permission="batch:read", order=15
+    key="waiting",
+    label=N_("Approvals and deadlines"),
+    path=HERE,
+    permission="batch:read",
+    order=15,
+    count=lambda request: waiting.count(operations_of(request), current(request)),
 )
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)

@@ -39,3 +39,13 @@ SELECT 'outbox' AS label,
 
 -- name: dead_letters
 SELECT 'outbox' AS label, count(*) AS value FROM outbox.notices WHERE state = 'failed'
+
+-- name: waiting_failed
+SELECT domain AS subject, NULL::text AS job, min(coalesce(settled_at, attempted_at, created_at)) AS since,
+       NULL::timestamptz AS until, '{}'::text[] AS not_by,
+       jsonb_build_object('domain', domain, 'notices', count(*)) AS facts
+  FROM outbox.notices
+ WHERE state = 'failed'
+ GROUP BY domain
+ ORDER BY since
+ LIMIT %(limit)s

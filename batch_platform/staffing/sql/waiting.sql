@@ -31,7 +31,7 @@ SELECT to_char(d.month, 'YYYY-MM') AS subject, NULL::text AS job, d.since, NULL:
 SELECT a.id::text AS subject, NULL::text AS job, a.at AS since, NULL::timestamptz AS until, ARRAY[a.by] AS not_by,
        jsonb_build_object('invoice', i.id, 'number', i.number, 'by', a.by, 'reason', coalesce(a.reason, '–')) AS facts
   FROM staffing.invoice_approvals a
-  JOIN staffing.invoices i ON i.id::text = a.target AND i.state = 'issued'
+  JOIN staffing.invoices i ON i.id = CASE WHEN a.deed <> 'issue' THEN a.target::uuid END AND i.state = 'issued'
  WHERE a.deed = %(deed)s AND a.used_at IS NULL AND (a.seen ->> 'revision')::integer = i.revision
  ORDER BY a.at
  LIMIT %(limit)s;
@@ -41,7 +41,7 @@ SELECT a.id::text AS subject, NULL::text AS job, a.at AS since, NULL::timestampt
        jsonb_build_object('invoice', i.id, 'number', i.number, 'by', a.by,
                           'reason', coalesce(a.reason, nullif(a.seen ->> 'remarks', ''), '–')) AS facts
   FROM staffing.invoice_approvals a
-  JOIN staffing.invoices i ON i.id::text = a.target AND i.state = 'issued'
+  JOIN staffing.invoices i ON i.id = CASE WHEN a.deed <> 'issue' THEN a.target::uuid END AND i.state = 'issued'
  WHERE a.deed = %(deed)s AND a.used_at IS NULL AND (a.seen ->> 'revision')::integer = i.revision
  ORDER BY a.at
  LIMIT %(limit)s;
