@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from batch_platform.core.caller import person
 from batch_platform.core.clock import BUSINESS_ZONE
-from batch_platform.core.messages import Message, Parameter, from_plain, to_json
+from batch_platform.core.messages import Message, Parameter, to_json
 from batch_platform.core.sql import load
 from batch_platform.operations import alerts
 from batch_platform.operations.alerts import Rule
@@ -153,9 +153,8 @@ def _judge(pool: Pool, rule: Rule, rows: Sequence[Waiting], now: datetime) -> No
 
 
 def _summary(row: Waiting) -> str:
-    """The message of a reminder as JSON; its title is translated where it is shown."""
-    title = from_plain({"id": f"waiting-{row.of.name}", "text": row.of.title, "parameters": {}})
-    facts: dict[str, Parameter] = {"title": title, "since": _jst(row.since), "what": row.what}
+    """The message of a reminder as JSON."""
+    facts: dict[str, Parameter] = {"title": row.of.title, "since": _jst(row.since), "what": row.what}
     if row.until is None or row.then is None:
         return to_json(Message("waits", "{title} waits since {since}: {what}", **facts))
     facts |= {"until": _jst(row.until), "then": row.then}

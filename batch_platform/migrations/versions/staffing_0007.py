@@ -5,7 +5,7 @@ from __future__ import annotations
 from batch_platform.migrations.script import execute_file_beside
 
 revision = "staffing_0007"
-down_revision = "btc_0002"
+down_revision = "operations_0011"
 branch_labels = None
 depends_on = None
 
