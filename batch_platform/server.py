@@ -6,6 +6,7 @@ Run by `python -m batch_platform.server`. It is for the web what `definitions` i
 from __future__ import annotations
 
 import argparse
+import gc
 import secrets
 import socket
 import threading
@@ -62,6 +63,8 @@ def main() -> None:
         site = create_app(settings)
     except PlatformError as error:
         parser.exit(error.exit_code, f"error: {error.message}\n")
+    gc.collect()
+    gc.freeze()  # what stays for good is not gone through again with every collection, while requests wait
     config = uvicorn.Config(
         site,
         host=arguments.host,

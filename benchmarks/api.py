@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import secrets
 import socket
@@ -188,6 +189,8 @@ def _serve(name: str, fd: int) -> None:
 
     logs.configure("prod")  # a line a request, as in production; read by nobody here
     app = _bare() if name == "bare" else _platform()
+    gc.collect()
+    gc.freeze()  # as the server does
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
     # by the descriptor alone it would be taken for a Unix socket, and its answers wait for acknowledgements
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])

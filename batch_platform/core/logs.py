@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -34,6 +35,7 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b((?:Bearer|Basic)\s+)[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
 )
+_SIGNS = ("://", "passw", "x-amz-", "bearer", "basic", "akia", "asia")  # one is in every text that has a credential
 
 
 def configure(
@@ -89,6 +91,14 @@ def in_one_line(error: Exception) -> str:
 
 def mask_text(text: str) -> str:
     """The text without credentials: URLs' user:password, `password=`, signatures, bearer tokens, key ids."""
+    folded = text.casefold()
+    for sign in _SIGNS:
+        if sign in folded:
+            return _without_credentials(text)
+    return text
+
+
+def _without_credentials(text: str) -> str:
     for pattern, replacement in _IN_TEXT:
         text = pattern.sub(replacement, text)
     return text
@@ -97,15 +107,22 @@ def mask_text(text: str) -> str:
 def _mask(key: str, value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
-    if _SECRET_KEY.search(key) and not _NAME_OF_A_SECRET.search(key):
+    if _is_secret(key):
         return MASK
+    if isinstance(value, str):
+        return mask_text(value)
     if isinstance(value, Mapping):
         return {inner: _mask(str(inner), content) for inner, content in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_mask("", content) for content in value]
     if isinstance(value, int | float):
         return value
-    return mask_text(value if isinstance(value, str) else str(value))
+    return mask_text(str(value))
+
+
+@lru_cache(1_000)
+def _is_secret(key: str) -> bool:
+    return bool(_SECRET_KEY.search(key)) and not _NAME_OF_A_SECRET.search(key)
 
 
 class _LibraryHandler(logging.StreamHandler[TextIO]):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 10
 # a process that is paused inside a transaction would keep its locks as long as the machine runs
-_SESSION = (
+SESSION = (
     b"SELECT set_config('TimeZone', 'UTC', false), set_config('lock_timeout', '60s', false), "
     b"set_config('idle_in_transaction_session_timeout', '5min', false)"
 )
@@ -46,7 +46,7 @@ _DISK_FULL = "53100"
 def connect(database_url: str, *, application_name: str) -> Connection:
     """A connection of one's own, in UTC; the caller closes it."""
     parameters = _parameters(database_url, application_name)
-    with _failures(parameters):
+    with failures(parameters):
         connection = psycopg.connect(**parameters)
         _configure(connection)
         return connection
@@ -106,16 +106,16 @@ def own(pool: Pool) -> Iterator[Connection]:
 
     The server commits its every statement itself.
     """
-    parameters: dict[str, Any] = dict(pool.kwargs) if isinstance(pool.kwargs, Mapping) else {}
-    with _failures(parameters), psycopg.connect(**parameters, autocommit=True) as connection:
-        connection.execute(_SESSION)
+    parameters = parameters_of(pool)
+    with failures(parameters), psycopg.connect(**parameters, autocommit=True) as connection:
+        connection.execute(SESSION)
         yield connection
 
 
 @contextmanager
 def _lent(pool: Pool) -> Iterator[Connection]:
-    parameters: dict[str, Any] = dict(pool.kwargs) if isinstance(pool.kwargs, Mapping) else {}
-    with _failures(parameters):
+    parameters = parameters_of(pool)
+    with failures(parameters):
         try:
             connection = pool.getconn()
         except PoolTimeout:
@@ -131,6 +131,11 @@ def _lent(pool: Pool) -> Iterator[Connection]:
             yield connection
         finally:
             pool.putconn(connection)
+
+
+def parameters_of(pool: Pool) -> dict[str, Any]:
+    """What its connections are made with."""
+    return dict(pool.kwargs) if isinstance(pool.kwargs, Mapping) else {}
 
 
 def is_lost(error: Exception) -> bool:
@@ -232,12 +237,12 @@ def _parameters(database_url: str, application_name: str) -> dict[str, Any]:
 
 
 def _configure(connection: Connection) -> None:
-    connection.execute(_SESSION)
+    connection.execute(SESSION)
     connection.commit()
 
 
 @contextmanager
-def _failures(parameters: Mapping[str, Any]) -> Iterator[None]:
+def failures(parameters: Mapping[str, Any]) -> Iterator[None]:
     """Turn failures that are not the query's into one sentence, which hides the password."""
     try:
         yield

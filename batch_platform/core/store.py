@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from batch_platform.core import postgres
+from batch_platform.core.async_reads import AsyncReads
 from batch_platform.core.sql import Statements
 
 if TYPE_CHECKING:
@@ -50,12 +51,17 @@ S = TypeVar("S", bound=BaseSession)
 
 
 class BaseStore(Generic[S]):
-    """Opens transactions on the tables of one schema."""
+    """Opens transactions on the tables of one schema; who has coroutines read from it closes it."""
 
     _session: type[S]
 
     def __init__(self, pool: postgres.Pool) -> None:
         self._pool = pool
+        self._reads = AsyncReads(pool)
+
+    def close(self) -> None:
+        """Close the connection on which coroutines read; the pool is its owner's."""
+        self._reads.close()
 
     @contextmanager
     def transaction(self) -> Iterator[S]:
@@ -75,3 +81,7 @@ class BaseStore(Generic[S]):
         with postgres.transaction(self._pool) as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield self._session(connection)
+
+    async def _rows(self, name: str, /, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of one statement that reads, as it were a transaction of its own."""
+        return await self._reads.rows(self._session._sql[name], parameters)

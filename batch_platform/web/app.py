@@ -40,6 +40,7 @@ from batch_platform.web.access.guests import GuestBook, Guests
 from batch_platform.web.access.model import PERMISSIONS, Grants, check_permission
 from batch_platform.web.access.oidc.provider import Provider
 from batch_platform.web.access.oidc.sessions import Confirmations, OidcSessions
+from batch_platform.web.access.prepared import PreparedMiddleware
 from batch_platform.web.access.sessions import Sessions
 from batch_platform.web.api import problems
 from batch_platform.web.api.bodies import BodyLimitMiddleware
@@ -165,6 +166,7 @@ def build_app(
             Middleware(GuardMiddleware, context, tuple(mounts), opened, linked),
             Middleware(MediaMiddleware),
             Middleware(IdempotencyMiddleware, context, opened),
+            Middleware(PreparedMiddleware),
         ],
     )
     app.state.web, app.state.console = context, console

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,9 +17,12 @@ from batch_platform.core.logs import bound
 from batch_platform.web.api.problems import plain, problem_of, respond
 from batch_platform.web.api.refusals import Refusal
 from batch_platform.web.context import Limits, WebContext
+from batch_platform.web.headers import add, add_missing, header, pair
 
 REQUEST_ID: Final = "X-Request-ID"
 FORWARDED_FOR: Final = "X-Forwarded-For"
+_REQUEST_ID: Final = REQUEST_ID.lower().encode()
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _WITH_PORT: Final = re.compile(r"\[(?P<v6>[^]]*)\](:\d+)?|(?P<v4>[\d.]+):\d+")
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
@@ -92,16 +95,16 @@ class CorrelationMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(REQUEST_ID, "")
-        plain_id = re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given)
-        correlation_id = scope["correlation_id"] = given if plain_id else self._context.random(16).hex()
+        given = header(scope, _REQUEST_ID)
+        plain_id = given if given is not None and _PLAIN.fullmatch(given) else None
+        correlation_id = scope["correlation_id"] = plain_id or self._context.random(16).hex()
         status, started = 0, time.perf_counter()
 
         async def tagged(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = correlation_id
+                add(message, ((_REQUEST_ID, correlation_id.encode()),))
             await send(message)
 
         with bound(correlation_id=correlation_id):
@@ -127,14 +130,12 @@ class HeadersMiddleware:
     def __init__(self, app: ASGIApp, context: WebContext) -> None:
         self._app = app
         secure = {"Strict-Transport-Security": f"max-age={_YEAR}"} if context.secure_cookies else {}
-        self._headers = _HEADERS | secure
+        self._headers = [pair(name, value) for name, value in (_HEADERS | secure).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                add_missing(message, self._headers)
             await send(message)
 
         await self._app(scope, receive, guarded)

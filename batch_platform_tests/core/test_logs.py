@@ -97,3 +97,22 @@ def test_configuring_again_replaces(stream: io.StringIO) -> None:
     logging.getLogger("some.library").warning("once")
     logging.getLogger("some.library").info("too quiet")
     assert len(stream.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"ftp://me:{SECRET}@host",
+        f"PassWord = {SECRET}",
+        f"passwd='{SECRET}'",
+        f"x-amz-security-token={SECRET}",
+        f"BASIC {SECRET}",
+        f"bearer {SECRET}",
+        "key AKIAGEHEIM4711ABCDEF",
+        "key ASIAGEHEIM4711ABCDEF",
+    ],
+)
+def test_no_kind_of_credential_is_passed_over(text: str) -> None:
+    masked = logs.mask_text(f"it said {text} then")
+    assert logs.MASK in masked
+    assert "geheim" not in masked.lower()

@@ -56,6 +56,7 @@ def client(app: FastAPI, origin: str, context: FinopsContext) -> Iterator[httpx.
     app.state.finops = FinopsState.of(context)
     with caller(origin, Role.ADMINISTRATOR) as client:
         yield client
+    context.store.close()
 
 
 @pytest.fixture

@@ -1,21 +1,21 @@
 """Published costs for many readers: kept in memory under what they were computed from.
 
-A read is one indexed query for the month's stamp, shared with whoever asks at the same time. What stands under an old
-stamp is never asked for again and leaves as the least recently used.
+A read is one indexed query for the month's stamp, shared with coroutines that ask at the same time. What stands under
+an old stamp is never asked for again and leaves as the least recently used.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from datetime import date
 from typing import Final, Generic, TypeVar
 
 import polars as pl
 
+from batch_platform.core.batched import Batched
 from batch_platform.core.failures import NotFound
 from batch_platform.finops.model import Stamp
 from batch_platform.finops.store import FinopsStore, Session
@@ -77,49 +77,6 @@ class Kept(Generic[Value]):
                     self._weight -= self._values.pop(oldest)[1]
 
 
-Place = tuple[str, date]
-"""A project's billing month."""
-
-
-class Stamps:
-    """The present stamps of months, for coroutines: who asks while a query runs shares the next one.
-
-    So every answer is at least as new as its question, and many readers cost few queries.
-    """
-
-    def __init__(self, ask: Callable[[Sequence[Place]], Mapping[Place, Stamp]]) -> None:
-        self._ask = ask
-        self._waiting: dict[Place, asyncio.Future[Stamp | None]] = {}
-        self._asking: asyncio.Task[None] | None = None
-
-    async def get(self, place: Place) -> Stamp | None:
-        """None for a month that is not published."""
-        answer = self._waiting.get(place)
-        if answer is None:
-            answer = self._waiting[place] = asyncio.get_running_loop().create_future()
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._drain())
-        # one reader that leaves must not take the others' answer along
-        return await asyncio.shield(answer)
-
-    async def _drain(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, {}
-            try:
-                stamps = await asyncio.to_thread(self._ask, list(batch))
-            except BaseException as error:
-                for answer in batch.values():
-                    if isinstance(error, Exception):
-                        answer.set_exception(error)
-                    else:
-                        answer.cancel()
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            for place, answer in batch.items():
-                answer.set_result(stamps.get(place))
-
-
 class CostReader:
     """One per process, shared by its threads."""
 
@@ -129,7 +86,7 @@ class CostReader:
         self._store = store
         self._frames: Kept[tuple[Stamp, pl.DataFrame]] = Kept(frame_bytes, lambda kept: int(kept[1].estimated_size()))
         self._pages: Kept[tuple[tuple[Stamp, ...], bytes]] = Kept(answer_bytes, lambda kept: len(kept[1]))
-        self._stamps = Stamps(self._ask)
+        self._stamps = Batched(store.stamps)
 
     def stamp(self, project_id: str, month: date) -> Stamp:
         """What the month's costs are computed from now. Raises `NotFound`."""
@@ -138,12 +95,14 @@ class CostReader:
 
     def stamps(self, project_id: str, months: Sequence[date]) -> list[Stamp]:
         """What the published ones of these months are computed from now."""
-        return list(self._ask([(project_id, month) for month in months]).values())
+        with self._store.transaction() as session:
+            return session.stamps([(project_id, month) for month in months])
 
     async def stamps_soon(self, project_id: str, months: Sequence[date]) -> list[Stamp]:
-        """As `stamps`, in one query with other readers'."""
-        stamps = await asyncio.gather(*(self._stamps.get((project_id, month)) for month in months))
-        return [stamp for stamp in stamps if stamp is not None]
+        """As `stamps`, in one query with other coroutines'."""
+        places = [(project_id, month) for month in months]
+        stamps = await self._stamps.get(places)
+        return [stamps[place] for place in places if place in stamps]
 
     def costs(self, stamp: Stamp) -> tuple[Stamp, pl.DataFrame]:
         """The month's cost summary, with the stamp it has; a newer one when the month was replaced meanwhile."""
@@ -155,19 +114,13 @@ class CostReader:
 
         return self._frames.get(stamp, read)
 
-    def kept_page(self, stamps: Sequence[Stamp], query: Hashable) -> tuple[tuple[Stamp, ...], bytes] | None:
+    def kept_page(self, name: str) -> tuple[tuple[Stamp, ...], bytes] | None:
         """What `page` would give without any work; None when it has to be made."""
-        return self._pages.peek((tuple(stamps), query))
+        return self._pages.peek(name)
 
-    def page(
-        self, stamps: Sequence[Stamp], query: Hashable, make: Callable[[], tuple[tuple[Stamp, ...], bytes]]
-    ) -> tuple[tuple[Stamp, ...], bytes]:
-        """An answer about some months, kept under their stamps and the query, with the stamps it was made from."""
-        return self._pages.get((tuple(stamps), query), make)
-
-    def _ask(self, places: Sequence[Place]) -> Mapping[Place, Stamp]:
-        with self._store.transaction() as session:
-            return {(stamp.project_id, stamp.month): stamp for stamp in session.stamps(places)}
+    def page(self, name: str, make: Callable[[], tuple[tuple[Stamp, ...], bytes]]) -> tuple[tuple[Stamp, ...], bytes]:
+        """An answer, kept under a name that tells apart months as they are and questions, with its stamps."""
+        return self._pages.get(name, make)
 
 
 def _stamp(session: Session, project_id: str, month: date) -> Stamp:

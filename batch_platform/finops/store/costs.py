@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Final
@@ -39,6 +39,10 @@ RESTATEMENT_SCHEMA: Final[dict[str, pl.DataType]] = {
     "detected_at": pl.Datetime("us", "UTC"),
     "reason": pl.String(),
 }
+
+
+Place = tuple[str, date]
+"""A project's billing month."""
 
 
 class Costs(FinopsStatements):
@@ -128,13 +132,9 @@ class Costs(FinopsStatements):
         months = self.months(project_id, month)
         return months[0] if months else None
 
-    def stamps(self, places: Sequence[tuple[str, date]]) -> list[Stamp]:
+    def stamps(self, places: Collection[Place]) -> list[Stamp]:
         """What the costs of these project-months were computed from; those that are published."""
-        projects, months = [project_id for project_id, _ in places], [month for _, month in places]
-        return [
-            Stamp(row["project_id"], row["billing_month"], MonthState(row["state"]), row["version"], row["revision"])
-            for row in self._rows("costs_stamps", project_ids=projects, months=months)
-        ]
+        return [stamp_of(row) for row in self._rows("costs_stamps", **columns_of(places))]
 
     def totals(self, project_id: str) -> list[dict[str, Any]]:
         """Every measure's sum by month and currency."""
@@ -216,3 +216,12 @@ def month_of(row: dict[str, Any]) -> PublishedMonth:
         of_former_place=row.get("of_former_place", True),
         of_former_connection=row.get("of_former_connection", True),
     )
+
+
+def columns_of(places: Collection[Place]) -> dict[str, list[Any]]:
+    """As the statement `costs_stamps` takes them."""
+    return {"project_ids": [project_id for project_id, _ in places], "months": [month for _, month in places]}
+
+
+def stamp_of(row: Mapping[str, Any]) -> Stamp:
+    return Stamp(row["project_id"], row["billing_month"], MonthState(row["state"]), row["version"], row["revision"])

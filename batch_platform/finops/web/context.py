@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from fastapi import Depends, Path, Request, Response
 from pydantic import JsonValue
 from pydantic.alias_generators import to_camel
+from starlette.requests import HTTPConnection
 
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops.opening import context_on
@@ -49,10 +50,17 @@ class FinopsState:
 
 def open_state(app: AppContext) -> FinopsState:
     """The use cases' context on the connections of the web."""
-    return FinopsState.of(context_on(app.web.pool, app.settings))
+    state = FinopsState.of(context_on(app.web.pool, app.settings))
+    app.opened.callback(state.context.store.close)
+    return state
 
 
 State = Annotated[FinopsState, state_of("finops")]
+
+
+def state_at(connection: HTTPConnection) -> FinopsState:
+    """For answers that are prepared."""
+    return cast(FinopsState, connection.app.state.finops)
 
 
 async def _context(state: State) -> FinopsContext:

@@ -7,19 +7,23 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, BinaryIO, Final, Literal
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
+from starlette.requests import HTTPConnection
 
 from batch_platform.core import cursors
 from batch_platform.core.failures import InvalidInput
 from batch_platform.finops import focus, report, service
 from batch_platform.finops.model import Stamp
 from batch_platform.finops.service import CostQuery, CostRows
-from batch_platform.finops.web.context import FinopsState
+from batch_platform.finops.web.context import FinopsState, state_at
 from batch_platform.finops.web.cost_schemas import CostRowsAnswer, CostsAnswer
+from batch_platform.web.access.prepared import Answer
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import StrictModel
@@ -52,10 +56,36 @@ class Part:
     plain: bool = False
 
 
-async def answer(state: FinopsState, query: CostQuery, part: Part, headers: Mapping[str, str]) -> Response:
+class Question:
+    """A query, of which `part` is answered in which form; the headers of its answers are worked out once a state."""
+
+    def __init__(
+        self,
+        query: CostQuery,
+        part: Hashable,
+        *,
+        media: str = MEDIA["json"],
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.query = query
+        self.media = media
+        self._named = query, part
+        self._more = more
+        self._of: Sequence[Stamp] = ()
+        self._headers: dict[str, str] = {}
+
+    def headers(self, stamps: Sequence[Stamp]) -> Mapping[str, str]:
+        """Those of the answer of these months as they are."""
+        if self._of != stamps:
+            self._headers = {**_headers(stamps, self._named), **self._more}
+            self._of = stamps
+        return self._headers
+
+
+def ask(query: CostQuery, part: Part) -> Answer:
     """The answer, or 304 when the caller has it. Raises as `service.cost_rows` does."""
 
-    def make(stamps: Sequence[Stamp]) -> Made:
+    def make(state: FinopsState, stamps: Sequence[Stamp]) -> Made:
         if part.plain:
             return _month(state, query, part, stamps[0])
         first = row_of(part.cursor, stamps, query)
@@ -67,56 +97,52 @@ async def answer(state: FinopsState, query: CostQuery, part: Part, headers: Mapp
     more = {"X-Measure": query.measure}
     if part.export != "json":
         more["Content-Disposition"] = f'attachment; filename="{_file_name(query, part)}"'
-    return await kept(
-        state, query, part, headers, make, media=MEDIA[part.export], more=more, heavy=not query.in_summary
-    )
+    question = Question(query, part, media=MEDIA[part.export], more=more)
+    return partial(kept, question, make, heavy=not query.in_summary)
 
 
 async def kept(
-    state: FinopsState,
-    query: CostQuery,
-    part: Hashable,
-    headers: Mapping[str, str],
-    make: Callable[[Sequence[Stamp]], Made],
+    question: Question,
+    make: Callable[[FinopsState, Sequence[Stamp]], Made],
+    connection: HTTPConnection,
     *,
-    media: str = MEDIA["json"],
-    more: Mapping[str, str] | None = None,
     heavy: bool = True,
 ) -> Response:
     """What `make` gives for the months as they are now, made once and kept; or 304 when the caller has it.
 
-    `part` tells apart what is asked of the same query; what is `heavy` works on line items. Raises `NotFound` when
-    none of the months is published.
+    What is `heavy` works on line items. Raises `NotFound` when none of the months is published.
     """
+    state, query = state_at(connection), question.query
     stamps: Sequence[Stamp] = await state.costs.stamps_soon(query.project_id, query.months)
     if not stamps:  # for saying what is not found
         stamps = await asyncio.to_thread(service.published_stamps, state.context, state.costs, query)
-    question = (query, part)
-    if names_etag(headers.get("if-none-match", ""), _etag(stamps, question)):
-        return Response(status_code=304, headers=_headers(stamps, question, more))
-    made = state.costs.kept_page(stamps, question)
+    headers = question.headers(stamps)
+    etag = headers["ETag"]
+    if names_etag(connection.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
+    made = state.costs.kept_page(etag)
     if made is None:
         async with state.heavy if heavy else nullcontext():
-            made = await asyncio.to_thread(state.costs.page, stamps, question, lambda: make(stamps))
-    stamps, content = made
-    return Response(content, media_type=media, headers=_headers(stamps, question, more))
+            made = await asyncio.to_thread(state.costs.page, etag, lambda: make(state, stamps))
+    made_of, content = made
+    return Response(content, media_type=question.media, headers=question.headers(made_of))
 
 
-async def focus_answer(
-    state: FinopsState, query: CostQuery, kind: focus.Kind, headers: Mapping[str, str]
-) -> Response:
+async def focus_answer(query: CostQuery, kind: focus.Kind, connection: HTTPConnection) -> Response:
     """The file of FOCUS, or 304 when the caller has it. Raises as `service.focus_file` does."""
+    state = state_at(connection)
     query = replace(query, measure="billed", groups=())
     question = ("focus", query, kind)
     more = {"X-Measure": _FOCUS_MEASURES}
     stamps: Sequence[Stamp] = await state.costs.stamps_soon(query.project_id, query.months)
-    if stamps and names_etag(headers.get("if-none-match", ""), _etag(stamps, question)):
-        return Response(status_code=304, headers=_headers(stamps, question, more))
+    if stamps and names_etag(connection.headers.get("if-none-match", ""), _etag(stamps, question)):
+        return Response(status_code=304, headers=_headers(stamps, question) | more)
     async with state.heavy:
         made = await asyncio.to_thread(service.focus_file, state.context, state.costs, query, kind)
     name = f"{query.project_id}-{query.start}-{query.end}-focus.{kind}"
     more |= {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(made.size)}
-    return StreamingResponse(_read(made.file), media_type=MEDIA[kind], headers=_headers(made.stamps, question, more))
+    headers = _headers(made.stamps, question) | more
+    return StreamingResponse(_read(made.file), media_type=MEDIA[kind], headers=headers)
 
 
 def body(content: StrictModel) -> bytes:
@@ -209,13 +235,12 @@ def _changed() -> InvalidInput:
     )
 
 
-def _headers(stamps: Sequence[Stamp], question: object, more: Mapping[str, str] | None) -> dict[str, str]:
+def _headers(stamps: Sequence[Stamp], question: object) -> dict[str, str]:
     return {
         "ETag": _etag(stamps, question),
         "Cache-Control": "private, no-cache",
         "X-Month-State": ", ".join(stamp.state for stamp in stamps),
         "X-Manifest-Version": ", ".join(stamp.version for stamp in stamps),
-        **(more or {}),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -13,8 +14,8 @@ from batch_platform.finops import service
 from batch_platform.finops.model import Stamp
 from batch_platform.finops.months import month_start
 from batch_platform.finops.web import cost_answers
-from batch_platform.finops.web.context import READ, ProjectId, State
-from batch_platform.finops.web.cost_answers import Made, Part, answers
+from batch_platform.finops.web.context import READ, FinopsState, ProjectId, State
+from batch_platform.finops.web.cost_answers import Made, Part, Question, answers
 from batch_platform.finops.web.cost_schemas import (
     CommitmentsAnswer,
     CostKeysAnswer,
@@ -23,6 +24,7 @@ from batch_platform.finops.web.cost_schemas import (
     SplitAnswer,
 )
 from batch_platform.finops.web.schemas import Measure
+from batch_platform.web.access.prepared import prepared
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import IsoDate, Month, QueryInt, Text
@@ -68,7 +70,6 @@ Cursor = Annotated[Text | None, Query(description="`nextCursor` of the page befo
 async def show_costs(
     days: OfDays,
     request: Request,
-    state: State,
     measure: Annotated[Measure, Query(description="Which amount.")] = "unblended",
     group_by: Annotated[
         Text,
@@ -107,10 +108,10 @@ async def show_costs(
             field = "limit" if cursor is None else "cursor"
             raise InvalidInput("focus-without-pages", "focus has no pages", field=field)
         kind: Literal["csv", "parquet"] = "csv" if export == "focus" else "parquet"
-        return await cost_answers.focus_answer(state, query, kind, request.headers)
+        return await prepared(request, partial(cost_answers.focus_answer, query, kind))
     whole = days.month is not None and days.start is None and days.end is None
     plain = whole and query.in_summary and not filters and limit is None and cursor is None
-    return await cost_answers.answer(state, query, Part(export, limit, cursor, plain), request.headers)
+    return await prepared(request, cost_answers.ask(query, Part(export, limit, cursor, plain)))
 
 
 @router.get("/{projectId:name}/costs/keys", dependencies=READ, responses=documented(404, 409, 503))
@@ -131,7 +132,6 @@ def list_cost_keys(days: OfDays, state: State) -> Envelope[CostKeysAnswer]:
 async def show_split_costs(
     days: OfDays,
     request: Request,
-    state: State,
     group_by: Annotated[
         Text,
         Query(
@@ -146,13 +146,14 @@ async def show_split_costs(
     """What pods of EKS and tasks of ECS took of their machines: copies of costs, in no total, beside those totals."""
     query = days.query(group_by=service.listed(group_by), filters=filters or ())
 
-    def make(stamps: Sequence[Stamp]) -> Made:
+    def make(state: FinopsState, stamps: Sequence[Stamp]) -> Made:
         first = cost_answers.row_of(cursor, stamps, query)
         costs = service.split_costs(state.context, state.costs, query, first=first, limit=limit)
         following = cost_answers.cursor_to(costs.next_row, costs.stamps, query)
         return costs.stamps, cost_answers.body(SplitAnswer.of(costs, next_cursor=following))
 
-    return await cost_answers.kept(state, query, ("split", limit, cursor), request.headers, make)
+    question = Question(query, ("split", limit, cursor))
+    return await prepared(request, partial(cost_answers.kept, question, make))
 
 
 @router.get(
@@ -164,15 +165,14 @@ async def show_split_costs(
 async def show_commitments(
     project_id: ProjectId,
     request: Request,
-    state: State,
     month: Annotated[Month, Query(description="Billing month.")],
 ) -> Response:
     """Savings Plans and reservations of a month: used, unused, utilisation, savings; coverage by service."""
     at = month_start(month)
 
-    def make(_: Sequence[Stamp]) -> Made:
+    def make(state: FinopsState, _: Sequence[Stamp]) -> Made:
         commitments = service.month_commitments(state.context, state.costs, project_id, at)
         return (commitments.stamp,), cost_answers.body(CommitmentsAnswer.of(commitments))
 
     query = service.cost_query(project_id, month=at)
-    return await cost_answers.kept(state, query, ("commitments",), request.headers, make)
+    return await prepared(request, partial(cost_answers.kept, Question(query, ("commitments",)), make))

@@ -6,7 +6,7 @@ import binascii
 import json
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 import structlog
@@ -51,7 +51,7 @@ class Bearers:
             return await run_in_threadpool(self.guests.read, self.context, token)
         try:
             # which key is asked is the token's choice, what that key may verify is not
-            algorithm = _algorithm(token)
+            algorithm = _algorithm(token.partition(".")[0])
             if algorithm == ALGORITHM:
                 return await self._own(connection, token)
             if algorithm in ALGORITHMS and self.provider is not None:
@@ -86,11 +86,12 @@ class Bearers:
         return principal
 
 
-def _algorithm(token: str) -> str | None:
-    """What the token says it is signed by."""
+@lru_cache(100)
+def _algorithm(head: str) -> str | None:
+    """What a token of this head says it is signed by."""
     try:
-        head = token.partition(".")[0].encode("ascii")
-        header = json.loads(urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
+        encoded = head.encode("ascii")
+        header = json.loads(urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4)))
     except (UnicodeError, binascii.Error, ValueError, RecursionError):
         return None
     algorithm = header.get("alg") if isinstance(header, dict) else None

@@ -30,9 +30,13 @@ class Requirement:
     also: str = field(default="", kw_only=True)
 
     async def __call__(self, connection: HTTPConnection) -> None:
+        self.check(connection)
+        _refuse_unknown_parameters(connection)
+
+    def check(self, connection: HTTPConnection) -> None:
+        """Raises 401 or 403 for whoever may not call the route."""
         if self.permission is not None:
             self.admit(connection, self.permission)
-        _refuse_unknown_parameters(connection)
 
     def admit(self, connection: HTTPConnection, permission: str) -> None:
         """Raises 401 or 403 for whoever may not."""

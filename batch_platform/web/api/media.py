@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from batch_platform.web.api.refusals import Refusal
+from batch_platform.web.headers import header
 
 ANSWERS: Final = (
     "application/json",
@@ -26,10 +26,9 @@ class MediaMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/api/"):
-            headers = Headers(scope=scope)
-            if _has_body(headers) and not _is_json(headers.get("content-type", "")):
+            if _has_body(scope) and not _is_json(header(scope, b"content-type") or ""):
                 raise Refusal(415, "unsupported-media-type", "the API reads application/json")
-            if not acceptable(headers.get("accept", "")):
+            if not acceptable(header(scope, b"accept") or ""):
                 raise Refusal(406, "not-acceptable", "the API answers with {types}", types=ANSWERS)
         await self._app(scope, receive, send)
 
@@ -47,8 +46,8 @@ def _matches(media_range: str) -> bool:
     return kind == "*/*" or any(kind == answer or kind == f"{answer.split('/')[0]}/*" for answer in ANSWERS)
 
 
-def _has_body(headers: Headers) -> bool:
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+def _has_body(scope: Scope) -> bool:
+    return header(scope, b"transfer-encoding") is not None or (header(scope, b"content-length") or "0") != "0"
 
 
 def _is_json(content_type: str) -> bool:
