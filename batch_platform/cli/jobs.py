@@ -16,7 +16,7 @@ from batch_platform.core.caller import system_user
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import chosen, print_fields, print_json, print_rows, showing, shown
-from batch_platform.kit.options import DryRun, Json, whole
+from batch_platform.kit.options import Json, whole
 from batch_platform.operations import platform
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ jobs_app.add_typer(triggers_app, name="triggers")
 jobs_app.add_typer(pauses_app, name="pauses")
 
 JobName = Annotated[str, typer.Argument(metavar="NAME", help="The job's name or id; see `jobs list`.")]
-LetterId = Annotated[str, typer.Argument(metavar="ID", help="The dead letter; see `jobs dead-letters list`.")]
 Limit = Annotated[int, typer.Option(parser=whole(1, 500), metavar="N", help="Rows at most.")]
 
 
@@ -183,72 +182,6 @@ def list_letters(
     print_answer([_letter_row(letter) for letter in letters], answers, as_json=as_json, empty="no dead letter")
 
 
-@letters_app.command("retry")
-@writes("dead-letter.retry")
-def retry_letter(letter_id: LetterId, dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Run a dead letter again, in this process; it is resolved when that run succeeds."""
-    from batch_platform.operations import actions, service
-    from batch_platform.operations.web.schemas import DeadLetterAnswer, written
-
-    with operations_opened(runs=not dry_run) as operations:
-        before = after = service.dead_letter(operations, letter_id)
-        if not dry_run:
-            with showing(f"running {before.job} again"):
-                actions.retry(operations, log_here(operations), letter_id, version=before.version)
-            service.sync(operations)
-            after = service.dead_letter(operations, letter_id)
-    print_answer([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
-    if not dry_run and after.state != "resolved":
-        cause = after.cause or f"dead letter {letter_id} is {after.state}"
-        raise PermanentFailure("run-failed", "{reason}", reason=cause)
-
-
-@letters_app.command("discard")
-@writes("dead-letter.discard")
-def discard_letter(
-    letter_id: LetterId,
-    reason: Annotated[str, typer.Option(help="Why it need not be run again.")],
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Close a dead letter without running it again."""
-    from batch_platform.operations import actions, service
-    from batch_platform.operations.web.schemas import DeadLetterAnswer, written
-
-    with operations_opened() as operations:
-        before = after = service.dead_letter(operations, letter_id)
-        if not dry_run:
-            log = log_here(operations)
-            after = actions.discard(operations, log, letter_id, version=before.version, reason=reason)
-    print_answer([_letter_row(after)], written(DeadLetterAnswer.of(after)), as_json=as_json, empty="")
-
-
-@jobs_app.command("incidents")
-def incidents(
-    all_states: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
-    limit: Limit = 50,
-    as_json: Json = False,
-) -> None:
-    """Show what the alert rules found."""
-    from batch_platform.operations import service
-    from batch_platform.operations.web.schemas import IncidentAnswer, written
-
-    with operations_opened() as operations:
-        listed, _ = service.incidents(operations, open_only=not all_states, limit=limit)
-    rows = [
-        {
-            "since": incident.opened_at,
-            "severity": incident.severity.value,
-            "job": incident.job or incident.subject,
-            "what": incident.summary,
-            "resolved": incident.resolved_at,
-        }
-        for incident in listed
-    ]
-    answers = [written(IncidentAnswer.of(incident)) for incident in listed]
-    print_answer(rows, answers, as_json=as_json, empty="nothing is wrong")
-
-
 @jobs_app.command("health")
 def show_health(as_json: Json = False) -> None:
     """Show every part of the platform with its last sign of life."""
@@ -356,3 +289,11 @@ def print_answer(rows: Sequence[Mapping[str, Any]], answer: object, *, as_json: 
         print_json(answer)
     else:
         print_rows(rows, empty=empty)
+
+
+def print_facts(answer: Mapping[str, Any], *, as_json: bool) -> None:
+    """One thing for people, a field a line; the API's answer for programs."""
+    if as_json:
+        print_json(answer)
+    else:
+        print_fields(answer)

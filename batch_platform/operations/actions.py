@@ -26,12 +26,12 @@ from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster.launch import RunResult
 from batch_platform.operations.model import DeadLetter, JobParameters, Run, RunStatus, Sensor
 from batch_platform.operations.pauses import Pause
+from batch_platform.operations.triage import ACKNOWLEDGE, ASSIGN, COMMENT, DISCARD, RETRY
+from batch_platform.operations.triage_store import INCIDENT, LETTER
 from batch_platform.web.i18n import N_
 
 EXECUTE: Final = "job.execute"
 CANCEL: Final = "run.cancel"
-RETRY: Final = "dead-letter.retry"
-DISCARD: Final = "dead-letter.discard"
 START_SCHEDULE: Final = "dagster-schedule.start"
 STOP_SCHEDULE: Final = "dagster-schedule.stop"
 START_SENSOR: Final = "dagster-sensor.start"
@@ -46,6 +46,12 @@ ACTIONS: Final[Mapping[str, str]] = {
     CANCEL: N_("%(who)s cancels the run %(target)s"),
     RETRY: N_("%(who)s retries the dead letter %(target)s"),
     DISCARD: N_("%(who)s discards the dead letter %(target)s"),
+    ACKNOWLEDGE[LETTER]: N_("%(who)s acknowledges the dead letter %(target)s"),
+    ASSIGN[LETTER]: N_("%(who)s assigns the dead letter %(target)s"),
+    COMMENT[LETTER]: N_("%(who)s comments on the dead letter %(target)s"),
+    ACKNOWLEDGE[INCIDENT]: N_("%(who)s acknowledges the incident %(target)s"),
+    ASSIGN[INCIDENT]: N_("%(who)s assigns the incident %(target)s"),
+    COMMENT[INCIDENT]: N_("%(who)s comments on the incident %(target)s"),
     BACKFILL: N_("%(who)s asks for a backfill: %(target)s"),
     CANCEL_BACKFILL: N_("%(who)s cancels the backfill %(target)s"),
     START_SCHEDULE: N_("%(who)s starts the schedule %(target)s in Dagster"),

@@ -25,7 +25,6 @@ from batch_platform.core.failures import (
     Conflict,
     InvalidInput,
     NotFound,
-    PermanentFailure,
     PlatformError,
     TransientFailure,
 )
@@ -162,10 +161,7 @@ def advance_all(ctx: OperationsContext) -> int:
 def advance(ctx: OperationsContext, backfill_id: str, *, at_most: int = AT_ONCE) -> Backfill:
     """Ask for its next runs, as many as may be at work, or stop what goes on of a canceled one."""
     store = BackfillStore(ctx.pool)
-    if ctx.runner is None:
-        raise PermanentFailure(
-            "no-runner", "this process cannot start or stop runs: ask the web, or use the command line"
-        )
+    ctx.require_runner()
     with store.transaction() as session:
         current = session.backfill(backfill_id)
         runs = session.runs(backfill_id) if current.canceled_at else []

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from batch_platform.core.failures import PermanentFailure
 from batch_platform.operations.remedies import REMEDIES
 from batch_platform.operations.store import OperationsStore
 
@@ -39,3 +40,11 @@ class OperationsContext:
     @property
     def store(self) -> OperationsStore:
         return OperationsStore(self.pool)
+
+    def require_runner(self) -> Runner:
+        """Raises `PermanentFailure` where there is none."""
+        if self.runner is None:
+            raise PermanentFailure(
+                "no-runner", "this process cannot start or stop runs: ask the web, or use the command line"
+            )
+        return self.runner

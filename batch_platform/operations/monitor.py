@@ -25,7 +25,7 @@ from batch_platform.operations import (
     notify,
     pauses,
     retention,
-    service,
+    retries,
     waiting,
 )
 from batch_platform.operations.alerts import RULES, Rule
@@ -97,7 +97,7 @@ class Monitor:
         return [
             ("register jobs", self._register),
             ("copy runs", lambda: ledger.sync(ctx)),
-            ("ask again", lambda: service.ask_again(ctx)),
+            ("ask again", lambda: retries.ask_again(ctx)),
             ("go on with backfills", lambda: backfills.advance_all(ctx)),
             ("retry forgotten runs", self._retry_forgotten),
             ("judge deadlines", lambda: deadlines.judge(ctx)),

@@ -14,28 +14,20 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-import structlog
 from pydantic import ValidationError
 
 from batch_platform.core import cursors
 from batch_platform.core.failures import (
     Conflict,
     InvalidInput,
-    PermanentFailure,
-    PlatformError,
-    TransientFailure,
 )
 from batch_platform.core.postgres import Connection
 from batch_platform.core.validation import refusal_of
-from batch_platform.operations import ledger
+from batch_platform.operations import ledger, retries
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.ledger import sync
 from batch_platform.operations.model import (
-    DEAD_LETTER_RETRY_TAG,
-    DEAD_LETTER_TAG,
     IDEMPOTENCY_TAG,
-    JOB_TAG,
-    PARAMETERS_TAG,
     DeadLetter,
     DeadLetterState,
     Incident,
@@ -48,12 +40,11 @@ from batch_platform.operations.model import (
     RunDetail,
     RunStatus,
 )
-from batch_platform.operations.runner import Facts, Runner
+from batch_platform.operations.runner import Facts
 
 __all__ = [
     "OperationsContext",
     "Request",
-    "ask_again",
     "cancel",
     "dead_letter",
     "dead_letters",
@@ -62,6 +53,7 @@ __all__ = [
     "gaps",
     "going",
     "history",
+    "incident",
     "incidents",
     "jobs",
     "open_letter",
@@ -80,7 +72,6 @@ GAPS_OF: Final = timedelta(days=35)
 """How far back missing runs are listed."""
 
 _IDS: Final = UUID("6f3c8a52-0f2b-5d0e-9a57-1f6a1b0f7c11")
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -165,7 +156,7 @@ def planned(
 
 def submit(ctx: OperationsContext, request: Request) -> Run:
     """Ask Dagster for it. Raises `Conflict` for a key that was used with other parameters, and as the runner does."""
-    run_id = _runner(ctx).submit(request.launch, requested_by=request.by, run_id=request.run_id)
+    run_id = ctx.require_runner().submit(request.launch, requested_by=request.by, run_id=request.run_id)
     run = _copied(ctx, run_id)
     if run.parameters != request.parameters:
         raise Conflict(
@@ -197,7 +188,7 @@ def run(ctx: OperationsContext, run_id: str) -> RunDetail:
 def cancel(ctx: OperationsContext, run_id: str, *, by: str) -> Run:
     """Stop a run. Raises `NotFound`, and `Conflict` when it has ended."""
     going(ctx, run_id)
-    _runner(ctx).cancel(run_id, requested_by=by)
+    ctx.require_runner().cancel(run_id, requested_by=by)
     return _copied(ctx, run_id)
 
 
@@ -245,20 +236,12 @@ def retry_dead_letter(ctx: OperationsContext, letter_id: str, *, version: int, b
     in between, the monitor asks for the same run. Raises `NotFound`, `Conflict` for an older version or another
     state, and what the runner refuses; a runner that only cannot at present is asked again by the monitor.
     """
-    _runner(ctx)
+    ctx.require_runner()
     with ctx.store.transaction() as session:
         letter = replace(session.dead_letter(letter_id), version=version)
-        run_id = str(uuid5(_IDS, f"dead letter {letter.id} retry {letter.retries + 1}"))
-        session.begin_retry(letter, retry_run_id=run_id, by=by, now=ctx.clock())
+        session.begin_retry(letter, retry_run_id=retries.next_run_id(letter), by=by, now=ctx.clock())
         begun = session.dead_letter(letter_id)
-    try:
-        _ask(ctx, begun)
-    except TransientFailure as error:
-        _log.warning("retry_waits", dead_letter=letter_id, reason=error.message)
-    except PlatformError:
-        with ctx.store.transaction() as session:
-            session.undo_retry(begun, now=ctx.clock())
-        raise
+    retries.ask(ctx, begun)
     return dead_letter(ctx, letter_id)
 
 
@@ -286,49 +269,27 @@ def discard_dead_letter(
         return after
 
 
-def ask_again(ctx: OperationsContext) -> int:
-    """Ask for the runs of retries whose asker was killed or refused for the moment; how many were asked for."""
-    if ctx.runner is None:
-        return 0
-    with ctx.store.transaction() as session:
-        letters = session.unasked_retries(now=ctx.clock())
-    for letter in letters:
-        _ask(ctx, letter)
-    return len(letters)
-
-
 def incidents(
     ctx: OperationsContext,
     *,
     open_only: bool = True,
+    job: str | None = None,
     limit: int = 50,
     offset: int = 0,
     cursor: str | None = None,
 ) -> tuple[list[Incident], str | None]:
-    """Incidents, newest first."""
+    """Incidents, newest first. Raises `NotFound` for an unknown job."""
+    name = ctx.registry.get(job).name if job else None
     after = cursors.decode(cursor, id=int)
     with ctx.store.transaction() as session:
-        rows = session.incidents(open_only=open_only, after=after, limit=limit + 1, offset=offset)
+        rows = session.incidents(open_only=open_only, job=name, after=after, limit=limit + 1, offset=offset)
     return cursors.cut(rows, limit, lambda incident: {"id": incident.id})
 
 
-def _ask(ctx: OperationsContext, letter: DeadLetter) -> None:
-    job, place = letter.job, letter.partition
-    launch = Launch(
-        job=letter.dagster_job,
-        partition=None if letter.partition_end else place,
-        partition_range=(place, letter.partition_end) if place and letter.partition_end else None,
-        config=letter.config,
-        tags={
-            **letter.tags,
-            JOB_TAG: job,
-            PARAMETERS_TAG: json.dumps(letter.parameters, ensure_ascii=False, sort_keys=True),
-            DEAD_LETTER_TAG: letter.id,
-            DEAD_LETTER_RETRY_TAG: str(letter.retries),
-        },
-    )
-    who = letter.changed_by or "monitor"
-    ledger.copy(ctx, _runner(ctx).submit(launch, requested_by=who, run_id=letter.retry_run_id))
+def incident(ctx: OperationsContext, incident_id: int) -> Incident:
+    """Raises `NotFound`."""
+    with ctx.store.transaction() as session:
+        return session.incident(incident_id)
 
 
 def _overviews(ctx: OperationsContext, chosen: list[Job]) -> list[JobOverview]:
@@ -375,11 +336,3 @@ def _copied(ctx: OperationsContext, run_id: str) -> Run:
     ledger.copy(ctx, run_id)
     with ctx.store.transaction() as session:
         return session.run(run_id)
-
-
-def _runner(ctx: OperationsContext) -> Runner:
-    if ctx.runner is None:
-        raise PermanentFailure(
-            "no-runner", "this process cannot start or stop runs: ask the web, or use the command line"
-        )
-    return ctx.runner

@@ -94,8 +94,9 @@ class Session(BaseSession):
         names = ("collect_dead_letters", "resolve_dead_letters", "reopen_lost_retries")
         return sum(self._run(name, now=now) for name in names)
 
-    def unasked_retries(self, *, now: datetime) -> list[DeadLetter]:
-        return [_letter(row) for row in self._rows("unasked_retries", now=now)]
+    def unasked_retries(self, *, now: datetime, limit: int) -> list[DeadLetter]:
+        """Those that wait longest first."""
+        return [letter_of(row) for row in self._rows("unasked_retries", now=now, limit=limit)]
 
     def dead_letters(
         self,
@@ -110,14 +111,14 @@ class Session(BaseSession):
         rows = self._rows(
             "dead_letters", state=state and state.value, job=job, limit=limit, offset=offset, **_place(after)
         )
-        return [_letter(row) for row in rows]
+        return [letter_of(row) for row in rows]
 
     def dead_letter(self, letter_id: str) -> DeadLetter:
         """Raises `NotFound`."""
         rows = self._rows("dead_letter", id=letter_id)
         if not rows:
             raise NotFound("unknown-dead-letter", "no dead letter {letter}", letter=letter_id, field="id")
-        return _letter(rows[0])
+        return letter_of(rows[0])
 
     def begin_retry(self, letter: DeadLetter, *, retry_run_id: str, by: str, now: datetime) -> None:
         """open -> retrying. Raises `Conflict` when it was changed meanwhile."""
@@ -244,13 +245,19 @@ class Session(BaseSession):
 
     # incidents and notifications
 
-    def incidents(self, *, open_only: bool, after: Mapping[str, Any], limit: int, offset: int) -> list[Incident]:
+    def incidents(
+        self, *, open_only: bool, job: str | None, after: Mapping[str, Any], limit: int, offset: int
+    ) -> list[Incident]:
         """Newest first."""
-        rows = self._rows("incidents", open_only=open_only, id=after.get("id"), limit=limit, offset=offset)
-        return [
-            Incident(**with_messages(row, "summary", "resolution") | {"severity": Severity(row["severity"])})
-            for row in rows
-        ]
+        chosen = {"open_only": open_only, "job": job, "id": after.get("id")}
+        return [incident_of(row) for row in self._rows("incidents", **chosen, limit=limit, offset=offset)]
+
+    def incident(self, incident_id: int) -> Incident:
+        """Raises `NotFound`."""
+        rows = self._rows("incident", id=incident_id)
+        if not rows:
+            raise NotFound("unknown-incident", "no incident {incident}", incident=str(incident_id), field="id")
+        return incident_of(rows[0])
 
     def due_notifications(self, *, now: datetime, limit: int) -> list[dict[str, Any]]:
         return self._rows("due_notifications", now=now, limit=limit)
@@ -309,7 +316,7 @@ def _run_of(row: dict[str, Any]) -> Run:
     return Run(**chosen | {"trigger": Trigger(row["trigger"]), "status": RunStatus(row["status"])})
 
 
-def _letter(row: dict[str, Any]) -> DeadLetter:
+def letter_of(row: dict[str, Any]) -> DeadLetter:
     return DeadLetter(**with_messages(row, "cause") | {"state": DeadLetterState(row["state"])})
 
 
@@ -321,6 +328,10 @@ def with_messages(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
         if message is not None:
             texts[name] = from_plain(message)
     return texts
+
+
+def incident_of(row: dict[str, Any]) -> Incident:
+    return Incident(**with_messages(row, "summary", "resolution") | {"severity": Severity(row["severity"])})
 
 
 def _place(after: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from batch_platform_tests.operations.world import OUTCOMES, World, build
 
 TABLES = (
     "jobs, triggers, due_moments, job_runs, dead_letters, incidents, notifications, queues, marks, "
-    "pauses, paused_moments, components"
+    "pauses, paused_moments, components, triage, comments"
 )
 
 

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PermanentFailure, TransientFailure
-from batch_platform.operations import service
+from batch_platform.operations import retries, service
 from batch_platform.operations.dagster.launch import InProcessRunner
 from batch_platform.operations.model import DeadLetter, DeadLetterState, Launch, RunStatus
 from batch_platform_tests.operations.world import OUTCOMES, World, await_stopped, kill
@@ -206,7 +206,7 @@ def test_a_runner_that_refuses(world: World, error: Exception, state: DeadLetter
         service.retry_dead_letter(refused.ctx, letter.id, version=letter.version, by="x")
     assert service.dead_letter(world.ctx, letter.id).state is state
     world.clock.pass_by(seconds=20)
-    assert service.ask_again(world.ctx) == (state is DeadLetterState.RETRYING)
+    assert retries.ask_again(world.ctx) == (state is DeadLetterState.RETRYING)
     world.sync()
     finished = DeadLetterState.RESOLVED if state is DeadLetterState.RETRYING else DeadLetterState.OPEN
     assert service.dead_letter(world.ctx, letter.id).state is finished
@@ -222,7 +222,7 @@ def test_a_retry_killed_half_way_is_neither_lost_nor_doubled(world: World, point
     assert service.dead_letter(world.ctx, letter.id).state is DeadLetterState.RETRYING
     world.clock.pass_by(seconds=20)
     for _ in range(2):
-        service.ask_again(world.ctx)
+        retries.ask_again(world.ctx)
         world.sync()
     runs = world.rows("SELECT status FROM operations.job_runs WHERE dead_letter_id = %s", letter.id)
     assert runs == [("success",)]

@@ -254,7 +254,9 @@ class PausingRunner(InProcessRunner):
 
 
 def main(command: str, *arguments: str) -> None:
-    from batch_platform.operations import monitor, notify, service
+    from batch_platform.core.audit import Log
+    from batch_platform.operations import monitor, notify, service, triage
+    from batch_platform.operations.triage_store import Selection
     from batch_platform.settings import load_settings
 
     settings = load_settings()
@@ -265,6 +267,9 @@ def main(command: str, *arguments: str) -> None:
             ctx = replace(world.ctx, runner=PausingRunner(world.launcher, point))
             letter = service.dead_letter(ctx, letter_id)
             service.retry_dead_letter(ctx, letter_id, version=letter.version, by="process")
+        elif command == "retry several":
+            ctx = replace(world.ctx, runner=PausingRunner(world.launcher, "before"))
+            triage.retry(ctx, Log(ctx.pool, ctx.clock, "process"), Selection(state="open"))
         elif command == "monitor":
             options = monitor.MonitorOptions(notify.destinations(*arguments, None) if arguments else ())
             watch = monitor.Monitor(world.ctx, options)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
-from batch_platform.cli import backfills as _backfills  # noqa: F401 (its commands stand beside those of jobs)
 from batch_platform.cli import jobs as cli
 from batch_platform.cli import pauses as pauses_cli
+from batch_platform.cli import triage as _triage  # noqa: F401 (its commands stand beside those of jobs)
 from batch_platform.cli import triggers
+from batch_platform.core import postgres
 from batch_platform.core.audit import Log
 from batch_platform.core.caller import system_user
 from batch_platform.core.clock import utc_now
@@ -28,21 +30,23 @@ from batch_platform.operations.actions import (
     BEGIN_PAUSE,
     CANCEL,
     CANCEL_BACKFILL,
-    DISCARD,
     END_PAUSE,
     EXECUTE,
-    RETRY,
     STARTS,
     STOPS,
 )
 from batch_platform.operations.model import Launch
-from batch_platform.operations.web import api, backfills, pages, pauses
+from batch_platform.operations.triage import ACKNOWLEDGE, ASSIGN, COMMENT, DISCARD, RETRY
+from batch_platform.operations.triage_store import INCIDENT, LETTER, Kind
+from batch_platform.operations.web import api, backfills, pages, pauses, triage_pages
 from batch_platform.operations.web import triggers as web_triggers
 from batch_platform_tests.operations_web.conftest import GATE, MENDED, Client
 from batch_platform_tests.operations_web.rig import Rig
 from batch_platform_tests.surfaces import Walk, of_commands, of_routers
 
-WEB = of_routers(api.router, pauses.router, pages.router, pauses.pages, web_triggers.pages, backfills.pages)
+WEB = of_routers(
+    api.router, pauses.router, pages.router, pauses.pages, web_triggers.pages, backfills.pages, triage_pages.pages
+)
 COMMANDS = of_commands("jobs")
 SURFACES = WEB | COMMANDS
 INTENTS = {EXECUTE, CANCEL, RETRY, *STARTS, *STOPS}
@@ -158,7 +162,58 @@ def test_every_action_of_the_web(rig: Rig, client: Client) -> None:
         [row] = post(f"{place}/pauses/{row.target}/end", END_PAUSE, target=row.target, **{body: {"reason": REASON}})
         nothing(f"{place}/pauses/{row.target}/end", 409, **{body: {"reason": REASON}})
     service.sync(rig.operations)  # no run is left behind that seems to run
-    assert walk.walked == WEB
+    bulk = Walk(rig.operations.pool, WEB)  # what is done to several is written down with the change, intents or not
+    several(rig, bulk, operator, client("viewer"))
+    assert walk.walked | bulk.walked == WEB
+
+
+def several(rig: Rig, walk: Walk, operator: httpx.Client, stranger: httpx.Client) -> None:
+    """Every action on several dead letters and incidents, by API and form; the second time it is nothing."""
+    rig.add_user("hanako", "operator")
+    for place in ("/api/admin/batch", "/console"):
+        body, status = ("json", 200) if place.startswith("/api") else ("data", 303)
+
+        def given(ids: Sequence[str | int], more: Mapping[str, str], body: str = body) -> dict[str, Any]:
+            return {body: {"ids" if body == "json" else "id": list(ids), **more}}
+
+        def act(
+            path: str, what: str, ids: Sequence[str | int], place: str = place, status: int = status, **more: str
+        ) -> None:
+            walk.leaves_none(operator, "POST", f"{place}/{path}", 422 if status == 200 else 303, **given([], more))
+            body = given(ids, more)
+            [row] = walk.send(
+                operator, "POST", f"{place}/{path}", what, by="token:operator", stranger=stranger, **body
+            )
+            assert row.before.keys() == set(map(str, ids))
+            walk.leaves_none(
+                operator, "POST", f"{place}/{path}", 202 if what == RETRY and status == 200 else status, **body
+            )
+
+        letters = [rig.letter(), rig.letter()]
+        there: dict[Kind, tuple[str, list[Any]]] = {
+            LETTER: ("dead-letters", letters),
+            INCIDENT: ("incidents", [incident(rig), incident(rig)]),
+        }
+        for kind, (path, ids) in there.items():
+            act(f"{path}/acknowledge", ACKNOWLEDGE[kind], ids)
+            act(f"{path}/assign", ASSIGN[kind], ids, assignee="hanako")
+            act(f"{path}/comment", COMMENT[kind], ids, comment=REASON)
+        act("dead-letters/discard", DISCARD, letters[:1], reason=REASON)
+        MENDED.set()
+        act("dead-letters/retry", RETRY, letters[1:])
+        rig.runner.settle()
+        MENDED.clear()
+
+
+def incident(rig: Rig) -> int:
+    """The id of a new open incident."""
+    rule = "INSERT INTO operations.incidents (rule, subject, severity, summary, opened_at) VALUES"
+    with postgres.transaction(rig.operations.pool) as connection:
+        row = connection.execute(
+            f"{rule} ('by-hand', gen_random_uuid()::text, 'warning', 'it is odd', now()) RETURNING id".encode()
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_every_action_of_a_command(rig: Rig, command: Any) -> None:
@@ -168,15 +223,33 @@ def test_every_action_of_a_command(rig: Rig, command: Any) -> None:
     for words in (run, (*run, "--dry-run")):  # a dry run of a job stands in its history
         [row] = walk.command(command, *words, does=(EXECUTE,), by=by, target="web-count", dry_run=False)
         assert row.after["dryRun"] is ("--dry-run" in words)
+    with walk.nothing():
+        command("jobs", "run", "web-count", "--param", "rows=x", failing=True)
+    bulk = Walk(rig.operations.pool, COMMANDS)  # written down with the change, for one as for several
     letter = rig.letter()
     discard = ("jobs", "dead-letters", "discard", letter, "--reason", REASON)
-    walk.command(command, *discard, does=(DISCARD,), by=by, target=letter)
-    with walk.nothing():
+    bulk.command(command, *discard, does=(DISCARD,), by=by, target=letter)
+    with bulk.nothing():
         command(*discard, failing=True)
-        command("jobs", "run", "web-count", "--param", "rows=x", failing=True)
     letter = rig.letter()
     MENDED.set()
-    walk.command(command, "jobs", "dead-letters", "retry", letter, does=(RETRY,), by=by, target=letter)
+    bulk.command(command, "jobs", "dead-letters", "retry", letter, does=(RETRY,), by=by, target=letter)
+    MENDED.clear()
+    rig.add_user("taro", "operator")
+    letter, number = rig.letter(), str(incident(rig))
+    for group, target, kind in (("dead-letters", letter, LETTER), ("incidents", number, INCIDENT)):
+        for verb, names, more in (
+            ("acknowledge", ACKNOWLEDGE, ()),
+            ("assign", ASSIGN, ("--to", "taro")),
+            ("comment", COMMENT, ("--comment", REASON)),
+        ):
+            words = ("jobs", group, verb, target, *more)
+            bulk.command(command, *words, does=(names[kind],), by=by, target=target)
+            with bulk.nothing():
+                command(*words, failing=True)  # it is so already
+                command("jobs", group, verb, *more, failing=True)  # neither ids nor --all
+    with bulk.nothing():
+        command("jobs", "dead-letters", "assign", letter, "--to", "nobody", failing=True)
     days = ("jobs", "backfill", "web-day", "--from", "2026-10-01", "--to", "2026-10-02")
     GATE.set()
     [row] = walk.command(command, *days, does=(BACKFILL,), by=by, target="web-day")
@@ -199,7 +272,7 @@ def test_every_action_of_a_command(rig: Rig, command: Any) -> None:
     with walk.nothing():
         command("jobs", "pauses", "end", "--reason", REASON, failing=True)  # it is over
         command("jobs", "pauses", "begin", "--until", "tomorrow", "--reason", REASON, failing=True)
-    assert walk.walked == COMMANDS
+    assert walk.walked | bulk.walked == COMMANDS
 
 
 def backfill_of(rig: Rig, first: str, last: str) -> str:

@@ -21,6 +21,7 @@ from dagster._core.scheduler.instigation import (
 )
 from psycopg.sql import SQL
 
+from batch_platform.core import postgres
 from batch_platform.core.clock import utc_now
 from batch_platform.operations import service
 from batch_platform.operations.alerts import Rule, judge
@@ -44,12 +45,15 @@ READS = (
     LETTERS,
     f"{LETTERS}/x",
     INCIDENTS,
+    f"{INCIDENTS}/999999",
 )
 WRITES = (
     (f"{JOBS}/web-count/execute", {"parameters": {}}),
     (f"{RUNS}/x/cancel", None),
     (f"{LETTERS}/x/retry", {"version": 1}),
     (f"{LETTERS}/x/discard", {"version": 1, "reason": "because"}),
+    (f"{LETTERS}/discard", {"ids": ["x"], "reason": "because"}),
+    (f"{INCIDENTS}/acknowledge", {"ids": [1]}),
 )
 
 
@@ -87,7 +91,7 @@ def test_nobody_is_told_anything(client: Client) -> None:
 @pytest.mark.parametrize("role", ["viewer", "approver"])
 def test_who_only_reads_writes_nothing(client: Client, role: str) -> None:
     reader = client(role)
-    assert [reader.get(path).status_code for path in READS] == [200, 200, 200, 404, 200, 404, 200]
+    assert [reader.get(path).status_code for path in READS] == [200, 200, 200, 404, 200, 404, 200, 404]
     for path, body in WRITES:
         problem(reader.post(path, json=body), 403)
 
@@ -264,6 +268,7 @@ def test_a_dead_letter_is_retried_until_it_succeeds(client: Client, rig: Rig) ->
     letter = data(operator.get(path))
     assert (letter["state"], letter["jobName"], letter["attempts"]) == ("open", "web-count", 1)
     assert "cannot be read" in letter["cause"]
+    assert letter.pop("comments") == []
     assert letter in data(operator.get(LETTERS, params={"state": "open", "jobName": "web-count"}))["items"]
     problem(operator.post(f"{path}/retry", json={"version": letter["version"] + 1}), 409)
     problem(operator.post(f"{path}/retry", json={}), 422)
@@ -309,6 +314,90 @@ def test_incidents_open_and_close(client: Client, rig: Rig) -> None:
     first = data(viewer.get(INCIDENTS, params={"limit": 1, "openOnly": "false"}))
     assert first["items"] == [found[0]]
     problem(viewer.get(INCIDENTS, params={"openOnly": "1"}), 422)
+
+
+def test_several_dead_letters_are_handled_each_by_itself(client: Client, rig: Rig) -> None:
+    operator, letters = client("operator"), [rig.letter(), rig.letter()]
+    [first, second] = sorted(letters)
+    body: dict[str, Any] = {"ids": [first, second, "nothing"], "reason": "obsolete"}
+    there = f"{LETTERS}/discard"
+    rehearsed = data(operator.post(there, json=body | {"dryRun": True}))
+    assert (rehearsed["done"], rehearsed["dryRun"], data(operator.get(f"{LETTERS}/{first}"))["state"]) == (
+        2,
+        True,
+        "open",
+    )
+    done = data(operator.post(there, json=body))
+    assert [(item["id"], item["outcome"], item["reason"]) for item in done["items"]] == [
+        (first, "done", None),
+        (second, "done", None),
+        ("nothing", "skipped", "no dead letter nothing"),
+    ]
+    again = data(operator.post(there, json=body))
+    assert (again["done"], again["items"][0]["reason"]) == (0, "it is discarded already")
+    third = rig.letter()
+    asked = data(operator.post(f"{LETTERS}/retry", json={"filter": {"jobName": "web-count"}}), 202)
+    [item] = [item for item in asked["items"] if item["id"] == third]
+    assert followed(operator, item["retryRunId"])["status"] == "failure"
+    for refused, field in (
+        ({"ids": []}, "ids"),
+        ({}, "ids"),
+        ({"ids": ["x"], "filter": {}}, "ids"),
+        ({"ids": ["x"] * 501}, "ids"),
+        ({"filter": {"state": "closed"}}, "filter.state"),
+        ({"ids": ["x"], "reason": ""}, "reason"),
+    ):
+        assert problem(operator.post(there, json={"reason": "obsolete"} | refused), 422)["field"] == field
+    problem(operator.post(there, json={"reason": "obsolete", "filter": {"jobName": "nobody"}}), 404)
+    problem(client("approver").post(there, json=body), 403)
+
+
+def test_a_letter_of_a_job_of_others_is_theirs(client: Client, rig: Rig) -> None:
+    letter_id = rig.letter()
+    with postgres.transaction(rig.operations.pool) as connection:
+        connection.execute(
+            "UPDATE operations.dead_letters SET job = 'web-sweep', dagster_job = 'web_sweep' WHERE id = %s",
+            [letter_id],
+        )
+    operator, path = client("operator"), f"{LETTERS}/{letter_id}"
+    for verb, more in (("retry", {}), ("discard", {"reason": "obsolete"})):
+        problem(operator.post(f"{path}/{verb}", json={"version": 1, **more}), 403)
+        [item] = data(
+            operator.post(f"{LETTERS}/{verb}", json={"ids": [letter_id], **more}), 202 if verb == "retry" else 200
+        )["items"]
+        assert item["reason"] == "it takes the permission batch:execute"
+    closed = data(client("administrator").post(f"{path}/discard", json={"version": 1, "reason": "obsolete"}))
+    assert closed["state"] == "discarded"
+
+
+def test_who_takes_care_and_what_was_said_stands_with_it(client: Client, rig: Rig) -> None:
+    rig.add_user("jiro", "operator")
+    operator, letter_id = client("operator"), rig.letter()
+    later = replace(rig.operations, clock=lambda: utc_now() + timedelta(days=1))
+    Monitor(later, MonitorOptions()).once()
+    number = next(row["id"] for row in data(operator.get(INCIDENTS))["items"] if letter_id in row["subject"])
+    for there, target in ((LETTERS, letter_id), (INCIDENTS, number)):
+        for verb, more in (
+            ("acknowledge", {}),
+            ("assign", {"assignee": "jiro"}),
+            ("comment", {"comment": "mending"}),
+        ):
+            assert data(operator.post(f"{there}/{verb}", json={"ids": [target], **more}))["done"] == 1
+        for one in (
+            data(operator.get(f"{there}/{target}")),
+            next(row for row in data(operator.get(there))["items"] if row["id"] == target),
+        ):
+            assert (one["acknowledgedBy"], one["assignedTo"]) == ("token:operator", "local:jiro")
+        [comment] = data(operator.get(f"{there}/{target}"))["comments"]
+        assert (comment["author"], comment["text"]) == ("token:operator", "mending")
+        for assignee, status in (("me", 422), ("nobody", 422), (None, 200)):
+            answer = operator.post(f"{there}/assign", json={"ids": [target], "assignee": assignee})
+            assert answer.status_code == status, answer.text
+        assert data(operator.get(f"{there}/{target}"))["assignedTo"] is None
+    problem(operator.get(f"{INCIDENTS}/999999"), 404)
+    listed = data(operator.get(INCIDENTS, params={"jobName": "web-count"}))["items"]
+    assert number in [row["id"] for row in listed]
+    assert data(operator.get(INCIDENTS, params={"jobName": "web-sweep"}))["items"] == []
 
 
 def test_a_notice_is_listed_and_never_open(client: Client, rig: Rig) -> None:
@@ -362,7 +451,10 @@ def test_the_document_tells_it_all(rig: Rig) -> None:
         f"{LETTERS}/{{deadLetterId}}",
         f"{LETTERS}/{{deadLetterId}}/retry",
         f"{LETTERS}/{{deadLetterId}}/discard",
+        *(f"{LETTERS}/{verb}" for verb in ("retry", "discard", "acknowledge", "assign", "comment")),
         INCIDENTS,
+        f"{INCIDENTS}/{{incidentId}}",
+        *(f"{INCIDENTS}/{verb}" for verb in ("acknowledge", "assign", "comment")),
     }
     schemas = rig.app.openapi()["components"]["schemas"]
     assert "nextCursor" in schemas["Page_RunAnswer_"]["properties"]

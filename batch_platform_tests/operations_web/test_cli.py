@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from batch_platform.cli.jobs import jobs_app
+from batch_platform.cli.triage import jobs_app
 from batch_platform.core import aws, logs
 from batch_platform.core.failures import PlatformError
 from batch_platform.finops import service as finops
@@ -138,16 +138,28 @@ def test_a_failed_run_exits_with_1_and_its_dead_letter_can_be_discarded(jobs: Jo
     assert any(letter["id"] in one["subject"] for one in jobs("incidents", "--json").json)
 
     before = jobs("dead-letters", "retry", letter["id"], "--dry-run", "--json").json
-    assert before == letter
-    again = jobs("dead-letters", "retry", letter["id"], "--json")
+    assert (before["done"], before["dryRun"]) == (1, True)
+    shown = jobs("dead-letters", "show", letter["id"], "--json").json
+    assert (shown["state"], shown["retries"]) == ("open", 0)
+    again = jobs("dead-letters", "retry", "--all", "--job", "cur-aggregate", "--json")
     assert again.code == 1
-    assert again.json["retries"] == 1
+    assert again.json["items"][0]["retryRunId"]
+    assert jobs("dead-letters", "show", letter["id"], "--json").json["retries"] == 1
 
-    untouched = jobs("dead-letters", "discard", letter["id"], "--reason", "it is empty", "--dry-run", "--json").json
-    assert untouched["state"] == "open"
+    assert jobs("dead-letters", "discard", letter["id"], "--reason", "it is empty", "--dry-run").code == 0
+    assert "would be done" in jobs("dead-letters", "acknowledge", letter["id"], "--dry-run").out
+    assert jobs("dead-letters", "comment", letter["id"], "--comment", "the supplier is told").code == 0
+    shown = jobs("dead-letters", "show", letter["id"], "--json").json
+    assert (shown["state"], shown["acknowledgedBy"]) == ("open", None)
+    assert [comment["text"] for comment in shown["comments"]] == ["the supplier is told"]
+    assert jobs("dead-letters", "discard", letter["id"], "--all", "--reason", "x").code == 2
     assert jobs("dead-letters", "discard", letter["id"], "--reason", " ").code == 2
-    closed = jobs("dead-letters", "discard", letter["id"], "--reason", "it is empty", "--json").json
+    assert jobs("dead-letters", "discard", letter["id"], "nothing", "--reason", "it is empty").code == 0
+    closed = jobs("dead-letters", "show", letter["id"], "--json").json
     assert (closed["state"], closed["reason"]) == ("discarded", "it is empty")
+    [incident, *_] = jobs("incidents", "list", "--json").json
+    assert jobs("incidents", "acknowledge", str(incident["id"])).code == 0
+    assert jobs("incidents", "show", str(incident["id"]), "--json").json["acknowledgedBy"].startswith("cli:")
     assert jobs("dead-letters", "discard", letter["id"], "--reason", "again").code == 2
     assert letter["id"] in jobs("dead-letters", "list", "--state", "discarded").out
     assert jobs("dead-letters", "list", "--state", "closed").code == 2

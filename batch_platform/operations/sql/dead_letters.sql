@@ -85,10 +85,13 @@ WHERE d.state = 'retrying' AND (
         AND NOT EXISTS (SELECT FROM operations.job_runs r WHERE r.run_id = d.retry_run_id)))
 
 -- name: unasked_retries
--- Marked as being retried, while no run has been seen: whoever marked them may have been killed before asking.
+-- Marked as being retried, while no run has been seen: whoever marked them may have been killed before asking, or has
+-- marked more than he could wait for.
 SELECT d.* FROM operations.dead_letters d
 WHERE d.state = 'retrying' AND d.changed_at < %(now)s - interval '15 s'
   AND NOT EXISTS (SELECT FROM operations.job_runs r WHERE r.run_id = d.retry_run_id)
+ORDER BY d.changed_at, d.id
+LIMIT %(limit)s
 
 -- name: dead_letters
 SELECT * FROM operations.dead_letters

@@ -88,9 +88,13 @@ WHERE resolved_at IS NULL AND rule <> ALL(%(rules)s)
 -- name: incidents
 SELECT * FROM operations.incidents
 WHERE (NOT %(open_only)s OR resolved_at IS NULL)
+  AND (%(job)s::text IS NULL OR job = %(job)s)
   AND (%(id)s::bigint IS NULL OR id < %(id)s)
 ORDER BY id DESC
 LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: incident
+SELECT * FROM operations.incidents WHERE id = %(id)s
 
 -- name: due_notifications
 SELECT n.id, n.kind, n.created_at, n.delivered, n.attempts, i.rule, i.severity, i.job, i.summary, i.opened_at,

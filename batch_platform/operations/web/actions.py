@@ -7,7 +7,7 @@ from typing import cast
 from fastapi import Request
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.operations import actions, service
+from batch_platform.operations import actions, service, triage
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetter, Job, JobParameters, Run
 from batch_platform.web.access.dependencies import authorize
@@ -39,12 +39,14 @@ def cancel(request: Request, run_id: str) -> Run:
 
 
 def retry(request: Request, letter_id: str, version: int) -> DeadLetter:
-    """Run a dead letter again in the name of whoever asks."""
+    """Run a dead letter again in the name of whoever asks; 403 without its job's permission."""
+    _authorize(request, letter_id)
     return actions.retry(operations_of(request), log_of(request), letter_id, version=version)
 
 
 def discard(request: Request, letter_id: str, version: int, reason: str) -> DeadLetter:
-    """Close a dead letter in the name of whoever asks."""
+    """Close a dead letter in the name of whoever asks; 403 without its job's permission."""
+    _authorize(request, letter_id)
     return actions.discard(operations_of(request), log_of(request), letter_id, version=version, reason=reason)
 
 
@@ -54,6 +56,12 @@ def switch(request: Request, name: str, trigger: str, *, on: bool, reason: str) 
     job = operations.registry.get(name)
     authorize(request, job.permission)
     actions.switch(operations, log_of(request), job.name, trigger, on=on, reason=reason)
+
+
+def _authorize(request: Request, letter_id: str) -> None:
+    operations = operations_of(request)
+    letter = service.dead_letter(operations, letter_id)
+    authorize(request, triage.permission_of(operations.registry, letter.job))
 
 
 def _of_parameter(job: Job, error: InvalidInput) -> InvalidInput:

@@ -8,26 +8,35 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import Field
 
 from batch_platform.core.surfaces import writes
-from batch_platform.operations import metrics, service
-from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY, STARTS, STOPS
+from batch_platform.operations import metrics, service, triage
+from batch_platform.operations.actions import CANCEL, EXECUTE, STARTS, STOPS
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, RunStatus
+from batch_platform.operations.triage import DISCARD, RETRY
+from batch_platform.operations.triage_store import INCIDENT, LETTER
 from batch_platform.operations.web import actions, backfills
+from batch_platform.operations.web import triage as handling
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import (
     DeadLetterAnswer,
-    IncidentAnswer,
     JobAnswer,
     JobStatusAnswer,
     RunAnswer,
     RunDetailAnswer,
+)
+from batch_platform.operations.web.triage_schemas import (
+    CommentAnswer,
+    DeadLetterDetailAnswer,
+    IncidentDetailAnswer,
+    TriagedDeadLetterAnswer,
+    TriagedIncidentAnswer,
 )
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.idempotency import token
 from batch_platform.web.api.paging import Page, PageQuery
 from batch_platform.web.api.problems import documented
-from batch_platform.web.api.strict import QueryBool, StrictModel, Text
+from batch_platform.web.api.strict import QueryBool, QueryInt, StrictModel, Text
 
 router = APIRouter(prefix="/api/admin/batch", tags=["batch"])
 metrics_router = APIRouter(tags=["metrics"])
@@ -39,6 +48,7 @@ TAGS: Final = {
 JobName = Annotated[Text, Path(alias="jobName", description="A job's name or id.", examples=["cur-aggregate"])]
 RunId = Annotated[Text, Path(alias="runId", description="A run's id.")]
 TriggerName = Annotated[Text, Path(alias="triggerName", description="A schedule's or sensor's name.")]
+IncidentId = Annotated[QueryInt, Path(alias="incidentId", ge=1, lt=2**63, description="An incident's id.")]
 LetterId = Annotated[Text, Path(alias="deadLetterId", description="A dead letter's id.")]
 
 RUN_PATH: Final = "/api/admin/batch/runs/{}"
@@ -171,18 +181,23 @@ def list_dead_letters(
     page: Annotated[PageQuery, Depends()],
     state: Annotated[DeadLetterState | None, Query(description="Only those of this state.")] = None,
     job_name: Annotated[Text | None, Query(alias="jobName", description="Only those of this job.")] = None,
-) -> Envelope[Page[DeadLetterAnswer]]:
+) -> Envelope[Page[TriagedDeadLetterAnswer]]:
     """Runs that used their attempts, newest first."""
     letters, following = service.dead_letters(
         operations, state, job=job_name, limit=page.limit, offset=page.offset, cursor=page.cursor
     )
-    return Envelope(data=Page(items=[DeadLetterAnswer.of(letter) for letter in letters], next_cursor=following))
+    known = triage.of_letters(operations, letters)
+    items = [TriagedDeadLetterAnswer.of(letter, **vars(known[letter.id])) for letter in letters]
+    return Envelope(data=Page(items=items, next_cursor=following))
 
 
 @router.get("/dead-letters/{deadLetterId}", dependencies=[requires("batch:read")])
-def dead_letter_detail(letter_id: LetterId, operations: Operations) -> Envelope[DeadLetterAnswer]:
-    """One dead letter with its cause and what was done about it."""
-    return Envelope(data=DeadLetterAnswer.of(service.dead_letter(operations, letter_id)))
+def dead_letter_detail(letter_id: LetterId, operations: Operations) -> Envelope[DeadLetterDetailAnswer]:
+    """One dead letter with its cause, what was done about it, who takes care of it and what was said."""
+    letter = service.dead_letter(operations, letter_id)
+    known = triage.of_letters(operations, [letter])[letter_id]
+    comments = [CommentAnswer.of(comment) for comment in triage.comments(operations, LETTER, letter_id)]
+    return Envelope(data=DeadLetterDetailAnswer.of(letter, **vars(known), comments=comments))
 
 
 @router.post("/dead-letters/{deadLetterId}/retry", status_code=202, dependencies=[requires("dead-letters:handle")])
@@ -205,20 +220,33 @@ def discard_dead_letter(letter_id: LetterId, body: DiscardRequest, request: Requ
     return Envelope(data=DeadLetterAnswer.of(letter), message=f"dead letter {letter.id} is discarded")
 
 
-@router.get("/incidents", dependencies=[requires("batch:read")])
+@router.get("/incidents", dependencies=[requires("batch:read")], responses=documented(404))
 def list_incidents(
     operations: Operations,
     page: Annotated[PageQuery, Depends()],
     open_only: Annotated[QueryBool, Query(alias="openOnly", description="Leave out what is resolved.")] = True,
-) -> Envelope[Page[IncidentAnswer]]:
+    job_name: Annotated[Text | None, Query(alias="jobName", description="Only those of this job.")] = None,
+) -> Envelope[Page[TriagedIncidentAnswer]]:
     """What the alert rules found, newest first."""
     incidents, following = service.incidents(
-        operations, open_only=open_only, limit=page.limit, offset=page.offset, cursor=page.cursor
+        operations, open_only=open_only, job=job_name, limit=page.limit, offset=page.offset, cursor=page.cursor
     )
-    return Envelope(data=Page(items=[IncidentAnswer.of(incident) for incident in incidents], next_cursor=following))
+    known = triage.of_incidents(operations, incidents)
+    items = [TriagedIncidentAnswer.of(incident, **vars(known[incident.id])) for incident in incidents]
+    return Envelope(data=Page(items=items, next_cursor=following))
+
+
+@router.get("/incidents/{incidentId}", dependencies=[requires("batch:read")])
+def incident_detail(incident_id: IncidentId, operations: Operations) -> Envelope[IncidentDetailAnswer]:
+    """One incident with who takes care of it and what was said."""
+    incident = service.incident(operations, incident_id)
+    known = triage.of_incidents(operations, [incident])[incident_id]
+    comments = [CommentAnswer.of(comment) for comment in triage.comments(operations, INCIDENT, str(incident_id))]
+    return Envelope(data=IncidentDetailAnswer.of(incident, **vars(known), comments=comments))
 
 
 router.include_router(backfills.router)
+router.include_router(handling.router)
 
 
 @metrics_router.get(

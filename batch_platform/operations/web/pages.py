@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request, Response
@@ -12,25 +11,26 @@ from fastapi.exceptions import RequestValidationError
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
 from batch_platform.core.surfaces import writes
-from batch_platform.operations import service, waiting
-from batch_platform.operations.actions import CANCEL, DISCARD, EXECUTE, RETRY
+from batch_platform.operations import service, triage, waiting
+from batch_platform.operations.actions import CANCEL, EXECUTE
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.log_lines import that_matter
 from batch_platform.operations.model import DeadLetterState, Run, RunStatus
 from batch_platform.operations.night import last_night
 from batch_platform.operations.parameters import inputs, read, written
-from batch_platform.operations.remedies import remedies_of
-from batch_platform.operations.web import actions, backfills, charts, health, pauses, triggers
+from batch_platform.operations.triage import DISCARD, RETRY
+from batch_platform.operations.triage_store import INCIDENT, LETTER
+from batch_platform.operations.web import actions, backfills, charts, health, pauses, triage_pages, triggers
 from batch_platform.operations.web import waiting as waiting_pages
 from batch_platform.operations.web.actions import operations_of
 from batch_platform.operations.web.job_parameters import checked
-from batch_platform.operations.web.schemas import overview_state, start_in_words
+from batch_platform.operations.web.rendering import show
 from batch_platform.web import forms
 from batch_platform.web.access.dependencies import authorize, current, requires
 from batch_platform.web.api.strict import QueryBool, QueryInt
-from batch_platform.web.console import STATES, NavItem, Words, field_errors, options, redirect, render
+from batch_platform.web.console import STATES, NavItem, Words, field_errors, options, redirect
 from batch_platform.web.context import web_of
-from batch_platform.web.i18n import N_, spoken, translated
+from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.paging import Offset, place
 
@@ -51,20 +51,6 @@ NAVIGATION: Final = (
     pauses.NAVIGATION,
     health.NAVIGATION,
 )
-WORDS: Final[Mapping[str, str]] = {
-    "schedule": N_("Schedule"),
-    "sensor": N_("Sensor"),
-    "backfill": N_("Backfill"),
-    "manual": N_("By hand"),
-    "retry": N_("Retry"),
-    "critical": N_("Critical"),
-    "warning": N_("Warning"),
-    "info": N_("Information"),
-    "fixed": N_("fixed"),
-    "linear": N_("linear"),
-    "exponential": N_("exponential"),
-}
-"""Names of triggers, severities and backoffs; those of states are the console's own."""
 LINE_KINDS: Final[Words] = {
     "failure": (N_("Failure"), "bad"),
     "retry": (N_("Retry"), "warning"),
@@ -104,7 +90,7 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
         nights = [(name, runs[-NIGHT_RUNS:], len(runs)) for name, runs in sorted(by_job.items(), key=_worst_first)]
         waits = waiting.listed(operations, current(request))
         letters, more_letters = service.dead_letters(operations, DeadLetterState.OPEN, limit=CARD_ROWS)
-        return _page(
+        return show(
             request,
             "dashboard",
             jobs=jobs,
@@ -122,6 +108,7 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
             cards=[shown for card in cards if (shown := _card(request, card))],
         )
 
+    pages.include_router(triage_pages.pages)  # its addresses first: a dead letter could be called as one of them
     pages.include_router(router)
     pages.include_router(backfills.pages)
     pages.include_router(triggers.pages)
@@ -133,7 +120,7 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
 
 @router.get("/console/jobs", dependencies=[requires("batch:read")])
 def jobs_page(request: Request) -> Response:
-    return _page(request, "jobs", jobs=service.jobs(operations_of(request)))
+    return show(request, "jobs", jobs=service.jobs(operations_of(request)))
 
 
 @router.get("/console/jobs/{name}", dependencies=[requires("batch:read")])
@@ -170,7 +157,7 @@ def run_page(request: Request, run_id: str) -> Response:
     detail = service.run(operations, run_id)
     run = detail.run
     job = next((job for job in operations.registry if job.name == run.job), None)
-    return _page(
+    return show(
         request,
         "run_live" if request.url.path.endswith("/live") else "run",
         detail=detail,
@@ -202,10 +189,11 @@ def dead_letters_page(request: Request, state: str = "open", job: str = "", offs
     operations = operations_of(request)
     chosen = DeadLetterState(state) if state in set(DeadLetterState) else None
     letters, more = service.dead_letters(operations, chosen, job=job or None, limit=PAGE_ROWS, offset=offset)
-    return _page(
+    return show(
         request,
         "dead_letters",
         letters=letters,
+        **triage_pages.listed(request, LETTER, triage.of_letters(operations, letters)),
         state=state,
         job=job,
         jobs=options({known.name: known.title for known in operations.registry}, _("All")),
@@ -245,13 +233,18 @@ def discard_dead_letter(
 
 
 @router.get("/console/incidents", dependencies=[requires("batch:read")])
-def incidents_page(request: Request, resolved: QueryBool = False, offset: Offset = 0) -> Response:
+def incidents_page(request: Request, resolved: QueryBool = False, job: str = "", offset: Offset = 0) -> Response:
     operations = operations_of(request)
-    incidents, more = service.incidents(operations, open_only=not resolved, limit=PAGE_ROWS, offset=offset)
-    return _page(
+    incidents, more = service.incidents(
+        operations, open_only=not resolved, job=job or None, limit=PAGE_ROWS, offset=offset
+    )
+    return show(
         request,
         "incidents",
         incidents=incidents,
+        **triage_pages.listed(request, INCIDENT, triage.of_incidents(operations, incidents)),
+        job=job,
+        jobs=options({known.name: known.title for known in operations.registry}, _("All")),
         resolved=resolved,
         place=place(offset, PAGE_ROWS, more=more is not None),
     )
@@ -275,7 +268,7 @@ def _job_page(
     newest = runs if not (chosen or offset) else service.history(operations, job.name, limit=PAGE_ROWS)[0]
     fields = inputs(job.parameters)
     shown = {PARAMETER + field.name: field.default for field in fields} | dict(values or {})
-    return _page(
+    return show(
         request,
         "job",
         status=status,
@@ -309,31 +302,18 @@ def _letter_of(operations: OperationsContext, run: Run) -> str | None:
 
 
 def _letter_page(request: Request, letter_id: str, **values: Any) -> Response:
-    letter = service.dead_letter(operations_of(request), letter_id)
-    shown = {"reason": "", "errors": {}, "may_handle": current(request).may("dead-letters:handle"), **values}
-    return _page(request, "dead_letter", letter=letter, **shown)
+    operations = operations_of(request)
+    letter = service.dead_letter(operations, letter_id)
+    known = triage_pages.handling(request, LETTER, letter_id, triage.of_letters(operations, [letter])[letter_id])
+    may_decide = known["may_handle"] and current(request).may(triage.permission_of(operations.registry, letter.job))
+    shown = {"reason": "", "errors": {}, "may_decide": may_decide, **known, **values}
+    return show(request, "dead_letter", letter=letter, **shown)
 
 
 def _refused(request: Request, letter_id: str, error: InvalidInput, *, reason: str = "") -> Response:
     """The dead letter as it is now, and why nothing was done to it."""
     status = 409 if isinstance(error, Conflict) else None
     return _letter_page(request, letter_id, status=status, reason=reason, errors=field_errors(error))
-
-
-def _page(request: Request, name: str, **values: Any) -> Response:
-    operations = operations_of(request)
-    titles, now = {job.name: job.title for job in operations.registry}, operations.clock()
-    return render(
-        request,
-        f"operations/{name}.html",
-        state_of=partial(overview_state, now=now),
-        start_in_words=partial(start_in_words, language=spoken().code),
-        remedies_of=partial(remedies_of, known=operations.remedies),
-        words=WORDS,
-        titles=titles,
-        now=now,
-        **values,
-    )
 
 
 def _card(request: Request, card: DashboardCard) -> dict[str, Any] | None:

@@ -30,7 +30,8 @@ _READ: Final = frozenset({"*:read"})
 PERMISSIONS: Final[Grants] = MappingProxyType(
     {
         Role.VIEWER: _READ,
-        Role.OPERATOR: _READ | {"jobs:run", "dead-letters:handle", "triggers:switch", "pauses:declare"},
+        Role.OPERATOR: _READ
+        | {"jobs:run", "dead-letters:handle", "incidents:handle", "triggers:switch", "pauses:declare"},
         Role.APPROVER: _READ,
         Role.ADMINISTRATOR: frozenset({"*"}),
     }

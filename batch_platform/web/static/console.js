@@ -155,6 +155,30 @@
   addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
     for (const button of document.querySelectorAll("button[aria-busy]")) button.removeAttribute("aria-busy");
+    for (const form of document.forms) countChosen(form);
+  });
+
+  // ---- Lists: a box that chooses all rows of the page, and how many are chosen ----
+
+  function countChosen(form) {
+    for (const output of form.querySelectorAll("output[data-chosen]")) {
+      const boxes = [...form.querySelectorAll(`input[type=checkbox][name="${output.dataset.chosen}"]`)];
+      const chosen = boxes.filter((box) => box.checked).length;
+      output.textContent = chosen ? `(${chosen})` : "";
+      const every = form.querySelector(`input[data-every="${output.dataset.chosen}"]`);
+      if (!every) continue;
+      every.checked = chosen === boxes.length;
+      every.indeterminate = chosen > 0 && chosen < boxes.length;
+    }
+  }
+
+  document.addEventListener("change", (event) => {
+    const { form, checked, dataset } = event.target;
+    if (!form?.querySelector("output[data-chosen]")) return;
+    if (dataset.every) {
+      for (const box of form.querySelectorAll(`input[type=checkbox][name="${dataset.every}"]`)) box.checked = checked;
+    }
+    countChosen(form);
   });
 
   // ---- Live fragments: say when they cannot be refreshed, rest while nobody looks ----
