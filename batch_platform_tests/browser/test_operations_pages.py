@@ -14,6 +14,7 @@ from batch_platform.core.audit import Log
 from batch_platform.core.clock import BUSINESS_ZONE, utc_now
 from batch_platform.core.failures import TransientFailure
 from batch_platform.operations import backfills, service
+from batch_platform.operations.model import DeadLetterState
 from batch_platform.operations.monitor import Monitor, MonitorOptions
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.settings import Settings
@@ -91,7 +92,10 @@ def test_pages_fit_their_window(sign_in: SignIn, rig: Rig, language: str) -> Non
         "/console/dead-letters?state=all",
         f"/console/dead-letters/{letter.id}",
         "/console/incidents",
+        f"/console/dead-letters/choose?act=discard&id={letter.id}",
         "/console/incidents?resolved=true",
+        "/console/incidents/1",
+        "/console/incidents/choose?act=assign&every=true",
         "/console/pauses",
         "/console/waiting",
         "/console/health",
@@ -273,6 +277,52 @@ def test_a_dead_letter_is_discarded_once(sign_in: SignIn, rig: Rig) -> None:
     expect(page.get_by_text("was changed meanwhile")).to_be_visible()
     expect(page.get_by_text("local:somebody")).to_be_visible()
     expect(page.get_by_role("button", name="Discard")).to_have_count(0)
+
+
+def test_all_of_a_page_are_chosen_and_discarded_by_the_keyboard(sign_in: SignIn, rig: Rig) -> None:
+    rig.letter(), rig.letter()
+    page = sign_in("operator", width=390)
+    page.goto("/console/dead-letters?job=web-count")
+    boxes = page.locator("tbody input[type=checkbox]")
+    total = boxes.count()
+    page.get_by_role("checkbox", name="All of this page").focus()
+    page.keyboard.press("Space")
+    assert [boxes.nth(number).is_checked() for number in range(total)] == [True] * total
+    expect(page.locator("output")).to_have_text(f"({total})")
+    boxes.first.focus()
+    page.keyboard.press("Space")
+    expect(page.locator("output")).to_have_text(f"({total - 1})")
+    page.get_by_role("button", name="Discard").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"{total - 1} dead letter")
+    assert overflow(page) == 0
+    page.get_by_label("Reason").fill("the month was delivered anew")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/dead-letters")
+    expect(page.get_by_text(f"Discard: {total - 1} done.")).to_be_visible()
+    assert len(service.dead_letters(rig.operations, DeadLetterState.OPEN, job="web-count")[0]) == 1
+
+
+def test_all_that_match_are_assigned_and_one_says_what_it_is(sign_in: SignIn, rig: Rig) -> None:
+    page = sign_in("operator")
+    page.goto("/console/incidents")
+    page.get_by_role("button", name="Comment").click()
+    expect(page.get_by_text("nothing is chosen")).to_be_visible()
+    page.get_by_label("All that match the filter").check()
+    page.get_by_role("button", name="Assign").click()
+    page.get_by_label("Assigned to").select_option(label="Myself (operator)")
+    page.get_by_role("button", name="Assign").click()
+    expect(page.get_by_role("region", name="Incidents").locator("tbody tr").first).to_contain_text("local:operator")
+    page.get_by_role("region", name="Incidents").locator("tbody th a").first.click()
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_text("Acknowledge: 1 done.")).to_be_visible()
+    page.get_by_label("Comment").fill("<b>the supplier</b> is told")
+    page.get_by_role("button", name="Comment").click()
+    expect(page.get_by_role("article")).to_contain_text("<b>the supplier</b> is told")
+    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    page = sign_in("viewer")
+    page.goto("/console/incidents")
+    expect(page.locator("tbody input")).to_have_count(0)
 
 
 def test_a_schedule_is_switched_off_with_a_reason_and_on_again(sign_in: SignIn, rig: Rig) -> None:

@@ -301,6 +301,7 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
         "run_id": (run["runId"], failed["runId"]),
         "backfill_id": (backfill.json()["data"]["id"],),
         "letter_id": (letter["id"],),
+        "incident_id": [str(incident["id"]) for incident in items(client, f"{BATCH}/incidents?openOnly=false")[:1]],
         "project_id": (demo.PROJECT, NOWHERE),
         "record_id": [record["id"] for record in records],
         "changeset_id": [changeset["id"] for changeset in changesets],
