@@ -443,6 +443,7 @@ def test_the_document_tells_it_all(rig: Rig) -> None:
         f"{JOBS}/{{jobName}}/triggers/{{triggerName}}/start",
         f"{JOBS}/{{jobName}}/triggers/{{triggerName}}/stop",
         "/api/admin/batch/health",
+        "/api/admin/batch/waiting",
         PAUSES,
         f"{PAUSES}/{{pauseId}}/end",
         f"{RUNS}/{{runId}}",

@@ -1,4 +1,4 @@
-"""What the API and `--json` tell of who takes care of dead letters and incidents, and of what was done about several."""
+"""What the API and `--json` tell of who takes care of dead letters and incidents, and of what several came to."""
 
 from __future__ import annotations
 
