@@ -316,7 +316,7 @@ def test_all_that_match_are_assigned_and_one_says_what_it_is(sign_in: SignIn, ri
     page.get_by_role("region", name="Incidents").locator("tbody th a").first.click()
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.get_by_text("Acknowledge: 1 done.")).to_be_visible()
-    page.get_by_label("Comment").fill("<b>the supplier</b> is told")
+    page.get_by_role("textbox", name="Comment").fill("<b>the supplier</b> is told")
     page.get_by_role("button", name="Comment").click()
     expect(page.get_by_role("article")).to_contain_text("<b>the supplier</b> is told")
     expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
