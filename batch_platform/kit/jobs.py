@@ -186,6 +186,7 @@ def job(
         dagster_jobs=tuple(run.name for run in runs),
         schedules=tuple(model.Schedule(each.name, each.cron, each.enabled, each.time_zone) for each in schedules),
         sensor=seen.entry if seen else None,
+        assets=frozenset(key.to_user_string() for run in runs for key in _made_by(run)),
         plan=plan or (lambda _pool, _parameters, _now: Launch(runs[0].name)),
         **entry,
     )
@@ -221,6 +222,13 @@ class DagsterRoom:
             schedules=[made for job in declared for made in job.schedules],
             sensors=[made for job in declared for made in job.sensors],
         )
+
+
+def _made_by(run: Run) -> Iterator[dg.AssetKey]:
+    """The assets that a run makes; none of an op."""
+    if not isinstance(run.of, dg.OpDefinition):
+        for assets in run.of:
+            yield from assets.keys
 
 
 def _dagster_job(run: Run, entry: model.Job) -> DagsterJob:

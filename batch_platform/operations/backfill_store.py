@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from batch_platform.core.failures import NotFound
+from batch_platform.core.failures import Conflict, NotFound
 from batch_platform.core.messages import kept
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
@@ -88,12 +88,21 @@ class Session(BaseSession):
     _sql = load("batch_platform.operations.sql")
 
     def add(self, planned: PlannedBackfill, backfill_id: str, *, by: str, now: datetime) -> bool:
-        """False when it is there already."""
+        """False when it is there already. Raises `Conflict` while another one is at work on one of its partitions."""
+        self._run("backfills_alone", job=planned.job.name)
         parameters = json.dumps(planned.parameters, ensure_ascii=False, sort_keys=True)
         row = {"id": backfill_id, "job": planned.job.name, "parameters": parameters, "by": by, "now": now}
         days = {"first_day": planned.first_day, "last_day": planned.last_day}
         if not self._run("insert_backfill", **row, **days):
             return False
+        places = list(planned.partitions.values())
+        for other in self._rows("backfill_of_same", job=planned.job.name, id=backfill_id, partitions=places):
+            raise Conflict(
+                "backfill-of-same-days",
+                "backfill {backfill} is at work on these days: wait for its end, or cancel it",
+                backfill=other["id"],
+                field="from",
+            )
         run_ids = [str(uuid5(_IDS, f"{backfill_id} {day}")) for day in planned.partitions]
         of_days = {"days": list(planned.partitions), "partitions": list(planned.partitions.values())}
         self._run("insert_backfill_runs", id=backfill_id, run_ids=run_ids, **of_days)

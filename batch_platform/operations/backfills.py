@@ -85,7 +85,7 @@ def planned(
 def start(ctx: OperationsContext, log: Log, plan: PlannedBackfill, *, key: str | None = None) -> Backfill:
     """Write the backfill with its audit row; its runs are asked for by `advance`. One key is one backfill.
 
-    Raises `Conflict` for a key that was used for another one.
+    Raises `Conflict` for a key that was used for another one, and while another is at work on one of its partitions.
     """
     now = ctx.clock()
     backfill_id = uuid7(now) if key is None else str(uuid5(_IDS, f"{plan.job.name} {log.who} {key}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -32,6 +32,7 @@ IDEMPOTENCY_TAG: Final = "batch_platform/idempotency_key"
 RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
 RANGE_END_TAG: Final = "dagster/asset_partition_range_end"
 
+ASSET_JOB: Final = "__ASSET_JOB"  # a run of assets that somebody has chosen in Dagster's UI
 DRY_RUN_SUFFIX: Final = "_dry_run"
 """A dry run is a Dagster job of its own, named after the real one."""
 
@@ -154,13 +155,13 @@ class Job:
     owner: str
     dagster_jobs: tuple[str, ...]
     """The Dagster jobs whose runs count as this job's; the first is what `plan` launches by default."""
-    plan: Callable[[Pool, Any, datetime], Launch]
-    """Called with parameters of the model below."""
+    plan: Callable[[Pool, Any, datetime], Launch]  # called with parameters of the model below
     parameters: type[JobParameters] = JobParameters
     permission: str = "batch:execute"
     critical: bool = False
     schedules: tuple[Schedule, ...] = ()
     sensor: Sensor | None = None
+    assets: frozenset[str] = frozenset()  # whoever chooses one of them in Dagster's UI does the job's work
     retry: RetryConfig = STANDARD_RETRY
     max_duration: timedelta = HOUR
     deadline: timedelta = DEADLINE
@@ -229,10 +230,13 @@ class Registry:
         refused = {job.owner for job in self if not may(job.permission)}
         return frozenset(job.owner for job in self) - refused
 
-    def of_run(self, dagster_job: str, tags: Mapping[str, str]) -> Job | None:
-        """Whose run this is: by its tag, else by its Dagster job; None for a run of no registered job."""
+    def of_run(self, dagster_job: str, tags: Mapping[str, str], assets: Collection[str] = ()) -> Job | None:
+        """Whose run this is: by its tag, else by its Dagster job, else who makes most of `assets`, chosen for it."""
         tagged = self._by_name.get(tags.get(JOB_TAG, ""))
-        return tagged or self._by_dagster_job.get(dagster_job.removesuffix(DRY_RUN_SUFFIX))
+        if tagged or dagster_job != ASSET_JOB:
+            return tagged or self._by_dagster_job.get(dagster_job.removesuffix(DRY_RUN_SUFFIX))
+        makers = [job for job in self if job.assets & {*assets}]
+        return max(makers, key=lambda job: (len(job.assets & {*assets}), -len(job.assets)), default=None)
 
 
 @dataclass(frozen=True)
@@ -253,10 +257,8 @@ class Run:
     started_at: datetime | None
     ended_at: datetime | None
     updated_at: datetime
-    attempts: int
-    """The most attempts any step of the run took; 0 before the first step."""
-    cause: str | None
-    """Why it failed, in one sentence without secrets: a `Message` where one is known."""
+    attempts: int  # the most that any step of the run took; 0 before the first step
+    cause: str | None  # why it failed, in one sentence without secrets: a `Message` where one is known
     root_run_id: str
     will_retry: bool | None  # Dagster starts it again by itself; None until it has decided
     dead_letter_id: str | None

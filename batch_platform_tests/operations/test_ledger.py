@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+import pytest
 
+from batch_platform.core.failures import NotFound
 from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import JOB_TAG, PARAMETERS_TAG, REQUESTED_BY_TAG, Registry, RunStatus, Trigger
-from batch_platform_tests.operations.world import World, dagster_execute
+from batch_platform_tests.operations.world import REGISTRY, World, dagster_execute
 
 LEDGER = "SELECT to_jsonb(r) FROM operations.job_runs r ORDER BY run_id"
 
@@ -168,3 +171,33 @@ def test_two_at_once_do_not_double(world: World) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: world.sync(), range(4)))
     assert {run_id for (run_id,) in world.rows("SELECT run_id FROM operations.job_runs")} == ids
+
+
+def test_assets_materialized_in_dagsters_ui_are_runs_of_the_job_that_makes_them(world: World) -> None:
+    """With who started them; they neither meet the job's moments nor make dead letters."""
+    job = replace(REGISTRY.get("write-letters"), assets=frozenset({"lettered", "posted"}))
+    other = replace(REGISTRY.get("plain-work"), assets=frozenset({"posted", "filed", "stamped"}))
+    mine = world.with_(dagster=DagsterInstanceStorage(world.instance, Registry([job, other])))
+    tags = {REQUESTED_BY_TAG: "local:hanako", "dagster/partition": "b"}
+    selection = {dg.AssetKey("lettered")}
+    started = dg.DagsterRunStatus.STARTED
+    run = world.unfinished("__ASSET_JOB", status=started, asset_selection=selection, tags=tags)
+    unknown = world.instance.create_run_for_job(
+        dg.Definitions(assets=[stranger]).resolve_job_def("__ASSET_JOB"), asset_selection={dg.AssetKey("stranger")}
+    )
+    mine.sync()
+    row = run_of(world, run.run_id)
+    assert (row.job, row.dagster_job, row.requested_by) == ("write-letters", "__ASSET_JOB", "local:hanako")
+    assert (row.trigger, row.partition) == (Trigger.MANUAL, "b")
+    with pytest.raises(NotFound):
+        run_of(world, unknown.run_id)
+    world.instance.report_run_failed(run, "it was wrong")
+    world.clock.pass_by(hours=1)
+    mine.sync()
+    assert run_of(world, run.run_id).status is RunStatus.FAILURE
+    assert world.value("SELECT count(*) FROM operations.dead_letters") == 0
+
+
+@dg.asset
+def stranger() -> None:
+    """Of no job."""

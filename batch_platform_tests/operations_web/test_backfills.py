@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
 
+from batch_platform.core.audit import Log
+from batch_platform.core.failures import Conflict
 from batch_platform.operations import backfills, service
 from batch_platform_tests.operations_web.conftest import Client
 from batch_platform_tests.operations_web.rig import GATE, STOP, Rig
@@ -130,3 +133,16 @@ def test_the_calendar_says_how_each_day_stands(rig: Rig, client: Client) -> None
     asked = {"from": "2026-03-01", "to": "2026-03-02", "step": "ask"}
     question = operator.post("/console/jobs/web-day/backfill", data=asked)
     assert "2 件を実行しますか?" in question.text
+
+
+def test_a_second_one_of_the_same_days_is_refused_while_the_first_is_at_work(rig: Rig, client: Client) -> None:
+    operator = client("operator")
+    first = ask(operator, "2026-05-01", "2026-05-03")
+    refused = ask(operator, "2026-05-03", "2026-05-05", 409, rows=3)
+    assert (refused["field"], first["id"] in refused["detail"]) == ("from", True)
+    plan = backfills.planned(rig.operations, "web-day", date(2026, 5, 1), date(2026, 5, 1), {})
+    with pytest.raises(Conflict, match=first["id"]):
+        backfills.start(rig.operations, Log(rig.operations.pool, rig.operations.clock, "cli:taro"), plan)
+    ask(operator, "2026-05-04", "2026-05-05")
+    assert finish(rig, first["id"]).status == "success"
+    assert finish(rig, ask(operator, "2026-05-01", "2026-05-01")["id"]).status == "success"

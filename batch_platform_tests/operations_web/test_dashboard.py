@@ -51,3 +51,11 @@ def test_a_failed_run_says_first_what_matters(rig: Rig, client: Client) -> None:
     answer = client("viewer").get(f"/api/admin/batch/runs/{run_id}").json()["data"]
     assert {line["kind"] for line in answer["messages"]} >= {"failure", "other"}
     assert next(line["text"] for line in answer["messages"] if line["kind"] == "progress") == "counting 2 rows"
+
+
+def test_a_switch_without_a_reason_is_refused_beside_the_field(client: Client) -> None:
+    there = "/console/jobs/web-count/triggers/web_count_schedule/stop"
+    answer = client("operator").post(there, data={"reason": " "}, headers={"accept": "text/html"})
+    assert answer.status_code == 422
+    assert 'aria-describedby="switch-web_count_schedule-reason-error"' in answer.text
+    assert "切り替える理由を入力してください" in answer.text

@@ -214,7 +214,8 @@ class DagsterInstanceStorage:
     def _of_jobs(self, records: Iterable[dg.RunRecord]) -> Iterator[Run]:
         for record in records:
             run = record.dagster_run
-            job = self._registry.of_run(run.job_name, run.tags)
+            assets = [key.to_user_string() for key in run.asset_selection or ()]
+            job = self._registry.of_run(run.job_name, run.tags, assets)
             if job is not None:
                 yield _run(record, job.name)
 

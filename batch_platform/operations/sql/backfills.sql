@@ -5,6 +5,17 @@ INSERT INTO operations.backfills (id, job, first_day, last_day, parameters, requ
 VALUES (%(id)s, %(job)s, %(first_day)s, %(last_day)s, %(parameters)s::jsonb, %(by)s, %(now)s)
 ON CONFLICT (id) DO NOTHING
 
+-- name: backfills_alone
+-- Two who ask at once do so one after the other: the second sees the first's runs.
+SELECT pg_advisory_xact_lock(hashtextextended('backfills of ' || %(job)s, 0))
+
+-- name: backfill_of_same
+-- The newest other one that has not ended for a partition of these.
+SELECT b.id FROM operations.backfills b JOIN operations.backfill_states s ON s.backfill_id = b.id
+WHERE b.job = %(job)s AND b.id <> %(id)s AND s.partition = ANY(%(partitions)s)
+  AND s.status IN ('planned', 'queued', 'starting', 'running', 'canceling')
+ORDER BY b.created_at DESC LIMIT 1
+
 -- name: insert_backfill_runs
 INSERT INTO operations.backfill_runs (backfill_id, day, partition, run_id)
 SELECT %(id)s, day, partition, run_id
@@ -67,5 +78,5 @@ UPDATE operations.backfill_runs SET asked_at = NULL WHERE run_id = %(run_id)s
 -- How each partition of a job stands by its newest run that was no rehearsal, and its last success.
 SELECT DISTINCT ON (partition, partition_end) partition, partition_end, run_id, status
 FROM operations.job_runs
-WHERE job = %(job)s AND NOT dry_run AND partition IS NOT NULL
+WHERE job = %(job)s AND NOT dry_run AND partition IS NOT NULL AND dagster_job <> '__ASSET_JOB'
 ORDER BY partition, partition_end, created_at DESC

@@ -8,6 +8,8 @@ WITH final AS (
     SELECT DISTINCT ON (r.letter_id) r.*
     FROM operations.job_runs r
     WHERE r.status = 'failure' AND NOT r.dry_run
+      -- whoever chose its assets in Dagster's UI sees them there, and the job cannot run them again
+      AND r.dagster_job <> '__ASSET_JOB'
       AND CASE
               WHEN r.will_retry IS NULL THEN r.ended_at < %(now)s - interval '30 s'
               WHEN r.will_retry THEN r.ended_at < %(now)s - interval '15 min' AND NOT EXISTS (

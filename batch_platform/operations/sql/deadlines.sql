@@ -101,6 +101,7 @@ UPDATE operations.due_moments d SET met_at = r.ended_at, met_by = 'run'
 FROM operations.job_runs r
 WHERE d.met_at IS NULL AND d.deadline_at <= %(now)s AND d.due_at > %(horizon)s
   AND r.job = d.job AND r.status = 'success' AND NOT r.dry_run AND r.trigger = 'manual' AND r.created_at >= d.due_at
+  AND r.dagster_job <> '__ASSET_JOB'  -- of some of its assets alone
   AND NOT EXISTS (
       SELECT FROM operations.due_moments later
       WHERE later.job = d.job AND later.trigger = d.trigger AND later.due_at > d.due_at

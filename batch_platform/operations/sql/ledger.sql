@@ -67,11 +67,12 @@ WHERE NOT dry_run AND (created_at >= %(since)s OR ended_at >= %(since)s OR ended
 ORDER BY created_at DESC, run_id DESC LIMIT %(limit)s
 
 -- name: overviews
--- How each registered job stands; `last` is the newest run that was no dry run.
+-- How each registered job stands; `last` is the newest run that was no dry run, nor of some of its assets alone.
 SELECT j.name,
        last.run_id AS last_run_id,
        (SELECT max(ended_at) FROM operations.job_runs r
-        WHERE r.job = j.name AND r.status = 'success' AND NOT r.dry_run) AS last_success_at,
+        WHERE r.job = j.name AND r.status = 'success' AND NOT r.dry_run
+          AND r.dagster_job <> '__ASSET_JOB') AS last_success_at,
        going.running, going.queued,
        triggers.next_due_at,
        d.deadline_at,
@@ -83,7 +84,7 @@ SELECT j.name,
 FROM operations.jobs j
 LEFT JOIN operations.job_deadlines d ON d.job = j.name
 LEFT JOIN LATERAL (
-    SELECT run_id FROM operations.job_runs r WHERE r.job = j.name AND NOT r.dry_run
+    SELECT run_id FROM operations.job_runs r WHERE r.job = j.name AND NOT r.dry_run AND r.dagster_job <> '__ASSET_JOB'
     ORDER BY r.created_at DESC, r.run_id DESC LIMIT 1
 ) last ON true
 CROSS JOIN LATERAL (

@@ -23,22 +23,20 @@ from batch_platform.operations.triage_store import INCIDENT, LETTER
 from batch_platform.operations.web import actions, backfills, charts, health, pauses, triage_pages, triggers
 from batch_platform.operations.web import waiting as waiting_pages
 from batch_platform.operations.web.actions import operations_of
+from batch_platform.operations.web.job_page import PAGE_ROWS, PARAMETER, job_page, request_id
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.rendering import show
 from batch_platform.web import forms
 from batch_platform.web.access.dependencies import authorize, current, requires
 from batch_platform.web.api.strict import QueryBool, QueryInt
-from batch_platform.web.console import STATES, NavItem, Words, field_errors, options, redirect
-from batch_platform.web.context import web_of
+from batch_platform.web.console import NavItem, Words, field_errors, options, redirect
 from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.paging import Offset, place
 
-PAGE_ROWS: Final = 25
 CARD_ROWS: Final = 8
 NIGHT_RUNS: Final = 24
 WAITING_ROWS: Final = 5
-PARAMETER: Final = "parameters."
 
 NAVIGATION: Final = (
     NavItem(key="dashboard", label=N_("Dashboard"), path="/console", permission="batch:read", order=0),
@@ -124,8 +122,8 @@ def jobs_page(request: Request) -> Response:
 
 
 @router.get("/console/jobs/{name}", dependencies=[requires("batch:read")])
-def job_page(request: Request, name: str, status: str = "", offset: Offset = 0) -> Response:
-    return _job_page(request, name, chosen=RunStatus(status) if status in set(RunStatus) else None, offset=offset)
+def show_job(request: Request, name: str, status: str = "", offset: Offset = 0) -> Response:
+    return job_page(request, name, chosen=RunStatus(status) if status in set(RunStatus) else None, offset=offset)
 
 
 @router.post("/console/jobs/{name}/run", dependencies=[requires("jobs:run")])
@@ -141,11 +139,11 @@ def run_job(request: Request, name: str, form: forms.Form) -> Response:
     try:
         parameters = checked(job, given | {"dryRun": step == "dry_run"})
         if step == "ask":
-            return _job_page(request, name, values=values, asking=True)
+            return job_page(request, name, values=values, asking=True)
         run = actions.start(request, job, parameters, idempotency_key=form.get("request_id"))
     except (InvalidInput, RequestValidationError) as error:
         status = 409 if isinstance(error, Conflict) else None
-        return _job_page(request, name, values=values, errors=field_errors(error), status=status)
+        return job_page(request, name, values=values, errors=field_errors(error), status=status)
     return redirect(request, f"/console/runs/{run.run_id}", message=_("The run is asked for."))
 
 
@@ -165,7 +163,7 @@ def run_page(request: Request, run_id: str) -> Response:
         job=job,
         letter_id=_letter_of(operations, run),
         again={PARAMETER + name: written(value) for name, value in run.parameters.items() if name != "dryRun"},
-        request_id=_request_id(request),
+        request_id=request_id(request),
         may_run=job is not None and current(request).may(job.permission),
         columns=_columns(detail.dry_run_rows or ()),
         first_lines=that_matter(detail.messages),
@@ -250,47 +248,6 @@ def incidents_page(request: Request, resolved: QueryBool = False, job: str = "",
     )
 
 
-def _job_page(
-    request: Request,
-    name: str,
-    *,
-    chosen: RunStatus | None = None,
-    offset: int = 0,
-    values: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
-    asking: bool = False,
-    status: int | None = None,
-) -> Response:
-    operations = operations_of(request)
-    overview = service.status(operations, name)
-    job = overview.job
-    runs, more = service.history(operations, job.name, limit=PAGE_ROWS, offset=offset, status=chosen)
-    newest = runs if not (chosen or offset) else service.history(operations, job.name, limit=PAGE_ROWS)[0]
-    fields = inputs(job.parameters)
-    shown = {PARAMETER + field.name: field.default for field in fields} | dict(values or {})
-    return show(
-        request,
-        "job",
-        status=status,
-        overview=overview,
-        missed=[gap for gap in reversed(overview.missing) if gap.overdue],
-        job=job,
-        runs=runs,
-        filters=options({state.value: STATES[state.value] for state in RunStatus}, _("All")),
-        chosen=chosen or "",
-        durations=charts.durations(newest),
-        fields=fields,
-        values=shown,
-        answers=[(_(field.label), shown[PARAMETER + field.name] or "–") for field in fields],
-        errors=errors,
-        asking=asking,
-        may_switch=current(request).may("triggers:switch") and current(request).may(job.permission),
-        request_id=_request_id(request),
-        may_run=current(request).may(job.permission),
-        place=place(offset, PAGE_ROWS, more=more is not None),
-    )
-
-
 def _letter_of(operations: OperationsContext, run: Run) -> str | None:
     """The dead letter that a failed run made or belongs to."""
     if run.status is not RunStatus.FAILURE or run.dry_run:
@@ -339,8 +296,3 @@ def _worst_first(night: tuple[str, list[Run]]) -> tuple[int, str]:
     name, runs = night
     newest = runs[-1].status
     return (0 if newest is RunStatus.FAILURE else 1 if not newest.ended else 2), name
-
-
-def _request_id(request: Request) -> str:
-    """Names one showing of a form: sending it twice starts one run."""
-    return web_of(request).random(16).hex()
