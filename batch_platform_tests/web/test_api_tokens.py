@@ -66,7 +66,7 @@ def test_a_token_acts_as_who_made_it_and_is_shown_once(site: Site, pool: postgre
     [
         ({"roles": ["approver"]}, "自分にないロール"),
         ({"roles": []}, "ロール"),
-        ({"roles": ["operator"], "ttl": "90d"}, "24"),
+        ({"roles": ["operator"], "ttl": "90d"}, "最長 1 日"),
         ({"ttl": "x"}, "有効期間"),
         ({"name": "a b"}, "63"),
         ({"name": "taken"}, "既にあります"),

@@ -34,8 +34,10 @@ CLAIMS: dict[str, Any] = {
 }
 
 
-def issue(*roles: Role, ttl: timedelta = HOUR, name: str = "ci") -> str:
-    return TOKENS.issue(name=name, roles=roles or [Role.VIEWER], ttl=ttl, now=NOON, random=secrets.token_bytes)
+def issue(*roles: Role, ttl: timedelta = HOUR, name: str = "ci", owner: str | None = None) -> str:
+    return TOKENS.issue(
+        name=name, roles=roles or [Role.VIEWER], ttl=ttl, now=NOON, random=secrets.token_bytes, owner=owner
+    )
 
 
 def signed(key: OctKey = TOKENS.key, algorithm: str = "HS256", **changes: Any) -> str:
@@ -155,7 +157,14 @@ def test_lifetimes_are_bounded(roles: list[Role], ttl: timedelta) -> None:
     with pytest.raises(InvalidInput) as failure:
         issue(*roles, ttl=ttl)
     assert failure.value.field == "ttl"
-    assert TOKENS.read(issue(Role.VIEWER, ttl=timedelta(days=90)), now=NOON)
+    for owner in (None, "local:vic"):
+        assert TOKENS.read(issue(Role.VIEWER, ttl=timedelta(days=90), owner=owner), now=NOON)
+
+
+def test_those_of_a_login_providers_people_live_a_day() -> None:
+    with pytest.raises(InvalidInput, match="at most 1"):
+        issue(Role.VIEWER, ttl=timedelta(hours=25), owner="oidc:u-1")
+    assert TOKENS.read(issue(Role.VIEWER, ttl=timedelta(hours=24), owner="oidc:u-1"), now=NOON)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "é", "x" * 64, "a\n"])

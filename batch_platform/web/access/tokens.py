@@ -85,12 +85,12 @@ class Tokens:
             raise InvalidInput(
                 "bad-token-name", "a token's name holds letters, digits and . _ @ -, at most 63", field="name"
             )
-        longest = longest_for(roles)
+        longest = longest_for(roles, owner)
         if not timedelta(0) < ttl <= longest:
             raise InvalidInput(
                 "token-lives-too-long",
-                "a token for these roles lives {longest} at most",
-                longest=_shown(longest),
+                "the days that such a token lives are at most {days}",
+                days=longest.days,
                 field="ttl",
             )
         issued = int(now.timestamp())
@@ -134,15 +134,19 @@ class Tokens:
             raise TokenRefused("the subject is none of ours")
         if not isinstance(number, str) or not (owner is None or (isinstance(owner, str) and _OWNER.fullmatch(owner))):
             raise TokenRefused("its number or its owner is none")
-        if claims["exp"] - claims["iat"] > longest_for(roles).total_seconds():
+        if claims["exp"] - claims["iat"] > longest_for(roles, owner).total_seconds():
             raise TokenRefused("it lives longer than its roles allow")
         issued, ends = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))
         return Claims(number, subject.removeprefix("token:"), owner, roles, issued, ends)
 
 
-def longest_for(roles: Collection[Role]) -> timedelta:
-    """The longest lifetime: who steals one that may change something has it for a day at most."""
-    return LONGEST_TO_READ if set(roles) <= {Role.VIEWER} else LONGEST
+def longest_for(roles: Collection[Role], owner: str | None = None) -> timedelta:
+    """The longest lifetime: who steals one that may change something has it for a day at most.
+
+    Nobody tells us when a login provider's person is dismissed, so that one's tokens do not last either.
+    """
+    lasting = set(roles) <= {Role.VIEWER} and not (owner or "").startswith("oidc:")
+    return LONGEST_TO_READ if lasting else LONGEST
 
 
 def parse_ttl(text: str) -> timedelta:
@@ -169,7 +173,3 @@ def _registry(now: datetime) -> JWTClaimsRegistry:
         jti={"essential": True},
         roles={"essential": True},
     )
-
-
-def _shown(ttl: timedelta) -> str:
-    return f"{ttl.days} days" if ttl.days > 1 else f"{ttl // timedelta(hours=1)} hours"
