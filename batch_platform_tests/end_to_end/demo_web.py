@@ -169,7 +169,7 @@ def kept(client: httpx.Client) -> Iterator[None]:
         place = f"/api/projects/{project['projectId']}"
         if known := before.get(project["projectId"]):
             body = {name: known[name] for name in names if name in known}
-            client.put(place, json=body).raise_for_status()
+            client.put(place, json=body, headers={"If-Match": "*"}).raise_for_status()
         else:
             client.delete(place).raise_for_status()
 

@@ -92,7 +92,7 @@ def read_users(request: Request) -> Envelope[list[AccountAnswer]]:
     "/users",
     status_code=201,
     dependencies=[MANAGE],
-    responses={200: {"description": "It was there already."}, **documented(409)},
+    responses={200: {"description": "It was there.", "model": Envelope[AccountChangeAnswer]}, **documented(409)},
 )
 @writes("user.add")
 def add_account(
