@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -210,7 +211,9 @@ def _tags(parts: Sequence[Part]) -> dict[str, str]:
 
 
 def check_routes(app: FastAPI, opened: Collection[str] = ()) -> None:
-    """Raises `ValueError` for a route without a permission, and for an open one that is not meant to be."""
+    """Raises `ValueError` for a route without a permission, for an open one that is not meant to be, and for one
+    that another one hides."""
+    known: set[tuple[str, str]] = set()
     for route in iter_route_contexts(app.routes):
         if isinstance(route.original_route, Mount):
             continue
@@ -219,6 +222,10 @@ def check_routes(app: FastAPI, opened: Collection[str] = ()) -> None:
             raise ValueError(f"{route.path} declares no permission: dependencies=[requires(...)]")
         if (requirement.permission is None) != is_public(route.path or "", opened):
             raise ValueError(f"{route.path} is public in one place and not in the other")
+        places = {(method, re.sub(r"{[^}]*}", "{}", route.path or "")) for method in route.methods or ()}
+        if hidden := places & known:
+            raise ValueError(f"{route.path} is there twice: {hidden}")
+        known |= places
 
 
 class _Permitted:

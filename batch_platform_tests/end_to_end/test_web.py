@@ -183,7 +183,7 @@ def operations_on_one(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What could end what this test and others stand on."""
     yield document["paths"]["/api/projects/{projectId}"]["delete"]
     for path, item in document["paths"].items():
-        if path == REVOKE or path.startswith("/api/users/{name}/"):
+        if path == REVOKE or path.startswith("/api/accounts/{name}/"):
             yield item["post"]
 
 

@@ -122,40 +122,40 @@ def test_accounts_by_the_api(site: Site, pool: postgres.Pool) -> None:
             assert root.post(path, json=body or None).json()["data"]["changed"] is False
 
     for wrong in ({"name": "?"}, {"password": "short!"}, {"roles": []}, {"roles": ["king"]}, {"more": 1}):
-        refused("/api/users", 422, **bob | wrong)
-    done("/api/users", "user.add", json=bob)
-    changes_nothing("/api/users", **bob)
-    refused("/api/users", 409, **bob | {"roles": ["operator"]})
-    done("/api/users/bob/set-roles", "user.set-roles", json={"roles": ["operator"]})
-    changes_nothing("/api/users/bob/set-roles", roles=["operator"])
-    refused("/api/users/bob/reset-password", 422, password="short!")
-    done("/api/users/bob/reset-password", "user.reset-password", json={"password": WORD})
+        refused("/api/accounts", 422, **bob | wrong)
+    done("/api/accounts", "user.add", json=bob)
+    changes_nothing("/api/accounts", **bob)
+    refused("/api/accounts", 409, **bob | {"roles": ["operator"]})
+    done("/api/accounts/bob/set-roles", "user.set-roles", json={"roles": ["operator"]})
+    changes_nothing("/api/accounts/bob/set-roles", roles=["operator"])
+    refused("/api/accounts/bob/reset-password", 422, password="short!")
+    done("/api/accounts/bob/reset-password", "user.reset-password", json={"password": WORD})
     for verb in ("disable", "enable"):
-        done(f"/api/users/bob/{verb}", f"user.{verb}")
-        changes_nothing(f"/api/users/bob/{verb}")
+        done(f"/api/accounts/bob/{verb}", f"user.{verb}")
+        changes_nothing(f"/api/accounts/bob/{verb}")
     site.browser().log_in("bob", "wrong")
-    done("/api/users/bob/unlock", "user.unlock")
-    changes_nothing("/api/users/bob/unlock")
+    done("/api/accounts/bob/unlock", "user.unlock")
+    changes_nothing("/api/accounts/bob/unlock")
     site.browser().log_in("bob", "wrong")
     done("/api/addresses/unlock", "address.unlock", target="127.0.0.1", json={"address": "127.0.0.1"})
     refused("/api/addresses/unlock", 422, address="nowhere")
     with postgres.transaction(pool) as connection:
         connection.execute("INSERT INTO web.second_factors VALUES ('bob', '', 0, now())")
-    assert root.get("/api/users").json()["data"][0]["secondFactor"] is True
-    done("/api/users/bob/reset-second-factor", "user.reset-second-factor")
-    changes_nothing("/api/users/bob/reset-second-factor")
+    assert root.get("/api/accounts").json()["data"][0]["secondFactor"] is True
+    done("/api/accounts/bob/reset-second-factor", "user.reset-second-factor")
+    changes_nothing("/api/accounts/bob/reset-second-factor")
     for _ in range(2):
         site.browser().log_in("bob", WORD)
     sessions = root.get("/api/sessions?subject=local:bob").json()["data"]
     assert [session["name"] for session in sessions] == ["bob", "bob"]
     done(f"/api/sessions/{sessions[0]['id']}/end", "session.end")
     refused(f"/api/sessions/{sessions[0]['id']}/end", 404)
-    done("/api/users/bob/end-sessions", "user.end-sessions")
-    changes_nothing("/api/users/bob/end-sessions")
+    done("/api/accounts/bob/end-sessions", "user.end-sessions")
+    changes_nothing("/api/accounts/bob/end-sessions")
     assert root.get("/api/sessions?subject=local:bob").json()["data"] == []
-    assert stranger.get("/api/users").status_code == stranger.get("/api/sessions").status_code == 403
+    assert stranger.get("/api/accounts").status_code == stranger.get("/api/sessions").status_code == 403
     for verb in ("disable", "enable", "unlock", "end-sessions", "reset-second-factor"):
-        refused(f"/api/users/nobody/{verb}", 404)
+        refused(f"/api/accounts/nobody/{verb}", 404)
     assert walk.walked == ACCOUNTS
 
 

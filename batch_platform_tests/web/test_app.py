@@ -83,6 +83,14 @@ def test_a_route_that_does_not_say_who_may_call_it_is_refused(pool: postgres.Poo
         build_app(make_context(pool, HandClock()), parts=[Part(routers=[router])])
 
 
+def test_a_route_that_another_one_hides_is_refused(pool: postgres.Pool) -> None:
+    router = APIRouter()
+    for path in ("/api/x/{id}", "/api/x/{name:path}"):
+        router.add_api_route(path, lambda: None, dependencies=[requires("x:read")])
+    with pytest.raises(ValueError, match="twice"):
+        build_app(make_context(pool, HandClock()), parts=[Part(routers=[router])])
+
+
 def test_nobody_passes_without_a_token(site: Site) -> None:
     client = site.client()
     for method, path in routes(site):

@@ -1,4 +1,4 @@
-"""`/api/users` and `/api/sessions`: local accounts and who is signed in, for who manages them."""
+"""`/api/accounts` and `/api/sessions`: local accounts and who is signed in, for who manages them."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ class AddressRequest(StrictModel):
     address: Text = Field(examples=["192.0.2.7"])
 
 
-@router.get("/users", dependencies=[MANAGE])
+@router.get("/accounts", dependencies=[MANAGE])
 def read_users(request: Request) -> Envelope[list[AccountAnswer]]:
     """All local accounts, by name."""
     return Envelope(data=[AccountAnswer.of(user) for user in service.users(web_of(request).pool)])
 
 
 @router.post(
-    "/users",
+    "/accounts",
     status_code=201,
     dependencies=[MANAGE],
     responses={200: {"description": "It was there.", "model": Envelope[AccountChangeAnswer]}, **documented(409)},
@@ -105,14 +105,14 @@ def add_account(
     return _changed(given.name, added)
 
 
-@router.post("/users/{name}/set-roles", dependencies=[MANAGE], responses=documented(404, 409))
+@router.post("/accounts/{name}/set-roles", dependencies=[MANAGE], responses=documented(404, 409))
 @writes("user.set-roles")
 def set_roles(request: Request, name: AccountName, given: RolesRequest) -> Envelope[AccountChangeAnswer]:
     """Replace an account's roles, ending its sessions. 409 for the last administrator."""
     return _changed(name, service.set_roles(web_of(request).pool, name, frozenset(given.roles), change_of(request)))
 
 
-@router.post("/users/{name}/reset-password", dependencies=[MANAGE], responses=documented(404))
+@router.post("/accounts/{name}/reset-password", dependencies=[MANAGE], responses=documented(404))
 @writes("user.reset-password")
 def reset_password(request: Request, name: AccountName, given: PasswordRequest) -> Envelope[AccountChangeAnswer]:
     """Give an account another password, ending its sessions and its wait."""
@@ -120,35 +120,35 @@ def reset_password(request: Request, name: AccountName, given: PasswordRequest) 
     return _changed(name, True)
 
 
-@router.post("/users/{name}/disable", dependencies=[MANAGE], responses=documented(404, 409))
+@router.post("/accounts/{name}/disable", dependencies=[MANAGE], responses=documented(404, 409))
 @writes("user.disable")
 def disable_account(request: Request, name: AccountName) -> Envelope[AccountChangeAnswer]:
     """Keep an account out, at once and everywhere. 409 for the last administrator."""
     return _changed(name, service.set_enabled(web_of(request).pool, name, change_of(request), enabled=False))
 
 
-@router.post("/users/{name}/enable", dependencies=[MANAGE], responses=documented(404))
+@router.post("/accounts/{name}/enable", dependencies=[MANAGE], responses=documented(404))
 @writes("user.enable")
 def enable_account(request: Request, name: AccountName) -> Envelope[AccountChangeAnswer]:
     """Let an account in again."""
     return _changed(name, service.set_enabled(web_of(request).pool, name, change_of(request), enabled=True))
 
 
-@router.post("/users/{name}/unlock", dependencies=[MANAGE], responses=documented(404))
+@router.post("/accounts/{name}/unlock", dependencies=[MANAGE], responses=documented(404))
 @writes("user.unlock")
 def unlock_account(request: Request, name: AccountName) -> Envelope[AccountChangeAnswer]:
     """Let an account that failed to sign in try again at once."""
     return _changed(name, sign_in.unlock_account(web_of(request).pool, name, change_of(request)))
 
 
-@router.post("/users/{name}/reset-second-factor", dependencies=[MANAGE], responses=documented(404))
+@router.post("/accounts/{name}/reset-second-factor", dependencies=[MANAGE], responses=documented(404))
 @writes("user.reset-second-factor")
 def reset_second_factor(request: Request, name: AccountName) -> Envelope[AccountChangeAnswer]:
     """Take the second factor of whoever has lost it, ending the sessions."""
     return _changed(name, second_factor.reset(web_of(request).pool, name, change_of(request)))
 
 
-@router.post("/users/{name}/end-sessions", dependencies=[MANAGE], responses=documented(404))
+@router.post("/accounts/{name}/end-sessions", dependencies=[MANAGE], responses=documented(404))
 @writes("user.end-sessions")
 def end_sessions(request: Request, name: AccountName) -> Envelope[AccountChangeAnswer]:
     """Sign an account out everywhere; it can sign in again."""
