@@ -93,6 +93,7 @@ def _complete(operation: dict[str, Any], route: Any, method: str) -> None:
         operation["x-permission"] = permission
         also = f", or {requirement.also}" if requirement and requirement.also else ""
         operation["description"] = f"{operation.get('description', '')}\n\nPermission: `{permission}`{also}.".strip()
+    operation["tags"] = list(dict.fromkeys(operation["tags"]))  # a router within another of its tag has it twice
     operation["summary"] = _first_sentence(operation.get("description") or operation["summary"])
     responses = operation.setdefault("responses", {})
     for response in responses.values():
