@@ -44,7 +44,7 @@ def revoke_command(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """End a token before its time: it is refused within a second, and its websockets end."""
+    """End a token before its time: it is refused at once, and its websockets end."""
     with opened_log() as log:
         changed = service.revoke(log, token_id, dry_run=dry_run)
     if as_json:

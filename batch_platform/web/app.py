@@ -137,6 +137,7 @@ def build_app(
             requests.start()
             yield
             await run_in_threadpool(requests.stop)
+        bearers.admission.close()
         readiness.close()
         if provider is not None:
             provider.close()

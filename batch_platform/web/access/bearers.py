@@ -62,13 +62,8 @@ class Bearers:
 
     async def _own(self, connection: HTTPConnection, token: str) -> Principal | None:
         claims = self._tokens.read(token, now=self.context.clock())
-        known = self.admission.remembered(claims)
-        if known is not None:
-            return known
-        address = address_of(connection.scope)
-        correlation_id = connection.scope.get("correlation_id")
-        principal = await run_in_threadpool(
-            self.admission.look, claims, address=address, correlation_id=correlation_id
+        principal = await self.admission.admit(
+            claims, address=address_of(connection.scope), correlation_id=connection.scope.get("correlation_id")
         )
         if principal is None:
             raise TokenRefused("it was revoked, or its owner may not act")

@@ -7,18 +7,20 @@ worth at each moment. Programs' own tokens, which are nobody's, are made by who 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
+from starlette.concurrency import run_in_threadpool
+
 from batch_platform.core.audit import Log
+from batch_platform.core.batched import Batched
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.core.postgres import Pool
 from batch_platform.web.access.model import ApiToken, Principal, Role, held
 from batch_platform.web.access.sessions import second_factor_roles
-from batch_platform.web.access.token_store import TokenSession, TokenStore
+from batch_platform.web.access.token_store import TokenSession, TokenStore, Usable
 from batch_platform.web.access.tokens import Claims, Tokens
 from batch_platform.web.context import WebContext
 
@@ -27,8 +29,6 @@ REVOKE: Final = "token.revoke"
 USE: Final = "token.use"
 """Written once for each token, when it is first used."""
 MANAGE: Final = "tokens:manage"
-LOOKED_AT_EVERY: Final = 1.0
-"""Seconds for which a process remembers that a token may act: so long does a revoked one work elsewhere at most."""
 _SEEN_EVERY: Final = timedelta(minutes=1)
 _REMEMBERED: Final = 10_000
 
@@ -89,33 +89,39 @@ def revoke(log: Log, token_id: str, *, owner: str | None = None, dry_run: bool =
         return True
 
 
-@dataclass(frozen=True)
 class Admission:
-    """Lets tokens in, as long as the database says that they may act."""
+    """Lets tokens in, as long as the database says that they may act: it is asked with every request."""
 
-    context: WebContext
-    _remembered: dict[str, tuple[float, Principal]] = field(default_factory=dict)
-    _greeted: set[str] = field(default_factory=set)
+    def __init__(self, context: WebContext) -> None:
+        self.context = context
+        self._store = TokenStore(context.pool)
+        self._usable = Batched(partial(self._store.usable_tokens, second_factor_roles=second_factor_roles(context)))
+        self._greeted: set[str] = set()
 
-    def remembered(self, claims: Claims) -> Principal | None:
-        """Who acts by it, if it was looked at within the last second; asks no database."""
-        looked_at, principal = self._remembered.get(claims.id, (0.0, None))
-        return principal if time.monotonic() - looked_at < LOOKED_AT_EVERY else None
+    def close(self) -> None:
+        self._store.close()
 
-    def look(self, claims: Claims, *, address: str, correlation_id: str | None) -> Principal | None:
-        """Who acts by it; None when it was revoked or its owner may not act any more. Marks it as used.
+    async def admit(self, claims: Claims, *, address: str, correlation_id: str | None) -> Principal | None:
+        """Who acts by it; None when it was revoked or its owner may not act any more."""
+        usable = (await self._usable.get([claims.id])).get(claims.id)
+        seen_at = None if usable is None else usable.last_used_at
+        if usable is None or seen_at is None or self.context.clock() - seen_at > _SEEN_EVERY:
+            return await run_in_threadpool(self._look, claims, address, correlation_id)
+        return _principal(claims, usable)
+
+    def _look(self, claims: Claims, address: str, correlation_id: str | None) -> Principal | None:
+        """As `admit`, and marks it as used.
 
         One that is not known yet, because it was made before tokens were kept, is entered.
         """
         now, needed = self.context.clock(), second_factor_roles(self.context)
-        with TokenStore(self.context.pool).transaction() as session:
+        with self._store.transaction() as session:
             usable = session.usable_token(claims.id, second_factor_roles=needed)
             if usable is None:
                 session.insert_token(claims, made_by=None)  # or another request is just doing so
                 usable = session.usable_token(claims.id, second_factor_roles=needed)
-            roles = frozenset[Role]() if usable is None else usable.left_of(claims.roles)
-            if usable is None or not roles:
-                self.forget(claims.id)
+            principal = None if usable is None else _principal(claims, usable)
+            if usable is None or principal is None:
                 return None
             if usable.last_used_at is None and session.first_use_of_token(claims.id, now=now):
                 log = Log(self.context.pool, self.context.clock, claims.subject, correlation_id=correlation_id)
@@ -124,12 +130,6 @@ class Admission:
                 )
             elif usable.last_used_at is not None and now - usable.last_used_at > _SEEN_EVERY:
                 session.touch_token(claims.id, now=now)
-        own = claims.owner is None
-        name = claims.name if own else claims.subject.partition(":")[2]
-        principal = Principal(claims.subject, name, roles, "token", token=None if own else claims.name)
-        if len(self._remembered) >= _REMEMBERED:
-            self._remembered.clear()
-        self._remembered[claims.id] = time.monotonic(), principal
         return principal
 
     def greet(
@@ -147,9 +147,15 @@ class Admission:
             self._greeted.clear()
         self._greeted.add(digest)
 
-    def forget(self, token_id: str) -> None:
-        """It was revoked here: it is looked at again at once."""
-        self._remembered.pop(token_id, None)
+
+def _principal(claims: Claims, usable: Usable) -> Principal | None:
+    """None when its owner has none of its roles any more."""
+    roles = usable.left_of(claims.roles)
+    if not roles:
+        return None
+    own = claims.owner is None
+    name = claims.name if own else claims.subject.partition(":")[2]
+    return Principal(claims.subject, name, roles, "token", token=None if own else claims.name)
 
 
 def _refuse_namesakes(session: TokenSession, owner: str, claims: Claims) -> None:

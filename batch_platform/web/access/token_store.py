@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,12 +54,7 @@ class TokenSession(BaseSession):
 
     def usable_token(self, token_id: str, *, second_factor_roles: Collection[Role]) -> Usable | None:
         """None when it was revoked, its owner may not act at this moment, or nobody knows it."""
-        needed = [role.value for role in second_factor_roles]
-        rows = self._rows("usable_token", id=token_id, second_factor_roles=needed)
-        if not rows:
-            return None
-        roles = rows[0]["owner_roles"]
-        return Usable(rows[0]["last_used_at"], None if roles is None else frozenset(map(Role, roles)))
+        return _usable(self._rows("usable_tokens", **_parameters([token_id], second_factor_roles))).get(token_id)
 
     def first_use_of_token(self, token_id: str, *, now: datetime) -> bool:
         return self._run("first_use_of_token", id=token_id, now=now) == 1
@@ -76,6 +71,23 @@ class TokenStore(BaseStore[TokenSession]):
     """Opens transactions on the tokens' table."""
 
     _session = TokenSession
+
+    async def usable_tokens(self, ids: Collection[str], second_factor_roles: Collection[Role]) -> dict[str, Usable]:
+        """Those that may act at this moment."""
+        return _usable(await self._rows("usable_tokens", **_parameters(ids, second_factor_roles)))
+
+
+def _parameters(ids: Collection[str], second_factor_roles: Collection[Role]) -> dict[str, list[str]]:
+    return {"ids": list(ids), "second_factor_roles": [role.value for role in second_factor_roles]}
+
+
+def _usable(rows: Sequence[Mapping[str, Any]]) -> dict[str, Usable]:
+    return {
+        row["id"]: Usable(
+            row["last_used_at"], None if row["owner_roles"] is None else frozenset(map(Role, row["owner_roles"]))
+        )
+        for row in rows
+    }
 
 
 def _token(row: Mapping[str, Any]) -> ApiToken:

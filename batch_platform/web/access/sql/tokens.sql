@@ -21,14 +21,14 @@ SELECT id, name, owner, roles, made_by, created_at, expires_at, first_used_at, l
   FROM web.tokens
  WHERE id = %(id)s
 
--- name: usable_token
+-- name: usable_tokens
 -- Whose it is decides what it may still do: nothing by an account that is disabled, has a password that somebody else
 -- has set, or lacks the second factor that it needs.
-SELECT token.last_used_at, account.roles AS owner_roles
+SELECT token.id, token.last_used_at, account.roles AS owner_roles
   FROM web.tokens AS token
   LEFT JOIN web.users AS account ON 'local:' || account.name = token.owner
   LEFT JOIN web.second_factors AS factor ON factor.user_name = account.name
- WHERE token.id = %(id)s
+ WHERE token.id = ANY(%(ids)s)
    AND token.revoked_at IS NULL
    AND (NOT starts_with(coalesce(token.owner, ''), 'local:')
         OR account.enabled
