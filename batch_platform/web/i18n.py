@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.core.failures import PlatformError
 from batch_platform.core.messages import Message, Parameter, filled, separator
+from batch_platform.web.headers import header
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -108,8 +109,13 @@ class LanguageMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        with speaking(chosen(HTTPConnection(scope), self._languages)):
+        is_known = header(scope, b"cookie") is not None
+        language = chosen(HTTPConnection(scope), self._languages) if is_known else self._languages[DEFAULT]
+        token = _spoken.set(language)
+        try:
             await self._app(scope, receive, send)
+        finally:
+            _spoken.reset(token)
 
 
 def _translated(value: Parameter) -> str:

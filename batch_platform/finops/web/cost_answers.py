@@ -27,6 +27,7 @@ from batch_platform.web.access.prepared import Answer
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import StrictModel
+from batch_platform.web.headers import Pair, pair
 
 PAGE_AT_MOST: Final = 10_000
 MEDIA: Final[Mapping[str, str]] = {
@@ -68,18 +69,32 @@ class Question:
         more: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.query = query
-        self.media = media
+        self._media = media
         self._named = query, part
         self._more = more
-        self._of: Sequence[Stamp] = ()
-        self._headers: dict[str, str] = {}
+        self.months = query.months
+        self._of: tuple[Stamp, ...] = ()
+        self._etag = ""
+        self._headers: list[Pair] = []
 
-    def headers(self, stamps: Sequence[Stamp]) -> Mapping[str, str]:
-        """Those of the answer of these months as they are."""
+    def etag(self, stamps: tuple[Stamp, ...]) -> str:
+        """That of the answer of these months as they are."""
         if self._of != stamps:
-            self._headers = {**_headers(stamps, self._named), **self._more}
-            self._of = stamps
-        return self._headers
+            headers = {**_headers(stamps, self._named), **self._more}
+            self._of, self._etag = stamps, headers["ETag"]
+            self._headers = [pair(name, value) for name, value in headers.items()]
+        return self._etag
+
+    def unchanged(self, stamps: tuple[Stamp, ...]) -> Response:
+        return self._with_headers(Response(status_code=304), stamps)
+
+    def answer(self, stamps: tuple[Stamp, ...], content: bytes) -> Response:
+        return self._with_headers(Response(content, media_type=self._media), stamps)
+
+    def _with_headers(self, response: Response, stamps: tuple[Stamp, ...]) -> Response:
+        self.etag(stamps)
+        response.raw_headers.extend(self._headers)
+        return response
 
 
 def ask(query: CostQuery, part: Part) -> Answer:
@@ -113,19 +128,18 @@ async def kept(
     What is `heavy` works on line items. Raises `NotFound` when none of the months is published.
     """
     state, query = state_at(connection), question.query
-    stamps: Sequence[Stamp] = await state.costs.stamps_soon(query.project_id, query.months)
+    stamps = tuple(await state.costs.stamps_soon(query.project_id, question.months))
     if not stamps:  # for saying what is not found
-        stamps = await asyncio.to_thread(service.published_stamps, state.context, state.costs, query)
-    headers = question.headers(stamps)
-    etag = headers["ETag"]
+        stamps = tuple(await asyncio.to_thread(service.published_stamps, state.context, state.costs, query))
+    etag = question.etag(stamps)
     if names_etag(connection.headers.get("if-none-match", ""), etag):
-        return Response(status_code=304, headers=headers)
+        return question.unchanged(stamps)
     made = state.costs.kept_page(etag)
     if made is None:
         async with state.heavy if heavy else nullcontext():
             made = await asyncio.to_thread(state.costs.page, etag, lambda: make(state, stamps))
     made_of, content = made
-    return Response(content, media_type=question.media, headers=question.headers(made_of))
+    return question.answer(made_of, content)
 
 
 async def focus_answer(query: CostQuery, kind: focus.Kind, connection: HTTPConnection) -> Response:
