@@ -1,21 +1,22 @@
 """Causes: kept as messages, said in the reader's language with what to look at, once for what is shared."""
 
-from __future__ import annotations
-
 import errno
 
+import dagster as dg
 import psycopg
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
+from batch_platform.core.aws_failures import aws_failures
 from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.core.known_errors import failure_of
 from batch_platform.core.messages import Message
-from batch_platform.kit.assets import together
+from batch_platform.kit.assets import Metadata, each_partition, fail, together
 from batch_platform.operations import alerts, service
 from batch_platform.operations.alerts import RULES
+from batch_platform.operations.dagster.causes import cause_of, line_of
 from batch_platform.operations.log_lines import that_matter
-from batch_platform.operations.model import Incident
+from batch_platform.operations.model import RANGE_END_TAG, RANGE_START_TAG, Incident
 from batch_platform.operations.remedies import REMEDIES, remedies_of
 from batch_platform.operations.waiting import REMINDERS
 from batch_platform.registry import build_remedies, build_rules
@@ -96,7 +97,7 @@ def test_what_matters_of_a_log_comes_first(world: World) -> None:
     world.sync()
     lines = service.run(world.ctx, run_id).messages
     first = that_matter(lines)
-    assert [line.kind for line in first][:2] == ["failure", "failure"]  # the step and its run
+    assert [line.kind for line in first][:2] == ["failure", "retry"]  # of the run itself there is no second line
     assert ASSUMED in first[0].text
     assert {line.kind for line in first} == {"failure", "retry", "progress"}
     assert [line.text for line in first if line.kind == "progress"] == ["13 months to look at"]
@@ -165,3 +166,30 @@ def test_every_rule_is_said_in_the_readers_language_and_has_what_to_look_at() ->
 def test_the_statement_of_every_rule_can_be_judged(world: World) -> None:
     for rule in build_rules():
         assert alerts.judge(world.ctx.pool, rule, now=world.clock()) == (0, 0), rule.name
+
+
+def test_thirteen_months_of_one_role_are_one_failure_and_one_line_of_the_log() -> None:
+    """As a fetch of all polled months of a project whose role is refused."""
+    months = dg.StaticPartitionsDefinition([f"2026-{month:02}" for month in range(1, 14)])
+    tried: list[str] = []
+
+    @dg.asset(partitions_def=months, backfill_policy=dg.BackfillPolicy.single_run())
+    def polled(context: dg.AssetExecutionContext) -> None:
+        def fetch(month: str) -> Metadata:
+            tried.append(month)
+            with aws_failures("role arn:aws:iam::111122223333:role/reports"):
+                raise ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRole")
+
+        places = [(key, key) for key in context.partition_keys]
+        fail(context, each_partition(context, places, fetch, asset=dg.AssetKey("polled"), alone=True))
+
+    tags = {RANGE_START_TAG: "2026-01", RANGE_END_TAG: "2026-13"}
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = dg.materialize([polled], instance=instance, tags=tags, raise_on_error=False)
+        lines = [line_of(entry) for entry in instance.all_logs(run.run_id)]
+    cause = cause_of(run.all_events)
+    assert len(tried) == 13
+    assert isinstance(cause, Message)
+    assert (cause.id, cause.count("arn:aws")) == ("role-not-assumable", 1)
+    first = that_matter([line for line in lines if line])
+    assert [line.kind for line in first if "cannot be assumed" in line.text] == ["failure", "failure"]  # log and step

@@ -78,7 +78,8 @@ def line_of(entry: dg.EventLogEntry) -> LogLine | None:
     elif event.is_step_failure:
         kind, text = "failure", of_step(event)
     elif event.is_run_failure:
-        kind, text = "failure", _of_run(event)
+        # of a step that failed its own line tells
+        kind, text = "failure" if _stands_alone(event) else "other", _of_run(event)
     elif event.event_type_value == "STEP_UP_FOR_RETRY":
         kind, text = "retry", _of_retry(event)
     elif event.event_type_value == "STEP_RESTARTED":
@@ -86,6 +87,11 @@ def line_of(entry: dg.EventLogEntry) -> LogLine | None:
     elif event.event_type_value == _EVALUATION and not event.asset_check_evaluation_data.passed:
         kind = "warning"
     return LogLine(datetime.fromtimestamp(entry.timestamp, UTC), text, kind) if text else None
+
+
+def _stands_alone(event: dg.DagsterEvent) -> bool:
+    data: Any = event.event_specific_data
+    return getattr(data, "first_step_failure_event", None) is None
 
 
 def _of_level(level: int) -> LineKind:
