@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from batch_platform.operations.alerts import Rule
     from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Registry
+    from batch_platform.operations.movements import Movement
     from batch_platform.operations.waiting_lists import WaitingList
     from batch_platform.settings import Settings
 
@@ -70,6 +71,11 @@ def build_rules() -> tuple[Rule, ...]:
     from batch_platform.operations.alerts import RULES
 
     return (*RULES, *(rule for domain in domains.DOMAINS for rule in domain.rules()))
+
+
+def build_movements() -> tuple[Movement, ...]:
+    """What the domains move, by day."""
+    return tuple(movement for domain in domains.DOMAINS for movement in domain.movements())
 
 
 def build_waiting() -> tuple[WaitingList, ...]:

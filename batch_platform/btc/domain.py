@@ -18,6 +18,7 @@ DOMAIN: Final = Domain(
     rules=_in("alerts:RULES"),
     remedies=_in("alerts:REMEDIES"),
     waiting=_in("waiting:WAITING"),
+    movements=_in("movements:MOVEMENTS"),
     demo=_in("demo:run"),
     stack_parameters={"Project": "table_prefix"},
 )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Job
+    from batch_platform.operations.movements import Movement
     from batch_platform.operations.waiting_lists import WaitingList
     from batch_platform.operations.web.pages import DashboardCard
     from batch_platform.settings import DomainSettings, Settings
@@ -85,7 +86,8 @@ class Domain:
     `permissions` are what roles may do beyond reading; an administrator may everything.
     `commands` are groups of `batch-platform` by their name. A domain without batches has no `dagster`.
     `templates` is the package whose folder `notices/` has the templates of what it tells people by the outbox.
-    `gauges` are its figures in /metrics, `waiting` its lists of what waits for people.
+    `gauges` are its figures in /metrics, `waiting` its lists of what waits for people, `movements`
+    what the dashboard tells of it by day.
     `remedies` say what to look at, by the id of a failure's message or the name of an alert rule.
     """
 
@@ -102,6 +104,7 @@ class Domain:
     templates: str | None = None
     gauges: Callable[[], Sequence[Gauge]] = tuple
     waiting: Callable[[], Sequence[WaitingList]] = tuple
+    movements: Callable[[], Sequence[Movement]] = tuple
     remedies: Callable[[], Mapping[str, str]] = dict
     stack_parameters: Mapping[str, str] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from batch_platform.core.postgres import Pool
     from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Registry
+    from batch_platform.operations.movements import Movement
     from batch_platform.operations.runner import DagsterStorage, Runner, Triggers
     from batch_platform.operations.waiting_lists import WaitingList
 
@@ -24,7 +25,8 @@ class OperationsContext:
     """`runner` is None where runs cannot be started: a scrape, a monitor without a workspace.
 
     `triggers` is None where Dagster's code locations are not open. `gauges` are what domains add to the metrics,
-    `waiting` the lists of what waits for people, `remedies` what is to be looked at by the ids of failures.
+    `waiting` the lists of what waits for people, `movements` what domains move by day, `remedies` what is to be
+    looked at by the ids of failures.
     """
 
     pool: Pool
@@ -35,6 +37,7 @@ class OperationsContext:
     gauges: tuple[Gauge, ...] = ()
     triggers: Triggers | None = None
     waiting: tuple[WaitingList, ...] = ()
+    movements: tuple[Movement, ...] = ()
     remedies: Mapping[str, str] = field(default_factory=lambda: REMEDIES)
 
     @property

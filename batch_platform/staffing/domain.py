@@ -22,6 +22,7 @@ DOMAIN: Final = Domain(
     rules=_in("alerts:RULES"),
     remedies=_in("alerts:REMEDIES"),
     waiting=_in("waiting:WAITING"),
+    movements=_in("movements:MOVEMENTS"),
     gauges=_in("alerts:GAUGES"),
     templates=__package__,
     demo=_in("demo:run"),

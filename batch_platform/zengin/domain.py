@@ -19,6 +19,7 @@ DOMAIN: Final = Domain(
     rules=_in("alerts:RULES"),
     remedies=_in("alerts:REMEDIES"),
     waiting=_in("waiting:WAITING"),
+    movements=_in("movements:MOVEMENTS"),
     demo=_in("demo:run"),
     permissions={Role.APPROVER: frozenset({"zengin:approve"})},
 )

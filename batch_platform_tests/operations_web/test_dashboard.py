@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 
+from batch_platform.operations.moved import listed
 from batch_platform.operations.night import last_night
+from batch_platform.registry import build_movements
 from batch_platform_tests.operations_web.conftest import Client
 from batch_platform_tests.operations_web.rig import Rig
 
@@ -59,3 +64,39 @@ def test_a_switch_without_a_reason_is_refused_beside_the_field(client: Client) -
     assert answer.status_code == 422
     assert 'aria-describedby="switch-web_count_schedule-reason-error"' in answer.text
     assert "切り替える理由を入力してください" in answer.text
+
+
+def test_what_was_moved_yesterday_and_this_month_is_told_to_who_may_see_it(rig: Rig, client: Client) -> None:
+    """Each domain's statement on the migrated tables; a batch of yesterday and one of two months ago."""
+    yesterday = rig.operations.clock() - timedelta(days=1)
+    with rig.operations.pool.connection() as connection:
+        for number, at in enumerate([yesterday, yesterday - timedelta(days=62)]):
+            connection.execute(
+                "INSERT INTO btc.batches (batch_id, status, is_open, adjustment_rate, target_count, processed_count,"
+                " failed_count, sum, created_by, created_at, approvals_missing, completed_at, changed_at)"
+                " VALUES (%s, 'completed', false, 1, 3, 3, 0, 1234.5, 'ann', %s, 0, %s, %s)",
+                (f"moved-{number}", at, at, at),
+            )
+    rig.app.state.operations = replace(rig.operations, movements=build_movements())
+    try:
+        page = client("viewer").get("/console", headers={"accept": "text/html"}).text
+        told = {moved.of.title.id: moved for moved in listed(rig.app.state.operations, _Reader("batch:read"))}
+    finally:
+        rig.app.state.operations = rig.operations
+    assert "動いた金額と件数" in page
+    assert re.search(r"/console/admin/batch-operations.*?1,234\.5", page, re.DOTALL)
+    assert 'id="moved-1-data"' in page
+    assert (list(told), told["moved-btc"].yesterday.amount, told["moved-btc"].yesterday.things) == (
+        ["moved-btc"],
+        Decimal("1234.5"),
+        1,
+    )
+    assert len(told["moved-btc"].days) <= 31
+
+
+class _Reader:
+    def __init__(self, *permissions: str) -> None:
+        self._permissions = permissions
+
+    def may(self, permission: str) -> bool:
+        return permission in self._permissions

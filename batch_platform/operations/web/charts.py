@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from batch_platform.operations.model import HOUR, Run, RunStatus
+from batch_platform.operations.moved import Moved
 from batch_platform.web.formats import in_japan
 from batch_platform.web.i18n import gettext as _
+from batch_platform.web.i18n import translated
 
 ZERO: Final = timedelta(0)
 
@@ -50,4 +52,16 @@ def hours(since: datetime, now: datetime, runs: Sequence[Run]) -> dict[str, Any]
             {"name": _("Failed or canceled"), "values": [str(counts[number, False]) for number in spans]},
         ],
         "unit": _("runs"),
+    }
+
+
+def by_day(moved: Moved) -> dict[str, Any] | None:
+    """A chart of what was moved on each day; None where nothing was."""
+    if not any(day.things for day in moved.days):
+        return None
+    return {
+        "kind": "bars",
+        "x": [f"{day.day:%m-%d}" for day in moved.days],
+        "series": [{"name": translated(moved.of.title), "values": [f"{day.amount:f}" for day in moved.days]}],
+        "unit": translated(moved.of.unit),
     }
