@@ -17,7 +17,17 @@ _rule: Final = rules_of("finops", load("batch_platform.finops.sql"))
 TOLD_FOR: Final = timedelta(days=7)
 """A restatement is never undone, so its incident ends after this long."""
 
+PATIENCE: Final = timedelta(minutes=15)
+"""A project that cannot be read for a reason that may pass is no news before."""
+
 RULES: Final = (
+    _rule(
+        "finops-project-unreadable",
+        Severity.CRITICAL,
+        N_("it was read again, or is not looked at any more"),
+        text=N_("project {project} cannot be read: {reason}"),
+        patience=PATIENCE,
+    ),
     _rule(
         "finops-month-restated",
         Severity.WARNING,
@@ -58,6 +68,7 @@ RULES: Final = (
     ),
 )
 REMEDIES: Final = {
+    "finops-project-unreadable": N_("Test the project's connection: within a minute after it is mended this ends."),
     "month-redelivered": N_("Look at the project's restatements; tell whoever has closed the books of that month."),
     "month-reconnected": N_("Look in the audit log who changed the connection, and at the project's restatements."),
     "finops-unknown-types": N_("Tell the developers: AWS has charges of a kind that the invariants do not know."),

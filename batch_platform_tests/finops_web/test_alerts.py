@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from batch_platform.core import postgres
+from batch_platform.core.failures import PermanentFailure, TransientFailure
 from batch_platform.finops import service
 from batch_platform.finops.alerts import RULES
 from batch_platform.finops.model import Budget
+from batch_platform.finops.service import Discovery
 from batch_platform.operations.alerts import judge
 from batch_platform_tests.finops.bucket import MONTH, csv_gz
 from batch_platform_tests.finops.conftest import Project
@@ -77,3 +80,25 @@ def test_a_budget_is_told_when_it_is_exceeded(project: Project, told: Told) -> N
     assert summary == f"project {project.id} {MONTH:%Y-%m}: 10.5 USD is spent of a budget of 10 (unblended)"
     service.set_budget(project.context, Budget(project.id, "unblended", "USD", Decimal("10.5")))
     assert told("finops-budget-exceeded") == []
+
+
+def test_a_role_that_cannot_be_assumed_is_one_incident_of_its_project(project: Project, told: Told) -> None:
+    role = "role arn:aws:iam::111122223333:role/reports"
+    refused = PermanentFailure("role-not-assumable", "{context} cannot be assumed", context=role)
+    busy = TransientFailure("aws-busy", "{context}: AWS is busy", context="s3://b")
+    for failure, now, summaries in (
+        (refused, NOW, [f"project {project.id} cannot be read: {role} cannot be assumed"]),
+        (refused, NOW, [f"project {project.id} cannot be read: {role} cannot be assumed"]),
+        (None, NOW, []),
+        (busy, NOW, []),
+        (busy, NOW + timedelta(minutes=20), [f"project {project.id} cannot be read: s3://b: AWS is busy"]),
+    ):
+        seen = Discovery((), (), (), {project.id: failure} if failure else {})
+        service.remember_unreadable(replace(project.context, clock=lambda: NOW), seen)
+        assert [summary for _, summary in told("finops-project-unreadable", now)] == summaries
+
+
+def test_a_poll_says_which_projects_could_not_be_read(project: Project) -> None:
+    gone = replace(project.connection, bucket="no-such-bucket-anywhere")
+    found = service.discover(project.context, [gone], requested={}, at_most=9)
+    assert [failure.message.id for failure in found.failures.values()] == ["bucket-missing"]

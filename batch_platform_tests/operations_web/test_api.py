@@ -458,5 +458,5 @@ def test_the_document_tells_it_all(rig: Rig) -> None:
         *(f"{INCIDENTS}/{verb}" for verb in ("acknowledge", "assign", "comment")),
     }
     schemas = rig.app.openapi()["components"]["schemas"]
-    assert "nextCursor" in schemas["Page_RunAnswer_"]["properties"]
+    assert "nextCursor" in schemas["RunAnswerPage"]["properties"]
     assert "durationSeconds" in schemas["RunAnswer"]["properties"]

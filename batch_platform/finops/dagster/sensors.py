@@ -28,6 +28,7 @@ def new_deliveries(tick: Tick) -> Look:
     with tick.resource.open_context() as context:
         connections = context.enabled_connections()
         discovered = service.discover(context, connections, requested=requested, at_most=REQUESTS_AT_MOST)
+        service.remember_unreadable(context, discovered)
     notes = (*discovered.errors, *discovered.waiting)
     for sentence in notes:
         tick.log.warning(sentence)

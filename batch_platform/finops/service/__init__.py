@@ -66,7 +66,7 @@ from batch_platform.finops.service.insight import (
     report,
 )
 from batch_platform.finops.service.lake import LineItems, LineItemsLost, line_items
-from batch_platform.finops.service.poll import Discovery, discover, late_deliveries
+from batch_platform.finops.service.poll import Discovery, discover, late_deliveries, remember_unreadable
 from batch_platform.finops.service.projects import (
     Removal,
     add_project,
@@ -143,6 +143,7 @@ __all__ = [
     "published_stamps",
     "read_files",
     "ready_months",
+    "remember_unreadable",
     "remove_project",
     "report",
     "requeue",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import islice
 from math import ceil
@@ -45,6 +45,14 @@ class Discovery:
     runs: tuple[MonthToRun, ...]
     errors: tuple[str, ...]
     waiting: tuple[str, ...]
+    failures: Mapping[str, PlatformError] = field(default_factory=dict)
+    """Of the projects that could not be read."""
+
+
+def remember_unreadable(context: FinopsContext, discovery: Discovery) -> None:
+    """Keep which projects could not be read by a poll of all of them: an alert rule tells of these, once each."""
+    with context.store.transaction() as session:
+        session.save_unreadable(discovery.failures, now=context.clock())
 
 
 def discover(
@@ -61,7 +69,7 @@ def discover(
     read is an error of its own; the others are polled all the same.
     """
     runs: list[MonthToRun] = []
-    errors: list[str] = []
+    failures: dict[str, PlatformError] = {}
     waiting: list[str] = []
     for connection in connections:
         try:
@@ -71,9 +79,10 @@ def discover(
                 else:
                     waiting.append(news)
         except PlatformError as error:
-            errors.append(f"{connection.project_id}: {error.message}")
+            failures[connection.project_id] = error
             _log.warning("cur_poll_failed", project_id=connection.project_id, reason=error.message)
-    return Discovery(tuple(islice(runs, at_most)), tuple(errors), tuple(waiting))
+    errors = tuple(f"{project}: {failure.message}" for project, failure in failures.items())
+    return Discovery(tuple(islice(runs, at_most)), errors, tuple(waiting), failures)
 
 
 def late_deliveries(context: FinopsContext) -> list[str]:

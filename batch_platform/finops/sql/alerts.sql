@@ -63,3 +63,11 @@ CROSS JOIN LATERAL (
       AND cost.currency = budget.currency
 ) AS costs
 WHERE project.enabled AND costs.spent > budget.monthly_amount
+
+-- name: rule_project_unreadable
+-- What may pass is given time to.
+SELECT unreadable.project_id AS subject, 'cur-fetch' AS job,
+       jsonb_build_object('project', unreadable.project_id, 'reason', unreadable.failure) AS summary
+FROM finops.finops_unreadable_projects AS unreadable
+JOIN finops.finops_project_connections AS project USING (project_id)
+WHERE project.enabled AND (unreadable.permanent OR unreadable.since < %(now)s - %(patience)s::interval)

@@ -61,3 +61,14 @@ FROM finops.finops_project_connections
 WHERE %(after)s::text IS NULL OR project_id > %(after)s
 ORDER BY project_id
 LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: forget_unreadable
+-- Those that were read, and those that nobody looks at any more.
+DELETE FROM finops.finops_unreadable_projects WHERE project_id <> ALL(%(projects)s)
+
+-- name: save_unreadable
+INSERT INTO finops.finops_unreadable_projects AS known (project_id, since, permanent, failure)
+SELECT project_id, %(now)s, permanent, failure::jsonb
+FROM unnest(%(projects)s::text[], %(permanents)s::boolean[], %(failures)s::text[]) AS seen (project_id, permanent, failure)
+ON CONFLICT (project_id) DO UPDATE SET permanent = excluded.permanent, failure = excluded.failure
+WHERE (known.permanent, known.failure) IS DISTINCT FROM (excluded.permanent, excluded.failure)

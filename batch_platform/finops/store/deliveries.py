@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from psycopg.types.json import Jsonb
 
-from batch_platform.core.failures import NotFound, TransientFailure
-from batch_platform.core.messages import Message
+from batch_platform.core.failures import NotFound, PlatformError, TransientFailure
+from batch_platform.core.messages import Message, to_json
 from batch_platform.core.objects import StoredObject
 from batch_platform.finops.model import (
     ClaimedFile,
@@ -77,6 +77,17 @@ class Deliveries(FinopsStatements):
     def projects_changed_at(self) -> datetime:
         """When a project was added, changed or removed last: a month that another's blocked may be free since."""
         return cast(datetime, self._value("projects_changed_at"))
+
+    def save_unreadable(self, failures: Mapping[str, PlatformError], *, now: datetime) -> None:
+        """The projects that could not be read now, and why; all others can."""
+        self._run("forget_unreadable", projects=list(failures))
+        self._run(
+            "save_unreadable",
+            projects=list(failures),
+            permanents=[failure.permanent for failure in failures.values()],
+            failures=[to_json(failure.message) for failure in failures.values()],
+            now=now,
+        )
 
     def accounts_claimed_twice(self, project_id: str) -> list[Message]:
         """Some accounts that this project and another enabled one have published for a month."""
