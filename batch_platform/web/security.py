@@ -125,7 +125,10 @@ class CorrelationMiddleware:
 
 
 class HeadersMiddleware:
-    """Headers that keep a browser strict; what a mounted app sets itself stays."""
+    """Headers that keep a browser strict; what a mounted app sets itself stays.
+
+    A 304 has none: it says that the answer which the browser has stays good, with the headers that came with it.
+    """
 
     def __init__(self, app: ASGIApp, context: WebContext) -> None:
         self._app = app
@@ -134,7 +137,7 @@ class HeadersMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and message["status"] != 304:
                 add_missing(message, self._headers)
             await send(message)
 

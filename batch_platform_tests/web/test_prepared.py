@@ -136,3 +136,12 @@ def test_a_token_ends_when_it_ends(site: Site) -> None:
     assert status(client) == 401
     site.clock.pass_by(timedelta(minutes=7))
     assert status(client) == 401
+
+
+def test_an_unchanged_answer_leaves_the_headers_of_the_one_before(site: Site) -> None:
+    client = site.client()
+    first = client.get("/static/console.css")
+    again = client.get("/static/console.css", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.headers["x-content-type-options"], again.status_code) == ("nosniff", 304)
+    assert "content-security-policy" not in again.headers
+    assert again.headers["cache-control"] == first.headers["cache-control"] == "no-cache"

@@ -27,7 +27,7 @@ from batch_platform.web.access.prepared import Answer
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.problems import documented
 from batch_platform.web.api.strict import StrictModel
-from batch_platform.web.headers import Pair, pair
+from batch_platform.web.headers import Pair, header, pair
 
 PAGE_AT_MOST: Final = 10_000
 MEDIA: Final[Mapping[str, str]] = {
@@ -132,7 +132,7 @@ async def kept(
     if not stamps:  # for saying what is not found
         stamps = tuple(await asyncio.to_thread(service.published_stamps, state.context, state.costs, query))
     etag = question.etag(stamps)
-    if names_etag(connection.headers.get("if-none-match", ""), etag):
+    if names_etag(header(connection.scope, b"if-none-match") or "", etag):
         return question.unchanged(stamps)
     made = state.costs.kept_page(etag)
     if made is None:

@@ -23,6 +23,7 @@ from batch_platform.web.api.problems import wants_page
 from batch_platform.web.api.refusals import Refusal, foreign_origin, unauthenticated, unsettled
 from batch_platform.web.console import local_path, render
 from batch_platform.web.context import WebContext
+from batch_platform.web.headers import header
 
 BACK_CHANNEL_LOGOUT: Final = "/login/oidc/logout"
 PUBLIC: Final = frozenset(
@@ -64,7 +65,7 @@ class IdentityMiddleware:
         if scope["path"].startswith(PUBLIC_FOLDER):
             await self._app(scope, receive, send)
             return
-        if "authorization" in connection.headers:
+        if header(scope, b"authorization") is not None:
             scope["principal"] = await self._bearers.principal(connection)
         else:
             send = await self._recognise(connection, send)

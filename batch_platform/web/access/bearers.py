@@ -19,6 +19,7 @@ from batch_platform.web.access.oidc.provider import ALGORITHMS, Provider
 from batch_platform.web.access.token_service import Admission
 from batch_platform.web.access.tokens import ALGORITHM, TokenRefused, Tokens
 from batch_platform.web.context import WebContext
+from batch_platform.web.headers import header
 from batch_platform.web.security import address_of
 
 _LONGEST_TOKEN: Final = 8_192
@@ -44,7 +45,7 @@ class Bearers:
 
     async def principal(self, connection: HTTPConnection) -> Principal | None:
         """Who asks; None when the header names nobody, or nobody any more."""
-        scheme, _, token = connection.headers["authorization"].partition(" ")
+        scheme, _, token = (header(connection.scope, b"authorization") or "").partition(" ")
         if scheme.lower() != "bearer" or len(token) > _LONGEST_TOKEN:
             return None
         if self.guests.issues(token):
