@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
@@ -13,13 +13,15 @@ from batch_platform.core import cursors
 from batch_platform.core.audit import EXPORT, AuditStore
 from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.core.surfaces import writes
-from batch_platform.web.access.audit_export import MEDIA, Format, exported
+from batch_platform.web.access.audit_export import COLUMNS, MEDIA, Format, exported
 from batch_platform.web.access.audit_sentences import sentence, sentences_of
 from batch_platform.web.access.dependencies import requires
 from batch_platform.web.api.envelope import Envelope
 from batch_platform.web.api.paging import Page, PageQuery
 from batch_platform.web.api.strict import IsoDate, StrictModel, Text
 from batch_platform.web.context import log_of, web_of
+
+_ROWS: Final = {"type": "array", "items": {"type": "object", "properties": {column: {} for column in COLUMNS}}}
 
 router = APIRouter(prefix="/api/audit", tags=["access"])
 
@@ -84,7 +86,7 @@ def read_audit(
     "/export",
     dependencies=[requires("audit:read")],
     response_class=StreamingResponse,
-    responses={200: {"description": "All rows.", "content": {"text/csv": {}, "application/json": {}}}},
+    responses={200: {"description": "All rows.", "content": {"text/csv": {}, "application/json": {"schema": _ROWS}}}},
 )
 @writes(EXPORT)
 def export_audit(
