@@ -28,7 +28,7 @@ from batch_platform.trading.demo import bundled
 from batch_platform.web.access.authentication import is_public
 from batch_platform.web.context import Limits
 from batch_platform.zengin.model import Status
-from batch_platform_tests.chromium import NARROW, OpenPage, in_both_widths, overflow, watch
+from batch_platform_tests.chromium import NARROW, OpenPage, check_axe, in_both_widths, overflow, watch
 from batch_platform_tests.end_to_end.demo_web import (
     ADJUSTMENTS,
     BATCH,
@@ -265,7 +265,7 @@ def test_metrics_tell_the_whole_history_right_after_a_kill(stack: Stack, client:
 
 
 def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Route], open_page: OpenPage) -> None:
-    """By the navigation on a phone, and at every address on a desk and on a phone."""
+    """By the navigation on a phone, and at every address on a desk and on a phone; axe-core finds nothing there."""
     page = sign_in(stack, open_page, width=NARROW)
     entries = page.locator("nav.side a")
     targets = [entries.nth(index).get_attribute("href") or "" for index in range(entries.count())]
@@ -289,6 +289,7 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
         link.click()
         page.wait_for_url(f"**{target}")
         check_page(page, target)
+        check_axe(page)
 
     [run, *_] = items(client, f"{BATCH}/jobs/cur-aggregate/history")
     [failed, *_] = items(client, f"{BATCH}/jobs/cur-fetch/history?status=failure")
@@ -346,6 +347,7 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
             assert answer.status == 200, place
             for _ in in_both_widths(page):
                 check_page(page, place)
+            check_axe(page)
     assert walked > 15
 
 
