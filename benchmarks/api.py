@@ -4,8 +4,9 @@
 
 Two servers, one uvicorn process each, answer in turn: a FastAPI app with one route and nothing around it, and
 the platform's app (identity from a bearer token, limits, headers, correlation ids, a log line a request) with the
-bundled month published in the embedded PostgreSQL. Every answer of the latter begins with two queries:
-whether the token may act, and what is published now. The clients are one asyncio process of plain sockets, kept alive; on two cores it takes one of them.
+bundled month published in the embedded PostgreSQL. Every answer of the latter begins with two queries: whether the
+token may act, and what is published now. The clients are one asyncio process of plain sockets, kept alive; on two
+cores it takes one of them.
 """
 
 from __future__ import annotations

@@ -6,12 +6,13 @@ It knows no page. Packages bring templates that extend `layout.html` and show va
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
@@ -19,17 +20,19 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from fastapi import APIRouter, Form, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from itsdangerous import BadSignature, URLSafeSerializer
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
 from batch_platform.core.failures import PlatformError
 from batch_platform.core.validation import message_of
 from batch_platform.web import formats, i18n
 from batch_platform.web.context import web_of
+from batch_platform.web.headers import header
 from batch_platform.web.i18n import N_
 
 Tone = Literal["good", "bad", "warning", "busy", "neutral"]
@@ -42,6 +45,7 @@ _FLASH: Final = "flash"
 _FLASH_SECONDS: Final = 60
 _FLASH_LENGTH: Final = 1_000
 _YEAR: Final = 31_536_000
+_TEXTS: Final = (".css", ".js", ".svg")
 
 # States that any package may show by `m.badge(state)`; a package shows its own ones by `m.state(words, state)`.
 STATES: Final[Words] = {
@@ -289,7 +293,22 @@ class Static(StaticFiles):
         fixed = versioned if name in self._digests else name.startswith("vendor/")
         if response.status_code in (200, 304):
             response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable" if fixed else "no-cache"
+        if isinstance(response, FileResponse) and _takes_packed(scope) and name.endswith(_TEXTS):
+            content = await run_in_threadpool(_packed, Path(response.path), response.headers["etag"])
+            kept = {key: response.headers[key] for key in ("cache-control", "etag", "last-modified", "content-type")}
+            return Response(content, headers={**kept, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
         return response
+
+
+def _takes_packed(scope: Scope) -> bool:
+    """Whether a whole file may be sent compressed."""
+    return "gzip" in (header(scope, b"accept-encoding") or "") and header(scope, b"range") is None
+
+
+@lru_cache(100)
+def _packed(file: Path, etag: str) -> bytes:  # noqa: ARG001 (another one for another content)
+    """The file as small as gzip makes it, which takes too long to be done each time."""
+    return gzip.compress(file.read_bytes(), 9, mtime=0)
 
 
 def _templates(packages: Sequence[str]) -> Environment:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 
+from batch_platform.web import console
 from batch_platform.web.access.model import Role
 from batch_platform_tests.web.site import Site
 
+STATIC = Path(str(files("batch_platform.web") / "static"))
 PAGE = {"accept": "text/html"}
 
 
@@ -32,6 +38,24 @@ def test_what_another_site_made_a_browser_ask_is_not_compressed(site: Site, fetc
     assert "content-encoding" not in browser.client.get("/console/audit", headers=PAGE).headers
     asset = browser.client.get("/static/console.css", headers={"sec-fetch-site": fetch_site})
     assert asset.headers["content-encoding"] == "gzip"
+
+
+def test_assets_are_packed_once_and_well(site: Site) -> None:
+    path = "/static/vendor/chart.js-4.6.1/" + next((STATIC / "vendor" / "chart.js-4.6.1").glob("*.js")).name
+    whole = (STATIC.parent / path.strip("/")).read_bytes()
+    before = console._packed.cache_info().misses
+    answers = [site.client().get(path) for _ in range(3)]
+    assert console._packed.cache_info().misses <= before + 1
+    for answer in answers:
+        assert (answer.content, answer.headers["content-encoding"]) == (whole, "gzip")
+        assert int(answer.headers["content-length"]) == len(gzip.compress(whole, 9, mtime=0))
+        assert answer.headers["cache-control"].endswith("immutable")
+        assert answer.headers["vary"] == "Accept-Encoding"
+        assert answer.headers["content-type"].startswith("text/javascript")
+    tag = answers[0].headers["etag"]
+    assert site.client().get(path, headers={"If-None-Match": tag}).status_code == 304
+    plain = site.client().get(path, headers={"accept-encoding": "identity"})
+    assert (plain.content, plain.headers["etag"]) == (whole, tag)
 
 
 def test_a_part_of_a_file_is_sent_as_it_stands(site: Site) -> None:
