@@ -232,14 +232,15 @@ def page(context: C, listing: List[C, F, R], query: Mapping[str, str], *, limit:
 
 
 def understood(model: type[F], query: Mapping[str, Any]) -> F:
-    """The filters of an address, without those that do not fit."""
+    """The filters of an address, without those that do not fit. Raises `InvalidInput` for one that is needed."""
     aliases = {name: field.alias or name for name, field in model.model_fields.items()}
     given = {name: query[alias] for name, alias in aliases.items() if query.get(alias) not in (None, "")}
     while True:
         try:
             return signatures.from_texts(model, given)
         except InvalidInput as error:
-            del given[str(error.field)]
+            if given.pop(str(error.field), None) is None:  # one that is needed: there is no such list
+                raise
 
 
 def _cell(row: Any, column: str | Callable[[Any], Any]) -> Any:

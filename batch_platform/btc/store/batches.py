@@ -23,6 +23,7 @@ from batch_platform.core.workers import is_dead
 KEY_DAYS: Final = 7
 LEASE: Final = timedelta(seconds=60)
 _PAGE: Final = 100
+_LONGEST_ID: Final = 100  # DynamoDB refuses keys of more than 2,048 bytes
 
 
 class Changed(Conflict):
@@ -119,7 +120,7 @@ class Batches:
 
     def get(self, batch_id: str) -> Batch:
         """The batch as it is now. Raises `NotFound`."""
-        item = self._item(batch_id)
+        item = self._item(batch_id) if len(batch_id) <= _LONGEST_ID else None
         if item is None or "status" not in item:
             raise NotFound("unknown-batch", "there is no batch {batch}", batch=batch_id, field="batch_id")
         return to_batch(item)

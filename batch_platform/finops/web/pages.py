@@ -134,7 +134,7 @@ def requeue_files(request: Request, context: Context, project_id: str, form: For
 
 @router.get(f"{HOME}/{{project_id}}/restatements", dependencies=READ)
 def restatements_page(request: Request, context: Context, project_id: str, offset: Offset = 0) -> Response:
-    filters = RESTATEMENTS.filters(project_id=project_id)
+    filters = RESTATEMENTS.filters(project_id=context.connection(project_id).project_id)
     rows, following = RESTATEMENTS.read(context, filters, lists.Paging(PAGE_ROWS, offset=offset))
     with context.store.snapshot() as session:
         project = session.project(project_id)

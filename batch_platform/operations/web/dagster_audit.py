@@ -281,7 +281,7 @@ async def record_report(
         return await report(request)
     try:
         body = await request.json() if await request.body() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise HTTPException(400, "the body is no JSON object")

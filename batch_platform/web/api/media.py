@@ -19,12 +19,14 @@ ANSWERS: Final = (
 
 
 class MediaMiddleware:
-    """Refuses bodies and wishes that no route of `/api` can meet."""
+    """Refuses bodies and wishes that no route of `/api` can meet, and addresses that name nothing anywhere."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
+            raise Refusal(422, "unstorable-value", "a value holds characters or digits that cannot be stored")
         if scope["type"] == "http" and scope["path"].startswith("/api/"):
             if _has_body(scope) and not _is_json(header(scope, b"content-type") or ""):
                 raise Refusal(415, "unsupported-media-type", "the API reads application/json")
