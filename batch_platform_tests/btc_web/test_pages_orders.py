@@ -69,7 +69,7 @@ def test_what_was_seen_is_what_is_done(office: Office, administrator: httpx.Clie
     sent = question_form(administrator, memo="10月の運用益")
     answer = form(administrator, "/execute", **sent)
     batch_id = led_to(answer)
-    assert flash_of(administrator, answer) == "一括調整を開始しました。"
+    assert flash_of(administrator, answer) == "一括調整を受け付けました。この画面に進み具合と結果が表示されます。"
     assert led_to(form(administrator, "/execute", **sent)) == batch_id
     batch = office.batch(batch_id)
     assert batch.status is BatchStatus.PROCESSING
@@ -123,7 +123,8 @@ def test_balances_that_moved_keep_it_from_starting(office: Office, administrator
     assert office.batch(batch_id).approvals == ()
     assert not office.runner.launches
     assert (
-        flash_of(administrator, form(administrator, f"/{batch_id}/approve", **sealed)) == "一括調整を開始しました。"
+        flash_of(administrator, form(administrator, f"/{batch_id}/approve", **sealed))
+        == "一括調整を受け付けました。この画面に進み具合と結果が表示されます。"
     )
     office.apply()
     now = {**office.before, "user-05": office.before["user-05"] + BTC}
@@ -196,7 +197,10 @@ def test_a_second_person_has_to_approve(
     assert 'id="approve"' not in page(administrator, here)
     assert "別の人の承認が必要です" in flash_of(administrator, form(administrator, "/execute", **sent))
     seal = hidden(colleague.get(here, headers=HTML), "approve")
-    assert flash_of(colleague, form(colleague, f"/{batch_id}/approve", **seal)) == "一括調整を開始しました。"
+    assert (
+        flash_of(colleague, form(colleague, f"/{batch_id}/approve", **seal))
+        == "一括調整を受け付けました。この画面に進み具合と結果が表示されます。"
+    )
     assert office.batch(batch_id).status is BatchStatus.PROCESSING
     assert led_to(form(colleague, f"/{batch_id}/approve", **seal)) == batch_id
     assert [(row[0], row[1]) for row in audit_rows(batch_id)] == [

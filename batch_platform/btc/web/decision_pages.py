@@ -159,7 +159,9 @@ def _approved(request: Request, caller: Acting, batch: Batch, seen: Seen) -> Res
     if not service.is_approved(approved, caller.context.options):
         return redirect(request, here, message=_("Approved. A second person has to approve it too."))
     actions.start(caller, approved)
-    return redirect(request, here, message=_("The batch is started."))
+    return redirect(
+        request, here, message=_("The batch is accepted: this page shows how far it is, and how it ends.")
+    )
 
 
 def _ask(request: Request, caller: Acting, form: Texts, error: InvalidInput | None = None) -> Response:
