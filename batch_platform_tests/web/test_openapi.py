@@ -54,7 +54,8 @@ def test_the_document_holds_nothing_of_the_framework(document: dict[str, Any]) -
 def test_the_document_is_true(site: Site, document: dict[str, Any], tmp_path: Path) -> None:
     """All checks of schemathesis, with an administrator's token.
 
-    Left out are the failures on purpose, and what cannot be made up: a cursor, and a key that no other body has used.
+    Left out are the failures on purpose, and what cannot be made up: a cursor, a key that no other body has used, a
+    new account's name and password.
     """
     for _, _, operation in operations(document):
         kept = [found for found in operation.get("parameters", ()) if found["name"] not in ("cursor", HEADER)]
@@ -64,6 +65,7 @@ def test_the_document_is_true(site: Site, document: dict[str, Any], tmp_path: Pa
         *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run", "openapi.json"),
         *("--url", site.url, "--header", f"Authorization:Bearer {site.token(Role.ADMINISTRATOR)}"),
         *("--checks", "all", "--exclude-path", "/api/shop/failures/{kind}", "--continue-on-failure"),
+        *("--exclude-path", "/api/accounts", "--exclude-path", "/api/accounts/{name}/reset-password"),
         *("--max-examples", "12", "--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color"),
     ]
     outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)

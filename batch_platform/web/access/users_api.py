@@ -24,6 +24,8 @@ router = APIRouter(prefix="/api", tags=["access"])
 MANAGE: Final = requires("users:manage")
 AccountName = Annotated[Text, Path(alias="name", description="The account.", examples=["hanako"])]
 SessionId = Annotated[Text, Path(alias="id", description="The session, as it is listed.")]
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_ADDRESS = rf"^({_BYTE}(\.{_BYTE}){{3}}|[0-9a-f]{{1,4}}(:[0-9a-f]{{1,4}}){{7}})$"
 Password = Annotated[Text, Field(description="Its owner has to choose another at the first sign-in.")]
 
 
@@ -79,7 +81,7 @@ class PasswordRequest(StrictModel):
 class AddressRequest(StrictModel):
     """An IP address."""
 
-    address: Text = Field(examples=["192.0.2.7"])
+    address: Text = Field(examples=["192.0.2.7"], json_schema_extra={"pattern": _ADDRESS})
 
 
 @router.get("/accounts", dependencies=[MANAGE])
