@@ -169,7 +169,7 @@ def test_the_document_is_true(machine: Machine, stack: Stack, client: httpx.Clie
         *("--url", stack.url, "--header", f"Authorization:Bearer {stack.token}", "--request-timeout", "30"),
         *("--continue-on-failure", "--phases", "examples,coverage,fuzzing", "--max-examples", "2"),
         *("--seed", "1", "--generation-database", "none", "--suppress-health-check", "all"),
-        *("--no-shrink", "--no-color"),
+        *("--no-shrink", "--no-color", "--rate-limit", f"{Limits.rate}/s"),
     ]
     with kept(client), paused(stack.running("daemon")):
         outcome = subprocess.run(
