@@ -74,6 +74,15 @@ unexpected-methods = ["PATCH"]
 """
 
 
+# What reacts to a click, is shown, and is not reached by Tab.
+OUT_OF_REACH = """
+[...document.querySelectorAll(
+  "a[href], button, input, select, textarea, summary, [hx-post], [hx-get]:not([hx-trigger]), [onclick]"
+)].filter(element => element.checkVisibility() && !element.disabled && element.tabIndex < 0)
+  .map(element => element.outerHTML.slice(0, 200))
+"""
+
+
 @pytest.fixture(scope="module")
 def machine(clean_environment: None) -> Iterator[Machine]:
     """Its own: a first administrator's password is only told while nobody has signed in."""
@@ -348,6 +357,7 @@ def test_every_page_is_clean(stack: Stack, client: httpx.Client, routes: list[Ro
             for _ in in_both_widths(page):
                 check_page(page, place)
             check_axe(page)
+            assert page.evaluate(OUT_OF_REACH) == [], place
     assert walked > 15
 
 
