@@ -13,7 +13,7 @@ from batch_platform.cli.jobs import Limit, letters_app
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import showing
-from batch_platform.kit.options import DryRun, Json
+from batch_platform.kit.options import DryRun, Json, whole
 
 if TYPE_CHECKING:
     from batch_platform.core.audit import Log
@@ -169,7 +169,9 @@ def list_incidents(
 
 
 @incidents_app.command("show")
-def show_incident(incident_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+def show_incident(
+    incident_id: Annotated[int, typer.Argument(parser=whole(1), metavar="ID")], as_json: Json = False
+) -> None:
     """Show an incident with who takes care of it and what was said."""
     from batch_platform.operations import service, triage
     from batch_platform.operations.triage_store import INCIDENT

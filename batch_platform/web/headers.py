@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from starlette.types import Message, Scope
+if TYPE_CHECKING:
+    from starlette.types import Message, Scope
 
 Pair = tuple[bytes, bytes]
 

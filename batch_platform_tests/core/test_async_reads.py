@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,6 +18,12 @@ from batch_platform.core.failures import TransientFailure
 from batch_platform_tests.waiting import PATIENCE
 
 WHO = SQL("SELECT pg_backend_pid() AS pid, %(word)s AS word")
+
+
+def run(reading: Coroutine[Any, Any, Any]) -> None:
+    """In a thread of its own: the tests' browser keeps a loop in the first one."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, reading).result()
 
 
 @pytest.fixture
@@ -58,7 +66,7 @@ def test_who_asks_while_a_query_runs_shares_the_next_one() -> None:
         assert [(await other).get("a") for other in others] == [2, 2, 2]
         assert shelf.queries == [{"a"}, {"a", "b", "c"}]
 
-    asyncio.run(read())
+    run(read())
 
 
 def test_a_failure_is_that_of_its_batch_alone() -> None:
@@ -74,7 +82,7 @@ def test_a_failure_is_that_of_its_batch_alone() -> None:
         shelf.gate.release()
         assert await shelf.batched.get(["a"]) == {"a": 2}
 
-    asyncio.run(read())
+    run(read())
 
 
 def test_one_connection_serves_all_and_is_made_again_when_it_was_lost(reads: AsyncReads, database_url: str) -> None:
@@ -88,7 +96,7 @@ def test_one_connection_serves_all_and_is_made_again_when_it_was_lost(reads: Asy
         assert row["word"] == "three"
         assert row["pid"] != pid
 
-    asyncio.run(read())
+    run(read())
 
 
 def test_each_read_sees_what_is_committed_by_then(reads: AsyncReads, database_url: str) -> None:
@@ -100,7 +108,7 @@ def test_each_read_sees_what_is_committed_by_then(reads: AsyncReads, database_ur
                 [row] = await reads.rows(SQL("SELECT count(*) AS count FROM numbers"), {})
                 assert row["count"] == number + 1
 
-    asyncio.run(read())
+    run(read())
 
 
 def test_a_dead_server_is_transient_and_keeps_the_password(unused_port: int) -> None:
@@ -109,5 +117,5 @@ def test_a_dead_server_is_transient_and_keeps_the_password(unused_port: int) -> 
         postgres.open_pool(url, application_name="core-tests") as pool,
         pytest.raises(TransientFailure, match="PostgreSQL at") as caught,
     ):
-        asyncio.run(AsyncReads(pool).rows(WHO, {"word": "x"}))
+        run(AsyncReads(pool).rows(WHO, {"word": "x"}))
     assert "geheim" not in str(caught.value)

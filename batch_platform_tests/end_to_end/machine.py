@@ -51,7 +51,7 @@ CIRCUMSTANCES = (
 # What stands in a delivery's name and therefore differs between two buckets with the same content.
 OF_THE_BUCKET = (
     *("version", "manifest_version", "from_version", "to_version", "anomalies_version", "forecast_version"),
-    *("manifest_etag", "manifest_last_modified", "delivered_at", "last_modified", "line_items_key"),
+    *("manifest_etag", "manifest_last_modified", "delivered_at", "last_modified", "final_from", "line_items_key"),
 )
 
 

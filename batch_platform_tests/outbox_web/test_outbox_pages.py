@@ -165,7 +165,7 @@ def test_a_recipient_declines_by_the_link_of_a_notice(nobody: httpx.Client, outb
 def test_no_other_address_is_open(nobody: httpx.Client, outbox: Outbox) -> None:
     outbox.add(A)
     foreign = links.link("https://x.example", b"another key", outbox.rows()[0]["number"]).partition("?")[2]
-    for query in ("", foreign, "x" * 20, "%00"):
+    for query in ("", foreign, "x" * 20):
         assert nobody.get(f"/u?{query}", headers=HTML).status_code == 404
         assert nobody.post(f"/u?{query}").status_code == 404
     for path in ("/u/", "/u/x", "/api/outbox", "/console/outbox"):
