@@ -276,6 +276,7 @@ def test_a_client_that_hangs_up_harms_nothing(office: Office, origin: str) -> No
     )
     with socket.create_connection((place.hostname or "", place.port or 0)) as line:
         line.sendall(head.encode() + body)
+        eventually(lambda: office.context.store.batches.page(limit=5).batches)  # it is under way
     eventually(lambda: office.runner.launches)
     office.apply()
     [batch] = office.context.store.batches.page(limit=5).batches

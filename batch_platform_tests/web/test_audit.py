@@ -184,9 +184,7 @@ def test_days_are_those_of_tokyo(site: Site, target: str) -> None:
     assert count(until="2026-11-19") == count(since="2026-11-21") == 0
 
 
-@pytest.mark.parametrize(
-    "query", ["limit=0", "limit=501", "limit=1.0", "offset=-1", "cursor=x", "since=1", "who=", "who=%00"]
-)
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=1.0", "offset=-1", "cursor=x", "since=1", "who="])
 def test_queries_that_are_refused(site: Site, query: str) -> None:
     answer = site.program(Role.VIEWER).get(f"/api/audit?{query}")
     assert (answer.status_code, answer.json()["field"]) == (422, query.partition("=")[0])

@@ -51,7 +51,7 @@ def test_assets_are_packed_once_and_well(site: Site) -> None:
         assert int(answer.headers["content-length"]) == len(gzip.compress(whole, 9, mtime=0))
         assert answer.headers["cache-control"].endswith("immutable")
         assert answer.headers["vary"] == "Accept-Encoding"
-        assert answer.headers["content-type"].startswith("text/javascript")
+        assert "/javascript" in answer.headers["content-type"]  # text or application, as the machine has it
     tag = answers[0].headers["etag"]
     assert site.client().get(path, headers={"If-None-Match": tag}).status_code == 304
     plain = site.client().get(path, headers={"accept-encoding": "identity"})

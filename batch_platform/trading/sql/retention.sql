@@ -62,7 +62,8 @@ SELECT to_regclass(%(name)s) IS NOT NULL;
 SELECT NOT EXISTS (SELECT FROM {partition});
 
 -- name: lock_partition
-LOCK TABLE {partition} IN ACCESS EXCLUSIVE MODE;
+-- the whole table first, as whoever reads it does: dropping a part needs both
+LOCK TABLE ONLY trading.portfolio_snapshots, {partition} IN ACCESS EXCLUSIVE MODE;
 
 -- name: drop_partition
 DROP TABLE {partition};
