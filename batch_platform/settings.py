@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     dagster_postgres_url: SecretStr | None = Field(None, validation_alias="DAGSTER_POSTGRES_URL")
 
+    launcher: Literal["local"] = Field("local", validation_alias="BATCH_PLATFORM_LAUNCHER")
+    """Where runs are executed: `local`, beside the code server."""
+    max_concurrent_runs: PositiveInt = Field(4, validation_alias="BATCH_PLATFORM_MAX_CONCURRENT_RUNS")
+    """How many runs go at once; the others wait in Dagster's queue."""
+
     aws_region: str = Field("ap-northeast-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
     aws_endpoint_url: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL")
     aws_endpoint_url_dynamodb: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL_DYNAMODB")

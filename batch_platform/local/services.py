@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from batch_platform.core.failures import PermanentFailure, TransientFailure
+from batch_platform.core.failures import TransientFailure
 from batch_platform.core.file_locks import locked
 from batch_platform.local import aws, mail, postgres, tools
 from batch_platform.local.environment import environment, merged, missing_services
@@ -18,6 +18,7 @@ from batch_platform.local.home import REPOSITORY, Home, last_line, write_atomica
 from batch_platform.local.processes import Process, started_as
 from batch_platform.local.state import ALL, State, supervisor_runs
 from batch_platform.local.tools import Progress
+from batch_platform.operations.dagster.instance import dagster_yaml
 from batch_platform.settings import Settings
 
 _START_SECONDS = 180
@@ -42,7 +43,7 @@ def ensure_running(
     state = start(home, names, progress, owner=owner) if names else State()
     variables = merged(environment(home, state), environ)
     if "DAGSTER_HOME" in variables:
-        _configure_dagster(home)
+        _configure_dagster(home, settings)
     return variables
 
 
@@ -169,9 +170,6 @@ def _orphans(home: Home, state: State) -> Iterator[tuple[str, Process]]:
             yield name, process
 
 
-def _configure_dagster(home: Home) -> None:
-    """DAGSTER_HOME holds a copy of the one dagster.yaml, made anew at each start."""
-    source = REPOSITORY / "dagster.yaml"
-    if not source.exists():
-        raise PermanentFailure("no-checkout", "{file} is missing: local services run from a checkout", file=source)
-    write_atomically(home.dagster / "dagster.yaml", source.read_text())
+def _configure_dagster(home: Home, settings: Settings) -> None:
+    """DAGSTER_HOME holds the configuration of the chosen launcher, made anew at each start."""
+    write_atomically(home.dagster / "dagster.yaml", dagster_yaml(settings))

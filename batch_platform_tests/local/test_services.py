@@ -11,12 +11,15 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import boto3
 import psutil
 import psycopg
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from batch_platform.core.failures import InvalidInput
@@ -28,6 +31,7 @@ from batch_platform.local.home import Home
 from batch_platform.local.postgres import USER
 from batch_platform.local.processes import Process
 from batch_platform.local.state import State, supervisor_runs
+from batch_platform.operations.dagster.instance import dagster_yaml
 from batch_platform.settings import Settings, load_settings
 from batch_platform_tests.local.conftest import LocalHome, gone
 from batch_platform_tests.waiting import PATIENCE, eventually
@@ -54,6 +58,20 @@ def test_dagster_accepts_its_configuration(services: dict[str, str]) -> None:
         assert not instance.run_retries_retry_on_asset_or_op_failure
         assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 4
         assert instance.get_runs_count() >= 0  # its tables are there
+
+
+@pytest.mark.parametrize("launcher", get_args(Settings.model_fields["launcher"].annotation))
+def test_a_launcher_adds_its_part_to_what_all_share(launcher: str, services: dict[str, str], tmp_path: Path) -> None:
+    from dagster._core.instance.config import dagster_instance_config
+
+    folder = files("batch_platform.operations.dagster.instance")
+    common, own = (yaml.safe_load(folder.joinpath(f"{name}.yaml").read_text()) for name in ("common", launcher))
+    assert not set(common) & set(own)
+    settings = load_settings().model_copy(update={"launcher": launcher, "max_concurrent_runs": 7})
+    (tmp_path / "dagster.yaml").write_text(dagster_yaml(settings))
+    config, _ = dagster_instance_config(str(tmp_path))  # as Dagster checks it
+    assert config["concurrency"]["runs"]["max_concurrent_runs"] == 7
+    assert set(config) >= {*common, *own}
 
 
 def test_secrets_stay_in_one_private_file(services: dict[str, str], settings: Settings) -> None:
