@@ -58,6 +58,10 @@ def _networks(value: object) -> object:
 
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 
+EcsName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+EcsNames = Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*)?$")]
+"""Names or ids, with commas between them."""
+
 
 class DomainSettings(BaseModel):
     """What one domain reads of the environment: a variable each by `validation_alias`, empty ones left out."""
@@ -79,10 +83,16 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     dagster_postgres_url: SecretStr | None = Field(None, validation_alias="DAGSTER_POSTGRES_URL")
 
-    launcher: Literal["local"] = Field("local", validation_alias="BATCH_PLATFORM_LAUNCHER")
-    """Where runs are executed: `local`, beside the code server."""
+    launcher: Literal["local", "ecs"] = Field("local", validation_alias="BATCH_PLATFORM_LAUNCHER")
+    """Where runs are executed: `local`, beside the code server; `ecs`, each in a task of its own."""
     max_concurrent_runs: PositiveInt = Field(4, validation_alias="BATCH_PLATFORM_MAX_CONCURRENT_RUNS")
     """How many runs go at once; the others wait in Dagster's queue."""
+    ecs_cluster: EcsName | None = Field(None, validation_alias="BATCH_PLATFORM_ECS_CLUSTER")
+    """Where `ecs` runs its tasks: a cluster, subnets and security groups by their names or ids."""
+    ecs_subnets: EcsNames = Field("", validation_alias="BATCH_PLATFORM_ECS_SUBNETS")
+    ecs_security_groups: EcsNames = Field("", validation_alias="BATCH_PLATFORM_ECS_SECURITY_GROUPS")
+    run_logs: Literal["files", "s3"] | None = Field(None, validation_alias="BATCH_PLATFORM_RUN_LOGS")
+    """Where what runs print is kept: in files of this machine, or in the bucket `<env>-batch-platform-run-logs`."""
 
     aws_region: str = Field("ap-northeast-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
     aws_endpoint_url: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL")
@@ -130,6 +140,19 @@ class Settings(BaseSettings):
         return home.expanduser().resolve()
 
     @model_validator(mode="after")
+    def _tasks_have_a_place(self) -> Settings:
+        for name in ("ecs_cluster", "ecs_subnets", "ecs_security_groups"):
+            if self.launcher == "ecs" and not getattr(self, name):
+                raise ValueError(
+                    Message(
+                        "ecs-variable-not-set",
+                        "{variable} is not set, but BATCH_PLATFORM_LAUNCHER is ecs",
+                        variable=f"BATCH_PLATFORM_{name.upper()}",
+                    )
+                )
+        return self
+
+    @model_validator(mode="after")
     def _local_stays_local(self) -> Settings:
         """A local environment must never reach a real bucket, table or database by a forgotten variable."""
         if self.env != "local":
@@ -164,6 +187,11 @@ class Settings(BaseSettings):
         other = self.model_copy()
         other._of = {**self._of, **{type(part): part for part in parts}}
         return other
+
+    @property
+    def run_logs_kept_in(self) -> Literal["files", "s3"]:
+        """Files are enough only where whoever shows them is on the machine that has executed the run."""
+        return self.run_logs or ("files" if self.launcher == "local" else "s3")
 
     def database(self) -> str:
         """The address of the application's database, password included. Raises `InvalidInput` when it is not set."""

@@ -233,7 +233,8 @@ def _made_by(run: Run) -> Iterator[dg.AssetKey]:
 
 def _dagster_job(run: Run, entry: model.Job) -> DagsterJob:
     description = run.description or entry.description
-    tags = {"dagster/max_runtime": str(int((run.max_runtime or entry.max_duration).total_seconds()))}
+    longest = int((run.max_runtime or entry.max_duration).total_seconds())
+    tags = {"dagster/max_runtime": str(longest), model.DOMAIN_TAG: entry.domain}
     if isinstance(run.of, dg.OpDefinition):
         graph = dg.GraphDefinition(name=run.name, node_defs=[run.of])
         return graph.to_job(description=description, tags=tags, owners=[entry.owner])

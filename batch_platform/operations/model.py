@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 TAG_PREFIX: Final = "batch_platform/"
 """Of the tags by which the platform knows its runs."""
-
 JOB_TAG: Final = "batch_platform/job"
+DOMAIN_TAG: Final = "batch_platform/domain"
 REQUESTED_BY_TAG: Final = "batch_platform/requested_by"
 DRY_RUN_TAG: Final = "batch_platform/dry_run"
 PARAMETERS_TAG: Final = "batch_platform/parameters"

@@ -17,5 +17,14 @@ if TYPE_CHECKING:
 def dagster_yaml(settings: Settings) -> str:
     """The file's text. Secrets are in it by the names of their variables only."""
     folder = files(__package__)
-    parts = [folder.joinpath(name).read_text() for name in ("common.yaml", f"{settings.launcher}.yaml")]
-    return Template("\n".join(parts)).substitute(max_concurrent_runs=settings.max_concurrent_runs)
+    names = ["common", settings.launcher, *(["s3_logs"] if settings.run_logs_kept_in == "s3" else [])]
+    text = "\n".join(folder.joinpath(f"{name}.yaml").read_text() for name in names)
+    return Template(text).substitute(
+        env=settings.env,
+        region=settings.aws_region,
+        home=settings.home,
+        max_concurrent_runs=settings.max_concurrent_runs,
+        ecs_cluster=settings.ecs_cluster,
+        ecs_subnets=settings.ecs_subnets,
+        ecs_security_groups=settings.ecs_security_groups,
+    )
