@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from batch_platform.operations.movements import Movement
     from batch_platform.operations.waiting_lists import WaitingList
     from batch_platform.settings import Settings
+    from batch_platform.web.i18n import Language
 
 
 def build_registry(settings: Settings) -> Registry:
@@ -71,6 +72,16 @@ def build_rules() -> tuple[Rule, ...]:
     from batch_platform.operations.alerts import RULES
 
     return (*RULES, *(rule for domain in domains.DOMAINS for rule in domain.rules()))
+
+
+def build_language(code: str) -> Language:
+    """A language of the console outside of it: the texts of the platform and of every domain."""
+    from batch_platform.web import i18n
+    from batch_platform.web.app import OWN_PACKAGES
+
+    own = [domain.web().part.package for domain in domains.DOMAINS]
+    packages = [*OWN_PACKAGES, "batch_platform.operations.web", *filter(None, own)]
+    return i18n.load(packages)[code]
 
 
 def build_movements() -> tuple[Movement, ...]:

@@ -210,8 +210,8 @@ def _monitor(
     """With connections of its own: it must not wait for those of a busy web."""
     from batch_platform.operations.health import Rounds
     from batch_platform.operations.monitor import Monitor, MonitorOptions
-    from batch_platform.operations.notify import destinations
-    from batch_platform.registry import build_rules, build_workers
+    from batch_platform.operations.notify import Reader, destinations
+    from batch_platform.registry import build_language, build_rules, build_workers
 
     database = settings.database()
     pool = postgres.open_pool(database, application_name="batch-platform monitor", max_size=3)
@@ -219,6 +219,7 @@ def _monitor(
     to = destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
     options = MonitorOptions(
         destinations=to,
+        reader=Reader(build_language(settings.notice_language), settings.web_url),
         rules=build_rules(),
         heartbeat_url=_plain(settings.heartbeat_url),
         rounds=Rounds(probes, [worker.name for worker in build_workers()]),

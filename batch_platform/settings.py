@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(None, validation_alias="SMTP_URL")
     mail_backend: Literal["smtp", "ses"] | None = Field(None, validation_alias="MAIL_BACKEND")
     alert_urls: SecretStr | None = Field(None, validation_alias="ALERT_URLS")
+    notice_language: Literal["ja", "en"] = Field("ja", validation_alias="BATCH_PLATFORM_NOTICE_LANGUAGE")
+    """Of what is told to `alert_urls` and `smtp_url`."""
     heartbeat_url: SecretStr | None = Field(None, validation_alias="HEARTBEAT_URL")
 
     _variables: dict[str, str] = PrivateAttr(default_factory=_variables)

@@ -43,6 +43,7 @@ PLATFORM: Final = platform.Platform(
     templates=registry.build_templates,
     waiting=registry.build_waiting,
     remedies=registry.build_remedies,
+    language=registry.build_language,
 )
 """What every command below works with."""
 

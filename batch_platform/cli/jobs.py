@@ -211,7 +211,10 @@ def monitor(
     destinations = notify.destinations(_plain(settings.alert_urls), _plain(settings.smtp_url))
     with operations_opened() as operations:
         options = MonitorOptions(
-            destinations, rules=platform.given().rules(), heartbeat_url=_plain(settings.heartbeat_url)
+            destinations,
+            reader=notify.Reader(platform.given().language(settings.notice_language), settings.web_url),
+            rules=platform.given().rules(),
+            heartbeat_url=_plain(settings.heartbeat_url),
         )
         watchman = Monitor(operations, options)
         if not once:

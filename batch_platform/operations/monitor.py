@@ -31,7 +31,7 @@ from batch_platform.operations import (
 from batch_platform.operations.alerts import RULES, Rule
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.health import Rounds
-from batch_platform.operations.notify import Destination
+from batch_platform.operations.notify import IN_ENGLISH, Destination, Reader
 
 EVERY_SECONDS: Final = 5.0
 _MARK: Final = "monitor pass"
@@ -43,9 +43,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class MonitorOptions:
-    """What a monitor is to do: whom to tell, by which rules, whose signs of life it takes, how long runs stay."""
+    """What a monitor is to do: whom to tell, and in which language; by which rules, whose signs of life it takes, how
+    long runs stay.
+    """
 
     destinations: Sequence[Destination] = ()
+    reader: Reader = IN_ENGLISH
     rules: Sequence[Rule] = RULES
     heartbeat_url: str | None = None
     heartbeat_every: timedelta = timedelta(minutes=1)
@@ -107,7 +110,7 @@ class Monitor:
             ("close unknown rules", lambda: alerts.close_unknown(ctx.pool, known, now=ctx.clock())),
             *((f"rule {rule.name}", self._judging(rule)) for rule in options.rules),
             ("remind of what waits", lambda: waiting.remind(ctx)),
-            ("notify", lambda: notify.send(ctx, options.destinations, random=options.random)),
+            ("notify", lambda: notify.send(ctx, options.destinations, options.reader, random=options.random)),
             ("purge", lambda: retention.purge_dagster_runs(ctx, older_than=options.keep_runs)),
         ]
 

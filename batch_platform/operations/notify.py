@@ -15,10 +15,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.core.failures import InvalidInput
 from batch_platform.core.logs import mask_text
 from batch_platform.core.retry import RetryConfig
+from batch_platform.operations.model import Severity
+from batch_platform.operations.remedies import REMEDIES, remedies_of
+from batch_platform.web.formats import in_japan
+from batch_platform.web.i18n import ENGLISH, N_, Language, speaking, translated
+from batch_platform.web.i18n import gettext as _
 
 if TYPE_CHECKING:
     from batch_platform.core.retry import Below
@@ -33,6 +37,12 @@ GIVE_UP_AFTER: Final = timedelta(days=3)
 _AT_ONCE: Final = 100
 _TITLE: Final = 240  # bytes of UTF-8, up to four times as long in a mail: servers refuse a line of a thousand
 _BETWEEN: Final = re.compile(r"\s+|,\s*(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+_HEADINGS: Final = {
+    Severity.CRITICAL: N_("[critical]"),
+    Severity.WARNING: N_("[warning]"),
+    Severity.INFO: N_("[info]"),
+}
+_RESOLVED: Final = N_("[resolved]")
 _SMTP: Final = {"smtp": "mailto", "smtps": "mailtos"}
 
 
@@ -49,6 +59,17 @@ class Destination:
 
     def __repr__(self) -> str:
         return f"Destination({self.shown})"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads alerts: the language, and where browsers reach the console; without `url` nothing is linked."""
+
+    language: Language
+    url: str | None = None
+
+
+IN_ENGLISH: Final = Reader(ENGLISH)
 
 
 def destinations(alert_urls: str | None, smtp_url: str | None) -> tuple[Destination, ...]:
@@ -75,7 +96,13 @@ def destinations(alert_urls: str | None, smtp_url: str | None) -> tuple[Destinat
     return tuple(Destination(url, fingerprint) for fingerprint, url in unique.items())
 
 
-def send(ctx: OperationsContext, to: Sequence[Destination], *, random: Below | None = None) -> int:
+def send(
+    ctx: OperationsContext,
+    to: Sequence[Destination],
+    reader: Reader = IN_ENGLISH,
+    *,
+    random: Below | None = None,
+) -> int:
     """Send what is due to each destination that has not taken it, several incidents in one message; how many rows.
 
     Without a destination nothing is sent and nothing is lost: rows wait, and are given up after three days.
@@ -90,7 +117,7 @@ def send(ctx: OperationsContext, to: Sequence[Destination], *, random: Below | N
         rows = [row for row in due if destination.fingerprint not in row["delivered"]]
         if not rows:
             continue
-        if _deliver(destination, *message(rows)):
+        if _deliver(destination, *message(rows, reader, ctx.remedies)):
             with ctx.store.transaction() as session:
                 session.delivered([row["id"] for row in rows], destination=destination.fingerprint)
         else:
@@ -105,18 +132,24 @@ def send(ctx: OperationsContext, to: Sequence[Destination], *, random: Below | N
     return len(sent)
 
 
-def message(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """Title and body, plain text: one incident by its summary, several as a list."""
-    lines = [_lines(row) for row in rows]
-    if len(rows) == 1:
-        title, at = lines[0]
-        return _subject(title), f"{title}\n{at}"
-    notices = sum(row["notice"] for row in rows)
-    opened = sum(row["kind"] == "opened" for row in rows) - notices
-    title = f"[batch_platform] {opened} new incidents, {len(rows) - opened - notices} resolved"
-    if notices:
-        title += f", {notices} notices"
-    return title, "\n\n".join(f"{line}\n{at}" for line, at in lines)
+def message(
+    rows: Sequence[Mapping[str, Any]], reader: Reader, remedies: Mapping[str, str] = REMEDIES
+) -> tuple[str, str]:
+    """Title and body, plain text in the reader's language: one incident by its summary, several as a list.
+
+    Of each there is since when it is open, its page, and what to look at by the `remedies` of its causes.
+    """
+    with speaking(reader.language):
+        incidents = [_lines(row, reader, remedies) for row in rows]
+        if len(rows) == 1:
+            return _subject(incidents[0][0]), "\n".join(incidents[0])
+        notices = sum(row["notice"] for row in rows)
+        opened = sum(row["kind"] == "opened" for row in rows) - notices
+        counts = {"opened": opened, "resolved": len(rows) - opened - notices}
+        title = _("[batch_platform] %(opened)s new incidents, %(resolved)s resolved", **counts)
+        if notices:
+            title += _(", %(notices)s notices", notices=notices)
+        return title, "\n\n".join("\n".join(lines) for lines in incidents)
 
 
 def _subject(title: str) -> str:
@@ -124,19 +157,26 @@ def _subject(title: str) -> str:
     return title if len(raw) <= _TITLE else f"{raw[:_TITLE].decode(errors='ignore')}…"
 
 
-def _lines(row: Mapping[str, Any]) -> tuple[str, str]:
-    began = _shown(row["opened_at"])
-    summary = mask_text(row["summary"])
+def _lines(row: Mapping[str, Any], reader: Reader, remedies: Mapping[str, str]) -> list[str]:
+    """Lines, of which the first says what happened."""
+    opened = row["kind"] == "opened"
+    heading = _HEADINGS[Severity(row["severity"])] if opened else _RESOLVED
+    lines = [f"{_(heading)} {mask_text(translated(row['summary']))}"]
+    facts = {"began": _shown(row["opened_at"]), "rule": row["rule"]}
     if row["notice"]:
-        return f"[{row['severity']}] {summary}", f"Told once, at {began} ({row['rule']})."
-    if row["kind"] == "opened":
-        return f"[{row['severity']}] {summary}", f"Since {began} ({row['rule']})."
-    how = mask_text(row["resolution"] or "")
-    return f"[resolved] {summary}", f"Resolved {_shown(row['created_at'])}, open since {began}: {how}."
+        lines.append(_("Told once, at %(began)s (%(rule)s).", **facts))
+    elif opened:
+        lines.append(_("Since %(began)s (%(rule)s).", **facts))
+        looks = [f"- {mask_text(translated(look))}" for look in remedies_of(row["summary"], remedies)]
+        lines += [_("What to look at:"), *looks] if looks else []
+    else:
+        facts |= {"ended": _shown(row["created_at"]), "how": mask_text(translated(row["resolution"] or ""))}
+        lines.append(_("Resolved %(ended)s, open since %(began)s: %(how)s.", **facts))
+    return [*lines, *([f"{reader.url}/console/incidents/{row['incident_id']}"] if reader.url else [])]
 
 
 def _shown(moment: datetime) -> str:
-    return f"{moment.astimezone(BUSINESS_ZONE):%Y-%m-%d %H:%M:%S} JST"
+    return f"{in_japan(moment, seconds=True)} JST"
 
 
 def _deliver(destination: Destination, title: str, body: str) -> bool:

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from batch_platform.operations.waiting_lists import WaitingList
     from batch_platform.settings import Settings
     from batch_platform.web.access.model import Grants
+    from batch_platform.web.i18n import Language
 
 
 @dataclass(frozen=True)
 class Platform:
-    """Registry, alert rules, launcher, permissions, templates of notices, what waits and what to look at by failures.
+    """Registry, alert rules, launcher, permissions, templates of notices, what waits, what to look at by failures and
+    the texts of a language by its code.
 
     Each is made when it is needed: a launcher takes seconds.
     """
@@ -29,6 +31,7 @@ class Platform:
     templates: Callable[[], Mapping[str, str]]
     waiting: Callable[[], tuple[WaitingList, ...]]
     remedies: Callable[[], Mapping[str, str]]
+    language: Callable[[str], Language]
 
 
 _given: list[Platform] = []

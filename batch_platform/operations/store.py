@@ -260,7 +260,8 @@ class Session(BaseSession):
         return incident_of(rows[0])
 
     def due_notifications(self, *, now: datetime, limit: int) -> list[dict[str, Any]]:
-        return self._rows("due_notifications", now=now, limit=limit)
+        rows = self._rows("due_notifications", now=now, limit=limit)
+        return [with_messages(row, "summary", "resolution") for row in rows]
 
     def delivered(self, ids: Sequence[int], *, destination: str) -> None:
         self._run("notifications_delivered", ids=list(ids), destination=destination)

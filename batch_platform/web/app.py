@@ -64,7 +64,7 @@ from batch_platform.web.security import (
 )
 
 HOME: Final = "/console"
-_OWN_PACKAGES: Final = ("batch_platform.web", "batch_platform.web.access")
+OWN_PACKAGES: Final = ("batch_platform.web", "batch_platform.web.access")
 _OWN_TAGS: Final = {
     "access": "Who is signed in, and what people have done: the audit log. Fields are camelCase.",
     "health": "Whether the process answers, and whether what it needs does; open to everybody.",
@@ -111,7 +111,7 @@ def build_app(
     """
     packages = [part.package for part in parts if part.package]
     console = Console(
-        packages=list(dict.fromkeys([*_OWN_PACKAGES, *packages])),
+        packages=list(dict.fromkeys([*OWN_PACKAGES, *packages])),
         navigation=[
             users_pages.NAVIGATION,
             token_pages.NAVIGATION,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO, StringIO
@@ -38,9 +39,10 @@ class Language:
     texts: NullTranslations
 
 
-_MSGIDS: Final = Language("en", NAMES["en"], NullTranslations())
+ENGLISH: Final = Language("en", NAMES["en"], NullTranslations())
+"""The msgids themselves."""
 
-_spoken: ContextVar[Language] = ContextVar("language", default=_MSGIDS)
+_spoken: ContextVar[Language] = ContextVar("language", default=ENGLISH)
 
 
 def N_(msgid: str) -> str:
@@ -127,18 +129,26 @@ def _translated(value: Parameter) -> str:
 
 
 def _texts(code: str, packages: Sequence[str]) -> NullTranslations:
-    from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
-
     texts = NullTranslations()
     for package in reversed(packages):
-        file = files(package) / "locale" / f"{code}.po"
-        if not file.is_file():
+        compiled = _compiled(code, package)
+        if compiled is None:
             continue
-        compiled = BytesIO()
-        write_mo(compiled, read_po(StringIO(file.read_text("utf-8")), locale=code, abort_invalid=True))
-        compiled.seek(0)
-        catalog = GNUTranslations(compiled)
+        catalog = GNUTranslations(BytesIO(compiled))
         catalog.add_fallback(texts)
         texts = catalog
     return texts
+
+
+@cache
+def _compiled(code: str, package: str) -> bytes | None:
+    """The catalog of one package; None where it has none. Pages and notices of a process read it once."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    file = files(package) / "locale" / f"{code}.po"
+    if not file.is_file():
+        return None
+    compiled = BytesIO()
+    write_mo(compiled, read_po(StringIO(file.read_text("utf-8")), locale=code, abort_invalid=True))
+    return compiled.getvalue()

@@ -62,6 +62,7 @@ def stack(machine: Machine, proxy: FaultProxy, sink: Sink) -> Iterator[Stack]:
         "CUR_BATCH_SCHEDULER_ENABLED": "true",
         "CUR_FETCH_CRON": "* * * * *",
         "CUR_AGGREGATE_CRON": "* * * * *",
+        "BATCH_PLATFORM_NOTICE_LANGUAGE": "en",
         "SMTP_URL": sink.url(OPS),
         "ALERT_URLS": f"{sink.url(DUTY).replace('smtp', 'mailto', 1).replace('/?', '?')}&mode=insecure&format=text",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,14 +12,19 @@ from datetime import timedelta
 import pytest
 from psycopg.sql import SQL
 
+from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.core.failures import InvalidInput
-from batch_platform.operations import alerts, notify
+from batch_platform.operations import alerts, notify, service
 from batch_platform.operations.alerts import Rule
 from batch_platform.operations.model import Severity
+from batch_platform.registry import build_language
+from batch_platform.settings import Settings
 from batch_platform_tests.mail_sink import Sink
 from batch_platform_tests.operations.world import World
 
-RULE = next(rule for rule in alerts.RULES if rule.name == "queue-backlog")
+RULE, FAILURE = (
+    next(rule for rule in alerts.RULES if rule.name == name) for name in ("queue-backlog", "job-failure")
+)
 
 
 @pytest.fixture
@@ -33,6 +39,9 @@ def other() -> Iterator[Sink]:
     sink = Sink().start()
     yield sink
     sink.stop()
+
+
+ROLE = "role arn:aws:iam::111122223333:role/reports"
 
 
 def backlog(world: World, *sizes: int) -> None:
@@ -60,6 +69,51 @@ def test_one_message_for_an_incident_and_one_for_its_end(world: World, sink: Sin
     body = sink.mails[-1][2]
     assert "the queue is short again" in body
     assert "JST" in body
+
+
+SAID = {
+    "ja": (
+        [
+            f"[重大] {ROLE} を引き受けられ",
+            f"[解消] {ROLE} を",
+            "[batch_platform] 新しいインシデント 2 件、解消 0 件、お",
+        ],
+        ["お知らせ 2 件", "確認すること:", "信頼ポリシー", "発生 20", "解消 20", "キュー queue0", "一度だけ"],
+    ),
+    "en": (
+        [f"[critical] {ROLE} cannot", f"[resolved] {ROLE}", "[batch_platform] 2 new incidents, 0 resolved, 2"],
+        ["2 notices", "What to look at:", "trust policy", "Since 20", "Resolved 20", "queue queue0", "Told once"],
+    ),
+}
+
+
+@pytest.mark.parametrize("code", SAID)
+def test_subject_and_text_are_in_the_language_of_the_setting(world: World, sink: Sink, code: str) -> None:
+    subjects, texts = SAID[code]
+    settings = Settings.model_validate({"BATCH_PLATFORM_NOTICE_LANGUAGE": code})
+    reader = notify.Reader(build_language(settings.notice_language), "https://batch.example.com")
+    to = notify.destinations(None, sink.url())
+    world.run("letters", "role/reports", partition="a")
+    world.sync()
+    alerts.judge(world.ctx.pool, FAILURE, now=world.clock())
+    assert notify.send(world.ctx, to, reader) == 1
+    [letter] = service.dead_letters(world.ctx)[0]
+    service.discard_dead_letter(world.ctx, letter.id, version=1, reason="x", by="local:taro")
+    alerts.judge(world.ctx.pool, FAILURE, now=world.clock())
+    assert notify.send(world.ctx, to, reader) == 1
+    backlog(world, 2_000, 2_000)
+    alerts.judge(world.ctx.pool, replace(RULE, name="noticed", notice=True), now=world.clock())
+    with world.ctx.store.transaction() as session:
+        due = len(session.due_notifications(now=world.clock(), limit=9))
+    assert notify.send(world.ctx, to, reader) == due
+    said = "\n".join(f"{subject}\n{body}" for _, subject, body in sink.mails)
+    assert [subject[: len(start)] for subject, start in zip(sink.subjects, subjects, strict=True)] == subjects
+    assert [text for text in texts if text not in said] == []
+    assert "https://batch.example.com/console/incidents/1\n" in said
+    assert f"{world.clock().astimezone(BUSINESS_ZONE):%Y-%m-%d %H:%M}" in said
+    # not a word of the other language
+    foreign = r"[a-z]+ [a-z]+ [a-z]+ [a-z]+" if code == "ja" else "[ぁ-ん]+"
+    assert re.findall(foreign, said) == []
 
 
 def test_several_at_once_are_one_message(world: World, sink: Sink) -> None:
@@ -176,7 +230,7 @@ def test_no_secret_leaves(world: World, caplog: pytest.LogCaptureFixture, capfd:
     assert "geheim" not in said
     with world.ctx.store.transaction() as session:
         rows = session.due_notifications(now=world.clock() + timedelta(minutes=1), limit=5)
-    assert "geheim" not in "".join(notify.message(rows))
+    assert "geheim" not in "".join(notify.message(rows, notify.IN_ENGLISH))
 
 
 @pytest.mark.parametrize(

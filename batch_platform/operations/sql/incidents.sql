@@ -97,8 +97,8 @@ LIMIT %(limit)s OFFSET %(offset)s
 SELECT * FROM operations.incidents WHERE id = %(id)s
 
 -- name: due_notifications
-SELECT n.id, n.kind, n.created_at, n.delivered, n.attempts, i.rule, i.severity, i.job, i.summary, i.opened_at,
-       i.resolution, i.notice
+SELECT n.id, n.kind, n.created_at, n.delivered, n.attempts, i.id AS incident_id, i.rule, i.severity, i.job, i.summary,
+       i.summary_message, i.opened_at, i.resolution, i.resolution_message, i.notice
 FROM operations.notifications n JOIN operations.incidents i ON i.id = n.incident_id
 WHERE n.sent_at IS NULL AND n.given_up_at IS NULL AND n.next_attempt_at <= %(now)s
 ORDER BY n.id
