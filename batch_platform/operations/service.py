@@ -27,6 +27,7 @@ from batch_platform.operations import ledger, retries
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.ledger import sync
 from batch_platform.operations.model import (
+    HOUR,
     IDEMPOTENCY_TAG,
     DeadLetter,
     DeadLetterState,
@@ -41,6 +42,7 @@ from batch_platform.operations.model import (
     RunStatus,
 )
 from batch_platform.operations.runner import Facts
+from batch_platform.operations.triage_store import Retries, TriageStore
 
 __all__ = [
     "OperationsContext",
@@ -204,6 +206,12 @@ def going(ctx: OperationsContext, run_id: str) -> Run:
             field="run_id",
         )
     return run
+
+
+def recent_retries(ctx: OperationsContext) -> Retries:
+    """Where the dead letters stand that were run again in the last 24 hours."""
+    with TriageStore(ctx.pool).transaction() as session:
+        return session.retries_since(ctx.clock() - 24 * HOUR)
 
 
 def dead_letters(

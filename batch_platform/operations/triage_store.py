@@ -56,10 +56,22 @@ class Selection:
     job: str | None = None
 
 
+@dataclass(frozen=True)
+class Retries:
+    """How many dead letters that were run again go on or wait, succeeded, or failed again."""
+
+    going: int
+    succeeded: int
+    failed: int
+
+
 class Session(BaseSession):
     """The statements of one transaction."""
 
     _sql = load("batch_platform.operations.sql")
+
+    def retries_since(self, since: datetime) -> Retries:
+        return Retries(**self._rows("retries_since", since=since)[0])
 
     def lock_letters(self, chosen: Selection, *, limit: int) -> list[DeadLetter]:
         """By id; nobody else changes them before the end of the transaction."""

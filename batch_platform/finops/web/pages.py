@@ -87,7 +87,7 @@ def start_batch(request: Request, context: Context, project_id: str, job_name: s
         run = actions.start(request, job, parameters, idempotency_key=form["request_id"] or None)
     except PlatformError as error:
         return redirect(request, f"{HOME}/{project_id}", message=error.message, tone="bad")
-    return redirect(request, f"/console/runs/{run.run_id}", message=_("The run is asked for."))
+    return redirect(request, f"/console/runs/{run.run_id}")
 
 
 @router.post(f"{HOME}/{{project_id}}/budgets", dependencies=WRITE)

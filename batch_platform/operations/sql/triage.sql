@@ -63,3 +63,10 @@ ON CONFLICT (kind, target) DO UPDATE SET assigned_to = excluded.assigned_to
 -- name: comment
 INSERT INTO operations.comments (kind, target, at, author, text)
 SELECT %(kind)s, c.id, %(now)s, %(by)s, c.text FROM unnest(%(ids)s::text[], %(texts)s::text[]) AS c (id, text)
+
+-- name: retries_since
+-- Where those that were run again since then stand now; one that was discarded afterwards counts no more.
+SELECT count(*) FILTER (WHERE state = 'retrying') AS going, count(*) FILTER (WHERE state = 'resolved') AS succeeded,
+       count(*) FILTER (WHERE state = 'open') AS failed
+FROM operations.dead_letters
+WHERE retries > 0 AND (state = 'retrying' OR changed_at >= %(since)s)

@@ -19,6 +19,7 @@ from batch_platform.operations.backfill_store import Backfill, PlannedBackfill
 from batch_platform.operations.backfills import BACKFILL, CANCEL_BACKFILL
 from batch_platform.operations.model import Job
 from batch_platform.operations.parameters import Input, inputs, read
+from batch_platform.operations.web import outcomes
 from batch_platform.operations.web.actions import operations_of
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import BackfillAnswer, BackfillDetailAnswer, BackfillRunAnswer
@@ -32,7 +33,6 @@ from batch_platform.web.api.strict import IsoDate, StrictModel, Text
 from batch_platform.web.console import field_errors, redirect, render
 from batch_platform.web.context import log_of, web_of
 from batch_platform.web.i18n import N_
-from batch_platform.web.i18n import gettext as _
 from batch_platform.web.paging import Offset, place
 
 router = APIRouter()
@@ -141,7 +141,7 @@ def ask_for_backfill(request: Request, name: str, form: forms.Form) -> Response:
     except (InvalidInput, RequestValidationError) as error:
         status = 409 if isinstance(error, Conflict) else None
         return _form_page(request, name, values=values, errors=field_errors(error), status=status)
-    return redirect(request, f"/console/backfills/{backfill.id}", message=_("The backfill is asked for."))
+    return redirect(request, f"/console/backfills/{backfill.id}")
 
 
 @pages.get("/console/backfills/{backfill_id}", dependencies=[requires("batch:read")])
@@ -157,6 +157,7 @@ def backfill_page(request: Request, backfill_id: str) -> Response:
         backfill=backfill,
         runs=runs,
         job=job,
+        outcome=outcomes.of_backfill(backfill),
         may_cancel=job is not None and current(request).may(job.permission),
     )
 
@@ -169,7 +170,7 @@ def cancel_from_page(request: Request, backfill_id: str) -> Response:
         _cancel(request, backfill_id)
     except Conflict as error:
         return redirect(request, here, message=error.message, tone="warning")
-    return redirect(request, here, message=_("No further run is asked for, and those that go on are asked to stop."))
+    return redirect(request, here)
 
 
 def _plan(

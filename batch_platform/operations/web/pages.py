@@ -145,7 +145,7 @@ def run_job(request: Request, name: str, form: forms.Form) -> Response:
     except (InvalidInput, RequestValidationError) as error:
         status = 409 if isinstance(error, Conflict) else None
         return job_page(request, name, values=values, errors=field_errors(error), status=status)
-    return redirect(request, f"/console/runs/{run.run_id}", message=_("The run is asked for."))
+    return redirect(request, f"/console/runs/{run.run_id}")
 
 
 @router.get("/console/runs/{run_id}", dependencies=[requires("batch:read")])
@@ -180,7 +180,7 @@ def cancel_run(request: Request, run_id: str) -> Response:
         actions.cancel(request, run_id)
     except Conflict as error:
         return redirect(request, here, message=error.message, tone="warning")
-    return redirect(request, here, message=_("The run is asked to stop."))
+    return redirect(request, here)
 
 
 @router.get("/console/dead-letters", dependencies=[requires("batch:read")])
@@ -192,6 +192,7 @@ def dead_letters_page(request: Request, state: str = "open", job: str = "", offs
         request,
         "dead_letters",
         letters=letters,
+        retries=service.recent_retries(operations),
         **triage_pages.listed(request, LETTER, triage.of_letters(operations, letters)),
         state=state,
         job=job,
@@ -213,7 +214,7 @@ def retry_dead_letter(request: Request, letter_id: str, version: Annotated[Query
     except InvalidInput as error:
         return _refused(request, letter_id, error)
     run_id = letter.retry_run_id or letter.run_id  # it may have ended already
-    return redirect(request, f"/console/runs/{run_id}", message=_("The run is asked for again."))
+    return redirect(request, f"/console/runs/{run_id}")
 
 
 @router.post("/console/dead-letters/{letter_id}/discard", dependencies=[requires("dead-letters:handle")])

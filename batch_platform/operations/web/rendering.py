@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 
 from batch_platform.operations.remedies import remedies_of
+from batch_platform.operations.web import outcomes
 from batch_platform.operations.web.actions import operations_of
 from batch_platform.operations.web.schemas import overview_state, start_in_words
 from batch_platform.web.console import render
@@ -40,6 +41,8 @@ def show(request: Request, name: str, **values: Any) -> Response:
         state_of=partial(overview_state, now=now),
         start_in_words=partial(start_in_words, language=spoken().code),
         remedies_of=partial(remedies_of, known=operations.remedies),
+        outcome_of_run=outcomes.of_run,
+        outcome_of_retries=outcomes.of_retries,
         words=WORDS,
         titles=titles,
         now=now,

@@ -47,6 +47,8 @@ class Act:
     text: str
     do: Callable[[Request, Kind, Selection, forms.Texts], Handled]
     field: str | None = None
+    followed: bool = False
+    """Its page tells how what it has started goes on."""
     danger: bool = False
 
 
@@ -57,6 +59,7 @@ ACTS: Final = (
         N_("Run again"),
         N_("They run with the same partition and parameters, each as soon as its turn comes."),
         lambda request, _kind, chosen, _form: api.retry(request, chosen),
+        followed=True,
     ),
     Act(
         "discard",
@@ -91,6 +94,12 @@ ACTS: Final = (
         field="comment",
     ),
 )
+
+
+@pages.get("/console/dead-letters/retries", dependencies=[requires("batch:read")])
+def retries_live(request: Request) -> Response:
+    """The part of the list's page that follows what was run again."""
+    return show(request, "retries_live", retries=service.recent_retries(operations_of(request)))
 
 
 @pages.get("/console/dead-letters/choose", dependencies=[requires("dead-letters:handle")])
@@ -167,7 +176,9 @@ def _handler(kind: Kind, act: Act) -> Callable[..., Response]:
             if error.field != act.field:
                 return redirect(request, back, message=error.message, tone="bad")
             return _question(request, kind, act, chosen, errors=field_errors(error), values=form)
-        return redirect(request, back, message=_outcome(act, handled), tone="good" if handled.done else "warning")
+        return redirect(
+            request, back, message=_outcome(act, handled) or None, tone="good" if handled.done else "warning"
+        )
 
     handle.__name__ = f"{act.key}_{kind.replace('-', '_')}s"
     return handle
@@ -231,7 +242,12 @@ def _assignees(request: Request) -> list[tuple[str, str]]:
 
 def _outcome(act: Act, handled: Handled) -> str:
     """How many were done, and why others were not."""
-    parts = [ngettext("%(act)s: %(num)s done.", "%(act)s: %(num)s done.", handled.done, act=_(act.label))]
+    started = act.followed and handled.done
+    parts = (
+        []
+        if started
+        else [ngettext("%(act)s: %(num)s done.", "%(act)s: %(num)s done.", handled.done, act=_(act.label))]
+    )
     parts += [
         ngettext("%(num)s passed over: %(why)s.", "%(num)s passed over: %(why)s.", number, why=translated(reason))
         for reason, number in handled.reasons()[:3]
