@@ -33,17 +33,12 @@ Said = Annotated[str, typer.Option("--comment", metavar="TEXT", help="What is sa
 
 @letters_app.command("show")
 def show_letter(letter_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """Show a dead letter with who takes care of it and what was said."""
-    from batch_platform.operations import service, triage
-    from batch_platform.operations.triage_store import LETTER
-    from batch_platform.operations.web.triage_schemas import CommentAnswer, DeadLetterDetailAnswer
+    """Show a dead letter with what to look at, who takes care of it and what was said."""
+    from batch_platform.operations.web.triage_schemas import DeadLetterDetailAnswer
     from batch_platform.web.api.answers import written
 
     with jobs.operations_opened() as operations:
-        letter = service.dead_letter(operations, letter_id)
-        known = triage.of_letters(operations, [letter])[letter_id]
-        comments = [CommentAnswer.of(comment) for comment in triage.comments(operations, LETTER, letter_id)]
-    answer = DeadLetterDetailAnswer.of(letter, **vars(known), comments=comments)
+        answer = DeadLetterDetailAnswer.of_id(operations, letter_id)
     jobs.print_facts(written(answer), as_json=as_json)
 
 
@@ -172,17 +167,12 @@ def list_incidents(
 def show_incident(
     incident_id: Annotated[int, typer.Argument(parser=whole(1), metavar="ID")], as_json: Json = False
 ) -> None:
-    """Show an incident with who takes care of it and what was said."""
-    from batch_platform.operations import service, triage
-    from batch_platform.operations.triage_store import INCIDENT
-    from batch_platform.operations.web.triage_schemas import CommentAnswer, IncidentDetailAnswer
+    """Show an incident with what to look at, who takes care of it and what was said."""
+    from batch_platform.operations.web.triage_schemas import IncidentDetailAnswer
     from batch_platform.web.api.answers import written
 
     with jobs.operations_opened() as operations:
-        incident = service.incident(operations, incident_id)
-        known = triage.of_incidents(operations, [incident])[incident_id]
-        comments = [CommentAnswer.of(comment) for comment in triage.comments(operations, INCIDENT, str(incident_id))]
-    answer = IncidentDetailAnswer.of(incident, **vars(known), comments=comments)
+        answer = IncidentDetailAnswer.of_id(operations, incident_id)
     jobs.print_facts(written(answer), as_json=as_json)
 
 

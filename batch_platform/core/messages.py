@@ -20,6 +20,9 @@ Parameter = str | int | Decimal | date | PurePath | Sequence["Parameter"]
 IN_METADATA: Final = "message"
 """Where a `dagster.Failure` keeps its message as JSON."""
 
+NOTED: Final = "message: "
+"""Begins the note of an exception of which only the text is kept, as of a tick; its message follows as JSON."""
+
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
 

@@ -31,7 +31,7 @@ from batch_platform.core.failures import PlatformError
 from batch_platform.kit import dry_runs
 from batch_platform.operations import model, pauses
 from batch_platform.operations.model import DRY_RUN_SUFFIX, JobParameters, Launch
-from batch_platform.resources.failures import dagster_failures
+from batch_platform.resources.failures import tick_failures
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -245,7 +245,7 @@ def _schedule(entry: model.Job, schedule: Schedule, target: DagsterJob) -> dg.Sc
     status = dg.DefaultScheduleStatus
 
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        with dagster_failures():
+        with tick_failures():
             at = context.scheduled_execution_time
             pool = context.resources.postgres.pool()
             pause = pauses.hold(pool, job=entry.name, trigger=schedule.name, due_at=at, now=utc_now())
@@ -277,7 +277,7 @@ def _sensor(entry: model.Job, sensor: Sensor, targets: Sequence[DagsterJob]) -> 
     names = {target.name for target in targets}
 
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        with dagster_failures():
+        with tick_failures():
             at = utc_now()
             pause = _pause(context, at)
             # its cursor stays, so that it finds afterwards what came meanwhile

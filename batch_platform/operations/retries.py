@@ -66,7 +66,7 @@ def ask_each(ctx: OperationsContext, letters: Sequence[DeadLetter]) -> dict[str,
             refused[letter.id] = error.message
     if refused:
         with TriageStore(ctx.pool).transaction() as session:
-            session.comment(LETTER, {key: str(why) for key, why in refused.items()}, by="monitor", now=ctx.clock())
+            session.comment(LETTER, refused, by="monitor", now=ctx.clock())
     return refused
 
 

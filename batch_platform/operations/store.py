@@ -205,6 +205,7 @@ class Session(BaseSession):
             triggers=[calendar.trigger for calendar, _, _ in read],
             nexts=[following for _, following, _ in read],
             errors=[fault for _, _, fault in read],
+            messages=[kept(fault) for _, _, fault in read],
         )
 
     def triggers(self, *, now: datetime, horizon: datetime) -> list[tuple[str, str, datetime]]:
@@ -227,6 +228,7 @@ class Session(BaseSession):
             running=[state.running for state in states.values()],
             good_ats=[max(good[key], default=None) for key in states],
             errors=[state.error for state in states.values()],
+            messages=[kept(state.error) for state in states.values()],
             now=now,
         )
         met = [(job, name, at) for (job, name), ats in good.items() for at in ats]

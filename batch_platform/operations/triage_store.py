@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from batch_platform.core.messages import kept
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
 from batch_platform.operations.model import DeadLetter, Incident
-from batch_platform.operations.store import incident_of, letter_of
+from batch_platform.operations.store import incident_of, letter_of, with_messages
 
 Kind = Literal["dead-letter", "incident"]
 """What can be handled."""
@@ -36,7 +37,7 @@ class Triage:
 
 @dataclass(frozen=True)
 class Comment:
-    """What somebody, or the monitor, said of a dead letter or an incident."""
+    """What somebody, or the monitor, said of a dead letter or an incident; the monitor's `text` is a `Message`."""
 
     target: str
     at: datetime
@@ -90,11 +91,12 @@ class Session(BaseSession):
         return {row.pop("target"): Triage(**row) for row in rows}
 
     def newest_comments(self, kind: Kind, ids: Sequence[str]) -> dict[str, Comment]:
-        return {row["target"]: Comment(**row) for row in self._rows("newest_comments", kind=kind, ids=list(ids))}
+        rows = self._rows("newest_comments", kind=kind, ids=list(ids))
+        return {row["target"]: Comment(**with_messages(row, "text")) for row in rows}
 
     def comments(self, kind: Kind, target: str) -> list[Comment]:
         """Oldest first."""
-        return [Comment(**row) for row in self._rows("comments", kind=kind, id=target)]
+        return [Comment(**with_messages(row, "text")) for row in self._rows("comments", kind=kind, id=target)]
 
     def retry(self, run_ids: Mapping[str, str], *, by: str, now: datetime) -> None:
         """open -> retrying, by letter with the id that its run will have; they are locked."""
@@ -111,8 +113,17 @@ class Session(BaseSession):
         self._run("assign", kind=kind, ids=list(ids), assignee=assignee)
 
     def comment(self, kind: Kind, texts: Mapping[str, str], *, by: str, now: datetime) -> None:
-        """The texts by id."""
-        self._run("comment", kind=kind, ids=list(texts), texts=list(texts.values()), by=by, now=now)
+        """The texts by id; those of the monitor are messages."""
+        sentences = list(texts.values())
+        self._run(
+            "comment",
+            kind=kind,
+            ids=list(texts),
+            texts=sentences,
+            messages=list(map(kept, sentences)),
+            by=by,
+            now=now,
+        )
 
 
 class TriageStore(BaseStore[Session]):

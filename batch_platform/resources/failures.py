@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import dagster as dg
 
 from batch_platform.core.known_errors import failure_of
-from batch_platform.core.messages import IN_METADATA, to_json
+from batch_platform.core.messages import IN_METADATA, NOTED, to_json
 
 if TYPE_CHECKING:
     from batch_platform.core.retry import Below, RetryConfig
@@ -52,3 +52,15 @@ def dagster_failures(
             metadata={"failure": type(expected).__name__, IN_METADATA: to_json(expected.message)},
             allow_retries=not expected.permanent,
         ) from expected
+
+
+@contextmanager
+def tick_failures() -> Iterator[None]:
+    """As `dagster_failures`, around a look of a schedule or sensor: of that its text alone is kept: it has a note."""
+    try:
+        with dagster_failures():
+            yield
+    except dg.Failure as failure:
+        if IN_METADATA in failure.metadata:
+            failure.add_note(f"{NOTED}{failure.metadata[IN_METADATA].value}")
+        raise

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+import dagster as dg
 import pytest
 from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteInstigatorOrigin,
@@ -22,13 +25,17 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
-from dagster._utils.error import SerializableErrorInfo
+from dagster._utils.error import SerializableErrorInfo, serializable_error_info_from_exc_info
 
 from batch_platform.core.clock import BUSINESS_ZONE
+from batch_platform.core.failures import PermanentFailure
+from batch_platform.core.messages import Message, within
 from batch_platform.operations import alerts, deadlines, service
 from batch_platform.operations.model import DEADLINE, Incident, Missing, Registry, Schedule
 from batch_platform.operations.web.schemas import overview_state
 from batch_platform.resources.cron import due_after
+from batch_platform.resources.failures import tick_failures
+from batch_platform.web import i18n
 from batch_platform_tests.operations.world import REGISTRY, World
 
 KINDS = {"letters_schedule": InstigatorType.SCHEDULE, "plain_sensor": InstigatorType.SENSOR}
@@ -48,7 +55,13 @@ class Trigger:
         self.state = InstigatorState(RemoteInstigatorOrigin(repository, name), self.kind, status, data)
         world.instance.add_instigator_state(self.state)
 
-    def tick(self, at: datetime, status: TickStatus = TickStatus.SUCCESS, error: str | None = None) -> None:
+    def tick(
+        self,
+        at: datetime,
+        status: TickStatus = TickStatus.SUCCESS,
+        error: str | None = None,
+        raised: SerializableErrorInfo | None = None,
+    ) -> None:
         self.world.instance.create_tick(
             TickData(
                 self.state.instigator_origin_id,
@@ -56,7 +69,7 @@ class Trigger:
                 self.kind,
                 status,
                 at.timestamp(),
-                error=SerializableErrorInfo(error, [], "Exception") if error else None,
+                error=SerializableErrorInfo(error, [], "Exception") if error else raised,
                 selector_id=self.state.selector_id,
                 run_ids=[] if status is TickStatus.SUCCESS else None,
                 skip_reason="nothing to do" if status is TickStatus.SKIPPED else None,
@@ -179,7 +192,7 @@ def test_a_stopped_and_a_failing_schedule_say_so(world: World) -> None:
     assert "the schedule letters_schedule is stopped" in open_incidents(world)[0].summary
     schedule.tick(due, TickStatus.FAILURE, "boom\nsecond line")
     look(world)
-    assert open_incidents(world)[0].summary.endswith("its schedule failed: boom")
+    assert open_incidents(world)[0].summary.endswith("its schedule failed: unexpected error: boom")
 
 
 @pytest.mark.parametrize(
@@ -347,13 +360,56 @@ def test_a_sensor_must_look_within_its_interval_and_grace(world: World) -> None:
     look(world)
     [incident] = open_incidents(world, "sensor-lag")
     assert incident.subject == "plain_sensor"
-    assert incident.summary.endswith("it fails: no such bucket password=***")
+    assert incident.summary.endswith("it fails: unexpected error: no such bucket password=***")
     overview = service.status(world.ctx, "plain-work")
     assert overview.sensor_lag is not None
     assert overview.sensor_lag > timedelta(seconds=110)
     sensor.tick(world.clock(), TickStatus.SKIPPED)
     look(world)
     assert open_incidents(world, "sensor-lag") == []
+
+
+@dg.op
+def nothing() -> None: ...
+
+
+@dg.job
+def idle() -> None:
+    nothing()
+
+
+@pytest.mark.parametrize(
+    ("error", "message_id", "japanese"),
+    [
+        (PermanentFailure("no-bucket", "no such bucket: {name}", name="a"), "no-bucket", "no such bucket: a"),
+        (DagsterUserCodeUnreachableError("Could not reach it"), "code-server-silent", "コードサーバー"),
+        (ZeroDivisionError("1/0"), "unexpected-error", "予期しないエラー"),
+    ],
+)
+def test_why_a_look_failed_is_said_in_the_readers_language(
+    world: World,
+    error: Exception,
+    message_id: str,
+    japanese: str,
+) -> None:
+    def evaluate(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        with tick_failures():
+            raise error
+
+    sensor = dg.SensorDefinition(name="plain_sensor", job=idle, evaluation_fn=evaluate)
+    look(world)
+    try:
+        sensor.evaluate_tick(dg.build_sensor_context(instance=world.instance))
+    except Exception:  # noqa: BLE001 (as the daemon has it)
+        raised = serializable_error_info_from_exc_info(sys.exc_info())
+    world.clock.pass_by(minutes=2)
+    Trigger(world, "plain_sensor").tick(world.clock(), TickStatus.FAILURE, raised=raised)
+    look(world)
+    [incident] = open_incidents(world, "sensor-lag")
+    assert isinstance(incident.summary, Message)
+    assert message_id in [message.id for message in within(incident.summary)]
+    with i18n.speaking(i18n.load(["batch_platform.web", "batch_platform.operations.web"])["ja"]):
+        assert japanese in i18n.translated(incident.summary)
 
 
 def test_a_sensor_that_never_looked_is_late_from_its_registration(world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from batch_platform.core.audit import AuditEntry, AuditStore, Log
 from batch_platform.core.failures import InvalidInput, NotFound, PermanentFailure
+from batch_platform.core.messages import Message
 from batch_platform.core.store import BaseSession
 from batch_platform.operations import retries, service, triage
 from batch_platform.operations.dagster.launch import InProcessRunner
@@ -242,6 +243,8 @@ def test_a_retry_that_is_refused_says_why_and_leaves_it_open(world: World, log: 
     [refused] = [item for item in handled.items if not item.done]
     [comment] = triage.comments(world.ctx, LETTER, refused.id)
     assert (comment.author, comment.text) == ("monitor", "no such job")
+    # kept as a message, which a page says in the reader's language
+    assert isinstance(comment.text, Message)
     assert refused.id in ids
     with pytest.raises(PermanentFailure, match="cannot start"):
         triage.retry(world.with_(runner=None).ctx, log, OPEN)

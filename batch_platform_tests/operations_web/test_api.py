@@ -269,6 +269,8 @@ def test_a_dead_letter_is_retried_until_it_succeeds(client: Client, rig: Rig) ->
     assert (letter["state"], letter["jobName"], letter["attempts"]) == ("open", "web-count", 1)
     assert "cannot be read" in letter["cause"]
     assert letter.pop("comments") == []
+    # what a run of it says
+    assert letter.pop("remedies") == data(operator.get(f"{RUNS}/{letter['runId']}"))["remedies"]
     assert letter in data(operator.get(LETTERS, params={"state": "open", "jobName": "web-count"}))["items"]
     problem(operator.post(f"{path}/retry", json={"version": letter["version"] + 1}), 409)
     problem(operator.post(f"{path}/retry", json={}), 422)

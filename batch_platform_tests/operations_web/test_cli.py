@@ -141,6 +141,10 @@ def test_a_failed_run_exits_with_1_and_its_dead_letter_can_be_discarded(jobs: Jo
     assert (before["done"], before["dryRun"]) == (1, True)
     shown = jobs("dead-letters", "show", letter["id"], "--json").json
     assert (shown["state"], shown["retries"]) == ("open", 0)
+    assert shown["remedies"] == run["remedies"] != []
+    [incident] = [one for one in jobs("incidents", "--json").json if letter["id"] in one["subject"]]
+    assert jobs("incidents", "show", str(incident["id"]), "--json").json["remedies"] == run["remedies"]
+    assert run["remedies"][0] in jobs("dead-letters", "show", letter["id"]).out.replace("\n", " ")
     again = jobs("dead-letters", "retry", "--all", "--job", "cur-aggregate", "--json")
     assert again.code == 1
     assert again.json["items"][0]["retryRunId"]

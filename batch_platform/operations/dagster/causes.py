@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from batch_platform.core.logs import mask_text
-from batch_platform.core.messages import IN_METADATA, Message, from_json
+from batch_platform.core.messages import IN_METADATA, NOTED, Message, from_json
+from batch_platform.operations.dagster.reachable import CODE_SERVER_SILENT
 from batch_platform.operations.log_lines import LineKind, LogLine
 
 if TYPE_CHECKING:
     import dagster as dg
 
 _SENTENCE: Final = 500
+_OURS: Final = "batch_platform."
 _EVALUATION: Final = "ASSET_CHECK_EVALUATION"
 
 
@@ -52,6 +54,23 @@ def of_step(event: dg.DagsterEvent, checks: Sequence[str] = ()) -> str:
     if error := innermost(failure.error):
         return Message("unexpected-error", "unexpected error: {error}", error=one_line(error))
     return Message("step-failed", "step {step} failed", step=str(event.step_key))
+
+
+def of_tick(error: Any) -> str:
+    """Why a look of a schedule or sensor failed: the message that `tick_failures` has noted, or that is known."""
+    inner = error
+    while inner is not None:
+        for line in str(inner.message).splitlines():
+            if line.startswith(NOTED):
+                return _masked(from_json(line.removeprefix(NOTED)))
+        if inner.cls_name == "DagsterUserCodeUnreachableError":
+            return CODE_SERVER_SILENT
+        inner = inner.cause
+    text = one_line(innermost(error) or "")
+    if not text:
+        return Message("tick-gave-no-reason", "it gave no reason")
+    # a failure of ours that nobody has noted speaks for itself
+    return text if text.startswith(_OURS) else Message("unexpected-error", "unexpected error: {error}", error=text)
 
 
 def innermost(error: Any) -> str | None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from batch_platform.core import postgres
 from batch_platform.core.failures import TransientFailure
+from batch_platform.core.messages import Message
+
+CODE_SERVER_SILENT: Final = Message(
+    "code-server-silent", "Dagster's code server does not answer; it may be starting again"
+)
 
 
 @contextmanager
@@ -21,9 +27,7 @@ def reachable() -> Iterator[None]:
     try:
         yield
     except DagsterUserCodeUnreachableError as error:
-        raise TransientFailure(
-            "code-server-silent", "Dagster's code server does not answer; it may be starting again"
-        ) from error
+        raise TransientFailure.of(CODE_SERVER_SILENT) from error
     except Exception as error:
         if not isinstance(error, DagsterPostgresException) and not postgres.is_lost(error):
             raise

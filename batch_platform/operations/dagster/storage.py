@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from batch_platform.core.messages import Message
-from batch_platform.operations.dagster.causes import cause_of, innermost, line_of, one_line
+from batch_platform.operations.dagster.causes import cause_of, line_of, of_tick
 from batch_platform.operations.dagster.reachable import reachable
 from batch_platform.operations.model import (
     BACKFILL_TAG,
@@ -287,7 +287,7 @@ def _parameters(text: str | None) -> Mapping[str, Any]:
 
 def _tick(tick: InstigatorTick) -> Tick:
     status = _TICK_STATUS.get(tick.status.value, "failure")
-    error = (one_line(innermost(tick.error) or "") or "it gave no reason") if status == "failure" else None
+    error = of_tick(tick.error) if status == "failure" else None
     return Tick(datetime.fromtimestamp(tick.timestamp, UTC), status, error)
 
 

@@ -58,9 +58,9 @@ ON CONFLICT DO NOTHING
 
 -- name: save_calendars
 -- The next moment of each calendar, or why it cannot be read.
-UPDATE operations.triggers t SET next_due_at = n.due_at, calendar_error = n.error
-FROM unnest(%(jobs)s::text[], %(triggers)s::text[], %(nexts)s::timestamptz[], %(errors)s::text[])
-     AS n (job, name, due_at, error)
+UPDATE operations.triggers t SET next_due_at = n.due_at, calendar_error = n.error, calendar_error_message = n.message
+FROM unnest(%(jobs)s::text[], %(triggers)s::text[], %(nexts)s::timestamptz[], %(errors)s::text[], %(messages)s::jsonb[])
+     AS n (job, name, due_at, error, message)
 WHERE (t.job, t.name) = (n.job, n.name) AND (t.next_due_at, t.calendar_error) IS DISTINCT FROM (n.due_at, n.error)
 
 -- name: triggers
@@ -83,9 +83,11 @@ WHERE name = %(name)s
 
 -- name: save_triggers
 UPDATE operations.triggers t
-SET running = s.running, stopped_at = CASE WHEN NOT s.running THEN coalesce(t.stopped_at, %(now)s) END, last_tick_error = s.error, last_good_tick_at = greatest(t.last_good_tick_at, s.good_at)
-FROM unnest(%(jobs)s::text[], %(names)s::text[], %(running)s::boolean[], %(good_ats)s::timestamptz[], %(errors)s::text[])
-     AS s (job, name, running, good_at, error)
+SET running = s.running, stopped_at = CASE WHEN NOT s.running THEN coalesce(t.stopped_at, %(now)s) END,
+    last_tick_error = s.error, last_tick_error_message = s.message,
+    last_good_tick_at = greatest(t.last_good_tick_at, s.good_at)
+FROM unnest(%(jobs)s::text[], %(names)s::text[], %(running)s::boolean[], %(good_ats)s::timestamptz[], %(errors)s::text[],
+            %(messages)s::jsonb[]) AS s (job, name, running, good_at, error, message)
 WHERE (t.job, t.name) = (s.job, s.name)
   AND (t.running, t.last_tick_error, t.last_good_tick_at)
       IS DISTINCT FROM (s.running, s.error, greatest(t.last_good_tick_at, s.good_at))

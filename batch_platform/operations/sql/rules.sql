@@ -69,7 +69,8 @@ SELECT CASE WHEN several.schedules > 1 THEN t.job || '/' || t.name ELSE t.job EN
                   || CASE t.time_zone WHEN 'Asia/Tokyo' THEN 'JST' ELSE t.time_zone END,
            'reason', CASE
                WHEN t.last_tick_error IS NOT NULL THEN jsonb_build_object(
-                   'id', 'schedule-failed', 'parameters', jsonb_build_object('reason', t.last_tick_error))
+                   'id', 'schedule-failed', 'parameters', jsonb_build_object(
+                       'reason', coalesce(t.last_tick_error_message, to_jsonb(t.last_tick_error))))
                WHEN t.running IS FALSE THEN jsonb_build_object(
                    'id', 'schedule-is-stopped', 'parameters', jsonb_build_object('schedule', t.name))
                ELSE jsonb_build_object(
@@ -140,7 +141,8 @@ WHERE c.kind = 'monitor' AND c.silent_from IS NOT NULL
 
 -- name: rule_bad_calendar
 SELECT DISTINCT ON (t.job) t.job AS subject, t.job,
-       jsonb_build_object('job', t.job, 'reason', t.calendar_error) AS summary
+       jsonb_build_object('job', t.job, 'reason', coalesce(t.calendar_error_message, to_jsonb(t.calendar_error)))
+           AS summary
 FROM operations.triggers t JOIN operations.jobs j ON j.name = t.job
 WHERE t.kind = 'schedule' AND t.enabled AND j.retired_at IS NULL AND t.calendar_error IS NOT NULL
 ORDER BY t.job, t.name
@@ -154,7 +156,7 @@ SELECT DISTINCT ON (t.name) t.name AS subject, t.job,
                ELSE 'sensor-lag'
            END,
            'parameters', jsonb_strip_nulls(jsonb_build_object(
-               'sensor', t.name, 'job', t.job, 'reason', t.last_tick_error,
+               'sensor', t.name, 'job', t.job, 'reason', coalesce(t.last_tick_error_message, to_jsonb(t.last_tick_error)),
                'since', to_char(greatest(t.last_good_tick_at, t.judged_from) AT TIME ZONE 'Asia/Tokyo',
                                 'YYYY-MM-DD HH24:MI:SS')))) AS summary
 FROM operations.triggers t JOIN operations.jobs j ON j.name = t.job

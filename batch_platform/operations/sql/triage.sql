@@ -28,12 +28,12 @@ SELECT target, acknowledged_at, acknowledged_by, assigned_to FROM operations.tri
 WHERE kind = %(kind)s AND target = ANY(%(ids)s)
 
 -- name: newest_comments
-SELECT DISTINCT ON (target) target, at, author, text FROM operations.comments
+SELECT DISTINCT ON (target) target, at, author, text, text_message FROM operations.comments
 WHERE kind = %(kind)s AND target = ANY(%(ids)s)
 ORDER BY target, id DESC
 
 -- name: comments
-SELECT target, at, author, text FROM operations.comments
+SELECT target, at, author, text, text_message FROM operations.comments
 WHERE kind = %(kind)s AND target = %(id)s
 ORDER BY id
 
@@ -61,8 +61,9 @@ SELECT %(kind)s, id, %(assignee)s FROM unnest(%(ids)s::text[]) AS id
 ON CONFLICT (kind, target) DO UPDATE SET assigned_to = excluded.assigned_to
 
 -- name: comment
-INSERT INTO operations.comments (kind, target, at, author, text)
-SELECT %(kind)s, c.id, %(now)s, %(by)s, c.text FROM unnest(%(ids)s::text[], %(texts)s::text[]) AS c (id, text)
+INSERT INTO operations.comments (kind, target, at, author, text, text_message)
+SELECT %(kind)s, c.id, %(now)s, %(by)s, c.text, c.message
+FROM unnest(%(ids)s::text[], %(texts)s::text[], %(messages)s::jsonb[]) AS c (id, text, message)
 
 -- name: retries_since
 -- Where those that were run again since then stand now; one that was discarded afterwards counts no more.

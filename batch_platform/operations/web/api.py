@@ -13,7 +13,6 @@ from batch_platform.operations.actions import CANCEL, EXECUTE, STARTS, STOPS
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, RunStatus
 from batch_platform.operations.triage import DISCARD, RETRY
-from batch_platform.operations.triage_store import INCIDENT, LETTER
 from batch_platform.operations.web import actions, backfills
 from batch_platform.operations.web import triage as handling
 from batch_platform.operations.web.job_parameters import checked
@@ -25,7 +24,6 @@ from batch_platform.operations.web.schemas import (
     RunDetailAnswer,
 )
 from batch_platform.operations.web.triage_schemas import (
-    CommentAnswer,
     DeadLetterDetailAnswer,
     IncidentDetailAnswer,
     TriagedDeadLetterAnswer,
@@ -193,11 +191,8 @@ def list_dead_letters(
 
 @router.get("/dead-letters/{deadLetterId}", dependencies=[requires("batch:read")])
 def dead_letter_detail(letter_id: LetterId, operations: Operations) -> Envelope[DeadLetterDetailAnswer]:
-    """One dead letter with its cause, what was done about it, who takes care of it and what was said."""
-    letter = service.dead_letter(operations, letter_id)
-    known = triage.of_letters(operations, [letter])[letter_id]
-    comments = [CommentAnswer.of(comment) for comment in triage.comments(operations, LETTER, letter_id)]
-    return Envelope(data=DeadLetterDetailAnswer.of(letter, **vars(known), comments=comments))
+    """One dead letter: its cause, what to look at, what was done about it, who takes care of it, what was said."""
+    return Envelope(data=DeadLetterDetailAnswer.of_id(operations, letter_id))
 
 
 @router.post("/dead-letters/{deadLetterId}/retry", status_code=202, dependencies=[requires("dead-letters:handle")])
@@ -238,11 +233,8 @@ def list_incidents(
 
 @router.get("/incidents/{incidentId}", dependencies=[requires("batch:read")])
 def incident_detail(incident_id: IncidentId, operations: Operations) -> Envelope[IncidentDetailAnswer]:
-    """One incident with who takes care of it and what was said."""
-    incident = service.incident(operations, incident_id)
-    known = triage.of_incidents(operations, [incident])[incident_id]
-    comments = [CommentAnswer.of(comment) for comment in triage.comments(operations, INCIDENT, str(incident_id))]
-    return Envelope(data=IncidentDetailAnswer.of(incident, **vars(known), comments=comments))
+    """One incident: what to look at, who takes care of it and what was said."""
+    return Envelope(data=IncidentDetailAnswer.of_id(operations, incident_id))
 
 
 router.include_router(backfills.router)
