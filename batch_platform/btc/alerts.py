@@ -33,6 +33,10 @@ _ENDS: Final = {
     "it-was": N_("it was {what}"),
     "it-failed": N_("it failed"),
 }
+_BATCH: Final = {
+    "the-batch": N_("batch {batch} ({rate})"),
+    "the-reversal": N_("batch {batch}, the reversal of {reverses}"),
+}
 _NO_CAUSE: Final = {"no-cause": N_("no cause was recorded")}
 
 RULES: Final = (
@@ -42,6 +46,7 @@ RULES: Final = (
         _GONE,
         text=N_("{batch} waits for {approvals}: {users}, {sum} BTC together"),
         phrases={
+            **_BATCH,
             "one-approval": N_("1 approval"),
             "approvals": N_("{count} approvals"),
             "one-user": N_("1 user"),
@@ -60,7 +65,7 @@ RULES: Final = (
             "other batch can start "
             "before this one has been run to its end"
         ),
-        phrases={**_NO_CAUSE, **_ENDS},
+        phrases={**_BATCH, **_NO_CAUSE, **_ENDS},
         resolution="resolution_batch",
     ),
     _rule(
@@ -73,6 +78,7 @@ RULES: Final = (
             "to be booked"
         ),
         phrases={
+            **_BATCH,
             "batch-approved": N_("approved"),
             "batch-pending": N_("pending"),
             "batch-processing": N_("processing"),
@@ -86,6 +92,7 @@ RULES: Final = (
         Severity.INFO,
         _ONCE,
         phrases={
+            **_BATCH,
             "batch-completed": N_("{batch} completed: {booked} of {users} users booked, {sum} BTC together"),
             "batch-completed-with-zeros": N_(
                 "{batch} completed: {booked} of {users} users booked, {zeros} with an amount of 0, {sum} BTC together"
@@ -99,6 +106,7 @@ RULES: Final = (
         Severity.WARNING,
         _ONCE,
         phrases={
+            **_BATCH,
             "batch-failures": N_(
                 "{batch} completed with failures: {failed} of {users} users failed, {booked} booked, "
                 "{sum} BTC together"
@@ -117,7 +125,7 @@ RULES: Final = (
         Severity.WARNING,
         _ONCE,
         text=N_("{batch} could not be planned: {reason}; nothing was booked"),
-        phrases=_NO_CAUSE,
+        phrases={**_BATCH, **_NO_CAUSE},
         told_for=TOLD_FOR,
         notice=True,
     ),

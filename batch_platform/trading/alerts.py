@@ -9,6 +9,7 @@ from batch_platform.core.sql import load
 from batch_platform.operations.alerts import rules_of
 from batch_platform.operations.model import Severity
 from batch_platform.trading.cadence import GOOD_FOR
+from batch_platform.trading.web.words import FAILURES, PRICE_REFUSALS
 from batch_platform.web.i18n import N_
 
 _rule: Final = rules_of("trading", load("batch_platform.trading.sql"))
@@ -19,6 +20,9 @@ FUNDING_AGE: Final = timedelta(hours=24)
 """A rate of eight hours goes on to hold; so long it has not been looked at three times."""
 _FORGOTTEN_AFTER: Final = timedelta(hours=24)
 
+_REFUSALS: Final = {f"price-{code}".replace("_", "-"): text for code, text in PRICE_REFUSALS.items()}
+_FAILURES: Final = {f"answer-{code}".replace("_", "-"): text for code, text in FAILURES.items()}
+_STATUS: Final = {"answer-status": N_("status {status}")}
 _BEGINNING: Final = {"its-beginning": N_("its beginning")}
 
 RULES: Final = (
@@ -29,8 +33,10 @@ RULES: Final = (
         text=N_(
             "{source} has answered nothing that could be used in campaign {campaign} since {since} UTC: {reason}"
         ),
+        phrases={**_FAILURES, **_STATUS},
         patience=PATIENCE,
         forgotten_after=_FORGOTTEN_AFTER,
+        known=list(_FAILURES),
     ),
     _rule(
         "trading-price-missing",
@@ -43,14 +49,18 @@ RULES: Final = (
                 "({reason})"
             ),
             **_BEGINNING,
+            **_REFUSALS,
         },
         patience=PATIENCE,
+        known=list(_REFUSALS),
     ),
     _rule(
         "trading-funding-refused",
         Severity.WARNING,
         N_("it has a new rate"),
         text=N_("the funding rate of {token} in campaign {campaign} was refused ({reason}): the former one holds"),
+        phrases=_REFUSALS,
+        known=list(_REFUSALS),
     ),
     _rule(
         "trading-funding-old",

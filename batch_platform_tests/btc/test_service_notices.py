@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,6 +23,7 @@ from batch_platform.btc.service import BtcContext
 from batch_platform.btc.store import BatchPage
 from batch_platform.core import postgres
 from batch_platform.core.failures import InvalidInput
+from batch_platform.core.messages import Message, from_plain
 from batch_platform.operations import notify
 from batch_platform.operations.alerts import judge
 from batch_platform.operations.context import OperationsContext
@@ -29,11 +31,13 @@ from batch_platform.operations.dagster.storage import DagsterInstanceStorage
 from batch_platform.operations.model import Registry
 from batch_platform.operations.monitor import Monitor, MonitorOptions, Pass
 from batch_platform.settings import Settings
+from batch_platform.web import i18n
 from batch_platform_tests.btc.service_tools import ANN, BOB, BTC, Killed, Stage, approved, balances, made, open_users
 from batch_platform_tests.databases import empty_database
 from batch_platform_tests.mail_sink import Sink
 from batch_platform_tests.waiting import PATIENCE, eventually
 
+ROWS_MISSING = "{count} rows of batch {batch} are not in the ledger though they were written"
 BY_NAME = {rule.name: rule for rule in RULES}
 
 
@@ -66,13 +70,26 @@ def mirror(pool: postgres.Pool) -> dict[str, dict[str, Any]]:
 def told(pool: postgres.Pool, name: str, now: datetime) -> list[tuple[str, str]]:
     """The open incidents of a rule, or all notices of one, after it was judged."""
     judge(pool, BY_NAME[name], now=now)
-    query = "SELECT subject, summary FROM operations.incidents WHERE rule = %s AND (notice OR resolved_at IS NULL)"
-    return [(row["subject"], row["summary"]) for row in rows(pool, query, name)]
+    query = "SELECT * FROM operations.incidents WHERE rule = %s AND (notice OR resolved_at IS NULL)"
+    known = rows(pool, query, name)
+    check_japanese(row["summary_message"] for row in known)
+    return [(row["subject"], row["summary"]) for row in known]
 
 
 def resolutions(pool: postgres.Pool, name: str) -> list[str]:
-    query = "SELECT resolution FROM operations.incidents WHERE rule = %s AND resolved_at IS NOT NULL ORDER BY id"
-    return [row["resolution"] for row in rows(pool, query, name)]
+    query = "SELECT * FROM operations.incidents WHERE rule = %s AND resolved_at IS NOT NULL ORDER BY id"
+    known = rows(pool, query, name)
+    check_japanese(row["resolution_message"] for row in known)
+    return [row["resolution"] for row in known]
+
+
+def check_japanese(kept: Iterable[Mapping[str, Any]]) -> None:
+    """Nothing of it, whatever stands in its places, is an English sentence to a Japanese reader."""
+    with i18n.speaking(
+        i18n.load(["batch_platform.web", "batch_platform.btc.web", "batch_platform.operations.web"])["ja"]
+    ):
+        sentences = [i18n.translated(from_plain(message)) for message in kept]
+    assert [text for text in sentences if re.search("[a-z]+ [a-z]+", text)] == []
 
 
 def cancelled(context: BtcContext) -> Batch:
@@ -85,7 +102,7 @@ def failed(context: BtcContext, batch: Batch) -> Batch:
     return context.store.batches.move(
         working,
         BatchStatus.FAILED,
-        error_message="ledger differs",
+        error_message=Message("ledger-rows-missing", ROWS_MISSING, count=1, batch=batch.batch_id),
         processed_user_count=3,
         lease_owner=None,
         lease_expires_at=None,
@@ -257,7 +274,8 @@ def test_a_batch_that_failed_after_its_seal(stage: Stage, pool: postgres.Pool) -
     assert told(pool, "btc-failed", context.clock()) == [
         (
             batch.batch_id,
-            f"batch {batch.batch_id} (5 %) failed: ledger differs; 3 of 11 users are known to be booked, "
+            f"batch {batch.batch_id} (5 %) failed: 1 rows of batch {batch.batch_id} are not in the ledger "
+            "though they were written; 3 of 11 users are known to be booked, "
             "and no other batch can start before this one has been run to its end",
         )
     ]

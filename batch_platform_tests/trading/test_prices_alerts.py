@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from batch_platform.core.messages import from_plain
 from batch_platform.local.price_server.server import PriceServer
 from batch_platform.operations import alerts
 from batch_platform.trading.alerts import RULES
 from batch_platform.trading.service import TradingContext, funding
+from batch_platform.web import i18n
 from batch_platform_tests.trading.market import Traded, price_server, trade
 
 
@@ -37,9 +40,14 @@ def told(traded: Traded, rule: str) -> dict[str, str]:
     [judged] = [each for each in RULES if each.name == rule]
     alerts.judge(traded.context.pool, judged, now=traded.live.clock())
     rows = traded.rows(
-        "SELECT subject, summary FROM operations.incidents WHERE rule = %(rule)s AND resolved_at IS NULL", rule=rule
+        "SELECT subject, summary, summary_message FROM operations.incidents "
+        "WHERE rule = %(rule)s AND resolved_at IS NULL",
+        rule=rule,
     )
     name = f"{traded.live.name}/"
+    with i18n.speaking(i18n.load(["batch_platform.web", "batch_platform.trading.web"])["ja"]):
+        said = [i18n.translated(from_plain(row["summary_message"])) for row in rows]
+    assert [text for text in said if re.search("[A-Za-z]+ [a-z]+", text.replace(name, ""))] == []
     return {row["subject"].removeprefix(name): row["summary"] for row in rows if row["subject"].startswith(name)}
 
 
@@ -53,7 +61,7 @@ def test_a_source_that_fails_for_half_an_hour(traded: Traded) -> None:
     traded.live.clock.pass_by(minutes=1)
     [(source, summary)] = told(traded, "trading-source-failing").items()
     assert source == "jupiter"
-    assert "since 2026-11-09 00:10 UTC: http_401" in summary
+    assert "since 2026-11-09 00:10 UTC: status 401" in summary
     traded.market.faults = []
     traded.fetch()
     assert told(traded, "trading-source-failing") == {}
@@ -67,7 +75,7 @@ def test_a_token_that_somebody_holds_has_no_price_for_half_an_hour(traded: Trade
     traded.live.clock.pass_by(minutes=1)
     [(token, summary)] = told(traded, "trading-price-missing").items()
     assert token == "SOL"
-    assert summary.endswith("since 2026-11-09 00:00 UTC: the last one of jupiter was refused (omitted)")
+    assert summary.endswith("since 2026-11-09 00:00 UTC: the last one of jupiter was refused (Not in the answer)")
     traded.market.faults = []
     traded.fetch()
     assert told(traded, "trading-price-missing") == {}
@@ -84,7 +92,7 @@ def test_funding_rates_that_are_refused_or_old(traded: Traded) -> None:
     traded.spoil("jump", "SOL", source="funding", value=100_000)
     funding.fetch(traded.context, traded.sources, traded.live.name)
     [summary] = told(traded, "trading-funding-refused").values()
-    assert "was refused (over_cap)" in summary
+    assert "was refused (Rate beyond the cap)" in summary
     assert told(traded, "trading-funding-old") == {}
     traded.live.clock.pass_by(hours=24)
     assert list(told(traded, "trading-funding-old")) == ["SOL"]

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from batch_platform.btc.model import REVERSIBLE, Batch
 from batch_platform.btc.money import to_btc
+from batch_platform.core.messages import kept
 from batch_platform.core.sql import load
 from batch_platform.core.store import BaseSession, BaseStore
 
@@ -50,6 +51,7 @@ class MirrorSession(BaseSession):
             approved_by=[Jsonb([given.account for given in batch.approvals]) for batch in batches],
             completed_at=[batch.completed_at for batch in batches],
             error_message=[batch.error_message for batch in batches],
+            failure=[kept(batch.error_message) for batch in batches],
             now=now,
         )
 

@@ -5,7 +5,14 @@
 SELECT c.name || '/' || s.source AS subject,
        CASE s.source WHEN 'funding' THEN 'funding-rate' ELSE 'price-update' END AS job,
        jsonb_build_object(
-           'source', s.source, 'campaign', c.name, 'reason', s.failed,
+           'source', s.source, 'campaign', c.name,
+           'reason', CASE
+               WHEN s.failed LIKE 'http\_%%' THEN jsonb_build_object(
+                   'id', 'answer-status', 'parameters', jsonb_build_object('status', substr(s.failed, 6)))
+               WHEN 'answer-' || translate(s.failed, '_', '-') = ANY(%(known)s) THEN jsonb_build_object(
+                   'id', 'answer-' || translate(s.failed, '_', '-'), 'parameters', jsonb_build_object())
+               ELSE to_jsonb(s.failed)
+           END,
            'since', to_char(s.since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')) AS summary
 FROM trading.campaigns AS c
 CROSS JOIN LATERAL (
@@ -25,7 +32,12 @@ SELECT c.name || '/' || t.symbol AS subject, 'price-update' AS job,
        jsonb_build_object(
            'id', CASE WHEN r.source IS NULL THEN 'no-price' ELSE 'price-refused' END,
            'parameters', jsonb_strip_nulls(jsonb_build_object(
-               'token', t.symbol, 'campaign', c.name, 'source', r.source, 'reason', r.reason,
+               'token', t.symbol, 'campaign', c.name, 'source', r.source,
+               'reason', CASE
+                   WHEN 'price-' || translate(r.reason, '_', '-') = ANY(%(known)s) THEN jsonb_build_object(
+                       'id', 'price-' || translate(r.reason, '_', '-'), 'parameters', jsonb_build_object())
+                   ELSE to_jsonb(r.reason)
+               END,
                'since', coalesce(
                    to_jsonb(to_char(p.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'),
                    jsonb_build_object('id', 'its-beginning', 'parameters', jsonb_build_object()))))) AS summary
@@ -51,7 +63,13 @@ WHERE c.kind = 'live' AND (c.ends_at IS NULL OR c.ends_at > %(now)s)
 
 -- name: rule_funding_refused
 SELECT c.name || '/' || t.symbol AS subject, 'funding-rate' AS job,
-       jsonb_build_object('token', t.symbol, 'campaign', c.name, 'reason', r.reason) AS summary
+       jsonb_build_object(
+           'token', t.symbol, 'campaign', c.name,
+           'reason', CASE
+               WHEN 'price-' || translate(r.reason, '_', '-') = ANY(%(known)s) THEN jsonb_build_object(
+                   'id', 'price-' || translate(r.reason, '_', '-'), 'parameters', jsonb_build_object())
+               ELSE to_jsonb(r.reason)
+           END) AS summary
 FROM trading.campaigns AS c
 JOIN trading.tokens AS t USING (campaign_no)
 CROSS JOIN LATERAL (
