@@ -11,6 +11,7 @@ from batch_platform.web.access.model import Grants, granting
 if TYPE_CHECKING:
     from batch_platform.kit.workers import Worker
     from batch_platform.operations.alerts import Rule
+    from batch_platform.operations.costs import Costs
     from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Registry
     from batch_platform.operations.movements import Movement
@@ -87,6 +88,11 @@ def build_language(code: str) -> Language:
 def build_movements() -> tuple[Movement, ...]:
     """What the domains move, by day."""
     return tuple(movement for domain in domains.DOMAINS for movement in domain.movements())
+
+
+def build_costs() -> tuple[Costs, ...]:
+    """What the domains cost, by day and currency."""
+    return tuple(costs for domain in domains.DOMAINS for costs in domain.costs())
 
 
 def build_waiting() -> tuple[WaitingList, ...]:

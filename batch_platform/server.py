@@ -184,7 +184,14 @@ def _operations_context(
     from batch_platform.operations.dagster.queue import QueueRunner
     from batch_platform.operations.dagster.storage import DagsterInstanceStorage
     from batch_platform.operations.dagster.triggers import DagsterTriggers
-    from batch_platform.registry import build_gauges, build_movements, build_registry, build_remedies, build_waiting
+    from batch_platform.registry import (
+        build_costs,
+        build_gauges,
+        build_movements,
+        build_registry,
+        build_remedies,
+        build_waiting,
+    )
 
     registry = build_registry(settings)
     storage = DagsterInstanceStorage(workspace.instance, registry)
@@ -201,6 +208,7 @@ def _operations_context(
         build_waiting(),
         build_movements(),
         build_remedies(),
+        build_costs(),
     )
 
 

@@ -10,7 +10,7 @@ from batch_platform.operations.movements import Movement
 
 MOVEMENTS: Final = (
     Movement(
-        Message("moved-btc", "BTC booked on balances"),
+        Message("moved-btc", "BTC booked on balances, up or down"),
         Message("unit-btc", "BTC"),
         load("batch_platform.btc.sql")["moved"],
         "/console/admin/batch-operations",

@@ -19,6 +19,7 @@ DOMAIN: Final = Domain(
     rules=_in("alerts:RULES"),
     remedies=_in("alerts:REMEDIES"),
     waiting=_in("waiting:WAITING"),
+    costs=_in("costs:COSTS"),
     demo=_in("demo:run"),
     permissions={Role.OPERATOR: frozenset({"finops:operate"})},
 )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from batch_platform.kit.workers import Worker
     from batch_platform.operations.alerts import Rule
     from batch_platform.operations.context import OperationsContext
+    from batch_platform.operations.costs import Costs
     from batch_platform.operations.dagster.launch import Launcher
     from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Job
@@ -87,7 +88,7 @@ class Domain:
     `commands` are groups of `batch-platform` by their name. A domain without batches has no `dagster`.
     `templates` is the package whose folder `notices/` has the templates of what it tells people by the outbox.
     `gauges` are its figures in /metrics, `waiting` its lists of what waits for people, `movements`
-    what the dashboard tells of it by day.
+    what the dashboard tells of it by day, `costs` what it compares of it with the former month.
     `remedies` say what to look at, by the id of a failure's message or the name of an alert rule.
     """
 
@@ -105,6 +106,7 @@ class Domain:
     gauges: Callable[[], Sequence[Gauge]] = tuple
     waiting: Callable[[], Sequence[WaitingList]] = tuple
     movements: Callable[[], Sequence[Movement]] = tuple
+    costs: Callable[[], Sequence[Costs]] = tuple
     remedies: Callable[[], Mapping[str, str]] = dict
     stack_parameters: Mapping[str, str] = field(default_factory=dict)
 

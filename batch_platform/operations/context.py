@@ -13,6 +13,7 @@ from batch_platform.operations.store import OperationsStore
 if TYPE_CHECKING:
     from batch_platform.core.clock import Clock
     from batch_platform.core.postgres import Pool
+    from batch_platform.operations.costs import Costs
     from batch_platform.operations.gauges import Gauge
     from batch_platform.operations.model import Registry
     from batch_platform.operations.movements import Movement
@@ -25,8 +26,8 @@ class OperationsContext:
     """`runner` is None where runs cannot be started: a scrape, a monitor without a workspace.
 
     `triggers` is None where Dagster's code locations are not open. `gauges` are what domains add to the metrics,
-    `waiting` the lists of what waits for people, `movements` what domains move by day, `remedies` what is to be
-    looked at by the ids of failures.
+    `waiting` the lists of what waits for people, `movements` what domains move by day, `costs` what they cost,
+    `remedies` what is to be looked at by the ids of failures.
     """
 
     pool: Pool
@@ -39,6 +40,7 @@ class OperationsContext:
     waiting: tuple[WaitingList, ...] = ()
     movements: tuple[Movement, ...] = ()
     remedies: Mapping[str, str] = field(default_factory=lambda: REMEDIES)
+    costs: tuple[Costs, ...] = ()
 
     @property
     def store(self) -> OperationsStore:

@@ -48,12 +48,12 @@ class Moved:
 
 
 def listed(ctx: OperationsContext, reader: Principal) -> list[Moved]:
-    """Each movement that the reader may see, from yesterday or the first of the month on: a statement each."""
+    """Each movement that the reader may see, of the last 31 days, so of this month too: a statement each."""
     from batch_platform.core import postgres
 
     shown = [movement for movement in ctx.movements if reader.may(movement.reads)]
     today = ctx.clock().astimezone(BUSINESS_ZONE).date()
-    since = min(today.replace(day=1), today - timedelta(days=1))
+    since = today - timedelta(days=30)
     if not shown:
         return []
     with postgres.transaction(ctx.pool) as connection, connection.cursor(row_factory=dict_row) as cursor:

@@ -336,6 +336,7 @@ def _templates(packages: Sequence[str]) -> Environment:
         instant=formats.instant,
         in_japan=formats.in_japan,
         readable_json=lambda value: _dumps(value, indent=2, sort_keys=True),
+        cents=formats.cents,
         duration=formats.duration,
         length_in_words=formats.length_in_words,
         size=formats.size,

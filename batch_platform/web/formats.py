@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from batch_platform.core import crons
@@ -11,6 +11,7 @@ from batch_platform.core.clock import BUSINESS_ZONE
 from batch_platform.web.i18n import spoken
 
 _MISSING: Final = "–"
+_CENT: Final = Decimal("0.01")
 
 
 def grouped(value: Decimal | int | str | None) -> str:
@@ -20,6 +21,11 @@ def grouped(value: Decimal | int | str | None) -> str:
     if isinstance(value, bool | float):
         raise TypeError(f"{value!r} is not an exact number")
     return format(Decimal(value), ",f")
+
+
+def cents(amount: Decimal) -> Decimal:
+    """An amount of money as it is shown where it has more decimals: half-even to two."""
+    return amount.quantize(_CENT, rounding=ROUND_HALF_EVEN)
 
 
 def instant(moment: datetime) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
+
+from psycopg.sql import SQL, Identifier, Placeholder
 
 from batch_platform.operations.moved import listed
 from batch_platform.operations.night import last_night
+from batch_platform.operations.web import charts
 from batch_platform.registry import build_movements
 from batch_platform_tests.operations_web.conftest import Client
 from batch_platform_tests.operations_web.rig import Rig
@@ -64,6 +68,80 @@ def test_a_switch_without_a_reason_is_refused_beside_the_field(client: Client) -
     assert answer.status_code == 422
     assert 'aria-describedby="switch-web_count_schedule-reason-error"' in answer.text
     assert "切り替える理由を入力してください" in answer.text
+
+
+def test_invoices_and_records_of_the_bank_master_are_counted_by_the_day_in_japan(rig: Rig) -> None:
+    """Staffing's and zengin's statements on rows: drafts, what is void, credit notes and older ones do not count."""
+    now = datetime(2026, 10, 20, 3, tzinfo=UTC)
+    yesterday = datetime(2026, 10, 18, 15, tzinfo=UTC)  # midnight in Japan
+    with rig.operations.pool.connection() as connection:
+        for number, (kind, state, total, at) in enumerate(
+            [
+                ("invoice", "issued", 110_000, yesterday),
+                ("invoice", "issued", 22_000, now),
+                ("invoice", "issued", 7_000, yesterday - timedelta(seconds=1)),
+                ("invoice", "issued", 999, now - timedelta(days=40)),
+                ("invoice", "void", 5_000, now),
+                ("credit_note", "issued", -3_000, now),
+                ("invoice", "draft", 1_000, None),
+            ],
+            1,
+        ):
+            _invoice(connection, number, kind, state, total, at)
+        for number, at in enumerate([now, now, yesterday, now - timedelta(days=40)]):
+            connection.execute(
+                "INSERT INTO zengin.change_history (diff_id, changeset_id, operation_type, table_name, record_id,"
+                " business_date, executed_at) VALUES (%s, 'c', 'update', 'banks', '0001', '2026-10-20', %s)",
+                (f"d{number}", at),
+            )
+    operations = replace(rig.operations, movements=build_movements(), clock=lambda: now)
+    reader = _Reader("staffing:read", "zengin:read")
+    told = {moved.of.title.id: moved for moved in listed(operations, reader)}
+    invoices, records = told["moved-invoices"], told["moved-bank-master"]
+    assert (invoices.yesterday.amount, invoices.yesterday.things) == (Decimal(110_000), 1)
+    assert (invoices.month.amount, invoices.month.things) == (Decimal(139_000), 3)
+    assert (records.yesterday.amount, records.month.amount, records.month.things) == (Decimal(1), Decimal(3), 3)
+    assert {len(moved.days) for moved in told.values()} == {31}
+    chart = charts.by_day(invoices)
+    assert chart
+    assert dict(zip(chart["x"], chart["series"][0]["values"], strict=True))["10-18"] == "7000"
+
+
+def _invoice(connection: Any, number: int, kind: str, state: str, total: int, at: datetime | None) -> None:
+    row: dict[str, Any] = {
+        "kind": kind,
+        "month": date(2026, 9, 1),
+        "contract_id": f"contract-{number}",
+        "company_id": "company",
+        "state": state,
+        "issuer": f"issuer-{number}",
+        "issue_date": date(2026, 10, 1),
+        "price_type": "net",
+        "rounding": "floor",
+        "subtotal": total,
+        "tax": 0,
+        "total": total,
+        "per_rate": "[]",
+        "document": "{}",
+        "created_at": datetime(2026, 9, 1, tzinfo=UTC),
+        "updated_at": datetime(2026, 9, 1, tzinfo=UTC),
+    }
+    if at is not None:
+        row |= {
+            "number_year": at.year,
+            "number_sequence": 1,
+            "number": "1",
+            "pdf_sha256": "0" * 64,
+            "object_key": "key",
+            "issued_at": at,
+        }
+    if state == "void":
+        row |= {"voided_at": at, "void_reason": "a wrong company"}
+    if kind == "credit_note":
+        [invoice] = connection.execute("SELECT id FROM staffing.invoices LIMIT 1").fetchone()
+        row |= {"of_invoice": invoice, "issue_required": True}
+    names, values = (SQL(", ").join(map(kind_of, row)) for kind_of in (Identifier, Placeholder))
+    connection.execute(SQL("INSERT INTO staffing.invoices ({}) VALUES ({})").format(names, values), row)
 
 
 def test_what_was_moved_yesterday_and_this_month_is_told_to_who_may_see_it(rig: Rig, client: Client) -> None:

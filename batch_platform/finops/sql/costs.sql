@@ -89,6 +89,19 @@ WHERE project_id = %(project_id)s
 GROUP BY billing_month, currency
 ORDER BY billing_month, currency COLLATE "C"
 
+-- name: newest_costs
+-- By day and currency, of the newest month and the one before it. Each project's months are looked up by the key of the
+-- summary, however many older ones there are.
+WITH newest AS (
+    SELECT max(billing_month) AS month FROM finops.finops_months WHERE billing_month <= %(today)s
+)
+SELECT usage_date AS day, currency, sum(unblended) AS amount
+FROM newest
+JOIN finops.finops_months AS month ON month.billing_month BETWEEN newest.month - interval '1 month' AND newest.month
+JOIN finops.finops_cost_summary AS summary USING (project_id, billing_month)
+WHERE usage_date <= %(today)s
+GROUP BY usage_date, currency
+
 -- name: restatements_page
 SELECT billing_month, from_version, to_version, usage_account_id, service, charge_class, currency,
        unblended_before, unblended_after, amortized_before, amortized_after, net_unblended_before,

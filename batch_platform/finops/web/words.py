@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Final
 
 import polars as pl
@@ -67,10 +67,6 @@ DIRECTIONS: Final[Words] = {
     "spike": (N_("Spike"), "bad"),
     "drop": (N_("Drop"), "warning"),
 }
-
-
-def cents(amount: Decimal) -> Decimal:
-    return amount.quantize(_CENT, rounding=ROUND_HALF_EVEN)
 
 
 def percent(share: Decimal) -> Decimal:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
+from batch_platform.operations.cost_comparison import Comparison
 from batch_platform.operations.model import HOUR, Run, RunStatus
 from batch_platform.operations.moved import Moved
-from batch_platform.web.formats import in_japan
+from batch_platform.web.formats import cents, in_japan
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.i18n import translated
 
@@ -53,6 +56,26 @@ def hours(since: datetime, now: datetime, runs: Sequence[Run]) -> dict[str, Any]
         ],
         "unit": _("runs"),
     }
+
+
+def of_costs(shown: Comparison) -> dict[str, Any]:
+    """A chart of what had come together by each day of the month, against the former month."""
+    days, former = shown.cumulated()
+    length = max(monthrange(shown.month.year, shown.month.month)[1], len(former))
+    against = {"name": f"{shown.former_month:%Y-%m}", "values": _until(length, former), "style": "dashed"}
+    return {
+        "kind": "lines",
+        "x": [str(day) for day in range(1, length + 1)],
+        "series": [
+            {"name": f"{shown.month:%Y-%m}", "values": _until(length, days)},
+            *([against] if former else []),
+        ],
+        "unit": shown.currency,
+    }
+
+
+def _until(length: int, amounts: Sequence[Decimal]) -> list[str | None]:
+    return [f"{cents(amount):f}" for amount in amounts] + [None] * (length - len(amounts))
 
 
 def by_day(moved: Moved) -> dict[str, Any] | None:

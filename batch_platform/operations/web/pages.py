@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
 from batch_platform.core.surfaces import writes
-from batch_platform.operations import moved, service, triage, waiting
+from batch_platform.operations import cost_comparison, moved, service, triage, waiting
 from batch_platform.operations.actions import CANCEL, EXECUTE
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.log_lines import that_matter
@@ -104,6 +104,10 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
             night=nights,
             hours=charts.hours(since, now, [run for runs in by_job.values() for run in runs]),
             moved=[(each, charts.by_day(each)) for each in moved.listed(operations, current(request))],
+            costs=[
+                (each, [(shown, charts.of_costs(shown)) for shown in each.by_currency])
+                for each in cost_comparison.compare(operations, current(request))
+            ],
             cards=[shown for card in cards if (shown := _card(request, card))],
         )
 
