@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+from batch_platform.core.messages import Message
 from batch_platform.staffing.model import (
     BackedUpFiles,
     BackupFault,
@@ -120,22 +121,51 @@ def differences(backup: DatabaseContents, restored: DatabaseContents) -> Iterato
     for name, table in backup.tables.items():
         other = restored.tables.get(name)
         if other is None:
-            yield BackupFault(FaultKind.TABLE_MISSING, name, f"table {name} is not in the restored database")
+            yield BackupFault(
+                FaultKind.TABLE_MISSING,
+                name,
+                Message("fault-table-missing", "table {table} is not in the restored database", table=name),
+            )
         elif other.rows != table.rows:
-            yield BackupFault(FaultKind.ROWS, name, f"table {name} has {other.rows} rows, not {table.rows}")
+            yield BackupFault(
+                FaultKind.ROWS,
+                name,
+                Message(
+                    "fault-rows",
+                    "table {table} has {restored} rows, not {recorded}",
+                    table=name,
+                    restored=other.rows,
+                    recorded=table.rows,
+                ),
+            )
         elif other.sum != table.sum:
-            yield BackupFault(FaultKind.VALUES, name, f"table {name} holds other values than the backed up one")
+            yield BackupFault(
+                FaultKind.VALUES,
+                name,
+                Message("fault-values", "table {table} holds other values than the backed up one", table=name),
+            )
     for name, sequence in backup.sequences.items():
         if name in restored.sequences and _is_behind(restored.sequences[name], sequence):
             last = restored.sequences[name].last
-            yield BackupFault(FaultKind.SEQUENCE, name, f"sequence {name} stands at {last}, before {sequence.last}")
+            yield BackupFault(
+                FaultKind.SEQUENCE,
+                name,
+                Message(
+                    "fault-sequence",
+                    "sequence {sequence} stands at {last}, before {recorded}",
+                    sequence=name,
+                    last=str(last),
+                    recorded=str(sequence.last),
+                ),
+            )
     changed = sorted(
         name for name in {*backup.schema, *restored.schema} if backup.schema.get(name) != restored.schema.get(name)
     )
     if changed:
-        named = ", ".join(changed[:_NAMED])
-        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-        yield BackupFault(FaultKind.SCHEMA, changed[0], f"definitions differ: {named}{more}")
+        text = Message(
+            "fault-schema", "definitions differ ({count}): {named}", count=len(changed), named=changed[:_NAMED]
+        )
+        yield BackupFault(FaultKind.SCHEMA, changed[0], text)
 
 
 def _is_behind(restored: SequenceState, sequence: SequenceState) -> bool:

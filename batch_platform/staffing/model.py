@@ -52,7 +52,7 @@ class BackupFault:
 
     kind: FaultKind
     subject: str
-    text: str
+    text: Message
     site: str = ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -28,6 +29,8 @@ from batch_platform.staffing.service import backup_restore, backups
 from batch_platform.staffing.settings import StaffingSettings
 from batch_platform.staffing.store.backup_contents import contents
 from batch_platform.staffing.store.backup_programs import of_name
+from batch_platform.staffing.web.words import fault_text
+from batch_platform.web import i18n
 from batch_platform_tests.databases import empty_database
 from batch_platform_tests.staffing.backup_ground import FILE, NIGHT, Ground, open_ground
 
@@ -160,6 +163,8 @@ def test_what_is_planted_in_the_bucket_is_found_by_its_name(ground: Ground, plan
     assert [(fault.kind, fault.site) for fault in proof.faults] == [(kind, "remote")]
     [row, _] = backups.page(ground.context, limit=2)
     assert (row["state"], row["error"]) == (BackupState.FAILED, proof.faults[0].text)
+    with i18n.speaking(i18n.load(["batch_platform.staffing.web"])["ja"]):
+        assert re.search("[a-z]+ [a-z]+", said := fault_text(row["faults"][0])) is None, said
 
 
 def test_the_first_site_is_read_too(ground: Ground) -> None:

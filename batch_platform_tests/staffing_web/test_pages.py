@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from batch_platform.core import postgres
+from batch_platform.core.messages import Message, to_json
 from batch_platform.staffing.service import StaffingContext, accounts, approaches, loading, statuses, usage
 from batch_platform.staffing.web.overview_pages import CARD
 from batch_platform.web.console import Console
@@ -52,7 +53,9 @@ FACTS = [
         "template": "periodic-approach",
     },
 ]
-FAULTS = [{"kind": "altered-object", "subject": "database.dump.age", "text": "its hash is another", "site": "remote"}]
+ALTERED = Message("fault-altered", "{key} holds other bytes than were stored", key="database.dump.age")
+FAULT = {"kind": "altered-object", "subject": "database.dump.age", "text": str(ALTERED), "site": "remote"}
+FAULTS = [{**FAULT, "message": json.loads(to_json(ALTERED))}, {**FAULT, "text": "as an older release said it"}]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -135,9 +138,17 @@ def test_usage_is_shown_by_company_and_day(viewer: httpx.Client) -> None:
 def test_a_backup_tells_its_faults(viewer: httpx.Client) -> None:
     assert "オブジェクトの改変" in words(viewer, "/backups")
     shown = words(viewer, "/backups/2026-11-30")
-    assert "オブジェクトの改変 database.dump.age 遠隔地バケット" in shown
+    assert (
+        "オブジェクトの改変 database.dump.age database.dump.age の内容が保存時と異なります。 遠隔地バケット" in shown
+    )
+    assert "older release" not in shown
+    assert "older release" in words(viewer, "/backups/2026-11-30", "en")
     [row] = viewer.get("/api/staffing/backups").json()["data"]["items"]
-    assert (row["night"], row["state"], row["faults"]) == ("2026-11-30", "failed", FAULTS)
+    faults = [
+        {**FAULT, "text_id": "fault-altered"},
+        {**FAULT, "text": "as an older release said it", "text_id": None},
+    ]
+    assert (row["night"], row["state"], row["faults"]) == ("2026-11-30", "failed", faults)
     assert viewer.get(f"{HOME}/backups/2026-11-01", headers=HTML).status_code == 404
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import IO, Final
 
+from batch_platform.core.failures import PlatformError
+from batch_platform.core.messages import Message
 from batch_platform.core.progress import report
 from batch_platform.staffing import backups
 from batch_platform.staffing.backups import AGE_HEADER
@@ -49,20 +51,26 @@ class Inspection:
         key = self.key(backups.MANIFEST)
         data = site.get(key)
         if data is None:
-            self._fault(FaultKind.MISSING, key, f"{key} is not there", site)
+            self._fault(FaultKind.MISSING, key, Message("fault-missing", "{key} is not there", key=key), site)
             return None
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             manifest = backups.read(data)
         except ValueError:
-            self._fault(FaultKind.MANIFEST, key, f"{key} is no manifest", site)
+            self._fault(FaultKind.MANIFEST, key, Message("fault-no-manifest", "{key} is no manifest", key=key), site)
             return None
         if (manifest.night, manifest.attempt) != (self.known.night, self.known.attempt):
-            text = f"{key} is the manifest of the night of {manifest.night}, attempt {manifest.attempt}"
+            text = Message(
+                "fault-other-manifest",
+                "{key} is the manifest of the night of {night}, attempt {attempt}",
+                key=key,
+                night=manifest.night,
+                attempt=manifest.attempt,
+            )
             self._fault(FaultKind.OLDER, key, text, site)
             return None
         if self.known.manifest_sha256 not in (None, sha256):
-            text = f"{key} is not the manifest that was stored with the backup"
+            text = Message("fault-manifest", "{key} is not the manifest that was stored with the backup", key=key)
             self._fault(FaultKind.MANIFEST, key, text, site)
             return None
         return manifest
@@ -78,17 +86,20 @@ class Inspection:
         key = self.key(name)
         stored = site.head(key)
         if stored is None:
-            self._fault(FaultKind.MISSING, key, f"{key} is not there", site)
+            self._fault(FaultKind.MISSING, key, Message("fault-missing", "{key} is not there", key=key), site)
             return False
         reader = site.reader(stored)
         try:
             beginning = reader.peek(_HEADER_BYTES)
             if not beginning.startswith(AGE_HEADER):
-                text = f"{key} is not encrypted: it does not begin as age's objects do"
+                text = Message(
+                    "fault-plaintext", "{key} is not encrypted: it does not begin as age's objects do", key=key
+                )
                 self._fault(FaultKind.PLAINTEXT, key, text, site)
                 return False
             if backup_encryption.opens(beginning, [backup_encryption.stranger()]):
-                self._fault(FaultKind.ANY_KEY, key, f"{key} is opened by a key that was just made", site)
+                text = Message("fault-any-key", "{key} is opened by a key that was just made", key=key)
+                self._fault(FaultKind.ANY_KEY, key, text, site)
             refusal: Exception | None = None
             try:
                 consume(reader)
@@ -99,9 +110,13 @@ class Inspection:
             reader.close()
         is_same = self._compare(site, name, manifest, reader)
         if isinstance(refusal, NotOpened):
-            self._fault(FaultKind.WRONG_KEY, key, f"the identity given does not open {key}", site)
+            text = Message("fault-wrong-key", "the identity given does not open {key}", key=key)
+            self._fault(FaultKind.WRONG_KEY, key, text, site)
         elif refusal is not None and is_same:
-            text = f"{key} is as it was stored, but cannot be read: {refusal}"
+            reason = refusal.message if isinstance(refusal, PlatformError) else str(refusal)
+            text = Message(
+                "fault-unreadable", "{key} is as it was stored, but cannot be read: {reason}", key=key, reason=reason
+            )
             self._fault(FaultKind.UNREADABLE, key, text, site)
         return is_same and refusal is None
 
@@ -122,7 +137,14 @@ class Inspection:
         [digest], recorded = summed, manifest.files
         if digest.files().sha256 == recorded.sha256:
             return True
-        text = f"{digest.count} files of {digest.bytes} bytes, not {recorded.count} of {recorded.bytes}, or others"
+        text = Message(
+            "fault-files",
+            "{count} files of {bytes} bytes, not {recorded} of {recorded_bytes}, or others",
+            count=digest.count,
+            bytes=digest.bytes,
+            recorded=recorded.count,
+            recorded_bytes=recorded.bytes,
+        )
         self._fault(FaultKind.FILES, backups.FILES, text, site)
         return False
 
@@ -132,11 +154,20 @@ class Inspection:
             return True
         other = self._other_night(read.sha256)
         if other is not None:
-            self._fault(FaultKind.OLDER, key, f"{key} is the object of the night of {other}", site)
+            text = Message("fault-other-night", "{key} is the object of the night of {night}", key=key, night=other)
+            self._fault(FaultKind.OLDER, key, text, site)
         elif read.size < recorded.bytes:
-            self._fault(FaultKind.CUT, key, f"{key} has {read.size} bytes, not {recorded.bytes}", site)
+            text = Message(
+                "fault-cut",
+                "{key} has {bytes} bytes, not {recorded}",
+                key=key,
+                bytes=read.size,
+                recorded=recorded.bytes,
+            )
+            self._fault(FaultKind.CUT, key, text, site)
         else:
-            self._fault(FaultKind.ALTERED, key, f"{key} holds other bytes than were stored", site)
+            text = Message("fault-altered", "{key} holds other bytes than were stored", key=key)
+            self._fault(FaultKind.ALTERED, key, text, site)
         return False
 
     def _other_night(self, sha256: str) -> date | None:
@@ -146,5 +177,5 @@ class Inspection:
         with self.context.store.snapshot() as session:
             return session.backup_with_object(sha256, self.known.night)
 
-    def _fault(self, kind: FaultKind, subject: str, text: str, site: Site) -> None:
+    def _fault(self, kind: FaultKind, subject: str, text: Message, site: Site) -> None:
         self.faults.append(BackupFault(kind, subject, text, site.name))

@@ -10,6 +10,7 @@ from typing import Final
 import psycopg
 
 from batch_platform.core.failures import TransientFailure
+from batch_platform.core.messages import Message
 from batch_platform.core.progress import report
 from batch_platform.staffing import backups
 from batch_platform.staffing.model import BackupFault, BackupManifest, BackupProof, FaultKind
@@ -74,7 +75,11 @@ def differences(manifest: BackupManifest, database_url: str) -> Iterator[BackupF
     with backup_contents.snapshot(database_url) as restored:
         attempt = restored.value(_OWN_ATTEMPT, manifest.night)
     if attempt != manifest.attempt:
-        text = f"the restored database does not know of the backup of {manifest.night}: its snapshot is an older one"
+        text = Message(
+            "fault-older-snapshot",
+            "the restored database does not know of the backup of {night}: its snapshot is an older one",
+            night=manifest.night,
+        )
         yield BackupFault(FaultKind.OLDER, backups.DATABASE, text)
 
 
@@ -92,12 +97,13 @@ def _restore(looked: Inspection, site: Site, manifest: BackupManifest) -> str:
             try:
                 programs.restore(dump, url)
             except TransientFailure as error:
-                looked.faults.append(BackupFault(FaultKind.NOT_RESTORED, backups.DATABASE, str(error.message)))
+                looked.faults.append(BackupFault(FaultKind.NOT_RESTORED, backups.DATABASE, error.message))
                 return _NOTHING
             looked.faults += differences(manifest, url)
             backup_contents.analyze(url)
             try:
                 return backup_contents.check_indexes(url)
             except psycopg.Error as error:
-                looked.faults.append(BackupFault(FaultKind.INDEX, "indexes", str(error.diag.message_primary)))
+                text = Message("fault-index", "amcheck: {answer}", answer=str(error.diag.message_primary))
+                looked.faults.append(BackupFault(FaultKind.INDEX, "indexes", text))
                 return "failed"

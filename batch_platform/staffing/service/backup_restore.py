@@ -157,5 +157,5 @@ def _refuse(faults: list[BackupFault]) -> None:
         raise PermanentFailure(
             "backup-faulty",
             "the backup cannot be relied on: {faults}",
-            faults="; ".join(fault.text for fault in faults),
+            faults=[fault.text for fault in faults],
         )

@@ -13,7 +13,7 @@ HAVING coalesce(max(verified_at), min(started_at)) < %(now)s - %(age)s::interval
 -- name: rule_backup_faulty
 -- the newest proof of a backup that is kept
 SELECT b.night::text AS subject, 'daily-backup' AS job,
-       jsonb_build_object('night', b.night, 'faults', p.faults -> 0 ->> 'text') AS summary
+       jsonb_build_object('night', b.night, 'faults', coalesce(p.faults -> 0 -> 'message', p.faults -> 0 -> 'text')) AS summary
 FROM staffing.backups AS b
 CROSS JOIN LATERAL (
     SELECT * FROM staffing.backup_proofs AS p

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from batch_platform.staffing.model import BackupManifest, BackupProof, BackupState, KeptBackup
+from batch_platform.core.messages import to_json
+from batch_platform.staffing.model import BackupFault, BackupManifest, BackupProof, BackupState, KeptBackup
 from batch_platform.staffing.store.statements import Row, StaffingStatements
 
 
@@ -62,7 +64,7 @@ class Backups(StaffingStatements):
 
     def add_proof(self, proof: BackupProof) -> None:
         """What the proof found; the backup is verified or failed by it."""
-        values = asdict(proof) | {"passed": proof.passed, "faults": Jsonb([asdict(fault) for fault in proof.faults])}
+        values = asdict(proof) | {"passed": proof.passed, "faults": Jsonb([_fault(fault) for fault in proof.faults])}
         self._run("add_backup_proof", **values)
         error = "; ".join(fault.text for fault in proof.faults[:3]) or None
         self._run(
@@ -118,3 +120,8 @@ def _stored(manifest: BackupManifest, manifest_sha256: str) -> dict[str, Any]:
         "bytes": manifest.bytes,
         "missing_files": manifest.files.missing_count,
     }
+
+
+def _fault(fault: BackupFault) -> Row:
+    """With its sentence and the message of that: id, text, parameters."""
+    return asdict(fault) | {"message": json.loads(to_json(fault.text))}

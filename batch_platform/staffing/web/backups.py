@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
 from batch_platform.kit.lists import List, NoFilters, paged
 from batch_platform.staffing.model import BackupState, FaultKind
 from batch_platform.staffing.service import backup_reading
-from batch_platform.web.api.answers import Digits, SnakeAnswer
+from batch_platform.web.api.answers import Digits, From, SnakeAnswer
 from batch_platform.web.api.strict import IsoDate
 
 
 class FaultAnswer(SnakeAnswer):
-    """Something wrong with a backup: with what, at which site (empty: everywhere), in a sentence."""
+    """Something wrong with a backup: with what, at which site (empty: everywhere), in a sentence.
+
+    `text_id` is what `text` is about, stable between releases; null where only a sentence is known.
+    """
 
     kind: FaultKind
     subject: str
     text: str
+    text_id: Annotated[str | None, From("message.id")] = None
     site: str
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from batch_platform.core.messages import from_plain
 from batch_platform.staffing.model import FaultKind
 from batch_platform.web.console import Words
-from batch_platform.web.i18n import N_
+from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
 
 STATUSES: Final[Words] = {
@@ -149,6 +150,12 @@ def age(length: timedelta) -> str:
     if minutes >= 2 * 60:
         return _("%(count)s hours", count=minutes // 60)
     return _("%(count)s min", count=minutes)
+
+
+def fault_text(fault: Mapping[str, Any]) -> str:
+    """What exactly is wrong; of old proofs there is only the English sentence."""
+    message = fault.get("message")
+    return translated(fault["text"] if message is None else from_plain(message))
 
 
 def fault_kinds(faults: Iterable[Mapping[str, Any]] | None) -> list[str]:
