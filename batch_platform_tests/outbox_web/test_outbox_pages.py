@@ -60,6 +60,29 @@ def test_notices_are_listed_filtered_and_shown(viewer: httpx.Client, outbox: Out
     assert viewer.get("/console/outbox/none", headers=HTML).status_code == 404
 
 
+def test_a_notice_is_followed_until_it_is_sent_or_given_up(operator: httpx.Client, outbox: Outbox) -> None:
+    outbox.add(A)
+    [row] = outbox.rows()
+    waits = page(operator, f"/{row['id']}")
+    assert "この画面で終了まで表示を更新します" in waits
+    assert f'hx-get="/console/outbox/{row["id"]}/live"' in waits
+    outbox.deliver()
+    for path in (f"/{row['id']}/live", f"/{row['id']}"):
+        sent = page(operator, path)
+        assert "に送信しました（1 回目の試行）" in sent
+        assert "hx-trigger" not in sent
+
+    outbox.add(B, parameters={})
+    outbox.deliver()
+    failed = outbox.rows()[-1]["id"]
+    assert "送信できませんでした。1 回試行して中止しました。" in page(operator, f"/{failed}")
+    answer = operator.post(f"/console/outbox/{failed}/retry", headers=HTML)
+    assert (answer.status_code, "flash" in answer.cookies) == (303, False)
+    assert "hx-trigger" in page(operator, f"/{failed}")
+    outbox.deliver()
+    assert "送信できませんでした" in page(operator, f"/{failed}/live")
+
+
 def test_the_html_of_a_mail_can_do_nothing_in_the_console(viewer: httpx.Client, outbox: Outbox) -> None:
     outbox.add(A)
     outbox.deliver()

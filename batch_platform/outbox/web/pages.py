@@ -126,9 +126,12 @@ def mail_attachment(context: Context, name: str, number: int) -> Response:
 
 
 @router.get(f"{HOME}/{{notice_id}}", dependencies=READ)
+@router.get(f"{HOME}/{{notice_id}}/live", dependencies=READ)
 def notice_page(request: Request, context: Context, notice_id: str) -> Response:
+    """A notice, or the part of its page that changes until it is sent."""
     notice = service.notice(context, notice_id)
-    return page(request, "notice", context, notice=notice, failed=notice.state is State.FAILED)
+    name = "notice_live" if request.url.path.endswith("/live") else "notice"
+    return page(request, name, context, notice=notice, failed=notice.state is State.FAILED)
 
 
 @router.get(f"{HOME}/{{notice_id}}/html", dependencies=READ)
@@ -139,9 +142,8 @@ def notice_html(context: Context, notice_id: str) -> Response:
 @router.post(f"{HOME}/{{notice_id}}/retry", dependencies=OPERATE)
 @writes(RETRY.name)
 def retry(request: Request, acting: Acting, notice_id: str) -> Response:
-    here = f"{HOME}/{notice_id}"
-    says = _("It is sent again.")
-    return actions.submit(request, RETRY, acting, notice_id, {}, here=here, says=lambda _done: says)
+    """Its page says how it goes on."""
+    return actions.submit(request, RETRY, acting, notice_id, {}, here=f"{HOME}/{notice_id}", says=lambda _done: "")
 
 
 def _mailbox(context: service.OutboxContext) -> Mailbox:
