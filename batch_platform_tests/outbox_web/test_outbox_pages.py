@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from batch_platform.core import cursors
 from batch_platform.outbox import links, service
-from batch_platform.outbox.model import Sender
+from batch_platform.outbox.model import Channel, Sender
 from batch_platform_tests.outbox.rig import KEY, OPTIONS, Kept, Outbox, attached
 
 A, B = "a@example.com", "b@example.com"
@@ -71,6 +71,9 @@ def test_a_notice_is_followed_until_it_is_sent_or_given_up(operator: httpx.Clien
         sent = page(operator, path)
         assert "に送信しました（1 回目の試行）" in sent
         assert "hx-trigger" not in sent
+
+    outbox.add("local:yamada", channel=Channel.IN_APP)
+    assert "からアプリ内に表示されています" in page(operator, f"/{outbox.rows()[-1]['id']}")
 
     outbox.add(B, parameters={})
     outbox.deliver()
