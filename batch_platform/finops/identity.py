@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
+from batch_platform.core.messages import Message
 from batch_platform.finops.columns import CUR_MONEY
 
 # AWS computes each row at ten decimals, so the parts of a commitment may miss its whole by half a digit a row.
@@ -63,6 +64,14 @@ class Residual:
 
 
 @dataclass(frozen=True)
+class Unproven:
+    """Why a commitment's part of the identity cannot be proved: which columns are missing, or what else is."""
+
+    kind: Literal["fees", "columns", "unamortized", "used elsewhere"]
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Commitment:
     """What the report holds of one reservation or savings plan (`arn`, blank when its rows name none).
 
@@ -84,25 +93,21 @@ class Commitment:
     absent: frozenset[str]
 
     @property
-    def unproven_by(self) -> str | None:
+    def unproven_by(self) -> Unproven | None:
         """Why the report cannot prove this commitment's part of the identity; None when it can, or need not."""
         if abs(self.residual) <= self.row_count * TOLERANCE_PER_ROW:
             return None
         if self.usage_rows and not self.fee_rows:
-            return "the fee rows of {} are not in the report"
+            return Unproven("fees")
         lacking = sorted(CUR_MONEY[term] for term in self.absent if TERMS[term].sign * self.residual <= 0)
         if lacking:
-            return (
-                f"column {lacking[0]} is missing"
-                if len(lacking) == 1
-                else f"columns {', '.join(lacking)} are missing"
-            )
+            return Unproven("columns", tuple(lacking))
         if self.unamortized_rows:
-            return "not all rows of {} carry amortisation figures"
+            return Unproven("unamortized")
         # a plan says itself what was used of it; of a reservation it is known only where nobody else is in the report
         used_elsewhere = self.owner_only or (self.savings_plan and not self.usage_rows)
         if self.residual < 0 and self.fee_rows and used_elsewhere:
-            return "usage of {} by other accounts is not in the report"
+            return Unproven("used elsewhere")
         return None
 
 
@@ -117,9 +122,9 @@ class Identity:
     def broken(self) -> tuple[Residual, ...]:
         return tuple(residual for residual in self.residuals if residual.broken)
 
-    def unproven(self) -> str | None:
-        """Why none of the broken residuals proves a wrong cost, as a sentence; None when one of them does."""
-        reasons: dict[str, list[str]] = {}
+    def unproven(self) -> list[Message] | None:
+        """Why none of the broken residuals proves a wrong cost; None when one of them does."""
+        reasons: dict[Unproven, list[str]] = {}
         for residual in self.broken:
             place = (residual.payer_account_id, residual.currency)
             left = residual.amount
@@ -128,13 +133,33 @@ class Identity:
                     continue
                 if (reason := commitment.unproven_by) is not None:
                     left -= commitment.residual
-                    reasons.setdefault(reason, []).append(commitment.arn or "an unnamed commitment")
+                    reasons.setdefault(reason, []).append(
+                        commitment.arn or Message("unnamed-commitment", "an unnamed commitment")
+                    )
             if abs(left) > residual.row_count * TOLERANCE_PER_ROW:
                 return None
-        return "; ".join(reason.format(_named(arns)) for reason, arns in reasons.items())
+        return [_sentence(reason, arns) for reason, arns in reasons.items()]
 
 
-def _named(arns: Sequence[str]) -> str:
+def _sentence(reason: Unproven, arns: Sequence[str]) -> Message:
     more = len(arns) - _NAMED_AT_MOST
-    listed = ", ".join(arns[:_NAMED_AT_MOST])
-    return f"{listed} and {more} more" if more > 0 else listed
+    named = [*arns[:_NAMED_AT_MOST], *([f"+{more}"] if more > 0 else [])]
+    match reason.kind:
+        case "fees":
+            return Message(
+                "identity-no-fees", "the fee rows of {commitments} are not in the report", commitments=named
+            )
+        case "columns":
+            if len(reason.columns) == 1:
+                return Message("identity-no-column", "column {column} is missing", column=reason.columns[0])
+            return Message("identity-no-columns", "columns {columns} are missing", columns=reason.columns)
+        case "unamortized":
+            return Message(
+                "identity-unamortized", "not all rows of {commitments} carry amortisation figures", commitments=named
+            )
+        case "used elsewhere":
+            return Message(
+                "identity-used-elsewhere",
+                "usage of {commitments} by other accounts is not in the report",
+                commitments=named,
+            )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from batch_platform.core.messages import Message
 from batch_platform.finops.model import ZERO, CheckOutcome
 from batch_platform.finops.summary import MonthSummary, totals
 from batch_platform.finops.validation import FileFacts
@@ -40,7 +41,7 @@ def check_month(
     raw: Mapping[str, Decimal],
     amortises: bool,
     month_open: bool,
-    claimed_elsewhere: Sequence[str],
+    claimed_elsewhere: Sequence[Message],
     columns_before: Sequence[str],
 ) -> tuple[CheckOutcome, ...]:
     """Every check of one project-month.
@@ -63,35 +64,71 @@ def check_month(
 
 def _identity(summary: MonthSummary, *, amortises: bool, month_open: bool) -> CheckOutcome:
     if not amortises:
-        return CheckOutcome(AMORTISATION, True, True, "not applicable: FOCUS carries no amortisation columns")
+        return CheckOutcome(
+            AMORTISATION,
+            True,
+            True,
+            Message("check-not-applicable", "not applicable: FOCUS carries no amortisation columns"),
+        )
     broken = summary.identity.broken
-    residual = f"residual {'; '.join(map(str, broken))}" if broken else ""
-    reasons = []
+    residuals = (
+        [Message("check-residual", "residual {residuals}", residuals=list(map(str, broken)))] if broken else []
+    )
+    reasons: list[Message] = []
     if summary.unamortized_rows:
-        reasons.append(f"{summary.unamortized_rows} commitment rows carry no amortisation figures")
+        reasons.append(
+            Message(
+                "check-unamortized-rows",
+                "{count} commitment rows carry no amortisation figures",
+                count=summary.unamortized_rows,
+            )
+        )
     if broken:
         unproven = summary.identity.unproven()
         if unproven is None:
-            detail = f"{residual}; a warning only, for the month is still open" if month_open else residual
+            [residual] = residuals
+            detail = (
+                Message(
+                    "check-month-open", "{residual}; a warning only, for the month is still open", residual=residual
+                )
+                if month_open
+                else residual
+            )
             return CheckOutcome(AMORTISATION, False, not month_open, detail)
-        reasons.append(unproven)
+        reasons += unproven
     if reasons:
-        detail = "; ".join((*reasons, residual)) if residual else "; ".join(reasons)
-        return CheckOutcome(AMORTISATION, False, False, f"not provable, {detail}")
-    return CheckOutcome(AMORTISATION, True, True, "holds for every payer and currency")
+        detail = Message("check-not-provable", "not provable, {reasons}", reasons=[*reasons, *residuals])
+        return CheckOutcome(AMORTISATION, False, False, detail)
+    return CheckOutcome(
+        AMORTISATION, True, True, Message("check-identity-holds", "holds for every payer and currency")
+    )
 
 
 def _groups(summary: MonthSummary, raw: Mapping[str, Decimal]) -> CheckOutcome:
     grouped = {currency: sums["unblended"] for currency, sums in totals(summary.costs).items()}
     counted = int(summary.costs["usage_rows"].sum()) + summary.split_rows
     wrong = [
-        f"{currency}: groups {grouped.get(currency, ZERO):f}, rows {raw.get(currency, ZERO):f}"
+        Message(
+            "check-sums-differ",
+            "{currency}: groups {groups}, rows {rows}",
+            currency=currency,
+            groups=f"{grouped.get(currency, ZERO):f}",
+            rows=f"{raw.get(currency, ZERO):f}",
+        )
         for currency in sorted({*grouped, *raw})
         if grouped.get(currency, ZERO) != raw.get(currency, ZERO)
     ]
     if counted != summary.row_count:
-        wrong.append(f"{counted} rows in groups, {summary.row_count} delivered")
-    return CheckOutcome(GROUPS, not wrong, True, "; ".join(wrong) or f"{summary.row_count} rows, to the last digit")
+        wrong.append(
+            Message(
+                "check-rows-differ",
+                "{groups} rows in groups, {delivered} delivered",
+                groups=counted,
+                delivered=summary.row_count,
+            )
+        )
+    equal = Message("check-groups-equal", "{count} rows, to the last digit", count=summary.row_count)
+    return CheckOutcome(GROUPS, not wrong, True, _all(wrong) or equal)
 
 
 def _casts(files: Sequence[FileFacts]) -> CheckOutcome:
@@ -100,25 +137,33 @@ def _casts(files: Sequence[FileFacts]) -> CheckOutcome:
     for file in files:
         for column, cells in file.failed_cells.items():
             counts[column] = counts.get(column, 0) + cells
-    listed = ", ".join(f"{column} {cells}" for column, cells in sorted(counts.items()))
-    return CheckOutcome(CASTS, True, True, f"cells without a number where none is used: {listed or 'none'}")
+    listed = [f"{column} {cells}" for column, cells in sorted(counts.items())]
+    text = Message("check-cells", "cells without a number where none is used: {cells}", cells=listed)
+    none = Message("check-no-cells", "cells without a number where none is used: none")
+    return CheckOutcome(CASTS, True, True, text if listed else none)
 
 
-def _exclusive(claimed_elsewhere: Sequence[str]) -> CheckOutcome:
-    return CheckOutcome(
-        EXCLUSIVE, not claimed_elsewhere, True, "; ".join(claimed_elsewhere) or "no other project has them"
-    )
+def _exclusive(claimed_elsewhere: Sequence[Message]) -> CheckOutcome:
+    alone = Message("check-exclusive", "no other project has them")
+    return CheckOutcome(EXCLUSIVE, not claimed_elsewhere, True, _all(claimed_elsewhere) or alone)
 
 
 def _types(summary: MonthSummary) -> CheckOutcome:
-    listed = ", ".join(f"{kind or '(blank)'} {rows} rows" for kind, rows in summary.unknown_types.items())
-    return CheckOutcome(TYPES, not listed, False, f"unknown: {listed}" if listed else "all known")
+    listed = [
+        Message("check-rows-of-type", "{kind} {count} rows", kind=kind or "(blank)", count=rows)
+        for kind, rows in summary.unknown_types.items()
+    ]
+    unknown = Message("check-unknown-types", "unknown: {types}", types=listed)
+    return CheckOutcome(TYPES, not listed, False, unknown if listed else Message("check-types-known", "all known"))
 
 
 def _columns(files: Sequence[FileFacts], before: Sequence[str]) -> CheckOutcome:
     now = {column for file in files for column in file.columns}
     gone = sorted(set(before) - now) if now else []
-    return CheckOutcome(COLUMNS, not gone, False, f"vanished: {', '.join(gone)}" if gone else "none vanished")
+    vanished = Message("check-columns-gone", "vanished: {columns}", columns=gone)
+    return CheckOutcome(
+        COLUMNS, not gone, False, vanished if gone else Message("check-columns-kept", "none vanished")
+    )
 
 
 def _tags(files: Sequence[FileFacts]) -> CheckOutcome:
@@ -131,15 +176,25 @@ def _tags(files: Sequence[FileFacts]) -> CheckOutcome:
     for file in files:
         for column, entries in file.repeated_keys.items():
             repeated[column] = repeated.get(column, 0) + entries
-    notes = [f"kept apart: {'; '.join(alike)}"] if alike else []
+    notes = [Message("check-tags-alike", "kept apart: {tags}", tags=alike)] if alike else []
     notes += [
-        f"{entries} entries of {column} whose key stands again in the same row, where the last one is kept"
+        Message(
+            "check-keys-repeated",
+            "{count} entries of {column} whose key stands again in the same row, where the last one is kept",
+            count=entries,
+            column=column,
+        )
         for column, entries in sorted(repeated.items())
     ]
-    return CheckOutcome(TAGS, not notes, False, "; ".join(notes) or "all distinct")
+    return CheckOutcome(TAGS, not notes, False, _all(notes) or Message("check-tags-distinct", "all distinct"))
 
 
 def _period(summary: MonthSummary) -> CheckOutcome:
     rows = summary.out_of_period_rows
-    detail = f"{rows} rows clamped into the month for daily figures" if rows else "none outside"
-    return CheckOutcome(PERIOD, not rows, False, detail)
+    clamped = Message("check-rows-clamped", "{count} rows clamped into the month for daily figures", count=rows)
+    return CheckOutcome(PERIOD, not rows, False, clamped if rows else Message("check-none-outside", "none outside"))
+
+
+def _all(findings: Sequence[Message]) -> Message | None:
+    """What was found, as one message; None for nothing."""
+    return Message("check-findings", "{findings}", findings=findings) if findings else None

@@ -15,6 +15,7 @@ from typing import Final
 
 import polars as pl
 
+from batch_platform.core.messages import Message
 from batch_platform.core.objects import StoredObject
 
 MONEY: Final = pl.Decimal(38, 12)
@@ -296,9 +297,18 @@ class Budget:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """The verdict of one invariant over one project-month; a failed blocking one stops publication."""
+    """The verdict of one invariant over one project-month; a failed blocking one stops publication.
+
+    `description` is a `Message`, but for months that an older release has published.
+    """
 
     name: str
     passed: bool
     blocking: bool
     description: str
+
+    @property
+    def provable(self) -> bool:
+        """Whether the report has what the invariant needs."""
+        text = self.description
+        return not (text.id == "check-not-provable" if isinstance(text, Message) else text.startswith("not provable"))

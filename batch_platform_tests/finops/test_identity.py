@@ -260,7 +260,7 @@ def test_many_commitments_are_counted_rather_than_listed(project: Project) -> No
     rows = [reserved(project.line, str(owner), project.account, "1") for owner in range(5)]
     described = verdict(project, rows).description
     assert described.count("arn:aws:ec2") == 3
-    assert " and 2 more are not in the report" in described
+    assert ", +2 are not in the report" in described
 
 
 # what each account costs

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batch_platform.finops.model import Format
+from batch_platform.finops.model import CheckOutcome, Format
 from batch_platform.finops.service import publish_month
 from batch_platform.finops.service.publish import ChecksFailed
 from batch_platform.finops.summary import totals
+from batch_platform.web import i18n
 from batch_platform_tests.finops.bucket import MONTH, Row, csv_gz, line
 from batch_platform_tests.finops.commitments import PLAN_REFUND, RI, SP, R, S, of_rows
 from batch_platform_tests.finops.conftest import Project
@@ -83,7 +85,15 @@ def check(project: Project, name: str) -> Any:
     with project.context.store.transaction() as session:
         published = session.month(project.id, MONTH)
     assert published is not None
+    check_japanese(published.checks)
     return next(check for check in published.checks if check.name == name)
+
+
+def check_japanese(checks: Sequence[CheckOutcome]) -> None:
+    """What the month's page shows of its checks to a Japanese reader has no English sentence."""
+    with i18n.speaking(i18n.load(["batch_platform.finops.web"])["ja"]):
+        sentences = [i18n.translated(check.description) for check in checks]
+    assert [text for text in sentences if re.search("[a-z]+ [a-z]+", text)] == []
 
 
 def test_a_month_whose_identity_holds_is_published(project: Project) -> None:

@@ -18,7 +18,7 @@ ORDER BY 1, detected_at DESC
 -- name: rule_unknown_types
 SELECT format('%%s %%s', project_id, to_char(billing_month, 'YYYY-MM')) AS subject, 'cur-aggregate' AS job,
        jsonb_build_object(
-           'project', project_id, 'month', to_char(billing_month, 'YYYY-MM'), 'reason', verdict ->> 'description')
+           'project', project_id, 'month', to_char(billing_month, 'YYYY-MM'), 'reason', coalesce(verdict -> 'message', verdict -> 'description'))
            AS summary
 FROM finops.finops_months
 JOIN finops.finops_project_connections AS project USING (project_id)

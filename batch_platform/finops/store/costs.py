@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
@@ -10,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 from psycopg.types.json import Jsonb
 
-from batch_platform.core.messages import Message
+from batch_platform.core.messages import Message, from_plain, kept
 from batch_platform.finops.anomalies import SCHEMA as ANOMALY_SCHEMA
 from batch_platform.finops.forecast import SCHEMA as FORECAST_DAYS
 from batch_platform.finops.model import (
@@ -116,7 +117,7 @@ class Costs(FinopsStatements):
             row_count=month.row_count,
             file_count=month.file_count,
             delivered_at=month.delivered_at,
-            checks=Jsonb([asdict(check) for check in month.checks]),
+            checks=Jsonb([_check(check) for check in month.checks]),
             final_from=month.final_from,
             now=now,
         )
@@ -211,7 +212,7 @@ def month_of(row: dict[str, Any]) -> PublishedMonth:
         file_count=row["file_count"],
         delivered_at=row["delivered_at"],
         published_at=row["published_at"],
-        checks=tuple(CheckOutcome(**check) for check in row["checks"]),
+        checks=tuple(_outcome(check) for check in row["checks"]),
         final_from=row.get("final_from"),
         of_former_place=row.get("of_former_place", True),
         of_former_connection=row.get("of_former_connection", True),
@@ -225,3 +226,16 @@ def columns_of(places: Collection[Place]) -> dict[str, list[Any]]:
 
 def stamp_of(row: Mapping[str, Any]) -> Stamp:
     return Stamp(row["project_id"], row["billing_month"], MonthState(row["state"]), row["version"], row["revision"])
+
+
+def _check(check: CheckOutcome) -> dict[str, Any]:
+    """With its sentence and the message of that: id, text, parameters."""
+    message = kept(check.description)
+    return asdict(check) | ({} if message is None else {"message": json.loads(message)})
+
+
+def _outcome(check: Mapping[str, Any]) -> CheckOutcome:
+    """Of a month that an older release has published there is only the sentence."""
+    values = dict(check)
+    message = values.pop("message", None)
+    return CheckOutcome(**values | ({} if message is None else {"description": from_plain(message)}))

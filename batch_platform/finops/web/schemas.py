@@ -90,12 +90,16 @@ class ArchivedMonth(Answer):
 
 
 class MonthCheckAnswer(Answer):
-    """An invariant of a published month."""
+    """An invariant of a published month.
+
+    `descriptionId` is what `description` is about, stable between releases; null where only a sentence is known.
+    """
 
     name: str
     passed: bool
     blocking: bool
     description: str
+    description_id: Annotated[str | None, From("description.id")] = None
 
 
 class MonthAnswer(Answer):
