@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -240,6 +241,24 @@ def test_a_run_whose_code_server_was_replaced_is_cancelled(
         runner.cancel(run_id, requested_by="bob")
         assert process.wait(PATIENCE) == -signal.SIGINT
     assert found(workspace, run_id).status is dg.DagsterRunStatus.CANCELING
+
+
+def test_a_run_that_is_cancelled_while_its_process_starts_is_not_failed_and_tried_again(
+    workspace: WorkspaceProcessContext, runner: QueueRunner
+) -> None:
+    instance = workspace.instance
+    run_id = runner.submit(replace(COUNTING, tags={"dagster/max_retries": "2"}), requested_by="ann")
+    with workspace.create_request_context() as context:
+        instance.launch_run(run_id, context)
+    runner.cancel(run_id, requested_by="bob")
+
+    def exited() -> bool:
+        events = instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)
+        return any("Process for run exited" in (event.message or "") for event in events)
+
+    eventually(lambda: exited() and found(workspace, run_id).is_finished)
+    assert found(workspace, run_id).status is dg.DagsterRunStatus.CANCELED
+    assert "dagster/will_retry" not in found(workspace, run_id).tags
 
 
 def test_a_retry_that_the_daemon_forgot_is_started_once(

@@ -66,6 +66,7 @@ class LocalRunLauncher(DefaultRunLauncher):
 
         try:
             if super().terminate(run_id):  # type: ignore[no-untyped-call]
+                self._cancel_unstarted(run_id)
                 return True
             reason = "its code server says that it does not run"
         except DagsterUserCodeProcessError as error:
@@ -80,6 +81,15 @@ class LocalRunLauncher(DefaultRunLauncher):
         end = f"process {pid[0]} was interrupted" if pid and alive else "its process does not run any more"
         self._instance.report_engine_event(f"The run is cancelled; {reason}; {end}.", run)
         return alive
+
+    def _cancel_unstarted(self, run_id: str) -> None:
+        """End a run whose process has said nothing yet: that one then passes it over.
+
+        It would pass over one in CANCELING too, but leave it open: its code server then fails it, and it is retried.
+        """
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None and run.status is dg.DagsterRunStatus.CANCELING and self._pid(run) is None:
+            self._instance.report_run_canceled(run, "The run is cancelled before its process has started.")
 
     def _death(self, run: dg.DagsterRun) -> str | None:
         if workers.is_dead(run.tags.get(WORKER_TAG, "")):
