@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from batch_platform.cli import jobs
-from batch_platform.cli.backfills import jobs_app as jobs_app
 from batch_platform.cli.jobs import Limit, letters_app
+from batch_platform.cli.partitions import jobs_app as jobs_app
 from batch_platform.core.failures import InvalidInput, PermanentFailure
 from batch_platform.core.surfaces import writes
 from batch_platform.core.terminal import showing

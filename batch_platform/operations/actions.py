@@ -20,11 +20,12 @@ from batch_platform.core.failures import (
     TransientFailure,
 )
 from batch_platform.core.postgres import Connection
-from batch_platform.operations import pauses, service, triggers
+from batch_platform.operations import partitions, pauses, service, triggers
 from batch_platform.operations.backfills import BACKFILL, CANCEL_BACKFILL
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.dagster.launch import RunResult
 from batch_platform.operations.model import DeadLetter, JobParameters, Run, RunStatus, Sensor
+from batch_platform.operations.partitions import Partition
 from batch_platform.operations.pauses import Pause
 from batch_platform.operations.triage import ACKNOWLEDGE, ASSIGN, COMMENT, DISCARD, RETRY
 from batch_platform.operations.triage_store import INCIDENT, LETTER
@@ -38,6 +39,7 @@ START_SENSOR: Final = "dagster-sensor.start"
 STOP_SENSOR: Final = "dagster-sensor.stop"
 BEGIN_PAUSE: Final = "pause.begin"
 END_PAUSE: Final = "pause.end"
+WIPE: Final = "partition.wipe"
 STARTS: Final = (START_SCHEDULE, START_SENSOR)
 STOPS: Final = (STOP_SCHEDULE, STOP_SENSOR)
 """As Dagster's own switch leaves them: whoever looks for a trigger finds all of it."""
@@ -59,6 +61,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     START_SENSOR: N_("%(who)s starts the sensor %(target)s in Dagster"),
     STOP_SENSOR: N_("%(who)s stops the sensor %(target)s in Dagster"),
     BEGIN_PAUSE: N_("%(who)s pauses all schedules and sensors: %(target)s"),
+    WIPE: N_("%(who)s wipes the materialization of the partition %(target)s"),
     END_PAUSE: N_("%(who)s ends the pause of schedules and sensors: %(target)s"),
 }
 """By their names in the audit log, with the sentence that is read there."""
@@ -150,6 +153,16 @@ def switch(ctx: OperationsContext, log: Log, name: str, trigger: str, *, on: boo
         intent.after = {"running": on, "jobName": name, "reason": reason.strip()}
 
 
+def wipe(ctx: OperationsContext, log: Log, asset: str, partition: str, *, reason: str) -> Partition:
+    """Let Dagster forget that the partition was made; its data stays. Raises as `partitions.wipeable` does."""
+    before = partitions.wipeable(ctx, asset, partition, reason=reason)
+    with log.intent(WIPE, f"{asset} [{partition}]", _brief_partition(before)) as intent:
+        ctx.dagster.wipe(asset, partition)
+        after = partitions.partition(ctx, asset, partition)
+        intent.after = _brief_partition(after) | {"reason": reason.strip()}
+    return before
+
+
 def begin_pause(ctx: OperationsContext, log: Log, *, until: datetime, reason: str) -> Pause:
     """Let nothing start by itself until then. Raises as `pauses.begin` does."""
 
@@ -166,6 +179,15 @@ def end_pause(ctx: OperationsContext, log: Log, pause_id: int, *, reason: str) -
         log.record(connection, END_PAUSE, str(after.id), _brief_pause(before or after), _brief_pause(after))
 
     return pauses.end(ctx.pool, pause_id, reason=reason, by=log.who, now=ctx.clock(), trail=trail)
+
+
+def _brief_partition(partition: Partition) -> dict[str, Any]:
+    return {
+        "materializations": [
+            {"runId": made.run_id, "at": made.at.isoformat()} for made in partition.materializations[:10]
+        ],
+        "count": len(partition.materializations),
+    }
 
 
 def _brief_pause(pause: Pause) -> dict[str, Any]:

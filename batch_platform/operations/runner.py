@@ -84,6 +84,14 @@ class TriggerState:
         return ended[-1].error if ended else None
 
 
+@dataclass(frozen=True)
+class Materialization:
+    """That a partition of an asset was made; by no run where a program has reported it."""
+
+    run_id: str | None
+    at: datetime
+
+
 class DagsterStorage(Protocol):
     """Reads of Dagster's storage, in values of our own."""
 
@@ -109,6 +117,18 @@ class DagsterStorage(Protocol):
 
     def queue_sizes(self) -> dict[str, int]:
         """How many runs wait, by the name of the queue."""
+        ...
+
+    def materializations(self, asset: str, partition: str) -> list[Materialization]:
+        """Of one partition of an asset, newest first."""
+        ...
+
+    def at_work(self, asset: str, partition: str) -> str | None:
+        """A run that has not ended and may yet materialize the partition."""
+        ...
+
+    def wipe(self, asset: str, partition: str) -> int:
+        """Forget all that is said of the partition, at once; how many materializations that were."""
         ...
 
     def purge(self, *, created_before: datetime, limit: int, after_run: str | None) -> tuple[int, str | None]:

@@ -113,6 +113,7 @@ REGISTRY = Registry(
             domain="tests",
             owner="team:tests",
             dagster_jobs=("letters",),
+            assets=frozenset({"lettered"}),
             plan=_plan,
             parameters=LetterParameters,
             schedules=(Schedule("letters_schedule", "*/10 * * * *"),),

@@ -126,6 +126,9 @@ SWEEP: Final = Job(
 )
 
 
+ROWS: Final = "tests/day_rows"
+"""The asset whose partitions `web-day` makes."""
+
 DAY: Final = Job(
     id="WEB_003",
     name="web-day",
@@ -137,6 +140,7 @@ DAY: Final = Job(
     parameters=CountParameters,
     plan=plan_day,
     permission="jobs:run",
+    assets=frozenset({ROWS}),
 )
 
 
@@ -249,6 +253,11 @@ class Rig:
         later = replace(self.operations, clock=lambda: utc_now() + timedelta(days=1))
         service.sync(later)
         return run.run_id
+
+    def made(self, partition: str) -> None:
+        """A partition of `ROWS` is materialized, by no run."""
+        made = dg.AssetMaterialization(dg.AssetKey.from_user_string(ROWS), partition=partition)
+        self.runner.instance.report_runless_asset_event(made)
 
     def add_user(self, name: str, role: str) -> None:
         add_account(self.operations.pool, name, Role(role))

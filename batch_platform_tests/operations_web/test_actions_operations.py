@@ -34,22 +34,30 @@ from batch_platform.operations.actions import (
     EXECUTE,
     STARTS,
     STOPS,
+    WIPE,
 )
 from batch_platform.operations.model import Launch
 from batch_platform.operations.triage import ACKNOWLEDGE, ASSIGN, COMMENT, DISCARD, RETRY
 from batch_platform.operations.triage_store import INCIDENT, LETTER, Kind
-from batch_platform.operations.web import api, backfills, pages, pauses, triage_pages
+from batch_platform.operations.web import api, backfills, pages, partitions, pauses, triage_pages
 from batch_platform.operations.web import triggers as web_triggers
 from batch_platform_tests.operations_web.conftest import GATE, MENDED, Client
-from batch_platform_tests.operations_web.rig import Rig
+from batch_platform_tests.operations_web.rig import ROWS, Rig
 from batch_platform_tests.surfaces import Walk, of_commands, of_routers
 
 WEB = of_routers(
-    api.router, pauses.router, pages.router, pauses.pages, web_triggers.pages, backfills.pages, triage_pages.pages
+    api.router,
+    pauses.router,
+    pages.router,
+    pauses.pages,
+    web_triggers.pages,
+    backfills.pages,
+    partitions.pages,
+    triage_pages.pages,
 )
 COMMANDS = of_commands("jobs")
 SURFACES = WEB | COMMANDS
-INTENTS = {EXECUTE, CANCEL, RETRY, *STARTS, *STOPS}
+INTENTS = {EXECUTE, CANCEL, RETRY, WIPE, *STARTS, *STOPS}
 TRIGGERS = (
     ("web-count", "web_count_schedule", 0, "operator"),
     ("web-sweep", "web_sweep_sensor", 1, "administrator"),  # a job of theirs alone, and so is what starts it
@@ -138,6 +146,16 @@ def test_every_action_of_the_web(rig: Rig, client: Client) -> None:
         [row] = post(f"{place}/backfills/{backfill}/cancel", CANCEL_BACKFILL, target=backfill)
         assert row.before["planned"] == 3
         nothing(f"{place}/backfills/{backfill}/cancel", 409 if way == "api" else 303)
+        rig.made("2026-10-01")
+        verb = "partitions/wipe" if way == "api" else "jobs/web-day/partition"
+        given = {"asset": ROWS, "partition": "2026-10-01", "reason": REASON}
+        nothing(f"{place}/{verb}", 422, **{body: given | {"reason": " "}})
+        if way == "api":
+            nothing(f"{place}/{verb}", 200, json=given | {"dryRun": True})
+        nothing(f"{place}/{verb}", 404, **{body: given | {"asset": "tests/nothing"}})
+        [row] = post(f"{place}/{verb}", WIPE, target=f"{ROWS} [2026-10-01]", **{body: given})
+        assert (row.before["count"], row.after["count"], row.after["reason"]) == (1, 0, REASON)
+        nothing(f"{place}/{verb}", 409 if way == "api" else 303, **{body: given})  # it is forgotten
         for job, trigger, kind, role in TRIGGERS:
             there = f"{place}/jobs/{job}/triggers/{trigger}"
             switcher, stranger = client(role), client("viewer" if role == "operator" else "operator")
@@ -258,6 +276,11 @@ def test_every_action_of_a_command(rig: Rig, command: Any) -> None:
         command("jobs", "backfills", "cancel", row.after["backfillId"], failing=True)  # it has ended
     made = backfill_of(rig, "2026-10-05", "2026-10-06")
     walk.command(command, "jobs", "backfills", "cancel", made, does=(CANCEL_BACKFILL,), by=by, target=made)
+    rig.made("2026-10-02")
+    wipe = ("jobs", "partitions", "wipe", ROWS, "2026-10-02", "--reason", REASON)
+    walk.command(command, *wipe, does=(WIPE,), by=by, target=f"{ROWS} [2026-10-02]")
+    with walk.nothing():
+        command(*wipe, failing=True)  # it is forgotten
     for _, trigger, kind, _ in TRIGGERS:
         for verb, names in (("stop", STOPS), ("start", STARTS)):
             words = ("jobs", "triggers", verb, trigger, "--reason", REASON)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from batch_platform.core.messages import Message
+from batch_platform.operations.dagster import partitions
 from batch_platform.operations.dagster.causes import cause_of, line_of, of_tick
 from batch_platform.operations.dagster.reachable import reachable
 from batch_platform.operations.model import (
@@ -25,7 +26,7 @@ from batch_platform.operations.model import (
     Step,
     Trigger,
 )
-from batch_platform.operations.runner import Facts, RunPage, Tick, TriggerState
+from batch_platform.operations.runner import Facts, Materialization, RunPage, Tick, TriggerState
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -160,6 +161,21 @@ class DagsterInstanceStorage:
 
         waiting = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])
         return {_QUEUE: self._instance.get_runs_count(waiting)}
+
+    @reachable()
+    def materializations(self, asset: str, partition: str) -> list[Materialization]:
+        """Of one partition of an asset, newest first."""
+        return partitions.materializations(self._instance, asset, partition)
+
+    @reachable()
+    def at_work(self, asset: str, partition: str) -> str | None:
+        """A run that has not ended and may yet materialize the partition."""
+        return partitions.at_work(self._instance, asset, partition)
+
+    @reachable()
+    def wipe(self, asset: str, partition: str) -> int:
+        """Forget all that is said of the partition, at once; how many materializations that were."""
+        return partitions.wipe(self._instance, asset, partition)
 
     @reachable()
     def purge(self, *, created_before: datetime, limit: int, after_run: str | None) -> tuple[int, str | None]:

@@ -13,7 +13,7 @@ from batch_platform.operations.actions import CANCEL, EXECUTE, STARTS, STOPS
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, RunStatus
 from batch_platform.operations.triage import DISCARD, RETRY
-from batch_platform.operations.web import actions, backfills
+from batch_platform.operations.web import actions, backfills, partitions
 from batch_platform.operations.web import triage as handling
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import (
@@ -39,7 +39,7 @@ from batch_platform.web.api.strict import QueryBool, QueryInt, StrictModel, Text
 router = APIRouter(prefix="/api/admin/batch", tags=["batch"])
 metrics_router = APIRouter(tags=["metrics"])
 TAGS: Final = {
-    "batch": "Jobs, runs, backfills, dead letters, incidents and maintenance windows. Fields are camelCase.",
+    "batch": "Jobs, runs, backfills, partitions, dead letters, incidents, maintenance windows. Fields are camelCase.",
     "metrics": "What Prometheus scrapes.",
 }
 
@@ -238,6 +238,7 @@ def incident_detail(incident_id: IncidentId, operations: Operations) -> Envelope
 
 
 router.include_router(backfills.router)
+router.include_router(partitions.router)
 router.include_router(handling.router)
 
 

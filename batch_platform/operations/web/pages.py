@@ -20,7 +20,16 @@ from batch_platform.operations.night import last_night
 from batch_platform.operations.parameters import inputs, read, written
 from batch_platform.operations.triage import DISCARD, RETRY
 from batch_platform.operations.triage_store import INCIDENT, LETTER
-from batch_platform.operations.web import actions, backfills, charts, health, pauses, triage_pages, triggers
+from batch_platform.operations.web import (
+    actions,
+    backfills,
+    charts,
+    health,
+    partitions,
+    pauses,
+    triage_pages,
+    triggers,
+)
 from batch_platform.operations.web import waiting as waiting_pages
 from batch_platform.operations.web.actions import operations_of
 from batch_platform.operations.web.job_page import PAGE_ROWS, PARAMETER, job_page, request_id
@@ -114,6 +123,7 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
     pages.include_router(triage_pages.pages)  # its addresses first: a dead letter could be called as one of them
     pages.include_router(router)
     pages.include_router(backfills.pages)
+    pages.include_router(partitions.pages)
     pages.include_router(triggers.pages)
     pages.include_router(pauses.pages)
     pages.include_router(health.pages)
