@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from batch_platform.core.audit import Log
 from batch_platform.core.clock import BUSINESS_ZONE, utc_now
@@ -18,7 +18,16 @@ from batch_platform.operations.model import DeadLetterState
 from batch_platform.operations.monitor import Monitor, MonitorOptions
 from batch_platform.operations.web.pages import DashboardCard
 from batch_platform.settings import Settings
-from batch_platform_tests.browser.conftest import WIDE, OpenPage, in_both_widths, overflow, until, watch
+from batch_platform_tests.browser.conftest import (
+    NARROW,
+    WIDE,
+    OpenPage,
+    check_axe,
+    in_both_widths,
+    overflow,
+    until,
+    watch,
+)
 from batch_platform_tests.operations_web.rig import GATE, MENDED, PASSWORD, Rig, rigged
 from batch_platform_tests.web.served import served
 
@@ -81,10 +90,12 @@ def test_pages_fit_their_window(sign_in: SignIn, rig: Rig, language: str) -> Non
     [run, *_], _ = service.history(rig.operations, "web-count", limit=1)
     [letter, *_], _ = service.dead_letters(rig.operations)
     backfill = backfilled(rig)
+    rig.made("2026-10-03")
     for path in (
         "/console",
         "/console/jobs",
         "/console/jobs/web-count",
+        "/console/jobs/web-day/partition?partition=2026-10-03",
         "/console/jobs/web-sweep",
         "/console/jobs/web-day/backfill",
         f"/console/backfills/{backfill}",
@@ -358,3 +369,43 @@ def test_a_maintenance_window_stands_on_every_page_until_it_ends(sign_in: SignIn
     expect(page.get_by_text("The pause is over")).to_be_visible()
     expect(banner).to_have_count(0)
     expect(page.get_by_role("row", name="the database gets a new version")).to_contain_text("done early")
+
+
+def test_a_partition_is_wiped_by_the_keyboard_alone(sign_in: SignIn, rig: Rig) -> None:
+    rig.made("2026-10-04")
+    page = sign_in("operator", width=NARROW)
+    watch(page).expect("status of 422")
+    page.goto("/console/jobs/web-day")
+    reach(page, page.get_by_role("button", name="Partitions"))
+    page.keyboard.press("Enter")
+    reach(page, page.get_by_label("Partition"))
+    page.keyboard.type("2026-10-04")
+    page.keyboard.press("Enter")
+    reach(page, page.get_by_role("button", name="Wipe"))
+    check_axe(page)
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Wipe 2026-10-04 of tests/day_rows?")
+    expect(dialog).to_contain_text("The data that was written stays")
+    reach(page, dialog.get_by_label("Reason"))
+    page.keyboard.type("  ")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_text("say why it is wiped")).to_be_visible()
+    check_axe(page)
+    assert overflow(page) == 0
+    reach(page, dialog.get_by_label("Reason"))
+    page.keyboard.type("the file was withdrawn")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Its data is still there")).to_be_visible()
+    expect(page.get_by_role("row", name="tests/day_rows")).to_contain_text("missing")
+    check_axe(page)
+    [row] = rig.audit("tests/day_rows [2026-10-04]")
+    assert (row["what"], row["after"]["reason"]) == ("partition.wipe", "the file was withdrawn")
+
+
+def reach(page: Page, target: Locator) -> None:
+    """Go to it by Tab."""
+    for _ in range(60):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError("Tab does not reach it")

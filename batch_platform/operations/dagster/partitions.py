@@ -19,16 +19,16 @@ def materializations(instance: dg.DagsterInstance, asset: str, partition: str) -
     import dagster as dg
 
     filters = dg.AssetRecordsFilter(asset_key=dg.AssetKey.from_user_string(asset), asset_partitions=[partition])
-    found: list[Materialization] = []
+    made: list[Materialization] = []
     cursor = None
     while True:
         page = instance.fetch_materializations(filters, limit=1_000, cursor=cursor)
-        found += [
+        made += [
             Materialization(record.run_id or None, datetime.fromtimestamp(record.timestamp, UTC))
             for record in page.records
         ]
         if not page.has_more:
-            return found
+            return made
         cursor = page.cursor
 
 

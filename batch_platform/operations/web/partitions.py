@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import Field
 
-from batch_platform.core.failures import Conflict, InvalidInput
+from batch_platform.core.failures import Conflict, InvalidInput, NotFound
 from batch_platform.core.surfaces import writes
 from batch_platform.operations import actions, partitions
 from batch_platform.operations.actions import WIPE
@@ -78,6 +78,8 @@ def wipe_from_page(
 ) -> Response:
     try:
         _wipe(request, asset, partition, reason)
+    except NotFound:
+        raise
     except Conflict as error:
         return redirect(request, _address(name, partition), message=error.message, tone="warning")
     except InvalidInput as error:
