@@ -35,6 +35,7 @@ JOBS = "/api/admin/batch/jobs"
 PAUSES = "/api/admin/batch/pauses"
 RUNS = "/api/admin/batch/runs"
 BACKFILLS = "/api/admin/batch/backfills"
+PARTITIONS = "/api/admin/batch/partitions"
 LETTERS = "/api/admin/batch/dead-letters"
 INCIDENTS = "/api/admin/batch/incidents"
 READS = (
@@ -450,6 +451,8 @@ def test_the_document_tells_it_all(rig: Rig) -> None:
         f"{PAUSES}/{{pauseId}}/end",
         f"{RUNS}/{{runId}}",
         f"{RUNS}/{{runId}}/cancel",
+        PARTITIONS,
+        f"{PARTITIONS}/wipe",
         LETTERS,
         f"{LETTERS}/{{deadLetterId}}",
         f"{LETTERS}/{{deadLetterId}}/retry",
