@@ -24,8 +24,9 @@ def ensure_bucket(s3: S3Client, properties: Mapping[str, Any]) -> list[str]:
     if bucket not in {existing["Name"] for existing in s3.list_buckets()["Buckets"]}:
         _create(s3, bucket, lockable=bool(properties.get(_LOCKABLE)))
         changes.append(f"bucket {bucket}")
-    for name in sorted(_SETTINGS.keys() & properties.keys()):
-        setting = _SETTINGS[name]
+    for name, setting in _SETTINGS.items():
+        if name not in properties:
+            continue
         value = setting.translate(properties[name])
         if _read(setting, s3, bucket) != value:
             setting.write(s3, bucket, value)
@@ -103,6 +104,7 @@ def _read_encryption(s3: S3Client, bucket: str) -> list[dict[str, Any]]:
     return [{"ApplyServerSideEncryptionByDefault": default} for default in defaults]
 
 
+# In the order in which they are written: a lock is refused without versions, which a killed emulator forgets.
 _SETTINGS = {
     "VersioningConfiguration": _Setting(
         translate=lambda value: value["Status"],

@@ -10,6 +10,7 @@ import pytest
 
 from batch_platform.core.failures import Conflict, InvalidInput
 from batch_platform.local import template
+from batch_platform.local.buckets import ensure_bucket
 from batch_platform.local.provision import TEMPLATE, provision, restore
 from batch_platform.settings import Settings
 
@@ -76,6 +77,17 @@ def test_a_setting_that_was_changed_is_set_again(services: dict[str, str], setti
     s3 = boto3.client("s3")
     s3.put_bucket_versioning(Bucket=settings.lake_bucket, VersioningConfiguration={"Status": "Suspended"})
     assert restore(services) == [f"VersioningConfiguration of bucket {settings.lake_bucket}"]
+
+
+def test_a_lock_is_set_again_where_a_killed_emulator_left_the_bare_bucket(services: dict[str, str]) -> None:
+    s3 = boto3.client("s3", endpoint_url=services["AWS_ENDPOINT_URL"])
+    s3.create_bucket(Bucket="bare", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Years": 10}}}
+    properties = {"BucketName": "bare", "ObjectLockEnabled": True, "ObjectLockConfiguration": lock}
+    assert ensure_bucket(s3, {**properties, "VersioningConfiguration": {"Status": "Enabled"}}) == [
+        "VersioningConfiguration of bucket bare",
+        "ObjectLockConfiguration of bucket bare",
+    ]
 
 
 def test_a_table_with_index_and_time_to_live(services: dict[str, str], tmp_path: Path) -> None:
