@@ -63,7 +63,7 @@ OWN: Final = {
     "tokens": Commands("API tokens: listed and revoked; `token` makes one.", _in("api_tokens:app")),
     "audit": Commands("The audit log: who changed what.", _in("audit:app")),
     "users": Commands("Local accounts of API, console and Dagster UI.", _in("users:app")),
-    "jobs": Commands("The platform's jobs: run them, see how they stand, mend them.", _in("triage:jobs_app")),
+    "jobs": Commands("The platform's jobs: run them, see how they stand, mend them.", _in("run_queue:jobs_app")),
     "waiting": Commands("Approvals and deadlines: what waits for whom, until when.", _in("waiting:app")),
     "workers": Commands("Resident workers: what runs as long as the platform does.", _workers),
 }

@@ -27,6 +27,7 @@ from batch_platform.operations.dagster.launch import RunResult
 from batch_platform.operations.model import DeadLetter, JobParameters, Run, RunStatus, Sensor
 from batch_platform.operations.partitions import Partition
 from batch_platform.operations.pauses import Pause
+from batch_platform.operations.run_queue import PRIORITIZE
 from batch_platform.operations.triage import ACKNOWLEDGE, ASSIGN, COMMENT, DISCARD, RETRY
 from batch_platform.operations.triage_store import INCIDENT, LETTER
 from batch_platform.web.i18n import N_
@@ -46,6 +47,7 @@ STOPS: Final = (STOP_SCHEDULE, STOP_SENSOR)
 ACTIONS: Final[Mapping[str, str]] = {
     EXECUTE: N_("%(who)s runs the job %(target)s"),
     CANCEL: N_("%(who)s cancels the run %(target)s"),
+    PRIORITIZE: N_("%(who)s changes the priority of the run %(target)s"),
     RETRY: N_("%(who)s retries the dead letter %(target)s"),
     DISCARD: N_("%(who)s discards the dead letter %(target)s"),
     ACKNOWLEDGE[LETTER]: N_("%(who)s acknowledges the dead letter %(target)s"),
@@ -157,7 +159,8 @@ def wipe(ctx: OperationsContext, log: Log, asset: str, partition: str, *, reason
     """Let Dagster forget that the partition was made; its data stays. Raises as `partitions.wipeable` does."""
     before = partitions.wipeable(ctx, asset, partition, reason=reason)
     with log.intent(WIPE, f"{asset} [{partition}]", _brief_partition(before)) as intent:
-        ctx.dagster.wipe(asset, partition)
+        if not ctx.dagster.wipe(asset, partition):
+            raise partitions.nothing_to_wipe(before)  # another was faster
         after = partitions.partition(ctx, asset, partition)
         intent.after = _brief_partition(after) | {"reason": reason.strip()}
     return before

@@ -35,12 +35,12 @@ from batch_platform.operations import ledger
 from batch_platform.operations.backfill_store import AT_ONCE, Backfill, BackfillRun, BackfillStore, PlannedBackfill
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import BACKFILL_TAG, Job, JobParameters, Launch
+from batch_platform.operations.runner import PRIORITY_TAG
 
 BACKFILL: Final = "job.backfill"
 CANCEL_BACKFILL: Final = "backfill.cancel"
 
 DAYS_AT_MOST: Final = 400
-_PRIORITY: Final = "dagster/priority"
 _IDS: Final = UUID("b1c5a1f6-1d2e-5f7c-8a64-3a7f5d0c9e21")
 _DAY: Final = timedelta(days=1)
 _log = structlog.get_logger(__name__)
@@ -207,7 +207,7 @@ def _ask(ctx: OperationsContext, current: Backfill, day: date, run_id: str) -> b
     assert ctx.runner is not None
     try:
         launch = _launch(ctx, ctx.registry.get(current.job), day, current.parameters)
-        tags = {**launch.tags, BACKFILL_TAG: current.id, _PRIORITY: "-1"}
+        tags = {**launch.tags, BACKFILL_TAG: current.id, PRIORITY_TAG: "-1"}
         submitted = ctx.runner.submit(replace(launch, tags=tags), requested_by=current.requested_by, run_id=run_id)
         ledger.copy(ctx, submitted)
     except TransientFailure as error:

@@ -53,13 +53,7 @@ def wipeable(ctx: OperationsContext, asset: str, key: str, *, reason: str) -> Pa
     if not reason.strip():
         raise InvalidInput("wipe-reason-needed", "say why it is wiped", field="reason")
     if not known.materializations:
-        raise Conflict(
-            "nothing-to-wipe",
-            "{asset} has no materialization of the partition {partition}",
-            asset=asset,
-            partition=key,
-            field="partition",
-        )
+        raise nothing_to_wipe(known)
     run = ctx.dagster.at_work(asset, key)
     if run is not None:
         raise Conflict(
@@ -70,3 +64,14 @@ def wipeable(ctx: OperationsContext, asset: str, key: str, *, reason: str) -> Pa
             field="partition",
         )
     return known
+
+
+def nothing_to_wipe(known: Partition) -> Conflict:
+    """There is no materialization of it, or none any more."""
+    return Conflict(
+        "nothing-to-wipe",
+        "{asset} has no materialization of the partition {partition}",
+        asset=known.asset,
+        partition=known.partition,
+        field="partition",
+    )

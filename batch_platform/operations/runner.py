@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     from batch_platform.operations.log_lines import LogLine
     from batch_platform.operations.model import Launch, Run, Step
+
+
+PRIORITY_TAG: Final = "dagster/priority"
+"""Where Dagster's queue finds the priority of a run; without it, or what is no whole number, it is 0."""
 
 
 class Runner(Protocol):
@@ -92,8 +96,16 @@ class Materialization:
     at: datetime
 
 
+@dataclass(frozen=True)
+class QueuedRun:
+    """A run that waits in Dagster's queue. The highest priority is started first, of the same the oldest."""
+
+    run: Run
+    priority: int
+
+
 class DagsterStorage(Protocol):
-    """Reads of Dagster's storage, in values of our own."""
+    """Reads of Dagster's storage, in values of our own, and the little that is changed there."""
 
     def changed_runs(self, *, updated_after: datetime | None, after_run: str | None, limit: int) -> RunPage:
         """Runs changed since, in the order of their creation, the page after `after_run`; without outcomes."""
@@ -129,6 +141,14 @@ class DagsterStorage(Protocol):
 
     def wipe(self, asset: str, partition: str) -> int:
         """Forget all that is said of the partition, at once; how many materializations that were."""
+        ...
+
+    def queue(self, run_id: str | None = None) -> list[QueuedRun]:
+        """The queued runs, or this one of them, in the order in which they are started."""
+        ...
+
+    def prioritize(self, run_id: str, priority: int) -> bool:
+        """Give a queued run another priority; whether it was queued still."""
         ...
 
     def purge(self, *, created_before: datetime, limit: int, after_run: str | None) -> tuple[int, str | None]:

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from batch_platform.core.audit import Log
 from batch_platform.core.clock import BUSINESS_ZONE, utc_now
 from batch_platform.core.failures import TransientFailure
-from batch_platform.operations import backfills, service
+from batch_platform.operations import backfills, run_queue, service
 from batch_platform.operations.model import DeadLetterState
 from batch_platform.operations.monitor import Monitor, MonitorOptions
 from batch_platform.operations.web.pages import DashboardCard
@@ -91,8 +91,11 @@ def test_pages_fit_their_window(sign_in: SignIn, rig: Rig, language: str) -> Non
     [letter, *_], _ = service.dead_letters(rig.operations)
     backfill = backfilled(rig)
     rig.made("2026-10-03")
+    queued = rig.queued()
     for path in (
         "/console",
+        "/console/queue",
+        f"/console/runs/{queued}",
         "/console/jobs",
         "/console/jobs/web-count",
         "/console/jobs/web-day/partition?partition=2026-10-03",
@@ -117,6 +120,7 @@ def test_pages_fit_their_window(sign_in: SignIn, rig: Rig, language: str) -> Non
             assert overflow(page) == 0, (path, width)
         assert page.locator("html").get_attribute("lang") == language
         expect(page.locator("h1")).to_have_count(1)
+    rig.dequeue(queued)
 
 
 def backfilled(rig: Rig) -> str:
@@ -400,6 +404,45 @@ def test_a_partition_is_wiped_by_the_keyboard_alone(sign_in: SignIn, rig: Rig) -
     check_axe(page)
     [row] = rig.audit("tests/day_rows [2026-10-04]")
     assert (row["what"], row["after"]["reason"]) == ("partition.wipe", "the file was withdrawn")
+
+
+def test_a_queued_run_is_put_first_by_the_keyboard_alone(sign_in: SignIn, rig: Rig) -> None:
+    rig.dequeue(*(queued.run.run_id for queued in run_queue.queue(rig.operations)))  # what other modules left
+    older, newest = rig.queued(), rig.queued()
+    page = sign_in("operator", width=NARROW)
+    watch(page).expect("status of 422")
+    page.goto("/console/queue")
+    rows = page.get_by_role("region", name="Run queue").locator("tbody th a")
+    assert [row.get_attribute("href") for row in rows.all()] == [f"/console/runs/{run}" for run in (older, newest)]
+    check_axe(page)
+    rows.nth(1).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/console/runs/{newest}")
+    reach(page, page.get_by_role("button", name="Change the priority"))
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Change the priority")
+    reach(page, dialog.get_by_label("Priority"))
+    page.keyboard.press("Control+a")
+    with page.expect_response("**/live"):  # what changes by itself takes away nothing that is typed
+        page.keyboard.type("7")
+    page.keyboard.press("Tab")
+    page.keyboard.type("   ")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_text("say why the priority changes")).to_be_visible()
+    expect(dialog.get_by_label("Priority")).to_have_value("7")
+    expect(dialog.get_by_label("Reason")).to_have_attribute("aria-invalid", "true")
+    check_axe(page)
+    assert overflow(page) == 0
+    reach(page, dialog.get_by_label("Reason"))
+    page.keyboard.type("the bank waits for this file")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The run has priority 7.")).to_be_visible()
+    check_axe(page)
+    page.goto("/console/queue")
+    assert [row.get_attribute("href") for row in rows.all()] == [f"/console/runs/{run}" for run in (newest, older)]
+    rig.dequeue(older, newest)
+    expect(page.get_by_text("No run is queued")).to_be_visible()  # the page asks for itself
+    check_axe(page)
 
 
 def reach(page: Page, target: Locator) -> None:

@@ -16,10 +16,13 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 from dagster._core.events import DagsterEventType
+from dagster._core.instance.config import ConcurrencyConfig
 from dagster._core.launcher import RunLauncher
+from dagster._core.run_coordinator.queued_run_coordinator import RunQueueConfig
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 from batch_platform.core.clock import utc_now
 from batch_platform.core.failures import Conflict, InvalidInput, NotFound, TransientFailure
@@ -74,6 +77,27 @@ def test_a_run_waits_in_the_queue_with_its_tags(workspace: WorkspaceProcessConte
     assert run.run_config == COUNTING.config
     expected = {"site/kind": "counting", "site/why": "a test", "batch_platform/requested_by": "ann"}
     assert expected.items() <= run.tags.items()
+
+
+def test_the_daemon_starts_the_run_that_was_given_the_highest_priority(
+    workspace: WorkspaceProcessContext, runner: QueueRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One iteration of Dagster's own, which has room for a single run."""
+    instance, storage = workspace.instance, DagsterInstanceStorage(workspace.instance, Registry([]))
+    waiting = [runner.submit(COUNTING, requested_by="ann") for _ in range(3)]
+    config = ConcurrencyConfig(
+        pool_config=instance.get_concurrency_config().pool_config, run_queue_config=RunQueueConfig(1, [])
+    )
+    monkeypatch.setattr(type(instance), "get_concurrency_config", lambda _: config)
+    assert storage.prioritize(waiting[1], 100)
+    assert storage.queue()[0].run.run_id == waiting[1]
+    with QueuedRunCoordinatorDaemon(interval_seconds=1) as daemon:
+        list(daemon.run_iteration(workspace))
+    queued = {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))}
+    assert queued.isdisjoint(waiting[1:2])
+    assert queued.issuperset((waiting[0], waiting[2]))
+    assert not storage.prioritize(waiting[1], 5)  # it is started
+    eventually(lambda: found(workspace, waiting[1]).status is dg.DagsterRunStatus.SUCCESS)
 
 
 @pytest.mark.parametrize("trigger", ["yearly", "watcher"])

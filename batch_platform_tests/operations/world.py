@@ -170,11 +170,11 @@ class World:
         """A run that is recorded in the given status and executed by nobody."""
         return self.instance.create_run_for_job(DEFINITIONS.resolve_job_def(job), **options)
 
-    def queued(self) -> str:
+    def queued(self, **options: Any) -> str:
         """A run of `plain` that waits in the queue."""
         repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("tests"), "__repository__")
         origin = RemoteJobOrigin(repository, "plain")
-        return self.unfinished(status=dg.DagsterRunStatus.QUEUED, remote_job_origin=origin).run_id
+        return self.unfinished(status=dg.DagsterRunStatus.QUEUED, remote_job_origin=origin, **options).run_id
 
     def sync(self) -> int:
         return ledger.sync(self.ctx)
@@ -254,9 +254,17 @@ class PausingRunner(InProcessRunner):
         return done
 
 
+class PausingStorage(DagsterInstanceStorage):
+    """Stops its process before a priority is written."""
+
+    def prioritize(self, run_id: str, priority: int) -> bool:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return super().prioritize(run_id, priority)
+
+
 def main(command: str, *arguments: str) -> None:
     from batch_platform.core.audit import Log
-    from batch_platform.operations import monitor, notify, service, triage
+    from batch_platform.operations import monitor, notify, run_queue, service, triage
     from batch_platform.operations.triage_store import Selection
     from batch_platform.settings import load_settings
 
@@ -271,6 +279,9 @@ def main(command: str, *arguments: str) -> None:
         elif command == "retry several":
             ctx = replace(world.ctx, runner=PausingRunner(world.launcher, "before"))
             triage.retry(ctx, Log(ctx.pool, ctx.clock, "process"), Selection(state="open"))
+        elif command == "prioritize":
+            ctx = replace(world.ctx, dagster=PausingStorage(instance, REGISTRY))
+            run_queue.prioritize(ctx, Log(ctx.pool, ctx.clock, "process"), arguments[0], 9, reason="urgent")
         elif command == "monitor":
             options = monitor.MonitorOptions(notify.destinations(*arguments, None) if arguments else ())
             watch = monitor.Monitor(world.ctx, options)

@@ -18,6 +18,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteInstigatorOrigin,
+    RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
 from dagster._core.scheduler.instigation import (
@@ -245,6 +246,26 @@ class Rig:
             service.sync(self.operations)
             return service.run(self.operations, run.run_id).run
         return run
+
+    def queued(self, job: str = "web_count", *, dagster_job: str | None = None) -> str:
+        """The id of a run that waits in Dagster's queue, of a job by another name there; nobody takes it out."""
+        repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("tests"), "__repository__")
+        run = self.runner.instance.create_run_for_job(
+            DAGSTER_JOBS[job].graph.to_job(name=dagster_job or job),
+            run_config={"ops": {"count": {"config": {"mode": "work", "rows": 1}}}},
+            status=dg.DagsterRunStatus.QUEUED,
+            remote_job_origin=RemoteJobOrigin(repository, job),
+            tags={"batch_platform/requested_by": "local:rig"},
+        )
+        return run.run_id
+
+    def dequeue(self, *run_ids: str) -> None:
+        """Take runs out of the queue as cancelled."""
+        for run_id in run_ids:
+            run = self.runner.instance.get_run_by_id(run_id)
+            assert run is not None
+            self.runner.instance.report_run_canceled(run)
+        service.sync(self.operations)
 
     def letter(self) -> str:
         """The id of a new open dead letter."""

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from batch_platform.cli import jobs as cli
 from batch_platform.cli import pauses as pauses_cli
-from batch_platform.cli import triage as _triage  # noqa: F401 (its commands stand beside those of jobs)
+from batch_platform.cli import run_queue as _run_queue  # noqa: F401 (its commands stand beside those of jobs)
 from batch_platform.cli import triggers
 from batch_platform.core import postgres
 from batch_platform.core.audit import Log
@@ -37,9 +37,10 @@ from batch_platform.operations.actions import (
     WIPE,
 )
 from batch_platform.operations.model import Launch
+from batch_platform.operations.run_queue import PRIORITIZE
 from batch_platform.operations.triage import ACKNOWLEDGE, ASSIGN, COMMENT, DISCARD, RETRY
 from batch_platform.operations.triage_store import INCIDENT, LETTER, Kind
-from batch_platform.operations.web import api, backfills, pages, partitions, pauses, triage_pages
+from batch_platform.operations.web import api, backfills, pages, partitions, pauses, run_queue, triage_pages
 from batch_platform.operations.web import triggers as web_triggers
 from batch_platform_tests.operations_web.conftest import GATE, MENDED, Client
 from batch_platform_tests.operations_web.rig import ROWS, Rig
@@ -53,11 +54,12 @@ WEB = of_routers(
     web_triggers.pages,
     backfills.pages,
     partitions.pages,
+    run_queue.pages,
     triage_pages.pages,
 )
 COMMANDS = of_commands("jobs")
 SURFACES = WEB | COMMANDS
-INTENTS = {EXECUTE, CANCEL, RETRY, WIPE, *STARTS, *STOPS}
+INTENTS = {EXECUTE, CANCEL, PRIORITIZE, RETRY, WIPE, *STARTS, *STOPS}
 TRIGGERS = (
     ("web-count", "web_count_schedule", 0, "operator"),
     ("web-sweep", "web_sweep_sensor", 1, "administrator"),  # a job of theirs alone, and so is what starts it
@@ -136,6 +138,18 @@ def test_every_action_of_the_web(rig: Rig, client: Client) -> None:
         rig.runner.settle()
         nothing(f"{place}/runs/{run}/cancel", 409 if way == "api" else 303)  # it has ended
         GATE.set()
+        run = rig.queued()
+        there, raised = f"{place}/runs/{run}/prioritize", {"priority": 10, "reason": REASON}
+        for wrong in ({"priority": 101}, {"priority": "high"}, {"reason": " "}):
+            nothing(there, 422, **{body: raised | wrong})
+        [row] = post(there, PRIORITIZE, target=run, **{body: raised})
+        assert (row.before["priority"], row.after) == (0, raised)
+        nothing(there, 409 if way == "api" else 303, **{body: raised})  # it has this priority
+        rig.dequeue(run)
+        nothing(there, 409 if way == "api" else 303, **{body: {**raised, "priority": 9}})
+        swept = rig.queued("web_sweep")  # of a job that only administrators run
+        nothing(f"{place}/runs/{swept}/prioritize", 403, **{body: raised})
+        rig.dequeue(swept)
         days = {"from": "2026-10-01", "to": "2026-10-03"}
         given = {"json": {**days, "parameters": {"rows": 1}}} if way == "api" else {"data": days | {"step": "run"}}
         verb = "backfills" if way == "api" else "backfill"
@@ -281,6 +295,16 @@ def test_every_action_of_a_command(rig: Rig, command: Any) -> None:
     walk.command(command, *wipe, does=(WIPE,), by=by, target=f"{ROWS} [2026-10-02]")
     with walk.nothing():
         command(*wipe, failing=True)  # it is forgotten
+    queued = rig.queued()
+    raise_it = ("jobs", "prioritize", queued, "--priority", "-3", "--reason", REASON)
+    [row] = walk.command(command, *raise_it, does=(PRIORITIZE,), by=by, target=queued)
+    assert (row.before["priority"], row.after) == (0, {"priority": -3, "reason": REASON})
+    with walk.nothing():
+        command(*raise_it, failing=True)  # it has this priority
+        command(*raise_it[:4], "101", *raise_it[5:], failing=True)
+    rig.dequeue(queued)
+    with walk.nothing():
+        command(*raise_it[:4], "4", *raise_it[5:], failing=True)
     for _, trigger, kind, _ in TRIGGERS:
         for verb, names in (("stop", STOPS), ("start", STARTS)):
             words = ("jobs", "triggers", verb, trigger, "--reason", REASON)

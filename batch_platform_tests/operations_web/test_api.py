@@ -34,6 +34,7 @@ from batch_platform_tests.waiting import eventually
 JOBS = "/api/admin/batch/jobs"
 PAUSES = "/api/admin/batch/pauses"
 RUNS = "/api/admin/batch/runs"
+QUEUE = "/api/admin/batch/queue"
 BACKFILLS = "/api/admin/batch/backfills"
 PARTITIONS = "/api/admin/batch/partitions"
 LETTERS = "/api/admin/batch/dead-letters"
@@ -43,6 +44,7 @@ READS = (
     f"{JOBS}/web-count/status",
     f"{JOBS}/web-count/history",
     f"{RUNS}/x",
+    QUEUE,
     LETTERS,
     f"{LETTERS}/x",
     INCIDENTS,
@@ -51,6 +53,7 @@ READS = (
 WRITES = (
     (f"{JOBS}/web-count/execute", {"parameters": {}}),
     (f"{RUNS}/x/cancel", None),
+    (f"{RUNS}/x/prioritize", {"priority": 1, "reason": "because"}),
     (f"{LETTERS}/x/retry", {"version": 1}),
     (f"{LETTERS}/x/discard", {"version": 1, "reason": "because"}),
     (f"{LETTERS}/discard", {"ids": ["x"], "reason": "because"}),
@@ -92,7 +95,7 @@ def test_nobody_is_told_anything(client: Client) -> None:
 @pytest.mark.parametrize("role", ["viewer", "approver"])
 def test_who_only_reads_writes_nothing(client: Client, role: str) -> None:
     reader = client(role)
-    assert [reader.get(path).status_code for path in READS] == [200, 200, 200, 404, 200, 404, 200, 404]
+    assert [reader.get(path).status_code for path in READS] == [200, 200, 200, 404, 200, 200, 404, 200, 404]
     for path, body in WRITES:
         problem(reader.post(path, json=body), 403)
 
@@ -453,6 +456,8 @@ def test_the_document_tells_it_all(rig: Rig) -> None:
         f"{RUNS}/{{runId}}/cancel",
         PARTITIONS,
         f"{PARTITIONS}/wipe",
+        f"{RUNS}/{{runId}}/prioritize",
+        QUEUE,
         LETTERS,
         f"{LETTERS}/{{deadLetterId}}",
         f"{LETTERS}/{{deadLetterId}}/retry",

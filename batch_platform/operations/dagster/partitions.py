@@ -13,6 +13,8 @@ from batch_platform.operations.runner import Materialization
 if TYPE_CHECKING:
     import dagster as dg
 
+    from batch_platform.operations.model import Registry
+
 
 def materializations(instance: dg.DagsterInstance, asset: str, partition: str) -> list[Materialization]:
     """Newest first."""
@@ -32,19 +34,21 @@ def materializations(instance: dg.DagsterInstance, asset: str, partition: str) -
         cursor = page.cursor
 
 
-def at_work(instance: dg.DagsterInstance, asset: str, partition: str) -> str | None:
-    """A run that has not ended and may yet materialize the partition; one of no chosen assets may make any."""
+def at_work(instance: dg.DagsterInstance, registry: Registry, asset: str, partition: str) -> str | None:
+    """A run of the asset that has not ended, unless it is of one other partition.
+
+    What lies in a range, or what a run of no partition makes, is for the asset's own code to say: each counts.
+    """
     import dagster as dg
     from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-    key = dg.AssetKey.from_user_string(asset)
     for record in instance.get_run_records(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
-        run, tags = record.dagster_run, record.dagster_run.tags
-        first = tags.get("dagster/partition") or tags.get("dagster/asset_partition_range_start")
-        last = tags.get("dagster/asset_partition_range_end") or first
-        if first is None or last is None or not first <= partition <= last:
+        run = record.dagster_run
+        if run.tags.get("dagster/partition", partition) != partition:
             continue
-        if not run.asset_selection or key in run.asset_selection:
+        chosen = {key.to_user_string() for key in run.asset_selection or ()}
+        job = registry.of_run(run.job_name, run.tags, chosen)
+        if asset in (chosen or (job.assets if job else {asset})):
             return run.run_id
     return None
 

@@ -1,4 +1,4 @@
-"""Reads Dagster's storage by the public methods of its instance, and says it in operations' own values."""
+"""Dagster's storage in operations' own values, by the public methods of its instance but for priorities."""
 
 from __future__ import annotations
 
@@ -26,7 +26,15 @@ from batch_platform.operations.model import (
     Step,
     Trigger,
 )
-from batch_platform.operations.runner import Facts, Materialization, RunPage, Tick, TriggerState
+from batch_platform.operations.runner import (
+    PRIORITY_TAG,
+    Facts,
+    Materialization,
+    QueuedRun,
+    RunPage,
+    Tick,
+    TriggerState,
+)
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -170,12 +178,54 @@ class DagsterInstanceStorage:
     @reachable()
     def at_work(self, asset: str, partition: str) -> str | None:
         """A run that has not ended and may yet materialize the partition."""
-        return partitions.at_work(self._instance, asset, partition)
+        return partitions.at_work(self._instance, self._registry, asset, partition)
 
     @reachable()
     def wipe(self, asset: str, partition: str) -> int:
         """Forget all that is said of the partition, at once; how many materializations that were."""
         return partitions.wipe(self._instance, asset, partition)
+
+    @reachable()
+    def queue(self, run_id: str | None = None) -> list[QueuedRun]:
+        """The queued runs, or this one of them, as Dagster's daemon takes them: by priority, then by age."""
+        import dagster as dg
+
+        filters = dg.RunsFilter(run_ids=run_id and [run_id], statuses=[dg.DagsterRunStatus.QUEUED])
+        records = self._instance.get_run_records(filters, ascending=True)
+        known = {run.run_id: run for run in self._of_jobs(records)}
+        named = ((record, record.dagster_run) for record in records)
+        queued = [
+            QueuedRun(known.get(run.run_id) or _run(record, run.job_name), _priority(run.tags))
+            for record, run in named
+        ]
+        return sorted(queued, key=lambda each: -each.priority)
+
+    @reachable()
+    def prioritize(self, run_id: str, priority: int) -> bool:
+        """Give a queued run another priority; whether it was queued still.
+
+        Dagster's own `add_run_tags` writes a run back as it was read a moment ago: what its launch wrote in between,
+        such as the code server that can stop it, would be lost. Here nothing is written then.
+        """
+        import dagster as dg
+        from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
+        from dagster._core.storage.sqlalchemy_compat import db_select
+        from dagster._serdes import deserialize_value, serialize_value
+
+        storage: Any = self._instance.run_storage
+        tag, row = {PRIORITY_TAG: str(priority)}, {"key": PRIORITY_TAG, "value": str(priority)}
+        queued = (RunsTable.c.run_id == run_id, RunsTable.c.status == "QUEUED")
+        of_run = (RunTagsTable.c.run_id == run_id, RunTagsTable.c.key == PRIORITY_TAG)
+        with storage.connect() as connection:
+            while body := connection.execute(db_select([RunsTable.c.run_body]).where(*queued)).scalar():
+                run = deserialize_value(body, dg.DagsterRun)
+                as_read = RunsTable.update().where(*queued, RunsTable.c.run_body == body)
+                tagged = serialize_value(run.with_tags({**run.tags, **tag}))
+                if connection.execute(as_read.values(run_body=tagged)).rowcount:
+                    connection.execute(RunTagsTable.delete().where(*of_run))
+                    connection.execute(RunTagsTable.insert().values(run_id=run_id, **row))
+                    return True
+        return False
 
     @reachable()
     def purge(self, *, created_before: datetime, limit: int, after_run: str | None) -> tuple[int, str | None]:
@@ -269,6 +319,14 @@ def _run(record: dg.RunRecord, job: str) -> Run:
         config=run.run_config,
         tags={name: value for name, value in tags.items() if not name.startswith(_OWN_PREFIXES)},
     )
+
+
+def _priority(tags: Mapping[str, str]) -> int:
+    """As Dagster's daemon reads it: what is no number counts as none."""
+    try:
+        return int(tags.get(PRIORITY_TAG, "0"))
+    except ValueError:
+        return 0
 
 
 def _trigger(tags: Mapping[str, str]) -> Trigger:

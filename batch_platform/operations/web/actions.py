@@ -7,9 +7,10 @@ from typing import cast
 from fastapi import Request
 
 from batch_platform.core.failures import InvalidInput
-from batch_platform.operations import actions, service, triage
+from batch_platform.operations import actions, run_queue, service, triage
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetter, Job, JobParameters, Run
+from batch_platform.operations.runner import QueuedRun
 from batch_platform.web.access.dependencies import authorize
 from batch_platform.web.context import log_of
 
@@ -36,6 +37,14 @@ def cancel(request: Request, run_id: str) -> Run:
     run = service.run(operations, run_id).run
     authorize(request, operations.registry.get(run.job).permission)
     return actions.cancel(operations, log_of(request), run_id)
+
+
+def prioritize(request: Request, run_id: str, priority: int, reason: str) -> QueuedRun:
+    """Change the priority of a queued run in the name of whoever asks; 403 without its job's permission."""
+    operations = operations_of(request)
+    run = service.run(operations, run_id).run
+    authorize(request, operations.registry.get(run.job).permission)
+    return run_queue.prioritize(operations, log_of(request), run_id, priority, reason=reason)
 
 
 def retry(request: Request, letter_id: str, version: int) -> DeadLetter:

@@ -13,7 +13,7 @@ from batch_platform.operations.actions import CANCEL, EXECUTE, STARTS, STOPS
 from batch_platform.operations.context import OperationsContext
 from batch_platform.operations.model import DeadLetterState, RunStatus
 from batch_platform.operations.triage import DISCARD, RETRY
-from batch_platform.operations.web import actions, backfills, partitions
+from batch_platform.operations.web import actions, backfills, partitions, run_queue
 from batch_platform.operations.web import triage as handling
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.schemas import (
@@ -240,6 +240,7 @@ def incident_detail(incident_id: IncidentId, operations: Operations) -> Envelope
 router.include_router(backfills.router)
 router.include_router(partitions.router)
 router.include_router(handling.router)
+router.include_router(run_queue.router)
 
 
 @metrics_router.get(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from batch_platform.core.failures import Conflict, InvalidInput, NotFound, PlatformError
+from batch_platform.core.failures import Conflict, InvalidInput, PlatformError
 from batch_platform.core.surfaces import writes
 from batch_platform.operations import cost_comparison, moved, service, triage, waiting
 from batch_platform.operations.actions import CANCEL, EXECUTE
-from batch_platform.operations.context import OperationsContext
-from batch_platform.operations.log_lines import that_matter
 from batch_platform.operations.model import DeadLetterState, Run, RunStatus
 from batch_platform.operations.night import last_night
-from batch_platform.operations.parameters import inputs, read, written
+from batch_platform.operations.parameters import inputs, read
 from batch_platform.operations.triage import DISCARD, RETRY
 from batch_platform.operations.triage_store import INCIDENT, LETTER
 from batch_platform.operations.web import (
@@ -30,15 +28,17 @@ from batch_platform.operations.web import (
     triage_pages,
     triggers,
 )
+from batch_platform.operations.web import run_queue as run_queue_pages
 from batch_platform.operations.web import waiting as waiting_pages
 from batch_platform.operations.web.actions import operations_of
-from batch_platform.operations.web.job_page import PAGE_ROWS, PARAMETER, job_page, request_id
+from batch_platform.operations.web.job_page import PAGE_ROWS, PARAMETER, job_page
 from batch_platform.operations.web.job_parameters import checked
 from batch_platform.operations.web.rendering import show
+from batch_platform.operations.web.run_page import run_page
 from batch_platform.web import forms
 from batch_platform.web.access.dependencies import authorize, current, requires
 from batch_platform.web.api.strict import QueryBool, QueryInt
-from batch_platform.web.console import NavItem, Words, field_errors, options, redirect
+from batch_platform.web.console import NavItem, field_errors, options, redirect
 from batch_platform.web.i18n import N_, translated
 from batch_platform.web.i18n import gettext as _
 from batch_platform.web.paging import Offset, place
@@ -50,6 +50,7 @@ WAITING_ROWS: Final = 5
 NAVIGATION: Final = (
     NavItem(key="dashboard", label=N_("Dashboard"), path="/console", permission="batch:read", order=0),
     NavItem(key="jobs", label=N_("Jobs"), path="/console/jobs", permission="batch:read", order=10),
+    run_queue_pages.NAVIGATION,
     NavItem(
         key="dead-letters", label=N_("Dead letters"), path="/console/dead-letters", permission="batch:read", order=20
     ),
@@ -58,12 +59,6 @@ NAVIGATION: Final = (
     pauses.NAVIGATION,
     health.NAVIGATION,
 )
-LINE_KINDS: Final[Words] = {
-    "failure": (N_("Failure"), "bad"),
-    "retry": (N_("Retry"), "warning"),
-    "warning": (N_("Warning"), "warning"),
-    "progress": (N_("Progress"), "neutral"),
-}
 
 
 @dataclass(frozen=True)
@@ -122,6 +117,7 @@ def build_pages(cards: Sequence[DashboardCard] = ()) -> APIRouter:
 
     pages.include_router(triage_pages.pages)  # its addresses first: a dead letter could be called as one of them
     pages.include_router(router)
+    pages.include_router(run_queue_pages.pages)
     pages.include_router(backfills.pages)
     pages.include_router(partitions.pages)
     pages.include_router(triggers.pages)
@@ -164,26 +160,9 @@ def run_job(request: Request, name: str, form: forms.Form) -> Response:
 
 @router.get("/console/runs/{run_id}", dependencies=[requires("batch:read")])
 @router.get("/console/runs/{run_id}/live", dependencies=[requires("batch:read")])
-def run_page(request: Request, run_id: str) -> Response:
+def show_run(request: Request, run_id: str) -> Response:
     """A run, or the part of its page that changes while it runs."""
-    operations = operations_of(request)
-    detail = service.run(operations, run_id)
-    run = detail.run
-    job = next((job for job in operations.registry if job.name == run.job), None)
-    return show(
-        request,
-        "run_live" if request.url.path.endswith("/live") else "run",
-        detail=detail,
-        run=run,
-        job=job,
-        letter_id=_letter_of(operations, run),
-        again={PARAMETER + name: written(value) for name, value in run.parameters.items() if name != "dryRun"},
-        request_id=request_id(request),
-        may_run=job is not None and current(request).may(job.permission),
-        columns=_columns(detail.dry_run_rows or ()),
-        first_lines=that_matter(detail.messages),
-        line_kinds=LINE_KINDS,
-    )
+    return run_page(request, run_id)
 
 
 @router.post("/console/runs/{run_id}/cancel", dependencies=[requires("jobs:run")])
@@ -264,16 +243,6 @@ def incidents_page(request: Request, resolved: QueryBool = False, job: str = "",
     )
 
 
-def _letter_of(operations: OperationsContext, run: Run) -> str | None:
-    """The dead letter that a failed run made or belongs to."""
-    if run.status is not RunStatus.FAILURE or run.dry_run:
-        return None
-    try:
-        return service.dead_letter(operations, run.dead_letter_id or run.root_run_id).id
-    except NotFound:  # it is tried again, or the monitor has not met it yet
-        return None
-
-
 def _letter_page(request: Request, letter_id: str, **values: Any) -> Response:
     operations = operations_of(request)
     letter = service.dead_letter(operations, letter_id)
@@ -298,13 +267,6 @@ def _card(request: Request, card: DashboardCard) -> dict[str, Any] | None:
     except PlatformError as error:
         return {"title": card.title, "problem": translated(error)}
     return None if data is None else {"title": card.title, "template": card.template, "data": data}
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every name that a row has; whole columns of numbers stand to the right."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    values = {name: [row[name] for row in rows if row.get(name) is not None] for name in names}
-    return [{"label": name, "number": all(type(value) in (int, float) for value in values[name])} for name in names]
 
 
 def _worst_first(night: tuple[str, list[Run]]) -> tuple[int, str]:

@@ -24,6 +24,7 @@ from batch_platform.operations.model import (
 )
 from batch_platform.operations.pauses import Moment, Pause
 from batch_platform.operations.remedies import remedies_of
+from batch_platform.operations.runner import QueuedRun
 from batch_platform.operations.waiting import Waiting
 from batch_platform.web.access.model import Principal, Role
 from batch_platform.web.api.answers import Answer, From, Sentence
@@ -74,6 +75,16 @@ class RunAnswer(Answer):
     will_retry: bool | None
     root_run_id: str
     dead_letter_id: str | None
+
+
+class QueuedRunAnswer(RunAnswer):
+    """A queued run. The highest `priority` is started first, of the same the oldest; 0 where none was given."""
+
+    priority: int
+
+    @classmethod
+    def of_queued(cls, queued: QueuedRun) -> QueuedRunAnswer:
+        return cls.of(queued.run, priority=queued.priority)
 
 
 class RunStepAnswer(Answer):
