@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
-from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.storage.tags import GRPC_INFO_TAG, MAX_RETRIES_TAG
 
 from batch_platform.core import workers
 from batch_platform.operations.dagster.launch import WORKER_TAG
@@ -61,9 +61,14 @@ class LocalRunLauncher(DefaultRunLauncher):
         return CheckRunHealthResult(WorkerStatus.FAILED, reason)
 
     def terminate(self, run_id: str) -> bool:
-        """Also interrupts a run whose code server was replaced: the new one does not know it."""
+        """Also interrupts a run whose code server was replaced: the new one does not know it.
+
+        The run is not tried again however it ends: a process that begins with it just now takes it out of CANCELING
+        and calls its interruption a failure.
+        """
         from dagster._core.errors import DagsterUserCodeProcessError
 
+        self._instance.add_run_tags(run_id, {MAX_RETRIES_TAG: "0"})
         try:
             if super().terminate(run_id):  # type: ignore[no-untyped-call]
                 self._cancel_unstarted(run_id)
@@ -83,13 +88,15 @@ class LocalRunLauncher(DefaultRunLauncher):
         return alive
 
     def _cancel_unstarted(self, run_id: str) -> None:
-        """End a run whose process has said nothing yet: that one then passes it over.
+        """End a run whose process has not begun with it: that one then passes it over.
 
-        It would pass over one in CANCELING too, but leave it open: its code server then fails it, and it is retried.
+        It would pass over one in CANCELING too, but leave it open, and its code server then fails it.
         """
-        run = self._instance.get_run_by_id(run_id)
-        if run is not None and run.status is dg.DagsterRunStatus.CANCELING and self._pid(run) is None:
-            self._instance.report_run_canceled(run, "The run is cancelled before its process has started.")
+        record = self._instance.get_run_record_by_id(run_id)
+        if record is None or record.start_time is not None:
+            return
+        if record.dagster_run.status is dg.DagsterRunStatus.CANCELING:
+            self._instance.report_run_canceled(record.dagster_run, "The run is cancelled before it has started.")
 
     def _death(self, run: dg.DagsterRun) -> str | None:
         if workers.is_dead(run.tags.get(WORKER_TAG, "")):
