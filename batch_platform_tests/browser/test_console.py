@@ -186,6 +186,8 @@ def test_charts_are_drawn_and_told(open_page: OpenPage, origin: str) -> None:
     page.goto("/console/charts")
     until(page, DRAWN)
     assert page.evaluate("Chart.getChart('bars').data.datasets.map((set) => set.type)") == ["bar"] * 4
+    radii = "Chart.getChart('lines').data.datasets.map((set) => set.pointRadius)"
+    assert page.evaluate(radii) == [0, 0, 0, 0, 5, 4]  # a line of one point would not be seen
     tooltip = page.evaluate(
         """() => {
             const chart = Chart.getChart('lines');

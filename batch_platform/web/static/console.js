@@ -39,7 +39,9 @@
       pointStyle: "rect",
       order: 1,
     };
-    const line = { ...common, type: "line", borderWidth: 2, pointRadius: 0, pointStyle: "line", order: 0 };
+    const drawn = { type: "line", borderWidth: 2, pointRadius: 0, pointStyle: "line", order: 0 };
+    const alone = series.values.filter((value) => value !== null).length === 1;
+    const line = { ...common, ...drawn, ...(alone && { pointRadius: 4, pointStyle: "circle" }) };
     const band = { ...line, borderWidth: 0, backgroundColor: BAND, pointStyle: "rect", order: 2 };
     const points = { ...line, borderColor: ALARM, backgroundColor: ALARM, showLine: false };
     switch (series.style) {

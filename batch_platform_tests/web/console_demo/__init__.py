@@ -77,6 +77,7 @@ def spec_of_lines() -> dict[str, Any]:
         {"name": "Low", "values": [value and str(int(value) - 40_000) for value in middle], "style": "band_low"},
         {"name": "80 %", "values": [value and str(int(value) + 40_000) for value in middle], "style": "band_high"},
         {"name": "Anomaly", "values": [v if day == 6 else None for day, v in enumerate(actual)], "style": "points"},
+        {"name": "First day", "values": [*actual[:1], *[None] * 30]},
     ]
     return {"kind": "lines", "x": DAYS, "unit": "USD", "series": series}
 
