@@ -16,6 +16,7 @@ from batch_platform.core.failures import NotFound, PermanentFailure, TransientFa
 from batch_platform.finops import service
 from batch_platform.finops.model import Format, ManifestStatus
 from batch_platform.finops.service import FetchStatus, FinopsContext
+from batch_platform.web import i18n
 from batch_platform_tests.fault_proxy import Answer, Before, FaultProxy
 from batch_platform_tests.finops.bucket import MONTH, File, as_cur2, csv_gz
 from batch_platform_tests.finops.conftest import Project, SteppingClock
@@ -308,7 +309,12 @@ def test_an_object_swapped_between_registration_and_reading_is_not_read(project:
     assert project.bucket.uri(keys[1]) in sentence
     assert "overwritten" in sentence
     assert project.statuses() == ["DONE", "PENDING"]
-    assert project.publish().published is None
+    waits = project.publish()
+    assert waits.published is None
+    [error] = [file["error_message"] for file in project.files() if file["error_message"]]
+    with i18n.speaking(i18n.load(["batch_platform.web", "batch_platform.finops.web"])["ja"]):
+        assert i18n.translated(error).endswith("上書きされました(GetObject)。")
+        assert i18n.translated(waits.waiting_for) == "まだ読み込まれていないファイルが 1 件あります"
 
 
 def test_the_reader_asks_for_the_recorded_etag(project: Project) -> None:

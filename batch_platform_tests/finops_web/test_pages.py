@@ -149,7 +149,7 @@ def test_writes_of_a_project(client: httpx.Client, project: Project) -> None:
     project.fetch()
     project.read()
     files = page(client, f"{base}/files?status=ERROR")
-    assert "zero bytes" in files
+    assert "ファイルが空(0 バイト)です" in files
     assert form(client, f"{base}/files/requeue").status_code == 303
     assert project.statuses() == ["PENDING", "DONE"]
     read = project.files()[1]["object_key"]

@@ -70,7 +70,7 @@ def cur_line_items(context: dg.AssetExecutionContext, config: ReadConfig, finops
         for sentence in outcome.errors:
             context.log.error(sentence)
         if outcome.put_back:
-            raise TransientFailure("files-to-read-again", "{reasons}", reasons="; ".join(outcome.put_back))
+            raise TransientFailure("files-to-read-again", "{reasons}", reasons=outcome.put_back)
         return run_metadata.of_files(outcome)
 
     with finops.open_context() as finops_context:
@@ -113,7 +113,10 @@ def publish_costs(context: dg.AssetExecutionContext, finops: FinopsResource) -> 
             raise
         if outcome.in_error:
             raise PermanentFailure(
-                "month-waits", "{place} is not published: {reason}", place=str(place), reason=str(outcome.waiting_for)
+                "month-waits",
+                "{place} is not published: {reason}",
+                place=str(place),
+                reason=outcome.waiting_for or "",
             )
         if outcome.published is None:
             context.log.info(f"{place}: {outcome.waiting_for}")

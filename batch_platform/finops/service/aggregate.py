@@ -26,6 +26,7 @@ from batch_platform.core import objects
 from batch_platform.core.failures import PermanentFailure, PlatformError
 from batch_platform.core.leases import KeptLease
 from batch_platform.core.logs import bound
+from batch_platform.core.messages import Message
 from batch_platform.finops.columns import Layout
 from batch_platform.finops.container import BROKEN_STREAM, Container, container_of, csv_header, unzip
 from batch_platform.finops.model import ClaimedFile, FileStatus
@@ -37,7 +38,6 @@ from batch_platform.finops.validation import FileFacts, check_file
 
 _log = structlog.get_logger(__name__)
 
-_MESSAGE_AT_MOST: Final = 2000
 _ROW_GROUP: Final = 50_000
 """Rows that wait in memory to be written together."""
 _AT_ONCE: Final = 2
@@ -188,10 +188,10 @@ def _note_failed(context: FinopsContext, file: ClaimedFile, error: PlatformError
     """False when this worker no longer holds the file: who overtook it may have cleared its copy out of the lake."""
     status = _status_after(error, file)
     with context.store.autocommit() as session:
-        held = session.give_back(file, status, error.message[:_MESSAGE_AT_MOST])
+        held = session.give_back(file, status, error.message)
     if held:
         sentences = outcome.errors if status is FileStatus.ERROR else outcome.put_back
-        sentences.append(f"{file.project_id}: {error.message}")
+        sentences.append(Message("of-project", "{project}: {reason}", project=file.project_id, reason=error.message))
         _log.warning("cur_file_failed", status=status.value, reason=error.message)
     return held
 

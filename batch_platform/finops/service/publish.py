@@ -106,7 +106,10 @@ def publish_month(context: FinopsContext, connection: Connection, month: date) -
         outcome = _nothing(project_id, month, *_undone(undone))
         reason = f"not published: {outcome.waiting_for}"
         if outcome.in_error and withdraw_former(context, connection, month, reason=reason):
-            return replace(outcome, waiting_for=f"{outcome.waiting_for}; {_WITHDRAWN}")
+            waits_for = Message(
+                "and-withdrawn", "{reason}; {effect}", reason=outcome.waiting_for or "", effect=_WITHDRAWN
+            )
+            return replace(outcome, waiting_for=waits_for)
         return outcome
     try:
         with (
@@ -327,8 +330,8 @@ def _facts(file: dict[str, Any]) -> FileFacts:
 def _undone(files: list[dict[str, Any]]) -> tuple[str, bool]:
     broken = [file["error_message"] for file in files if file["status"] == FileStatus.ERROR]
     if broken:
-        return "; ".join(broken), True
-    return f"{len(files)} files not read yet", False
+        return Message("files-at-fault", "{reasons}", reasons=broken), True
+    return Message("files-not-read", "{count} files not read yet", count=len(files)), False
 
 
 def _nothing(project_id: str, month: date, reason: str, in_error: bool = False) -> PublishOutcome:

@@ -155,7 +155,7 @@ WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(
 -- name: give_back_file
 UPDATE finops.finops_billing_files SET
     status = %(status)s, owner = NULL, lease_expires_at = NULL, error_message = %(error_message)s,
-    failures = failures + 1
+    error = %(error)s, failures = failures + 1
 WHERE project_id = %(project_id)s AND billing_month = %(month)s AND version = %(version)s
   AND object_key = %(object_key)s AND status = 'PROCESSING' AND fencing = %(fencing)s
 
@@ -242,7 +242,7 @@ ORDER BY billing_month, project_id
 
 -- name: files
 SELECT project_id, billing_month, version, file_no, bucket_name, object_key, etag, size_bytes, last_modified, status, owner,
-       lease_expires_at, attempts, error_message, line_items_key, line_items_sha256, row_count, stats, registered_at,
+       lease_expires_at, attempts, error_message, error, line_items_key, line_items_sha256, row_count, stats, registered_at,
        finished_at
 FROM finops.finops_billing_files
 WHERE project_id = %(project_id)s
@@ -252,7 +252,7 @@ ORDER BY billing_month, registered_at, version, file_no
 
 -- name: files_page
 SELECT project_id, billing_month, version, file_no, object_key, size_bytes, last_modified, status, attempts,
-       error_message, row_count, registered_at, finished_at
+       error_message, error, row_count, registered_at, finished_at
 FROM finops.finops_billing_files
 WHERE project_id = %(project_id)s
   AND (%(month)s::date IS NULL OR billing_month = %(month)s)

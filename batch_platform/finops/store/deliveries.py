@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from psycopg.types.json import Jsonb
 
 from batch_platform.core.failures import NotFound, PlatformError, TransientFailure
-from batch_platform.core.messages import Message, to_json
+from batch_platform.core.messages import Message, from_plain, kept, to_json
 from batch_platform.core.objects import StoredObject
 from batch_platform.finops.model import (
     ClaimedFile,
@@ -23,6 +23,8 @@ from batch_platform.finops.model import (
     RegisteredVersion,
 )
 from batch_platform.finops.store.statements import FinopsStatements
+
+_REASON_AT_MOST: Final = 2_000  # characters of the sentence
 
 
 class Deliveries(FinopsStatements):
@@ -251,9 +253,10 @@ class Deliveries(FinopsStatements):
             == 1
         )
 
-    def give_back(self, file: ClaimedFile, status: FileStatus, message: str) -> bool:
+    def give_back(self, file: ClaimedFile, status: FileStatus, reason: str) -> bool:
         """PROCESSING -> ERROR (its content is at fault) or PENDING (try again); False when not held."""
-        return self._run("give_back_file", **_place(file), status=status.value, error_message=message) == 1
+        sentence = {"error_message": reason[:_REASON_AT_MOST], "error": kept(reason)}
+        return self._run("give_back_file", **_place(file), status=status.value, **sentence) == 1
 
     def reopen(self, project_id: str, month: date, version: str, object_key: str) -> None:
         """DONE -> PENDING for a file whose normalised copy is lost; its version waits for it again."""
@@ -320,7 +323,7 @@ class Deliveries(FinopsStatements):
         self, project_id: str, *, month: date | None = None, version: str | None = None
     ) -> list[dict[str, Any]]:
         """Rows of `finops_billing_files`, in order of month, registration and file number."""
-        return self._rows("files", project_id=project_id, month=month, version=version)
+        return [_file(row) for row in self._rows("files", project_id=project_id, month=month, version=version)]
 
     def files_page(
         self,
@@ -335,7 +338,7 @@ class Deliveries(FinopsStatements):
         """Newest month and registration first; `after`: the last row's month, registered_at, version, file_no."""
         names = ("after_month", "after_registered_at", "after_version", "after_file_no")
         place = dict(zip(names, after or (None,) * len(names), strict=True))
-        return self._rows(
+        rows = self._rows(
             "files_page",
             project_id=project_id,
             month=month,
@@ -344,10 +347,17 @@ class Deliveries(FinopsStatements):
             limit=limit,
             **place,
         )
+        return [_file(row) for row in rows]
 
     def file_counts(self, project_id: str) -> dict[str, int]:
         """How many files are in each status."""
         return {row["status"]: row["files"] for row in self._rows("file_counts", project_id=project_id)}
+
+
+def _file(row: dict[str, Any]) -> dict[str, Any]:
+    """With its error as the message that stands beside the sentence; an old sentence stays as it is."""
+    error = row.pop("error")
+    return row | {"error_message": from_plain(error)} if row["error_message"] and error else row
 
 
 def _connection(row: dict[str, Any]) -> Connection:
