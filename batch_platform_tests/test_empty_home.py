@@ -30,6 +30,7 @@ NOT_LISTS: Final = {
     "/console/incidents/choose": "a question about what was chosen",
     "/console/costs/groups": "the selects of a form",
     "/console/dead-letters/retries": "a sentence of the dead letters' page",
+    "/console/health": "filled by the monitor, seconds after the start; until then it names the command",
     "/console/projects/~new": "a form",
     "/console/trading/sign-in": "a form",
     "/console/zengin/export": "what is exported, as figures",
