@@ -89,6 +89,8 @@ def test_a_run_that_may_make_it_is_not_overtaken(world: World, tags: dict[str, s
         assert partitions.wipeable(world.ctx, ASSET, "a", reason=REASON)
     world.instance.report_run_canceled(going)
     assert partitions.wipeable(world.ctx, ASSET, "b", reason=REASON)
+    world.unfinished("plain", status=dg.DagsterRunStatus.STARTED)  # of a job that does not make the asset
+    assert partitions.wipeable(world.ctx, ASSET, "b", reason=REASON)
 
 
 def test_what_cannot_be_wiped_is_refused_by_name(world: World) -> None:

@@ -48,7 +48,7 @@ def at_work(instance: dg.DagsterInstance, registry: Registry, asset: str, partit
             continue
         chosen = {key.to_user_string() for key in run.asset_selection or ()}
         job = registry.of_run(run.job_name, run.tags, chosen)
-        if asset in (chosen or (job.assets if job else {asset})):
+        if asset in (chosen or (job.assets if job else ())):
             return run.run_id
     return None
 
