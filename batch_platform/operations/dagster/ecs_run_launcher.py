@@ -1,6 +1,6 @@
 """Dagster's launcher of ECS tasks; each run has the task definition, and so the role, of its domain.
 
-`deploy/platform.yaml` makes those task definitions. Dagster's own way, to register one for each image, would let the
+Those task definitions are made by whoever deploys. Dagster's own way, to register one for each image, would let the
 daemon hand any role to any run.
 """
 
